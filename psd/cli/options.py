@@ -1,0 +1,99 @@
+"""The options that every ``psd`` command shares: where settings come from.
+
+``--config FILE`` and ``--set section.key=value`` stand before the command's name. A command
+asks for the merged result, and adds what its own flags say::
+
+    @click.command()
+    @click.option("--port", type=int, help="Port to listen on.")
+    @pass_settings
+    def server(loaded: LoadedSettings, port: int | None) -> None:
+        loaded = loaded_with(click.get_current_context(), {"server.port": port})
+
+Nothing here opens a connection, so that ``psd --help`` stays quick.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import click
+import msgspec
+
+from psd.config import LoadedSettings, load_settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DEFAULT_FILES = (Path("conf/settings.toml"), Path("data/psd.toml"))
+"""Read when neither --config nor PSD_CONFIG names a file; the first that exists is taken.
+
+The second one is written by ``psd up`` while it runs, so that ``psd query`` in another
+terminal of the same folder reaches the store that ``psd up`` started.
+"""
+
+
+class GlobalOptions(msgspec.Struct, frozen=True):
+    """What stood before the command's name; ``flags`` maps ``section.key`` to its text."""
+
+    config: Path | None
+    flags: dict[str, str]
+
+
+def global_options(function: Callable[..., R]) -> Callable[..., R]:
+    """Give the group ``--config`` and ``--set`` and keep them for the commands."""
+
+    @functools.wraps(function)
+    def wrapper(config: Path | None, assignments: tuple[str, ...], **rest: Any) -> R:
+        flags = dict(split_assignment(text) for text in assignments)
+        click.get_current_context().obj = GlobalOptions(config or default_file(), flags)
+        return function(**rest)
+
+    with_set = click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="SECTION.KEY=VALUE",
+        help="Override one setting, for example --set redis.durability=fast. Repeatable.",
+    )(wrapper)
+    return click.option(
+        "--config",
+        envvar="PSD_CONFIG",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Settings file. Default: $PSD_CONFIG, else conf/settings.toml if it exists, "
+        "else data/psd.toml, which 'psd up' writes while it runs.",
+    )(with_set)
+
+
+def pass_settings(function: Callable[Concatenate[LoadedSettings, P], R]) -> Callable[P, R]:
+    """Inject the merged settings as first argument of a command."""
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        return function(loaded_with(click.get_current_context(), {}), *args, **kwargs)
+
+    return wrapper
+
+
+def loaded_with(ctx: click.Context, overrides: Mapping[str, Any]) -> LoadedSettings:
+    """Read the settings again with a command's own flags on top; None means not given."""
+    options = ctx.find_object(GlobalOptions) or GlobalOptions(default_file(), {})
+    given = {key: value for key, value in overrides.items() if value is not None}
+    return load_settings(options.config, os.environ, {**options.flags, **given})
+
+
+def default_file() -> Path | None:
+    """The settings file that is read when none is named."""
+    return next((path for path in DEFAULT_FILES if path.is_file()), None)
+
+
+def split_assignment(text: str) -> tuple[str, str]:
+    """``redis.url=redis://h/0`` -> ``("redis.url", "redis://h/0")``."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise click.BadParameter(f"{text!r} is not SECTION.KEY=VALUE", param_hint="--set")
+    return key.strip(), value

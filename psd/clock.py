@@ -1,0 +1,41 @@
+"""Time comes from here and is handed in, so that tests can set it.
+
+Seconds are whole Unix seconds in UTC throughout psd. ``ManualClock(1_460_419_200)`` is
+the clock of the tests: it stands at 2016-04-12 00:00:00 until it is moved.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Anything that tells the present second."""
+
+    def now_s(self) -> int:
+        """Whole Unix seconds, UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now_s(self) -> int:
+        """Whole Unix seconds, UTC, rounded down."""
+        return int(time.time())
+
+
+class ManualClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, start_s: int) -> None:
+        self._now_s = start_s
+
+    def now_s(self) -> int:
+        """The second it was last set to."""
+        return self._now_s
+
+    def advance(self, seconds: int) -> None:
+        """Move forward (or back, with a negative number)."""
+        self._now_s += seconds

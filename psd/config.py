@@ -1,0 +1,292 @@
+"""Settings: one frozen object, read once at start.
+
+Precedence: defaults < ``conf/settings.toml`` < ``PSD_*`` environment < command-line flags.
+The environment name of ``[redis] url`` is ``PSD_REDIS_URL``; a secret may also be given as
+``PSD_REDIS_URL_FILE``, the path of a file that holds it. Lists are comma separated, things
+are ``name=id`` or ``name=id:unit`` pairs.
+
+>>> load_settings(environ={"PSD_SERVER_PORT": "1156"}).settings.server.port
+1156
+
+An unknown key is refused with the nearest key that exists, so that a typing error never
+silently leaves a default in place.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_origin
+
+import msgspec
+
+from psd.errors import ConfigError
+
+Durability = Literal["fast", "durable", "replicated"]
+QueueKind = Literal["nsq", "stream"]
+LogFormat = Literal["auto", "json", "pretty"]
+
+
+class RedisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the buckets live and when a write counts as kept."""
+
+    url: str = "redis://127.0.0.1:6379/0"
+    server: str = ""
+    timeout_s: float = 1.5
+    durability: Durability = "durable"
+    replicas: int = 1
+    replica_timeout_ms: int = 1000
+    lanes: int = 2
+
+
+class QueueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where events come from."""
+
+    kind: QueueKind = "nsq"
+    topic: str = "psd"
+    channel: str = "psd"
+    deadletter_topic: str = "psd.dlq"
+    nsqd_addresses: tuple[str, ...] = ("127.0.0.1:4150",)
+    lookupd_addresses: tuple[str, ...] = ()
+    max_in_flight: int = 2500
+    msg_timeout_s: int = 60
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a worker groups messages and how long it may take to stop."""
+
+    batch_messages: int = 500
+    batch_wait_ms: float = 5.0
+    shutdown_timeout_s: float = 15.0
+    metrics_port: int = 0
+
+
+class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The HTTP side."""
+
+    host: str = "127.0.0.1"
+    port: int = 1155
+    processes: int = 1
+    body_bytes_max: int = 1_048_576
+    body_timeout_s: float = 10.0
+    ids_max: int = 1000
+    things_max: int = 32
+    shutdown_timeout_s: float = 10.0
+
+
+class BookingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be booked, and how long an id is remembered."""
+
+    dedupe_horizon_s: int = 691_200
+    max_event_age_s: int = 0
+    max_event_lead_s: int = 300
+    batch_reports_max: int = 1000
+
+
+class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Lifetime of each level's keys, counted from the last write to the key; 0 is for ever."""
+
+    year_s: int = 0
+    month_s: int = 0
+    week_s: int = 0
+    day_s: int = 0
+    second_s: int = 0
+    activity_s: int = 0
+
+
+class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: LogFormat = "auto"
+
+
+class Thing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is summed: a number that never changes, and the unit of its values."""
+
+    id: int
+    unit: str = ""
+
+
+DEFAULT_THINGS: dict[str, Thing] = {
+    "steps": Thing(1, "steps"),
+    "calories": Thing(2, "kcal"),
+    "points": Thing(3, "points"),
+    "distance": Thing(4, "m"),
+    "cb": Thing(5, "cb"),
+    "signals": Thing(6, "signals"),
+}
+"""Ids 1 to 5 are the original's (pointspaced); the rest are ours."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that can be configured, by section."""
+
+    redis: RedisSettings = RedisSettings()
+    queue: QueueSettings = QueueSettings()
+    worker: WorkerSettings = WorkerSettings()
+    server: ServerSettings = ServerSettings()
+    booking: BookingSettings = BookingSettings()
+    retention: RetentionSettings = RetentionSettings()
+    log: LogSettings = LogSettings()
+    things: dict[str, Thing] = msgspec.field(default_factory=lambda: dict(DEFAULT_THINGS))
+
+
+class LoadedSettings(msgspec.Struct, frozen=True):
+    """The settings and where each value came from (``default``, a path, ``PSD_...``, ``flag``)."""
+
+    settings: Settings
+    sources: dict[str, str]
+
+
+def section_fields(section: str) -> tuple[str, ...]:
+    """The keys of one section, in the order of conf/settings.toml.dist."""
+    kind = {field.name: field.type for field in msgspec.structs.fields(Settings)}[section]
+    return tuple(field.name for field in msgspec.structs.fields(kind))
+
+
+SECTIONS = tuple(f.name for f in msgspec.structs.fields(Settings) if f.name != "things")
+KNOWN_KEYS = tuple(f"{s}.{key}" for s in SECTIONS for key in section_fields(s))
+
+
+def load_settings(
+    path: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> LoadedSettings:
+    """Merge the four sources; ``flags`` maps ``section.key`` to a value.
+
+    Raises :class:`ConfigError` for an unknown key, a value of the wrong type, a file that
+    cannot be read, or settings that contradict each other.
+    """
+    values: dict[str, Any] = {}
+    sources = dict.fromkeys((*KNOWN_KEYS, "things"), "default")
+    for layer in (_from_file(path), _from_environ(environ or {}), _from_flags(flags or {})):
+        for key, (value, source) in layer.items():
+            values[key] = value
+            sources[key] = source
+    settings = _convert(values)
+    check_consistent(settings)
+    return LoadedSettings(settings, sources)
+
+
+def check_consistent(settings: Settings) -> None:
+    """Refuse settings that are each allowed and together are not."""
+    keep = settings.retention
+    order = (
+        ("year_s", keep.year_s),
+        ("month_s", keep.month_s),
+        ("day_s", keep.day_s),
+        ("second_s", keep.second_s),
+    )
+    for (coarse, coarse_s), (fine, fine_s) in zip(order, order[1:], strict=False):
+        if coarse_s and (fine_s == 0 or fine_s > coarse_s):
+            raise ConfigError(
+                f"retention.{fine} = {fine_s}: a finer level must not outlive the coarser one "
+                f"(retention.{coarse} = {coarse_s} s; 0 is for ever)"
+            )
+    names: dict[int, str] = {}
+    for name, thing in settings.things.items():
+        if thing.id in names:
+            raise ConfigError(f"things.{name}: id {thing.id} is already {names[thing.id]!r}")
+        names[thing.id] = name
+
+
+def _convert(values: Mapping[str, Any]) -> Settings:
+    tree: dict[str, Any] = {}
+    for key, value in values.items():
+        section, _, name = key.partition(".")
+        if name:
+            tree.setdefault(section, {})[name] = value
+        else:
+            tree[section] = value
+    try:
+        return msgspec.convert(tree, Settings, strict=False)
+    except msgspec.ValidationError as exc:
+        message, _, where = str(exc).partition(" - at ")
+        key = where.strip("`$.") or "settings"
+        raise ConfigError(f"{key} = {values.get(key)!r}: {message[0].lower()}{message[1:]}") from exc
+
+
+Layer = dict[str, tuple[Any, str]]
+
+
+def _from_file(path: Path | None) -> Layer:
+    if path is None:
+        return {}
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise ConfigError(f"{path}: {exc}") from exc
+    layer: Layer = {}
+    for section, content in tree.items():
+        if section == "things":
+            layer["things"] = (content, str(path))
+            continue
+        if not isinstance(content, dict):
+            raise _unknown(section, f"in {path}")
+        for name, value in content.items():
+            key = f"{section}.{name}"
+            if key not in KNOWN_KEYS:
+                raise _unknown(key, f"in {path}")
+            layer[key] = (value, str(path))
+    return layer
+
+
+def _from_environ(environ: Mapping[str, str]) -> Layer:
+    names = {environment_name(key): key for key in (*KNOWN_KEYS, "things")}
+    layer: Layer = {}
+    for name, text in environ.items():
+        if not name.startswith("PSD_") or name.startswith("PSD_TEST_") or name in NOT_SETTINGS:
+            continue
+        key = names.get(name) or names.get(name.removesuffix("_FILE"))
+        if key is None:
+            raise _unknown(name, "in the environment", names)
+        if name not in names:
+            try:
+                text = Path(text).read_text(encoding="utf-8").strip()
+            except OSError as exc:
+                raise ConfigError(f"{name}: {exc}") from exc
+        layer[key] = (_parse_text(key, text), name)
+    return layer
+
+
+NOT_SETTINGS = frozenset({"PSD_CONFIG"})
+"""Environment names that are not settings: the path of the settings file itself."""
+
+
+def _from_flags(flags: Mapping[str, Any]) -> Layer:
+    layer: Layer = {}
+    for key, value in flags.items():
+        if key not in KNOWN_KEYS:
+            raise _unknown(key, "as a flag")
+        layer[key] = (value, "flag")
+    return layer
+
+
+def environment_name(key: str) -> str:
+    """``redis.url`` -> ``PSD_REDIS_URL``."""
+    return "PSD_" + key.replace(".", "_").upper()
+
+
+def _parse_text(key: str, text: str) -> Any:
+    if key == "things":
+        things = {}
+        for pair in filter(None, text.split(",")):
+            name, _, rest = pair.partition("=")
+            number, _, unit = rest.partition(":")
+            things[name.strip()] = {"id": number, "unit": unit}
+        return things
+    section, _, name = key.partition(".")
+    kind = {f.name: f.type for f in msgspec.structs.fields(Settings)}[section]
+    field = next(f for f in msgspec.structs.fields(kind) if f.name == name)
+    if get_origin(field.type) is tuple:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _unknown(key: str, where: str, known: Mapping[str, str] | tuple[str, ...] = KNOWN_KEYS) -> ConfigError:
+    near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.0)
+    return ConfigError(f"{key}: unknown setting {where}; did you mean {near[0]}?")

@@ -1,0 +1,268 @@
+"""What producers send, and the rules it must keep before it may be booked.
+
+A message is one JSON object or msgpack map::
+
+    {"command": "metric",  "metric":  {"thing": "steps", "uid": 1, "atid": 2, "aid": 3,
+                                       "value": 10, "ts1": 1496539746, "ts2": 1496539747}}
+    {"command": "metrics", "metrics": [{...}, {...}]}
+    {"command": "count",   "count":   {"thing": "hifive_1", "value": 1, "ts": 1458147411}}
+
+A metric with ``"mode": "increment"`` and an ``"id"`` adds ``value`` once at ``ts2``; without
+them it is a report: the activity's total between ``ts1`` and ``ts2`` (both inclusive).
+Sources of the rules: pointspaced, decisions 1-8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from psd.errors import (
+    InputError,
+    InvalidTimeError,
+    MalformedError,
+    MissingIdError,
+    OutOfBoundsError,
+    TooEarlyError,
+    TooLargeError,
+    TooLateError,
+    UnknownCommandError,
+    UnknownThingError,
+    WrongTypeError,
+)
+
+VALUE_MAX = 2**53 - 1
+"""Largest magnitude of a value, a booking and a sum: Redis computes in doubles."""
+
+ID_MAX = 2**63 - 1
+TIME_END_S = 7_258_118_400
+"""2200-01-01 00:00:00 UTC, the first second that cannot be booked."""
+
+COUNT_NAME_BYTES = range(2, 65)
+EVENT_ID_BYTES_MAX = 256
+
+
+class Report(msgspec.Struct, frozen=True, gc=False):
+    """Activity ``aid`` of type ``atid`` of owner ``uid`` totals ``value`` from ``ts1`` to ``ts2``.
+
+    ``thing`` is the configured number. With ``event_id`` it is an increment instead: ``value``
+    is added at ``ts2`` once for that id, and ``ts1`` equals ``ts2``.
+    """
+
+    thing: int
+    uid: int
+    atid: int
+    aid: int
+    value: int
+    ts1: int
+    ts2: int
+    event_id: str | None = None
+
+
+class Count(msgspec.Struct, frozen=True, gc=False):
+    """``value`` more of the global ``name`` at second ``ts``, applied once for ``event_id``."""
+
+    name: str
+    value: int
+    ts: int
+    event_id: str
+
+
+Event = Report | Count
+
+
+class MetricFields(msgspec.Struct, gc=False):
+    """A metric as it stands on the wire; missing numbers are 0, unknown fields are ignored."""
+
+    thing: str = ""
+    uid: int = 0
+    atid: int = 0
+    aid: int = 0
+    value: int = 0
+    ts1: int = 0
+    ts2: int = 0
+    mode: str = "total"
+    id: str | None = None
+
+
+class CountFields(msgspec.Struct, gc=False):
+    """A count as it stands on the wire."""
+
+    thing: str = ""
+    value: int = 0
+    ts: int = 0
+    id: str | None = None
+
+
+class Envelope(msgspec.Struct, gc=False):
+    """One message: the command and the part that belongs to it."""
+
+    command: str = ""
+    metric: MetricFields | None = None
+    metrics: list[MetricFields] | None = None
+    count: CountFields | None = None
+
+
+_DECODE_JSON = msgspec.json.Decoder(Envelope).decode
+_DECODE_MSGPACK = msgspec.msgpack.Decoder(Envelope).decode
+_DECODE_METRIC_JSON = msgspec.json.Decoder(MetricFields).decode
+
+
+class EventRules(msgspec.Struct, frozen=True):
+    """Limits that a deployment sets; ``things`` maps a thing's name to its number.
+
+    ``age_max_s`` 0 means that events of any age are booked. ``batch_max`` bounds the list of
+    one ``metrics`` message.
+    """
+
+    things: Mapping[str, int]
+    lead_max_s: int = 300
+    age_max_s: int = 0
+    batch_max: int = 1000
+
+    def events(self, body: bytes, now_s: int, message_id: str) -> list[Event]:
+        """All events of one message, checked; ``message_id`` dedupes a count that brings no id.
+
+        Raises an :class:`InputError`; then nothing of the message may be booked.
+        """
+        envelope = decode_envelope(body)
+        match envelope.command:
+            case "metric" if envelope.metric is not None:
+                return [self.report(envelope.metric, now_s)]
+            case "metrics" if envelope.metrics is not None:
+                if len(envelope.metrics) > self.batch_max:
+                    raise TooLargeError(
+                        f"metrics: {len(envelope.metrics)} reports in one message, "
+                        f"at most {self.batch_max} are allowed"
+                    )
+                return [self.report(fields, now_s) for fields in envelope.metrics]
+            case "count" if envelope.count is not None:
+                return [self.count(envelope.count, now_s, message_id)]
+            case "metric" | "metrics" | "count" as command:
+                raise MalformedError(f"{command}: missing; command {command!r} needs it")
+        raise UnknownCommandError(
+            f"command: {envelope.command!r} is unknown; known are metric, metrics and count"
+        )
+
+    def report(self, fields: MetricFields, now_s: int) -> Report:
+        """The report that a metric stands for, checked against every rule."""
+        thing = self.things.get(fields.thing)
+        if thing is None:
+            raise UnknownThingError(
+                f"thing: {fields.thing!r} is unknown; known are {', '.join(sorted(self.things))}"
+            )
+        for name in ("uid", "atid", "aid"):
+            _check_int64(name, getattr(fields, name))
+        _check_value("value", fields.value)
+        if fields.mode == "total":
+            self._check_time("ts2", fields.ts2, now_s)
+            if not 0 <= fields.ts1 <= fields.ts2:
+                _check_int64("ts1", fields.ts1)
+                raise InvalidTimeError(
+                    f"ts1: {fields.ts1} must lie between 0 and ts2 = {fields.ts2}"
+                )
+            self._check_age("ts2", fields.ts2, now_s)
+            return Report(
+                thing, fields.uid, fields.atid, fields.aid, fields.value, fields.ts1, fields.ts2
+            )
+        if fields.mode != "increment":
+            raise WrongTypeError(f"mode: {fields.mode!r} must be 'total' or 'increment'")
+        self._check_time("ts2", fields.ts2, now_s)
+        self._check_age("ts2", fields.ts2, now_s)
+        if not fields.id:
+            raise MissingIdError("id: an increment needs an id, so that it is applied once")
+        _check_event_id(fields.id)
+        return Report(
+            thing,
+            fields.uid,
+            fields.atid,
+            fields.aid,
+            fields.value,
+            fields.ts2,
+            fields.ts2,
+            fields.id,
+        )
+
+    def count(self, fields: CountFields, now_s: int, message_id: str) -> Count:
+        """The count that a message stands for, checked."""
+        size = len(fields.thing.encode())
+        if size not in COUNT_NAME_BYTES:
+            raise OutOfBoundsError(f"thing: {fields.thing!r} has {size} bytes; 2 to 64 are allowed")
+        _check_value("value", fields.value)
+        self._check_time("ts", fields.ts, now_s)
+        self._check_age("ts", fields.ts, now_s)
+        event_id = fields.id or message_id
+        _check_event_id(event_id)
+        return Count(fields.thing, fields.value, fields.ts, event_id)
+
+    def _check_time(self, name: str, second: int, now_s: int) -> None:
+        if second <= 0:
+            _check_int64(name, second)
+            raise InvalidTimeError(f"{name}: {second} must be a Unix second after 0")
+        if second >= TIME_END_S:
+            _check_int64(name, second)
+            raise OutOfBoundsError(f"{name}: {second} must be before the year 2200 ({TIME_END_S})")
+        if second > now_s + self.lead_max_s:
+            raise TooEarlyError(
+                f"{name}: {second} is {second - now_s} s ahead of the clock; "
+                f"{self.lead_max_s} s are allowed"
+            )
+
+    def _check_age(self, name: str, second: int, now_s: int) -> None:
+        if self.age_max_s and second < now_s - self.age_max_s:
+            raise TooLateError(
+                f"{name}: {second} is {now_s - second} s old; at most {self.age_max_s} s are booked"
+            )
+
+
+def decode_envelope(body: bytes) -> Envelope:
+    """Read a message of either format; JSON starts with ``{``, everything else is msgpack."""
+    try:
+        if body.lstrip(b" \t\r\n")[:1] == b"{":
+            return _DECODE_JSON(body)
+        return _DECODE_MSGPACK(body)
+    except msgspec.MsgspecError as exc:
+        raise _as_input_error(exc) from exc
+    except UnicodeDecodeError as exc:
+        raise MalformedError(f"message: {exc}") from exc
+
+
+def decode_metric(body: bytes) -> MetricFields:
+    """Read the body of a write request, one JSON object of metric fields."""
+    try:
+        return _DECODE_METRIC_JSON(body)
+    except msgspec.MsgspecError as exc:
+        raise _as_input_error(exc) from exc
+    except UnicodeDecodeError as exc:
+        raise MalformedError(f"body: {exc}") from exc
+
+
+def _as_input_error(exc: msgspec.MsgspecError) -> InputError:
+    message, _, where = str(exc).partition(" - at ")
+    field = where.strip("`").removeprefix("$.").removeprefix("$")
+    if isinstance(exc, msgspec.ValidationError) and field:
+        return WrongTypeError(f"{field}: {message[0].lower()}{message[1:]}")
+    return MalformedError(f"message: neither a JSON object nor a msgpack map ({message})")
+
+
+def _check_int64(name: str, number: int) -> None:
+    if not -ID_MAX - 1 <= number <= ID_MAX:
+        raise WrongTypeError(f"{name}: {number} is not a 64-bit integer")
+
+
+def _check_value(name: str, number: int) -> None:
+    if not -VALUE_MAX <= number <= VALUE_MAX:
+        _check_int64(name, number)
+        raise OutOfBoundsError(f"{name}: {number} must lie within +-(2^53 - 1)")
+
+
+def _check_event_id(event_id: str) -> None:
+    if len(event_id.encode()) > EVENT_ID_BYTES_MAX:
+        raise TooLargeError(f"id: more than {EVENT_ID_BYTES_MAX} bytes")
+
+
+def encode_metric(report: Mapping[str, Any]) -> bytes:
+    """One ``metric`` message as JSON, from wire fields (see :class:`MetricFields`)."""
+    return msgspec.json.encode({"command": "metric", "metric": report})

@@ -1,0 +1,157 @@
+"""Every error psd raises, with its stable code and whether trying again can help.
+
+::
+
+    PsdError
+    ├── InputError                  the sender is wrong; permanent; nothing was written
+    │   ├── MalformedError          malformed        not JSON or msgpack, or not one object
+    │   ├── WrongTypeError          wrong_type       a field has another type than its rule
+    │   ├── UnknownCommandError     unknown_command  no handler for this kind of event
+    │   ├── UnknownThingError       unknown_thing    a thing that is not configured
+    │   ├── InvalidTimeError        invalid_time     ts2 <= 0 or ts1 > ts2
+    │   ├── OutOfBoundsError        out_of_bounds    a number past its limit
+    │   ├── MissingIdError          missing_id       an increment or count without an id
+    │   ├── TooLateError            too_late         older than the oldest time that still books
+    │   ├── TooEarlyError           too_early        further ahead of the clock than is allowed
+    │   └── TooLargeError           too_large        more bytes, ids, things or reports than the limit
+    ├── DetailExpiredError          detail_expired   the range needs buckets past their retention
+    ├── UnavailableError            (retryable)      a dependency did not answer; nothing is known
+    │   ├── StoreUnavailableError   store_unavailable
+    │   └── QueueUnavailableError   queue_unavailable
+    └── ConfigError                 bad_config       a setting is unknown, malformed or contradictory
+
+The server maps these classes to HTTP statuses in one table (server/errors.py); workers
+pause on retryable ones and send input errors to the dead letter with their code.
+"""
+
+from __future__ import annotations
+
+
+class PsdError(Exception):
+    """Root of the tree. ``code`` is stable and part of every interface."""
+
+    code = "internal"
+    retryable = False
+
+
+class InputError(PsdError):
+    """The input breaks a rule; the same input will always break it."""
+
+    code = "invalid"
+
+
+class MalformedError(InputError):
+    """The bytes are not one JSON object or msgpack map."""
+
+    code = "malformed"
+
+
+class WrongTypeError(InputError):
+    """A field holds another type than its rule allows."""
+
+    code = "wrong_type"
+
+
+class UnknownCommandError(InputError):
+    """No handler exists for this kind of event."""
+
+    code = "unknown_command"
+
+
+class UnknownThingError(InputError):
+    """The thing is not named in the configuration."""
+
+    code = "unknown_thing"
+
+
+class InvalidTimeError(InputError):
+    """The window of a report is empty or does not end after 1970 began."""
+
+    code = "invalid_time"
+
+
+class OutOfBoundsError(InputError):
+    """A number, or a sum it would lead to, is past its limit."""
+
+    code = "out_of_bounds"
+
+
+class MissingIdError(InputError):
+    """An event that is applied once per id came without one."""
+
+    code = "missing_id"
+
+
+class TooLateError(InputError):
+    """The event is older than the oldest time that still books."""
+
+    code = "too_late"
+
+
+class TooEarlyError(InputError):
+    """The event is further ahead of the clock than is allowed."""
+
+    code = "too_early"
+
+
+class TooLargeError(InputError):
+    """More bytes, ids, things or reports than the limit."""
+
+    code = "too_large"
+
+
+class DetailExpiredError(PsdError):
+    """The range needs detail that has expired.
+
+    ``resolution`` names the finest level that still answers the range exactly:
+    ``"day"``, ``"month"`` or ``"year"``.
+    """
+
+    code = "detail_expired"
+
+    def __init__(self, message: str, resolution: str) -> None:
+        super().__init__(message)
+        self.resolution = resolution
+
+
+class UnavailableError(PsdError):
+    """A dependency did not answer in time; whether a write happened is unknown."""
+
+    code = "unavailable"
+    retryable = True
+
+
+class StoreUnavailableError(UnavailableError):
+    """Redis is away, stalled, or refuses to work (loading, read-only, out of memory)."""
+
+    code = "store_unavailable"
+
+
+class QueueUnavailableError(UnavailableError):
+    """No queue address can be reached."""
+
+    code = "queue_unavailable"
+
+
+class ConfigError(PsdError):
+    """A setting is unknown, malformed or contradicts another one."""
+
+    code = "bad_config"
+
+
+INPUT_ERRORS: dict[str, type[InputError]] = {
+    kind.code: kind
+    for kind in (
+        MalformedError,
+        WrongTypeError,
+        UnknownCommandError,
+        UnknownThingError,
+        InvalidTimeError,
+        OutOfBoundsError,
+        MissingIdError,
+        TooLateError,
+        TooEarlyError,
+        TooLargeError,
+    )
+}
+"""Input errors by code: how a code that came from a script or a dead letter becomes a class."""

@@ -1,0 +1,85 @@
+"""Every metric psd exports, in one place (Prometheus; listed in docs/operations.md).
+
+Labels name kinds (an outcome, a script, a route), never an id: the number of series does
+not grow with the number of owners.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
+SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+AGES_S = (1, 5, 15, 60, 300, 3600, 86_400, 604_800, 2_592_000)
+
+
+class Metrics:
+    """The instruments of one process, on a registry of their own."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = CollectorRegistry() if registry is None else registry
+        self.events = Counter(
+            "psd_events",
+            "Events by outcome: booked, unchanged, duplicate, refused.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.too_late = Counter(
+            "psd_events_too_late", "Events refused as too late.", registry=self.registry
+        )
+        self.event_age = Histogram(
+            "psd_event_age_seconds",
+            "Age of the newest event of each batch when it was booked.",
+            buckets=AGES_S,
+            registry=self.registry,
+        )
+        self.dead_lettered = Counter(
+            "psd_dead_lettered",
+            "Messages sent to the dead letter, by error code.",
+            ["code"],
+            registry=self.registry,
+        )
+        self.requeued = Counter(
+            "psd_requeued", "Messages given back to the queue.", registry=self.registry
+        )
+        self.pauses = Counter(
+            "psd_worker_pauses", "Times a worker paused for an outage.", registry=self.registry
+        )
+        self.batch_messages = Histogram(
+            "psd_batch_messages",
+            "Messages per worker batch.",
+            buckets=SIZES,
+            registry=self.registry,
+        )
+        self.script_seconds = Histogram(
+            "psd_script_seconds",
+            "Round trip of the trips that carried a script, by script.",
+            ["script"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.trip_commands = Histogram(
+            "psd_trip_commands",
+            "Redis commands that travelled together in one trip.",
+            buckets=SIZES,
+            registry=self.registry,
+        )
+        self.requests = Counter(
+            "psd_http_requests",
+            "HTTP requests by route and status.",
+            ["route", "status"],
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "psd_http_request_seconds",
+            "Time to answer an HTTP request, by route.",
+            ["route"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.draining = Gauge(
+            "psd_draining",
+            "1 while the process is shutting down.",
+            registry=self.registry,
+            multiprocess_mode="max",
+        )
