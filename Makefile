@@ -7,7 +7,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-export CI
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint bench all clean
@@ -54,7 +53,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "This Python cannot make a virtualenv: apt-get install python3-venv" >&2; exit 1; }
 	@rm -rf $(VENV)
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.setup-stamp: pyproject.toml | $(BIN)/python
 	$(PIP) install --editable '.[embedded]'
@@ -64,7 +63,8 @@ $(VENV)/.setup-stamp: pyproject.toml | $(BIN)/python
 $(VENV)/.dev-stamp: pyproject.toml | $(BIN)/python
 	$(PIP) install --editable '.[dev]'
 	@rm -rf $(VENV)/wheels
-	$(PIP) wheel --wheel-dir $(VENV)/wheels --find-links $(VENV)/wheels . && rm -f $(VENV)/wheels/psd-*
+	$(PIP) wheel --wheel-dir $(VENV)/wheels .
+	@rm -f $(VENV)/wheels/psd-*
 	@touch $@ $(VENV)/.setup-stamp
 
 $(VENV)/.bench-stamp: $(VENV)/.dev-stamp

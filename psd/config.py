@@ -38,7 +38,6 @@ class RedisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     durability: Durability = "durable"
     replicas: int = 1
     replica_timeout_ms: int = 1000
-    lanes: int = 2
 
 
 class QueueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,6 +79,7 @@ class BookingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What may be booked, and how long an id is remembered."""
 
     dedupe_horizon_s: int = 691_200
+    marker_key: str = "psd"
     max_event_age_s: int = 0
     max_event_lead_s: int = 300
     batch_reports_max: int = 1000
@@ -260,9 +260,9 @@ NOT_SETTINGS = frozenset({"PSD_CONFIG"})
 def _from_flags(flags: Mapping[str, Any]) -> Layer:
     layer: Layer = {}
     for key, value in flags.items():
-        if key not in KNOWN_KEYS:
+        if key not in KNOWN_KEYS and key != "things":
             raise _unknown(key, "as a flag")
-        layer[key] = (value, "flag")
+        layer[key] = (_parse_text(key, value) if isinstance(value, str) else value, "flag")
     return layer
 
 

@@ -18,6 +18,8 @@
     ├── UnavailableError            (retryable)      a dependency did not answer; nothing is known
     │   ├── StoreUnavailableError   store_unavailable
     │   └── QueueUnavailableError   queue_unavailable
+    ├── StartError                  start_failed     something that psd starts or binds would not
+    ├── StoreError                  store_error      Redis refused a command that psd should not send
     └── ConfigError                 bad_config       a setting is unknown, malformed or contradictory
 
 The server maps these classes to HTTP statuses in one table (server/errors.py); workers
@@ -131,6 +133,18 @@ class QueueUnavailableError(UnavailableError):
     """No queue address can be reached."""
 
     code = "queue_unavailable"
+
+
+class StartError(PsdError):
+    """A port is taken, a folder is in use, or an embedded server does not come up."""
+
+    code = "start_failed"
+
+
+class StoreError(PsdError):
+    """Redis refused a command: a foreign key in psd's place, or a defect of psd."""
+
+    code = "store_error"
 
 
 class ConfigError(PsdError):

@@ -17,7 +17,7 @@ library; its line in the list below is the first sentence of its own help.
 from __future__ import annotations
 
 import importlib
-from typing import IO, Any
+from typing import Any
 
 import click
 
@@ -42,18 +42,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
 EXIT_FAILED = 1
 EXIT_TRY_LATER = 75
 EXIT_BAD_CONFIG = 78
-
-
-class Failure(click.ClickException):
-    """An error of ours as one line on stderr and an exit code."""
-
-    def __init__(self, error: PsdError) -> None:
-        super().__init__(str(error))
-        self.exit_code = exit_code(error)
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Print the line."""
-        click.echo(f"psd: {self.message}", file=file, err=True)
 
 
 class LazyGroup(click.Group):
@@ -81,7 +69,8 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except PsdError as error:
-            raise Failure(error) from error
+            click.echo(f"psd: {error}", err=True)
+            ctx.exit(exit_code(error))
 
 
 def exit_code(error: PsdError) -> int:

@@ -1,0 +1,57 @@
+-- Redis runs Lua 5.1 with these tables; nothing else is global.
+std = "lua51"
+max_line_length = 100
+read_globals = { "redis", "cjson", "cmsgpack", "bit", "struct", "KEYS", "ARGV" }
+
+-- A script is one file with its `-- @include lib/name` lines replaced by those files, so a file
+-- alone uses locals of the files that it includes, and a file of lib/ is used by others only.
+-- Both are worked out here from the include lines: a name that no file defines stays undefined,
+-- and a function of lib/ that no script uses stays unused.
+
+local function lines_of(path)
+  local lines = {}
+  for line in io.lines(path) do lines[#lines + 1] = line end
+  return lines
+end
+
+local function script_paths()
+  local paths = {}
+  local listing = io.popen("find lua -name '*.lua'")
+  for path in listing:lines() do paths[#paths + 1] = path end
+  listing:close()
+  return paths
+end
+
+local defined, included, words = {}, {}, {}
+
+for _, path in ipairs(script_paths()) do
+  defined[path], included[path], words[path] = {}, {}, {}
+  for _, line in ipairs(lines_of(path)) do
+    local names = line:match("^local function ([%w_]+)") or line:match("^local ([%w_, ]+)")
+    for name in (names or ""):gmatch("[%w_]+") do defined[path][name] = true end
+    local include = line:match("^%-%- @include (%S+)")
+    if include then included[path]["lua/" .. include:gsub("%.lua$", "") .. ".lua"] = true end
+    for word in line:gsub("%-%-.*$", ""):gmatch("[%a_][%w_]*") do words[path][word] = true end
+  end
+end
+
+local function add_includes(path, reached)
+  for include in pairs(included[path] or {}) do
+    if not reached[include] then
+      reached[include] = true
+      add_includes(include, reached)
+    end
+  end
+  return reached
+end
+
+for path in pairs(defined) do files[path] = { read_globals = {}, ignore = {} } end
+
+for path in pairs(defined) do
+  for include in pairs(add_includes(path, {})) do
+    for name in pairs(defined[include] or {}) do
+      table.insert(files[path].read_globals, name)
+      if words[path][name] then table.insert(files[include].ignore, "211/^" .. name .. "$") end
+    end
+  end
+end

@@ -1,0 +1,1 @@
+"""What psd is measured against: the original's layout, PostgreSQL, and the floor."""

@@ -1,0 +1,143 @@
+"""Workers to compare ``psd worker`` with: ``python -m bench.peers.drain MODE NSQD SOCKET``.
+
+``floor`` reads messages, decodes them and finishes them: what nsqd and Python cost before any
+booking. ``original`` books each message with the original's round trips, four at a time as the
+original does (max in flight 4, 4 handlers), and finishes it when it is booked.
+
+The reader is the least that speaks the protocol; it does not reconnect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import uvloop
+from redis.asyncio import Redis
+
+from bench.peers.original import write_event
+from bench.workloads import THING_NAMES
+from psd.engine.events import Report, decode_envelope
+
+TOPIC = CHANNEL = "psd"
+FRAME_RESPONSE, FRAME_MESSAGE = 0, 2
+FRAME_HEADER_BYTES = 8
+BODY_OFFSET = 8 + 2 + 16
+"""A message frame: 8 bytes of time, 2 of attempts, 16 of id, then the body."""
+
+MAX_IN_FLIGHT = {"floor": 2500, "original": 4}
+THINGS = {name: number for number, name in THING_NAMES.items()}
+Deliver = Callable[[list[tuple[bytes, bytes]]], None]
+
+
+class Reader(asyncio.Protocol):
+    """Subscribes, and hands on the messages of each read as (id, body) pairs."""
+
+    def __init__(self, max_in_flight: int, deliver: Deliver) -> None:
+        self._max_in_flight = max_in_flight
+        self._deliver = deliver
+        self._buffer = b""
+        self._transport: asyncio.Transport | None = None
+        self.lost = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Introduce ourselves and ask for messages."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        identity = json.dumps({"client_id": "bench", "output_buffer_timeout": 5}).encode()
+        transport.write(b"  V2IDENTIFY\n" + struct.pack(">l", len(identity)) + identity)
+        transport.write(f"SUB {TOPIC} {CHANNEL}\nRDY {self._max_in_flight}\n".encode())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The run is over."""
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        """Cut the stream into frames."""
+        self._buffer += data
+        view, position, messages = self._buffer, 0, []
+        while len(view) - position >= FRAME_HEADER_BYTES:
+            size, kind = struct.unpack_from(">ll", view, position)
+            end = position + 4 + size
+            if end > len(view):
+                break
+            if kind == FRAME_MESSAGE:
+                body_at = position + FRAME_HEADER_BYTES + BODY_OFFSET
+                messages.append((view[body_at - 16 : body_at], view[body_at:end]))
+            elif (
+                kind == FRAME_RESPONSE
+                and view[position + FRAME_HEADER_BYTES : end] == b"_heartbeat_"
+            ):
+                self.send(b"NOP\n")
+            position = end
+        self._buffer = view[position:]
+        if messages:
+            self._deliver(messages)
+
+    def finish(self, ids: list[bytes]) -> None:
+        """Acknowledge."""
+        self.send(b"".join(b"FIN " + message_id + b"\n" for message_id in ids))
+
+    def send(self, data: bytes) -> None:
+        """Write to nsqd."""
+        assert self._transport is not None
+        self._transport.write(data)
+
+
+async def drain(mode: str, address: str, socket: str) -> None:
+    """Consume until the connection ends."""
+    host, _, port = address.partition(":")
+    async with Redis(unix_socket_path=socket) as redis:
+        handlers: set[asyncio.Task[None]] = set()
+
+        def decode_and_finish(messages: list[tuple[bytes, bytes]]) -> None:
+            for _, body in messages:
+                decode_envelope(body)
+            reader.finish([message_id for message_id, _ in messages])
+
+        def book_each(messages: list[tuple[bytes, bytes]]) -> None:
+            for message_id, body in messages:
+                task = asyncio.create_task(book_one(message_id, body))
+                handlers.add(task)
+                task.add_done_callback(handlers.discard)
+
+        async def book_one(message_id: bytes, body: bytes) -> None:
+            await write_event(redis, decoded(body))
+            reader.finish([message_id])
+
+        deliver = decode_and_finish if mode == "floor" else book_each
+        _, reader = await asyncio.get_running_loop().create_connection(
+            lambda: Reader(MAX_IN_FLIGHT[mode], deliver), host, int(port)
+        )
+        await reader.lost
+
+
+def decoded(body: bytes) -> Report:
+    """The report of a metric message."""
+    fields = decode_envelope(body).metric
+    assert fields is not None
+    return Report(
+        THINGS[fields.thing],
+        fields.uid,
+        fields.atid,
+        fields.aid,
+        fields.value,
+        fields.ts1,
+        fields.ts2,
+    )
+
+
+def main() -> None:
+    """Run until killed or disconnected."""
+    mode, address, socket = sys.argv[1:]
+    job: Coroutine[Any, Any, None] = drain(mode, address, socket)
+    uvloop.run(job)
+
+
+if __name__ == "__main__":
+    main()

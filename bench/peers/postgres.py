@@ -1,0 +1,136 @@
+"""PostgreSQL 15 as a peer: one event table, one index, a private cluster of its own.
+
+What a team would write that needs no psd: a row an event, ``sum(delta)`` over an index that
+covers the sum. psd's booking in any order would need a read per event here too; COPY does
+not pay for that, which is in PostgreSQL's favour. Durability settings are the defaults.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, LiteralString
+
+from bench.model import Answer
+from bench.processes import NotInstalledError
+from psd.engine.events import Report
+from psd.engine.plan import Range
+
+if TYPE_CHECKING:
+    import psycopg
+
+PROGRAMS = Path("/usr/lib/postgresql/15/bin")
+SYSTEM_USER = "postgres"
+SERVER_OPTIONS = "-c listen_addresses= -c shared_buffers=1GB -c jit=off -c max_wal_size=4GB"
+"""The buffers hold the whole workload; jit costs more than it gains on queries this short."""
+
+ONE_SUM = (
+    "SELECT coalesce(sum(delta), 0) FROM events "
+    "WHERE thing = %s AND uid = %s AND ts >= %s AND ts < %s"
+)
+PAGE_SUMS = (
+    "SELECT uid, thing, sum(delta) FROM events "
+    "WHERE thing = ANY(%s) AND uid = ANY(%s) AND ts >= %s AND ts < %s GROUP BY uid, thing"
+)
+PAGE_ACTIVITIES = (
+    "SELECT uid, array_agg(DISTINCT ARRAY[aid, atid]) FROM events "
+    "WHERE thing = ANY(%s) AND uid = ANY(%s) AND ts >= %s AND ts < %s GROUP BY uid"
+)
+TOP = (
+    "SELECT sum(delta), uid FROM events WHERE thing = %s AND ts >= %s AND ts < %s "
+    "GROUP BY uid ORDER BY 1 DESC, 2 DESC LIMIT %s"
+)
+CREATE = (
+    "DROP TABLE IF EXISTS events",
+    "CREATE TABLE events "
+    "(uid bigint, aid bigint, ts bigint, delta bigint, atid int, thing smallint)",
+)
+INDEX = "CREATE INDEX events_by_owner ON events (thing, uid, ts) INCLUDE (delta)"
+
+
+class Postgres:
+    """One table of events; a load replaces what was in it."""
+
+    name = "PostgreSQL 15"
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def load(self, reports: Iterable[Report]) -> None:
+        """COPY the events in, index and vacuum them."""
+        for statement in CREATE:
+            self._connection.execute(statement)
+        columns = "COPY events (uid, aid, ts, delta, atid, thing) FROM STDIN"
+        with self._connection.cursor() as cursor, cursor.copy(columns) as copy:
+            for report in reports:
+                copy.write_row(
+                    (report.uid, report.aid, report.ts2, report.value, report.atid, report.thing)
+                )
+        self._connection.execute(INDEX)
+        self._connection.execute("VACUUM (ANALYZE, FREEZE) events")
+
+    def bytes_on_disk(self) -> int:
+        """Table and index."""
+        return int(self._rows("SELECT pg_total_relation_size('events')", ())[0][0])
+
+    def one_sum(self, uid: int, thing: int, range_: Range) -> int:
+        """The sum of one user and thing."""
+        return int(self._rows(ONE_SUM, (thing, uid, range_.start, range_.end))[0][0])
+
+    def sums(
+        self, uids: Sequence[int], things: Sequence[int], range_: Range, *, activities: bool = False
+    ) -> list[Answer]:
+        """Sums (and activities) of many users."""
+        asked = (list(things), list(uids), range_.start, range_.end)
+        found: dict[int, dict[int, int]] = {uid: dict.fromkeys(things, 0) for uid in uids}
+        for uid, thing, total in self._rows(PAGE_SUMS, asked):
+            found[uid][thing] = int(total)
+        listed: dict[int, dict[int, int]] = {}
+        if activities:
+            listed = {uid: dict(pairs) for uid, pairs in self._rows(PAGE_ACTIVITIES, asked)}
+        return [Answer(found[uid], listed.get(uid, {})) for uid in uids]
+
+    def top(self, count: int, thing: int, range_: Range) -> list[tuple[int, int]]:
+        """The largest sums as (sum, user)."""
+        rows = self._rows(TOP, (thing, range_.start, range_.end, count))
+        return [(int(total), uid) for total, uid in rows]
+
+    def _rows(self, query: LiteralString, arguments: Sequence[Any]) -> list[Any]:
+        return self._connection.execute(query, arguments, prepare=True).fetchall()
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[Postgres]:
+    """A private cluster on a unix socket; raises NotInstalledError without Debian's binaries."""
+    if importlib.util.find_spec("psycopg") is None:
+        raise NotInstalledError("psycopg (the extra 'bench' brings it)")
+    psycopg = importlib.import_module("psycopg")
+    if not (PROGRAMS / "initdb").exists():
+        raise NotInstalledError("PostgreSQL 15")
+    folder.mkdir(parents=True)
+    data = folder / "data"
+    if os.geteuid() == 0:
+        shutil.chown(folder, SYSTEM_USER)
+    _run("initdb", "-D", str(data), "-A", "trust", "-U", SYSTEM_USER)
+    options = f"-k {folder} {SERVER_OPTIONS}"
+    _run("pg_ctl", "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        where = f"host={folder} user={SYSTEM_USER} dbname=postgres"
+        with psycopg.connect(where, autocommit=True) as connection:
+            yield Postgres(connection)
+    finally:
+        _run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
+
+
+def _run(name: str, *arguments: str) -> None:
+    """Run a PostgreSQL program, as its own system user when we are root (it refuses root)."""
+    command = [str(PROGRAMS / name), *arguments]
+    if os.geteuid() == 0:
+        command = ["runuser", "-u", SYSTEM_USER, "--", *command]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/")

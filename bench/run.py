@@ -1,0 +1,122 @@
+"""psd and its peers, side by side in one run: ``python -m bench.run [--quick] [sections]``.
+
+Sections: a worker, b write, c query, d sums, e storage, f heavy owner, g board, z floor.
+``python -m bench.run --quick ef`` runs two of them. The table goes to standard output;
+progress goes to standard error. Exit code 1 when any answer was wrong or a must was missed
+(with ``--quick`` only when an answer was wrong: its figures are too small to judge).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from bench import machine
+from bench.figures import as_json, render
+from bench.model import WrongAnswerError
+from bench.processes import NotInstalledError
+from bench.sections import boards, floor, heavy, http, reading, storage, worker
+from bench.sizes import FULL, QUICK
+from bench.workbench import Workbench
+
+SECTIONS: dict[str, Callable[[Workbench], Awaitable[None]]] = {
+    "a": worker.run,
+    "b": http.run_writes,
+    "c": http.run_queries,
+    "d": reading.run,
+    "e": storage.run,
+    "f": heavy.run,
+    "g": boards.run,
+    "z": floor.run,
+}
+
+
+def main() -> int:
+    """Parse, run, print."""
+    parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("sections", nargs="*", help="letters of sections; all by default")
+    parser.add_argument("--quick", action="store_true", help="smaller workloads, under two minutes")
+    parser.add_argument("--json", type=Path, help="also write every repetition to this file")
+    arguments = parser.parse_args()
+    letters = "".join(arguments.sections) or "".join(SECTIONS)
+    unknown = sorted(set(letters) - set(SECTIONS))
+    if unknown:
+        parser.error(f"unknown sections {', '.join(unknown)}; known are {', '.join(SECTIONS)}")
+    try:
+        report = asyncio.run(run(letters, quick=arguments.quick))
+    except WrongAnswerError as exc:
+        print(f"wrong answer: {exc}", file=sys.stderr)
+        return 1
+    print(report.text())
+    if arguments.json:
+        arguments.json.write_bytes(msgspec.json.format(msgspec.json.encode(report.tree())))
+    return 1 if report.missed() and not arguments.quick else 0
+
+
+class BenchReport(msgspec.Struct, frozen=True):
+    """A finished run."""
+
+    started: datetime
+    machine: str
+    quick: bool
+    seconds: float
+    bench_rows: tuple[object, ...]
+    table: str
+    verdicts: tuple[str, ...]
+
+    def text(self) -> str:
+        """What is printed."""
+        kind = "quick run: not to be quoted" if self.quick else "full run"
+        taken = f"{self.started:%Y-%m-%d %H:%M} UTC, {kind}, {self.seconds:.0f} s"
+        return f"{self.table}\n\n{self.machine}\n{taken}"
+
+    def missed(self) -> bool:
+        """Whether a must was missed."""
+        return "MISSED" in self.verdicts
+
+    def tree(self) -> dict[str, object]:
+        """What is written as JSON."""
+        return {
+            "started": self.started,
+            "machine": self.machine,
+            "quick": self.quick,
+            "seconds": self.seconds,
+            "rows": self.bench_rows,
+        }
+
+
+async def run(letters: str, *, quick: bool) -> BenchReport:
+    """Run sections in the order of their letters."""
+    started = datetime.now(UTC)
+    clock = time.perf_counter()
+    async with Workbench(QUICK if quick else FULL) as bench:
+        for letter in sorted(set(letters)):
+            section_clock = time.perf_counter()
+            try:
+                await SECTIONS[letter](bench)
+                note = ""
+            except NotInstalledError as exc:
+                note = f", left out: {exc} is not installed"
+            print(f"{letter}: {time.perf_counter() - section_clock:.0f} s{note}", file=sys.stderr)
+        rows = bench.rows
+    return BenchReport(
+        started,
+        machine.describe(),
+        quick,
+        time.perf_counter() - clock,
+        tuple(as_json(row) for row in rows),
+        render(rows),
+        tuple(row.verdict for row in rows),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The measures, one module a question; bench/run.py names them by letter."""

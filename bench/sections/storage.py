@@ -1,0 +1,102 @@
+"""(e) What the data costs: bytes and keys per event, and Redis CPU per booked report."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from bench import workloads
+from bench.figures import Figure, Row, Target
+from bench.loading import Loaded, load
+from bench.peers.postgres import Postgres
+from bench.workbench import Workbench
+from psd.engine.events import Report
+
+CPU_TARGETS = {
+    "in order": Target("<=", 0.65, 0.4),
+    "random order": Target("<=", 0.7, 0.4),
+    "dense": Target("<=", 0.6, 0.4),
+}
+BYTES_TARGETS = {"sparse": Target("<=", 0.25, 0.125), "dense": Target("<=", 1.0, 0.667)}
+POSTGRES_BYTES_TARGET = Target("<=", 1.2, 0.5)
+
+
+async def run(bench: Workbench) -> None:
+    """Load sparse in order, sparse in random order, and dense."""
+    sizes = bench.sizes
+    in_order = await bench.sparse()
+    _add_cpu(bench, "in order", in_order)
+    await _load_and_add(bench, "random order", workloads.shuffled(in_order.reports))
+    _add_space(bench, "sparse", in_order)
+    dense = workloads.dense(sizes.dense_vehicles, sizes.dense_hours)
+    await _load_and_add(bench, "dense", dense)
+
+
+async def _load_and_add(bench: Workbench, name: str, reports: list[Report]) -> None:
+    async with AsyncExitStack() as stack:
+        loaded = await load(await bench.pair(stack), reports, bench.sizes.slices)
+        _add_cpu(bench, name, loaded)
+        if name in BYTES_TARGETS:
+            _add_space(bench, name, loaded)
+
+
+def _add_cpu(bench: Workbench, name: str, loaded: Loaded) -> None:
+    bench.add(
+        Row(
+            "e",
+            f"Redis CPU per booked report, {name}",
+            "us",
+            loaded.psd_cost.cpu_us_per_report,
+            loaded.original.name,
+            loaded.original_cost.cpu_us_per_report,
+            CPU_TARGETS[name],
+        )
+    )
+
+
+def _add_space(bench: Workbench, name: str, loaded: Loaded) -> None:
+    events = len(loaded.reports)
+    ours, theirs = loaded.psd_cost.footprint, loaded.original_cost.footprint
+    in_memory = _per_event(ours.memory_bytes, events)
+    bench.add(
+        Row(
+            "e",
+            f"bytes per event, {name}",
+            "B",
+            in_memory,
+            loaded.original.name,
+            _per_event(theirs.memory_bytes, events),
+            BYTES_TARGETS[name],
+        ),
+        Row(
+            "e",
+            f"keys per event, {name}",
+            "keys",
+            _per_event(ours.keys, events),
+            loaded.original.name,
+            _per_event(theirs.keys, events),
+        ),
+        _against_postgres(bench.postgres(), name, loaded, in_memory),
+    )
+
+
+def _against_postgres(
+    postgres: Postgres | None, name: str, loaded: Loaded, in_memory: Figure
+) -> Row:
+    on_disk = None
+    if postgres is not None:
+        postgres.load(loaded.reports)
+        on_disk = _per_event(postgres.bytes_on_disk(), len(loaded.reports))
+    return Row(
+        "e",
+        f"bytes per event, {name} (memory against disk)",
+        "B",
+        in_memory,
+        Postgres.name,
+        on_disk,
+        POSTGRES_BYTES_TARGET,
+        "" if postgres else "not installed",
+    )
+
+
+def _per_event(total: int, events: int) -> Figure:
+    return Figure((total / events,))

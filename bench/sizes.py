@@ -1,0 +1,48 @@
+"""How much of everything a run does: the full run and ``--quick``.
+
+The full run takes about eight minutes on two cores, ``--quick`` under two. Quick figures
+show that the bench works and roughly where psd stands; only full figures are quoted.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Sizes(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of one run; ``slices`` and ``repetitions`` are how often a figure is taken."""
+
+    sparse_events: int = 200_000
+    dense_vehicles: int = 20
+    dense_hours: int = 72
+    slices: int = 10
+    repetitions: int = 3
+    sum_queries: int = 400
+    page_queries: int = 40
+    heavy_activities: tuple[int, ...] = (10, 100, 1_000, 10_000)
+    heavy_queries: int = 100
+    board_users: int = 10_000
+    board_events_per_user: int = 20
+    board_queries: int = 5
+    drain_messages: int = 150_000
+    drain_messages_original: int = 6_000
+    wrk_seconds: int = 4
+    floor_requests: int = 200_000
+
+
+FULL = Sizes()
+
+QUICK = Sizes(
+    sparse_events=20_000,
+    dense_hours=3,
+    slices=5,
+    sum_queries=100,
+    page_queries=10,
+    heavy_queries=30,
+    board_events_per_user=5,
+    board_queries=3,
+    drain_messages=30_000,
+    drain_messages_original=1_500,
+    wrk_seconds=1,
+    floor_requests=50_000,
+)

@@ -1,0 +1,122 @@
+-- Activity: the reports of one (thing, aid), each kept as the booking it made, so that a report
+-- that comes late finds its place. Records are { second, window, atid, booking } with
+-- window = ts2 - ts1, or -1 for an increment, sorted by (second, window). Up to SHORT_RECORDS
+-- stand packed in a shard; more are `long`: one string an hour and a directory of the hours.
+-- Records of an hour are a flat list, four slots each.
+-- @include lib/shards
+-- @include lib/ids
+
+local SHORT_RECORDS = 4
+local HOUR_S = 3600
+
+local activities = {}
+
+-- Flat list of a packed string; unpacked in parts, because Lua's stack holds 8,000 values.
+local function unpack_records(packed)
+  local flat, offset = {}, 0
+  while offset ~= -1 and offset < #packed do
+    local values = { cmsgpack.unpack_limit(packed, 1000, offset) }
+    offset = values[1]
+    for at = 2, #values do flat[#flat + 1] = values[at] end
+  end
+  return flat
+end
+
+local function pack_records(flat, from)
+  local parts = {}
+  for at = from or 1, #flat, 1000 do
+    parts[#parts + 1] = cmsgpack.pack(unpack(flat, at, math.min(at + 999, #flat)))
+  end
+  return table.concat(parts)
+end
+
+-- Number of records, sum of bookings, earliest and latest window start of a list.
+local function summary_of(flat)
+  local sum, earliest, latest = 0, math.huge, -math.huge
+  for at = 1, #flat, 4 do
+    local start = flat[at] - math.max(flat[at + 1], 0)
+    sum = sum + flat[at + 3]
+    earliest, latest = math.min(earliest, start), math.max(latest, start)
+  end
+  return { #flat / 4, sum, earliest, latest }
+end
+
+local function directory_key(activity)
+  return activity.prefix .. ':r:' .. id_text(activity.aid)
+end
+
+local function hour_key(activity, hour)
+  return directory_key(activity) .. ':' .. hour
+end
+
+-- One activity, read from its shard once a call.
+local function load_activity(prefix, aid, count_cell)
+  local by_aid = activities[prefix]
+  if not by_aid then
+    by_aid = { count_cell = count_cell, shards = shard_count(count_cell.sum), known = {} }
+    activities[prefix] = by_aid
+  end
+  local activity = by_aid.known[aid]
+  if activity then return activity end
+  local shard = shard_of(aid, by_aid.shards)
+  local packed = redis.call('HGET', shard_key(prefix, shard), aid)
+  activity = { prefix = prefix, aid = aid, is_new = not packed, long = packed == '', hours = {} }
+  if activity.long then
+    activity.total, activity.count, activity.first, activity.last =
+      cmsgpack.unpack(redis.call('HGET', directory_key(activity), 'all'))
+  else
+    local flat = packed and unpack_records(packed) or {}
+    activity.hours[0] = { number = 0, flat = flat, loaded = true }
+    activity.order = { 0 }
+  end
+  by_aid.known[aid] = activity
+  return activity
+end
+
+-- Number of an hour's part; a short activity has one part for all.
+local function part_number(activity, second)
+  return activity.long and math.floor(second / HOUR_S) or 0
+end
+
+-- The part with its summary known; its records are read by `loaded_part`.
+local function part_of(activity, number)
+  local part = activity.hours[number]
+  if not part then
+    local packed = redis.call('HGET', directory_key(activity), number)
+    part = { number = number, flat = {}, loaded = not packed,
+      summary = packed and { cmsgpack.unpack(packed) } or nil, appended_from = 1 }
+    activity.hours[number] = part
+    if activity.order and not packed then activity.order = nil end
+  end
+  return part
+end
+
+-- The part with its records; what this call appended comes after what Redis holds.
+local function loaded_part(activity, number)
+  local part = part_of(activity, number)
+  if not part.loaded then
+    local flat = unpack_records(redis.call('GET', hour_key(activity, number)) or '')
+    part.appended_from = #flat + 1
+    for at = 1, #part.flat do flat[#flat + 1] = part.flat[at] end
+    part.flat, part.loaded = flat, true
+  end
+  return part
+end
+
+-- Numbers of all parts in order of time.
+local function part_numbers(activity)
+  if activity.order then return activity.order end
+  local entries = redis.call('HGETALL', directory_key(activity))
+  for at = 1, #entries, 2 do
+    local number = tonumber(entries[at])
+    if number and not activity.hours[number] then
+      activity.hours[number] = { number = number, flat = {}, loaded = false,
+        summary = { cmsgpack.unpack(entries[at + 1]) }, appended_from = 1 }
+    end
+  end
+  local order = {}
+  for number in pairs(activity.hours) do order[#order + 1] = number end
+  table.sort(order)
+  activity.order = order
+  return order
+end

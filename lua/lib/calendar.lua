@@ -1,0 +1,58 @@
+-- Calendar: from a second (UTC) to the buckets that hold it. ISO weeks begin Monday 00:00,
+-- issuance weeks Monday 05:00 with week 0 at 2022-01-31 05:00:00 (1643605200).
+local ISSUANCE_START_S = 1643605200
+local WEEK_S = 604800
+-- Weeks of one hash: 13 keep it below 512 fields (a packed hash) with up to 38 atids.
+local WEEKS_PER_KEY = 13
+
+-- Year, month and day of a day number (0 is 1970-01-01), by 400-year eras from 0000-03-01.
+local function civil(day)
+  local shifted = day + 719468
+  local era = math.floor(shifted / 146097)
+  local in_era = shifted - era * 146097
+  local year = math.floor((in_era - math.floor(in_era / 1460) + math.floor(in_era / 36524)
+    - math.floor(in_era / 146096)) / 365)
+  local in_year = in_era - (365 * year + math.floor(year / 4) - math.floor(year / 100))
+  local march = math.floor((5 * in_year + 2) / 153)
+  local month = march < 10 and march + 3 or march - 9
+  local date = in_year - math.floor((153 * march + 2) / 5) + 1
+  return year + era * 400 + (month < 3 and 1 or 0), month, date
+end
+
+-- Day number of 1 January of a year.
+local function year_start(year)
+  local before = year - 1
+  local era = math.floor(before / 400)
+  local in_era = before - era * 400
+  return era * 146097 + in_era * 365 + math.floor(in_era / 4) - math.floor(in_era / 100)
+    + 306 - 719468
+end
+
+local days = {}
+
+-- Labels of one day: year, month and date numbers, the labels of its month and of itself, the
+-- first seconds of both, and the ISO week's key suffix and field.
+local function day_of(second)
+  local number = math.floor(second / 86400)
+  local day = days[number]
+  if day then return day end
+  local year, month, date = civil(number)
+  local thursday = math.floor((number + 3) / 7) * 7
+  local iso_year = civil(thursday)
+  local week = math.floor((thursday - year_start(iso_year)) / 7) + 1
+  local month_label = string.format('%04d%02d', year, month)
+  day = {
+    year = year, month = month, date = date,
+    month_label = month_label, label = month_label .. string.format('%02d', date),
+    month_start = (number - date + 1) * 86400, start = number * 86400,
+    week_suffix = 'w:' .. iso_year .. ':' .. math.floor((week - 1) / WEEKS_PER_KEY),
+    week = week,
+  }
+  days[number] = day
+  return day
+end
+
+-- Number of the issuance week of a second; negative before week 0.
+local function issuance_week(second)
+  return math.floor((second - ISSUANCE_START_S) / WEEK_S)
+end

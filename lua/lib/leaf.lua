@@ -1,0 +1,96 @@
+-- Leaf: every booking of one calendar unit, packed into a string. The first byte says how wide
+-- the atid, aid and delta of its records are (codes 0-3 for 1, 2, 4, 8 bytes: 64 + 16 * atid
+-- + 4 * aid + delta); the records follow, sorted by (second, atid, aid), each with 3 bytes of
+-- seconds since the unit's start. Widths are the smallest that fit all records, so equal sets
+-- of bookings give equal bytes in whatever order they came.
+--   373 steps of atid 0, aid 0 at 00:00:01: 41 00 00 01 00 00 01 75 (delta 2 bytes wide)
+-- @include lib/ids
+
+local WIDTHS = { 1, 2, 4, 8 }
+local WIDTH_CODES = { [1] = 0, [2] = 1, [4] = 2, [8] = 3 }
+
+-- Widths of a leaf's atid, aid and delta, and the size of a record.
+local function leaf_shape(leaf)
+  local code = string.byte(leaf) - 64
+  local atid = WIDTHS[math.floor(code / 16) + 1]
+  local aid = WIDTHS[math.floor(code / 4) % 4 + 1]
+  local delta = WIDTHS[code % 4 + 1]
+  return atid, aid, delta, 3 + atid + aid + delta
+end
+
+-- Records before `offset` seconds: the index of the first record at or after it, from 0.
+local function leaf_position(leaf, size, offset)
+  local low, high = 0, math.floor((#leaf - 1) / size)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if struct.unpack('>I3', leaf, middle * size + 2) < offset then
+      low = middle + 1
+    else
+      high = middle
+    end
+  end
+  return low
+end
+
+-- Sum of the deltas of records low .. high - 1; with an atid, of that atid alone.
+local function leaf_sum(leaf, low, high, atid)
+  local atid_width, aid_width, delta_width, size = leaf_shape(leaf)
+  local format = '>i' .. delta_width
+  local skip = 5 + atid_width + aid_width
+  local sum = 0
+  if not atid then
+    for at = low * size + skip, (high - 1) * size + skip, size do
+      sum = sum + struct.unpack(format, leaf, at)
+    end
+    return sum
+  end
+  local wanted = id_padded(atid, atid_width)
+  if not wanted then return 0 end
+  for at = low * size + 5, (high - 1) * size + 5, size do
+    if string.sub(leaf, at, at + atid_width - 1) == wanted then
+      sum = sum + struct.unpack(format, leaf, at + atid_width + aid_width)
+    end
+  end
+  return sum
+end
+
+-- All records of a leaf, as { second, atid, aid, delta } with ids trimmed.
+local function leaf_records(leaf, start)
+  local records = {}
+  if not leaf or leaf == '' then return records end
+  local atid_width, aid_width, delta_width, size = leaf_shape(leaf)
+  local format = '>I3c' .. atid_width .. 'c' .. aid_width .. 'i' .. delta_width
+  for at = 2, #leaf, size do
+    local offset, atid, aid, delta = struct.unpack(format, leaf, at)
+    records[#records + 1] = { start + offset, id_trimmed(atid), id_trimmed(aid), delta }
+  end
+  return records
+end
+
+local function record_before(left, right)
+  if left[1] ~= right[1] then return left[1] < right[1] end
+  local by_atid = compare_bytes(left[2], right[2])
+  if by_atid ~= 0 then return by_atid < 0 end
+  return compare_bytes(left[3], right[3]) < 0
+end
+
+-- The leaf of sorted records; nil for none.
+local function leaf_packed(records, start)
+  if #records == 0 then return nil end
+  local atid_width, aid_width, delta_width = 1, 1, 1
+  for at = 1, #records do
+    local record = records[at]
+    atid_width = math.max(atid_width, #record[2])
+    aid_width = math.max(aid_width, #record[3])
+    delta_width = math.max(delta_width, width_of(record[4]))
+  end
+  local format = '>I3c' .. atid_width .. 'c' .. aid_width .. 'i' .. delta_width
+  local parts = { string.char(64 + 16 * WIDTH_CODES[atid_width] + 4 * WIDTH_CODES[aid_width]
+    + WIDTH_CODES[delta_width]) }
+  for at = 1, #records do
+    local record = records[at]
+    parts[at + 1] = struct.pack(format, record[1] - start, id_padded(record[2], atid_width),
+      id_padded(record[3], aid_width), record[4])
+  end
+  return table.concat(parts)
+end

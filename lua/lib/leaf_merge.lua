@@ -1,0 +1,99 @@
+-- Leaf merge: put changed bookings into a leaf with the smallest write that does it: APPEND
+-- for newer seconds, SETRANGE from the first changed byte, SET when widths change.
+-- A change is { second, atid, aid, before, after }: deltas of one (second, atid, aid).
+-- @include lib/leaf
+-- @include lib/writes
+
+-- Whether records of these changes can stand in the leaf as it is shaped: no record vanishes,
+-- none is too wide, and none that made the deltas wide becomes narrower.
+local function changes_fit(leaf, changes)
+  local atid_width, aid_width, delta_width = leaf_shape(leaf)
+  for at = 1, #changes do
+    local change = changes[at]
+    local width = width_of(change[5])
+    if change[5] == 0 or width > delta_width or #change[2] > atid_width
+      or #change[3] > aid_width
+      or (change[4] ~= 0 and width < delta_width and width_of(change[4]) == delta_width) then
+      return false
+    end
+  end
+  return true
+end
+
+-- Byte at which the change's record stands or belongs, and whether it stands there.
+local function record_place(leaf, size, atid_width, aid_width, change, offset)
+  local at = leaf_position(leaf, size, offset) * size + 2
+  while at <= #leaf and struct.unpack('>I3', leaf, at) == offset do
+    local atid = id_trimmed(string.sub(leaf, at + 3, at + 2 + atid_width))
+    local aid = id_trimmed(string.sub(leaf, at + 3 + atid_width, at + 2 + atid_width + aid_width))
+    local order = compare_bytes(atid, change[2])
+    if order == 0 then order = compare_bytes(aid, change[3]) end
+    if order == 0 then return at, true end
+    if order > 0 then break end
+    at = at + size
+  end
+  return at, false
+end
+
+-- Leaf with fitting, sorted changes put in: its tail from the first changed byte on.
+local function spliced_tail(leaf, start, changes)
+  local atid_width, aid_width, delta_width, size = leaf_shape(leaf)
+  local format = '>I3c' .. atid_width .. 'c' .. aid_width .. 'i' .. delta_width
+  local parts, first, from = {}, nil, nil
+  for number = 1, #changes do
+    local change = changes[number]
+    local offset = change[1] - start
+    local at, stands = record_place(leaf, size, atid_width, aid_width, change, offset)
+    if first then
+      parts[#parts + 1] = string.sub(leaf, from, at - 1)
+    else
+      first = at
+    end
+    parts[#parts + 1] = struct.pack(format, offset, id_padded(change[2], atid_width),
+      id_padded(change[3], aid_width), change[5])
+    from = stands and at + size or at
+  end
+  parts[#parts + 1] = string.sub(leaf, from)
+  return first, table.concat(parts)
+end
+
+-- Sorted records with sorted changes put in.
+local function merged_records(records, changes)
+  local merged, at = {}, 1
+  for number = 1, #changes do
+    local change = changes[number]
+    while records[at] and record_before(records[at], change) do
+      merged[#merged + 1] = records[at]
+      at = at + 1
+    end
+    local standing = records[at]
+    if standing and not record_before(change, standing) then at = at + 1 end
+    if change[5] ~= 0 then
+      merged[#merged + 1] = { change[1], change[2], change[3], change[5] }
+    end
+  end
+  for rest = at, #records do merged[#merged + 1] = records[rest] end
+  return merged
+end
+
+-- Note the write that puts changes into the leaf at key.
+local function write_leaf_changes(key, start, changes)
+  table.sort(changes, record_before)
+  local leaf = redis.call('GET', key)
+  if leaf and changes_fit(leaf, changes) then
+    local first, tail = spliced_tail(leaf, start, changes)
+    if first > #leaf then
+      write('APPEND', key, tail)
+    else
+      write('SETRANGE', key, first - 1, tail)
+    end
+  else
+    local packed = leaf_packed(merged_records(leaf_records(leaf, start), changes), start)
+    if packed then
+      write('SET', key, packed)
+    elseif leaf then
+      write('DEL', key)
+    end
+  end
+  keep_for(key, keep.second)
+end

@@ -1,0 +1,114 @@
+-- Leaf tree: carry changed bookings to the leaves where they belong, splitting a unit whose
+-- bookings passed LEAF_RECORDS and joining one that fell back (see lib/units).
+-- @include lib/units
+-- @include lib/cells
+-- @include lib/leaf_merge
+
+local apply_unit
+
+-- Changes of a unit, by the unit below that holds them.
+local function changes_below(unit, changes)
+  local groups, order = {}, {}
+  for at = 1, #changes do
+    local below = unit_below(unit, changes[at][1])
+    local group = groups[below.label]
+    if not group then
+      group = { unit = below, changes = {} }
+      groups[below.label] = group
+      order[#order + 1] = group
+    end
+    group.changes[#group.changes + 1] = changes[at]
+  end
+  return order
+end
+
+-- Fields of a unit's own total and of its total for one atid.
+local function total_fields(field, atid)
+  return tostring(field), field .. ':' .. id_text(atid)
+end
+
+-- Book changes into the totals of the units below (hours and minutes; days are booked with
+-- the calendar's totals).
+local function add_to_totals_below(key, groups)
+  for _, group in ipairs(groups) do
+    for _, change in ipairs(group.changes) do
+      local all, typed = total_fields(group.unit.field, change[2])
+      local known = load_cells(key, keep.second, { all, typed })
+      local count = (change[5] ~= 0 and 1 or 0) - (change[4] ~= 0 and 1 or 0)
+      add_to_cell(known[all], change[5] - change[4], count)
+      add_to_cell(known[typed], change[5] - change[4], count)
+    end
+  end
+end
+
+-- Read the totals of days whose bookings move although nothing in them changed.
+local function load_totals_below(key, groups)
+  local fields = {}
+  for at, group in ipairs(groups) do fields[at] = tostring(group.unit.field) end
+  load_cells(key, keep.day, fields)
+end
+
+-- Every booking that leaves hold below a unit; notes the deletion of those leaves and totals.
+local function take_records(prefix, unit, count, records)
+  if not is_split(unit, count) then
+    local key = leaf_key(prefix, unit)
+    local leaf = redis.call('GET', key)
+    if leaf then
+      for _, record in ipairs(leaf_records(leaf, unit.start)) do records[#records + 1] = record end
+      write('DEL', key)
+    end
+    return records
+  end
+  local key = totals_key_below(prefix, unit)
+  local totals = redis.call('HGETALL', key)
+  local size = unit.level == 'month' and 86400 or unit.level == 'day' and 3600 or 60
+  for at = 1, #totals, 2 do
+    local number = tonumber(totals[at])
+    if number then
+      local _, below_count = read_total(totals[at + 1])
+      local position = unit.level == 'month' and number - 1 or number
+      take_records(prefix, unit_below(unit, unit.start + position * size), below_count, records)
+    end
+  end
+  if unit.level ~= 'month' then
+    write('DEL', key)
+    cells[key] = nil
+  end
+  return records
+end
+
+-- Changes that book records anew where nothing stands, `changes` put in.
+local function as_changes(records, changes)
+  table.sort(records, record_before)
+  table.sort(changes, record_before)
+  local merged = merged_records(records, changes)
+  for at = 1, #merged do
+    merged[at] = { merged[at][1], merged[at][2], merged[at][3], 0, merged[at][4] }
+  end
+  return merged
+end
+
+-- Put changes of one unit into leaves; count_before and count are its bookings in Redis and
+-- after this call.
+function apply_unit(prefix, unit, count_before, count, changes)
+  local was_split, splits = is_split(unit, count_before), is_split(unit, count)
+  if was_split ~= splits then
+    changes = as_changes(take_records(prefix, unit, count_before, {}), changes)
+  end
+  if not splits then
+    write_leaf_changes(leaf_key(prefix, unit), unit.start, changes)
+    return
+  end
+  local groups = changes_below(unit, changes)
+  local key = totals_key_below(prefix, unit)
+  if unit.level == 'month' then
+    load_totals_below(key, groups)
+  else
+    add_to_totals_below(key, groups)
+  end
+  for _, group in ipairs(groups) do
+    local below = cells[key][tostring(group.unit.field)]
+    apply_unit(prefix, group.unit, was_split and below.count_before or 0, below.count,
+      group.changes)
+  end
+end

@@ -1,0 +1,15 @@
+-- Numbers: Redis computes in doubles, so a sum is refused past +-(2^53 - 1).
+local SUM_MAX = 9007199254740991
+
+-- Decimal text of a whole number; adding 0 turns the double -0 into 0.
+local function text(number)
+  return string.format('%.0f', number + 0)
+end
+
+-- Bytes that a signed number needs: 1, 2, 4 or 8.
+local function width_of(number)
+  if number >= -128 and number <= 127 then return 1 end
+  if number >= -32768 and number <= 32767 then return 2 end
+  if number >= -2147483648 and number <= 2147483647 then return 4 end
+  return 8
+end

@@ -1,0 +1,62 @@
+-- Shards: the hashes over which the activities of one owner and thing are spread, so that each
+-- stays small (a packed hash of about SHARD_ACTIVITIES fields) however many there are. Linear
+-- hashing: the number of shards follows from the number of activities, and grows by one.
+-- @include lib/cells
+
+local SHARD_ACTIVITIES = 96
+
+local function shard_count(activities)
+  return math.max(1, math.ceil(activities / SHARD_ACTIVITIES))
+end
+
+-- 16 bits of a packed aid, spread by a multiplication that stays exact in doubles.
+local function aid_hash(aid)
+  local low, high
+  if #aid < 8 then
+    low = struct.unpack('>I' .. #aid, aid)
+  else
+    high, low = struct.unpack('>I4I4', aid)
+    low = (low + high * 65599) % 4294967296
+  end
+  return math.floor((low * 40503) % 4294967296 / 65536)
+end
+
+-- Largest power of two that is not above a number >= 1.
+local function power_below(number)
+  local power = 1
+  while power * 2 <= number do power = power * 2 end
+  return power
+end
+
+local function shard_of(aid, shards)
+  local power = power_below(shards)
+  local hash = aid_hash(aid)
+  local shard = hash % (power * 2)
+  if shard >= shards then shard = hash % power end
+  return shard
+end
+
+local function shard_key(prefix, shard)
+  return prefix .. ':a:' .. shard
+end
+
+-- Note the moves that growing from one number of shards to another asks for.
+local function grow_shards(prefix, before, after)
+  for shard = before, after - 1 do
+    local power = power_below(shard)
+    local parents = {}
+    -- A parent that itself comes from this growth has nothing in Redis yet: look further up.
+    local parent = shard - power
+    while parent >= before do parent = parent - power_below(parent) end
+    parents[1] = parent
+    local key = shard_key(prefix, parent)
+    local fields = redis.call('HGETALL', key)
+    for at = 1, #fields, 2 do
+      if shard_of(fields[at], after) == shard then
+        write('HSET', shard_key(prefix, shard), fields[at], fields[at + 1])
+        write('HDEL', key, fields[at])
+      end
+    end
+    keep_for(shard_key(prefix, shard), keep.activity)
+  end
+end

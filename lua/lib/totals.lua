@@ -1,0 +1,18 @@
+-- Totals: hash fields that hold the sum of a bucket's bookings and, when it is not 1, their
+-- number: "373" is one booking of 373, "4730:12" twelve that add up to 4730. A field is there
+-- exactly while its bucket has bookings, also when they cancel out.
+-- @include lib/numbers
+
+-- Sum and number of bookings of a field's value; 0, 0 when there is none.
+local function read_total(value)
+  if not value then return 0, 0 end
+  local sum = tonumber(value)
+  if sum then return sum, 1 end
+  local split = string.find(value, ':', 1, true)
+  return tonumber(string.sub(value, 1, split - 1)), tonumber(string.sub(value, split + 1))
+end
+
+local function write_total(sum, count)
+  if count == 1 then return text(sum) end
+  return text(sum) .. ':' .. text(count)
+end

@@ -1,0 +1,27 @@
+-- Writes: scripts read and check everything first and only note what they will write, because
+-- Redis does not roll a failed script back. flush_writes then runs the notes in order.
+local writes = {}
+
+-- Lifetimes by level in seconds, counted from the last write to a key; 0 is for ever.
+local keep = {}
+
+local function read_lifetimes(packed)
+  keep.year, keep.month, keep.week, keep.day, keep.second, keep.activity, keep.marker =
+    cmsgpack.unpack(packed)
+end
+
+local function write(...)
+  writes[#writes + 1] = { ... }
+end
+
+-- A lifetime that starts anew with this write; 0 keeps the key for ever.
+local function keep_for(key, seconds)
+  if seconds > 0 then writes[#writes + 1] = { 'EXPIRE', key, seconds } end
+end
+
+local function flush_writes()
+  for at = 1, #writes do
+    local command = writes[at]
+    redis.call(unpack(command))
+  end
+end

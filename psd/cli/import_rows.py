@@ -1,0 +1,202 @@
+"""From a CSV or NDJSON file to the reports that its rows stand for. No queue, no store.
+
+A row is one activity booked at its time: with ``--uid Id --time At --thing steps=Steps`` ::
+
+    Id,At,Steps
+    1503960366,2016-04-12T01:00:00,160
+
+is ``{"thing": "steps", "uid": 1503960366, "atid": 0, "aid": 1460422800, "value": 160,
+"ts1": 1460422800, "ts2": 1460422800}``: the activity's id is its time unless ``--aid`` says
+otherwise, so that the same row is the same activity at every import.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import click
+import msgspec
+
+from psd.cli.times import parse_time
+from psd.engine.events import EventRules, MetricFields, Report
+from psd.errors import InputError, MalformedError, WrongTypeError
+
+FileFormat = Literal["csv", "ndjson"]
+Progress = Callable[[int], None]
+
+_INTEGER = re.compile(r"[+-]?\d{1,19}\Z")
+
+
+class Columns(msgspec.Struct, frozen=True):
+    """Which columns hold what; ``things`` maps a thing to its column.
+
+    ``atid`` and ``aid`` name a column, or are a constant; ``aid`` None is the row's time.
+    """
+
+    uid: str
+    time: str
+    things: dict[str, str]
+    atid: str | int = 0
+    aid: str | int | None = None
+    time_format: str | None = None
+
+    def named(self) -> list[str]:
+        """Every column that each row must have."""
+        optional = [column for column in (self.atid, self.aid) if isinstance(column, str)]
+        return [self.uid, self.time, *self.things.values(), *optional]
+
+    def check(self, known: list[str]) -> None:
+        """Refuse a column that the file does not have."""
+        for column in self.named():
+            if column not in known:
+                raise click.UsageError(f"no column {column!r}; columns are {', '.join(known)}")
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One row of the file: its line and its cells, or why it could not be read."""
+
+    line: int
+    cells: dict[str, Any]
+    error: InputError | None = None
+
+
+class BookableRow(msgspec.Struct, frozen=True):
+    """A row that keeps every rule, as it goes over the wire and as the engine takes it."""
+
+    line: int
+    fields: list[MetricFields]
+    reports: list[Report]
+
+
+class RefusedRow(msgspec.Struct, frozen=True):
+    """A row of which nothing was booked, and why."""
+
+    line: int
+    error: InputError
+
+
+def read_rows(file: BinaryIO, file_format: FileFormat, progress: Progress) -> Iterator[Row]:
+    """Every row of a file; ``progress`` is told the bytes of each line that was read."""
+    lines = _counted_lines(file, progress)
+    return _csv_rows(lines) if file_format == "csv" else _json_rows(lines)
+
+
+def format_of(path: Path) -> FileFormat:
+    """By the name: .csv, or .ndjson and .jsonl (and everything else)."""
+    return "csv" if path.suffix.lower() == ".csv" else "ndjson"
+
+
+def column_or_constant(text: str, known: list[str]) -> str | int:
+    """A column of that name, else a whole number; raises click.UsageError."""
+    if text in known:
+        return text
+    if _INTEGER.match(text):
+        return int(text)
+    raise click.UsageError(
+        f"{text!r} is neither a column nor a whole number; columns are {', '.join(known)}"
+    )
+
+
+def bookable(
+    row: Row, columns: Columns | None, rules: EventRules, now_s: int
+) -> BookableRow | RefusedRow:
+    """Check a row against every rule; a row is refused as a whole.
+
+    ``columns`` is None only as long as no row could be read.
+    """
+    if row.error is not None:
+        return RefusedRow(row.line, row.error)
+    assert columns is not None, "the first readable row brings the columns"
+    try:
+        fields = _fields(row.cells, columns)
+        return BookableRow(row.line, fields, [rules.report(each, now_s) for each in fields])
+    except InputError as error:
+        return RefusedRow(row.line, error)
+
+
+def _fields(cells: dict[str, Any], columns: Columns) -> list[MetricFields]:
+    second = _time(cells, columns)
+    uid = _integer(cells, columns.uid)
+    atid = _constant_or_cell(cells, columns.atid)
+    aid = second if columns.aid is None else _constant_or_cell(cells, columns.aid)
+    return [
+        MetricFields(thing, uid, atid, aid, _integer(cells, column), second, second)
+        for thing, column in columns.things.items()
+    ]
+
+
+def _constant_or_cell(cells: dict[str, Any], column: str | int) -> int:
+    return column if isinstance(column, int) else _integer(cells, column)
+
+
+def _integer(cells: dict[str, Any], column: str) -> int:
+    cell = _cell(cells, column)
+    if isinstance(cell, str) and _INTEGER.match(cell.strip()):
+        return int(cell)
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return cell
+    raise WrongTypeError(f"{column}: {cell!r} is not a whole number")
+
+
+def _time(cells: dict[str, Any], columns: Columns) -> int:
+    cell = _cell(cells, columns.time)
+    try:
+        return parse_time(str(cell), columns.time_format)
+    except (ValueError, OverflowError) as exc:
+        expected = columns.time_format or "ISO 8601 or epoch seconds"
+        raise WrongTypeError(f"{columns.time}: {cell!r} is not a time ({expected})") from exc
+
+
+def _cell(cells: dict[str, Any], column: str) -> Any:
+    cell = cells.get(column)
+    if cell is None or cell == "":
+        raise MalformedError(f"{column}: blank")
+    return cell
+
+
+def _counted_lines(file: BinaryIO, progress: Progress) -> Iterator[str]:
+    for number, line in enumerate(file):
+        progress(len(line))
+        yield line.decode("utf-8-sig" if number == 0 else "utf-8", errors="surrogateescape")
+
+
+def _csv_rows(lines: Iterator[str]) -> Iterator[Row]:
+    reader = csv.reader(lines, strict=True)
+    header: list[str] | None = None
+    last_line = 0
+    while True:
+        try:
+            record = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as exc:
+            yield Row(reader.line_num, {}, MalformedError(f"row: {exc}"))
+            last_line = reader.line_num
+            continue
+        line, last_line = last_line + 1, reader.line_num
+        if header is None:
+            header = [name.strip() for name in record]
+        elif record:
+            yield _csv_row(line, header, record)
+
+
+def _csv_row(line: int, header: list[str], record: list[str]) -> Row:
+    if len(record) != len(header):
+        message = f"row: {len(record)} cells under {len(header)} columns"
+        return Row(line, {}, MalformedError(message))
+    return Row(line, dict(zip(header, record, strict=True)))
+
+
+def _json_rows(lines: Iterator[str]) -> Iterator[Row]:
+    decode = msgspec.json.Decoder(dict[str, Any]).decode
+    for line, text in enumerate(lines, start=1):
+        if not text.strip():
+            continue
+        try:
+            yield Row(line, decode(text))
+        except (msgspec.MsgspecError, UnicodeError) as exc:
+            yield Row(line, {}, MalformedError(f"row: not a JSON object ({exc})"))

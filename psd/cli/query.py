@@ -1,0 +1,130 @@
+"""``psd query`` and ``psd write``: one sum, one report, straight from and into the store.
+
+They need no server and no queue::
+
+    $ psd write --thing steps --uid 7 --aid 1 --value 400 --ts2 2016-04-12T08:00:00Z
+    booked
+    $ psd query 7 steps 2016-04-12 2016-04-13
+    400
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import click
+
+from psd.cli.options import pass_settings
+from psd.cli.times import time_argument
+from psd.config import LoadedSettings, Settings
+from psd.engine.events import MetricFields
+from psd.engine.plan import Range
+from psd.runtime import Runtime, open_runtime
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("uid", type=int)
+@click.argument("thing")
+@click.argument("start", type=time_argument)
+@click.argument("end", type=time_argument)
+@click.option("--atid", type=int, help="Only activities of this type.")
+@click.option("--aid", type=int, help="Only this activity.")
+@click.option("--inclusive", is_flag=True, help="Count the second END too, as /v1 and /v2 do.")
+@pass_settings
+def query(
+    loaded: LoadedSettings,
+    uid: int,
+    thing: str,
+    start: int,
+    end: int,
+    atid: int | None,
+    aid: int | None,
+    inclusive: bool,
+) -> None:
+    """Print one user's sum of a thing over a range.
+
+    START and END are RFC 3339 times or epoch seconds; END itself is not in the range.
+    """
+    number = thing_number(thing, loaded.settings)
+    range_ = Range(start, end + inclusive)
+    click.echo(asyncio.run(ask(loaded.settings, uid, number, range_, atid, aid)))
+
+
+@click.command()
+@click.option("--thing", required=True, help="What is summed, for example steps.")
+@click.option("--uid", required=True, type=int, help="Whose it is.")
+@click.option("--atid", default=0, show_default=True, help="Type of the activity.")
+@click.option("--aid", default=0, show_default=True, help="Id of the activity.")
+@click.option("--value", required=True, type=int, help="The activity's total from ts1 to ts2.")
+@click.option("--ts1", type=time_argument, metavar="TIME", help="Start. Default: ts2.")
+@click.option("--ts2", required=True, type=time_argument, metavar="TIME", help="End, inclusive.")
+@click.option("--increment", is_flag=True, help="Add the value once for --id instead.")
+@click.option("--id", "event_id", help="Id of the increment.")
+@pass_settings
+def write(
+    loaded: LoadedSettings,
+    /,
+    *,
+    ts1: int | None,
+    ts2: int,
+    increment: bool,
+    event_id: str | None,
+    **numbers: Any,
+) -> None:
+    """Book one report.
+
+    Prints booked, unchanged (it was known) or duplicate (the increment's id was known).
+    Times are RFC 3339 or epoch seconds.
+    """
+    if event_id is not None and not increment:
+        raise click.UsageError("--id belongs to --increment")
+    fields = MetricFields(
+        **numbers,
+        ts1=ts2 if ts1 is None else ts1,
+        ts2=ts2,
+        mode="increment" if increment else "total",
+        id=event_id,
+    )
+    click.echo(asyncio.run(book(loaded.settings, fields)))
+
+
+def thing_number(name: str, settings: Settings) -> int:
+    """The number of a thing; a usage error names those that exist."""
+    if name not in settings.things:
+        known = ", ".join(sorted(settings.things))
+        raise click.UsageError(f"thing {name!r} is not configured; known are {known}")
+    return settings.things[name].id
+
+
+async def ask(
+    settings: Settings, uid: int, thing: int, range_: Range, atid: int | None, aid: int | None
+) -> int:
+    """The sum, from the store."""
+    async with running(settings) as runtime:
+        if aid is not None:
+            return await runtime.engine.activity_sum(uid, thing, aid, range_, atid)
+        [owner] = await runtime.engine.sums([uid], [thing], [range_], atid=atid)
+        return owner.sums.get(thing, 0)
+
+
+async def book(settings: Settings, fields: MetricFields) -> str:
+    """Book the report and say what became of it; a refusal is raised."""
+    async with running(settings) as runtime:
+        report = runtime.rules.report(fields, runtime.clock.now_s())
+        [outcome] = await runtime.engine.book([report])
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.status
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Runtime]:
+    """A runtime that is closed at the end."""
+    runtime = await open_runtime(settings)
+    try:
+        yield runtime
+    finally:
+        await runtime.close()

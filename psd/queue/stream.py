@@ -1,0 +1,319 @@
+"""The queue of a laptop: a Redis Stream with a consumer group, no nsqd needed.
+
+A topic is the stream ``psd:stream:<topic>``, a channel its group, a process one consumer of
+the group. A message is an entry ``{b: body}``; its id is the entry's id. What nsqd does is
+done with the group's list of pending entries:
+
+=========  =====================================================================
+receive    XREADGROUP >, and XAUTOCLAIM of what was pending for ``msg_timeout_s``
+finish     XACK and XDEL in one transaction, so that a topic holds unfinished work only
+requeue    XCLAIM with the idle time set, so that it becomes overdue after the delay
+touch      XCLAIM JUSTID, which sets the idle time to 0 and counts no delivery
+=========  =====================================================================
+
+Because finishing deletes, a topic serves one channel. A delay past ``msg_timeout_s`` is cut
+to ``msg_timeout_s``. Nothing is ever trimmed. Example: with a timeout of 60 s, an entry
+read at 12:00:00 by a worker that was killed is delivered to another one, with attempts 2,
+between 12:01:00 and 12:01:01.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from psd.errors import QueueUnavailableError
+from psd.queue.base import Message
+from psd.queue.inflight import InFlight
+
+log = logging.getLogger(__name__)
+
+BLOCK_MS = 250
+"""How long one read waits: below every client timeout, short enough to stop promptly, and
+four commands a second when there is nothing to do."""
+
+READ_ENTRIES_MAX = 500
+"""Entries of one read: a worker's batch."""
+
+CLAIM_EVERY_S = 1.0
+RECOVER_FOR_S = 5.0
+"""How long after a failed read to look for entries that a lost reply assigned to us: a server
+that was stopped executes the reads of connections that are long closed when it goes on."""
+
+RETRY_FIRST_S = 0.05
+RETRY_MAX_S = 1.0
+CONSUMER_FORGOTTEN_AFTER_MS = 3_600_000
+
+
+def stream_key(topic: str) -> str:
+    """The key of a topic's stream."""
+    return f"psd:stream:{topic}"
+
+
+class StreamQueue:
+    """One topic and channel on one Redis; see :class:`psd.queue.base.Queue`.
+
+    The client is the caller's: it is not closed here. ``max_in_flight`` bounds what is
+    received and not yet finished.
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        topic: str,
+        channel: str,
+        msg_timeout_s: float = 60.0,
+        max_in_flight: int = 2500,
+    ) -> None:
+        self._client = client
+        self._key = stream_key(topic)
+        self._group = channel
+        self._consumer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._timeout_ms = int(msg_timeout_s * 1000)
+        self._max_in_flight = max_in_flight
+        self._in_flight = InFlight(max_in_flight)
+        self._may_read = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._joined = False
+        self._paused = False
+        self._claim_at_s = 0.0
+        self._recover_until_s = 0.0
+        self._reader: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to read, in the background; Redis may still be away."""
+        self._update_may_read()
+        self._reader = asyncio.create_task(self._read_until_stopped(), name="stream-reader")
+
+    async def receive(self, messages_max: int, wait_s: float) -> list[Message]:
+        """Wait for messages; see the seam. May be cancelled without losing one."""
+        return await self._in_flight.take(messages_max, wait_s)
+
+    async def finish(self, messages: Sequence[Message]) -> None:
+        """Acknowledge and delete."""
+        if not messages:
+            return
+        ids = [message.id for message in messages]
+        pipe = self._client.pipeline(transaction=True)
+        pipe.xack(self._key, self._group, *ids)
+        pipe.xdel(self._key, *ids)
+        try:
+            await pipe.execute()
+        except RedisError as exc:
+            raise _unavailable("finish", exc) from exc
+        self._let_go(ids)
+
+    async def requeue(self, messages: Sequence[Message], delay_s: float) -> None:
+        """Make the messages overdue ``delay_s`` from now, for any consumer."""
+        ids = [message.id for message in messages]
+        await self._set_idle("requeue", ids, max(0, self._timeout_ms - int(delay_s * 1000)))
+        self._let_go(ids)
+        self._claim_at_s = min(self._claim_at_s, asyncio.get_running_loop().time() + delay_s)
+
+    async def touch(self, messages: Sequence[Message]) -> None:
+        """Set the idle time to 0."""
+        await self._set_idle("touch", [message.id for message in messages], 0)
+
+    async def pause(self) -> None:
+        """Read no further; a read that is under way may still bring messages."""
+        self._paused = True
+        self._update_may_read()
+
+    async def resume(self) -> None:
+        """Read again."""
+        self._paused = False
+        self._update_may_read()
+
+    async def stop(self) -> None:
+        """Read no further, for good."""
+        self._stopping.set()
+        self._may_read.set()
+        if self._reader is None:
+            self._in_flight.end()
+
+    async def close(self) -> None:
+        """Give back what was not finished, at once and to any consumer."""
+        await self.stop()
+        if self._reader is None:
+            return
+        await self._reader
+        self._reader = None
+        unfinished = self._in_flight.clear()
+        try:
+            await self._set_idle("close", unfinished, self._timeout_ms)
+        except QueueUnavailableError as error:
+            log.warning("unfinished messages come back late", extra={"error": str(error)})
+
+    async def publish(self, topic: str, bodies: Sequence[bytes]) -> None:
+        """Append the messages, all or none."""
+        if not bodies:
+            return
+        pipe = self._client.pipeline(transaction=True)
+        for body in bodies:
+            pipe.xadd(stream_key(topic), {b"b": body})
+        try:
+            await pipe.execute()
+        except RedisError as exc:
+            raise _unavailable("publish", exc) from exc
+
+    def _let_go(self, ids: Sequence[str]) -> None:
+        self._in_flight.let_go(ids)
+        self._update_may_read()
+
+    def _update_may_read(self) -> None:
+        if self._stopping.is_set() or (self._in_flight.room > 0 and not self._paused):
+            self._may_read.set()
+        else:
+            self._may_read.clear()
+
+    async def _set_idle(self, action: str, ids: Sequence[str], idle_ms: int) -> None:
+        if not ids:
+            return
+        try:
+            await self._client.xclaim(
+                self._key, self._group, self._consumer, 0, list(ids), idle=idle_ms, justid=True
+            )
+        except RedisError as exc:
+            raise _unavailable(action, exc) from exc
+
+    async def _read_until_stopped(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                await self._may_read.wait()
+                messages = [] if self._stopping.is_set() else await self._read_patiently()
+                if messages:
+                    self._in_flight.add(messages)
+                    self._update_may_read()
+        finally:
+            self._in_flight.end()
+
+    async def _read_patiently(self) -> list[Message]:
+        delay_s = RETRY_FIRST_S
+        while not self._stopping.is_set():
+            try:
+                if not self._joined:
+                    await self._join()
+                return await self._read()
+            except (RedisError, OSError) as error:
+                if delay_s == RETRY_FIRST_S:
+                    log.warning("the stream cannot be read, trying on", extra={"error": str(error)})
+            self._joined = False
+            self._recover_until_s = asyncio.get_running_loop().time() + RECOVER_FOR_S
+            await self._sleep_unless_stopped(delay_s)
+            delay_s = min(RETRY_MAX_S, delay_s * 2)
+        return []
+
+    async def _sleep_unless_stopped(self, delay_s: float) -> None:
+        try:
+            async with asyncio.timeout(delay_s):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass
+
+    async def _join(self) -> None:
+        """Create the group if it is not there, and forget consumers that are long gone."""
+        try:
+            await self._client.xgroup_create(self._key, self._group, id="0", mkstream=True)
+        except ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+        self._joined = True
+        for consumer in await self._client.xinfo_consumers(self._key, self._group):
+            if not consumer["pending"] and consumer["idle"] > CONSUMER_FORGOTTEN_AFTER_MS:
+                await self._client.xgroup_delconsumer(self._key, self._group, consumer["name"])
+
+    async def _read(self) -> list[Message]:
+        """What is overdue first, so that a flood of new messages never starves it."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s >= self._claim_at_s:
+            lost = await self._claim_lost() if now_s < self._recover_until_s else []
+            overdue = lost + await self._claim_overdue()
+            self._claim_at_s = now_s + min(CLAIM_EVERY_S, self._timeout_ms / 4000)
+            if overdue:
+                return overdue
+        block_ms = min(BLOCK_MS, int((self._claim_at_s - now_s) * 1000))
+        reply = await self._client.xreadgroup(
+            self._group,
+            self._consumer,
+            {self._key: ">"},
+            count=min(READ_ENTRIES_MAX, max(1, self._in_flight.room)),
+            block=max(1, block_ms),
+        )
+        return [_message(entry, fields, 1) for entry, fields in _entries(reply)]
+
+    async def _claim_overdue(self) -> list[Message]:
+        cursor: Any = "0-0"
+        messages: list[Message] = []
+        while len(messages) < self._in_flight.room:
+            cursor, entries, *_ = await self._client.xautoclaim(
+                self._key,
+                self._group,
+                self._consumer,
+                self._timeout_ms,
+                cursor,
+                count=READ_ENTRIES_MAX,
+            )
+            messages += await self._with_attempts(entries)
+            if cursor in (b"0-0", "0-0"):
+                break
+        return messages
+
+    async def _claim_lost(self) -> list[Message]:
+        """Entries that are pending for this consumer and that it never saw."""
+        pending = await self._client.xpending_range(
+            self._key,
+            self._group,
+            "-",
+            "+",
+            self._max_in_flight + READ_ENTRIES_MAX,
+            consumername=self._consumer,
+        )
+        ids = (_text(row["message_id"]) for row in pending)
+        lost: list[Any] = [entry for entry in ids if not self._in_flight.holds(entry)]
+        if not lost:
+            return []
+        entries = await self._client.xclaim(self._key, self._group, self._consumer, 0, lost)
+        return await self._with_attempts(entries)
+
+    async def _with_attempts(self, entries: Sequence[Any]) -> list[Message]:
+        # A server before 7.0 answers nil for an entry that somebody deleted by hand.
+        found = [(_text(entry), fields) for entry, fields in entries if entry is not None]
+        found = [pair for pair in found if not self._in_flight.is_waiting(pair[0])]
+        if not found:
+            return []
+        pipe = self._client.pipeline(transaction=False)
+        for entry, _ in found:
+            pipe.xpending_range(self._key, self._group, entry, entry, 1)
+        return [
+            _message(entry, fields, rows[0]["times_delivered"] if rows else 1)
+            for (entry, fields), rows in zip(found, await pipe.execute(), strict=True)
+        ]
+
+
+def _entries(reply: Any) -> list[Any]:
+    """The entries of a read of one stream: a list of pairs, or a map, as the client is set."""
+    for entries in reply.values() if isinstance(reply, dict) else (pair[1] for pair in reply):
+        return list(entries[0] if entries and isinstance(entries[0], list) else entries)
+    return []
+
+
+def _message(entry: Any, fields: dict[Any, Any], attempts: int) -> Message:
+    entry_id = _text(entry)
+    published_ms = int(entry_id.partition("-")[0])
+    return Message(entry_id, fields.get(b"b", b""), attempts, published_ms * 1_000_000)
+
+
+def _text(raw: Any) -> str:
+    return raw.decode() if isinstance(raw, bytes) else str(raw)
+
+
+def _unavailable(action: str, exc: RedisError) -> QueueUnavailableError:
+    return QueueUnavailableError(f"queue: {action} on the Redis stream failed: {exc}")

@@ -1,0 +1,96 @@
+"""Answers as bytes: the original's texts and JSON, and problem+json for our own routes.
+
+What lives here: how a body is written. Which body an error gets is server/errors.py's.
+The JSON is written as Go's encoder does, because clients of the original may compare bytes:
+keys of objects sorted, no blanks, ``<``, ``>`` and ``&`` escaped::
+
+    original_json({"data": {"1": {"steps": 10, "_atids": [2]}}})
+    -> b'{"data":{"1":{"_atids":[2],"steps":10}}}'
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+TEXT = "text/plain; charset=utf-8"
+JSON = "application/json; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+PROBLEM = "application/problem+json"
+
+_ENCODE = msgspec.json.Encoder(order="deterministic").encode
+
+_DIFFERENCES = re.compile(rb"\\.|[<>&]|\xe2\x80[\xa8\xa9]")
+"""Where Go writes another escape: HTML's three, line separators, and \\b and \\f."""
+
+_GO_ESCAPES = {
+    b"<": b"\\u003c",
+    b">": b"\\u003e",
+    b"&": b"\\u0026",
+    b"\xe2\x80\xa8": b"\\u2028",
+    b"\xe2\x80\xa9": b"\\u2029",
+    b"\\b": b"\\u0008",
+    b"\\f": b"\\u000c",
+}
+
+
+def original_json(value: Any) -> bytes:
+    """``value`` as the original would have written it; dictionaries come sorted by key."""
+    return _DIFFERENCES.sub(_go_escape, _ENCODE(value))
+
+
+def _go_escape(found: re.Match[bytes]) -> bytes:
+    return _GO_ESCAPES.get(found[0], found[0])
+
+
+def text(body: str | bytes, status: int = 200) -> web.Response:
+    """A plain text answer."""
+    content = body.encode() if isinstance(body, str) else body
+    return web.Response(body=content, status=status, headers={"Content-Type": TEXT})
+
+
+def json(body: bytes, status: int = 200) -> web.Response:
+    """A JSON answer whose bytes are already written."""
+    return web.Response(body=body, status=status, headers={"Content-Type": JSON})
+
+
+def failure(message: str, status: int) -> web.Response:
+    """The original's JSON for an error: ``{"error": message}``."""
+    return json(original_json({"error": message}), status)
+
+
+def problem(code: str, title: str, detail: str, status: int) -> web.Response:
+    """RFC 9457 problem details; ``code`` is the stable code of psd/errors.py."""
+    body = msgspec.json.encode(
+        {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
+    )
+    return web.Response(body=body, status=status, headers={"Content-Type": PROBLEM})
+
+
+def not_found() -> web.Response:
+    """What the original says to an unknown path and to a wrong method."""
+    return web.Response(
+        body=b"404 page not found", status=404, headers={"Content-Type": "text/plain"}
+    )
+
+
+def redirect(location: str, *, keep_method: bool) -> web.Response:
+    """Send the client to the path without its extra slash.
+
+    A GET gets 301 and the original's page. Anything else gets 307, so that a client sends
+    its body again instead of turning the request into a GET.
+    """
+    if keep_method:
+        return web.Response(status=307, headers={"Location": location})
+    page = f'<a href="{_html(location)}">Moved Permanently</a>.\n\n'
+    return web.Response(
+        body=page.encode(), status=301, headers={"Content-Type": HTML, "Location": location}
+    )
+
+
+def _html(location: str) -> str:
+    escapes = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;"}
+    return "".join(escapes.get(letter, letter) for letter in location)

@@ -1,0 +1,57 @@
+"""The application: every route, behind one middleware.
+
+``build_app(runtime)`` is all that a server needs; it opens nothing until it is asked, and
+closes only what it opened itself (the queue that ``/v1/enqueue`` publishes to). The runtime
+belongs to the caller.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from psd.observe.health import Draining
+from psd.runtime import Runtime
+from server.bodies import BodyReader
+from server.deadline import TimelyEngine
+from server.middleware import Gate
+from server.routes.counts import CountRoutes
+from server.routes.enqueue import EnqueueRoutes
+from server.routes.operations import OperationRoutes
+from server.routes.query import QueryRoutes
+from server.routes.write import WriteRoutes
+from server.routing import Route
+
+
+def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Application:
+    """The application over a runtime; ``draining`` is shared with whoever stops the process."""
+    settings = runtime.settings
+    engine = TimelyEngine(runtime.engine)
+    bodies = BodyReader(settings.server.body_timeout_s)
+    things = {name: thing.id for name, thing in settings.things.items()}
+    batch_max = settings.booking.batch_reports_max
+    enqueue = EnqueueRoutes(
+        new_queue=runtime.new_queue,
+        topic=settings.queue.topic,
+        rules=runtime.rules,
+        clock=runtime.clock,
+        bodies=bodies,
+        messages_max=batch_max,
+    )
+    routes: list[Route] = [
+        *WriteRoutes(engine, runtime.rules, runtime.clock, bodies, batch_max).routes(),
+        *QueryRoutes(engine, things, bodies, settings.server).routes(),
+        *CountRoutes(engine, bodies, settings.server.ids_max).routes(),
+        *enqueue.routes(),
+        *OperationRoutes(
+            runtime.store, runtime.metrics, draining or Draining(runtime.metrics)
+        ).routes(),
+    ]
+    gate = Gate(runtime.metrics)
+    gate.know(routes)
+    app = web.Application(
+        middlewares=[gate.middleware], client_max_size=settings.server.body_bytes_max
+    )
+    for route in routes:
+        app.router.add_route(route.method, route.pattern, route.handler)
+    app.on_cleanup.append(enqueue.close)
+    return app

@@ -1,0 +1,68 @@
+"""Which HTTP status an error has, and how each kind of route says it.
+
+The table maps classes of psd/errors.py; the nearest class of an error's ancestry counts.
+Routes speak in one of three styles: ``text`` and ``json`` are the original's (v1, v2),
+``problem`` is RFC 9457 and belongs to the routes that are ours::
+
+    answer_error(StoreUnavailableError("redis: timed out"), "json")
+    -> 503, Retry-After: 1, {"error":"redis: timed out"}
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Literal
+
+from aiohttp import web
+
+from psd.errors import (
+    DetailExpiredError,
+    InputError,
+    MalformedError,
+    PsdError,
+    TooLargeError,
+    UnavailableError,
+    WrongTypeError,
+)
+from server import answers
+
+Style = Literal["text", "json", "problem"]
+
+STATUSES: dict[type[PsdError], int] = {
+    PsdError: 500,
+    InputError: 406,
+    MalformedError: 400,
+    WrongTypeError: 400,
+    TooLargeError: 422,
+    DetailExpiredError: 410,
+    UnavailableError: 503,
+}
+"""406 is what the original answers to input that it can read and will not book."""
+
+RETRY_AFTER_S = 1
+"""A client that comes back after one second meets at most a handful of failed tries."""
+
+
+def status_of(error: PsdError) -> int:
+    """The status of the nearest class in the table."""
+    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+
+
+def answer_error(error: PsdError, style: Style) -> web.Response:
+    """The whole answer for an error that a handler raised."""
+    message = str(error)
+    if isinstance(error, DetailExpiredError):
+        message = f"{message} (exact down to: {error.resolution})"
+    response = answer(style, status_of(error), error.code, message)
+    if error.retryable:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def answer(style: Style, status: int, code: str, message: str) -> web.Response:
+    """An error in the words of its route."""
+    if style == "text":
+        return answers.text(message, status)
+    if style == "json":
+        return answers.failure(message, status)
+    return answers.problem(code, HTTPStatus(status).phrase, message, status)

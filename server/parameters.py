@@ -1,0 +1,48 @@
+"""What stands in a path or a list, read by the original's rules.
+
+The original's ranges include both ends; psd's are half-open. They are converted here and
+nowhere else::
+
+    inclusive_range(1496539746, 1496539747) -> Range(1496539746, 1496539748)
+
+Both ends are held between 1970 and 2200 (nothing can be booked outside), so that a range up
+to the limits of a 64-bit integer costs no more than any other.
+"""
+
+from __future__ import annotations
+
+import re
+
+from psd.engine.events import ID_MAX, TIME_END_S
+from psd.engine.plan import Range
+
+_INTEGER = re.compile(r"[+-]?0*[0-9]{1,19}", re.ASCII)
+_CANONICAL = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
+
+ANY_ATID = "all"
+"""The word that asks for every activity type; 0 is an ordinary type."""
+
+
+def integer(text: str) -> int:
+    """A number in a path; whatever is not a 64-bit integer counts as 0."""
+    if not _INTEGER.fullmatch(text):
+        return 0
+    number = int(text)
+    return number if -ID_MAX - 1 <= number <= ID_MAX else 0
+
+
+def identifier(text: str) -> int | None:
+    """The id that a text names; None when no id is written this way (``01``, `` 1``, ``xyz``)."""
+    if not _CANONICAL.fullmatch(text):
+        return None
+    number = int(text)
+    return number if -ID_MAX - 1 <= number <= ID_MAX else None
+
+
+def inclusive_range(start: int, end: int) -> Range:
+    """The half-open range of ``start`` to ``end``, both included; empty when reversed."""
+    return Range(_held(start), _held(end + 1))
+
+
+def _held(second: int) -> int:
+    return min(max(second, 0), TIME_END_S)

@@ -1,0 +1,97 @@
+"""Putting events on the queue over HTTP, for producers that have no queue client.
+
+A body is one message as the queue carries it, or several, one a line. All are checked
+before any is published, so that a message that the workers would refuse never leaves::
+
+    {"command": "count", "count": {"thing": "signups", "value": 1, "ts": 1458147411}}
+    -> 202 {"enqueued":1}
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+from aiohttp import web
+
+from psd.clock import Clock
+from psd.engine.events import EventRules
+from psd.errors import InputError, MalformedError, QueueUnavailableError, TooLargeError
+from psd.queue.base import Queue
+from server import answers
+from server.bodies import BodyReader
+from server.routing import Route
+
+PUBLISH_TIMEOUT_S = 1.8
+"""As for the store: an answer within 2 s, whatever the queue does."""
+
+UNNAMED = "enqueue"
+"""Stands for the message id that the queue gives later; only its presence is checked here."""
+
+
+class EnqueueRoutes:
+    """The route that publishes; its queue connects at the first request."""
+
+    def __init__(
+        self,
+        *,
+        new_queue: Callable[[], Queue],
+        topic: str,
+        rules: EventRules,
+        clock: Clock,
+        bodies: BodyReader,
+        messages_max: int,
+    ) -> None:
+        self._new_queue = new_queue
+        self._topic = topic
+        self._rules = rules
+        self._clock = clock
+        self._bodies = bodies
+        self._messages_max = messages_max
+        self._queue: Queue | None = None
+
+    def routes(self) -> list[Route]:
+        """What this module serves."""
+        return [Route("POST", "/v1/enqueue", self.enqueue, "json")]
+
+    async def enqueue(self, request: web.Request) -> web.Response:
+        """Check the messages and publish them together."""
+        messages = self._checked(await self._bodies.read(request))
+        if self._queue is None:
+            self._queue = self._new_queue()
+        try:
+            async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+                await self._queue.publish(self._topic, messages)
+        except TimeoutError as exc:
+            raise QueueUnavailableError(
+                f"the queue did not answer within {PUBLISH_TIMEOUT_S:g} s"
+            ) from exc
+        return answers.json(msgspec.json.encode({"enqueued": len(messages)}), 202)
+
+    async def close(self, _app: web.Application) -> None:
+        """Close the queue if one was opened."""
+        if self._queue is not None:
+            await self._queue.close()
+
+    def _checked(self, body: bytes) -> list[bytes]:
+        """The messages in a body, each valid; otherwise the first error, with its line."""
+        now_s = self._clock.now_s()
+        lines = [line for line in body.splitlines() if line.strip()]
+        try:
+            self._rules.events(body, now_s, UNNAMED)
+        except MalformedError:
+            if len(lines) < 2:
+                raise
+        else:
+            return [body]
+        if len(lines) > self._messages_max:
+            raise TooLargeError(
+                f"body: {len(lines)} messages, at most {self._messages_max} are allowed"
+            )
+        for number, line in enumerate(lines, 1):
+            try:
+                self._rules.events(line, now_s, UNNAMED)
+            except InputError as error:
+                raise type(error)(f"line {number}: {error}") from error
+        return lines

@@ -1,0 +1,102 @@
+"""What operators and their machines ask: alive, ready, metrics, version, and the old ping.
+
+``/healthz`` tells whether the process answers at all and asks nobody; ``/readyz`` tells
+whether it should get requests: the store takes writes and the process is not draining::
+
+    GET /readyz -> 503 {"ready":false,"checks":{"draining":"ok","writable":"timed out"}}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from psd.errors import UnavailableError
+from psd.observe.health import Draining
+from psd.observe.metrics import Metrics
+from psd.version import VERSION
+from server import answers
+from server.routing import Route
+
+READINESS_TIMEOUT_S = 1.8
+_gather: Callable[[CollectorRegistry], object] = MultiProcessCollector
+
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""Set by the supervisor of several processes: where each keeps its part of the metrics."""
+
+
+class Readiness(Protocol):
+    """What readiness needs of :class:`psd.store.redis.Store`."""
+
+    async def readiness(self) -> dict[str, str]:
+        """Check name -> ``ok`` or what is wrong."""
+        ...
+
+
+class OperationRoutes:
+    """The routes of operations."""
+
+    def __init__(self, store: Readiness, metrics: Metrics, draining: Draining) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._draining = draining
+
+    def routes(self) -> list[Route]:
+        """What this module serves."""
+        return [
+            Route("GET", "/health/ping", self.ping),
+            Route("GET", "/healthz", self.healthz),
+            Route("GET", "/readyz", self.readyz),
+            Route("GET", "/metrics", self.metrics),
+            Route("GET", "/version", self.version),
+        ]
+
+    async def ping(self, _request: web.Request) -> web.Response:
+        """The original's sign of life."""
+        return answers.json(b'{"pong":"OK"}')
+
+    async def healthz(self, _request: web.Request) -> web.Response:
+        """The process is alive."""
+        return answers.json(b'{"status":"ok"}')
+
+    async def readyz(self, _request: web.Request) -> web.Response:
+        """Every check and what it found."""
+        checks = {"draining": "draining" if self._draining.begun else "ok", **await self._checks()}
+        ready = all(found == "ok" for found in checks.values())
+        body = msgspec.json.encode({"ready": ready, "checks": checks})
+        return answers.json(body, 200 if ready else 503)
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        """All metrics in the text format of Prometheus, of all processes together."""
+        body = await asyncio.to_thread(exposition, self._metrics)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def version(self, _request: web.Request) -> web.Response:
+        """The version that is running."""
+        return answers.json(msgspec.json.encode({"psd": VERSION}))
+
+    async def _checks(self) -> dict[str, str]:
+        try:
+            async with asyncio.timeout(READINESS_TIMEOUT_S):
+                return await self._store.readiness()
+        except UnavailableError as error:
+            return {"store": str(error)}
+        except TimeoutError:
+            return {"store": f"no answer within {READINESS_TIMEOUT_S:g} s"}
+
+
+def exposition(metrics: Metrics) -> bytes:
+    """The metrics of this process, or of all where a supervisor gave them a folder."""
+    registry = metrics.registry
+    if METRICS_FOLDER in os.environ:
+        registry = CollectorRegistry()
+        _gather(registry)
+    return generate_latest(registry)

@@ -1,0 +1,167 @@
+"""Sums over the original's routes: one user, many users, many users and things.
+
+Ranges include both ends; ``all`` asks for every activity type. What cannot exist (a uid
+such as ``01``, a thing that is not configured) has sum 0 and is not asked for. Lists are
+split at commas and not trimmed::
+
+    POST /v1/mumt_query/all/1496539746/1496539747   ids=1&things=steps
+    -> {"data":{"1":{"_atids":[2],"steps":10}}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from aiohttp import web
+
+from psd.config import ServerSettings
+from psd.engine.plan import Range
+from psd.engine.store import OwnerSums
+from psd.errors import TooLargeError
+from server import answers
+from server.bodies import BodyReader
+from server.deadline import Booking
+from server.parameters import ANY_ATID, identifier, inclusive_range, integer
+from server.routing import Route
+
+POINTS = "points"
+"""A user who is asked for points and has exactly 0 of them is left out of mumt answers."""
+
+NO_SUMS = OwnerSums(sums={}, activities={})
+
+
+class UserTotals(msgspec.Struct):
+    """The answer of mu_query, its parts in the original's order."""
+
+    values: dict[str, int]
+    atids: dict[str, list[int]]
+
+
+class QueryRoutes:
+    """The routes that sum what users did."""
+
+    def __init__(
+        self,
+        engine: Booking,
+        things: Mapping[str, int],
+        bodies: BodyReader,
+        settings: ServerSettings,
+    ) -> None:
+        self._engine = engine
+        self._things = things
+        self._bodies = bodies
+        self._ids_max = settings.ids_max
+        self._things_max = settings.things_max
+
+    def routes(self) -> list[Route]:
+        """What this module serves."""
+        times = "{atid}/{start}/{end}"
+        return [
+            Route("GET", f"/v1/query/{{uid}}/{{thing}}/{times}", self.query, "text"),
+            Route("POST", f"/v1/query_ids/{{thing}}/{times}", self.query_ids, "json"),
+            Route("POST", f"/v1/mu_query/{{thing}}/{times}", self.mu_query, "json"),
+            Route("POST", f"/v1/mumt_query/{times}", self.mumt_query, "json"),
+            Route("POST", f"/v2/mumt_query/{times}", self.mumt_query_at_offsets, "json"),
+        ]
+
+    async def query(self, request: web.Request) -> web.Response:
+        """One user's sum of one thing, as a text."""
+        at = request.match_info
+        uid, thing = at["uid"], at["thing"]
+        found = await self._sums([uid], [thing], [asked_range(at)], at["atid"])
+        return answers.text(str(self._sum(found.get(uid, NO_SUMS), thing)))
+
+    async def query_ids(self, request: web.Request) -> web.Response:
+        """Many users' sums of one thing: JSON, yet sent as text, as the original did."""
+        at = request.match_info
+        uids = self._list((await self._bodies.form(request)).get("ids", ""), "ids", self._ids_max)
+        ranges = [asked_range(at)] * len(uids)
+        found = await self._sums(uids, [at["thing"]], ranges, at["atid"])
+        values = {uid: self._sum(found.get(uid, NO_SUMS), at["thing"]) for uid in uids}
+        return answers.text(answers.original_json(values))
+
+    async def mu_query(self, request: web.Request) -> web.Response:
+        """Many users' sums of one thing, and the types of their activities."""
+        at = request.match_info
+        uids = self._list((await self._bodies.form(request)).get("ids", ""), "ids", self._ids_max)
+        ranges = [asked_range(at)] * len(uids)
+        found = await self._sums(uids, [at["thing"]], ranges, at["atid"], activities=True)
+        totals = UserTotals(
+            {uid: self._sum(found.get(uid, NO_SUMS), at["thing"]) for uid in uids},
+            {uid: sorted(found.get(uid, NO_SUMS).activities.values()) for uid in uids},
+        )
+        return answers.json(answers.original_json(totals))
+
+    async def mumt_query(self, request: web.Request) -> web.Response:
+        """Many users' sums of many things over one range."""
+        form = await self._bodies.form(request)
+        uids = self._list(form.get("ids", ""), "ids", self._ids_max)
+        ranges = [asked_range(request.match_info)] * len(uids)
+        return await self._mumt(form, uids, ranges, request.match_info["atid"])
+
+    async def mumt_query_at_offsets(self, request: web.Request) -> web.Response:
+        """The same with a time offset for each user, by position."""
+        form = await self._bodies.form(request)
+        uids = self._list(form.get("ids", ""), "ids", self._ids_max)
+        offsets = [integer(text) for text in form.get("offsets", "").split(",")]
+        if len(uids) != len(offsets):
+            return answers.failure("len(uids) != len(offsets)", 422)
+        at = request.match_info
+        start, end = integer(at["start"]), integer(at["end"])
+        ranges = [inclusive_range(start + offset, end + offset) for offset in offsets]
+        return await self._mumt(form, uids, ranges, at["atid"])
+
+    async def _mumt(
+        self, form: Mapping[str, str], uids: list[str], ranges: list[Range], atid: str
+    ) -> web.Response:
+        things = self._list(form.get("things", ""), "things", self._things_max)
+        found = await self._sums(uids, things, ranges, atid, activities=True)
+        data = {uid: self._row(owner, things) for uid, owner in found.items() if owner.activities}
+        kept = {uid: row for uid, row in data.items() if row.get(POINTS) != 0}
+        return answers.json(answers.original_json({"data": kept}))
+
+    def _row(self, owner: OwnerSums, things: list[str]) -> dict[str, int | list[int]]:
+        row: dict[str, int | list[int]] = {name: self._sum(owner, name) for name in things}
+        row["_atids"] = sorted(owner.activities.values())
+        return row
+
+    def _sum(self, owner: OwnerSums, name: str) -> int:
+        """An owner's sum of a thing; 0 when the thing is not configured."""
+        number = self._things.get(name)
+        return 0 if number is None else owner.sums.get(number, 0)
+
+    async def _sums(
+        self,
+        uids: Sequence[str],
+        things: Sequence[str],
+        ranges: Sequence[Range],
+        atid: str,
+        *,
+        activities: bool = False,
+    ) -> dict[str, OwnerSums]:
+        """Sums by uid, for those who can exist; of a uid's positions the last one counts."""
+        asked = {
+            uid: range_
+            for text, range_ in zip(uids, ranges, strict=True)
+            if (uid := identifier(text)) is not None
+        }
+        numbers = [self._things[name] for name in dict.fromkeys(things) if name in self._things]
+        type_asked = identifier(atid)
+        if not asked or not numbers or (type_asked is None and atid != ANY_ATID):
+            return {}
+        found = await self._engine.sums(
+            list(asked), numbers, list(asked.values()), atid=type_asked, activities=activities
+        )
+        return {str(uid): owner for uid, owner in zip(asked, found, strict=True)}
+
+    def _list(self, text: str, name: str, elements_max: int) -> list[str]:
+        elements = text.split(",")
+        if len(elements) > elements_max:
+            raise TooLargeError(f"{name}: {len(elements)} asked, at most {elements_max} allowed")
+        return elements
+
+
+def asked_range(at: Mapping[str, str]) -> Range:
+    """The range that a path asks for."""
+    return inclusive_range(integer(at["start"]), integer(at["end"]))

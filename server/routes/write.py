@@ -1,0 +1,135 @@
+"""Booking over HTTP: one report by ``/v1/write``, many by ``/v1/write_many``.
+
+``/v1/write`` answers in the original's words; whatever it refuses, nothing is written::
+
+    {"thing": "steps", "uid": 1, "atid": 2, "aid": 3, "value": 10,
+     "ts1": 1496539746, "ts2": 1496539747}   -> 200 ok
+    {"thing": "floors", ...}                 -> 406 invalid arguments
+    {"thing": "steps", "uid": "1", ...}      -> 400 uid: expected `int`, got `str`
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from psd.clock import Clock
+from psd.engine.events import EventRules, Report, decode_metric
+from psd.engine.store import Outcome
+from psd.errors import (
+    InputError,
+    InvalidTimeError,
+    MalformedError,
+    TooLargeError,
+    UnknownThingError,
+)
+from server import answers
+from server.bodies import BodyReader
+from server.deadline import Booking
+from server.routing import Route
+
+INVALID_ARGUMENTS = "invalid arguments"
+INVALID_TIMESTAMP = "timestamp was invalid"
+
+
+class WriteRoutes:
+    """The routes that book."""
+
+    def __init__(
+        self,
+        engine: Booking,
+        rules: EventRules,
+        clock: Clock,
+        bodies: BodyReader,
+        reports_max: int,
+    ) -> None:
+        self._engine = engine
+        self._rules = rules
+        self._clock = clock
+        self._bodies = bodies
+        self._reports_max = reports_max
+
+    def routes(self) -> list[Route]:
+        """What this module serves."""
+        return [
+            Route("POST", "/v1/write", self.write, "text"),
+            Route("POST", "/v1/write_many", self.write_many, "json"),
+        ]
+
+    async def write(self, request: web.Request) -> web.Response:
+        """Book one report, or one increment."""
+        try:
+            fields = decode_metric(await self._bodies.read(request))
+        except MalformedError:
+            return answers.text(INVALID_ARGUMENTS, 400)
+        try:
+            report = self._rules.report(fields, self._clock.now_s())
+        except UnknownThingError:
+            return answers.text(INVALID_ARGUMENTS, 406)
+        except InvalidTimeError:
+            if fields.ts2 <= 0:
+                return answers.text(INVALID_TIMESTAMP, 406)
+            raise
+        (outcome,) = await self._engine.book([report])
+        if outcome.error is not None:
+            raise outcome.error
+        return answers.text(b"ok")
+
+    async def write_many(self, request: web.Request) -> web.Response:
+        """Book a JSON list of reports, or one a line; each stands or falls by itself."""
+        documents = split_documents(await self._bodies.read(request), self._reports_max)
+        now_s = self._clock.now_s()
+        reports: dict[int, Report] = {}
+        refused: list[dict[str, Any]] = []
+        for index, document in enumerate(documents):
+            try:
+                reports[index] = self._rules.report(decode_metric(document), now_s)
+            except InputError as error:
+                refused.append(_refusal(index, error))
+        outcomes = await self._engine.book(list(reports.values())) if reports else []
+        return _summary(dict(zip(reports, outcomes, strict=True)), refused)
+
+
+def split_documents(body: bytes, documents_max: int) -> list[bytes]:
+    """The JSON texts in a body: the elements of a list, or the lines that are not blank.
+
+    Raises :class:`MalformedError` for a list that is not JSON, :class:`TooLargeError` when
+    there are more than ``documents_max``.
+    """
+    if body.lstrip()[:1] == b"[":
+        try:
+            documents = [bytes(raw) for raw in _DECODE_LIST(body)]
+        except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+            raise MalformedError(f"body: {exc}") from exc
+    else:
+        documents = [line for line in body.splitlines() if line.strip()]
+    if len(documents) > documents_max:
+        raise TooLargeError(f"body: {len(documents)} reports, at most {documents_max} are allowed")
+    return documents
+
+
+_DECODE_LIST = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def _refusal(index: int, error: InputError) -> dict[str, Any]:
+    return {"index": index, "code": error.code, "message": str(error)}
+
+
+def _summary(outcomes: dict[int, Outcome], refused: list[dict[str, Any]]) -> web.Response:
+    refused += [
+        _refusal(index, outcome.error)
+        for index, outcome in outcomes.items()
+        if outcome.error is not None
+    ]
+    refused.sort(key=lambda refusal: int(refusal["index"]))
+    counted = Counter(outcome.status for outcome in outcomes.values())
+    body = {
+        "booked": counted["booked"],
+        "unchanged": counted["unchanged"],
+        "duplicate": counted["duplicate"],
+        "refused": refused,
+    }
+    return answers.json(msgspec.json.encode(body), 406 if refused else 200)

@@ -1,0 +1,34 @@
+"""One route, as a resource module declares it and the application registers it.
+
+A path is written with plain names, ``/v1/query/{uid}/{thing}``. Inner parts may be empty
+(``/v1/query/1/steps//0/9`` asks for the empty atid), the last may not: both as in the
+original.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+
+from server.errors import Style
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_INNER_PART = re.compile(r"\{(\w+)\}(?=/)")
+
+
+class Route(msgspec.Struct, frozen=True):
+    """Method, path and handler, and the style in which its errors are told."""
+
+    method: str
+    path: str
+    handler: Handler
+    style: Style = "problem"
+
+    @property
+    def pattern(self) -> str:
+        """The path as aiohttp's router wants it."""
+        return _INNER_PART.sub(r"{\1:[^/]*}", self.path)

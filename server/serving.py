@@ -1,0 +1,126 @@
+"""One serving process: listen, answer, drain.
+
+:class:`HttpServer` serves an open runtime inside a running event loop (``psd up`` and the
+tests use it so); :func:`serve` is a whole process, from settings to exit code::
+
+    SIGTERM -> /readyz 503, no new connections, requests in hand are finished -> exit 0
+    a second signal -> exit 1 at once
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import signal
+from aiohttp import web
+
+from psd.config import Settings
+from psd.observe.health import Draining
+from psd.runtime import Runtime, open_runtime
+from server.app import build_app
+
+try:
+    from uvloop import new_event_loop
+except ImportError:  # uvloop does not exist for every platform
+    from asyncio import new_event_loop
+
+log = logging.getLogger("server")
+
+IDLE_TIMEOUT_S = 75.0
+"""How long a connection may take to send a whole request head, and how long it may idle
+between two. Longer than the 60 s that proxies commonly keep connections, so that a proxy
+never sends into one that is being closed here."""
+
+
+class HttpServer:
+    """The application of one runtime, on one address."""
+
+    def __init__(self, runtime: Runtime, idle_timeout_s: float = IDLE_TIMEOUT_S) -> None:
+        self._settings = runtime.settings.server
+        self.draining = Draining(runtime.metrics)
+        self._runner = web.AppRunner(
+            build_app(runtime, self.draining),
+            access_log=None,
+            keepalive_timeout=idle_timeout_s,
+            shutdown_timeout=self._settings.shutdown_timeout_s,
+        )
+
+    async def start(self, *, reuse_port: bool = False) -> None:
+        """Listen on the configured host and port; raises ``OSError`` when they are taken."""
+        await self._runner.setup()
+        site = web.TCPSite(
+            self._runner,
+            self._settings.host,
+            self._settings.port,
+            backlog=1024,
+            reuse_port=reuse_port or None,
+        )
+        try:
+            await site.start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
+        log.info("listening", extra={"url": self.url})
+
+    @property
+    def url(self) -> str:
+        """Where it listens; the port is the real one when 0 was asked for."""
+        host, port = self._runner.addresses[0][:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        """Drain: no new connections, requests in hand are finished."""
+        self.draining.begin()
+        await self._runner.cleanup()
+
+
+def run(settings: Settings, *, supervised: bool = False) -> None:
+    """Serve until a signal comes; with ``supervised``, share the port with other processes."""
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(serve(settings, supervised=supervised))
+
+
+async def serve(settings: Settings, *, supervised: bool = False) -> None:
+    """Open the runtime, serve, and drain at the first signal."""
+    stopping = asyncio.Event()
+    _watch_signals(stopping, supervised=supervised)
+    runtime = await open_runtime(settings)
+    try:
+        server = HttpServer(runtime)
+        await server.start(reuse_port=supervised)
+        await stopping.wait()
+        log.info("draining")
+        await server.stop()
+    finally:
+        await runtime.close()
+
+
+def _watch_signals(stopping: asyncio.Event, *, supervised: bool) -> None:
+    """Stop at the first signal, leave at once at the second.
+
+    A supervised process leaves SIGINT to its parent: the terminal sends it to both, and it
+    would count twice. It also stops when its parent is gone.
+    """
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stopping.is_set():
+            os._exit(1)
+        stopping.set()
+
+    loop.add_signal_handler(signal.SIGTERM, on_signal)
+    if not supervised:
+        loop.add_signal_handler(signal.SIGINT, on_signal)
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        sentinel = parent.sentinel
+
+        def on_orphaned() -> None:
+            loop.remove_reader(sentinel)
+            stopping.set()
+
+        loop.add_reader(sentinel, on_orphaned)

@@ -1,0 +1,167 @@
+"""Several serving processes on one port, and the parent that keeps them alive.
+
+The kernel spreads connections over the processes (SO_REUSEPORT). The parent only reserves
+the port, starts a process again when it dies, passes SIGTERM on, and gives the processes a
+folder through which ``/metrics`` of any of them tells the numbers of all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+
+import msgspec
+
+from psd.config import Settings
+from psd.errors import PsdError
+from psd.observe.logs import configure_logging
+from server import serving
+from server.routes.operations import METRICS_FOLDER
+
+log = logging.getLogger("server.supervisor")
+
+RESTART_PAUSE_S = 1.0
+"""Between two starts of one process, so that one that dies at once does not spin a core."""
+
+EXIT_BAD_CONFIG = 78
+
+
+def run_processes(settings: Settings, count: int) -> int:
+    """Serve with ``count`` processes until a signal comes; the exit code."""
+    with (
+        tempfile.TemporaryDirectory(prefix="psd-metrics-") as folder,
+        reserve_port(settings.server.host, settings.server.port) as reserved,
+    ):
+        os.environ[METRICS_FOLDER] = folder
+        port = reserved.getsockname()[1]
+        server = msgspec.structs.replace(settings.server, port=port)
+        supervisor = Supervisor(
+            msgspec.structs.replace(settings, server=server), count, Path(folder)
+        )
+        return asyncio.run(supervisor.run())
+
+
+def reserve_port(host: str, port: int) -> socket.socket:
+    """A bound socket that never listens: it fixes the number where port 0 was asked for.
+
+    Raises ``OSError`` when anyone else listens there. Sharing is what SO_REUSEPORT is for,
+    so a second server of the same user would otherwise silently take half of the requests.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+        probe.listen(1)
+    reserved = socket.socket(family, kind, protocol)
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    reserved.bind(address)
+    return reserved
+
+
+class Supervisor:
+    """Starts, watches and stops the processes of one server."""
+
+    def __init__(self, settings: Settings, count: int, metrics_folder: Path) -> None:
+        self._settings = settings
+        self._count = count
+        self._metrics_folder = metrics_folder
+        self._stopping = asyncio.Event()
+        self._exit_code = 0
+        self._running: set[SpawnProcess] = set()
+
+    async def run(self) -> int:
+        """Keep ``count`` processes alive until a signal comes, then wait for their end."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal)
+        log.info(
+            "serving",
+            extra={"processes": self._count, "port": self._settings.server.port},
+        )
+        await asyncio.gather(*(self._keep_alive() for _ in range(self._count)))
+        return self._exit_code
+
+    def _on_signal(self) -> None:
+        if self._stopping.is_set():
+            for process in self._running:
+                process.kill()
+            os._exit(1)
+        self._stop()
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        for process in self._running:
+            process.terminate()
+
+    async def _keep_alive(self) -> None:
+        """Run one process after the other in one place, until it is time to stop."""
+        context = multiprocessing.get_context("spawn")
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            process = context.Process(
+                target=serve_supervised, args=(self._settings,), daemon=True, name="psd-server"
+            )
+            process.start()
+            self._running.add(process)
+            await _ended(process)
+            self._running.discard(process)
+            self._note_end(process)
+            if not self._stopping.is_set():
+                await self._pause(started + RESTART_PAUSE_S - time.monotonic())
+
+    def _note_end(self, process: SpawnProcess) -> None:
+        """What the end of a process means: its own failure, or that of the settings."""
+        self._forget_gauges(process.pid)
+        if process.exitcode == EXIT_BAD_CONFIG:
+            self._exit_code = EXIT_BAD_CONFIG
+            self._stop()
+        elif self._stopping.is_set():
+            self._exit_code = self._exit_code or (1 if process.exitcode else 0)
+        else:
+            log.warning("process died; starting another", extra={"exit_code": process.exitcode})
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(max(seconds, 0)):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+    def _forget_gauges(self, pid: int | None) -> None:
+        """Counters of a dead process still count; what it stood at does not."""
+        for path in self._metrics_folder.glob(f"gauge_*_{pid}.db"):
+            path.unlink(missing_ok=True)
+
+
+async def _ended(process: SpawnProcess) -> None:
+    """Wait until a process has ended."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(process.sentinel, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(process.sentinel)
+    process.join()
+
+
+def serve_supervised(settings: Settings) -> None:
+    """The whole life of one of several processes; runs in a fresh interpreter."""
+    configure_logging(settings.log)
+    try:
+        serving.run(settings, supervised=True)
+    except PsdError as error:
+        log.error(str(error), extra={"code": error.code})
+        sys.exit(EXIT_BAD_CONFIG if error.code == "bad_config" else 1)

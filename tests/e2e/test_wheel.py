@@ -1,0 +1,123 @@
+"""The built wheel works in an empty virtualenv, outside the checkout; the sdist is complete."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from psd.version import VERSION
+
+ROOT = Path(__file__).parents[2]
+WHEELS = Path(sys.prefix) / "wheels"
+"""The dependencies as wheels, left there by `make test`; without them pip asks its index."""
+
+
+def run(
+    command: Sequence[str | Path], folder: Path, status: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run a command without the environment of psd's own settings; fail unless ``status``."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PSD_")}
+    environ.pop("PYTHONPATH", None)
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == status, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done
+
+
+def files_below(*folders: str) -> set[str]:
+    """Paths in the checkout that a release needs, relative to it."""
+    return {
+        path.relative_to(ROOT).as_posix()
+        for folder in folders
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sdist, and the wheel that was built from that sdist."""
+    folder = tmp_path_factory.mktemp("dist")
+    build: list[str | Path] = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder]
+    run([*build, "--sdist", ROOT], folder)
+    with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
+        archive.extractall(folder, filter="data")
+    run([*build, "--wheel", folder / f"psd-{VERSION}"], folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `psd` command of a virtualenv that holds the wheel and what it depends on."""
+    folder = tmp_path_factory.mktemp("empty-venv")
+    venv.create(folder, with_pip=True)
+    offline: list[str | Path] = ["--no-index", "--find-links", WHEELS] if WHEELS.is_dir() else []
+    wheel = next(built.glob("*.whl"))
+    python = folder / "bin" / "python"
+    run([python, "-m", "pip", "install", "--quiet", *offline, wheel], folder)
+    return folder / "bin" / "psd"
+
+
+def test_the_sdist_holds_everything_that_building_and_testing_needs(built: Path) -> None:
+    with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    needed = files_below("psd", "server", "workers", "lua", "tests", "docs", "examples")
+    needed |= {"conf/settings.toml.dist", "conf/redis.embedded.conf", "Makefile", ".ci/run"}
+    assert needed - names == set()
+
+
+def test_the_sdist_holds_nothing_that_a_user_made(built: Path) -> None:
+    with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
+        names = archive.getnames()
+    own = re.compile(r"/(\.venv|data|dist|build|\.git|\.\w+_cache|conf/settings\.toml)(/|$)")
+    assert [name for name in names if own.search(name)] == []
+
+
+def test_the_wheel_holds_the_scripts_and_the_settings_below_psd(built: Path) -> None:
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as archive:
+        names = set(archive.namelist())
+    expected = {f"psd/{path}" for path in files_below("lua")}
+    expected |= {"psd/conf/settings.toml.dist", "psd/conf/redis.embedded.conf"}
+    expected |= files_below("psd", "server", "workers")
+    assert names == expected | {name for name in names if ".dist-info/" in name}
+
+
+def test_the_installed_command_tells_its_version(installed: Path, tmp_path: Path) -> None:
+    assert VERSION in run([installed, "--version"], tmp_path).stdout
+
+
+def test_the_installed_command_prints_its_settings(installed: Path, tmp_path: Path) -> None:
+    assert "redis.durability" in run([installed, "config", "show"], tmp_path).stdout
+
+
+def test_the_installed_scripts_load_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+    program = (
+        "import pathlib, psd.store.scripts as scripts;"
+        "print(pathlib.Path(scripts.__file__).parent.parent / 'lua')"
+    )
+    python = installed.with_name("python")
+    folder = Path(run([python, "-c", program], tmp_path).stdout.strip())
+    assert folder.is_relative_to(installed.parents[1])
+    assert list(folder.rglob("*.lua"))
+
+
+def test_the_installed_doctor_reports_a_store_that_is_away(installed: Path, tmp_path: Path) -> None:
+    away = f"redis.url=unix://{tmp_path}/none.sock"
+    done = run([installed, "--set", away, "doctor"], tmp_path, status=1)
+    assert "Traceback" not in done.stderr

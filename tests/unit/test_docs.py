@@ -1,0 +1,147 @@
+"""Everything that a user can name is in the docs: settings, routes, scripts, commands, metrics."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+from prometheus_client import CollectorRegistry
+
+from psd.cli.main import psd as command_line
+from psd.config import DEFAULT_THINGS, KNOWN_KEYS, Settings, environment_name
+from psd.observe.metrics import Metrics
+
+ROOT = Path(__file__).parents[2]
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def rows(name: str) -> dict[str, list[str]]:
+    """Table rows of a page by the code in their first cell: `` `key` `` -> all cells."""
+    found: dict[str, list[str]] = {}
+    for line in page(name).splitlines():
+        if line.startswith("| `"):
+            cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))]
+            found[cells[0].strip("`")] = cells
+    return found
+
+
+def default_as_toml(key: str) -> str:
+    """A setting's default as conf/settings.toml.dist would write it."""
+    section, _, name = key.partition(".")
+    value = getattr(getattr(Settings(), section), name)
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, tuple):
+        return "[" + ", ".join(f'"{item}"' for item in value) + "]"
+    return str(value)
+
+
+def commands(group: click.Group, prefix: str = "psd") -> list[str]:
+    """Full names of all commands below a group."""
+    context = click.Context(group)
+    names: list[str] = []
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None, name
+        if isinstance(command, click.Group):
+            names += commands(command, f"{prefix} {name}")
+        else:
+            names.append(f"{prefix} {name}")
+    return names
+
+
+@pytest.mark.parametrize("key", KNOWN_KEYS)
+def test_every_setting_is_documented_with_its_default_and_environment_name(key: str) -> None:
+    cells = rows("docs/operations.md")[key]
+    assert cells[1], f"{key} has no unit"
+    assert cells[2] == f"`{default_as_toml(key)}`"
+    assert cells[3] == f"`{environment_name(key)}`"
+    assert cells[4], f"{key} has no meaning"
+
+
+def test_no_documented_setting_is_unknown() -> None:
+    sections = {key.partition(".")[0] for key in KNOWN_KEYS}
+    documented = {key for key in rows("docs/operations.md") if key.partition(".")[0] in sections}
+    assert documented == set(KNOWN_KEYS)
+
+
+def test_the_default_things_are_documented_with_their_numbers() -> None:
+    listed = ", ".join(f"{name} {thing.id}" for name, thing in DEFAULT_THINGS.items())
+    assert listed in rows("docs/operations.md")["things"][2]
+
+
+def test_every_metric_is_documented_with_its_labels() -> None:
+    table = rows("docs/operations.md")
+    metrics = Metrics(CollectorRegistry())
+    for family in metrics.registry.collect():
+        name = family.name + ("_total" if family.type == "counter" else "")
+        assert name in table, f"{name} is missing from docs/operations.md"
+    documented = {name for name in table if re.fullmatch(r"psd_\w+", name)}
+    exported = {
+        family.name + ("_total" if family.type == "counter" else "")
+        for family in metrics.registry.collect()
+    }
+    assert documented == exported
+
+
+def test_every_command_is_documented() -> None:
+    documented = {name for name in rows("docs/operations.md") if name.startswith("psd ")}
+    assert documented == set(commands(command_line))
+
+
+def test_every_command_and_option_has_a_help_text() -> None:
+    context = click.Context(command_line)
+    for full_name in commands(command_line):
+        command: click.Command | None = command_line
+        for name in full_name.split()[1:]:
+            assert isinstance(command, click.Group)
+            command = command.get_command(context, name)
+        assert command is not None
+        assert command.help, f"{full_name} has no help text"
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, f"{full_name} {parameter.opts[0]} has no help text"
+
+
+def test_every_exit_code_is_documented() -> None:
+    text = page("docs/operations.md")
+    for code in (0, 1, 2, 75, 78):
+        assert re.search(rf"^\| {code} \|", text, re.MULTILINE), code
+
+
+def test_every_script_is_documented() -> None:
+    text = page("docs/architecture.md")
+    scripts = [path for path in (ROOT / "lua").rglob("*.lua") if path.parent.name != "lib"]
+    assert scripts
+    for path in scripts:
+        name = path.relative_to(ROOT / "lua").with_suffix("").as_posix()
+        assert name in text, f"lua/{name}.lua is missing from docs/architecture.md"
+
+
+def test_every_dependency_has_its_paragraph_in_the_decisions() -> None:
+    project = page("pyproject.toml").partition("dependencies = [")[2].partition("\n]")[0]
+    names = re.findall(r'^    "([\w-]+)', project, re.MULTILINE)
+    assert len(names) >= 8
+    for name in names:
+        assert re.search(rf"^- \*\*{name}\*\*", page("docs/decisions.md"), re.MULTILINE), name
+
+
+def test_every_make_command_in_the_docs_is_a_target() -> None:
+    targets = set(re.findall(r"^([a-z]+):", page("Makefile"), re.MULTILINE))
+    for name in ("README.md", "docs/operations.md", "CHANGELOG.md"):
+        used = set(re.findall(r"(?:`|^)make ([a-z]+)", page(name), re.MULTILINE))
+        assert used <= targets, f"{name} names {used - targets}"
+
+
+def test_every_file_that_a_page_names_exists() -> None:
+    pages = ["README.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+    for name in pages:
+        for path in re.findall(
+            r"\b(?:docs|conf|lua|psd|tests|bench|examples)/[\w/.-]+\w", page(name)
+        ):
+            assert (ROOT / path).exists() or path == "conf/settings.toml", f"{name} names {path}"
