@@ -63,13 +63,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(what: str, ready: Callable[[], bool], timeout_s: float = START_TIMEOUT_S) -> None:
+def wait_for(
+    what: str,
+    ready: Callable[[], bool],
+    timeout_s: float = START_TIMEOUT_S,
+    poll_s: float = POLL_S,
+) -> None:
     """Poll until ``ready``; a timeout names what was waited for."""
     deadline = time.monotonic() + timeout_s
     while not ready():
         if time.monotonic() > deadline:
             raise TimeoutError(f"no {what} within {timeout_s:.0f} s")
-        time.sleep(POLL_S)
+        time.sleep(poll_s)
 
 
 @contextmanager

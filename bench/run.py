@@ -9,7 +9,6 @@ progress goes to standard error. Exit code 1 when any answer was wrong or a must
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -17,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import uvloop
 
 from bench import machine
 from bench.figures import as_json, render
@@ -51,7 +51,7 @@ def main() -> int:
     if unknown:
         parser.error(f"unknown sections {', '.join(unknown)}; known are {', '.join(SECTIONS)}")
     try:
-        report = asyncio.run(run(letters, quick=arguments.quick))
+        report = uvloop.run(run(letters, quick=arguments.quick))
     except WrongAnswerError as exc:
         print(f"wrong answer: {exc}", file=sys.stderr)
         return 1

@@ -66,11 +66,13 @@ class Workbench:
             self._sparse = await load(await self.pair(), reports, self.sizes.slices)
         return self._sparse
 
-    def postgres(self) -> Postgres | None:
+    async def postgres(self) -> Postgres | None:
         """The PostgreSQL of this run, or None where it is not installed."""
         if self._postgres is None and not self.missing:
             try:
-                self._postgres = self._stack.enter_context(postgres(self.folder("postgres")))
+                self._postgres = await self._stack.enter_async_context(
+                    postgres(self.folder("postgres"))
+                )
             except NotInstalledError as exc:
                 self.missing.add(str(exc))
         return self._postgres

@@ -10,10 +10,14 @@ tests use it so); :func:`serve` is a whole process, from settings to exit code::
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import importlib
 import logging
 import multiprocessing
 import os
 import signal
+from collections.abc import Callable
+
 from aiohttp import web
 
 from psd.config import Settings
@@ -21,12 +25,12 @@ from psd.observe.health import Draining
 from psd.runtime import Runtime, open_runtime
 from server.app import build_app
 
-try:
-    from uvloop import new_event_loop
-except ImportError:  # uvloop does not exist for every platform
-    from asyncio import new_event_loop
-
 log = logging.getLogger("server")
+
+new_event_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+with contextlib.suppress(ImportError):
+    # uvloop is twice as fast and does not exist for every platform.
+    new_event_loop = importlib.import_module("uvloop").new_event_loop
 
 IDLE_TIMEOUT_S = 75.0
 """How long a connection may take to send a whole request head, and how long it may idle

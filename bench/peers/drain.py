@@ -14,7 +14,7 @@ import json
 import struct
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 import uvloop
 from redis.asyncio import Redis
@@ -24,7 +24,7 @@ from bench.workloads import THING_NAMES
 from psd.engine.events import Report, decode_envelope
 
 TOPIC = CHANNEL = "psd"
-FRAME_RESPONSE, FRAME_MESSAGE = 0, 2
+FRAME_RESPONSE, FRAME_ERROR, FRAME_MESSAGE = 0, 1, 2
 FRAME_HEADER_BYTES = 8
 BODY_OFFSET = 8 + 2 + 16
 """A message frame: 8 bytes of time, 2 of attempts, 16 of id, then the body."""
@@ -41,16 +41,15 @@ class Reader(asyncio.Protocol):
         self._max_in_flight = max_in_flight
         self._deliver = deliver
         self._buffer = b""
-        self._transport: asyncio.Transport | None = None
+        self._transport: asyncio.WriteTransport | None = None
         self.lost = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Introduce ourselves and ask for messages."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        identity = json.dumps({"client_id": "bench", "output_buffer_timeout": 5}).encode()
-        transport.write(b"  V2IDENTIFY\n" + struct.pack(">l", len(identity)) + identity)
-        transport.write(f"SUB {TOPIC} {CHANNEL}\nRDY {self._max_in_flight}\n".encode())
+        self._transport = cast("asyncio.WriteTransport", transport)
+        identity = json.dumps({"client_id": "bench", "output_buffer_timeout": 25}).encode()
+        self._transport.write(b"  V2IDENTIFY\n" + struct.pack(">l", len(identity)) + identity)
+        self._transport.write(f"SUB {TOPIC} {CHANNEL}\nRDY {self._max_in_flight}\n".encode())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The run is over."""
@@ -74,6 +73,8 @@ class Reader(asyncio.Protocol):
                 and view[position + FRAME_HEADER_BYTES : end] == b"_heartbeat_"
             ):
                 self.send(b"NOP\n")
+            elif kind == FRAME_ERROR:
+                raise ConnectionError(view[position:end].decode(errors="replace"))
             position = end
         self._buffer = view[position:]
         if messages:

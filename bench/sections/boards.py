@@ -28,14 +28,14 @@ async def run(bench: Workbench) -> None:
     model = Model(reports)
     uids = model.users()
     ranges = random_years(sizes.board_queries, "board")
-    postgres = bench.postgres()
+    postgres = await bench.postgres()
     async with AsyncExitStack() as stack:
         psd, original = await bench.pair(stack)
         for system in (psd, original):
             for batch in batches(reports):
                 await system.book(batch)
         if postgres is not None:
-            postgres.load(reports)
+            await postgres.load(reports)
         taken: dict[str, list[float]] = {}
         for range_ in ranges:
             expected = model.top(PLACES, THING, range_)
@@ -74,7 +74,7 @@ async def _engine_ms(
 
 async def _postgres_ms(postgres: Postgres, range_: Range, expected: Board) -> float:
     started = time.perf_counter()
-    top = postgres.top(PLACES, THING, range_)
+    top = await postgres.top(PLACES, THING, range_)
     waited_ms = (time.perf_counter() - started) * 1e3
     check(postgres.name, f"{MEASURE}, {range_}", top, expected)
     return waited_ms

@@ -26,7 +26,7 @@ async def run(bench: Workbench) -> None:
     in_order = await bench.sparse()
     _add_cpu(bench, "in order", in_order)
     await _load_and_add(bench, "random order", workloads.shuffled(in_order.reports))
-    _add_space(bench, "sparse", in_order)
+    await _add_space(bench, "sparse", in_order)
     dense = workloads.dense(sizes.dense_vehicles, sizes.dense_hours)
     await _load_and_add(bench, "dense", dense)
 
@@ -36,7 +36,7 @@ async def _load_and_add(bench: Workbench, name: str, reports: list[Report]) -> N
         loaded = await load(await bench.pair(stack), reports, bench.sizes.slices)
         _add_cpu(bench, name, loaded)
         if name in BYTES_TARGETS:
-            _add_space(bench, name, loaded)
+            await _add_space(bench, name, loaded)
 
 
 def _add_cpu(bench: Workbench, name: str, loaded: Loaded) -> None:
@@ -53,7 +53,7 @@ def _add_cpu(bench: Workbench, name: str, loaded: Loaded) -> None:
     )
 
 
-def _add_space(bench: Workbench, name: str, loaded: Loaded) -> None:
+async def _add_space(bench: Workbench, name: str, loaded: Loaded) -> None:
     events = len(loaded.reports)
     ours, theirs = loaded.psd_cost.footprint, loaded.original_cost.footprint
     in_memory = _per_event(ours.memory_bytes, events)
@@ -75,17 +75,17 @@ def _add_space(bench: Workbench, name: str, loaded: Loaded) -> None:
             loaded.original.name,
             _per_event(theirs.keys, events),
         ),
-        _against_postgres(bench.postgres(), name, loaded, in_memory),
+        await _against_postgres(await bench.postgres(), name, loaded, in_memory),
     )
 
 
-def _against_postgres(
+async def _against_postgres(
     postgres: Postgres | None, name: str, loaded: Loaded, in_memory: Figure
 ) -> Row:
     on_disk = None
     if postgres is not None:
-        postgres.load(loaded.reports)
-        on_disk = _per_event(postgres.bytes_on_disk(), len(loaded.reports))
+        await postgres.load(loaded.reports)
+        on_disk = _per_event(await postgres.bytes_on_disk(), len(loaded.reports))
     return Row(
         "e",
         f"bytes per event, {name} (memory against disk)",

@@ -10,6 +10,9 @@ import click
 from psd.cli.options import pass_settings
 from psd.config import KNOWN_KEYS, LoadedSettings, Settings, Thing
 
+SECRETS = frozenset({"booking.marker_key"})
+"""Settings that are secret as a whole; a URL hides its password only."""
+
 _PASSWORD = re.compile(r"(?P<before>://[^:@/\s]*):[^@/\s]*@")
 
 
@@ -38,6 +41,8 @@ def shown(settings: Settings, key: str) -> str:
     section, _, name = key.partition(".")
     if not name:
         return ",".join(things_text(settings.things))
+    if key in SECRETS and getattr(getattr(settings, section), name):
+        return "***"
     value: Any = getattr(getattr(settings, section), name)
     if isinstance(value, tuple):
         return ",".join(value) or "-"

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import click
+import msgspec
 
 from psd.cli.options import pass_settings
 from psd.cli.times import time_argument
@@ -36,6 +37,8 @@ from psd.runtime import Runtime, open_runtime
 @pass_settings
 def query(
     loaded: LoadedSettings,
+    /,
+    *,
     uid: int,
     thing: str,
     start: int,
@@ -49,8 +52,8 @@ def query(
     START and END are RFC 3339 times or epoch seconds; END itself is not in the range.
     """
     number = thing_number(thing, loaded.settings)
-    range_ = Range(start, end + inclusive)
-    click.echo(asyncio.run(ask(loaded.settings, uid, number, range_, atid, aid)))
+    question = Question(uid, number, Range(start, end + inclusive), atid, aid)
+    click.echo(asyncio.run(ask(loaded.settings, question)))
 
 
 @click.command()
@@ -99,15 +102,27 @@ def thing_number(name: str, settings: Settings) -> int:
     return settings.things[name].id
 
 
-async def ask(
-    settings: Settings, uid: int, thing: int, range_: Range, atid: int | None, aid: int | None
-) -> int:
+class Question(msgspec.Struct, frozen=True):
+    """What is asked for; ``atid`` and ``aid`` None are all of them."""
+
+    uid: int
+    thing: int
+    range: Range
+    atid: int | None
+    aid: int | None
+
+
+async def ask(settings: Settings, asked: Question) -> int:
     """The sum, from the store."""
     async with running(settings) as runtime:
-        if aid is not None:
-            return await runtime.engine.activity_sum(uid, thing, aid, range_, atid)
-        [owner] = await runtime.engine.sums([uid], [thing], [range_], atid=atid)
-        return owner.sums.get(thing, 0)
+        if asked.aid is not None:
+            return await runtime.engine.activity_sum(
+                asked.uid, asked.thing, asked.aid, asked.range, asked.atid
+            )
+        [owner] = await runtime.engine.sums(
+            [asked.uid], [asked.thing], [asked.range], atid=asked.atid
+        )
+        return owner.sums.get(asked.thing, 0)
 
 
 async def book(settings: Settings, fields: MetricFields) -> str:

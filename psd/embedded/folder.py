@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import quote
 
 from psd.errors import StartError
 
@@ -44,6 +45,7 @@ class DataFolder:
         self.log = self.path / "redis.log"
         self.settings = self.path / "psd.toml"
         self.socket = socket_path(self.path)
+        self.url = f"unix://{quote(str(self.socket))}"
 
     @contextlib.asynccontextmanager
     async def locked(self) -> AsyncIterator[int]:

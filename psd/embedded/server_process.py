@@ -21,7 +21,6 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote
 
 from psd.embedded.binaries import ServerBinary, find_server
 from psd.embedded.folder import DataFolder
@@ -49,7 +48,7 @@ class ServerProcess:
         self.binary = binary
         self.folder = folder
         self.process = process
-        self.url = f"unix://{quote(str(folder.socket))}"
+        self.url = folder.url
 
     async def wait_ready(self) -> None:
         """Return when the server answers PING; raises :class:`StartError` with its log."""

@@ -1,11 +1,37 @@
-"""From a range of seconds to the buckets that answer it. Pure.
+"""From a range of seconds to the buckets that answer it. Pure; cached by range.
 
-(filled in by the engine)
+A range is cut at years, months and days: whole units are one field each, the two days where
+it begins and ends are read to the second. Where less lies outside the range than inside, a
+year or month is taken whole and what lies outside is taken off. A range of whole ISO weeks
+(Monday 00:00) or issuance weeks (Monday 05:00) is read from their own buckets instead.
+
+``plan_range(Range(1459468800, 1462060800))`` (April 2016) is one field of one hash; from
+2 April 00:00:30 it is April minus 1 April minus 30 seconds of 2 April.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any
+
+import msgpack
 import msgspec
+
+from psd.engine.events import TIME_END_S
+
+DAY_S = 86_400
+WEEK_S = 604_800
+ISO_MONDAY_S = 345_600
+"""Monday 1970-01-05 00:00:00 UTC: an ISO week begins every WEEK_S from here."""
+
+ISSUANCE_START_S = 1_643_605_200
+"""Monday 2022-01-31 05:00:00 UTC: issuance week 0 (rewards-api)."""
+
+WEEKS_PER_KEY = 13
+WEEKS_MAX = 26
+"""Longer ranges need fewer fields by month."""
 
 
 class Range(msgspec.Struct, frozen=True, gc=False):
@@ -13,3 +39,102 @@ class Range(msgspec.Struct, frozen=True, gc=False):
 
     start: int
     end: int
+
+    def clamped(self) -> Range:
+        """The part of the range in which anything can be booked."""
+        return Range(max(self.start, 0), min(self.end, TIME_END_S))
+
+
+class Levels(msgspec.Struct, frozen=True, gc=False):
+    """Which levels have a lifetime, so that their hashes may have lost fields."""
+
+    months_expire: bool = False
+    weeks_expire: bool = False
+    days_expire: bool = False
+
+
+@lru_cache(maxsize=4096)
+def plan_range(range_: Range, levels: Levels = Levels()) -> bytes:
+    """The packed plan of a range, as lua/engine/sum.lua reads it."""
+    start, end = range_.start, range_.end
+    weeks = [] if levels.weeks_expire else week_blocks(start, end)
+    whole: list[str] = []
+    parts: list[Any] = []
+    if not weeks and start < end:
+        whole, parts = _years(start, end)
+    plan = [weeks, whole, parts, levels.months_expire, levels.days_expire]
+    return msgpack.packb(plan, use_bin_type=False)
+
+
+def week_blocks(start: int, end: int) -> list[list[Any]]:
+    """Key suffixes and fields when the range is 1 to 26 whole weeks of either kind, else []."""
+    count, rest = divmod(end - start, WEEK_S)
+    if rest or not 0 < count <= WEEKS_MAX:
+        return []
+    blocks: dict[str, list[str]] = {}
+    if (start - ISSUANCE_START_S) % WEEK_S == 0:
+        first = (start - ISSUANCE_START_S) // WEEK_S
+        for week in range(first, first + count):
+            blocks.setdefault(f"i:{week // WEEKS_PER_KEY}", []).append(str(week))
+    elif (start - ISO_MONDAY_S) % WEEK_S == 0:
+        for monday in range(start, end, WEEK_S):
+            year, week, _ = _date(monday).isocalendar()
+            blocks.setdefault(f"w:{year}:{(week - 1) // WEEKS_PER_KEY}", []).append(str(week))
+    return [[suffix, fields] for suffix, fields in blocks.items()]
+
+
+def _years(start: int, end: int) -> tuple[list[str], list[Any]]:
+    whole, parts = [], []
+    for year in range(_date(start).year, _date(end - 1).year + 1):
+        low, high = _second(year, 1), _second(year + 1, 1)
+        if start <= low and high <= end:
+            whole.append(str(year))
+            continue
+        is_total, covers = _cheaper(low, high, max(start, low), min(end, high))
+        months: list[str] = []
+        part_months: list[Any] = []
+        for cover in covers:
+            _add_months(year, *cover, months, part_months)
+        parts.append([str(year), f"m:{year}", is_total, months, part_months])
+    return whole, parts
+
+
+def _add_months(year: int, start: int, end: int, whole: list[str], parts: list[Any]) -> None:
+    for month in range(_date(start).month, _date(end - 1).month + 1):
+        low, high = _second(year, month), _second(year, month + 1)
+        if start <= low and high <= end:
+            whole.append(str(month))
+            continue
+        is_total, covers = _cheaper(low, high, max(start, low), min(end, high))
+        days: list[str] = []
+        part_days: list[Any] = []
+        for cover in covers:
+            _add_days(*cover, days, part_days)
+        label = f"{year:04d}{month:02d}"
+        parts.append([str(month), label, low, is_total, days, part_days])
+
+
+def _add_days(start: int, end: int, whole: list[str], parts: list[Any]) -> None:
+    for low in range(start - start % DAY_S, end, DAY_S):
+        high = low + DAY_S
+        day = _date(low)
+        if start <= low and high <= end:
+            whole.append(str(day.day))
+        else:
+            parts.append([str(day.day), f"{day:%Y%m%d}", low, max(start, low), min(end, high)])
+
+
+def _cheaper(low: int, high: int, start: int, end: int) -> tuple[bool, Iterator[tuple[int, int]]]:
+    """Whether the unit's total minus the outside is less to read, and the covers to read."""
+    is_total = 2 * (end - start) > high - low
+    covers = ((low, start), (end, high)) if is_total else ((start, end),)
+    return is_total, (cover for cover in covers if cover[0] < cover[1])
+
+
+def _date(second: int) -> date:
+    return datetime.fromtimestamp(second, UTC).date()
+
+
+def _second(year: int, month: int) -> int:
+    carried, index = divmod(month - 1, 12)
+    return int(datetime(year + carried, index + 1, 1, tzinfo=UTC).timestamp())

@@ -30,8 +30,6 @@ LETTER_BYTES_MAX = 1_000_000
 hold its worker up for ever."""
 
 REASON_CHARACTERS_MAX = 500
-PUBLISH_BYTES_MAX = 4 * LETTER_BYTES_MAX
-"""nsqd refuses a multiple publication past 5 MiB (-max-body-size)."""
 
 QUIET_S = 1.0
 """A topic that delivers nothing for this long has been read to its end."""
@@ -82,21 +80,7 @@ class DeadLetters:
 
     async def put(self, letters: Sequence[Letter]) -> None:
         """Returns when the queue has all of them; raises :class:`QueueUnavailableError`."""
-        for bodies in _in_portions(map(_encode, letters)):
-            await self._queue.publish(self._topic, bodies)
-
-
-def _in_portions(bodies: Iterable[bytes]) -> Iterable[list[bytes]]:
-    portion: list[bytes] = []
-    size = 0
-    for body in bodies:
-        if portion and size + len(body) > PUBLISH_BYTES_MAX:
-            yield portion
-            portion, size = [], 0
-        portion.append(body)
-        size += len(body)
-    if portion:
-        yield portion
+        await self._queue.publish(self._topic, [_encode(letter) for letter in letters])
 
 
 class HeldLetter(msgspec.Struct, frozen=True):

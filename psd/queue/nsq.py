@@ -28,15 +28,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import socket
 import struct
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import nsq
 from nsq.backoff import Clamped, Exponential
 from nsq.connection import Connection
@@ -50,7 +49,7 @@ from nsq.exceptions import (
     ReqFailedException,
     TouchFailedException,
 )
-from nsq.http import ClientException, nsqlookupd
+from nsq.http import nsqlookupd
 from nsq.response import Response
 from nsq.util import distribute, pack
 
@@ -58,47 +57,44 @@ from psd.config import QueueSettings
 from psd.errors import ConfigError, QueueUnavailableError, TooLargeError
 from psd.queue.base import Message
 from psd.queue.nsq_inbox import Inbox
+from psd.queue.nsq_members import Members
 from psd.queue.nsq_publisher import Publisher
+from psd.queue.nsq_stream import FrameStream
 
 CONNECT_TIMEOUT_S = 1.0
-ANSWER_TIMEOUT_S = 5.0
 LEAVE_TIMEOUT_S = 2.0
 LOOKUP_TIMEOUT_S = 2.0
 
+HEARTBEAT_INTERVAL_S = 10.0
 SILENT_HEARTBEATS = 2.5
-"""Heartbeats that may be missing before a connection counts as lost; nsqd allows us two."""
+"""Heartbeats without a byte after which a connection counts as lost; nsqd allows us two."""
 
 OUTPUT_BUFFER_TIMEOUT_MS = 25
 """nsqd holds messages back this long to fill its buffer: 250 by default, 25 at the least."""
 
-FORGET_S = 60.0
-"""An nsqd that nsqlookupd no longer lists is dialled this long: it may be restarting."""
-
-RECONNECT = Clamped(Exponential(2, a=0.1), maximum=1.0)
+RECONNECT_BACKOFF = Clamped(Exponential(2, a=0.1), maximum=1.0)
 NOT_IN_FLIGHT = (FinFailedException, ReqFailedException, TouchFailedException)
 
 _LOG = logging.getLogger(__name__)
-_SIZE = struct.Struct(">l")
 
-# nsq-py brings a handler that prints plain lines to stderr from the import on.
+# nsq-py adds a handler of its own when it is imported; psd has one log, in one format.
 nsq.logger.removeHandler(nsq.handler)
 nsq.logger.setLevel(logging.ERROR)
 
 
 @contextmanager
-def _as_unavailable(address: str) -> Iterator[None]:
+def _as_unavailable(who: str) -> Iterator[None]:
     try:
         yield
     except (OSError, NSQException) as exc:
-        reason = str(exc) or type(exc).__name__
-        raise QueueUnavailableError(f"nsqd {address}: {reason}") from exc
+        raise QueueUnavailableError(f"{who}: {str(exc) or type(exc).__name__}") from exc
 
 
-class NsqdConnection(asyncio.Protocol):
-    """One session with one nsqd; a new one is made after each loss.
+class NsqdConnection(FrameStream):
+    """One session with one nsqd; after a loss a new one is made.
 
-    ``on_messages`` gets what arrives, in the order of arrival. ``unfinished`` holds the ids
-    that nsqd delivered here and that were neither finished nor given back.
+    ``on_messages`` gets the messages of each read. ``unfinished`` holds the ids that were
+    delivered here and neither finished nor given back.
     """
 
     # nsq-py's commands: each packs its arguments and calls self.send.
@@ -120,219 +116,328 @@ class NsqdConnection(asyncio.Protocol):
         identity: Mapping[str, Any],
         on_messages: Callable[[NsqdConnection, list[Message]], None],
     ) -> None:
-        self.address = address
-        self.alive = False
-        self.heard_at_s = 0.0
+        super().__init__(address)
         self.unfinished: set[bytes] = set()
-        # The four that nsq-py's commands read and write.
-        self.max_rdy_count = sys.maxsize
-        self.last_ready_sent = 0
+        self._on_messages = on_messages
+        self._arrived: list[Message] = []
+        self._subscribed = False
+        # These four are read and set by nsq-py's commands.
         self._identify_options = dict(identity)
         self._auth_secret = None
-        self._on_messages = on_messages
-        self._subscribed = False
-        self._transport: asyncio.Transport | None = None
-        self._unparsed = b""
-        self._unsent: list[bytes] = []
-        self._answers: deque[asyncio.Future[Any]] = deque()
-        self._lost = asyncio.Event()
+        self.max_rdy_count = sys.maxsize
+        self.last_ready_sent = 0
 
     async def open(self) -> None:
         """Connect and identify; raises QueueUnavailableError."""
-        host, _, port = self.address.rpartition(":")
-        loop = asyncio.get_running_loop()
         try:
-            with _as_unavailable(self.address):
+            with _as_unavailable(f"nsqd {self.address}"):
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                    await loop.create_connection(lambda: self, host.strip("[]"), int(port))
-                    self._unsent.append(MAGIC_V2)
+                    await self.dial()
+                    self.write(MAGIC_V2)
                     self.identify(self._identify_options)
-                    self.identified(await self._answer())
+                    self.identified(await self.answer())
         except BaseException:
             self.abort()
             raise
 
     async def subscribe(self, topic: str, channel: str) -> None:
         """Join a channel; nothing is delivered before the first RDY."""
-        with _as_unavailable(self.address):
+        with _as_unavailable(f"nsqd {self.address}"):
             self.sub(topic.encode(), channel.encode())
-            await self._answer()
+            await self.answer()
         self._subscribed = True
 
     async def publish(self, topic: str, bodies: Sequence[bytes]) -> None:
-        """MPUB; see :meth:`psd.queue.nsq_publisher.Publisher.publish` for the errors."""
-        with _as_unavailable(self.address):
+        """MPUB; :meth:`psd.queue.nsq_publisher.Publisher.publish` names the errors."""
+        with _as_unavailable(f"nsqd {self.address}"):
             self.mpub(topic.encode(), *bodies)
             try:
-                await self._answer()
+                await self.answer()
             except BadTopicException as exc:
-                raise ConfigError(f"topic {topic!r}: nsqd refuses the name ({exc})") from exc
+                raise ConfigError(f"topic {topic!r}: nsqd refuses the name: {exc}") from exc
             except (BadMessageException, BadBodyException) as exc:
-                raise TooLargeError(f"message: nsqd refuses it ({exc})") from exc
+                raise TooLargeError(f"message: nsqd refuses it: {exc}") from exc
             except TimeoutError:
-                # Its answer may still come, and would be taken for the next one's.
+                # The answer may still come, and would pass for that of the next MPUB.
                 self.abort()
                 raise
 
-    def give_back(self, ids: Sequence[bytes], delay_ms: int = 0) -> None:
-        """REQ: nsqd delivers these again, to any consumer of the channel."""
-        for id_ in ids:
-            self.req(id_, delay_ms)
-        self.unfinished.difference_update(ids)
+    def finish(self, id_: bytes) -> None:
+        """FIN: never deliver it again."""
+        self.unfinished.discard(id_)
+        self.fin(id_)
+
+    def give_back(self, id_: bytes, delay_ms: int = 0) -> None:
+        """REQ: deliver it again, to any consumer of the channel."""
+        self.unfinished.discard(id_)
+        self.req(id_, delay_ms)
 
     async def leave(self) -> None:
-        """Hand back what is unfinished, CLS, and hang up once nsqd has read all of it."""
+        """Give back what is unfinished, CLS, and hang up once nsqd has read all of it."""
         try:
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
                 if self._subscribed and self.alive:
-                    self.give_back(list(self.unfinished))
+                    for id_ in list(self.unfinished):
+                        self.give_back(id_)
                     self.cls()
-                    await self._answer()
+                    await self.answer()
                 self.hang_up()
-                await self._lost.wait()
+                await self.wait_lost()
         except (OSError, NSQException) as exc:
             _LOG.info("nsqd %s: no clean goodbye: %r", self.address, exc)
         finally:
             self.abort()
 
-    def hang_up(self) -> None:
-        """Send what is unsent, and then the end; nsqd reads it to the end and closes."""
-        self._flush()
-        if self.alive and self._transport is not None:
-            self._transport.write_eof()
-
-    def abort(self) -> None:
-        """Close the socket at once."""
-        self.alive = False
-        if self._transport is None:
-            self._lost.set()
-        else:
-            self._transport.abort()
-
-    async def wait_lost(self) -> None:
-        """Return when the connection is gone, whoever ended it."""
-        await self._lost.wait()
-
     def send(self, command: bytes, message: Any = None) -> None:
-        """Queue one command for the send at the end of this turn of the event loop."""
-        if not self.alive:
+        """What nsq-py's commands call: ``message`` is the body, or the bodies of an MPUB."""
+        self.write(command + NL if message is None else command + NL + pack(message))
+
+    def frame_received(self, frame: bytes) -> None:
+        """A message, a heartbeat, an answer or an error."""
+        try:
+            content = Response.from_raw(self, frame)
+        except (TypeError, struct.error) as exc:
+            _LOG.warning("nsqd %s: unknown frame of %d bytes: %s", self.address, len(frame), exc)
             return
-        if not self._unsent:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._unsent.append(command + NL if message is None else command + NL + pack(message))
+        if content.frame_type == FRAME_TYPE_MESSAGE:
+            self.unfinished.add(content.id)
+            self._arrived.append(
+                Message(
+                    content.id.decode(), content.body, content.attempts, content.timestamp, self
+                )
+            )
+        elif content.data == HEARTBEAT:
+            self.nop()
+        elif content.frame_type == FRAME_TYPE_ERROR:
+            self._refused(content)
+        else:
+            self.give_answer(content)
 
-    def _flush(self) -> None:
-        if self.alive and self._transport is not None and self._unsent:
-            self._transport.write(b"".join(self._unsent))
-        self._unsent.clear()
-
-    async def _answer(self) -> Any:
-        """nsqd's response to the command that was just sent; they come in order."""
-        if not self.alive:
-            raise ConnectionResetError("connection lost")
-        answer = asyncio.get_running_loop().create_future()
-        self._answers.append(answer)
-        async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            return await answer
-
-    # What follows is called by the event loop.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember the transport of the new connection."""
-        assert isinstance(transport, asyncio.Transport)
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._transport = transport
-        self.alive = True
-        self.heard_at_s = asyncio.get_running_loop().time()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Fail whoever waits for an answer."""
-        self.alive = False
-        while self._answers:
-            answer = self._answers.popleft()
-            if not answer.done():
-                answer.set_exception(ConnectionResetError(f"connection lost: {exc or 'closed'}"))
-        self._lost.set()
-
-    def data_received(self, data: bytes) -> None:
-        """Cut the stream into frames: four bytes of size, then that many bytes."""
-        self.heard_at_s = asyncio.get_running_loop().time()
-        data = self._unparsed + data if self._unparsed else data
-        messages: list[Message] = []
-        start, end = 0, len(data)
-        while end - start >= _SIZE.size:
-            (size,) = _SIZE.unpack_from(data, start)
-            stop = start + _SIZE.size + size
-            if stop > end:
-                break
-            try:
-                frame = Response.from_raw(self, data[start + _SIZE.size : stop])
-            except (TypeError, struct.error) as exc:
-                _LOG.warning("nsqd %s: unreadable frame of %d bytes: %s", self.address, size, exc)
-            else:
-                if frame.frame_type == FRAME_TYPE_MESSAGE:
-                    messages.append(self._message(frame))
-                else:
-                    self._respond(frame)
-            start = max(stop, start + _SIZE.size)
-        self._unparsed = data[start:]
-        if messages:
+    def read_ended(self) -> None:
+        """Hand over the messages of this read together."""
+        if self._arrived:
+            messages, self._arrived = self._arrived, []
             self._on_messages(self, messages)
 
-    def _message(self, frame: Any) -> Message:
-        self.unfinished.add(frame.id)
-        return Message(frame.id.decode(), frame.body, frame.attempts, frame.timestamp, self)
-
-    def _respond(self, frame: Any) -> None:
-        if frame.data == HEARTBEAT:
-            self.nop()
-        elif frame.frame_type == FRAME_TYPE_ERROR:
-            self._refused(_exception(frame))
-        else:
-            self._resolve(frame, None)
-
-    def _refused(self, error: NSQException) -> None:
+    def _refused(self, content: Any) -> None:
+        text = content.data.decode(errors="replace")
+        try:
+            error = content.exception()
+        except TypeError:
+            # nsq-py does not know the code (E_UNAUTHORIZED, say); the text does.
+            error = NSQException(text)
         if isinstance(error, NOT_IN_FLIGHT):
-            # Too late: it timed out and was, or will be, delivered again.
-            _LOG.info("nsqd %s: %s: %s", self.address, type(error).__name__, error)
+            # It timed out before, and is delivered again: late, but nothing is wrong.
+            _LOG.info("nsqd %s: %s", self.address, text)
             return
-        _LOG.warning("nsqd %s: closing after %s: %s", self.address, type(error).__name__, error)
-        self._resolve(None, error)
+        _LOG.warning("nsqd %s: closing after %s", self.address, text)
+        self.fail_answer(error)
         self.abort()
 
-    def _resolve(self, frame: Any, error: NSQException | None) -> None:
-        if not self._answers:
-            return
-        answer = self._answers.popleft()
-        if answer.done():
-            return
-        if error is None:
-            answer.set_result(frame)
-        else:
-            answer.set_exception(error)
 
+class NsqQueue:
+    """:class:`psd.queue.base.Queue` on nsqd.
 
-def _exception(frame: Any) -> NSQException:
-    text = frame.data.decode(errors="replace")
-    try:
-        known = frame.exception()
-    except TypeError:
-        return NSQException(text)
-    return type(known)(text)  # type: ignore[no-any-return]
-
-
-def look_up(lookupd_address: str, topic: str) -> list[str]:
-    """Addresses of the nsqd that have a topic; blocks, and raises ClientException.
-
-    nsqlookupd is asked directly, also where the environment names an HTTP proxy.
+    ``start`` subscribes at ``nsqd_addresses``, or, when ``lookupd_addresses`` are set, at
+    every nsqd that they list. ``publish`` needs no ``start``; it goes to the first of
+    ``nsqd_addresses`` that answers, else to one that was listed.
     """
-    url = lookupd_address if "://" in lookupd_address else f"http://{lookupd_address}/"
-    answer = nsqlookupd.Client(url).get(
-        "lookup",
-        params={"topic": topic},
-        timeout=LOOKUP_TIMEOUT_S,
-        proxies={"http": None, "https": None, "all": None},
-    )
-    content = answer.json()
-    producers = content.get("data", content)["producers"]
-    return [f"{each['broadcast_address']}:{each['tcp_port']}" for each in producers]
+
+    def __init__(
+        self, settings: QueueSettings, *, heartbeat_interval_s: float = HEARTBEAT_INTERVAL_S
+    ) -> None:
+        for address in settings.nsqd_addresses:
+            _check_address(address)
+        self._settings = settings
+        self._heartbeat_interval_s = heartbeat_interval_s
+        self._inbox = Inbox()
+        self._members = Members(
+            self._subscribed_connection, self._look_up, self._changed, RECONNECT_BACKOFF.backoff
+        )
+        self._publisher = Publisher(self._publish_addresses, self._connection)
+        self._watch: asyncio.Task[None] | None = None
+        self._paused = False
+        self._stopped = False
+        self._turn = 0
+
+    @property
+    def connected(self) -> list[str]:
+        """Addresses of the nsqd that we are subscribed at now."""
+        return [each.address for each in self._members.connections if each.alive]
+
+    async def start(self) -> None:
+        """Connect and subscribe; returns even when no address answers yet."""
+        self._watch = asyncio.create_task(self._keep_watch())
+        await self._members.start(self._settings.nsqd_addresses, self._settings.lookupd_addresses)
+
+    async def receive(self, messages_max: int, wait_s: float) -> list[Message]:
+        """Up to ``messages_max`` messages; see :class:`psd.queue.base.Queue`."""
+        return await self._inbox.take(messages_max, wait_s)
+
+    async def finish(self, messages: Sequence[Message]) -> None:
+        """FIN, in one send per nsqd."""
+        for message in messages:
+            message.receipt.finish(message.id.encode())
+
+    async def requeue(self, messages: Sequence[Message], delay_s: float) -> None:
+        """REQ; nsqd caps the delay at an hour (--max-req-timeout)."""
+        for message in messages:
+            message.receipt.give_back(message.id.encode(), round(delay_s * 1000))
+
+    async def touch(self, messages: Sequence[Message]) -> None:
+        """TOUCH; nsqd extends up to 15 minutes after the delivery (--max-msg-timeout)."""
+        for message in messages:
+            message.receipt.touch(message.id.encode())
+
+    async def pause(self) -> None:
+        """RDY 0, and give back what nobody has received yet: another worker may be well."""
+        self._paused = True
+        self._spread_ready()
+        await self.requeue(self._inbox.drain(), 0)
+
+    async def resume(self) -> None:
+        """Ask for messages again."""
+        self._paused = False
+        self._spread_ready()
+
+    async def stop(self) -> None:
+        """RDY 0; what has arrived may still be received."""
+        self._stopped = True
+        self._members.freeze()
+        self._spread_ready()
+        self._inbox.close()
+
+    async def close(self) -> None:
+        """Give back whatever is unfinished, leave the channels, close every socket."""
+        await self.stop()
+        await self._members.close()
+        await self._publisher.close()
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+
+    async def publish(self, topic: str, bodies: Sequence[bytes]) -> None:
+        """See :meth:`psd.queue.nsq_publisher.Publisher.publish`."""
+        await self._publisher.publish(topic, bodies)
+
+    def _publish_addresses(self) -> list[str]:
+        given = self._settings.nsqd_addresses
+        return [*given, *(each for each in self._members.addresses if each not in given)]
+
+    async def _connection(self, address: str) -> NsqdConnection:
+        identity = {
+            "client_id": socket.gethostname(),
+            "hostname": socket.gethostname(),
+            "user_agent": f"psd {Connection.USER_AGENT}",
+            "feature_negotiation": True,
+            "heartbeat_interval": round(self._heartbeat_interval_s * 1000),
+            "msg_timeout": self._settings.msg_timeout_s * 1000,
+            "output_buffer_timeout": OUTPUT_BUFFER_TIMEOUT_MS,
+        }
+        connection = NsqdConnection(address, identity, self._arrived)
+        await connection.open()
+        return connection
+
+    async def _subscribed_connection(self, address: str) -> NsqdConnection:
+        connection = await self._connection(address)
+        try:
+            await connection.subscribe(self._settings.topic, self._settings.channel)
+        except BaseException:
+            connection.abort()
+            raise
+        return connection
+
+    async def _look_up(self, lookupd: str) -> Sequence[str]:
+        return await asyncio.to_thread(look_up, lookupd, self._settings.topic)
+
+    def _arrived(self, connection: NsqdConnection, messages: list[Message]) -> None:
+        if self._paused or self._stopped:
+            # They were under way when RDY 0 was sent.
+            for message in messages:
+                connection.give_back(message.id.encode())
+        else:
+            self._inbox.put(messages)
+
+    def _changed(self, connection: NsqdConnection) -> None:
+        if not connection.alive:
+            self._inbox.discard(connection)
+        self._spread_ready()
+
+    def _spread_ready(self) -> None:
+        """Share max_in_flight evenly; where it is too small for all, in turns."""
+        connections = [each for each in self._members.connections if each.alive]
+        total = 0 if self._paused or self._stopped else self._settings.max_in_flight
+        turn = self._turn % max(1, len(connections))
+        for count, connection in distribute(total, connections[turn:] + connections[:turn]):
+            allowed = min(count, connection.max_rdy_count)
+            if allowed != connection.last_ready_sent:
+                connection.rdy(allowed)
+
+    async def _keep_watch(self) -> None:
+        """Each second, or more often: find silent connections, touch, change turns."""
+        loop = asyncio.get_running_loop()
+        touch_interval_s = self._settings.msg_timeout_s / 3
+        interval_s = min(1.0, touch_interval_s)
+        touched_at_s = woken_at_s = loop.time()
+        while True:
+            await asyncio.sleep(interval_s)
+            now_s = loop.time()
+            # After a stall of our own, what nsqd sent meanwhile is still to be read.
+            if now_s - woken_at_s < 2 * interval_s:
+                self._abort_silent(now_s)
+            woken_at_s = now_s
+            if now_s - touched_at_s >= touch_interval_s:
+                # A message that waits here must not time out before it is received.
+                await self.touch(list(self._inbox))
+                touched_at_s = now_s
+            if len(self._members.connections) > self._settings.max_in_flight:
+                self._turn += 1
+                self._spread_ready()
+
+    def _abort_silent(self, now_s: float) -> None:
+        silence_max_s = SILENT_HEARTBEATS * self._heartbeat_interval_s
+        for connection in self._members.connections:
+            if now_s - connection.heard_at_s > silence_max_s:
+                _LOG.warning("nsqd %s: silent for %.1f s", connection.address, silence_max_s)
+                connection.abort()
+
+
+def _check_address(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ConfigError(f"queue.nsqd_addresses: {address!r} must be host:port")
+
+
+class Producer(msgspec.Struct):
+    """One nsqd, as nsqlookupd describes it."""
+
+    broadcast_address: str
+    tcp_port: int
+
+
+class LookupReply(msgspec.Struct):
+    """nsqlookupd's answer to ``GET /lookup?topic=``."""
+
+    producers: list[Producer]
+
+
+def look_up(lookupd: str, topic: str) -> list[str]:
+    """Addresses of the nsqd that have the topic; blocks, so it belongs in a thread.
+
+    Raises QueueUnavailableError. A proxy that the environment names is not asked.
+    """
+    client = nsqlookupd.Client(lookupd if "://" in lookupd else f"http://{lookupd}/")
+    proxies = dict.fromkeys(("http", "https", "all"))
+    try:
+        with _as_unavailable(f"nsqlookupd {lookupd}"):
+            answer = client.get(
+                "lookup", params={"topic": topic}, timeout=LOOKUP_TIMEOUT_S, proxies=proxies
+            )
+        reply = msgspec.json.decode(answer.content, type=LookupReply)
+    except QueueUnavailableError as exc:
+        if "TOPIC_NOT_FOUND" in str(exc):
+            return []
+        raise
+    except msgspec.MsgspecError as exc:
+        raise QueueUnavailableError(f"nsqlookupd {lookupd}: no list of producers: {exc}") from exc
+    return [f"{each.broadcast_address}:{each.tcp_port}" for each in reply.producers]

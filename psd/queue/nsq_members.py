@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from psd.errors import QueueUnavailableError
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from psd.queue.nsq import NsqdConnection
 
 LOOKUP_INTERVAL_S = 2.0
-FIRST_ATTEMPT_TIMEOUT_S = 2.5
+FIRST_ATTEMPTS_S = 2.5
 FORGET_S = 60.0
 
 STABLE_S = 5.0
@@ -36,8 +38,8 @@ class Members:
     """The connections of one consumer.
 
     ``connect`` opens one or raises QueueUnavailableError; ``look_up`` asks one nsqlookupd for
-    addresses, or raises it; ``changed`` is called when a connection has come or gone;
-    ``backoff_s`` maps the number of failed attempts to seconds.
+    addresses, or raises it; ``changed`` is called after a connection has come or gone;
+    ``backoff_s`` maps the number of failures in a row to seconds.
     """
 
     def __init__(
@@ -53,9 +55,11 @@ class Members:
         self._backoff_s = backoff_s
         self._listed_at_s: dict[str, float] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._untried: set[str] = set()
+        self._all_tried = asyncio.Event()
         self._discovery: asyncio.Task[None] | None = None
         self._silent_lookupds: set[str] = set()
-        self._closed = False
+        self._closing = False
         self.connections: list[NsqdConnection] = []
 
     @property
@@ -68,28 +72,24 @@ class Members:
 
         With ``lookupds``, they alone say where to consume.
         """
-        loop = asyncio.get_running_loop()
         if lookupds:
             await self._discover(lookupds)
-            self._discovery = loop.create_task(self._keep_discovering(lookupds))
-        else:
-            for address in nsqds:
-                self._listed_at_s[address] = float("inf")
-                self._keep(address)
-        tries = [loop.create_task(self._tried(address)) for address in self._keepers]
-        if tries:
-            _, late = await asyncio.wait(tries, timeout=FIRST_ATTEMPT_TIMEOUT_S)
-            for each in late:
-                each.cancel()
+            self._discovery = asyncio.create_task(self._keep_discovering(lookupds))
+        for address in () if lookupds else nsqds:
+            self._keep(address, listed_at_s=math.inf)
+        if self._untried:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_ATTEMPTS_S):
+                    await self._all_tried.wait()
 
     def freeze(self) -> None:
         """Connect to nothing new; what is connected stays."""
-        self._closed = True
+        self._closing = True
         if self._discovery is not None:
             self._discovery.cancel()
 
     async def close(self) -> None:
-        """Leave every nsqd and end all tasks."""
+        """Leave every nsqd, and end all tasks."""
         self.freeze()
         await asyncio.gather(*(each.leave() for each in self.connections))
         tasks = [*self._keepers.values(), *filter(None, [self._discovery])]
@@ -98,5 +98,66 @@ class Members:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._keepers.clear()
 
-    async def _tried(self, address: str) -> None:
-        await self._first_attempts[address].wait()
+    def _keep(self, address: str, listed_at_s: float) -> None:
+        self._listed_at_s[address] = listed_at_s
+        if address not in self._keepers:
+            self._untried.add(address)
+            self._keepers[address] = asyncio.create_task(self._keep_connected(address))
+
+    def _is_listed(self, address: str) -> bool:
+        return asyncio.get_running_loop().time() - self._listed_at_s[address] < FORGET_S
+
+    async def _keep_connected(self, address: str) -> None:
+        failures = 0
+        while not self._closing and self._is_listed(address):
+            lived_s = await self._session(address, failures)
+            failures = 0 if lived_s >= STABLE_S else failures + 1
+            await asyncio.sleep(self._backoff_s(failures) * random.uniform(0.5, 1.0))
+        self._keepers.pop(address, None)
+
+    async def _session(self, address: str, failures: int) -> float:
+        """Seconds that a connection to the address lived; 0 when there was none."""
+        try:
+            connection = await self._connect(address)
+        except QueueUnavailableError as exc:
+            # Once an outage is enough: it is tried again every second.
+            _LOG.log(logging.DEBUG if failures else logging.WARNING, "%s", exc)
+            return 0.0
+        finally:
+            self._untried.discard(address)
+            if not self._untried:
+                self._all_tried.set()
+        _LOG.info("nsqd %s: connected", address)
+        started_s = asyncio.get_running_loop().time()
+        self.connections.append(connection)
+        try:
+            self._changed(connection)
+            await connection.wait_lost()
+        finally:
+            connection.abort()
+            self.connections.remove(connection)
+            self._changed(connection)
+        _LOG.info("nsqd %s: connection lost", address)
+        return asyncio.get_running_loop().time() - started_s
+
+    async def _keep_discovering(self, lookupds: Sequence[str]) -> None:
+        while True:
+            await asyncio.sleep(LOOKUP_INTERVAL_S * random.uniform(0.8, 1.2))
+            await self._discover(lookupds)
+
+    async def _discover(self, lookupds: Sequence[str]) -> None:
+        answers = await asyncio.gather(*(self._listed_by(lookupd) for lookupd in lookupds))
+        now_s = asyncio.get_running_loop().time()
+        for address in {each for answer in answers for each in answer}:
+            self._keep(address, listed_at_s=now_s)
+
+    async def _listed_by(self, lookupd: str) -> Sequence[str]:
+        try:
+            found = await self._look_up(lookupd)
+        except QueueUnavailableError as exc:
+            if lookupd not in self._silent_lookupds:
+                _LOG.warning("%s", exc)
+            self._silent_lookupds.add(lookupd)
+            return ()
+        self._silent_lookupds.discard(lookupd)
+        return found

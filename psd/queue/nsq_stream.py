@@ -16,7 +16,7 @@ import logging
 import socket
 import struct
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
 ANSWER_TIMEOUT_S = 5.0
 
@@ -110,10 +110,10 @@ class FrameStream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is open."""
-        assert isinstance(transport, asyncio.Transport)
+        # A cast, not an assert: uvloop's transport is no subclass of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
         # A FIN of 21 bytes must not wait for the acknowledgement of the one before.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._transport = transport
         self.alive = True
         self.heard_at_s = asyncio.get_running_loop().time()
 

@@ -1,0 +1,44 @@
+-- Sum one activity's bookings over a range.
+-- KEYS[1]  root of the owner's keys
+-- ARGV[1]  thing number
+-- ARGV[2]  packed aid
+-- ARGV[3]  first second of the range
+-- ARGV[4]  second after its last
+-- ARGV[5]  packed atid to filter by, or an empty string for all
+-- Returns: the sum, an integer
+-- Errors: none of its own
+-- Idempotent: yes. Writes nothing
+-- Cost: O(hours of the activity) and at most two hours' records; with an atid O(its reports)
+-- @include lib/activity
+
+local prefix = KEYS[1] .. ':' .. ARGV[1]
+local range_start, range_end = tonumber(ARGV[3]), tonumber(ARGV[4])
+local atid = ARGV[5] ~= '' and ARGV[5] or nil
+
+local function records_sum(flat)
+  local sum = 0
+  for slot = 1, #flat, 4 do
+    if flat[slot] >= range_start and flat[slot] < range_end
+      and (not atid or flat[slot + 2] == atid) then
+      sum = sum + flat[slot + 3]
+    end
+  end
+  return sum
+end
+
+local count_cell = load_cells(prefix .. ':y', 0, { 'activities' }).activities
+local activity = load_activity(prefix, ARGV[2], count_cell)
+if not activity.long then return records_sum(activity.hours[0].flat) end
+
+local sum = 0
+for _, number in ipairs(part_numbers(activity)) do
+  local start = number * HOUR_S
+  if start < range_end and start + HOUR_S > range_start then
+    if start >= range_start and start + HOUR_S <= range_end and not atid then
+      sum = sum + part_of(activity, number).summary[2]
+    else
+      sum = sum + records_sum(loaded_part(activity, number).flat)
+    end
+  end
+end
+return sum

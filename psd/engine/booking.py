@@ -1,0 +1,117 @@
+"""From events to the arguments of lua/engine/book.lua, and from its codes to outcomes. Pure.
+
+``batches`` groups a worker's batch by owner, so that each owner's reports travel in one call
+and the outcomes find their way back to the positions they came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import msgpack
+import msgspec
+
+from psd.config import BookingSettings, RetentionSettings
+from psd.engine.events import Count, Event, Report
+from psd.errors import InputError, OutOfBoundsError
+from psd.store.codec import marker_of, pack_id
+from psd.store.keys import count_root, owner_root
+
+CALL_REPORTS_MAX = 1000
+"""Reports of one script call: 1,000 take about 20 ms of Redis."""
+
+COUNT_THING = 0
+COUNT_ID = b"\x00"
+"""A count is an increment of thing 0, atid 0, aid 0 under a root of its own."""
+
+Status = Literal["booked", "unchanged", "duplicate", "refused"]
+
+
+class Outcome(msgspec.Struct, frozen=True, gc=False):
+    """What became of one event; ``error`` is set exactly when it was refused."""
+
+    status: Status
+    error: InputError | None = None
+
+
+UNCHANGED = Outcome("unchanged")
+BOOKED = Outcome("booked")
+DUPLICATE = Outcome("duplicate")
+REFUSED = Outcome(
+    "refused", OutOfBoundsError("value: it would take a sum past +-(2^53 - 1); nothing was written")
+)
+OUTCOMES = (UNCHANGED, BOOKED, DUPLICATE, REFUSED)
+"""Outcomes by the codes that book.lua returns."""
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """One script call: an owner's root, its packed reports, and their positions."""
+
+    root: str
+    reports: bytes
+    positions: list[int]
+
+
+def batches(
+    events: Sequence[Event], positions: Sequence[int], marker_key: bytes
+) -> Iterator[Batch]:
+    """Script calls for the events at these positions, at most CALL_REPORTS_MAX reports each."""
+    owners: dict[str, tuple[list[int], list[object]]] = {}
+    for position in positions:
+        event = events[position]
+        if isinstance(event, Report):
+            root, entry = owner_root(event.uid), _report_entry(event, marker_key)
+        else:
+            root, entry = count_root(event.name), _count_entry(event, marker_key)
+        owner = owners.get(root)
+        if owner is None:
+            owner = owners[root] = ([], [])
+        owner[0].append(position)
+        owner[1].append(entry)
+    for root, (places, entries) in owners.items():
+        for start in range(0, len(entries), CALL_REPORTS_MAX):
+            part = slice(start, start + CALL_REPORTS_MAX)
+            packed = msgpack.packb(entries[part], use_bin_type=False)
+            yield Batch(root, packed, places[part])
+
+
+def lifetimes(retention: RetentionSettings, booking: BookingSettings) -> bytes:
+    """The lifetimes as book.lua reads them: seven msgpack numbers, seconds, 0 for ever."""
+    seconds = (
+        retention.year_s,
+        retention.month_s,
+        retention.week_s,
+        retention.day_s,
+        retention.second_s,
+        retention.activity_s,
+        booking.dedupe_horizon_s,
+    )
+    return b"".join(msgpack.packb(lifetime) for lifetime in seconds)
+
+
+def reports_kept_s(retention: RetentionSettings) -> int:
+    """How long a report can be told from a new one; 0 is for ever.
+
+    Where activity records or year totals expire, an older report would be booked again (or
+    onto totals that have forgotten the rest), so it is refused as too late instead.
+    """
+    finite = [s for s in (retention.activity_s, retention.year_s) if s]
+    return min(finite, default=0)
+
+
+def _report_entry(report: Report, marker_key: bytes) -> tuple[object, ...]:
+    return (
+        report.thing,
+        pack_id(report.atid),
+        pack_id(report.aid),
+        report.value,
+        report.ts1,
+        report.ts2,
+        None if report.event_id is None else marker_of(report.event_id, marker_key),
+    )
+
+
+def _count_entry(count: Count, marker_key: bytes) -> tuple[object, ...]:
+    marker = marker_of(count.event_id, marker_key)
+    return (COUNT_THING, COUNT_ID, COUNT_ID, count.value, count.ts, count.ts, marker)

@@ -1,0 +1,58 @@
+"""Builds the object graph once, from the settings: what the server, worker and CLI run on."""
+
+from __future__ import annotations
+
+import msgspec
+
+from psd.clock import Clock, SystemClock
+from psd.config import Settings
+from psd.engine.events import EventRules
+from psd.engine.store import Engine
+from psd.observe.metrics import Metrics
+from psd.queue.base import Queue
+from psd.queue.nsq import NsqQueue
+from psd.queue.stream import StreamQueue
+from psd.store.redis import Store
+
+
+class Runtime:
+    """Everything a process needs; made by :func:`open_runtime`, one per event loop."""
+
+    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.metrics = metrics
+        self.rules = EventRules(
+            things={name: thing.id for name, thing in settings.things.items()},
+            lead_max_s=settings.booking.max_event_lead_s,
+            age_max_s=settings.booking.max_event_age_s,
+            batch_max=settings.booking.batch_reports_max,
+        )
+        self.store = Store(settings.redis, metrics)
+        self.engine = Engine(self.store, settings, clock, metrics)
+
+    def new_queue(self, topic: str | None = None, channel: str | None = None) -> Queue:
+        """A queue of the configured kind, not started; the caller closes it.
+
+        ``topic`` and ``channel`` stand in for the configured ones.
+        """
+        queue = self.settings.queue
+        queue = msgspec.structs.replace(
+            queue, topic=topic or queue.topic, channel=channel or queue.channel
+        )
+        if queue.kind == "nsq":
+            return NsqQueue(queue)
+        return StreamQueue(
+            self.store.client, queue.topic, queue.channel, queue.msg_timeout_s, queue.max_in_flight
+        )
+
+    async def close(self) -> None:
+        """Close every connection to the store; queues are closed before."""
+        await self.store.close()
+
+
+async def open_runtime(
+    settings: Settings, clock: Clock | None = None, metrics: Metrics | None = None
+) -> Runtime:
+    """Build the graph. Does not wait for Redis: a process starts also while it is away."""
+    return Runtime(settings, clock or SystemClock(), metrics or Metrics())

@@ -1,0 +1,203 @@
+"""The worker: takes messages in batches, books them, and only then finishes them.
+
+::
+
+    receive ──▶ check ──▶ book (one trip) ──▶ dead letters (PUB) ──▶ finish (FIN)
+                            └── Redis away: queue paused, batch kept and touched, tried again
+
+Two batches are on their way at a time, so that the network works while the next batch is
+decoded. An event that can never be booked goes to the dead letter at its first attempt; an
+outage loses nothing and dead-letters nothing. What fails in a way that nobody foresaw is
+tried message by message, so that one message never stops the others.
+
+What the messages mean is the handler's business (workers/handlers), what an outage does is
+in workers/retry.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+
+from psd.clock import Clock
+from psd.config import Settings
+from psd.errors import ConfigError, PsdError, QueueUnavailableError
+from psd.observe.metrics import Metrics
+from psd.queue.base import Message, Queue
+from psd.queue.deadletter import DeadLetters, letter_of
+from workers.handlers.points import PointsBatch, PointsHandler
+from workers.retry import Patience
+
+log = logging.getLogger(__name__)
+
+BATCHES_ON_THEIR_WAY = 2
+"""One with Redis, one being decoded; a third one waits in hand."""
+
+SURPRISES_MAX = 10
+"""Attempts at a message that fails in an unforeseen way: with delays of 2 s that double up to
+a minute, about five minutes, in which a faulty release can be taken back."""
+
+SURPRISE_DELAY_MAX_S = 60.0
+GIVE_BACK_TIMEOUT_S = 2.0
+
+
+class Worker:
+    """One consumer of one queue. ``run`` returns after :meth:`stop`, with nothing in hand."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        handler: PointsHandler,
+        settings: Settings,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._queue = queue
+        self._handler = handler
+        self._dead_letters = DeadLetters(queue, settings.queue.deadletter_topic)
+        self._topic = settings.queue.topic
+        self._timeout_s = float(settings.queue.msg_timeout_s)
+        self._settings = settings.worker
+        self._metrics = metrics
+        self._clock = clock
+        self._patience = Patience(queue, metrics)
+        self._stopping = asyncio.Event()
+        self._in_hand: dict[int, tuple[list[Message], float]] = {}
+
+    def stop(self) -> None:
+        """Take nothing more, finish what is in hand, return from :meth:`run`."""
+        self._metrics.draining.set(1)
+        self._stopping.set()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether :meth:`stop` was called."""
+        return self._stopping.is_set()
+
+    async def run(self) -> None:
+        """Work until :meth:`stop`; raises :class:`ConfigError` when it never can."""
+        await self._queue.start()
+        consuming = asyncio.create_task(self._consume(), name="consume")
+        touching = asyncio.create_task(self._touch_in_hand(), name="touch")
+        stopping = asyncio.create_task(self._until_stopped(), name="stopping")
+        tasks = (consuming, touching, stopping)
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await self._drain(consuming)
+        finally:
+            await _end(*tasks)
+            await self._give_back()
+            await self._queue.close()
+        for task in tasks:
+            if not task.cancelled():
+                task.result()
+
+    async def _until_stopped(self) -> None:
+        await self._stopping.wait()
+
+    async def _drain(self, consuming: asyncio.Task[None]) -> None:
+        self._patience.stop()
+        await self._queue.stop()
+        timeout_s = self._settings.shutdown_timeout_s
+        _, late = await asyncio.wait({consuming}, timeout=timeout_s)
+        if late:
+            log.warning("not finished in time", extra={"timeout_s": timeout_s})
+
+    async def _consume(self) -> None:
+        wait_s = self._settings.batch_wait_ms / 1000
+        running: deque[asyncio.Task[None]] = deque()
+        try:
+            while messages := await self._queue.receive(self._settings.batch_messages, wait_s):
+                self._in_hand[id(messages)] = (messages, asyncio.get_running_loop().time())
+                if len(running) == BATCHES_ON_THEIR_WAY:
+                    await running.popleft()
+                running.append(asyncio.create_task(self._settle(messages), name="settle"))
+            while running:
+                await running.popleft()
+        finally:
+            await _end(*running)
+
+    async def _settle(self, messages: list[Message]) -> None:
+        self._metrics.batch_messages.observe(len(messages))
+        try:
+            await self._settle_together(messages)
+        except ConfigError:
+            raise
+        except Exception:
+            log.exception("a batch failed, going on one by one", extra={"messages": len(messages)})
+            for message in messages:
+                await self._settle_alone(message)
+        del self._in_hand[id(messages)]
+
+    async def _settle_together(self, messages: list[Message]) -> None:
+        until_answered = self._patience.until_answered
+        batch = self._handler.prepare(messages, self._clock.now_s())
+        await until_answered(lambda: self._handler.book(batch))
+        if batch.refused:
+            await self._bury([(messages[at], error) for at, error in batch.refused.items()])
+        await until_answered(lambda: self._queue.finish(messages))
+        self._observe_age(batch)
+
+    async def _settle_alone(self, message: Message) -> None:
+        try:
+            await self._settle_together([message])
+        except ConfigError:
+            raise
+        except Exception as error:
+            log.exception("a message failed", extra={"attempts": message.attempts})
+            if message.attempts < SURPRISES_MAX:
+                delay_s = min(2.0**message.attempts, SURPRISE_DELAY_MAX_S)
+                self._metrics.requeued.inc()
+                await self._patience.until_answered(lambda: self._queue.requeue([message], delay_s))
+                return
+            await self._bury([(message, PsdError(f"{type(error).__name__}: {error}"))])
+            await self._patience.until_answered(lambda: self._queue.finish([message]))
+
+    async def _bury(self, failures: Sequence[tuple[Message, PsdError]]) -> None:
+        now_s = self._clock.now_s()
+        letters = [letter_of(message, self._topic, error, now_s) for message, error in failures]
+        await self._patience.until_answered(lambda: self._dead_letters.put(letters))
+        for letter in letters:
+            self._metrics.dead_lettered.labels(letter.code).inc()
+            if letter.code == "too_late":
+                self._metrics.too_late.inc()
+
+    def _observe_age(self, batch: PointsBatch) -> None:
+        newest_s = batch.newest_s()
+        if newest_s is not None:
+            self._metrics.event_age.observe(max(0, self._clock.now_s() - newest_s))
+
+    async def _touch_in_hand(self) -> None:
+        """Start the timeout of every batch anew that has used up half of it."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._timeout_s / 4)
+            for batch, (messages, since_s) in list(self._in_hand.items()):
+                if loop.time() - since_s < self._timeout_s / 2 - 0.01:
+                    continue
+                try:
+                    await self._queue.touch(messages)
+                except QueueUnavailableError as error:
+                    log.debug("not touched", extra={"error": str(error)})
+                if batch in self._in_hand:
+                    self._in_hand[batch] = (messages, loop.time())
+
+    async def _give_back(self) -> None:
+        messages = [message for batch, _ in self._in_hand.values() for message in batch]
+        if not messages:
+            return
+        self._metrics.requeued.inc(len(messages))
+        log.warning("giving messages back", extra={"messages": len(messages)})
+        try:
+            async with asyncio.timeout(GIVE_BACK_TIMEOUT_S):
+                await self._queue.requeue(messages, 0)
+        except (TimeoutError, QueueUnavailableError) as error:
+            log.warning("they come back after their timeout", extra={"error": str(error)})
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
