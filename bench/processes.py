@@ -51,9 +51,9 @@ def program(name: str, *folders: Path) -> str:
     return found
 
 
-def psd_program() -> str:
-    """The ``psd`` command that belongs to this Python."""
-    return program("psd", Path(sys.executable).parent)
+def psd_command(name: str) -> list[str]:
+    """A ``psd`` command, run by this Python."""
+    return [sys.executable, "-m", "psd", name]
 
 
 def free_port() -> int:

@@ -18,7 +18,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     slices: int = 10
     repetitions: int = 3
     sum_queries: int = 400
-    page_queries: int = 40
+    page_queries: int = 20
     heavy_activities: tuple[int, ...] = (10, 100, 1_000, 10_000)
     heavy_queries: int = 100
     board_users: int = 10_000

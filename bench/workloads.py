@@ -3,6 +3,7 @@
 - **sparse**: people. 100 users, one year, 4 things, 12 activity types, random seconds; each
   event is an activity of its own, reported once (``ts1 = ts2``, the cheapest case for the
   original's read before each write).
+- **lasting**: the same activities with the window (up to an hour) in which they happened.
 - **dense**: vehicles. Each of 20 sends a signal every 10 seconds for 3 days, 518,400 events;
   one activity a vehicle, value 1.
 - **heavy**: one user with many activities of one thing within 28 days.
@@ -15,6 +16,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+
+import msgspec
 
 from psd.engine.events import Report
 from psd.engine.plan import Range
@@ -44,6 +47,18 @@ def sparse(events: int) -> list[Report]:
     return [
         _activity(rng.choice(SPARSE_THINGS), rng.choice(SPARSE_USERS), FIRST_AID + n, second, rng)
         for n, second in enumerate(seconds)
+    ]
+
+
+def lasting(events: int) -> list[Report]:
+    """The sparse workload, except that each activity lasted up to an hour before its report.
+
+    The original then reads several hashes of the window before it writes.
+    """
+    rng = random.Random("lasting")
+    return [
+        msgspec.structs.replace(report, ts1=report.ts2 - rng.randrange(3600))
+        for report in sparse(events)
     ]
 
 

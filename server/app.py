@@ -21,10 +21,14 @@ from server.routes.query import QueryRoutes
 from server.routes.write import WriteRoutes
 from server.routing import Route
 
+GATE = web.AppKey("gate", Gate)
+"""Where whoever stops the application finds how many requests are in hand."""
+
 
 def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Application:
     """The application over a runtime; ``draining`` is shared with whoever stops the process."""
     settings = runtime.settings
+    draining = draining or Draining(runtime.metrics)
     engine = TimelyEngine(runtime.engine)
     bodies = BodyReader(settings.server.body_timeout_s)
     things = {name: thing.id for name, thing in settings.things.items()}
@@ -42,15 +46,14 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
         *QueryRoutes(engine, things, bodies, settings.server).routes(),
         *CountRoutes(engine, bodies, settings.server.ids_max).routes(),
         *enqueue.routes(),
-        *OperationRoutes(
-            runtime.store, runtime.metrics, draining or Draining(runtime.metrics)
-        ).routes(),
+        *OperationRoutes(runtime.store, runtime.metrics, draining).routes(),
     ]
-    gate = Gate(runtime.metrics)
+    gate = Gate(runtime.metrics, draining)
     gate.know(routes)
     app = web.Application(
         middlewares=[gate.middleware], client_max_size=settings.server.body_bytes_max
     )
+    app[GATE] = gate
     for route in routes:
         app.router.add_route(route.method, route.pattern, route.handler)
     app.on_cleanup.append(enqueue.close)

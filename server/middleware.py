@@ -16,6 +16,7 @@ from aiohttp.typedefs import Middleware
 from prometheus_client import Counter, Histogram
 
 from psd.errors import PsdError
+from psd.observe.health import Draining
 from psd.observe.metrics import Metrics
 from server import answers
 from server.errors import Style, answer, answer_error
@@ -54,7 +55,10 @@ class _Measured:
 class Gate:
     """What every request passes; :meth:`middleware` is given to aiohttp."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, draining: Draining) -> None:
+        self.in_hand = 0
+        self._empty = asyncio.Event()
+        self._draining = draining
         self._metrics = metrics
         self._routes: dict[Handler, _Measured] = {}
         self._unmatched = _Measured(UNMATCHED, "problem", metrics)
@@ -64,15 +68,32 @@ class Gate:
         for route in routes:
             self._routes[route.handler] = _Measured(route.path, route.style, self._metrics)
 
+    async def emptied(self, timeout_s: float) -> bool:
+        """Wait until no request is in hand; whether that came true in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.in_hand:
+                    self._empty.clear()
+                    await self._empty.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _leave(self) -> None:
+        self.in_hand -= 1
+        if self.in_hand == 0 and self._draining.begun:
+            self._empty.set()
+
     @property
     def middleware(self) -> Middleware:
         """The function that aiohttp calls, closed over what it needs."""
-        routes, unmatched = self._routes, self._unmatched
+        routes, unmatched, draining = self._routes, self._unmatched, self._draining
         clock = time.perf_counter
 
         @web.middleware
         async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
             started = clock()
+            self.in_hand += 1
             route = routes.get(handler, unmatched)
             try:
                 if route is unmatched:
@@ -80,13 +101,11 @@ class Gate:
                 else:
                     response = await handler(request)
             except PsdError as error:
-                response = answer_error(error, route.style)
+                response = _answer_psd(error, route.style, request)
             except web.HTTPException as error:
                 response = _answer_http(error, route.style)
             except web.RequestPayloadError as error:
                 response = answer(route.style, 400, "malformed", f"body: {error}")
-            except asyncio.CancelledError:
-                raise
             except Exception:
                 log.exception(
                     "request failed", extra={"method": request.method, "path": request.path}
@@ -94,8 +113,12 @@ class Gate:
                 response = answers.problem(
                     "internal", "Internal Server Error", "an unexpected error; it was logged", 500
                 )
+            finally:
+                self._leave()
             seconds = clock() - started
             route.count(response.status, seconds)
+            if draining.begun:
+                response.force_close()
             if log.isEnabledFor(logging.DEBUG):
                 _log_request(request, response, seconds)
             return response
@@ -112,6 +135,14 @@ async def _answer_unmatched(request: web.Request) -> web.StreamResponse:
         if match.http_exception is None:
             return answers.redirect(str(shorter), keep_method=request.method != "GET")
     return answers.not_found()
+
+
+def _answer_psd(error: PsdError, style: Style, request: web.Request) -> web.StreamResponse:
+    """Errors of ours; one that is no outage and not the sender's fault is logged."""
+    response = answer_error(error, style)
+    if response.status == 500:
+        log.error(str(error), extra={"code": error.code, "path": request.path})
+    return response
 
 
 def _answer_http(error: web.HTTPException, style: Style) -> web.StreamResponse:

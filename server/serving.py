@@ -23,7 +23,7 @@ from aiohttp import web
 from psd.config import Settings
 from psd.observe.health import Draining
 from psd.runtime import Runtime, open_runtime
-from server.app import build_app
+from server.app import GATE, build_app
 
 log = logging.getLogger("server")
 
@@ -38,17 +38,27 @@ between two. Longer than the 60 s that proxies commonly keep connections, so tha
 never sends into one that is being closed here."""
 
 
+LAST_TIMEOUT_S = 0.5
+"""What is left in hand after ``server.shutdown_timeout_s`` is cut off, after this."""
+
+LINGERING_TIME_S = 1.0
+"""How long the rest of a refused body is read and thrown away. A client that still sends when
+the connection is reset may never see the 413 that it was told."""
+
+
 class HttpServer:
     """The application of one runtime, on one address."""
 
     def __init__(self, runtime: Runtime, idle_timeout_s: float = IDLE_TIMEOUT_S) -> None:
         self._settings = runtime.settings.server
         self.draining = Draining(runtime.metrics)
+        self._app = build_app(runtime, self.draining)
         self._runner = web.AppRunner(
-            build_app(runtime, self.draining),
+            self._app,
             access_log=None,
             keepalive_timeout=idle_timeout_s,
-            shutdown_timeout=self._settings.shutdown_timeout_s,
+            lingering_time=LINGERING_TIME_S,
+            shutdown_timeout=LAST_TIMEOUT_S,
         )
 
     async def start(self, *, reuse_port: bool = False) -> None:
@@ -75,8 +85,16 @@ class HttpServer:
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def stop(self) -> None:
-        """Drain: no new connections, requests in hand are finished."""
+        """Drain: no new connections, requests in hand are finished.
+
+        aiohttp's own end would drop what still arrives of a body, so the requests in hand are
+        waited for before it begins.
+        """
         self.draining.begin()
+        for site in self._runner.sites:
+            await site.stop()
+        if not await self._app[GATE].emptied(self._settings.shutdown_timeout_s):
+            log.warning("requests were cut off", extra={"requests": self._app[GATE].in_hand})
         await self._runner.cleanup()
 
 

@@ -34,6 +34,9 @@ RESTART_PAUSE_S = 1.0
 
 EXIT_BAD_CONFIG = 78
 
+CLEAN_ENDS = (0, -signal.SIGTERM)
+"""A process that is told to stop while its interpreter still starts dies of the signal."""
+
 
 def run_processes(settings: Settings, count: int) -> int:
     """Serve with ``count`` processes until a signal comes; the exit code."""
@@ -128,7 +131,8 @@ class Supervisor:
             self._exit_code = EXIT_BAD_CONFIG
             self._stop()
         elif self._stopping.is_set():
-            self._exit_code = self._exit_code or (1 if process.exitcode else 0)
+            if process.exitcode not in CLEAN_ENDS:
+                self._exit_code = self._exit_code or 1
         else:
             log.warning("process died; starting another", extra={"exit_code": process.exitcode})
 

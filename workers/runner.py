@@ -64,6 +64,7 @@ class Worker:
         self._clock = clock
         self._patience = Patience(queue, metrics)
         self._stopping = asyncio.Event()
+        self._failure: ConfigError | None = None
         self._in_hand: dict[int, tuple[list[Message], float]] = {}
 
     def stop(self) -> None:
@@ -93,6 +94,8 @@ class Worker:
         for task in tasks:
             if not task.cancelled():
                 task.result()
+        if self._failure is not None:
+            raise self._failure
 
     async def _until_stopped(self) -> None:
         await self._stopping.wait()
@@ -122,6 +125,15 @@ class Worker:
     async def _settle(self, messages: list[Message]) -> None:
         self._metrics.batch_messages.observe(len(messages))
         try:
+            await self._settle_together_or_alone(messages)
+        except ConfigError as error:
+            self._failure = error
+            self.stop()
+        else:
+            del self._in_hand[id(messages)]
+
+    async def _settle_together_or_alone(self, messages: list[Message]) -> None:
+        try:
             await self._settle_together(messages)
         except ConfigError:
             raise
@@ -129,11 +141,12 @@ class Worker:
             log.exception("a batch failed, going on one by one", extra={"messages": len(messages)})
             for message in messages:
                 await self._settle_alone(message)
-        del self._in_hand[id(messages)]
 
     async def _settle_together(self, messages: list[Message]) -> None:
         until_answered = self._patience.until_answered
         batch = self._handler.prepare(messages, self._clock.now_s())
+        # The engine counts the events that it refuses; these never reach it.
+        self._metrics.too_late.inc(sum(e.code == "too_late" for e in batch.refused.values()))
         await until_answered(lambda: self._handler.book(batch))
         if batch.refused:
             await self._bury([(messages[at], error) for at, error in batch.refused.items()])
@@ -161,8 +174,6 @@ class Worker:
         await self._patience.until_answered(lambda: self._dead_letters.put(letters))
         for letter in letters:
             self._metrics.dead_lettered.labels(letter.code).inc()
-            if letter.code == "too_late":
-                self._metrics.too_late.inc()
 
     def _observe_age(self, batch: PointsBatch) -> None:
         newest_s = batch.newest_s()

@@ -1,8 +1,9 @@
 """Workers to compare ``psd worker`` with: ``python -m bench.peers.drain MODE NSQD SOCKET``.
 
 ``floor`` reads messages, decodes them and finishes them: what nsqd and Python cost before any
-booking. ``original`` books each message with the original's round trips, four at a time as the
-original does (max in flight 4, 4 handlers), and finishes it when it is booked.
+booking. ``psd-reader`` does the same with psd's own queue and rules. ``original`` books each
+message with the original's round trips, four at a time as the original does (max in flight 4,
+4 handlers), and finishes it when it is booked.
 
 The reader is the least that speaks the protocol; it does not reconnect.
 """
@@ -13,15 +14,19 @@ import asyncio
 import json
 import struct
 import sys
-from collections.abc import Callable, Coroutine
-from typing import Any, cast
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
 
 import uvloop
 from redis.asyncio import Redis
 
 from bench.peers.original import write_event
+from bench.psd_system import environ_for
 from bench.workloads import THING_NAMES
+from psd.config import load_settings
 from psd.engine.events import Report, decode_envelope
+from psd.runtime import open_runtime
 
 TOPIC = CHANNEL = "psd"
 FRAME_RESPONSE, FRAME_ERROR, FRAME_MESSAGE = 0, 1, 2
@@ -90,6 +95,19 @@ class Reader(asyncio.Protocol):
         self._transport.write(data)
 
 
+async def drain_with_psd(address: str, socket: str) -> None:
+    """Read, check and finish as ``psd worker`` does, and book nothing."""
+    environ = {**environ_for(Path(socket)), "PSD_QUEUE_NSQD_ADDRESSES": address}
+    runtime = await open_runtime(load_settings(environ=environ).settings)
+    queue, worker, now_s = runtime.new_queue(), runtime.settings.worker, runtime.clock.now_s()
+    await queue.start()
+    wait_s = worker.batch_wait_ms / 1e3
+    while messages := await queue.receive(worker.batch_messages, wait_s):
+        for message in messages:
+            runtime.rules.events(message.body, now_s, message.id)
+        await queue.finish(messages)
+
+
 async def drain(mode: str, address: str, socket: str) -> None:
     """Consume until the connection ends."""
     host, _, port = address.partition(":")
@@ -136,8 +154,10 @@ def decoded(body: bytes) -> Report:
 def main() -> None:
     """Run until killed or disconnected."""
     mode, address, socket = sys.argv[1:]
-    job: Coroutine[Any, Any, None] = drain(mode, address, socket)
-    uvloop.run(job)
+    if mode == "psd-reader":
+        uvloop.run(drain_with_psd(address, socket))
+    else:
+        uvloop.run(drain(mode, address, socket))
 
 
 if __name__ == "__main__":

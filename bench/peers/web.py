@@ -1,29 +1,49 @@
-"""HTTP servers to compare ``psd server`` with: ``python -m bench.peers.web LAYOUT SOCKET PORT``.
+"""HTTP servers to compare ``psd server`` with: ``python -m bench.peers.web KIND SOCKET PORT``.
 
 ``original`` answers /v1/write and /v1/query in the original's layout with the original's
-round trips. ``one-trip`` answers /v1/query with one EVALSHA a request over a redis-py pool,
-nothing batched. What its script does is next to nothing, and it plans no range: every real
-script would be slower, so that what psd gains over it, it gains by sharing trips.
+round trips. ``one-trip`` answers /v1/query from psd's own buckets by psd's own scripts, but
+each request makes a round trip of its own over a redis-py pool: what psd gains over it, it
+gains by letting concurrent requests share trips, less what its middleware costs.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import uvloop
 from aiohttp import web
 from redis.asyncio import Redis
 
 from bench.peers.original import read_sum, write_event
+from bench.psd_system import settings_for
 from bench.workloads import THING_NAMES
 from psd.engine.events import Report, decode_metric
 from psd.engine.plan import Range
+from psd.runtime import Runtime, open_runtime
+from psd.store.redis import Command, Lane
 
 REDIS = web.AppKey("redis", Redis)
-SCRIPT_SHA = web.AppKey("script_sha", str)
+RUNTIME = web.AppKey("runtime", Runtime)
 THINGS = {name: number for number, name in THING_NAMES.items()}
-ONE_TRIP_SCRIPT = "return redis.call('GET', KEYS[1]) or '0'"
+
+
+class PoolLane(Lane):
+    """A lane that batches nothing: each command is a round trip on a pooled connection."""
+
+    async def call(self, command: Command) -> object:
+        """One command, alone."""
+        return await self._client.execute_command(*command)
+
+    async def call_all(self, commands: Sequence[Command]) -> list[object]:
+        """One after the other."""
+        return [await self.call(command) for command in commands]
+
+
+async def health(_: web.Request) -> web.Response:
+    """GET /healthz."""
+    return web.Response(text="ok")
 
 
 async def write(request: web.Request) -> web.Response:
@@ -49,40 +69,54 @@ async def query(request: web.Request) -> web.Response:
 
 
 async def query_in_one_trip(request: web.Request) -> web.Response:
-    """GET /v1/query with one round trip that belongs to this request alone."""
+    """GET /v1/query by psd's engine, in a round trip that belongs to this request alone."""
     uid, thing, range_ = _asked(request)
-    key = f"{{{uid}}}:{thing}:{range_.start}:{range_.end}"
-    answer = await request.app[REDIS].evalsha(request.app[SCRIPT_SHA], 1, key)
-    return web.Response(body=answer, content_type="text/plain")
+    found = await request.app[RUNTIME].engine.sums([uid], [thing], [range_])
+    return web.Response(text=str(found[0].sums[thing]))
 
 
-async def health(_: web.Request) -> web.Response:
-    """GET /healthz."""
-    return web.Response(text="ok")
-
-
-def make_app(layout: str, socket: str) -> web.Application:
-    """The application for one layout, on one Redis."""
+def original_app(socket: Path) -> web.Application:
+    """The original's layout."""
 
     async def connect(app: web.Application) -> AsyncIterator[None]:
-        async with Redis(unix_socket_path=socket) as client:
+        async with Redis(unix_socket_path=str(socket)) as client:
             app[REDIS] = client
-            app[SCRIPT_SHA] = await client.script_load(ONE_TRIP_SCRIPT)
             yield
 
     app = web.Application()
     app.cleanup_ctx.append(connect)
-    app.router.add_get("/healthz", health)
     app.router.add_post("/v1/write", write)
-    handler = query if layout == "original" else query_in_one_trip
-    app.router.add_get("/v1/query/{uid}/{thing}/all/{start}/{end}", handler)
+    app.router.add_get("/v1/query/{uid}/{thing}/all/{start}/{end}", query)
     return app
+
+
+def one_trip_app(socket: Path) -> web.Application:
+    """Psd's engine without shared trips."""
+
+    async def connect(app: web.Application) -> AsyncIterator[None]:
+        settings = settings_for(socket)
+        runtime = await open_runtime(settings)
+        await runtime.store.readiness()
+        store = runtime.store
+        store.reads = PoolLane(store.client, settings.redis.timeout_s, runtime.metrics)
+        app[RUNTIME] = runtime
+        yield
+        await runtime.close()
+
+    app = web.Application()
+    app.cleanup_ctx.append(connect)
+    app.router.add_get("/v1/query/{uid}/{thing}/all/{start}/{end}", query_in_one_trip)
+    return app
+
+
+KINDS = {"original": original_app, "one-trip": one_trip_app}
 
 
 def main() -> None:
     """Serve until SIGTERM."""
-    layout, socket, port = sys.argv[1:]
-    app = make_app(layout, socket)
+    kind, socket, port = sys.argv[1:]
+    app = KINDS[kind](Path(socket))
+    app.router.add_get("/healthz", health)
     loop = uvloop.new_event_loop()
     web.run_app(
         app, host="127.0.0.1", port=int(port), access_log=None, loop=loop, print=lambda *_: None

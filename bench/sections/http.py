@@ -15,7 +15,7 @@ from bench.figures import Row, Target, interleaved
 from bench.load_generator import CONNECTIONS, wrk
 from bench.loading import Loaded
 from bench.model import WrongAnswerError, check
-from bench.processes import free_port, http_text, psd_program, redis_server, web_server
+from bench.processes import free_port, http_text, psd_command, redis_server, web_server
 from bench.psd_system import environ_for
 from bench.workbench import Workbench
 from bench.workloads import (
@@ -149,7 +149,7 @@ def psd_server(socket: Path, log: Path, durability: str = "fast") -> Iterator[st
     """``psd server`` on a free port."""
     port = free_port()
     environ = {**environ_for(socket, durability), "PSD_SERVER_PORT": str(port)}
-    with web_server([psd_program(), "server"], port, log, environ) as url:
+    with web_server(psd_command("server"), port, log, environ) as url:
         yield url
 
 

@@ -27,7 +27,7 @@ from bench.processes import (
     http_json,
     http_text,
     nsqd,
-    psd_program,
+    psd_command,
     redis_server,
     running,
     wait_for,
@@ -38,6 +38,8 @@ from bench.workloads import THING_NAMES, dense, sparse
 from psd.engine.events import Report, encode_metric
 
 TOPIC = CHANNEL = "psd"
+PEERS = ("floor", "psd-reader", "original")
+UNBOOKED = ("floor", "psd-reader")
 PUBLISHED_AT_ONCE = 5_000
 DRAIN_TIMEOUT_S = 300.0
 POLL_S = 0.005
@@ -61,6 +63,7 @@ async def run(bench: Workbench) -> None:
     for name, reports in workloads.items():
         drains = {
             "floor": Drain(bench, "floor", reports),
+            "psd-reader": Drain(bench, "psd-reader", reports),
             "fast": Drain(bench, "fast", reports),
             "durable": Drain(bench, "durable", reports),
             "original": Drain(bench, "original", reports[: bench.sizes.drain_messages_original]),
@@ -70,9 +73,10 @@ async def run(bench: Workbench) -> None:
         )
         measure = f"worker drains nsqd, {name}"
         fast, durable = taken["fast"], taken["durable"]
-        floor = "floor: read, decode, no Redis"
+        floor, reader = "floor: read, decode, no Redis", "psd's reader and rules, no Redis"
         bench.add(
             Row("a", measure, "events/s", fast, floor, taken["floor"], RATE_TARGETS[name]),
+            Row("a", measure, "events/s", fast, reader, taken["psd-reader"]),
             Row("a", measure, "events/s", fast, "original's trips, 4 at once", taken["original"]),
             Row("a", f"{measure}, durable", "events/s", durable, "psd, fast", fast, DURABLE_TARGET),
         )
@@ -107,15 +111,15 @@ class Drain:
         return len(self._reports) / elapsed_s
 
     def _worker(self, address: NsqAddress, socket: Path) -> tuple[list[str], dict[str, str]]:
-        if self._mode in ("floor", "original"):
+        if self._mode in PEERS:
             command = [sys.executable, "-m", "bench.peers.drain", self._mode]
             return [*command, address.tcp, str(socket)], {}
         environ = environ_for(socket, self._mode)
         environ["PSD_QUEUE_NSQD_ADDRESSES"] = address.tcp
-        return [psd_program(), "worker"], environ
+        return psd_command("worker"), environ
 
     async def _check(self, socket: Path) -> None:
-        if self._mode == "floor":
+        if self._mode in UNBOOKED:
             return
         system: PsdSystem | OriginalLayout
         if self._mode == "original":

@@ -1,3 +1,4 @@
+-- luacheck: globals init request, read_globals wrk
 -- wrk script: GET /v1/query with a random user, thing and range in each request.
 -- Arguments: number of users, first second, last second, seed.
 local THINGS = {'steps', 'calories', 'distance', 'cb'}

@@ -1,3 +1,4 @@
+-- luacheck: globals init request, read_globals wrk
 -- wrk script: POST /v1/write, each request a new activity of value 1 at a random second.
 -- Arguments: number of users, first second, last second, seed (also the first activity).
 local THINGS = {'steps', 'calories', 'distance', 'cb'}

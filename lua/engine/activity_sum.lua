@@ -26,8 +26,7 @@ local function records_sum(flat)
   return sum
 end
 
-local count_cell = load_cells(prefix .. ':y', 0, { 'activities' }).activities
-local activity = load_activity(prefix, ARGV[2], count_cell)
+local activity = load_activity(prefix, ARGV[2])
 if not activity.long then return records_sum(activity.hours[0].flat) end
 
 local sum = 0

@@ -50,10 +50,12 @@ local function hour_key(activity, hour)
 end
 
 -- One activity, read from its shard once a call.
-local function load_activity(prefix, aid, count_cell)
+local function load_activity(prefix, aid)
   local by_aid = activities[prefix]
   if not by_aid then
-    by_aid = { count_cell = count_cell, shards = shard_count(count_cell.sum), known = {} }
+    local count = hashes[prefix .. ':y'] and hashes[prefix .. ':y'].activities
+      or tonumber(redis.call('HGET', prefix .. ':y', 'activities') or 0)
+    by_aid = { count = count, shards = shard_count(count), known = {} }
     activities[prefix] = by_aid
   end
   local activity = by_aid.known[aid]

@@ -111,12 +111,13 @@ local function save_activities()
     for _, activity in pairs(by_aid.known) do
       if activity.dirty and activity.is_new then added = added + 1 end
     end
-    local cell = by_aid.count_cell
+    local count = by_aid.count + added
+    local shards = shard_count(count)
     if added > 0 then
-      cell.sum, cell.count, cell.dirty = cell.sum + added, 1, true
-      grow_shards(prefix, by_aid.shards, shard_count(cell.sum))
+      local hash = hash_at(prefix .. ':y', keep.year)
+      hash.activities, hash.activities_dirty = count, true
+      grow_shards(prefix, by_aid.shards, shards)
     end
-    local shards = shard_count(cell.sum)
     for aid, activity in pairs(by_aid.known) do
       if activity.dirty then
         local shard = shard_key(prefix, shard_of(aid, shards))

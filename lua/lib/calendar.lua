@@ -1,8 +1,8 @@
 -- Calendar: from a second (UTC) to the buckets that hold it. ISO weeks begin Monday 00:00,
--- issuance weeks Monday 05:00 with week 0 at 2022-01-31 05:00:00 (1643605200).
-local ISSUANCE_START_S = 1643605200
-local WEEK_S = 604800
--- Weeks of one hash: 13 keep it below 512 fields (a packed hash) with up to 38 atids.
+-- issuance weeks Monday 05:00: that of a second is the ISO week of five hours earlier. Issuance
+-- week 0 of rewards-api begins 2022-01-31 05:00:00.
+local ISSUANCE_OFFSET_S = 18000
+-- Weeks of one hash: 13 of both kinds stay below 512 fields (a packed hash) with 18 atids.
 local WEEKS_PER_KEY = 13
 
 -- Year, month and day of a day number (0 is 1970-01-01), by 400-year eras from 0000-03-01.
@@ -30,8 +30,8 @@ end
 
 local days = {}
 
--- Labels of one day: year, month and date numbers, the labels of its month and of itself, the
--- first seconds of both, and the ISO week's key suffix and field.
+-- One day: the labels of its month and of itself, the first seconds of both, its fields in the
+-- hashes of years, months, days and weeks, and the suffixes of those hashes' keys.
 local function day_of(second)
   local number = math.floor(second / 86400)
   local day = days[number]
@@ -42,17 +42,13 @@ local function day_of(second)
   local week = math.floor((thursday - year_start(iso_year)) / 7) + 1
   local month_label = string.format('%04d%02d', year, month)
   day = {
-    year = year, month = month, date = date,
     month_label = month_label, label = month_label .. string.format('%02d', date),
-    month_start = (number - date + 1) * 86400, start = number * 86400,
-    week_suffix = 'w:' .. iso_year .. ':' .. math.floor((week - 1) / WEEKS_PER_KEY),
-    week = week,
+    month_start = (number - date + 1) * 86400, start = number * 86400, date = date,
+    year_field = tostring(year), month_field = tostring(month), date_field = tostring(date),
+    month_suffix = ':m:' .. year, day_suffix = ':d:' .. month_label,
+    week_suffix = ':w:' .. iso_year .. ':' .. math.floor((week - 1) / WEEKS_PER_KEY),
+    week_field = tostring(week), issuance_field = 'i' .. week,
   }
   days[number] = day
   return day
-end
-
--- Number of the issuance week of a second; negative before week 0.
-local function issuance_week(second)
-  return math.floor((second - ISSUANCE_START_S) / WEEK_S)
 end

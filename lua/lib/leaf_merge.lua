@@ -78,7 +78,7 @@ end
 
 -- Note the write that puts changes into the leaf at key.
 local function write_leaf_changes(key, start, changes)
-  table.sort(changes, record_before)
+  if #changes > 1 then table.sort(changes, record_before) end
   local leaf = redis.call('GET', key)
   if leaf and changes_fit(leaf, changes) then
     local first, tail = spliced_tail(leaf, start, changes)

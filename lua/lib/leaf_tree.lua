@@ -22,30 +22,17 @@ local function changes_below(unit, changes)
   return order
 end
 
--- Fields of a unit's own total and of its total for one atid.
-local function total_fields(field, atid)
-  return tostring(field), field .. ':' .. id_text(atid)
-end
-
 -- Book changes into the totals of the units below (hours and minutes; days are booked with
 -- the calendar's totals).
 local function add_to_totals_below(key, groups)
   for _, group in ipairs(groups) do
     for _, change in ipairs(group.changes) do
-      local all, typed = total_fields(group.unit.field, change[2])
-      local known = load_cells(key, keep.second, { all, typed })
+      local bucket, typed =
+        load_typed_bucket(key, keep.second, tostring(group.unit.field), change[2])
       local count = (change[5] ~= 0 and 1 or 0) - (change[4] ~= 0 and 1 or 0)
-      add_to_cell(known[all], change[5] - change[4], count)
-      add_to_cell(known[typed], change[5] - change[4], count)
+      add_to_bucket(bucket, typed, change[5] - change[4], count)
     end
   end
-end
-
--- Read the totals of days whose bookings move although nothing in them changed.
-local function load_totals_below(key, groups)
-  local fields = {}
-  for at, group in ipairs(groups) do fields[at] = tostring(group.unit.field) end
-  load_cells(key, keep.day, fields)
 end
 
 -- Every booking that leaves hold below a unit; notes the deletion of those leaves and totals.
@@ -72,7 +59,7 @@ local function take_records(prefix, unit, count, records)
   end
   if unit.level ~= 'month' then
     write('DEL', key)
-    cells[key] = nil
+    hashes[key] = nil
   end
   return records
 end
@@ -101,13 +88,10 @@ function apply_unit(prefix, unit, count_before, count, changes)
   end
   local groups = changes_below(unit, changes)
   local key = totals_key_below(prefix, unit)
-  if unit.level == 'month' then
-    load_totals_below(key, groups)
-  else
-    add_to_totals_below(key, groups)
-  end
+  local lifetime = unit.level == 'month' and keep.day or keep.second
+  if unit.level ~= 'month' then add_to_totals_below(key, groups) end
   for _, group in ipairs(groups) do
-    local below = cells[key][tostring(group.unit.field)]
+    local below = load_bucket(key, lifetime, tostring(group.unit.field))
     apply_unit(prefix, group.unit, was_split and below.count_before or 0, below.count,
       group.changes)
   end

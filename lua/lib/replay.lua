@@ -124,11 +124,23 @@ local function plan_newest(activity, ts1, ts2, window, atid, value)
     record = { ts2, window, atid, booking } }
 end
 
+local NONE = {}
+
+-- Plan of the first report of an activity.
+local function plan_first(activity, ts2, window, atid, value)
+  return { activity = activity, part = activity.hours[0], slot = 1, edits = NONE,
+    moves = value ~= 0 and { { ts2, atid, 0, value } } or NONE,
+    record = { ts2, window, atid, value } }
+end
+
 -- Plan of any report: the record it becomes, the bookings it edits, and the leaf records that
 -- move. Nothing is changed until commit_plan.
 local function plan_report(activity, ts1, ts2, window, atid, value)
   if activity.long and ts2 > activity.last then
     return plan_newest(activity, ts1, ts2, window, atid, value)
+  end
+  if activity.is_new and not activity.dirty then
+    return plan_first(activity, ts2, window, atid, value)
   end
   local part = loaded_part(activity, part_number(activity, ts2))
   local flat = part.flat

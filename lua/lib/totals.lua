@@ -1,6 +1,7 @@
--- Totals: hash fields that hold the sum of a bucket's bookings and, when it is not 1, their
--- number: "373" is one booking of 373, "4730:12" twelve that add up to 4730. A field is there
--- exactly while its bucket has bookings, also when they cancel out.
+-- Totals: hash fields that hold the sum of a bucket's bookings. Over all atids they also tell
+-- the number of bookings when it is not 1: "373" is one booking of 373, "4730:12" twelve that
+-- add up to 4730; the field is there exactly while the bucket has bookings, also when they
+-- cancel out. Of one atid ("12:7", date 12, atid 7) they hold the sum alone, unless it is 0.
 -- @include lib/numbers
 
 -- Sum and number of bookings of a field's value; 0, 0 when there is none.
@@ -12,7 +13,8 @@ local function read_total(value)
   return tonumber(string.sub(value, 1, split - 1)), tonumber(string.sub(value, split + 1))
 end
 
-local function write_total(sum, count)
-  if count == 1 then return text(sum) end
+-- Redis writes a number of Lua with 17 digits, which is exact here; 0 is added for -0.
+local function total_value(sum, count)
+  if count == 1 then return sum + 0 end
   return text(sum) .. ':' .. text(count)
 end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -62,7 +63,7 @@ def masked(text: str) -> str:
     return _PASSWORD.sub(r"\g<before>:***@", text)
 
 
-def table(rows: list[tuple[str, ...]]) -> list[str]:
+def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Lines with aligned columns; the last one is not padded."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [

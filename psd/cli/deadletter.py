@@ -187,10 +187,11 @@ def readable(letter: Letter) -> dict[str, Any]:
     del fields["first_seen_s"], fields["body"]
     if not letter.cut_bytes:
         del fields["cut_bytes"]
-    try:
-        return {**fields, "body": letter.body.decode()}
-    except UnicodeDecodeError:
-        return {**fields, "body_base64": base64.b64encode(letter.body).decode()}
+    text = letter.body.decode(errors="replace")
+    # Anything else may be a sequence that takes over the terminal.
+    if text.encode() == letter.body and all(c.isprintable() or c in "\n\t" for c in text):
+        return {**fields, "body": text}
+    return {**fields, "body_base64": base64.b64encode(letter.body).decode()}
 
 
 def as_json_line(letter: Letter) -> str:

@@ -33,7 +33,10 @@ from psd.cli.import_rows import (
 from psd.cli.options import pass_settings
 from psd.clock import SystemClock
 from psd.config import LoadedSettings, Settings
+from psd.embedded.drain import wait_until_drained
 from psd.engine.events import EventRules
+from psd.observe.metrics import Metrics
+from psd.store.redis import Store
 
 BATCH_REPORTS = 500
 """A trip's worth: more makes no booking cheaper, and keeps the answer waiting longer."""
@@ -132,6 +135,8 @@ def import_file(
     )
     url = url or f"http://{settings.server.host}:{settings.server.port}"
     tally = asyncio.run(run_import(plan, settings, via, url))
+    if wait:
+        asyncio.run(wait_for_worker(settings))
     show(tally)
     if tally.refused:
         click.get_current_context().exit(1)
@@ -184,6 +189,15 @@ async def send_rows(rows: Iterator[Row], plan: Plan, settings: Settings, route: 
     return tally
 
 
+async def wait_for_worker(settings: Settings) -> None:
+    """Return when the worker has finished all that the queue holds."""
+    store = Store(settings.redis, Metrics())
+    try:
+        await wait_until_drained(store, settings.queue.topic)
+    finally:
+        await store.close()
+
+
 def rules_of(settings: Settings) -> EventRules:
     """The limits of this configuration."""
     booking = settings.booking
@@ -203,13 +217,15 @@ def batched(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
 
 def show(tally: Tally) -> None:
     """Print the summary, and the first refused lines on stderr."""
-    for refusal in tally.refused[:REFUSALS_SHOWN]:
+    # A batch's own check comes before the answer about the rest of it.
+    refused = sorted(tally.refused, key=lambda refusal: refusal.line)
+    for refusal in refused[:REFUSALS_SHOWN]:
         click.echo(f"line {refusal.line}: {refusal.error} ({refusal.error.code})", err=True)
-    hidden = len(tally.refused) - REFUSALS_SHOWN
+    hidden = len(refused) - REFUSALS_SHOWN
     if hidden > 0:
         click.echo(f"... and {hidden} more refused lines", err=True)
     counts = [f"{count} {outcome}" for outcome, count in tally.reports.items() if count]
-    parts = [f"{tally.rows} rows", *counts, f"{len(tally.refused)} refused"]
+    parts = [f"{tally.rows} rows", *counts, f"{len(refused)} refused"]
     click.echo(", ".join(parts))
 
 

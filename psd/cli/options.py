@@ -28,19 +28,17 @@ from psd.config import LoadedSettings, load_settings
 P = ParamSpec("P")
 R = TypeVar("R")
 
-DEFAULT_FILES = (Path("conf/settings.toml"), Path("data/psd.toml"))
-"""Read when neither --config nor PSD_CONFIG names a file; the first that exists is taken.
-
-The second one is written by ``psd up`` while it runs, so that ``psd query`` in another
-terminal of the same folder reaches the store that ``psd up`` started.
-"""
+DEFAULT_FILE = Path("conf/settings.toml")
+RUNNING_FILE = Path("data/psd.toml")
+"""Written by ``psd up`` while it runs, so that ``psd query`` in another terminal of the same
+folder reaches the store that ``psd up`` started."""
 
 
 class GlobalOptions(msgspec.Struct, frozen=True):
     """What stood before the command's name; ``flags`` maps ``section.key`` to its text."""
 
-    config: Path | None
-    flags: dict[str, str]
+    config: Path | None = None
+    flags: dict[str, str] = {}
 
 
 def global_options(function: Callable[..., R]) -> Callable[..., R]:
@@ -49,7 +47,7 @@ def global_options(function: Callable[..., R]) -> Callable[..., R]:
     @functools.wraps(function)
     def wrapper(config: Path | None, assignments: tuple[str, ...], **rest: Any) -> R:
         flags = dict(split_assignment(text) for text in assignments)
-        click.get_current_context().obj = GlobalOptions(config or default_file(), flags)
+        click.get_current_context().obj = GlobalOptions(config, flags)
         return function(**rest)
 
     with_set = click.option(
@@ -79,16 +77,27 @@ def pass_settings(function: Callable[Concatenate[LoadedSettings, P], R]) -> Call
     return wrapper
 
 
-def loaded_with(ctx: click.Context, overrides: Mapping[str, Any]) -> LoadedSettings:
-    """Read the settings again with a command's own flags on top; None means not given."""
-    options = ctx.find_object(GlobalOptions) or GlobalOptions(default_file(), {})
+def loaded_with(
+    ctx: click.Context, overrides: Mapping[str, Any], ignored: Path | None = None
+) -> LoadedSettings:
+    """Read the settings again with a command's own flags on top; None means not given.
+
+    ``ignored`` is a file that is not read whoever names it: ``psd up`` must not start from
+    what an earlier ``psd up`` wrote for others.
+    """
+    options = ctx.find_object(GlobalOptions) or GlobalOptions()
     given = {key: value for key, value in overrides.items() if value is not None}
-    return load_settings(options.config, os.environ, {**options.flags, **given})
+    path = settings_path(options.config, ignored)
+    return load_settings(path, os.environ, {**options.flags, **given})
 
 
-def default_file() -> Path | None:
-    """The settings file that is read when none is named."""
-    return next((path for path in DEFAULT_FILES if path.is_file()), None)
+def settings_path(named: Path | None, ignored: Path | None = None) -> Path | None:
+    """The settings file to read: the named one, else the first default that exists."""
+    skip = ignored and ignored.absolute()
+    if named is not None and named.absolute() != skip:
+        return named
+    defaults = (DEFAULT_FILE, RUNNING_FILE)
+    return next((path for path in defaults if path.is_file() and path.absolute() != skip), None)
 
 
 def split_assignment(text: str) -> tuple[str, str]:

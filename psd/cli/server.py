@@ -8,6 +8,7 @@ import click
 
 from psd.cli.options import loaded_with, pass_settings
 from psd.config import LoadedSettings
+from psd.errors import StartError
 from psd.observe.logs import configure_logging
 from server import serving
 from server.supervisor import run_processes
@@ -41,4 +42,4 @@ def server(
         serving.run(settings)
     except OSError as error:
         where = f"{settings.server.host}:{settings.server.port}"
-        raise click.ClickException(f"cannot listen on {where}: {error}") from error
+        raise StartError(f"cannot listen on {where}: {error.strerror or error}") from error

@@ -26,11 +26,17 @@ def parse_time(text: str, time_format: str | None = None) -> int:
     """
     text = text.strip()
     if time_format is not None:
-        return whole_seconds(dt.datetime.strptime(text, time_format))  # noqa: DTZ007
+        return whole_seconds(_moment(text, time_format))
     number = _NUMBER.match(text)
     if number:
         return int(text.partition(".")[0])
     return whole_seconds(dt.datetime.fromisoformat(text))
+
+
+def _moment(text: str, time_format: str) -> dt.datetime:
+    if "%z" in time_format.replace("%%", ""):
+        return dt.datetime.strptime(text, time_format).astimezone(dt.UTC)
+    return dt.datetime.strptime(text, time_format).replace(tzinfo=dt.UTC)
 
 
 def whole_seconds(moment: dt.datetime) -> int:

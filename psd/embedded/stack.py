@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from urllib.parse import urlsplit
 
 import msgspec
 
 from psd.config import Settings
 from psd.embedded.drain import queue_depth
 from psd.embedded.folder import DataFolder
-from psd.embedded.server_process import ServerProcess, embedded_server
+from psd.embedded.server_process import embedded_server
 from psd.embedded.settings_file import settings_file
 from psd.errors import StartError
 from psd.runtime import Runtime, open_runtime
@@ -35,40 +36,102 @@ class Status(msgspec.Struct, frozen=True):
     """What the status line tells."""
 
     booked_events: int
+    unchanged_events: int
     queued_messages: int
     memory_bytes: int
 
 
 class Stack:
-    """A running server and worker over one store."""
+    """A running server and worker over one store; ``parts`` run until something fails."""
 
-    def __init__(self, runtime: Runtime, url: str, worker: asyncio.Task[None]) -> None:
+    def __init__(self, runtime: Runtime, url: str, parts: Sequence[asyncio.Task[None]]) -> None:
         self.runtime = runtime
         self.url = url
-        self._worker = worker
-        self._store_process: ServerProcess | None = None
+        self._parts = parts
 
     async def status(self) -> Status:
         """Booked since the start, what the queue holds, what the store holds. 2 Redis calls."""
-        name, outcome = "psd_events_total", {"outcome": "booked"}
-        booked = self.runtime.metrics.registry.get_sample_value(name, outcome)
         memory = await self.runtime.store.reads.call(("INFO", "memory"))
         return Status(
-            int(booked or 0),
+            self._events("booked"),
+            self._events("unchanged"),
             await queue_depth(self.runtime.store, self.runtime.settings.queue.topic),
             int(info_field(memory, "used_memory") or 0),
         )
 
-    async def failed(self) -> None:
-        """Return never; raises when the worker or the store ends by itself."""
-        waits = [asyncio.shield(self._worker)]
-        if self._store_process is not None:
-            waits.append(asyncio.ensure_future(self._store_process.watch()))
+    def _events(self, outcome: str) -> int:
+        registry = self.runtime.metrics.registry
+        return int(registry.get_sample_value("psd_events_total", {"outcome": outcome}) or 0)
+
+    async def until_failed(self) -> None:
+        """Wait for a part to end by itself, and raise what ended it."""
+        ended, _ = await asyncio.wait(self._parts, return_when=asyncio.FIRST_COMPLETED)
+        for part in ended:
+            part.result()
+        raise StartError("the worker ended by itself")
 
 
 @contextlib.asynccontextmanager
 async def running_stack(settings: Settings, folder: DataFolder | None) -> AsyncIterator[Stack]:
     """Start everything and stop it at the end.
 
-    With a folder its store is started too; without one ``settings.redis.url`` is running.
+    With a folder the store is started in it, and ``settings.redis.url`` is its socket; without
+    one, ``settings.redis.url`` is running already. Raises :class:`StartError`,
+    :class:`~psd.errors.StoreUnavailableError` or :class:`~psd.errors.ConfigError`.
     """
+    async with contextlib.AsyncExitStack() as exits:
+        parts: list[asyncio.Task[None]] = []
+        if folder is not None:
+            store = await exits.enter_async_context(embedded_server(folder, settings.redis.server))
+            parts.append(await exits.enter_async_context(_background(store.watch(), "store")))
+        runtime = await open_runtime(settings)
+        exits.push_async_callback(runtime.close)
+        await runtime.store.check_schema()
+        parts.append(await exits.enter_async_context(_running_worker(runtime)))
+        server = HttpServer(runtime)
+        await _listen(server, settings)
+        exits.push_async_callback(server.stop)
+        if folder is not None:
+            exits.enter_context(settings_file(folder.settings, _with_port(settings, server.url)))
+        yield Stack(runtime, server.url, parts)
+
+
+async def _listen(server: HttpServer, settings: Settings) -> None:
+    try:
+        await server.start()
+    except OSError as exc:
+        where = f"{settings.server.host}:{settings.server.port}"
+        raise StartError(
+            f"cannot listen on {where}: {exc.strerror}; choose another --port"
+        ) from exc
+
+
+def _with_port(settings: Settings, url: str) -> Settings:
+    """The settings with the port that is really listened on: port 0 takes a free one."""
+    port = urlsplit(url).port or settings.server.port
+    server = msgspec.structs.replace(settings.server, port=port)
+    return msgspec.structs.replace(settings, server=server)
+
+
+@contextlib.asynccontextmanager
+async def _running_worker(runtime: Runtime) -> AsyncIterator[asyncio.Task[None]]:
+    handler = PointsHandler(runtime.engine, runtime.rules)
+    worker = Worker(runtime.new_queue(), handler, runtime.settings, runtime.metrics, runtime.clock)
+    running = asyncio.create_task(worker.run(), name="worker")
+    try:
+        yield running
+    finally:
+        worker.stop()
+        await asyncio.wait({running})
+
+
+@contextlib.asynccontextmanager
+async def _background(
+    coroutine: Coroutine[None, None, None], name: str
+) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(coroutine, name=name)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -63,7 +63,8 @@ def plan_range(range_: Range, levels: Levels = Levels()) -> bytes:
     if not weeks and start < end:
         whole, parts = _years(start, end)
     plan = [weeks, whole, parts, levels.months_expire, levels.days_expire]
-    return msgpack.packb(plan, use_bin_type=False)
+    packed: bytes = msgpack.packb(plan, use_bin_type=False)
+    return packed
 
 
 def week_blocks(start: int, end: int) -> list[list[Any]]:
@@ -73,13 +74,15 @@ def week_blocks(start: int, end: int) -> list[list[Any]]:
         return []
     blocks: dict[str, list[str]] = {}
     if (start - ISSUANCE_START_S) % WEEK_S == 0:
-        first = (start - ISSUANCE_START_S) // WEEK_S
-        for week in range(first, first + count):
-            blocks.setdefault(f"i:{week // WEEKS_PER_KEY}", []).append(str(week))
+        mark = "i"
     elif (start - ISO_MONDAY_S) % WEEK_S == 0:
-        for monday in range(start, end, WEEK_S):
-            year, week, _ = _date(monday).isocalendar()
-            blocks.setdefault(f"w:{year}:{(week - 1) // WEEKS_PER_KEY}", []).append(str(week))
+        mark = ""
+    else:
+        return []
+    for monday in range(start, end, WEEK_S):
+        year, week, _ = _date(monday).isocalendar()
+        suffix = f"w:{year}:{(week - 1) // WEEKS_PER_KEY}"
+        blocks.setdefault(suffix, []).append(f"{mark}{week}")
     return [[suffix, fields] for suffix, fields in blocks.items()]
 
 

@@ -19,9 +19,9 @@ from psd.config import Settings
 from psd.engine.booking import (
     COUNT_THING,
     OUTCOMES,
-    Batch,
+    Call,
     Outcome,
-    batches,
+    calls_for,
     lifetimes,
     reports_kept_s,
 )
@@ -39,6 +39,8 @@ from psd.store.codec import pack_id, unpack_ids
 from psd.store.keys import count_root, owner_root
 from psd.store.redis import Command, Store
 from psd.store.scripts import load_script
+
+__all__ = ["Engine", "Outcome", "OwnerSums"]
 
 PAGE_OWNERS_MAX = 100
 """Owners of one script call, so that a call holds Redis for a few milliseconds."""
@@ -74,16 +76,24 @@ class Engine:
         )
 
     async def book(self, events: Sequence[Event]) -> list[Outcome]:
-        """Book events; outcomes by position. One script call per owner, all in one trip.
+        """Book events; outcomes by position. All in one trip,
+        a few owners to a script call.
 
         Safe to repeat with the same events after an error: what was booked is found unchanged
         or duplicate. Returns once the writes are kept as the configured durability says.
         """
         outcomes: list[Outcome] = [OUTCOMES[0]] * len(events)
         positions = self._bookable(events, outcomes)
-        calls = list(batches(events, positions, self._marker_key))
+        calls = calls_for(events, positions, self._marker_key)
         commands: list[Command] = [
-            ("EVALSHA", self._book.sha, 1, call.root, call.reports, self._lifetimes)
+            (
+                "EVALSHA",
+                self._book.sha,
+                len(call.roots),
+                *call.roots,
+                call.packed(),
+                self._lifetimes,
+            )
             for call in calls
         ]
         started = time.perf_counter()
@@ -237,7 +247,7 @@ class Engine:
             self._metrics.too_late.inc(too_late)
 
 
-def _place(call: Batch, codes: Sequence[int], outcomes: list[Outcome]) -> None:
+def _place(call: Call, codes: Sequence[int], outcomes: list[Outcome]) -> None:
     for position, code in zip(call.positions, codes, strict=True):
         outcomes[position] = OUTCOMES[code]
 

@@ -1,8 +1,8 @@
 """The NSQ adapter: nsq-py 0.1.12 on asyncio, hardened. The only file that imports nsq.
 
-From nsq-py come the protocol (its commands, frames, errors, constants), the even spread
-of RDY counts, the backoff and the nsqlookupd client. Its ``Connection``, ``Client`` and
-``Reader`` do the input and output, and are replaced here, because as published
+From nsq-py come the protocol (every command, the frames, the negotiation after IDENTIFY, the
+errors) and the backoff. What its ``Connection``, ``Client`` and ``Reader`` do with sockets,
+threads and select is replaced, here and in the nsq_* modules beside, because as published
 
 - a closed connection reads as b"" for ever: it spins a core and stays deaf after an nsqd
   restart. Here the event loop reports the end; a silent peer is hung up on after 2.5
@@ -12,7 +12,8 @@ of RDY counts, the backoff and the nsqlookupd client. Its ``Connection``, ``Clie
 - ``Client.close`` closes nothing (a lazy ``map``). Here: RDY 0, hand back, CLS, CLOSE_WAIT.
 - topics must be bytes; an empty or unknown frame raises; an error closes one connection
   and leaves its RDY share unused; the own host name is looked up in DNS at each connect.
-- lost connections and nsqlookupd are looked at every 60 s, without a timeout.
+- lost connections and nsqlookupd are looked at every 60 s, without a timeout. Here each
+  nsqlookupd is asked every 2 s, for at most 2 s.
 - it reads 4 KiB at a time. Here up to 256 KiB, and all commands of one turn of the event
   loop (500 FINs: 10 KB) leave in one send, with TCP_NODELAY.
 
@@ -35,7 +36,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import msgspec
 import nsq
 from nsq.backoff import Clamped, Exponential
 from nsq.connection import Connection
@@ -43,27 +43,26 @@ from nsq.constants import FRAME_TYPE_ERROR, FRAME_TYPE_MESSAGE, HEARTBEAT, MAGIC
 from nsq.exceptions import (
     BadBodyException,
     BadMessageException,
-    BadTopicException,
     FinFailedException,
     NSQException,
     ReqFailedException,
     TouchFailedException,
 )
-from nsq.http import nsqlookupd
 from nsq.response import Response
-from nsq.util import distribute, pack
+from nsq.util import pack
 
 from psd.config import QueueSettings
-from psd.errors import ConfigError, QueueUnavailableError, TooLargeError
+from psd.errors import QueueUnavailableError, TooLargeError
 from psd.queue.base import Message
 from psd.queue.nsq_inbox import Inbox
+from psd.queue.nsq_lookup import look_up
 from psd.queue.nsq_members import Members
+from psd.queue.nsq_names import check_address, check_name
 from psd.queue.nsq_publisher import Publisher
 from psd.queue.nsq_stream import FrameStream
 
 CONNECT_TIMEOUT_S = 1.0
 LEAVE_TIMEOUT_S = 2.0
-LOOKUP_TIMEOUT_S = 2.0
 
 HEARTBEAT_INTERVAL_S = 10.0
 SILENT_HEARTBEATS = 2.5
@@ -149,12 +148,11 @@ class NsqdConnection(FrameStream):
 
     async def publish(self, topic: str, bodies: Sequence[bytes]) -> None:
         """MPUB; :meth:`psd.queue.nsq_publisher.Publisher.publish` names the errors."""
+        check_name("topic", topic)
         with _as_unavailable(f"nsqd {self.address}"):
             self.mpub(topic.encode(), *bodies)
             try:
                 await self.answer()
-            except BadTopicException as exc:
-                raise ConfigError(f"topic {topic!r}: nsqd refuses the name: {exc}") from exc
             except (BadMessageException, BadBodyException) as exc:
                 raise TooLargeError(f"message: nsqd refuses it: {exc}") from exc
             except TimeoutError:
@@ -222,7 +220,8 @@ class NsqdConnection(FrameStream):
     def _refused(self, content: Any) -> None:
         text = content.data.decode(errors="replace")
         try:
-            error = content.exception()
+            # Made again, because nsq-py leaves the text in bytes.
+            error = type(content.exception())(text)
         except TypeError:
             # nsq-py does not know the code (E_UNAUTHORIZED, say); the text does.
             error = NSQException(text)
@@ -247,7 +246,9 @@ class NsqQueue:
         self, settings: QueueSettings, *, heartbeat_interval_s: float = HEARTBEAT_INTERVAL_S
     ) -> None:
         for address in settings.nsqd_addresses:
-            _check_address(address)
+            check_address("queue.nsqd_addresses", address)
+        check_name("queue.topic", settings.topic)
+        check_name("queue.channel", settings.channel)
         self._settings = settings
         self._heartbeat_interval_s = heartbeat_interval_s
         self._inbox = Inbox()
@@ -258,7 +259,6 @@ class NsqQueue:
         self._watch: asyncio.Task[None] | None = None
         self._paused = False
         self._stopped = False
-        self._turn = 0
 
     @property
     def connected(self) -> list[str]:
@@ -348,7 +348,7 @@ class NsqQueue:
         return connection
 
     async def _look_up(self, lookupd: str) -> Sequence[str]:
-        return await asyncio.to_thread(look_up, lookupd, self._settings.topic)
+        return await look_up(lookupd, self._settings.topic)
 
     def _arrived(self, connection: NsqdConnection, messages: list[Message]) -> None:
         if self._paused or self._stopped:
@@ -364,14 +364,8 @@ class NsqQueue:
         self._spread_ready()
 
     def _spread_ready(self) -> None:
-        """Share max_in_flight evenly; where it is too small for all, in turns."""
-        connections = [each for each in self._members.connections if each.alive]
-        total = 0 if self._paused or self._stopped else self._settings.max_in_flight
-        turn = self._turn % max(1, len(connections))
-        for count, connection in distribute(total, connections[turn:] + connections[:turn]):
-            allowed = min(count, connection.max_rdy_count)
-            if allowed != connection.last_ready_sent:
-                connection.rdy(allowed)
+        taking = not (self._paused or self._stopped)
+        self._members.spread_ready(self._settings.max_in_flight if taking else 0)
 
     async def _keep_watch(self) -> None:
         """Each second, or more often: find silent connections, touch, change turns."""
@@ -384,60 +378,12 @@ class NsqQueue:
             now_s = loop.time()
             # After a stall of our own, what nsqd sent meanwhile is still to be read.
             if now_s - woken_at_s < 2 * interval_s:
-                self._abort_silent(now_s)
+                self._members.abort_silent(SILENT_HEARTBEATS * self._heartbeat_interval_s)
             woken_at_s = now_s
             if now_s - touched_at_s >= touch_interval_s:
                 # A message that waits here must not time out before it is received.
                 await self.touch(list(self._inbox))
                 touched_at_s = now_s
             if len(self._members.connections) > self._settings.max_in_flight:
-                self._turn += 1
+                self._members.next_turn()
                 self._spread_ready()
-
-    def _abort_silent(self, now_s: float) -> None:
-        silence_max_s = SILENT_HEARTBEATS * self._heartbeat_interval_s
-        for connection in self._members.connections:
-            if now_s - connection.heard_at_s > silence_max_s:
-                _LOG.warning("nsqd %s: silent for %.1f s", connection.address, silence_max_s)
-                connection.abort()
-
-
-def _check_address(address: str) -> None:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal():
-        raise ConfigError(f"queue.nsqd_addresses: {address!r} must be host:port")
-
-
-class Producer(msgspec.Struct):
-    """One nsqd, as nsqlookupd describes it."""
-
-    broadcast_address: str
-    tcp_port: int
-
-
-class LookupReply(msgspec.Struct):
-    """nsqlookupd's answer to ``GET /lookup?topic=``."""
-
-    producers: list[Producer]
-
-
-def look_up(lookupd: str, topic: str) -> list[str]:
-    """Addresses of the nsqd that have the topic; blocks, so it belongs in a thread.
-
-    Raises QueueUnavailableError. A proxy that the environment names is not asked.
-    """
-    client = nsqlookupd.Client(lookupd if "://" in lookupd else f"http://{lookupd}/")
-    proxies = dict.fromkeys(("http", "https", "all"))
-    try:
-        with _as_unavailable(f"nsqlookupd {lookupd}"):
-            answer = client.get(
-                "lookup", params={"topic": topic}, timeout=LOOKUP_TIMEOUT_S, proxies=proxies
-            )
-        reply = msgspec.json.decode(answer.content, type=LookupReply)
-    except QueueUnavailableError as exc:
-        if "TOPIC_NOT_FOUND" in str(exc):
-            return []
-        raise
-    except msgspec.MsgspecError as exc:
-        raise QueueUnavailableError(f"nsqlookupd {lookupd}: no list of producers: {exc}") from exc
-    return [f"{each.broadcast_address}:{each.tcp_port}" for each in reply.producers]

@@ -1,4 +1,4 @@
-"""Which nsqd we consume from, and one connection to each, for ever.
+"""Which nsqd we consume from: one connection to each, for ever, and its share of RDY.
 
 Every address has a task that connects, waits until the connection is lost, and connects
 again: after 0.1 s, then twice as long each time up to 1 s, with jitter, so that a
@@ -7,6 +7,9 @@ restarted nsqd is consumed again within 2 s and not by all workers in one instan
 Addresses are either given, or found: then every nsqlookupd is asked each 2 s, and the
 answers are united. An nsqd that no nsqlookupd lists any more is kept while it is
 connected, and dialled for another minute, because one that restarts is unlisted too.
+
+RDY is what nsqd may have in flight to us. 2,500 over three nsqd are 833, 833 and 834; two
+over three are 1, 1 and 0, and the turns go round so that nobody starves.
 """
 
 from __future__ import annotations
@@ -60,6 +63,7 @@ class Members:
         self._discovery: asyncio.Task[None] | None = None
         self._silent_lookupds: set[str] = set()
         self._closing = False
+        self._turn = 0
         self.connections: list[NsqdConnection] = []
 
     @property
@@ -97,6 +101,28 @@ class Members:
             each.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._keepers.clear()
+
+    def spread_ready(self, in_flight_max: int) -> None:
+        """Send each nsqd its share, where that is not what it was sent last."""
+        living = [each for each in self.connections if each.alive]
+        turn = self._turn % max(1, len(living))
+        for index, connection in enumerate(living[turn:] + living[:turn]):
+            before, after = (in_flight_max * n // len(living) for n in (index, index + 1))
+            count = min(after - before, connection.max_rdy_count)
+            if count != connection.last_ready_sent:
+                connection.rdy(count)
+
+    def next_turn(self) -> None:
+        """Let the next :meth:`spread_ready` prefer another nsqd."""
+        self._turn += 1
+
+    def abort_silent(self, silence_max_s: float) -> None:
+        """Hang up on every nsqd that has not even sent a heartbeat for so long."""
+        now_s = asyncio.get_running_loop().time()
+        for connection in self.connections:
+            if now_s - connection.heard_at_s > silence_max_s:
+                _LOG.warning("nsqd %s: silent for %.1f s", connection.address, silence_max_s)
+                connection.abort()
 
     def _keep(self, address: str, listed_at_s: float) -> None:
         self._listed_at_s[address] = listed_at_s

@@ -10,6 +10,7 @@ before any is published, so that a message that the workers would refuse never l
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 import msgspec
@@ -23,8 +24,13 @@ from server import answers
 from server.bodies import BodyReader
 from server.routing import Route
 
+log = logging.getLogger("server")
+
 PUBLISH_TIMEOUT_S = 1.8
 """As for the store: an answer within 2 s, whatever the queue does."""
+
+LATE_PUBLISHES_MAX = 64
+"""More are refused at once, so that a queue that stalls does not fill the memory."""
 
 UNNAMED = "enqueue"
 """Stands for the message id that the queue gives later; only its presence is checked here."""
@@ -50,6 +56,7 @@ class EnqueueRoutes:
         self._bodies = bodies
         self._messages_max = messages_max
         self._queue: Queue | None = None
+        self._late: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[Route]:
         """What this module serves."""
@@ -60,17 +67,35 @@ class EnqueueRoutes:
         messages = self._checked(await self._bodies.read(request))
         if self._queue is None:
             self._queue = self._new_queue()
-        try:
-            async with asyncio.timeout(PUBLISH_TIMEOUT_S):
-                await self._queue.publish(self._topic, messages)
-        except TimeoutError as exc:
-            raise QueueUnavailableError(
-                f"the queue did not answer within {PUBLISH_TIMEOUT_S:g} s"
-            ) from exc
+        await self._publish(self._queue, messages)
         return answers.json(msgspec.json.encode({"enqueued": len(messages)}), 202)
 
+    async def _publish(self, queue: Queue, messages: list[bytes]) -> None:
+        """Publish within the time limit.
+
+        A publish that is late is left to end by itself: cut off in the middle, its answer
+        could pass for that of the next one on the same connection.
+        """
+        if len(self._late) >= LATE_PUBLISHES_MAX:
+            raise QueueUnavailableError("the queue does not answer")
+        publishing = asyncio.create_task(queue.publish(self._topic, messages))
+        await asyncio.wait({publishing}, timeout=PUBLISH_TIMEOUT_S)
+        if publishing.done():
+            publishing.result()
+            return
+        self._late.add(publishing)
+        publishing.add_done_callback(self._note_late_end)
+        raise QueueUnavailableError(f"the queue did not answer within {PUBLISH_TIMEOUT_S:g} s")
+
+    def _note_late_end(self, publishing: asyncio.Task[None]) -> None:
+        self._late.discard(publishing)
+        if not publishing.cancelled() and publishing.exception() is not None:
+            log.warning("late publish failed", extra={"error": str(publishing.exception())})
+
     async def close(self, _app: web.Application) -> None:
-        """Close the queue if one was opened."""
+        """Close the queue if one was opened; what is late by now is given up."""
+        for publishing in self._late:
+            publishing.cancel()
         if self._queue is not None:
             await self._queue.close()
 

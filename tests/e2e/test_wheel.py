@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from psd.version import VERSION
+from tests.support.psd_up import fetch, psd_up, without_settings
 
 ROOT = Path(__file__).parents[2]
 WHEELS = Path(sys.prefix) / "wheels"
@@ -24,13 +24,11 @@ WHEELS = Path(sys.prefix) / "wheels"
 def run(
     command: Sequence[str | Path], folder: Path, status: int = 0
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command without the environment of psd's own settings; fail unless ``status``."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("PSD_")}
-    environ.pop("PYTHONPATH", None)
+    """Run a command outside the checkout; its exit code must be ``status``."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd=folder,
-        env=environ,
+        env=without_settings(),
         capture_output=True,
         text=True,
         timeout=180,
@@ -121,3 +119,12 @@ def test_the_installed_doctor_reports_a_store_that_is_away(installed: Path, tmp_
     away = f"redis.url=unix://{tmp_path}/none.sock"
     done = run([installed, "--set", away, "doctor"], tmp_path, status=1)
     assert "Traceback" not in done.stderr
+
+
+async def test_the_installed_psd_books_and_sums(installed: Path, tmp_path: Path) -> None:
+    report = (
+        b'{"thing":"steps","uid":7,"atid":2,"aid":1,"value":90,"ts1":1460419200,"ts2":1460419260}'
+    )
+    async with psd_up([installed], tmp_path) as url:
+        assert fetch(f"{url}/v1/write", report).text == "ok"
+        assert fetch(f"{url}/v1/query/7/steps/all/1460419260/1460419260").text == "90"

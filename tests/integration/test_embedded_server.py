@@ -59,8 +59,6 @@ async def start_holder(folder: Path, tether: Tether) -> tuple[Process, str, int]
     return holder, url, server_pid
 
 
-
-
 def runs(pid: int) -> bool:
     """Whether a process is there and is not a zombie."""
     try:
@@ -76,9 +74,11 @@ async def test_it_answers_and_has_the_policy_that_loses_nothing(folder: DataFold
         "maxmemory-policy": "noeviction",
         "port": "0",
     }
-    async with embedded_server(folder) as server:
-        async with Redis.from_url(server.url, decode_responses=True) as client:
-            assert await client.config_get(*wanted) == wanted
+    async with (
+        embedded_server(folder) as server,
+        Redis.from_url(server.url, decode_responses=True) as client,
+    ):
+        assert await client.config_get(*wanted) == wanted
 
 
 async def test_data_survives_a_restart(folder: DataFolder) -> None:
@@ -118,9 +118,11 @@ async def test_sigkill_of_its_psd_ends_the_server_and_keeps_the_data(
     holder.kill()
     await holder.wait()
     await wait_until("the server is gone", lambda: not runs(server_pid))
-    async with embedded_server(DataFolder(short_folder)) as server:
-        async with Redis.from_url(server.url) as client:
-            assert await client.get("answered") == b"kept"
+    async with (
+        embedded_server(DataFolder(short_folder)) as server,
+        Redis.from_url(server.url) as client,
+    ):
+        assert await client.get("answered") == b"kept"
 
 
 async def test_data_survives_sigkill_of_the_server(short_folder: Path) -> None:
@@ -168,7 +170,7 @@ async def test_a_server_that_cannot_start_is_reported_with_the_end_of_its_log(
     for part in folder.path.rglob("appendonly*"):
         if part.is_file():
             part.write_bytes(b"not an append-only file")
-    with pytest.raises(StartError, match="ended at once; the end of .*redis.log:\n.*"):
+    with pytest.raises(StartError, match=r"ended at once; the end of .*redis\.log:\n.*"):
         async with embedded_server(folder):
             pass
 

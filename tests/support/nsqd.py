@@ -127,9 +127,10 @@ class Daemon:
         self._end(signal.SIGKILL)
 
     def freeze(self) -> None:
-        """SIGSTOP: connections stay open, nothing answers."""
+        """SIGSTOP: connections stay open, nothing answers; returns once it has stopped."""
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOWAIT)
 
     def thaw(self) -> None:
         """SIGCONT."""
@@ -216,6 +217,11 @@ class Nsqd(Daemon):
                 if each["channel_name"] == channel:
                     return dict(each)
         raise LookupError(f"{topic}/{channel}")
+
+    def published(self, topic: str) -> int:
+        """Messages put on the topic since its nsqd started."""
+        (found,) = self.get("/stats", format="json", topic=topic)["topics"]
+        return int(found["message_count"])
 
     def ready_counts(self, topic: str, channel: str) -> list[int]:
         """The RDY count of each consumer of the channel."""

@@ -12,6 +12,9 @@ from prometheus_client import CollectorRegistry
 from psd.cli.main import psd as command_line
 from psd.config import DEFAULT_THINGS, KNOWN_KEYS, Settings, environment_name
 from psd.observe.metrics import Metrics
+from psd.runtime import open_runtime
+from psd.store.scripts import script_names
+from server.app import build_app
 
 ROOT = Path(__file__).parents[2]
 
@@ -114,13 +117,26 @@ def test_every_exit_code_is_documented() -> None:
         assert re.search(rf"^\| {code} \|", text, re.MULTILINE), code
 
 
+async def test_every_route_is_documented() -> None:
+    runtime = await open_runtime(Settings())
+    routes = {
+        f"{route.method} {route.resource.canonical}"
+        for route in build_app(runtime).router.routes()
+        if route.resource is not None and route.method != "HEAD"
+    }
+    await runtime.close()
+    text = page("docs/http.md")
+    assert len(routes) >= 14
+    for name in sorted(routes):
+        assert name in text, f"{name} is missing from docs/http.md"
+
+
 def test_every_script_is_documented() -> None:
     text = page("docs/architecture.md")
-    scripts = [path for path in (ROOT / "lua").rglob("*.lua") if path.parent.name != "lib"]
-    assert scripts
-    for path in scripts:
-        name = path.relative_to(ROOT / "lua").with_suffix("").as_posix()
-        assert name in text, f"lua/{name}.lua is missing from docs/architecture.md"
+    paths = [f"lua/{name.replace('.', '/')}.lua" for name in script_names()]
+    assert paths
+    for path in paths:
+        assert path.removeprefix("lua/") in text, f"{path} is missing from docs/architecture.md"
 
 
 def test_every_dependency_has_its_paragraph_in_the_decisions() -> None:

@@ -1,0 +1,130 @@
+"""``psd doctor``: what psd depends on, what is reachable, and what is wrong with it.
+
+Each line is a check, ``ok`` or ``bad``, and what was found. Exit code 1 when one is bad.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import platform
+import time
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+
+import click
+import msgspec
+
+from psd.cli.config import masked, table
+from psd.cli.options import pass_settings
+from psd.config import LoadedSettings, QueueSettings, Settings
+from psd.embedded.drain import queue_depth
+from psd.errors import PsdError
+from psd.observe.metrics import Metrics
+from psd.store.redis import Store, info_field
+from psd.store.scripts import load_script, script_names
+from psd.version import VERSION
+
+CLOCK_DIFFERENCE_MAX_S = 2.0
+"""psd gives its own clock to Redis, so a difference only matters between psd's machines; two
+seconds are what NTP keeps with room to spare."""
+
+CONNECT_TIMEOUT_S = 2.0
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One line of the report."""
+
+    check: str
+    ok: bool
+    found: str
+
+
+@click.command()
+@pass_settings
+def doctor(loaded: LoadedSettings) -> None:
+    """Check what psd depends on.
+
+    Versions, the store (policy, durability, scripts, clock) and the queue. Exit code 1 when
+    something is wrong. It writes one key that expires after a second.
+    """
+    findings = asyncio.run(examine(loaded))
+    rows = [(finding.check, "ok" if finding.ok else "BAD", finding.found) for finding in findings]
+    click.echo("\n".join(table(rows)))
+    if not all(finding.ok for finding in findings):
+        click.get_current_context().exit(1)
+
+
+async def examine(loaded: LoadedSettings) -> list[Finding]:
+    """Every check, in order."""
+    settings = loaded.settings
+    files = {source for source in loaded.sources.values() if source not in ("default", "flag")}
+    sources = sorted(source for source in files if not source.startswith("PSD_"))
+    findings = [
+        Finding("psd", True, f"{VERSION}, Python {platform.python_version()}"),
+        Finding("libraries", True, ", ".join(f"{n} {version(n)}" for n in ("redis", "aiohttp"))),
+        Finding("settings", True, ", ".join(sources) or "no file"),
+    ]
+    store = Store(settings.redis, Metrics())
+    try:
+        findings += [finding async for finding in examine_store(store, settings)]
+    finally:
+        await store.close()
+    if settings.queue.kind == "nsq":
+        findings += await examine_nsq(settings.queue)
+    return findings
+
+
+async def examine_store(store: Store, settings: Settings) -> AsyncIterator[Finding]:
+    """The store's version, clock, scripts and readiness, and the stream if it is the queue."""
+    url = masked(settings.redis.url)
+    try:
+        info, (seconds, microseconds) = await store.reads.call_all([("INFO", "server"), ("TIME",)])
+        ahead_s = int(seconds) + int(microseconds) / 1e6 - time.time()
+        kind, number = server_version(info)
+        yield Finding("store", True, f"{kind} {number} at {url}")
+        near = abs(ahead_s) <= CLOCK_DIFFERENCE_MAX_S
+        yield Finding("store.clock", near, f"{ahead_s:+.3f} s against this machine")
+        for check, answer in (await store.readiness()).items():
+            yield Finding(f"store.{check}", answer.startswith("ok"), answer)
+        names = list(script_names())
+        shas = [load_script(name).sha for name in names]
+        known = await store.reads.call(("SCRIPT", "EXISTS", *shas))
+        for name, sha, exists in zip(names, shas, known, strict=True):
+            yield Finding(f"script {name}", bool(exists), sha.decode())
+        if settings.queue.kind == "stream":
+            depth = await queue_depth(store, settings.queue.topic)
+            yield Finding("queue", True, f"Redis stream, {depth} messages not finished")
+    except PsdError as error:
+        yield Finding("store", False, f"{url}: {error}")
+
+
+def server_version(info: bytes) -> tuple[str, str]:
+    """What the server is, and its version: Valkey also tells the Redis it is compatible with."""
+    valkey = info_field(info, "valkey_version")
+    return ("Valkey", valkey) if valkey else ("Redis", info_field(info, "redis_version"))
+
+
+async def examine_nsq(settings: QueueSettings) -> list[Finding]:
+    """Whether each nsqd and nsqlookupd takes connections."""
+    addresses = [("nsqd", address) for address in settings.nsqd_addresses]
+    addresses += [("nsqlookupd", address) for address in settings.lookupd_addresses]
+    if not addresses:
+        return [Finding("queue", False, "neither nsqd nor nsqlookupd is configured")]
+    return [Finding(kind, *await knock(address)) for kind, address in addresses]
+
+
+async def knock(address: str) -> tuple[bool, str]:
+    """Whether a host:port takes a connection, and what happened."""
+    host, _, port = address.rpartition(":")
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except TimeoutError:
+        return False, f"{address}: no answer within {CONNECT_TIMEOUT_S:g} s"
+    except (OSError, ValueError) as exc:
+        return False, f"{address}: {exc}"
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True, address

@@ -1,0 +1,83 @@
+"""The real sample that ``psd up --sample`` loads: hourly steps of 33 people in spring 2016.
+
+examples/README.md tells where it comes from. It is in the source checkout, not in the wheel.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import click
+
+from psd.cli.import_routes import QueueRoute, Tally
+from psd.cli.import_rows import read_rows
+from psd.cli.importing import Plan, progress_of, send_rows
+from psd.cli.times import parse_time
+from psd.embedded.drain import wait_until_drained
+from psd.engine.plan import Range
+from psd.errors import StartError
+from psd.runtime import Runtime
+
+THING = "steps"
+BOARD_LINES = 10
+WEEK_S = 7 * 86_400
+HOUR_S = 3600
+
+PLAN = Plan(
+    file=Path(__file__).parents[2] / "examples" / "fitbit_hourly_steps.csv",
+    file_format="csv",
+    uid="Id",
+    time="ActivityHour",
+    time_format="%m/%d/%Y %H:%M",
+    things={THING: "StepTotal"},
+)
+
+
+async def load_sample(runtime: Runtime) -> Tally:
+    """Put the file on the queue and wait until the worker has booked all of it."""
+    if not PLAN.file.is_file():
+        raise StartError(
+            f"{PLAN.file} is not there: the sample comes with the source checkout, "
+            "not with the installed package"
+        )
+    topic = runtime.settings.queue.topic
+    queue = runtime.new_queue()
+    try:
+        with PLAN.file.open("rb") as file, progress_of(PLAN.file) as progress:
+            rows = read_rows(file, PLAN.file_format, progress)
+            tally = await send_rows(rows, PLAN, runtime.settings, QueueRoute(queue, topic))
+    finally:
+        await queue.close()
+    await wait_until_drained(runtime.store, topic)
+    return tally
+
+
+def users_and_last_week() -> tuple[list[int], Range]:
+    """Everybody in the file, and the seven days that end with its last hour."""
+    uids: set[int] = set()
+    last_s = 0
+    with PLAN.file.open("rb") as file:
+        for row in read_rows(file, PLAN.file_format, lambda _: None):
+            uids.add(int(row.cells[PLAN.uid]))
+            last_s = max(last_s, parse_time(row.cells[PLAN.time], PLAN.time_format))
+    end_s = last_s + HOUR_S
+    return sorted(uids), Range(end_s - WEEK_S, end_s)
+
+
+async def leaderboard(runtime: Runtime, uids: list[int], week: Range) -> list[tuple[int, int]]:
+    """The users with the most steps in the week, and their steps. 1 Redis trip."""
+    thing = runtime.settings.things[THING].id
+    owners = await runtime.engine.sums(uids, [thing], [week] * len(uids))
+    pairs = [(uid, owner.sums.get(thing, 0)) for uid, owner in zip(uids, owners, strict=True)]
+    return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:BOARD_LINES]
+
+
+def show_leaderboard(board: list[tuple[int, int]], week: Range) -> None:
+    """Print the board."""
+    start, end = (
+        f"{dt.datetime.fromtimestamp(s, dt.UTC):%Y-%m-%d %H:%M}" for s in (week.start, week.end)
+    )
+    click.echo(f"\nMost steps from {start} to {end} UTC:\n")
+    for place, (uid, steps) in enumerate(board, start=1):
+        click.echo(f"{place:>4}. {uid:<12} {steps:>9,}")

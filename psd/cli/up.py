@@ -1,0 +1,179 @@
+"""``psd up``: everything on this machine, with one command.
+
+What it starts and stops is in psd/embedded/stack.py; here are its options, and what it
+tells on the terminal: where it listens, lines to try, and a line of status that stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from psd.cli.options import RUNNING_FILE, loaded_with
+from psd.cli.sample import leaderboard, load_sample, show_leaderboard, users_and_last_week
+from psd.config import LoadedSettings, Settings
+from psd.embedded.folder import DataFolder
+from psd.embedded.stack import Stack, Status, running_stack
+from psd.errors import StoreUnavailableError
+from psd.observe.logs import configure_logging
+from server.serving import new_event_loop
+
+STATUS_EVERY_S = 1.0
+CLEAR_LINE = "\r\x1b[K"
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("data"),
+    show_default=True,
+    help="Folder of the embedded store.",
+)
+@click.option("--redis", metavar="URL", help="Use this Redis and start none.")
+@click.option("--host", metavar="ADDRESS", help="Address to listen on. Setting server.host.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port; 0 takes a free one.")
+@click.option("--sample", is_flag=True, help="Load the sample of examples/ and rank its users.")
+@click.pass_context
+def up(
+    ctx: click.Context,
+    /,
+    *,
+    data: Path,
+    redis: str | None,
+    host: str | None,
+    port: int | None,
+    sample: bool,
+) -> None:
+    """Run everything on this machine: store, server and one worker.
+
+    The store is a Redis-compatible server that is started here: the one in
+    $PSD_REDIS_SERVER, or redis-server or valkey-server (6.2 or later) on PATH, or the one of
+    psd[embedded]. It fsyncs every write and ends with this command, however that ends.
+    Interrupt to stop; a second time to stop at once.
+    """
+    folder = None if redis else DataFolder(data)
+    flags = {
+        "redis.url": redis or (folder and folder.url),
+        "queue.kind": "stream",
+        "server.host": host,
+        "server.port": port,
+    }
+    loaded = load(ctx, flags, folder)
+    configure_logging(loaded.settings.log)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(run(loaded.settings, folder, sample=sample))
+
+
+def load(ctx: click.Context, flags: dict[str, Any], folder: DataFolder | None) -> LoadedSettings:
+    """The settings; the terminal belongs to the status line, so warnings are all that is logged."""
+    ignored = RUNNING_FILE if folder is None else folder.settings
+    loaded = loaded_with(ctx, flags, ignored)
+    if loaded.sources["log.level"] != "default":
+        return loaded
+    return loaded_with(ctx, {**flags, "log.level": "warning"}, ignored)
+
+
+async def run(settings: Settings, folder: DataFolder | None, *, sample: bool) -> None:
+    """Run until a signal comes or a part fails."""
+    stopping = asyncio.Event()
+    stop_at_signals(stopping)
+    asked_to_stop = asyncio.create_task(wait_for(stopping))
+    async with running_stack(settings, folder) as stack:
+        tasks = {
+            asked_to_stop,
+            asyncio.create_task(stack.until_failed()),
+            asyncio.create_task(talk(stack, folder, sample=sample)),
+        }
+        ended, running = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        if sys.stdout.isatty():
+            click.echo(CLEAR_LINE + "stopping")
+        for task in ended:
+            task.result()
+
+
+def stop_at_signals(stopping: asyncio.Event) -> None:
+    """Stop in order at the first signal, at once at the second (the store ends by itself)."""
+
+    def on_signal() -> None:
+        if stopping.is_set():
+            os._exit(1)
+        stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+
+
+async def wait_for(event: asyncio.Event) -> None:
+    """Wait, as a coroutine that returns nothing."""
+    await event.wait()
+
+
+async def talk(stack: Stack, folder: DataFolder | None, *, sample: bool) -> None:
+    """Say what there is to try, load the sample when asked to, then show the status."""
+    click.echo(f"psd listens on {stack.url}")
+    if folder is not None:
+        click.echo(f"data in {folder.path}")
+    if sample:
+        await sample_board(stack)
+    click.echo(lines_to_try(stack.url, folder))
+    while True:
+        if sys.stdout.isatty():
+            click.echo(CLEAR_LINE + await status_line(stack), nl=False)
+        await asyncio.sleep(STATUS_EVERY_S)
+
+
+async def sample_board(stack: Stack) -> None:
+    """Load the sample through the queue and print who walked most."""
+    click.echo("loading examples/fitbit_hourly_steps.csv through the queue ...")
+    tally = await load_sample(stack.runtime)
+    uids, week = users_and_last_week()
+    status = await stack.status()
+    click.echo(
+        f"{tally.rows:,} hours of {len(uids)} people: {status.booked_events:,} booked, "
+        f"{status.unchanged_events:,} unchanged (hours without steps, or known already)"
+    )
+    show_leaderboard(await leaderboard(stack.runtime, uids, week), week)
+
+
+async def status_line(stack: Stack) -> str:
+    """One line: what was booked, what waits, what is held."""
+    try:
+        return status_text(await stack.status())
+    except StoreUnavailableError as error:
+        return f"store away: {error}"
+
+
+def status_text(status: Status) -> str:
+    """``12,802 booked, 9,297 unchanged | 0 queued | store 2.4 MB``."""
+    return (
+        f"{status.booked_events:,} booked, {status.unchanged_events:,} unchanged | "
+        f"{status.queued_messages:,} queued | "
+        f"store {status.memory_bytes / 1e6:.1f} MB"
+    )
+
+
+def lines_to_try(url: str, folder: DataFolder | None) -> str:
+    """Commands for another terminal."""
+    report = '{"thing":"steps","uid":7,"aid":1,"value":400,"ts1":1460444400,"ts2":1460448000}'
+    lines = [
+        f"curl {url}/v1/write -d '{report}'",
+        f"curl {url}/v1/query/7/steps/all/1460419200/1460505599",
+        f"curl {url}/readyz",
+    ]
+    if folder is not None:
+        lines += [
+            f"export PSD_CONFIG={shlex.quote(str(folder.settings))}",
+            "psd query 7 steps 2016-04-12 2016-04-13",
+        ]
+    return "\nTry:\n\n" + "\n".join(f"  {line}" for line in lines) + "\n"

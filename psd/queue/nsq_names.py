@@ -1,0 +1,29 @@
+"""Names of topics and channels, and addresses, checked before nsqd can misread them.
+
+A space or a line break in a name would be read as the next word or the next command:
+``PUB not a topic`` publishes on ``not``.
+"""
+
+from __future__ import annotations
+
+import re
+
+from psd.errors import ConfigError
+
+NAME = re.compile(r"(?=.{1,64}\Z)[.a-zA-Z0-9_-]+(#ephemeral)?")
+"""What nsqd accepts as the name of a topic or a channel."""
+
+
+def check_name(what: str, name: str) -> None:
+    """Raise ConfigError unless nsqd accepts the name; ``what`` says whose name it is."""
+    if not NAME.fullmatch(name):
+        raise ConfigError(
+            f"{what} {name!r}: 1 to 64 of the characters . a-z A-Z 0-9 _ - are allowed"
+        )
+
+
+def check_address(what: str, address: str) -> None:
+    """Raise ConfigError unless the address is ``host:port``."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ConfigError(f"{what}: {address!r} must be host:port")

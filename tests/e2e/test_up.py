@@ -1,0 +1,218 @@
+"""``psd up`` as a user runs it: a process in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.psd_up import fetch, psd_up, start, without_settings
+from tests.support.redis_server import RedisServer
+from tests.support.waiting import wait_until
+
+PSD = [sys.executable, "-m", "psd"]
+TIMEOUT_S = 30
+SHORT_TIMEOUT = ("--set", "queue.msg_timeout_s=1")
+"""What a killed worker had in hand comes back after a second instead of a minute."""
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A psd command in the folder of a psd up."""
+    return subprocess.run(
+        [*PSD, *arguments],
+        cwd=folder,
+        env=without_settings(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
+def server_pids(folder: Path) -> list[int]:
+    """Redis servers that work in the data folder of a psd up."""
+    return [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit() and is_server_in(entry, folder / "data")
+    ]
+
+
+def is_server_in(process: Path, folder: Path) -> bool:
+    """Whether a process of /proc is a Redis server with that working folder."""
+    try:
+        title = (process / "cmdline").read_bytes()
+        return b"redis-server" in title and (process / "cwd").readlink() == folder
+    except OSError:
+        return False
+
+
+def report(uid: int, value: int, second: int) -> dict[str, object]:
+    """Steps of one activity at one second."""
+    at = {"aid": second, "ts1": second, "ts2": second}
+    return {"thing": "steps", "uid": uid, "value": value, **at}
+
+
+def write(url: str, uid: int, value: int, second: int) -> str:
+    """Book a report over HTTP; returns the answer."""
+    return fetch(f"{url}/v1/write", json.dumps(report(uid, value, second)).encode()).text
+
+
+def enqueue(url: str, uid: int, value: int, second: int) -> int:
+    """Put a report on the queue over HTTP; returns the status."""
+    message = {"command": "metric", "metric": report(uid, value, second)}
+    return fetch(f"{url}/v1/enqueue", json.dumps(message).encode()).status
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A psd up that the test ends itself; its output is in psd-up.txt."""
+    command = [*PSD, *SHORT_TIMEOUT, "up", "--port", "0"]
+    process = start(command, tmp_path, tmp_path / "psd-up.txt")
+    yield process
+    process.kill()
+    process.wait()
+
+
+async def address(folder: Path) -> str:
+    """Where the psd up in a folder listens, once it says what there is to try."""
+    output = folder / "psd-up.txt"
+    await wait_until("psd up is ready", lambda: "Try:" in output.read_text(), TIMEOUT_S)
+    found = re.search(r"listens on (\S+)", output.read_text())
+    assert found is not None
+    return found[1]
+
+
+async def test_every_line_to_try_works_as_printed(tmp_path: Path) -> None:
+    async with psd_up(PSD, tmp_path) as url:
+        await address(tmp_path)
+        text = (tmp_path / "psd-up.txt").read_text().partition("Try:")[2]
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        curls = [shlex.split(line) for line in lines if line.startswith("curl ")]
+        answers = [fetch(words[1], words[3].encode() if "-d" in words else None) for words in curls]
+        assert [answer.status for answer in answers] == [200, 200, 200]
+        assert [answer.text for answer in answers[:2]] == ["ok", "400"]
+        assert url in curls[0][1]
+        assert f"export PSD_CONFIG={tmp_path}/data/psd.toml" in lines
+        assert run(tmp_path, *shlex.split(lines[-1])[1:]).stdout == "400\n"
+
+
+async def test_the_worker_books_what_is_enqueued_and_imported(tmp_path: Path) -> None:
+    (tmp_path / "more.csv").write_text("u,t,s\n7,300,5\n")
+    async with psd_up(PSD, tmp_path) as url:
+        assert enqueue(url, uid=7, value=40, second=200) == 202
+        await wait_until(
+            "it is booked", lambda: fetch(f"{url}/v1/query/7/steps/all/0/1000").text == "40"
+        )
+        columns = ("--uid", "u", "--time", "t", "--thing", "steps=s")
+        imported = run(tmp_path, "import", "more.csv", *columns, "--via", "queue", "--wait")
+        assert imported.stdout == "1 rows, 1 queued, 0 refused\n"
+        assert fetch(f"{url}/v1/query/7/steps/all/0/1000").text == "45"
+        again = run(tmp_path, "import", "more.csv", *columns, "--via", "http")
+        assert again.stdout == "1 rows, 1 unchanged, 0 refused\n"
+
+
+async def test_doctor_finds_everything_well(tmp_path: Path) -> None:
+    async with psd_up(PSD, tmp_path):
+        await wait_until("its settings are there", (tmp_path / "data" / "psd.toml").exists)
+        found = run(tmp_path, "doctor")
+    assert found.returncode == 0, found.stdout
+    assert "BAD" not in found.stdout
+    assert re.search(r"^store +ok +Redis \d+\.\d+", found.stdout, re.MULTILINE)
+    assert re.search(r"^script engine\.book +ok +[0-9a-f]{40}$", found.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_stops_all_in_order_with_exit_code_0(
+    started: subprocess.Popen[bytes], tmp_path: Path, number: signal.Signals
+) -> None:
+    await address(tmp_path)
+    assert len(server_pids(tmp_path)) == 1
+    started.send_signal(number)
+    assert started.wait(TIMEOUT_S) == 0
+    assert server_pids(tmp_path) == []
+    assert not (tmp_path / "data" / "psd.toml").exists()
+
+
+async def test_sigkill_leaves_no_server_behind_and_loses_nothing_that_was_accepted(
+    started: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    url = await address(tmp_path)
+    for second in range(100, 150):
+        assert enqueue(url, uid=7, value=1, second=second) == 202
+    assert write(url, uid=8, value=9, second=100) == "ok"
+    started.kill()
+    started.wait()
+    await wait_until("its server is gone", lambda: server_pids(tmp_path) == [])
+    async with psd_up([*PSD, *SHORT_TIMEOUT], tmp_path) as url:
+        assert fetch(f"{url}/v1/query/8/steps/all/0/1000").text == "9"
+        await wait_until(
+            "all of the queue is booked",
+            lambda: fetch(f"{url}/v1/query/7/steps/all/0/1000").text == "50",
+        )
+
+
+async def test_a_second_psd_up_on_the_same_data_is_refused(tmp_path: Path) -> None:
+    async with psd_up(PSD, tmp_path) as url:
+        second = run(tmp_path, "up", "--port", "0")
+        assert (second.returncode, second.stdout) == (1, "")
+        assert re.match(
+            rf"psd: the data folder {tmp_path}/data is in use by another psd up \(process \d+\)",
+            second.stderr,
+        )
+        assert fetch(f"{url}/healthz").status == 200
+
+
+async def test_a_port_in_use_is_exit_code_1_with_one_clear_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run(tmp_path, "up", "--port", str(port))
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"psd: cannot listen on 127.0.0.1:{port}: ")
+    assert len(result.stderr.splitlines()) == 1
+    assert server_pids(tmp_path) == []
+
+
+async def test_psd_up_starts_from_its_own_options_not_from_what_an_earlier_one_left(
+    tmp_path: Path,
+) -> None:
+    left = tmp_path / "data" / "psd.toml"
+    left.parent.mkdir()
+    left.write_text("[server]\nport = 1\nids_max = 1\n")
+    async with psd_up(["env", f"PSD_CONFIG={left}", *PSD], tmp_path):
+        await wait_until("its settings are there", lambda: "ids_max = 1000" in left.read_text())
+
+
+async def test_with_a_redis_url_that_does_not_answer_the_exit_code_is_75(tmp_path: Path) -> None:
+    result = run(tmp_path, "up", "--port", "0", "--redis", "redis://127.0.0.1:1/0")
+    assert (result.returncode, result.stdout) == (75, "")
+    assert result.stderr.startswith("psd: redis: ")
+
+
+async def test_with_a_redis_url_no_server_is_started(
+    redis_server: RedisServer, redis_url: str, tmp_path: Path
+) -> None:
+    async with psd_up(PSD, tmp_path, "--redis", redis_url) as url:
+        assert server_pids(tmp_path) == []
+        assert write(url, uid=8, value=9, second=100) == "ok"
+        query = ("query", "8", "steps", "0", "1000")
+        assert run(tmp_path, "--set", f"redis.url={redis_server.url}", *query).stdout == "9\n"
+
+
+async def test_a_store_that_dies_ends_psd_up_with_the_end_of_its_log(
+    started: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    await address(tmp_path)
+    [pid] = server_pids(tmp_path)
+    os.kill(pid, signal.SIGKILL)
+    assert started.wait(TIMEOUT_S) == 1
+    assert re.search(r"^psd: \S+ ended", (tmp_path / "psd-up.txt").read_text(), re.MULTILINE)

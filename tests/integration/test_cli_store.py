@@ -1,0 +1,123 @@
+"""``psd query``, ``psd write`` and ``psd doctor`` on a real store."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from click.testing import CliRunner, Result
+
+from psd.cli.main import psd
+
+AT = ("--ts2", "2016-04-12T08:00:00Z")
+DAY = ("2016-04-12", "2016-04-13")
+
+
+def run(redis_url: str, *arguments: str, kind: str = "stream") -> Result:
+    """The psd command over one store."""
+    options = ("--set", f"redis.url={redis_url}", "--set", f"queue.kind={kind}")
+    return CliRunner().invoke(psd, [*options, *arguments])
+
+
+def write(redis_url: str, *arguments: str) -> str:
+    """Report steps of user 7; returns what psd says."""
+    result = run(redis_url, "write", "--thing", "steps", "--uid", "7", *arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout.strip()
+
+
+def query(redis_url: str, *arguments: str) -> int:
+    """Steps of user 7."""
+    result = run(redis_url, "query", "7", "steps", *arguments)
+    assert result.exit_code == 0, result.output
+    return int(result.stdout)
+
+
+def test_a_report_is_booked_once_and_found_again(redis_url: str) -> None:
+    assert write(redis_url, "--aid", "1", "--value", "400", *AT) == "booked"
+    assert write(redis_url, "--aid", "1", "--value", "400", *AT) == "unchanged"
+    assert query(redis_url, *DAY) == 400
+
+
+def test_a_corrected_total_replaces_the_older_one(redis_url: str) -> None:
+    write(redis_url, "--aid", "1", "--value", "400", *AT)
+    write(redis_url, "--aid", "1", "--value", "300", *AT)
+    assert query(redis_url, *DAY) == 300
+
+
+def test_an_increment_is_applied_once_for_its_id(redis_url: str) -> None:
+    increment = ("--value", "5", "--increment", "--id", "e1", *AT)
+    assert write(redis_url, *increment) == "booked"
+    assert write(redis_url, *increment) == "duplicate"
+    assert query(redis_url, *DAY) == 5
+
+
+def test_the_end_of_a_range_is_counted_only_when_it_is_inclusive(redis_url: str) -> None:
+    write(redis_url, "--value", "1", "--ts2", "200")
+    assert query(redis_url, "100", "200") == 0
+    assert query(redis_url, "100", "200", "--inclusive") == 1
+    assert query(redis_url, "200", "201") == 1
+
+
+def test_sums_are_filtered_by_type_and_by_activity(redis_url: str) -> None:
+    write(redis_url, "--atid", "2", "--aid", "1", "--value", "10", *AT)
+    write(redis_url, "--atid", "3", "--aid", "2", "--value", "20", *AT)
+    assert query(redis_url, *DAY, "--atid", "2") == 10
+    assert query(redis_url, *DAY, "--aid", "2") == 20
+    assert query(redis_url, *DAY, "--aid", "2", "--atid", "2") == 0
+
+
+def test_a_negative_user_is_a_user(redis_url: str) -> None:
+    booked = run(redis_url, "write", "--thing", "steps", "--uid", "-3", "--value", "1", *AT)
+    assert booked.stdout == "booked\n"
+    assert run(redis_url, "query", "-3", "steps", *DAY).stdout == "1\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("query", "7", "miles", "0", "1"), 2, "'miles' is not configured; known are calories,"),
+        (("query", "7", "steps", "0", "soon"), 2, "'soon' is neither RFC 3339 nor epoch seconds"),
+        (("write", "--thing", "steps", "--uid", "7", "--value", "1", "--ts2", "0"), 1, "ts2: 0"),
+        (
+            ("write", "--thing", "steps", "--uid", "7", "--value", "1", *AT, "--increment"),
+            1,
+            "psd: id: an increment needs an id",
+        ),
+        (
+            ("write", "--thing", "steps", "--uid", "7", "--value", "1", *AT, "--id", "e"),
+            2,
+            "--id belongs to --increment",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    redis_url: str, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    result = run(redis_url, *arguments)
+    assert result.exit_code == code
+    assert message in result.stderr
+
+
+def test_a_store_that_is_away_is_exit_code_75() -> None:
+    result = run("redis://127.0.0.1:1/0", "query", "7", "steps", *DAY)
+    assert (result.exit_code, result.stdout) == (75, "")
+    assert result.stderr.startswith("psd: redis: ")
+
+
+def test_doctor_tells_what_is_wrong_and_fails(redis_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        up = f"queue.nsqd_addresses=127.0.0.1:{listening.getsockname()[1]},127.0.0.1:1"
+        result = run(redis_url, "--set", up, "doctor", kind="nsq")
+    lines = {line.split()[0]: line.split()[1] for line in result.stdout.splitlines()}
+    assert result.exit_code == 1
+    assert (lines["store"], lines["store.clock"], lines["store.policy"]) == ("ok", "ok", "ok")
+    assert [line.split()[1] for line in result.stdout.splitlines()[-2:]] == ["ok", "BAD"]
+
+
+def test_doctor_without_a_store_says_so_and_fails() -> None:
+    result = run("redis://:secret@127.0.0.1:1/0", "doctor")
+    assert result.exit_code == 1
+    [line] = [line for line in result.stdout.splitlines() if line.startswith("store")]
+    assert line.split()[1] == "BAD"
+    assert "secret" not in result.stdout

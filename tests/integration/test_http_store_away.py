@@ -1,0 +1,100 @@
+"""While Redis is away every data route says so, in time, and never answers a zero."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from psd.config import QueueSettings, RedisSettings, ServerSettings, Settings
+from psd.runtime import open_runtime
+from tests.support.http import Answer, HttpClient, serving
+from tests.support.redis_server import RedisServer
+from tests.support.waiting import wait_until
+
+T = 1458061000
+REPORT = {"thing": "steps", "uid": 1, "atid": 2, "aid": 3, "value": 10, "ts1": T, "ts2": T}
+FORM = {"ids": "1", "things": "steps", "offsets": "0"}
+ANSWER_LIMIT_S = 2.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path / "redis") as server:
+        yield server
+
+
+@pytest.fixture
+async def client(store: RedisServer) -> AsyncIterator[HttpClient]:
+    settings = Settings(
+        redis=RedisSettings(url=store.url),
+        queue=QueueSettings(kind="stream"),
+        server=ServerSettings(port=0),
+    )
+    runtime = await open_runtime(settings)
+    async with serving(runtime) as client:
+        assert (await client.write(REPORT)).text == "ok"
+        yield client
+    await runtime.close()
+
+
+BODIES = {
+    "/v1/write": msgspec.json.encode(REPORT),
+    "/v1/write_many": msgspec.json.encode([REPORT]),
+    "/v1/enqueue": msgspec.json.encode({"command": "metric", "metric": REPORT}),
+}
+READS = (f"/v1/query/1/steps/all/0/{T}", f"/v1/readcount/hifive_1/0/{T}")
+FORMS = (
+    f"/v1/query_ids/steps/all/0/{T}",
+    f"/v1/mu_query/steps/all/0/{T}",
+    f"/v1/mumt_query/all/0/{T}",
+    f"/v2/mumt_query/all/0/{T}",
+    f"/v1/readcount_with_ids/hifive/0/{T}",
+)
+
+
+async def ask(client: HttpClient, path: str) -> Answer:
+    if path in BODIES:
+        return await client.request("POST", path, BODIES[path])
+    return await (client.get(path) if path in READS else client.post(path, FORM))
+
+
+@pytest.mark.parametrize("path", [*BODIES, *READS, *FORMS])
+@pytest.mark.parametrize("how", ["stalled", "gone"])
+async def test_a_data_route_answers_503_in_time(
+    client: HttpClient, store: RedisServer, path: str, how: str
+) -> None:
+    if how == "stalled":
+        store.pause()
+    else:
+        store.kill9()
+    started = time.perf_counter()
+    answer = await ask(client, path)
+    elapsed_s = time.perf_counter() - started
+    if how == "stalled":
+        store.resume()
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    assert len(answer.text) > 10
+    assert elapsed_s < ANSWER_LIMIT_S
+
+
+async def test_the_server_lives_and_is_not_ready_and_recovers_by_itself(
+    client: HttpClient, store: RedisServer
+) -> None:
+    assert (await client.get("/readyz")).status == 200
+    store.kill9()
+    ready = await client.get("/readyz")
+    assert (ready.status, ready.json()["ready"]) == (503, False)
+    assert (await client.get("/healthz")).status == 200
+    assert (await client.get("/health/ping")).text == '{"pong":"OK"}'
+    store.start()
+
+    async def is_ready() -> bool:
+        return (await client.get("/readyz")).status == 200
+
+    await wait_until("the server is ready again", is_ready, timeout_s=5)
+    assert (await client.write(REPORT)).text == "ok"
+    assert (await client.get(f"/v1/query/1/steps/all/0/{T}")).text == "10"

@@ -1,0 +1,187 @@
+"""``psd import`` into a real store, by each of its three ways."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from redis import Redis
+
+from psd.cli.main import psd
+from psd.config import load_settings
+from psd.embedded.stack import Stack, running_stack
+
+GOOD = """user,at,steps,kcal
+7,2016-04-12T08:00:00,400,20
+7,2016-04-12T09:00:00,100,5
+8,1460451600,1,0
+"""
+MIXED = """user,at,steps
+7,2016-04-12T08:00:00,400
+7,never,1
+8,1460451600,
+8,1460451601,9
+"""
+COLUMNS = ("--uid", "user", "--time", "at", "--thing", "steps=steps")
+
+
+def run(redis_url: str, *arguments: str) -> Result:
+    """The psd command over one store."""
+    options = ["--set", f"redis.url={redis_url}", "--set", "queue.kind=stream"]
+    return CliRunner().invoke(psd, [*options, *arguments])
+
+
+def run_import(redis_url: str, file: Path, *arguments: str) -> Result:
+    """Import the steps of a file."""
+    return run(redis_url, "import", str(file), *COLUMNS, *arguments)
+
+
+def steps_of(redis_url: str, uid: int) -> int:
+    """All steps of a user in April 2016."""
+    return int(run(redis_url, "query", str(uid), "steps", "2016-04-01", "2016-05-01").output)
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    """Three rows that keep every rule."""
+    file = tmp_path / "good.csv"
+    file.write_text(GOOD)
+    return file
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """Two good rows around two bad ones."""
+    file = tmp_path / "mixed.csv"
+    file.write_text(MIXED)
+    return file
+
+
+def contents(redis_url: str) -> dict[bytes, bytes]:
+    """Every key with its value as the server writes it to disk."""
+    with Redis.from_url(redis_url) as client:
+        return {key: client.dump(key) for key in client.scan_iter()}
+
+
+@contextlib.asynccontextmanager
+async def stack_on(redis_url: str) -> AsyncIterator[Stack]:
+    """A server and a worker over the store."""
+    flags = {"redis.url": redis_url, "queue.kind": "stream", "server.port": 0}
+    async with running_stack(load_settings(flags=flags).settings, None) as stack:
+        yield stack
+
+
+def test_direct_books_every_row_and_again_changes_nothing(redis_url: str, good: Path) -> None:
+    both = ("--thing", "calories=kcal", "--via", "direct")
+    first = run_import(redis_url, good, *both)
+    assert (first.exit_code, first.output) == (0, "3 rows, 5 booked, 1 unchanged, 0 refused\n")
+    assert (steps_of(redis_url, 7), steps_of(redis_url, 8)) == (500, 1)
+    before = contents(redis_url)
+    again = run_import(redis_url, good, *both)
+    assert (again.exit_code, again.output) == (0, "3 rows, 6 unchanged, 0 refused\n")
+    assert contents(redis_url) == before
+
+
+def test_refused_rows_are_told_with_their_lines_and_the_rest_is_booked(
+    redis_url: str, mixed: Path
+) -> None:
+    result = run_import(redis_url, mixed, "--via", "direct")
+    assert result.exit_code == 1
+    assert result.stdout == "4 rows, 2 booked, 2 refused\n"
+    assert result.stderr.splitlines() == [
+        "line 3: at: 'never' is not a time (ISO 8601 or epoch seconds) (wrong_type)",
+        "line 4: steps: blank (malformed)",
+    ]
+    assert (steps_of(redis_url, 7), steps_of(redis_url, 8)) == (400, 9)
+
+
+def test_a_row_whose_sum_leaves_the_range_is_refused_with_its_line(
+    redis_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "big.csv"
+    file.write_text("user,at,steps\n7,100,9007199254740991\n7,200,1\n8,100,5\n")
+    result = run_import(redis_url, file, "--via", "direct")
+    assert (result.exit_code, result.stdout) == (1, "3 rows, 2 booked, 1 refused\n")
+    assert result.stderr.startswith("line 3: ")
+    assert "(out_of_bounds)" in result.stderr
+
+
+async def test_http_books_and_refuses_as_direct_does(redis_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "big.csv"
+    file.write_text("user,at,steps\n7,100,9007199254740991\n7,200,1\nx,1,1\n8,100,5\n")
+    async with stack_on(redis_url) as stack:
+        arguments = (redis_url, file, "--via", "http", "--url", stack.url)
+        first = await asyncio.to_thread(run_import, *arguments)
+        again = await asyncio.to_thread(run_import, *arguments)
+    assert (first.exit_code, first.stdout) == (1, "4 rows, 2 booked, 2 refused\n")
+    assert [line.partition(":")[0] for line in first.stderr.splitlines()] == ["line 3", "line 4"]
+    assert again.stdout == "4 rows, 2 unchanged, 2 refused\n"
+
+
+async def test_queue_with_wait_returns_when_the_worker_has_booked_all(
+    redis_url: str, good: Path
+) -> None:
+    async with stack_on(redis_url):
+        arguments = (redis_url, good, "--via", "queue", "--wait")
+        result = await asyncio.to_thread(run_import, *arguments)
+        booked = await asyncio.to_thread(steps_of, redis_url, 7)
+    assert (result.exit_code, result.output) == (0, "3 rows, 3 queued, 0 refused\n")
+    assert booked == 500
+
+
+def test_ndjson_is_taken_by_its_name(redis_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "rows.ndjson"
+    file.write_text('{"user":7,"at":"2016-04-12T08:00:00Z","steps":400}\n')
+    assert run_import(redis_url, file, "--via", "direct").exit_code == 0
+    assert steps_of(redis_url, 7) == 400
+
+
+def test_type_and_id_may_be_constants(redis_url: str, good: Path) -> None:
+    constants = ("--atid", "3", "--aid", "77", "--via", "direct")
+    assert run_import(redis_url, good, *constants).exit_code == 0
+    query = ("query", "7", "steps", "2016-04-01", "2016-05-01")
+    assert run(redis_url, *query, "--atid", "3").output == "500\n"
+    assert run(redis_url, *query, "--atid", "4").output == "0\n"
+    assert run(redis_url, *query, "--aid", "77").output == "500\n"
+    assert run(redis_url, *query, "--aid", "78").output == "0\n"
+
+
+def test_only_the_first_twenty_refused_lines_are_shown(redis_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text("user,at,steps\n" + "7,100,x\n" * 25)
+    result = run_import(redis_url, file, "--via", "direct")
+    assert result.stdout == "25 rows, 25 refused\n"
+    assert len(result.stderr.splitlines()) == 21
+    assert result.stderr.endswith("... and 5 more refused lines\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--thing", "miles=steps"), "'miles' is not configured; known are calories, cb,"),
+        (("--thing", "calories=fat"), "no column 'fat'; columns are user, at, steps, kcal"),
+        (("--atid", "kind"), "'kind' is neither a column nor a whole number"),
+        (("--wait",), "--wait needs --via queue"),
+        (("--url", "psd:1155", "--via", "http"), "is not an http:// or https:// address"),
+    ],
+)
+def test_a_wrong_command_line_is_exit_code_2(
+    redis_url: str, good: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    result = run_import(redis_url, good, "--via", "direct", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr.replace("\n", " ")
+
+
+def test_a_store_or_server_that_is_away_is_exit_code_75(good: Path) -> None:
+    away = "redis://127.0.0.1:1/0"
+    direct = run_import(away, good, "--via", "direct")
+    assert (direct.exit_code, direct.stdout) == (75, "")
+    assert direct.stderr.startswith("psd: redis: ")
+    http = run_import(away, good, "--via", "http", "--url", "http://127.0.0.1:1")
+    assert http.exit_code == 75
+    assert run_import(away, good, "--via", "queue").exit_code == 75

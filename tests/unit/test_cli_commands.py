@@ -1,0 +1,145 @@
+"""The command line itself: finding commands, settings from options, exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from psd.cli.main import COMMANDS, exit_code, psd
+from psd.cli.options import settings_path
+from psd.cli.up import status_text
+from psd.config import load_settings
+from psd.embedded.settings_file import settings_file, settings_toml
+from psd.embedded.stack import Status
+from psd.errors import ConfigError, PsdError, QueueUnavailableError, StartError, TooLateError
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No settings file lies around, and none is named."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PSD_CONFIG", raising=False)
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    """The psd command."""
+    return CliRunner().invoke(psd, arguments)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_where_the_list_says_and_its_line_is_its_own_first_sentence(
+    name: str,
+) -> None:
+    where, line = COMMANDS[name]
+    module, _, attribute = where.partition(":")
+    command = getattr(import_module(module), attribute)
+    assert isinstance(command, click.Command)
+    assert (command.help or "").partition("\n")[0] == line
+
+
+def test_help_and_version_import_no_command() -> None:
+    code = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from psd.cli.main import psd\n"
+        "assert CliRunner().invoke(psd, ['--help']).exit_code == 0\n"
+        "print(sorted({'redis', 'aiohttp', 'nsq', 'rich'} & set(sys.modules)))\n"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert output.stdout == b"[]\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (StartError("x"), 1),
+        (TooLateError("x"), 1),
+        (PsdError("x"), 1),
+        (QueueUnavailableError("x"), 75),
+        (ConfigError("x"), 78),
+    ],
+)
+def test_an_error_has_an_exit_code(error: PsdError, code: int) -> None:
+    assert exit_code(error) == code
+
+
+def test_a_wrong_setting_is_one_line_on_stderr_and_exit_code_78() -> None:
+    result = run("--set", "redis.ulr=x", "config", "show")
+    assert (result.exit_code, result.stdout) == (78, "")
+    assert result.stderr == ("psd: redis.ulr: unknown setting as a flag; did you mean redis.url?\n")
+
+
+@pytest.mark.parametrize("text", ["redis.url", "=x"])
+def test_an_assignment_without_a_key_or_value_is_a_usage_error(text: str) -> None:
+    result = run("--set", text, "config", "show")
+    assert result.exit_code == 2
+    assert "is not SECTION.KEY=VALUE" in result.stderr
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    assert run("uq").exit_code == 2
+
+
+def test_config_show_tells_value_and_source_and_hides_passwords(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = empty_folder / "my.toml"
+    file.write_text('[queue]\ntopic = "a"\n[things]\nkm = { id = 9, unit = "m" }\n')
+    monkeypatch.setenv("PSD_REDIS_URL", "redis://me:secret@host/0")
+    monkeypatch.setenv("PSD_BOOKING_MARKER_KEY", "hidden")
+    options = ("--config", str(file), "--set", "queue.nsqd_addresses=a:1,b:2")
+    output = run(*options, "config", "show", "--changed").stdout
+    assert [line.split() for line in output.splitlines()] == [
+        ["KEY", "VALUE", "SOURCE"],
+        ["redis.url", "redis://me:***@host/0", "PSD_REDIS_URL"],
+        ["queue.topic", "a", str(file)],
+        ["queue.nsqd_addresses", "a:1,b:2", "flag"],
+        ["booking.marker_key", "***", "PSD_BOOKING_MARKER_KEY"],
+        ["things", "km=9:m", str(file)],
+    ]
+
+
+def test_without_a_name_the_folders_own_settings_are_read_then_those_of_a_running_psd_up(
+    empty_folder: Path,
+) -> None:
+    assert settings_path(None) is None
+    running = Path("data/psd.toml")
+    running.parent.mkdir()
+    running.touch()
+    assert settings_path(None) == running
+    assert settings_path(None, ignored=running) is None
+    own = Path("conf/settings.toml")
+    own.parent.mkdir()
+    own.touch()
+    assert settings_path(None) == own
+    assert settings_path(running) == running
+    assert settings_path(running, ignored=empty_folder / running) == own
+
+
+def test_settings_written_as_a_file_are_read_back_the_same(empty_folder: Path) -> None:
+    environ = {
+        "PSD_REDIS_URL": 'unix:///tmp/a "b" \\ \x7f é/redis.sock',
+        "PSD_QUEUE_NSQD_ADDRESSES": "a:1,b:2",
+        "PSD_WORKER_BATCH_WAIT_MS": "2.5",
+        "PSD_THINGS": "km driven=9:m,b=2",
+    }
+    settings = load_settings(environ=environ).settings
+    file = empty_folder / "psd.toml"
+    with settings_file(file, settings):
+        assert load_settings(file).settings == settings
+        assert file.stat().st_mode & 0o077 == 0
+    assert not file.exists()
+    assert "[redis]" in settings_toml(settings)
+
+
+def test_the_status_line_is_short() -> None:
+    assert status_text(Status(12_345, 67, 8, 3_149_000)) == (
+        "12,345 booked, 67 unchanged | 8 queued | store 3.1 MB"
+    )

@@ -1,0 +1,171 @@
+"""What a row of a file becomes, and when it is refused."""
+
+from __future__ import annotations
+
+import io
+
+import click
+import pytest
+
+from psd.cli.import_rows import (
+    BookableRow,
+    Columns,
+    RefusedRow,
+    bookable,
+    column_or_constant,
+    read_rows,
+)
+from psd.cli.times import parse_time
+from psd.engine.events import EventRules, Report
+
+RULES = EventRules({"steps": 1, "calories": 2})
+NOW_S = 1_500_000_000
+COLUMNS = Columns("user", "at", {"steps": "steps"})
+
+
+def check(text: str, columns: Columns = COLUMNS) -> list[BookableRow | RefusedRow]:
+    """Every row of a CSV text."""
+    rows = read_rows(io.BytesIO(text.encode()), "csv", lambda _: None)
+    return [bookable(row, columns, RULES, NOW_S) for row in rows]
+
+
+def refusals(text: str, columns: Columns = COLUMNS) -> list[tuple[int, str]]:
+    """Lines and codes of the refused rows."""
+    return [
+        (row.line, row.error.code) for row in check(text, columns) if isinstance(row, RefusedRow)
+    ]
+
+
+def reports(text: str, columns: Columns = COLUMNS) -> list[Report]:
+    """The reports of the other rows."""
+    rows = [row for row in check(text, columns) if isinstance(row, BookableRow)]
+    return [report for row in rows for report in row.reports]
+
+
+def test_a_row_is_one_activity_whose_id_is_its_time() -> None:
+    text = "user,at,steps\n7,2016-04-12T01:00:00,160\n"
+    assert reports(text) == [Report(1, 7, 0, 1460422800, 160, 1460422800, 1460422800)]
+
+
+def test_several_things_of_a_row_are_several_reports_of_one_activity() -> None:
+    columns = Columns("user", "at", {"steps": "s", "calories": "c"})
+    found = reports("user,at,s,c\n7,100,160,9\n", columns)
+    assert [(report.thing, report.aid, report.value) for report in found] == [
+        (1, 100, 160),
+        (2, 100, 9),
+    ]
+
+
+def test_type_and_id_come_from_columns_or_constants() -> None:
+    columns = Columns("user", "at", {"steps": "steps"}, atid="kind", aid=5)
+    [report] = reports("user,at,steps,kind\n7,100,160,3\n", columns)
+    assert (report.atid, report.aid) == (3, 5)
+
+
+@pytest.mark.parametrize(
+    ("row", "code"),
+    [
+        ("7,100,", "malformed"),
+        (",100,1", "malformed"),
+        ("7,,1", "malformed"),
+        ("7,100,1.5", "wrong_type"),
+        ("7,100,many", "wrong_type"),
+        ("seven,100,1", "wrong_type"),
+        ("7,yesterday,1", "wrong_type"),
+        ("7,100", "malformed"),
+        ("7,100,1,2", "malformed"),
+        ("7,0,1", "invalid_time"),
+        ("7,1600000000,1", "too_early"),
+        ("7,100,9007199254740993", "out_of_bounds"),
+        ("99999999999999999999,100,1", "wrong_type"),
+    ],
+)
+def test_a_row_that_breaks_a_rule_is_refused_with_its_line(row: str, code: str) -> None:
+    text = f"user,at,steps\n8,50,1\n{row}\n9,60,1\n"
+    assert refusals(text) == [(3, code)]
+    assert [report.uid for report in reports(text)] == [8, 9]
+
+
+def test_a_quoted_line_end_keeps_the_line_numbers_right() -> None:
+    text = 'user,at,steps,note\n7,100,1,"two\nlines"\n7,101,x,-\n'
+    assert refusals(text) == [(4, "wrong_type")]
+
+
+def test_blank_lines_are_no_rows() -> None:
+    assert len(check("user,at,steps\r\n\r\n7,100,1\r\n\r\n")) == 1
+
+
+def test_a_byte_order_mark_is_not_part_of_the_first_column() -> None:
+    rows = read_rows(io.BytesIO(b"\xef\xbb\xbfuser,at,steps\n7,100,1\n"), "csv", lambda _: None)
+    assert [row.cells for row in rows] == [{"user": "7", "at": "100", "steps": "1"}]
+
+
+def test_ndjson_rows_take_numbers_and_numbers_in_text() -> None:
+    lines = (
+        b'{"user":7,"at":"1970-01-01T00:01:40Z","steps":1}\n\n{"user":"8","at":100,"steps":"2"}\n'
+    )
+    rows = read_rows(io.BytesIO(lines), "ndjson", lambda _: None)
+    found = [bookable(row, COLUMNS, RULES, NOW_S) for row in rows]
+    assert [(row.line, row.reports[0].uid) for row in found if isinstance(row, BookableRow)] == [
+        (1, 7),
+        (3, 8),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (b"[1,2]", "malformed"),
+        (b"{", "malformed"),
+        (b'{"user":7,"at":100}', "malformed"),
+        (b'{"user":7,"at":100,"steps":1.0}', "wrong_type"),
+        (b'{"user":7,"at":100,"steps":true}', "wrong_type"),
+        (b'{"user":7,"at":100,"steps":null}', "malformed"),
+        (b'{"user":"\xff"}', "malformed"),
+    ],
+)
+def test_an_ndjson_line_that_breaks_a_rule_is_refused(line: bytes, code: str) -> None:
+    [row] = read_rows(io.BytesIO(line + b"\n"), "ndjson", lambda _: None)
+    refused = bookable(row, COLUMNS, RULES, NOW_S)
+    assert isinstance(refused, RefusedRow)
+    assert refused.error.code == code
+
+
+def test_progress_counts_every_byte() -> None:
+    text = b"user,at,steps\r\n7,100,1\r\n"
+    sizes: list[int] = []
+    assert len(list(read_rows(io.BytesIO(text), "csv", sizes.append))) == 1
+    assert sum(sizes) == len(text)
+
+
+def test_a_column_that_is_not_there_is_a_usage_error_that_names_the_others() -> None:
+    with pytest.raises(click.UsageError, match="no column 'steps'; columns are user, at"):
+        COLUMNS.check(["user", "at"])
+
+
+def test_a_column_named_like_a_number_goes_before_the_number() -> None:
+    assert column_or_constant("5", ["5"]) == "5"
+    assert column_or_constant("5", ["kind"]) == 5
+    with pytest.raises(click.UsageError, match="neither a column nor a whole number"):
+        column_or_constant("sort", ["kind"])
+
+
+@pytest.mark.parametrize(
+    ("text", "time_format", "second"),
+    [
+        ("1460451600", None, 1460451600),
+        ("1460451600.9", None, 1460451600),
+        ("-1", None, -1),
+        ("2016-04-12T05:00:00-04:00", None, 1460451600),
+        ("2016-04-12T09:00:00Z", None, 1460451600),
+        ("2016-04-12 09:00", None, 1460451600),
+        ("2016-04-12", None, 1460419200),
+        ("1969-12-31T23:59:59.5", None, -1),
+        ("4/12/2016 9:00", "%m/%d/%Y %H:%M", 1460451600),
+        ("12.4.2016 11:00 +0200", "%d.%m.%Y %H:%M %z", 1460451600),
+    ],
+)
+def test_times_are_read_as_utc_unless_they_say_otherwise(
+    text: str, time_format: str | None, second: int
+) -> None:
+    assert parse_time(text, time_format) == second

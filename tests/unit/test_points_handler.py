@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import msgspec
+
+from psd.engine.events import Count, EventRules, Report
+from psd.errors import OutOfBoundsError
+from tests.support.worker_fakes import MemoryEngine, message
+from workers.handlers.points import PointsHandler
+
+NOW_S = 1_460_419_200
+RULES = EventRules({"steps": 1})
+
+
+def metric(value: int, **fields: object) -> dict[str, object]:
+    return {"thing": "steps", "uid": 7, "aid": 1, "value": value, "ts2": NOW_S - 60, **fields}
+
+
+def metrics(*values: int) -> bytes:
+    return msgspec.json.encode({"command": "metrics", "metrics": [metric(v) for v in values]})
+
+
+async def test_the_events_of_a_batch_are_booked_in_one_call() -> None:
+    engine = MemoryEngine()
+    handler = PointsHandler(engine, RULES)
+    batch = handler.prepare([message(metrics(1, 2)), message(metrics(3))], NOW_S)
+    await handler.book(batch)
+    assert engine.batches == [3]
+    assert batch.refused == {}
+
+
+async def test_what_one_message_did_wrong_stays_with_that_message() -> None:
+    engine = MemoryEngine()
+    engine.refuse = lambda event: OutOfBoundsError("sum") if event.value == 13 else None
+    handler = PointsHandler(engine, RULES)
+    bodies = [b"not json", metrics(1, 13, 2, 13), metrics(3)]
+    batch = handler.prepare([message(body) for body in bodies], NOW_S)
+    await handler.book(batch)
+    assert {at: error.code for at, error in batch.refused.items()} == {
+        0: "malformed",
+        1: "out_of_bounds",
+    }
+    assert [event.value for event in engine.booked] == [1, 2, 3]
+
+
+async def test_a_batch_without_an_event_asks_the_engine_nothing() -> None:
+    engine = MemoryEngine()
+    handler = PointsHandler(engine, RULES)
+    await handler.book(handler.prepare([message(b"")], NOW_S))
+    assert engine.batches == []
+
+
+def test_a_message_nested_without_end_is_malformed() -> None:
+    handler = PointsHandler(MemoryEngine(), RULES)
+    for body in (b'{"x":' + b"[" * 100_000, b"\x81\xa1x" * 100_000):
+        batch = handler.prepare([message(body)], NOW_S)
+        assert [error.code for error in batch.refused.values()] == ["malformed"]
+
+
+def test_a_count_without_an_id_takes_that_of_its_message() -> None:
+    body = b'{"command":"count","count":{"thing":"signups","value":1,"ts":1460419100}}'
+    batch = PointsHandler(MemoryEngine(), RULES).prepare([message(body, "0f2a")], NOW_S)
+    assert batch.events == [Count("signups", 1, 1_460_419_100, "0f2a")]
+
+
+def test_the_newest_event_of_a_batch_is_found_among_reports_and_counts() -> None:
+    handler = PointsHandler(MemoryEngine(), RULES)
+    batch = handler.prepare([], NOW_S)
+    assert batch.newest_s() is None
+    batch.events += [Report(1, 7, 0, 1, 5, 0, 90), Count("signups", 1, 100, "a")]
+    assert batch.newest_s() == 100
