@@ -24,8 +24,8 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
@@ -36,10 +36,13 @@ from psd.queue.inflight import InFlight
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 BLOCK_MS = 250
 """How long one read waits: below every client timeout, short enough to stop promptly, and
 four commands a second when there is nothing to do."""
 
+CALL_TIMEOUT_S = 1.5
 READ_ENTRIES_MAX = 500
 """Entries of one read: a worker's batch."""
 
@@ -61,8 +64,8 @@ def stream_key(topic: str) -> str:
 class StreamQueue:
     """One topic and channel on one Redis; see :class:`psd.queue.base.Queue`.
 
-    The client is the caller's: it is not closed here. ``max_in_flight`` bounds what is
-    received and not yet finished.
+    The client is the caller's: it is not closed here, and needs no timeout of its own.
+    ``max_in_flight`` bounds what is received and not yet finished.
     """
 
     def __init__(
@@ -72,8 +75,10 @@ class StreamQueue:
         channel: str,
         msg_timeout_s: float = 60.0,
         max_in_flight: int = 2500,
+        call_timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
         self._client = client
+        self._call_timeout_s = call_timeout_s
         self._key = stream_key(topic)
         self._group = channel
         self._consumer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
@@ -105,10 +110,7 @@ class StreamQueue:
         pipe = self._client.pipeline(transaction=True)
         pipe.xack(self._key, self._group, *ids)
         pipe.xdel(self._key, *ids)
-        try:
-            await pipe.execute()
-        except RedisError as exc:
-            raise _unavailable("finish", exc) from exc
+        await self._answer("finish", pipe.execute())
         self._let_go(ids)
 
     async def requeue(self, messages: Sequence[Message], delay_s: float) -> None:
@@ -159,10 +161,7 @@ class StreamQueue:
         pipe = self._client.pipeline(transaction=True)
         for body in bodies:
             pipe.xadd(stream_key(topic), {b"b": body})
-        try:
-            await pipe.execute()
-        except RedisError as exc:
-            raise _unavailable("publish", exc) from exc
+        await self._answer("publish", pipe.execute())
 
     def _let_go(self, ids: Sequence[str]) -> None:
         self._in_flight.let_go(ids)
@@ -177,12 +176,18 @@ class StreamQueue:
     async def _set_idle(self, action: str, ids: Sequence[str], idle_ms: int) -> None:
         if not ids:
             return
+        claim = self._client.xclaim(
+            self._key, self._group, self._consumer, 0, list(ids), idle=idle_ms, justid=True
+        )
+        await self._answer(action, claim)
+
+    async def _answer(self, action: str, call: Awaitable[T]) -> T:
         try:
-            await self._client.xclaim(
-                self._key, self._group, self._consumer, 0, list(ids), idle=idle_ms, justid=True
-            )
-        except RedisError as exc:
-            raise _unavailable(action, exc) from exc
+            async with asyncio.timeout(self._call_timeout_s):
+                return await call
+        except (RedisError, OSError) as exc:
+            reason = str(exc) or f"no answer within {self._call_timeout_s:g} s"
+            raise QueueUnavailableError(f"queue: {action}: {reason}") from exc
 
     async def _read_until_stopped(self) -> None:
         try:
@@ -199,9 +204,10 @@ class StreamQueue:
         delay_s = RETRY_FIRST_S
         while not self._stopping.is_set():
             try:
-                if not self._joined:
-                    await self._join()
-                return await self._read()
+                async with asyncio.timeout(BLOCK_MS / 1000 + self._call_timeout_s):
+                    if not self._joined:
+                        await self._join()
+                    return await self._read()
             except (RedisError, OSError) as error:
                 if delay_s == RETRY_FIRST_S:
                     log.warning("the stream cannot be read, trying on", extra={"error": str(error)})
@@ -247,7 +253,7 @@ class StreamQueue:
             count=min(READ_ENTRIES_MAX, max(1, self._in_flight.room)),
             block=max(1, block_ms),
         )
-        return [_message(entry, fields, 1) for entry, fields in _entries(reply)]
+        return [_message(entry, fields, 1) for _, page in reply for entry, fields in page]
 
     async def _claim_overdue(self) -> list[Message]:
         cursor: Any = "0-0"
@@ -298,13 +304,6 @@ class StreamQueue:
         ]
 
 
-def _entries(reply: Any) -> list[Any]:
-    """The entries of a read of one stream: a list of pairs, or a map, as the client is set."""
-    for entries in reply.values() if isinstance(reply, dict) else (pair[1] for pair in reply):
-        return list(entries[0] if entries and isinstance(entries[0], list) else entries)
-    return []
-
-
 def _message(entry: Any, fields: dict[Any, Any], attempts: int) -> Message:
     entry_id = _text(entry)
     published_ms = int(entry_id.partition("-")[0])
@@ -313,7 +312,3 @@ def _message(entry: Any, fields: dict[Any, Any], attempts: int) -> Message:
 
 def _text(raw: Any) -> str:
     return raw.decode() if isinstance(raw, bytes) else str(raw)
-
-
-def _unavailable(action: str, exc: RedisError) -> QueueUnavailableError:
-    return QueueUnavailableError(f"queue: {action} on the Redis stream failed: {exc}")

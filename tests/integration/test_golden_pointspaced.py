@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import msgspec
 import pytest
 
 from psd.config import RedisSettings, ServerSettings, Settings
+from psd.engine.store import Engine
 from psd.errors import InputError
 from psd.runtime import Runtime, open_runtime
 from tests.support.http import FORM, Answer, HttpClient, serving
+from tests.support.model import ModelEngine
 
 Step = dict[str, Any]
 
@@ -33,10 +35,13 @@ PHASES["http_edges"][60]["psd_sums"] = {"1": 7, "0": 0}
 the second of steps 51 and 52, where it says that psd holds 7 and 0: it refused the others."""
 
 
-@pytest.fixture
-async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
+@pytest.fixture(params=["store", "model"])
+async def runtime(redis_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Runtime]:
+    """Over the real engine; and over the model, which shows that the model is right too."""
     settings = Settings(redis=RedisSettings(url=redis_url), server=ServerSettings(port=0))
     runtime = await open_runtime(settings)
+    if request.param == "model":
+        runtime.engine = cast("Engine", ModelEngine())
     yield runtime
     await runtime.close()
 

@@ -183,6 +183,23 @@ async def test_a_server_that_does_not_answer_cls_does_not_hold_up_close() -> Non
         assert loop.time() - closing_at_s < 3
 
 
+async def test_after_stop_what_has_arrived_is_received_and_then_nothing() -> None:
+    lines: list[bytes] = []
+
+    async def deliver(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await greet(reader, writer)
+        # The answer to the heartbeat tells that the messages before it have been read.
+        writer.write(message(b"x") * 10 + frame(RESPONSE, b"_heartbeat_"))
+        lines.append(await reader.readline())
+        await reader.read()
+
+    async with consuming_from(deliver) as (queue, _):
+        await wait_until("all have arrived", lambda: lines == [b"NOP\n"])
+        await queue.stop()
+        assert len(await queue.receive(500, wait_s=5.0)) == 10
+        assert await queue.receive(500, wait_s=5.0) == []
+
+
 async def test_what_arrives_after_a_pause_is_given_back() -> None:
     lines: list[bytes] = []
 

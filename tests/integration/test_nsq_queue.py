@@ -31,6 +31,13 @@ def nsqd(tmp_path: Path) -> Iterator[Nsqd]:
         yield started
 
 
+def open_sockets() -> set[str]:
+    """The sockets of this process, by their kernel names."""
+    folder = Path("/proc/self/fd")
+    links = {os.readlink(each) for each in folder.iterdir() if each.is_symlink()}
+    return {link for link in links if link.startswith("socket:")}
+
+
 async def test_a_message_arrives_with_its_body_id_attempts_and_time(nsqd: Nsqd) -> None:
     before_ns = time.time_ns()
     async with consuming(nsqd) as queue:
@@ -124,7 +131,7 @@ async def test_a_pause_leaves_what_nobody_received_to_another_consumer(nsqd: Nsq
         await wait_until(
             "all are delivered", lambda: nsqd.channel(TOPIC, CHANNEL)["in_flight_count"] == 10
         )
-        in_hand = await ill.receive(3, wait_s=0.0)
+        in_hand = await ill.receive(3, wait_s=5.0)
         await ill.pause()
         async with consuming(nsqd) as well:
             assert len(await receive_all(well, 7)) == 7
@@ -135,15 +142,11 @@ async def test_a_pause_leaves_what_nobody_received_to_another_consumer(nsqd: Nsq
             )
 
 
-async def test_after_stop_what_has_arrived_is_received_and_then_nothing(nsqd: Nsqd) -> None:
+async def test_what_arrived_before_stop_can_be_finished_and_the_rest_stays(nsqd: Nsqd) -> None:
     async with consuming(nsqd, max_in_flight=10) as queue:
         await queue.publish(TOPIC, [b"%d" % number for number in range(30)])
-        await wait_until(
-            "ten are delivered", lambda: nsqd.channel(TOPIC, CHANNEL)["in_flight_count"] == 10
-        )
+        messages = await receive_all(queue, 10)
         await queue.stop()
-        messages = await queue.receive(500, wait_s=5.0)
-        assert len(messages) == 10
         assert await queue.receive(500, wait_s=5.0) == []
         await queue.finish(messages)
     assert nsqd.depth(TOPIC, CHANNEL) == 20
@@ -161,14 +164,14 @@ async def test_stop_ends_a_receive_that_waits(nsqd: Nsqd) -> None:
 async def test_close_gives_back_what_is_unfinished_at_once_and_closes_the_sockets(
     nsqd: Nsqd,
 ) -> None:
-    open_files = len(os.listdir("/proc/self/fd"))
+    before = open_sockets()
     async with consuming(nsqd, max_in_flight=10, msg_timeout_s=600) as queue:
         await queue.publish(TOPIC, [b"%d" % number for number in range(20)])
         in_hand = await receive_all(queue, 5)
         await queue.finish(in_hand[:3])
     assert nsqd.channel(TOPIC, CHANNEL)["clients"] in (None, [])
     assert nsqd.channel(TOPIC, CHANNEL)["in_flight_count"] == 0
-    assert len(os.listdir("/proc/self/fd")) == open_files
+    assert open_sockets() == before
     assert "E_" not in nsqd.log
     finished = {message.body for message in in_hand[:3]}
     async with consuming(nsqd) as other:

@@ -1,0 +1,78 @@
+"""All that a store holds, in a form that two stores can be compared by, and what it should be.
+
+``keyspace`` is a readable DEBUG DIGEST: every key with its type and content, hashes by field.
+``expected_totals`` computes the calendar's buckets from the model's bookings alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from redis.asyncio import Redis
+
+from tests.support.model import Model, entries, replay
+
+ISSUANCE_OFFSET = timedelta(hours=5)
+
+
+async def keyspace(client: Redis) -> dict[str, Any]:
+    """Every key of the store and what it holds."""
+    keys = sorted([key async for key in client.scan_iter(count=1000)])
+    pipe = client.pipeline(transaction=False)
+    for key in keys:
+        pipe.type(key)
+    kinds = await pipe.execute()
+    for key, kind in zip(keys, kinds, strict=True):
+        if kind == b"hash":
+            pipe.hgetall(key)
+        elif kind == b"string":
+            pipe.get(key)
+        else:
+            raise AssertionError(f"{key!r} is a {kind!r}")
+    contents = await pipe.execute()
+    return {key.decode(): content for key, content in zip(keys, contents, strict=True)}
+
+
+def calendar_totals(held: dict[str, Any]) -> dict[tuple[str, str], str]:
+    """The years, months, days and weeks of a keyspace, by key and field."""
+    return {
+        (key, field.decode()): value.decode()
+        for key, content in held.items()
+        if key.split("}")[-1].split(":")[2:3] in (["y"], ["m"], ["d"], ["w"])
+        for field, value in content.items()
+        if field != b"activities"
+    }
+
+
+def expected_totals(model: Model) -> dict[tuple[str, str], str]:
+    """The same, from a list of everything that was sent."""
+    sums: dict[tuple[str, str], int] = defaultdict(int)
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    activities = {(r.uid, r.thing, r.aid) for r in model.reports}
+    for uid, thing, aid in activities:
+        sent = [r for r in model.reports if (r.uid, r.thing, r.aid) == (uid, thing, aid)]
+        for second, atid, delta in entries(replay(sent)):
+            for key, field in _places(f"psd:{{{uid}}}:{thing}", second):
+                sums[key, field] += delta
+                counts[key, field] += 1
+                sums[key, f"{field}:{atid}"] += delta
+    return {
+        place: str(total) if counts.get(place, 1) == 1 else f"{total}:{counts[place]}"
+        for place, total in sums.items()
+        if total or place in counts
+    }
+
+
+def _places(prefix: str, second: int) -> list[tuple[str, str]]:
+    at = datetime.fromtimestamp(second, UTC)
+    week = at.isocalendar()
+    issued = (at - ISSUANCE_OFFSET).isocalendar()
+    return [
+        (f"{prefix}:y", str(at.year)),
+        (f"{prefix}:m:{at.year}", str(at.month)),
+        (f"{prefix}:d:{at:%Y%m}", str(at.day)),
+        (f"{prefix}:w:{week.year}:{(week.week - 1) // 13}", str(week.week)),
+        (f"{prefix}:w:{issued.year}:{(issued.week - 1) // 13}", f"i{issued.week}"),
+    ]

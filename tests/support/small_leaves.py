@@ -1,0 +1,25 @@
+"""The Lua scripts with small limits, so that a few bookings split leaves, shards and records."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from psd.store.scripts import lua_folder
+
+SMALLER = {
+    "lib/units.lua": ("LEAF_RECORDS = 512", "LEAF_RECORDS = 5"),
+    "lib/shards.lua": ("SHARD_ACTIVITIES = 96", "SHARD_ACTIVITIES = 3"),
+    "lib/activity.lua": ("SHORT_RECORDS = 4", "SHORT_RECORDS = 2"),
+}
+
+
+def small_lua_folder(into: Path) -> Path:
+    """A copy of lua/ in which the limits of SMALLER are lower."""
+    folder = into / "lua"
+    shutil.copytree(lua_folder(), folder)
+    for name, (limit, lower) in SMALLER.items():
+        text = (folder / name).read_text(encoding="utf-8")
+        assert text.count(limit) == 1, f"{name} does not set {limit}"
+        (folder / name).write_text(text.replace(limit, lower), encoding="utf-8")
+    return folder
