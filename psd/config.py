@@ -207,7 +207,9 @@ def _convert(values: Mapping[str, Any]) -> Settings:
     except msgspec.ValidationError as exc:
         message, _, where = str(exc).partition(" - at ")
         key = where.strip("`$.") or "settings"
-        raise ConfigError(f"{key} = {values.get(key)!r}: {message[0].lower()}{message[1:]}") from exc
+        raise ConfigError(
+            f"{key} = {values.get(key)!r}: {message[0].lower()}{message[1:]}"
+        ) from exc
 
 
 Layer = dict[str, tuple[Any, str]]
@@ -287,6 +289,8 @@ def _parse_text(key: str, text: str) -> Any:
     return text
 
 
-def _unknown(key: str, where: str, known: Mapping[str, str] | tuple[str, ...] = KNOWN_KEYS) -> ConfigError:
+def _unknown(
+    key: str, where: str, known: Mapping[str, str] | tuple[str, ...] = KNOWN_KEYS
+) -> ConfigError:
     near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.0)
     return ConfigError(f"{key}: unknown setting {where}; did you mean {near[0]}?")

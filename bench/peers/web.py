@@ -22,7 +22,7 @@ from bench.workloads import THING_NAMES
 from psd.engine.events import Report, decode_metric
 from psd.engine.plan import Range
 from psd.runtime import Runtime, open_runtime
-from psd.store.redis import Command, Lane
+from psd.store.lane import Command, Lane
 
 REDIS = web.AppKey("redis", Redis)
 RUNTIME = web.AppKey("runtime", Runtime)

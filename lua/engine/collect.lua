@@ -5,8 +5,8 @@
 -- ARGV[3]  msgpack array of thing numbers
 -- ARGV[4]  packed atid to filter by, or an empty string for all
 -- Returns: list: false or the resolution that is still exact, then per owner: one sum per thing,
---          the distinct aids, 8 bytes each, and their atids: that of the aid's earliest booking
---          of the first thing that has one
+--          the distinct aids side by side, each as wide as the others, their atids likewise
+--          (that of the aid's earliest booking of the first thing that has one), and how many
 -- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1)
 -- Idempotent: yes. Writes nothing
 -- Cost: O(bookings in range), 0.2 us each; 1,000 owners
@@ -30,18 +30,39 @@ local function scan_leaf(leaf, from, to)
     seen = {}
     found.seen[aid_width], found.widths = seen, found.widths + 1
   end
-  local sum = 0
+  if atid_width ~= found.atid_width then
+    found.atid_widths, found.atid_width = found.atid_widths + 1, atid_width
+  end
+  local sum, number, aids, atids = 0, found.number, found.aids, found.atids
   for at = from * size + 5, (to - 1) * size + 5, size do
     local record_atid, aid, delta = struct.unpack(format, leaf, at)
     if not wanted or record_atid == wanted then
       sum = sum + delta
       if not seen[aid] then
         seen[aid] = true
-        found.aids[#found.aids + 1], found.atids[#found.atids + 1] = aid, record_atid
+        number = number + 1
+        aids[number], atids[number] = aid, record_atid
       end
     end
   end
+  found.number = number
   return sum
+end
+
+local MONTHS = {}
+for month = 1, 12 do MONTHS[month] = tostring(month) end
+
+-- Months of a year that have bookings, and their bookings added up.
+local function counted_months(key)
+  local values, entries, count = redis.call('HMGET', key, unpack(MONTHS)), {}, 0
+  for month = 1, 12 do
+    if values[month] then
+      local _, below = read_total(values[month])
+      entries[#entries + 1] = { month, below }
+      count = count + below
+    end
+  end
+  return entries, count
 end
 
 -- Numeric fields of a hash of totals, in order, with their counts; their counts added up.
@@ -94,7 +115,7 @@ local function thing_sum(prefix)
   for _, year in ipairs((counted_fields(prefix .. ':y'))) do
     local starts = year_start(year[1]) * 86400
     if starts < range_end and starts + 366 * 86400 > range_start then
-      local months, counted = counted_fields(prefix .. ':m:' .. year[1])
+      local months, counted = counted_months(prefix .. ':m:' .. year[1])
       if counted < year[2] then note_lost('year') end
       for _, month in ipairs(months) do
         local start = month_start(year[1], month[1])
@@ -107,25 +128,36 @@ local function thing_sum(prefix)
   return sum
 end
 
--- Two strings of 8-byte ids, aids and their atids, each aid once.
-local function packed_activities()
-  local aids, atids, once = {}, {}, {}
-  for at = 1, #found.aids do
-    local aid = found.aids[at]
-    local trimmed = found.widths > 1 and id_trimmed(aid) or aid
-    if not once[trimmed] then
-      once[trimmed] = true
-      aids[#aids + 1] = id_padded(aid, 8)
-      atids[#atids + 1] = id_padded(found.atids[at], 8)
+-- Ids side by side, 8 bytes each.
+local function padded(ids)
+  for at = 1, #ids do ids[at] = id_padded(id_trimmed(ids[at]), 8) end
+  return table.concat(ids)
+end
+
+-- The aids, each once, and their atids; ids as wide as all leaves have them, else 8 bytes.
+local function add_activities(reply)
+  local aids, atids = found.aids, found.atids
+  if found.widths > 1 then
+    local once, each_aid, each_atid = {}, {}, {}
+    for at = 1, #aids do
+      local aid = id_trimmed(aids[at])
+      if not once[aid] then
+        once[aid] = true
+        each_aid[#each_aid + 1], each_atid[#each_atid + 1] = aid, atids[at]
+      end
     end
+    aids, atids = each_aid, each_atid
   end
-  return table.concat(aids), table.concat(atids)
+  local at = #reply
+  reply[at + 1] = found.widths > 1 and padded(aids) or table.concat(aids)
+  reply[at + 2] = found.atid_widths > 1 and padded(atids) or table.concat(atids)
+  reply[at + 3] = #aids
 end
 
 local reply = { false }
 for _, root in ipairs(KEYS) do
   leaves = {}
-  found = { seen = {}, widths = 0, aids = {}, atids = {} }
+  found = { seen = {}, widths = 0, atid_widths = 0, number = 0, aids = {}, atids = {} }
   for _, thing in ipairs(things) do
     local sum = thing_sum(root .. ':' .. thing)
     if math.abs(sum) > SUM_MAX then
@@ -133,7 +165,7 @@ for _, root in ipairs(KEYS) do
     end
     reply[#reply + 1] = sum
   end
-  reply[#reply + 1], reply[#reply + 2] = packed_activities()
+  add_activities(reply)
 end
 reply[1] = lost
 return reply

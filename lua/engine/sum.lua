@@ -17,20 +17,44 @@
 
 local plan = cmsgpack.unpack(ARGV[1])
 local things = cmsgpack.unpack(ARGV[2])
+for number = 1, #things do things[number] = ':' .. things[number] end
 local atid = ARGV[3] ~= '' and ARGV[3] or nil
 local typed = atid and ':' .. id_text(atid)
 local weeks, years, part_years, verify_months, verify_days = unpack(plan)
 
--- Fields of whole units (of the atid, if one is asked) followed by those of part units: always
--- over all atids, which tells whether there is anything, and the atid's where it is needed.
-local function fields_of(whole, parts, is_total_at)
-  local fields = {}
+-- What one level reads, the same for every owner: fields of whole units (of the atid, if one is
+-- asked) followed by those of part units, always over all atids, which tells whether there is
+-- anything, and the atid's where a part is its total minus what lies outside.
+local function prepared(suffix, whole, parts, is_total_at, verify)
+  local level = { suffix = suffix, whole = #whole, parts = {}, fields = {}, verify = verify }
+  local fields = level.fields
   for at = 1, #whole do fields[at] = typed and whole[at] .. typed or whole[at] end
-  for _, part in ipairs(parts) do
-    fields[#fields + 1] = part[1]
-    if typed and is_total_at and part[is_total_at] then fields[#fields + 1] = part[1] .. typed end
+  for number, plan_part in ipairs(parts) do
+    local part = { is_total = is_total_at and plan_part[is_total_at], plan = plan_part }
+    fields[#fields + 1] = plan_part[1]
+    part.typed_total = typed and part.is_total
+    if part.typed_total then fields[#fields + 1] = plan_part[1] .. typed end
+    level.parts[number] = part
   end
-  return fields
+  return level
+end
+
+local year_level = prepared(':y', years, part_years, 3, false)
+local week_levels = {}
+for number, block in ipairs(weeks) do
+  week_levels[number] = prepared(':' .. block[1], block[2], {}, nil, false)
+end
+for _, year in ipairs(year_level.parts) do
+  year.below = prepared(':' .. year.plan[2], year.plan[4], year.plan[5], 4, verify_months)
+  year.below.resolution = 'year'
+  for _, month in ipairs(year.below.parts) do
+    month.unit = { level = 'month', label = month.plan[2], start = month.plan[3] }
+    month.below = prepared(':d:' .. month.plan[2], month.plan[5], month.plan[6], nil, verify_days)
+    month.below.resolution = 'month'
+    for _, day in ipairs(month.below.parts) do
+      day.unit = { level = 'day', label = day.plan[2], start = day.plan[3] }
+    end
+  end
 end
 
 -- Whether a hash of totals still has every booking that the total above it counts.
@@ -51,68 +75,53 @@ local function is_whole(key, count, verify, values)
   return found >= count
 end
 
--- Sum of one level: whole units, then `below` for part units with their counts.
-local function level_sum(key, whole, parts, is_total_at, below, whole_check)
-  local fields = fields_of(whole, parts, is_total_at)
+local level_sum
+
+-- Sum of what a part unit with `count` bookings reads below itself.
+local function part_sum(prefix, part, count, above, above_count)
+  if part.below then return level_sum(prefix, part.below, part.unit, count) end
+  return day_sum(prefix, above, above_count, part.unit, count, part.plan[4], part.plan[5], atid)
+end
+
+-- Sum of one level of a unit that has `count` bookings (nil at the top).
+function level_sum(prefix, level, unit, count)
+  local fields = level.fields
   if #fields == 0 then return 0 end
+  local key = prefix .. level.suffix
   local values = redis.call('HMGET', key, unpack(fields))
-  if whole_check then whole_check(values) end
-  local sum, at = 0, #whole
-  for number = 1, #whole do sum = sum + read_total(values[number]) end
-  for _, part in ipairs(parts) do
+  if count and not is_whole(key, count, level.verify, values) then note_lost(level.resolution) end
+  local sum, at = 0, level.whole
+  for number = 1, at do
+    if values[number] then sum = sum + read_total(values[number]) end
+  end
+  local parts = level.parts
+  for number = 1, #parts do
+    local part = parts[number]
     at = at + 1
-    local total, count = read_total(values[at])
-    local is_total = is_total_at and part[is_total_at]
-    if typed and is_total then
+    local total, part_count = read_total(values[at])
+    if part.typed_total then
       at = at + 1
       total = read_total(values[at])
     end
-    if count > 0 then
-      if is_total then
-        sum = sum + total - below(part, count)
-      else
-        sum = sum + below(part, count)
-      end
+    if part_count > 0 then
+      local below = part_sum(prefix, part, part_count, unit, count)
+      sum = sum + (part.is_total and total - below or below)
     end
   end
   return sum
 end
 
-local function month_sum(prefix, part, count)
-  local month = { level = 'month', label = part[2], start = part[3] }
-  local key = prefix .. ':d:' .. part[2]
-  return level_sum(key, part[5], part[6], nil, function(day, day_count)
-    local unit = { level = 'day', label = day[2], start = day[3] }
-    return day_sum(prefix, month, count, unit, day_count, day[4], day[5], atid)
-  end, function(values)
-    if not is_whole(key, count, verify_days, values) then note_lost('month') end
-  end)
-end
-
-local function year_sum(prefix, part, count)
-  local key = prefix .. ':' .. part[2]
-  return level_sum(key, part[4], part[5], 4, function(month, month_count)
-    return month_sum(prefix, month, month_count)
-  end, function(values)
-    if not is_whole(key, count, verify_months, values) then note_lost('year') end
-  end)
-end
-
 local function thing_sum(prefix)
-  local sum = level_sum(prefix .. ':y', years, part_years, 3, function(part, count)
-    return year_sum(prefix, part, count)
-  end)
-  for _, block in ipairs(weeks) do
-    sum = sum + level_sum(prefix .. ':' .. block[1], block[2], {})
-  end
+  local sum = level_sum(prefix, year_level)
+  for number = 1, #week_levels do sum = sum + level_sum(prefix, week_levels[number]) end
   return sum
 end
 
 local sums = { false }
 for _, root in ipairs(KEYS) do
   leaves = {}
-  for _, thing in ipairs(things) do
-    local sum = thing_sum(root .. ':' .. thing)
+  for number = 1, #things do
+    local sum = thing_sum(root .. things[number])
     if math.abs(sum) > SUM_MAX then
       return redis.error_reply('PSD_OUT_OF_BOUNDS sum: the range adds up past +-(2^53 - 1)')
     end

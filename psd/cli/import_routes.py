@@ -20,13 +20,14 @@ from psd.cli.import_rows import BookableRow, RefusedRow
 from psd.config import Settings
 from psd.engine.events import MetricFields, Report
 from psd.engine.store import Engine
-from psd.errors import INPUT_ERRORS, InputError, StoreUnavailableError
+from psd.errors import INPUT_ERRORS, InputError, PsdError, StoreUnavailableError
 from psd.queue.base import Queue
 from psd.runtime import open_runtime
 
 Via = Literal["queue", "http", "direct"]
 
 HTTP_TIMEOUT_S = 30.0
+TRY_LATER = 503
 
 
 class Tally(msgspec.Struct):
@@ -137,11 +138,12 @@ class HttpRoute:
             raise StoreUnavailableError(f"{self._url} does not answer: {exc}") from exc
         if response.status not in (200, 406):
             text = content.decode(errors="replace").strip()
-            raise StoreUnavailableError(f"{self._url} answers {response.status}: {text}")
+            kind = StoreUnavailableError if response.status == TRY_LATER else PsdError
+            raise kind(f"{self._url} answers {response.status}: {text}")
         try:
             return msgspec.json.decode(content, type=HttpAnswer)
         except msgspec.MsgspecError as exc:
-            raise StoreUnavailableError(f"{self._url} is not a psd server: {exc}") from exc
+            raise PsdError(f"{self._url} is not a psd server: {exc}") from exc
 
     def close(self) -> None:
         """Close the connection."""

@@ -7,6 +7,7 @@ tells on the terminal: where it listens, lines to try, and a line of status that
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shlex
 import signal
@@ -82,24 +83,33 @@ def load(ctx: click.Context, flags: dict[str, Any], folder: DataFolder | None) -
 
 
 async def run(settings: Settings, folder: DataFolder | None, *, sample: bool) -> None:
-    """Run until a signal comes or a part fails."""
+    """Run until a signal comes or a part fails; a signal also ends a start that takes long."""
     stopping = asyncio.Event()
     stop_at_signals(stopping)
-    asked_to_stop = asyncio.create_task(wait_for(stopping))
+    serving = asyncio.create_task(serve(settings, folder, sample=sample))
+    asked = asyncio.create_task(stopping.wait())
+    await asyncio.wait((serving, asked), return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    serving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+
+
+async def serve(settings: Settings, folder: DataFolder | None, *, sample: bool) -> None:
+    """Run everything until cancelled; raises what made a part fail."""
     async with running_stack(settings, folder) as stack:
-        tasks = {
-            asked_to_stop,
-            asyncio.create_task(stack.until_failed()),
-            asyncio.create_task(talk(stack, folder, sample=sample)),
-        }
-        ended, running = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-        if sys.stdout.isatty():
-            click.echo(CLEAR_LINE + "stopping")
-        for task in ended:
-            task.result()
+        failed = asyncio.create_task(stack.until_failed())
+        talking = asyncio.create_task(talk(stack, folder, sample=sample))
+        try:
+            ended, _ = await asyncio.wait((failed, talking), return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
+        finally:
+            failed.cancel()
+            talking.cancel()
+            await asyncio.gather(failed, talking, return_exceptions=True)
+            if sys.stdout.isatty():
+                click.echo(CLEAR_LINE + "stopping")
 
 
 def stop_at_signals(stopping: asyncio.Event) -> None:
@@ -112,11 +122,6 @@ def stop_at_signals(stopping: asyncio.Event) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
-
-
-async def wait_for(event: asyncio.Event) -> None:
-    """Wait, as a coroutine that returns nothing."""
-    await event.wait()
 
 
 async def talk(stack: Stack, folder: DataFolder | None, *, sample: bool) -> None:

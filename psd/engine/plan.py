@@ -12,7 +12,7 @@ year or month is taken whole and what lies outside is taken off. A range of whol
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -30,6 +30,7 @@ ISSUANCE_START_S = 1_643_605_200
 """Monday 2022-01-31 05:00:00 UTC: issuance week 0 (rewards-api)."""
 
 WEEKS_PER_KEY = 13
+DATES = tuple(str(number) for number in range(32))
 WEEKS_MAX = 26
 """Longer ranges need fewer fields by month."""
 
@@ -118,13 +119,23 @@ def _add_months(year: int, start: int, end: int, whole: list[str], parts: list[A
 
 
 def _add_days(start: int, end: int, whole: list[str], parts: list[Any]) -> None:
-    for low in range(start - start % DAY_S, end, DAY_S):
-        high = low + DAY_S
-        day = _date(low)
-        if start <= low and high <= end:
-            whole.append(str(day.day))
-        else:
-            parts.append([str(day.day), f"{day:%Y%m%d}", low, max(start, low), min(end, high)])
+    first, last = _date(start), _date(end - 1)
+    if first == last and end - start < DAY_S:
+        parts.append(_part_day(first, start, end))
+        return
+    whole_from, whole_to = first.day, last.day
+    if start % DAY_S:
+        parts.append(_part_day(first, start, start - start % DAY_S + DAY_S))
+        whole_from += 1
+    if end % DAY_S:
+        parts.append(_part_day(last, end - end % DAY_S, end))
+        whole_to -= 1
+    whole.extend(DATES[whole_from : whole_to + 1])
+
+
+def _part_day(day: date, start: int, end: int) -> list[Any]:
+    label = f"{day.year:04d}{day.month:02d}{day.day:02d}"
+    return [str(day.day), label, start - start % DAY_S, start, end]
 
 
 def _cheaper(low: int, high: int, start: int, end: int) -> tuple[bool, Iterator[tuple[int, int]]]:
@@ -134,10 +145,19 @@ def _cheaper(low: int, high: int, start: int, end: int) -> tuple[bool, Iterator[
     return is_total, (cover for cover in covers if cover[0] < cover[1])
 
 
+EPOCH_DAY = date(1970, 1, 1).toordinal()
+
+
+@lru_cache(maxsize=16_384)
+def _day(number: int) -> date:
+    return date.fromordinal(EPOCH_DAY + number)
+
+
 def _date(second: int) -> date:
-    return datetime.fromtimestamp(second, UTC).date()
+    return _day(second // DAY_S)
 
 
+@lru_cache(maxsize=4096)
 def _second(year: int, month: int) -> int:
     carried, index = divmod(month - 1, 12)
-    return int(datetime(year + carried, index + 1, 1, tzinfo=UTC).timestamp())
+    return (date(year + carried, index + 1, 1).toordinal() - EPOCH_DAY) * DAY_S

@@ -37,7 +37,8 @@ from psd.errors import (
 from psd.observe.metrics import Metrics
 from psd.store.codec import pack_id, unpack_ids
 from psd.store.keys import count_root, owner_root
-from psd.store.redis import Command, Store
+from psd.store.lane import Command
+from psd.store.redis import Store
 from psd.store.scripts import load_script
 
 __all__ = ["Engine", "Outcome", "OwnerSums"]
@@ -259,10 +260,13 @@ def _place_sums(
     activities: bool,
     found: list[OwnerSums],
 ) -> None:
-    width = len(things) + (2 if activities else 0)
+    width = len(things) + (3 if activities else 0)
     for number, place in enumerate(page):
         row = reply[1 + number * width : 1 + (number + 1) * width]
-        kinds = dict(zip(unpack_ids(row[-2]), unpack_ids(row[-1]), strict=True)) if activities else {}
+        kinds: dict[int, int] = {}
+        if activities:
+            aids, atids, count = row[-3:]
+            kinds = dict(zip(unpack_ids(aids, count), unpack_ids(atids, count), strict=True))
         found[place] = OwnerSums(dict(zip(things, row, strict=False)), kinds)
 
 
@@ -276,5 +280,3 @@ def _check_whole(resolution: bytes | None) -> None:
 
 def _packed_or_empty(atid: int | None) -> bytes:
     return b"" if atid is None else pack_id(atid)
-
-

@@ -275,9 +275,11 @@ class NsqQueue:
         return await self._inbox.take(messages_max, wait_s)
 
     async def finish(self, messages: Sequence[Message]) -> None:
-        """FIN, in one send per nsqd."""
+        """FIN, in one send per nsqd; it is with the kernel when this returns."""
         for message in messages:
             message.receipt.finish(message.id.encode())
+        # The send was planned for this turn of the event loop, so it comes before us.
+        await asyncio.sleep(0)
 
     async def requeue(self, messages: Sequence[Message], delay_s: float) -> None:
         """REQ; nsqd caps the delay at an hour (--max-req-timeout)."""

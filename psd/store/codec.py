@@ -1,4 +1,4 @@
-"""How numbers travel to and from the Lua scripts.
+r"""How numbers travel to and from the Lua scripts.
 
 Ids are 64-bit and Lua computes in doubles, so ids travel packed: big-endian two's complement
 in the fewest of 1, 2, 4 or 8 bytes. ``pack_id(300) == b"\\x01\\x2c"``.
@@ -22,9 +22,14 @@ def pack_id(number: int) -> bytes:
     raise OverflowError(f"{number} is not a 64-bit integer")
 
 
-def unpack_ids(packed: bytes) -> tuple[int, ...]:
-    """Ids that a script returned side by side, 8 bytes each."""
-    return struct.unpack(f">{len(packed) // 8}q", packed)
+_FORMATS = {1: "b", 2: "h", 4: "i", 8: "q"}
+
+
+def unpack_ids(packed: bytes, count: int) -> tuple[int, ...]:
+    """``count`` ids that a script returned side by side, all of one width."""
+    if not count:
+        return ()
+    return struct.unpack(f">{count}{_FORMATS[len(packed) // count]}", packed)
 
 
 def marker_of(event_id: str, key: bytes) -> bytes:

@@ -143,6 +143,45 @@ async def test_a_signal_stops_all_in_order_with_exit_code_0(
     assert not (tmp_path / "data" / "psd.toml").exists()
 
 
+async def test_a_signal_also_ends_a_start_that_takes_long(tmp_path: Path) -> None:
+    silent = tmp_path / "silent-server"
+    silent.write_text(
+        "#!/bin/sh\n[ $1 = --version ] && exec echo 'Redis server v=7.0.0'\n"
+        f"echo $$ > {tmp_path}/pid\nexec sleep 1000\n"
+    )
+    silent.chmod(0o755)
+    command = [*PSD, "--set", f"redis.server={silent}", "up", "--port", "0"]
+    process = start(command, tmp_path, tmp_path / "psd-up.txt")
+    try:
+        pid = tmp_path / "pid"
+        await wait_until("the server was started", lambda: pid.read_text().endswith("\n"))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(TIMEOUT_S) == 0
+        assert not Path(f"/proc/{pid.read_text().strip()}").exists()
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def test_on_a_terminal_a_line_of_status_stays(tmp_path: Path) -> None:
+    terminal, inside = os.openpty()
+    with open(terminal, "rb", buffering=0) as reader:
+        command = [*PSD, "up", "--port", "0"]
+        process = subprocess.Popen(
+            command, cwd=tmp_path, env=without_settings(), stdin=inside, stdout=inside
+        )
+        os.close(inside)
+        try:
+            shown = b""
+            while b"0 booked, 0 unchanged | 0 queued | store " not in shown:
+                shown += reader.read(4096)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(TIMEOUT_S) == 0
+        finally:
+            process.kill()
+            process.wait()
+
+
 async def test_sigkill_leaves_no_server_behind_and_loses_nothing_that_was_accepted(
     started: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from psd.runtime import open_runtime
-from tests.support.nsqd import KILL_SAFE, Nsqd
+from tests.support.nsqd import Nsqd
 from tests.support.redis_server import KEEP, RedisServer
 from tests.support.worker_stack import WorkerStack
 
@@ -25,12 +26,9 @@ async def stack(
     request: pytest.FixtureRequest, own_redis: RedisServer, tmp_path: Path
 ) -> AsyncIterator[WorkerStack]:
     """Redis and each kind of queue."""
-    nsqd = Nsqd(tmp_path, KILL_SAFE).start() if request.param == "nsq" else None
-    built = WorkerStack(request.param, own_redis, nsqd)
-    built.runtime = await open_runtime(built.settings)
-    try:
+    with ExitStack() as servers:
+        nsqd = servers.enter_context(Nsqd(tmp_path)) if request.param == "nsq" else None
+        built = WorkerStack(request.param, own_redis, nsqd)
+        built.runtime = await open_runtime(built.settings)
         yield built
-    finally:
         await built.runtime.close()
-        if nsqd is not None:
-            nsqd.kill9()

@@ -122,6 +122,16 @@ async def test_http_books_and_refuses_as_direct_does(redis_url: str, tmp_path: P
     assert again.stdout == "4 rows, 2 unchanged, 2 refused\n"
 
 
+async def test_an_address_that_is_not_a_psd_server_is_exit_code_1(
+    redis_url: str, good: Path
+) -> None:
+    async with stack_on(redis_url) as stack:
+        arguments = (redis_url, good, "--via", "http", "--url", f"{stack.url}/elsewhere")
+        result = await asyncio.to_thread(run_import, *arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "answers 404: 404 page not found" in result.stderr
+
+
 async def test_queue_with_wait_returns_when_the_worker_has_booked_all(
     redis_url: str, good: Path
 ) -> None:

@@ -132,6 +132,7 @@ async def test_an_nsqd_found_by_nsqlookupd_is_consumed_again_within_2_s_of_its_r
         settings = {"nsqd_addresses": (), "lookupd_addresses": (lookupd.http_address,)}
         async with consuming(**settings) as queue:
             await queue.finish(await receive_all(queue, 1))
+            await wait_until("nothing is left", lambda: nsqd.depth(TOPIC, CHANNEL) == 0)
             await asyncio.to_thread(nsqd.stop)
 
             # An nsqd that is down is not listed; the consumer must not have forgotten it.

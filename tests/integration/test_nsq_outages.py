@@ -40,6 +40,7 @@ async def seconds_until_consumed(queue: NsqQueue, nsqd: Nsqd, body: bytes) -> fl
     consumed_s = loop.time() - started_s
     assert bodies(messages) == [body]
     await queue.finish(messages)
+    await wait_until("nothing is left", lambda: nsqd.depth(TOPIC, CHANNEL) == 0)
     return consumed_s
 
 

@@ -125,7 +125,7 @@ async def test_poison_is_finished_only_after_nsqd_has_its_letter(stack: WorkerSt
     assert stack.nsqd is not None
     async with worker_running(stack):
         await stack.publish([b"poison", steps(7, 1, 10)])
-        stack.nsqd.kill9()
+        stack.nsqd.stop()
         stack.nsqd.start()
         await wait_until("the other is booked", lambda: stack.sum_is(7, 10))
         await wait_until("nothing is left over", stack.drained)

@@ -1,0 +1,204 @@
+"""Lanes: how commands travel to Redis together.
+
+Commands that are submitted in one turn of the event loop, or while every connection of the
+lane is on a trip, travel together in the next trip; replies come back by position. While one
+trip is under way the next may leave on another connection, so that psd and Redis work at the
+same time. Nothing is ever sent twice: redis-py's retries are off, a lost reply is an unknown
+outcome and is reported as :class:`StoreUnavailableError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Any, cast
+
+from redis.asyncio import Connection, Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+from psd.errors import PsdError, StoreError, StoreUnavailableError
+from psd.observe.metrics import Metrics
+from psd.store.scripts import load_script, script_names
+
+TRIP_COMMANDS_MAX = 512
+"""More commands wait for the next trip, so that one trip's replies stay a few MB."""
+
+_AWAY = (
+    "LOADING",
+    "BUSY",
+    "READONLY",
+    "OOM",
+    "MISCONF",
+    "NOREPLICAS",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "NOAUTH",
+    "WRONGPASS",
+    "NOPERM",
+)
+"""Error replies that say the server cannot work now; they pass, and nothing was written."""
+
+Command = tuple[bytes | str | int, ...]
+Waiting = tuple[Command, asyncio.Future[Any]]
+
+
+class Lane:
+    """Commands on one or a few connections. Not for commands that block the server side.
+
+    With one connection commands keep their order.
+    """
+
+    def __init__(
+        self, client: Redis, timeout_s: float, metrics: Metrics, connections: int = 1
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._metrics = metrics
+        self._waiting: list[Waiting] = []
+        self._idle = [_Link(client) for _ in range(connections)]
+        self._trips: dict[asyncio.Task[None], _Link] = {}
+        self._woken = False
+
+    async def call(self, command: Command) -> Any:
+        """One command's reply; raises the error that the reply stands for."""
+        return await self._submit(command)
+
+    async def call_all(self, commands: Sequence[Command]) -> list[Any]:
+        """Replies by position; raises the first error after all have been answered."""
+        futures = [self._submit(command) for command in commands]
+        replies = await asyncio.gather(*futures, return_exceptions=True)
+        for reply in replies:
+            if isinstance(reply, BaseException):
+                raise reply
+        return replies
+
+    async def close(self) -> None:
+        """Fail what waits and close the connections."""
+        for trip in tuple(self._trips):
+            trip.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await trip
+        self._fail_waiting(StoreUnavailableError("redis: the connection was closed"))
+        for link in self._idle:
+            await link.disconnect()
+
+    def _submit(self, command: Command) -> asyncio.Future[Any]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        self._waiting.append((command, future))
+        if self._idle and not self._woken:
+            self._woken = True
+            loop.call_soon(self._dispatch)
+        return future
+
+    def _dispatch(self) -> None:
+        self._woken = False
+        while self._waiting and self._idle:
+            link = self._idle.pop()
+            trip = asyncio.create_task(self._run(link))
+            self._trips[trip] = link
+            trip.add_done_callback(self._ended)
+            if len(self._waiting) <= TRIP_COMMANDS_MAX:
+                break
+
+    def _ended(self, trip: asyncio.Task[None]) -> None:
+        self._idle.append(self._trips.pop(trip))
+        if self._waiting and not self._woken:
+            self._woken = True
+            asyncio.get_running_loop().call_soon(self._dispatch)
+
+    async def _run(self, link: _Link) -> None:
+        while self._waiting:
+            trip = self._waiting[:TRIP_COMMANDS_MAX]
+            del self._waiting[: len(trip)]
+            await self._take(link, trip)
+
+    async def _take(self, link: _Link, trip: list[Waiting]) -> None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                replies = await link.exchange([command for command, _ in trip])
+        except (RedisError, OSError, TimeoutError) as exc:
+            await link.disconnect()
+            reason = str(exc) or f"no answer within {self._timeout_s:g} s"
+            error = StoreUnavailableError(f"redis: {reason}")
+            _fail(trip, error)
+            # Whoever waits behind a trip that found no server would only wait for as long again.
+            self._fail_waiting(error)
+            return
+        except asyncio.CancelledError:
+            await link.disconnect()
+            _fail(trip, StoreUnavailableError("redis: the connection was closed"))
+            raise
+        self._metrics.trip_commands.observe(len(trip))
+        for (_, future), reply in zip(trip, replies, strict=True):
+            if future.done():
+                continue
+            if isinstance(reply, RedisError):
+                future.set_exception(_as_psd_error(reply))
+            else:
+                future.set_result(reply)
+
+    def _fail_waiting(self, error: PsdError) -> None:
+        waiting, self._waiting = self._waiting, []
+        _fail(waiting, error)
+
+
+class _Link:
+    """One connection, made when it is needed and dropped when a trip on it fails."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+        self._connection: Connection | None = None
+
+    async def exchange(self, commands: list[Command]) -> list[Any]:
+        """Replies by position; a script the server has forgotten is loaded and called again."""
+        if self._connection is None:
+            connection = cast("Connection", self._client.connection_pool.make_connection())
+            await connection.connect()
+            self._connection = connection
+        replies = await self._send(self._connection, commands)
+        missing = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if missing:
+            loads: list[Command] = [
+                ("SCRIPT", "LOAD", load_script(name).source) for name in script_names()
+            ]
+            await self._send(self._connection, loads)
+            again = await self._send(self._connection, [commands[at] for at in missing])
+            for at, reply in zip(missing, again, strict=True):
+                replies[at] = reply
+        return replies
+
+    async def disconnect(self) -> None:
+        """Drop the connection; replies still on their way are never read."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
+                await connection.disconnect(nowait=True)
+
+    async def _send(self, connection: Connection, commands: list[Command]) -> list[Any]:
+        await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        replies: list[Any] = []
+        for _ in commands:
+            try:
+                replies.append(await connection.read_response(disable_decoding=True))
+            except ResponseError as exc:
+                replies.append(exc)
+        return replies
+
+
+def _fail(trip: Sequence[Waiting], error: PsdError) -> None:
+    for _, future in trip:
+        if not future.done():
+            future.set_exception(error)
+
+
+def _as_psd_error(reply: RedisError) -> PsdError:
+    text = str(reply)
+    code = getattr(reply, "status_code", None) or text.partition(" ")[0]
+    # Redis 6.2 wraps what a script met: "ERR Error running script ...: -OOM command not ...".
+    wrapped = any(f" -{known} " in text for known in _AWAY)
+    if code in _AWAY or wrapped or isinstance(reply, RedisConnectionError):
+        return StoreUnavailableError(f"redis: {code}: {text}")
+    return StoreError(f"redis: {text}")
