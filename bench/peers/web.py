@@ -22,6 +22,7 @@ from bench.workloads import THING_NAMES
 from psd.engine.events import Report, decode_metric
 from psd.engine.plan import Range
 from psd.runtime import Runtime, open_runtime
+from psd.observe.metrics import Metrics
 from psd.store.lane import Command, Lane
 
 REDIS = web.AppKey("redis", Redis)
@@ -31,6 +32,10 @@ THINGS = {name: number for number, name in THING_NAMES.items()}
 
 class PoolLane(Lane):
     """A lane that batches nothing: each command is a round trip on a pooled connection."""
+
+    def __init__(self, client: Redis, timeout_s: float, metrics: Metrics) -> None:
+        super().__init__(client, timeout_s, metrics)
+        self._client = client
 
     async def call(self, command: Command) -> object:
         """One command, alone."""

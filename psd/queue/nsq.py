@@ -57,7 +57,7 @@ from psd.queue.base import Message
 from psd.queue.nsq_inbox import Inbox
 from psd.queue.nsq_lookup import look_up
 from psd.queue.nsq_members import Members
-from psd.queue.nsq_names import check_address, check_name
+from psd.queue.nsq_names import check_name, check_settings
 from psd.queue.nsq_publisher import Publisher
 from psd.queue.nsq_stream import FrameStream
 
@@ -245,10 +245,7 @@ class NsqQueue:
     def __init__(
         self, settings: QueueSettings, *, heartbeat_interval_s: float = HEARTBEAT_INTERVAL_S
     ) -> None:
-        for address in settings.nsqd_addresses:
-            check_address("queue.nsqd_addresses", address)
-        check_name("queue.topic", settings.topic)
-        check_name("queue.channel", settings.channel)
+        check_settings(settings)
         self._settings = settings
         self._heartbeat_interval_s = heartbeat_interval_s
         self._inbox = Inbox()

@@ -21,6 +21,15 @@ LOOKUP_TIMEOUT_S = 2.0
 REPLY_BYTES_MAX = 4 * 1024 * 1024
 """A producer takes about 200 bytes: room for 20,000 nsqd."""
 
+UNANSWERED = (
+    OSError,
+    ValueError,
+    msgspec.MsgspecError,
+    asyncio.IncompleteReadError,
+    asyncio.LimitOverrunError,
+)
+"""All that can go wrong between a wrong address and a reply that is no list of producers."""
+
 
 class Producer(msgspec.Struct):
     """One nsqd, as nsqlookupd describes it."""
@@ -45,7 +54,7 @@ async def look_up(lookupd: str, topic: str) -> list[str]:
         async with asyncio.timeout(LOOKUP_TIMEOUT_S):
             status, body = await _get(lookupd, f"lookup?topic={quote(topic)}")
         reply = msgspec.json.decode(body, type=Reply)
-    except (OSError, ValueError, asyncio.IncompleteReadError) as exc:
+    except UNANSWERED as exc:
         reason = str(exc) or type(exc).__name__
         raise QueueUnavailableError(f"nsqlookupd {lookupd}: {reason}") from exc
     if status != 200 and reply.message != "TOPIC_NOT_FOUND":

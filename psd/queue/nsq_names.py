@@ -1,4 +1,4 @@
-"""Names of topics and channels, and addresses, checked before nsqd can misread them.
+"""Settings of the queue, checked before nsqd can misread them.
 
 A space or a line break in a name would be read as the next word or the next command:
 ``PUB not a topic`` publishes on ``not``.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from psd.config import QueueSettings
 from psd.errors import ConfigError
 
 NAME = re.compile(r"(?=.{1,64}\Z)[.a-zA-Z0-9_-]+(#ephemeral)?")
@@ -27,3 +28,14 @@ def check_address(what: str, address: str) -> None:
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal():
         raise ConfigError(f"{what}: {address!r} must be host:port")
+
+
+def check_settings(settings: QueueSettings) -> None:
+    """Raise ConfigError for what no nsqd would serve."""
+    for address in settings.nsqd_addresses:
+        check_address("queue.nsqd_addresses", address)
+    check_name("queue.topic", settings.topic)
+    check_name("queue.channel", settings.channel)
+    for name in ("max_in_flight", "msg_timeout_s"):
+        if getattr(settings, name) < 1:
+            raise ConfigError(f"queue.{name} = {getattr(settings, name)}: must be at least 1")

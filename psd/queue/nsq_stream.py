@@ -44,7 +44,11 @@ class FrameStream(asyncio.Protocol):
         """Open the socket; raises OSError."""
         host, _, port = self.address.rpartition(":")
         loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: self, host.strip("[]"), int(port))
+        try:
+            await loop.create_connection(lambda: self, host.strip("[]"), int(port))
+        except (ValueError, OverflowError) as exc:
+            # nsqlookupd passes on whatever an nsqd calls itself.
+            raise OSError(f"{self.address!r} is no address: {exc}") from exc
 
     def write(self, data: bytes) -> None:
         """Send at the end of this turn of the event loop; nothing on a lost connection."""

@@ -47,6 +47,11 @@ def server_pids(folder: Path) -> list[int]:
     ]
 
 
+def runs(pid: int) -> bool:
+    """Whether a process is there."""
+    return Path(f"/proc/{pid}").exists()
+
+
 def is_server_in(process: Path, folder: Path) -> bool:
     """Whether a process of /proc is a Redis server with that working folder."""
     try:
@@ -157,13 +162,13 @@ async def test_a_signal_also_ends_a_start_that_takes_long(tmp_path: Path) -> Non
         await wait_until("the server was started", lambda: pid.read_text().endswith("\n"))
         process.send_signal(signal.SIGINT)
         assert process.wait(TIMEOUT_S) == 0
-        assert not Path(f"/proc/{pid.read_text().strip()}").exists()
+        assert not runs(int(pid.read_text()))
     finally:
         process.kill()
         process.wait()
 
 
-async def test_on_a_terminal_a_line_of_status_stays(tmp_path: Path) -> None:
+def test_on_a_terminal_a_line_of_status_stays(tmp_path: Path) -> None:
     terminal, inside = os.openpty()
     with open(terminal, "rb", buffering=0) as reader:
         command = [*PSD, "up", "--port", "0"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from psd.errors import QueueUnavailableError
 from psd.queue.nsq import NsqQueue
 from psd.queue.nsq_lookup import look_up
 from tests.support.nsq_consumers import CHANNEL, TOPIC, bodies, consuming, receive_all
@@ -155,6 +156,27 @@ async def test_publishing_needs_no_given_address_where_nsqlookupd_lists_one(
             await queue.finish(await receive_all(queue, 1))
             await queue.publish(TOPIC, [b"published"])
             assert bodies(await receive_all(queue, 1)) == [b"published"]
+
+
+async def test_an_nsqd_with_an_impossible_address_harms_nobody(
+    two_nsqd: tuple[Nsqd, Nsqd],
+) -> None:
+    first, _ = two_nsqd
+    impossible = (f"{'x' * 64}.example:4150", "127.0.0.1:99999")
+    async with consuming(nsqd_addresses=(*impossible, first.address)) as queue:
+        assert queue.connected == [first.address]
+
+
+async def test_what_is_no_nsqlookupd_is_unavailable(tmp_path: Path) -> None:
+    with Nsqd(tmp_path) as nsqd:
+        for address in (nsqd.address, nsqd.http_address, Nsqlookupd(tmp_path).http_address):
+            with pytest.raises(QueueUnavailableError, match=f"nsqlookupd {address}: "):
+                await look_up(address, TOPIC)
+
+
+async def test_a_topic_that_nobody_has_is_nowhere(tmp_path: Path) -> None:
+    with Nsqlookupd(tmp_path) as lookupd:
+        assert await look_up(f"http://{lookupd.http_address}/", "unheard.of") == []
 
 
 async def test_close_ends_every_task(two_nsqd: tuple[Nsqd, Nsqd], tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -209,6 +210,18 @@ async def test_close_without_start_is_harmless(nsqd: Nsqd) -> None:
     await queue.close()
 
 
-def test_an_address_without_a_port_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"nsqd_addresses: 'nsqd' must be host:port"):
-        NsqQueue(queue_settings(nsqd_addresses=("nsqd",)))
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"nsqd_addresses": ("nsqd",)}, "queue.nsqd_addresses: 'nsqd' must be host:port"),
+        ({"topic": "a topic"}, "queue.topic 'a topic': 1 to 64 of the characters"),
+        ({"channel": "x" * 65}, "queue.channel"),
+        ({"max_in_flight": 0}, "queue.max_in_flight = 0: must be at least 1"),
+        ({"msg_timeout_s": 0}, "queue.msg_timeout_s = 0: must be at least 1"),
+    ],
+)
+def test_settings_that_no_nsqd_would_serve_are_refused(
+    changes: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        NsqQueue(queue_settings(**changes))

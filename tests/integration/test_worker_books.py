@@ -87,7 +87,5 @@ async def test_two_workers_share_the_queue(stack: WorkerStack) -> None:
     async with worker_running(stack), worker_running(stack):
         await stack.publish(messages)
         await wait_until("nothing is left over", stack.drained, timeout_s=20)
-    found = await stack.runtime.engine.sums(
-        range(1, 3001), [1], [Range(NOON_S, NOON_S + 1)] * 3000
-    )
+    found = await stack.runtime.engine.sums(range(1, 3001), [1], [Range(NOON_S, NOON_S + 1)] * 3000)
     assert {owner.sums[1] for owner in found} == {10}
