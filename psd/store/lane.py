@@ -76,12 +76,14 @@ class Lane:
 
     async def close(self) -> None:
         """Fail what waits and close the connections."""
+        # A trip that has just ended is not idle yet: its callback runs a turn later.
+        links = [*self._idle, *self._trips.values()]
         for trip in tuple(self._trips):
             trip.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await trip
         self._fail_waiting(StoreUnavailableError("redis: the connection was closed"))
-        for link in self._idle:
+        for link in links:
             await link.disconnect()
 
     def _submit(self, command: Command) -> asyncio.Future[Any]:

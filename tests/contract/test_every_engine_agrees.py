@@ -1,0 +1,107 @@
+"""The same events leave the same keys and the same answers on every engine."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from psd.engine.events import Event
+from psd.engine.plan import ISSUANCE_START_S, WEEK_S, Range
+from psd.runtime import Runtime
+from tests.support.engine import EVER, count, engine_on, report
+from tests.support.keyspace import keyspace
+from tests.support.random_reports import random_reports
+from tests.support.redis_server import ENGINES, RedisServer
+
+SEEDS = 4
+EVENTS_MIN = 200
+QUESTIONS = 60
+
+
+@pytest.fixture(scope="module")
+def every_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[RedisServer]]:
+    """One server of each engine, side by side."""
+    servers = [RedisServer(tmp_path_factory.mktemp(name), name) for name in ENGINES]
+    try:
+        yield [server.start() for server in servers]
+    finally:
+        for server in servers:
+            server.remove()
+
+
+def random_events(rng: random.Random) -> list[Event]:
+    """At least 200 reports and increments of several owners, and counts between them."""
+    events: list[Event] = []
+    while len(events) < EVENTS_MIN:
+        events += random_reports(rng, uid=rng.choice((1, 2, -(2**63), 2**63 - 1)))
+    counts = [count(f"m{n}", rng.randint(-3, 9), 1_460_000_000 + n, "a:b{%}") for n in range(20)]
+    events += counts
+    rng.shuffle(events)
+    return events
+
+
+def random_range(rng: random.Random) -> Range:
+    """Any range near 2016, some of them whole issuance weeks."""
+    start = rng.randint(1_459_900_000, 1_463_500_000)
+    if rng.random() < 0.3:
+        start = ISSUANCE_START_S - rng.randint(280, 310) * WEEK_S
+        return Range(start, start + rng.randint(1, 9) * WEEK_S)
+    return rng.choice((Range(start, start + rng.randint(1, 9_000_000)), Range(0, start), EVER))
+
+
+async def answers(psd: Runtime, rng: random.Random) -> list[Any]:
+    """What the engine answers to random questions of every kind."""
+    engine, got = psd.engine, []
+    for _ in range(QUESTIONS):
+        asked, atid = random_range(rng), rng.choice((None, 0, 7, -(2**63)))
+        uids = rng.sample((1, 2, 3, -(2**63), 2**63 - 1), 2)
+        for activities in (False, True):
+            ranges = [asked] * len(uids)
+            found = await engine.sums(uids, [2, 1], ranges, atid=atid, activities=activities)
+            got.append([(owner.sums, sorted(owner.activities.items())) for owner in found])
+        aid = rng.choice((1, 2, 5, -1, 2**33, 1005))
+        got.append(await engine.activity_sum(uids[0], 1, aid, asked, atid))
+        got.append(await engine.counts(["a:b{%}", "ab"], asked))
+    return got
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+async def test_random_events_leave_equal_keys_and_answers_on_every_engine(
+    every_server: list[RedisServer], seed: int
+) -> None:
+    events = random_events(random.Random(seed))
+    found = []
+    for server in every_server:
+        server.flush()
+        async with engine_on(server.url) as psd:
+            outcomes = await psd.engine.book(events)
+            statuses = [outcome.status for outcome in outcomes]
+            answered = await answers(psd, random.Random(seed))
+            found.append((server.engine, statuses, answered, await keyspace(psd.store.client)))
+    _, statuses, answered, held = found[0]
+    assert "refused" not in statuses
+    assert statuses.count("booked") > EVENTS_MIN // 2
+    for name, *other in found[1:]:
+        assert other == [statuses, answered, held], name
+
+
+async def test_a_dense_owner_has_equal_keys_on_every_engine(
+    every_server: list[RedisServer],
+) -> None:
+    """More than 512 bookings an hour: leaves by minute; then back to a single leaf."""
+    grown = [report(n, 1_460_462_400 + n * 5, aid=n % 40) for n in range(600)]
+    shrunk = [report(0, each.ts2, aid=each.aid) for each in grown[:200]]
+    found = []
+    for server in every_server:
+        server.flush()
+        async with engine_on(server.url) as psd:
+            await psd.engine.book(grown)
+            full = await keyspace(psd.store.client)
+            await psd.engine.book(shrunk)
+            found.append((full, await keyspace(psd.store.client)))
+    assert "psd:{1}:1:n:2016041212" in found[0][0]
+    assert "psd:{1}:1:n:2016041212" not in found[0][1]
+    assert found[1:] == found[:1] * (len(found) - 1)

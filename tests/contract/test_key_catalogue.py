@@ -1,0 +1,64 @@
+"""Every key that the scripts write is in the catalogue, with its type; reads write nothing."""
+
+from __future__ import annotations
+
+import random
+
+from redis.asyncio import Redis
+
+from psd.engine.plan import Range
+from psd.runtime import Runtime
+from psd.store.keys import CATALOGUE, kind_of
+from tests.support.engine import EVER, NOON_S, book, count, increment, report
+from tests.support.random_reports import random_reports
+
+
+async def book_every_kind(psd: Runtime) -> None:
+    """Events that need a key of each kind: a dense hour, a long activity, markers, a count."""
+    reports = [report(n + 1, NOON_S + n * 5, aid=n) for n in range(700)]
+    long = [report(n, NOON_S + n * 400, ts1=NOON_S, uid=2, aid=-9) for n in range(30)]
+    await book(psd, [*reports, *long, increment("i1", uid=3), count("m1", name="a}:{b")])
+    await book(psd, random_reports(random.Random(5), uid=-4))
+
+
+async def changes(client: Redis) -> int:
+    """Writes that the server has counted since it started."""
+    info = await client.info("persistence")
+    return int(info["rdb_changes_since_last_save"])
+
+
+async def test_every_key_is_of_a_kind_and_has_its_type(psd: Runtime) -> None:
+    await psd.store.writes.call(("SET", "psd:schema", "1"))
+    await book_every_kind(psd)
+    client = psd.store.client
+    seen = set()
+    async for name in client.scan_iter(count=1000):
+        kind = kind_of(name.decode())
+        assert kind is not None, name
+        assert (await client.type(name)).decode() == kind.redis_type, name
+        seen.add(kind.name)
+    assert seen == {kind.name for kind in CATALOGUE} - {"probe", "stream"}
+
+
+async def test_reads_write_nothing(psd: Runtime) -> None:
+    await book_every_kind(psd)
+    before = await changes(psd.store.client)
+    for asked in (EVER, Range(NOON_S + 7, NOON_S + 90_000)):
+        for activities in (False, True):
+            await psd.engine.sums([1, 2, 3, 9], [1, 2], [asked] * 4, activities=activities)
+        await psd.engine.activity_sum(2, 1, -9, asked)
+        await psd.engine.counts(["a}:{b", "none"], asked)
+    assert await changes(psd.store.client) == before
+
+
+async def test_booking_again_writes_nothing(psd: Runtime) -> None:
+    await book_every_kind(psd)
+    before = await changes(psd.store.client)
+    await book_every_kind(psd)
+    assert await changes(psd.store.client) == before
+
+
+async def test_all_keys_of_an_owner_share_its_hash_tag(psd: Runtime) -> None:
+    await book(psd, [report(n, NOON_S + n * 5, uid=-77, aid=n) for n in range(1, 700)])
+    keys = [key.decode() async for key in psd.store.client.scan_iter()]
+    assert {key.partition("{")[2].partition("}")[0] for key in keys} == {"-77"}
