@@ -67,6 +67,8 @@ end
 
 -- A short activity that has grown: its records by hour, and the empty mark in its shard.
 local function write_as_long(activity, shard)
+  -- Lengths are read only so that a key of a foreign type fails before anything is written.
+  redis.call('HLEN', directory_key(activity))
   local flat = activity.hours[0].flat
   local entries, at = {}, 1
   while at <= #flat do
@@ -77,6 +79,7 @@ local function write_as_long(activity, shard)
     end
     entries[#entries + 1] = tostring(hour)
     entries[#entries + 1] = cmsgpack.pack(unpack(summary_of(records)))
+    redis.call('STRLEN', hour_key(activity, hour))
     write('SET', hour_key(activity, hour), pack_records(records))
     keep_for(hour_key(activity, hour), keep.activity)
   end
@@ -94,6 +97,7 @@ local function write_long_parts(activity)
       if part.changed then
         write('SET', key, pack_records(part.flat))
       else
+        redis.call('STRLEN', key)
         write('APPEND', key, pack_records(part.flat, part.appended_from))
       end
       keep_for(key, keep.activity)

@@ -43,12 +43,11 @@ end
 -- Note the moves that growing from one number of shards to another asks for.
 local function grow_shards(prefix, before, after)
   for shard = before, after - 1 do
-    local power = power_below(shard)
-    local parents = {}
+    -- Read only so that a key of a foreign type fails before anything is written.
+    redis.call('HLEN', shard_key(prefix, shard))
     -- A parent that itself comes from this growth has nothing in Redis yet: look further up.
-    local parent = shard - power
+    local parent = shard - power_below(shard)
     while parent >= before do parent = parent - power_below(parent) end
-    parents[1] = parent
     local key = shard_key(prefix, parent)
     local fields = redis.call('HGETALL', key)
     for at = 1, #fields, 2 do

@@ -16,7 +16,7 @@ dropped or replayed goes back. That works on both kinds of queue.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -109,12 +109,11 @@ class DeadLetterBox:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Put back what is held, and leave."""
-        try:
-            await self._queue.requeue(self._messages(self._held.values()), 0)
-        finally:
-            await self._queue.stop()
-            await self._queue.close()
+        """Leave; closing puts back what was neither dropped nor replayed."""
+        # Not by requeue: nsqd may hand a message that is put back to its last reader again,
+        # as long as that one has not left.
+        await self._queue.stop()
+        await self._queue.close()
 
     async def take(self, letters_max: int) -> list[HeldLetter]:
         """Take out up to that many letters more, oldest first; empty when none is left."""
@@ -151,10 +150,6 @@ class DeadLetterBox:
                 return await self._queue.receive(messages_max, 0.05)
         except TimeoutError:
             return []
-
-    @staticmethod
-    def _messages(held: Iterable[HeldLetter]) -> list[Message]:
-        return [message for each in held for message in each.messages]
 
 
 def read_letter(message: Message) -> Letter:

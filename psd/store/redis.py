@@ -40,8 +40,10 @@ class Store:
 
     async def check_schema(self) -> None:
         """Refuse a store whose shapes are of another version; marks an empty one."""
-        held = await self.writes.call(("SET", SCHEMA_KEY, SCHEMA_VERSION, "NX", "GET"))
-        if held is not None and held.decode() != SCHEMA_VERSION:
+        _, held = await self.writes.call_all(
+            [("SET", SCHEMA_KEY, SCHEMA_VERSION, "NX"), ("GET", SCHEMA_KEY)]
+        )
+        if held.decode() != SCHEMA_VERSION:
             raise ConfigError(
                 f"{SCHEMA_KEY}: the store holds version {held.decode()}, "
                 f"this psd reads version {SCHEMA_VERSION}"

@@ -15,6 +15,8 @@ from tests.support.keyspace import keyspace
 
 HOUR = NOON_S // 3600
 DAY = NOON_S // 86_400
+FULL_LEAF = range(512)
+FEW_MORE = range(512, 516)
 
 
 class Case(NamedTuple):
@@ -43,15 +45,19 @@ HASHES = {
         "psd:{1}:1:a:1", activities(range(97, 102)), activities(range(1, 97))
     ),
     "markers": Case(f"psd:{{1}}:k:{DAY}", [increment("a")]),
-    "hour totals": Case("psd:{1}:1:h:20160412", activities(range(600))),
-    "minute totals": Case("psd:{1}:1:n:2016041212", activities(range(600), 5)),
+    "hour totals": Case("psd:{1}:1:h:20160412", activities(FEW_MORE), activities(FULL_LEAF)),
+    "minute totals": Case(
+        "psd:{1}:1:n:2016041212", activities(FEW_MORE, 5), activities(FULL_LEAF, 5)
+    ),
     "an activity that gets long": Case("psd:{1}:1:r:3", totals(range(5), 60)),
     "a long activity": Case("psd:{1}:1:r:3", totals(range(6, 9), 60), totals(range(6), 60)),
 }
 
 STRINGS = {
     "leaf": Case("psd:{1}:1:l:201604"),
-    "leaf of a day": Case("psd:{1}:1:l:20160412", activities(range(600), 86_400 // 600)),
+    "leaf of a day": Case(
+        "psd:{1}:1:l:20160412", activities(FEW_MORE, 200), activities(FULL_LEAF, 200)
+    ),
     "an hour's reports, new": Case(f"psd:{{1}}:1:r:3:{HOUR}", totals(range(5), 60)),
     "an hour's reports, later": Case(
         f"psd:{{1}}:1:r:3:{HOUR + 1}", totals(range(60, 63), 60), totals(range(6), 60)
