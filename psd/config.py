@@ -15,6 +15,7 @@ silently leaves a default in place.
 from __future__ import annotations
 
 import difflib
+import itertools
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -181,7 +182,7 @@ def check_consistent(settings: Settings) -> None:
         ("day_s", keep.day_s),
         ("second_s", keep.second_s),
     )
-    for (coarse, coarse_s), (fine, fine_s) in zip(order, order[1:], strict=False):
+    for (coarse, coarse_s), (fine, fine_s) in itertools.pairwise(order):
         if coarse_s and (fine_s == 0 or fine_s > coarse_s):
             raise ConfigError(
                 f"retention.{fine} = {fine_s}: a finer level must not outlive the coarser one "
@@ -246,13 +247,16 @@ def _from_environ(environ: Mapping[str, str]) -> Layer:
         key = names.get(name) or names.get(name.removesuffix("_FILE"))
         if key is None:
             raise _unknown(name, "in the environment", names)
-        if name not in names:
-            try:
-                text = Path(text).read_text(encoding="utf-8").strip()
-            except OSError as exc:
-                raise ConfigError(f"{name}: {exc}") from exc
-        layer[key] = (_parse_text(key, text), name)
+        value = text if name in names else _secret_in(name, Path(text))
+        layer[key] = (_parse_text(key, value), name)
     return layer
+
+
+def _secret_in(name: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as exc:
+        raise ConfigError(f"{name}: {exc}") from exc
 
 
 NOT_SETTINGS = frozenset({"PSD_CONFIG"})

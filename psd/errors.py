@@ -13,14 +13,14 @@
     │   ├── MissingIdError          missing_id       an increment or count without an id
     │   ├── TooLateError            too_late         older than the oldest time that still books
     │   ├── TooEarlyError           too_early        further ahead of the clock than is allowed
-    │   └── TooLargeError           too_large        more bytes, ids, things or reports than the limit
+    │   └── TooLargeError           too_large        more bytes, ids or reports than allowed
     ├── DetailExpiredError          detail_expired   the range needs buckets past their retention
     ├── UnavailableError            (retryable)      a dependency did not answer; nothing is known
     │   ├── StoreUnavailableError   store_unavailable
     │   └── QueueUnavailableError   queue_unavailable
-    ├── StartError                  start_failed     something that psd starts or binds would not
-    ├── StoreError                  store_error      Redis refused a command that psd should not send
-    └── ConfigError                 bad_config       a setting is unknown, malformed or contradictory
+    ├── StartError                  start_failed     what psd starts or binds would not
+    ├── StoreError                  store_error      Redis refused a command of psd
+    └── ConfigError                 bad_config       a setting is unknown or contradictory
 
 The server maps these classes to HTTP statuses in one table (server/errors.py); workers
 pause on retryable ones and send input errors to the dead letter with their code.

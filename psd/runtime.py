@@ -6,7 +6,7 @@ import msgspec
 
 from psd.clock import Clock, SystemClock
 from psd.config import Settings
-from psd.engine.events import EventRules
+from psd.engine.events import rules_of
 from psd.engine.store import Engine
 from psd.observe.metrics import Metrics
 from psd.queue.base import Queue
@@ -22,12 +22,7 @@ class Runtime:
         self.settings = settings
         self.clock = clock
         self.metrics = metrics
-        self.rules = EventRules(
-            things={name: thing.id for name, thing in settings.things.items()},
-            lead_max_s=settings.booking.max_event_lead_s,
-            age_max_s=settings.booking.max_event_age_s,
-            batch_max=settings.booking.batch_reports_max,
-        )
+        self.rules = rules_of(settings)
         self.store = Store(settings.redis, metrics)
         self.engine = Engine(self.store, settings, clock, metrics)
 

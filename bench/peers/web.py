@@ -21,8 +21,8 @@ from bench.psd_system import settings_for
 from bench.workloads import THING_NAMES
 from psd.engine.events import Report, decode_metric
 from psd.engine.plan import Range
-from psd.runtime import Runtime, open_runtime
 from psd.observe.metrics import Metrics
+from psd.runtime import Runtime, open_runtime
 from psd.store.lane import Command, Lane
 
 REDIS = web.AppKey("redis", Redis)

@@ -21,10 +21,10 @@ local atid = ARGV[4] ~= '' and ARGV[4] or nil
 local found
 
 local function scan_leaf(leaf, from, to)
-  local atid_width, aid_width, delta_width, size = leaf_shape(leaf)
+  local shape = leaf_shape(leaf)
+  local atid_width, aid_width, size, format = shape.atid, shape.aid, shape.size, shape.booking
   local wanted = atid and id_padded(atid, atid_width)
   if atid and not wanted then return 0 end
-  local format = '>c' .. atid_width .. 'c' .. aid_width .. 'i' .. delta_width
   local seen = found.seen[aid_width]
   if not seen then
     seen = {}

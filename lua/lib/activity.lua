@@ -23,6 +23,7 @@ local function unpack_records(packed)
 end
 
 local function pack_records(flat, from)
+  if not from and #flat <= 1000 then return cmsgpack.pack(unpack(flat)) end
   local parts = {}
   for at = from or 1, #flat, 1000 do
     parts[#parts + 1] = cmsgpack.pack(unpack(flat, at, math.min(at + 999, #flat)))

@@ -42,7 +42,11 @@ local function commit_plan(plan)
     part.changed = true
   else
     if slot <= #flat then part.changed = true end
-    for at = 1, 4 do table.insert(flat, slot + at - 1, record[at]) end
+    if slot > #flat then
+      for at = 1, 4 do flat[slot + at - 1] = record[at] end
+    else
+      for at = 1, 4 do table.insert(flat, slot + at - 1, record[at]) end
+    end
   end
   part.dirty = true
   if not activity.long then return end

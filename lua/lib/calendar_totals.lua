@@ -13,7 +13,8 @@ local function calendar_buckets(prefix, second, atid)
   local found = found_buckets[place]
   if found then return found end
   local y, y_typed = load_typed_bucket(prefix .. ':y', keep.year, day.year_field, atid)
-  local m, m_typed = load_typed_bucket(prefix .. day.month_suffix, keep.month, day.month_field, atid)
+  local m, m_typed =
+    load_typed_bucket(prefix .. day.month_suffix, keep.month, day.month_field, atid)
   local d, d_typed = load_typed_bucket(prefix .. day.day_suffix, keep.day, day.date_field, atid)
   if day.week_suffix == issued.week_suffix then
     load_week_pair(prefix .. day.week_suffix, day.week_field, issued.issuance_field, atid)

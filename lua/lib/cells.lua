@@ -64,7 +64,8 @@ local function load_typed_bucket(key, lifetime, field, atid)
   local bucket = hash.buckets[field]
   local typed = bucket and bucket.typed[atid]
   if typed then return bucket, typed end
-  local typed_field, typed_value = field .. ':' .. id_text(atid), nil
+  local typed_field = field .. ':' .. id_text(atid)
+  local typed_value
   if bucket then
     typed_value = redis.call('HGET', key, typed_field)
   else
@@ -96,7 +97,7 @@ local function changed_fields(key, hash)
       end
       for _, typed in pairs(bucket.typed) do
         if typed.sum ~= 0 then
-          set[at + 1], set[at + 2] = typed.field, typed.sum
+          set[at + 1], set[at + 2] = typed.field, text(typed.sum)
           at = at + 2
         elseif typed.sum_before ~= 0 then
           dropped = dropped or { 'HDEL', key }

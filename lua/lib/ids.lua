@@ -3,6 +3,7 @@
 -- byte by byte, never with <, which follows the server's locale.
 -- @include lib/numbers
 
+local SIGNED = { '>i1', '>i2', nil, '>i4' }
 local id_texts = {}
 
 -- Decimal text of a packed id; 8 bytes are divided by 100,000 in two halves to stay exact.
@@ -11,7 +12,7 @@ local function id_text(id)
   if known then return known end
   local written
   if #id < 8 then
-    written = text(struct.unpack('>i' .. #id, id))
+    written = text(struct.unpack(SIGNED[#id], id))
   else
     local high, low = struct.unpack('>i4I4', id)
     local sign = ''
@@ -49,7 +50,7 @@ local function id_trimmed(id)
     end
   end
   if #short < 8 then
-    local number = struct.unpack('>i' .. #short, short)
+    local number = struct.unpack(SIGNED[#short], short)
     short = string.sub(short, #short - width_of(number) + 1)
   end
   id_trims[id] = short

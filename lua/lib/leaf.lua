@@ -9,13 +9,28 @@
 local WIDTHS = { 1, 2, 4, 8 }
 local WIDTH_CODES = { [1] = 0, [2] = 1, [4] = 2, [8] = 3 }
 
--- Widths of a leaf's atid, aid and delta, and the size of a record.
+local shapes = {}
+
+-- Shape of leaves with this first byte: widths of atid, aid and delta, size and formats of a
+-- record, of its ids and delta, and of its delta.
+local function shape_of(code)
+  local shape = shapes[code]
+  if shape then return shape end
+  local number = code - 64
+  local atid = WIDTHS[math.floor(number / 16) + 1]
+  local aid = WIDTHS[math.floor(number / 4) % 4 + 1]
+  local delta = WIDTHS[number % 4 + 1]
+  shape = {
+    atid = atid, aid = aid, delta = delta, size = 3 + atid + aid + delta,
+    record = '>I3c' .. atid .. 'c' .. aid .. 'i' .. delta,
+    booking = '>c' .. atid .. 'c' .. aid .. 'i' .. delta, number = '>i' .. delta,
+  }
+  shapes[code] = shape
+  return shape
+end
+
 local function leaf_shape(leaf)
-  local code = string.byte(leaf) - 64
-  local atid = WIDTHS[math.floor(code / 16) + 1]
-  local aid = WIDTHS[math.floor(code / 4) % 4 + 1]
-  local delta = WIDTHS[code % 4 + 1]
-  return atid, aid, delta, 3 + atid + aid + delta
+  return shape_of(string.byte(leaf))
 end
 
 -- Records before `offset` seconds: the index of the first record at or after it, from 0.
@@ -34,21 +49,21 @@ end
 
 -- Sum of the deltas of records low .. high - 1; with an atid, of that atid alone.
 local function leaf_sum(leaf, low, high, atid)
-  local atid_width, aid_width, delta_width, size = leaf_shape(leaf)
-  local format = '>i' .. delta_width
-  local skip = 5 + atid_width + aid_width
+  local shape = leaf_shape(leaf)
+  local format, size, unpack_number = shape.number, shape.size, struct.unpack
+  local ids = shape.atid + shape.aid
   local sum = 0
   if not atid then
-    for at = low * size + skip, (high - 1) * size + skip, size do
-      sum = sum + struct.unpack(format, leaf, at)
+    for at = low * size + 5 + ids, (high - 1) * size + 5 + ids, size do
+      sum = sum + unpack_number(format, leaf, at)
     end
     return sum
   end
-  local wanted = id_padded(atid, atid_width)
+  local wanted = id_padded(atid, shape.atid)
   if not wanted then return 0 end
   for at = low * size + 5, (high - 1) * size + 5, size do
-    if string.sub(leaf, at, at + atid_width - 1) == wanted then
-      sum = sum + struct.unpack(format, leaf, at + atid_width + aid_width)
+    if string.sub(leaf, at, at + shape.atid - 1) == wanted then
+      sum = sum + unpack_number(format, leaf, at + ids)
     end
   end
   return sum
@@ -58,10 +73,9 @@ end
 local function leaf_records(leaf, start)
   local records = {}
   if not leaf or leaf == '' then return records end
-  local atid_width, aid_width, delta_width, size = leaf_shape(leaf)
-  local format = '>I3c' .. atid_width .. 'c' .. aid_width .. 'i' .. delta_width
-  for at = 2, #leaf, size do
-    local offset, atid, aid, delta = struct.unpack(format, leaf, at)
+  local shape = leaf_shape(leaf)
+  for at = 2, #leaf, shape.size do
+    local offset, atid, aid, delta = struct.unpack(shape.record, leaf, at)
     records[#records + 1] = { start + offset, id_trimmed(atid), id_trimmed(aid), delta }
   end
   return records
@@ -84,9 +98,9 @@ local function leaf_packed(records, start)
     aid_width = math.max(aid_width, #record[3])
     delta_width = math.max(delta_width, width_of(record[4]))
   end
-  local format = '>I3c' .. atid_width .. 'c' .. aid_width .. 'i' .. delta_width
-  local parts = { string.char(64 + 16 * WIDTH_CODES[atid_width] + 4 * WIDTH_CODES[aid_width]
-    + WIDTH_CODES[delta_width]) }
+  local code = 64 + 16 * WIDTH_CODES[atid_width] + 4 * WIDTH_CODES[aid_width]
+    + WIDTH_CODES[delta_width]
+  local format, parts = shape_of(code).record, { string.char(code) }
   for at = 1, #records do
     local record = records[at]
     parts[at + 1] = struct.pack(format, record[1] - start, id_padded(record[2], atid_width),

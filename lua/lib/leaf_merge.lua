@@ -7,13 +7,13 @@
 -- Whether records of these changes can stand in the leaf as it is shaped: no record vanishes,
 -- none is too wide, and none that made the deltas wide becomes narrower.
 local function changes_fit(leaf, changes)
-  local atid_width, aid_width, delta_width = leaf_shape(leaf)
+  local shape = leaf_shape(leaf)
+  local widest = shape.delta
   for at = 1, #changes do
     local change = changes[at]
     local width = width_of(change[5])
-    if change[5] == 0 or width > delta_width or #change[2] > atid_width
-      or #change[3] > aid_width
-      or (change[4] ~= 0 and width < delta_width and width_of(change[4]) == delta_width) then
+    if change[5] == 0 or width > widest or #change[2] > shape.atid or #change[3] > shape.aid
+      or (change[4] ~= 0 and width < widest and width_of(change[4]) == widest) then
       return false
     end
   end
@@ -21,11 +21,12 @@ local function changes_fit(leaf, changes)
 end
 
 -- Byte at which the change's record stands or belongs, and whether it stands there.
-local function record_place(leaf, size, atid_width, aid_width, change, offset)
+local function record_place(leaf, shape, change, offset)
+  local size, atid_width = shape.size, shape.atid
   local at = leaf_position(leaf, size, offset) * size + 2
   while at <= #leaf and struct.unpack('>I3', leaf, at) == offset do
     local atid = id_trimmed(string.sub(leaf, at + 3, at + 2 + atid_width))
-    local aid = id_trimmed(string.sub(leaf, at + 3 + atid_width, at + 2 + atid_width + aid_width))
+    local aid = id_trimmed(string.sub(leaf, at + 3 + atid_width, at + size - shape.delta - 1))
     local order = compare_bytes(atid, change[2])
     if order == 0 then order = compare_bytes(aid, change[3]) end
     if order == 0 then return at, true end
@@ -35,23 +36,30 @@ local function record_place(leaf, size, atid_width, aid_width, change, offset)
   return at, false
 end
 
--- Leaf with fitting, sorted changes put in: its tail from the first changed byte on.
+local function packed_change(shape, offset, change)
+  return struct.pack(shape.record, offset, id_padded(change[2], shape.atid),
+    id_padded(change[3], shape.aid), change[5])
+end
+
+-- Leaf with fitting, sorted changes put in: the first changed byte and its tail from there on.
 local function spliced_tail(leaf, start, changes)
-  local atid_width, aid_width, delta_width, size = leaf_shape(leaf)
-  local format = '>I3c' .. atid_width .. 'c' .. aid_width .. 'i' .. delta_width
+  local shape = leaf_shape(leaf)
+  local last = #leaf - shape.size + 1
+  if #changes == 1 and changes[1][1] - start > struct.unpack('>I3', leaf, last) then
+    return #leaf + 1, packed_change(shape, changes[1][1] - start, changes[1])
+  end
   local parts, first, from = {}, nil, nil
   for number = 1, #changes do
     local change = changes[number]
     local offset = change[1] - start
-    local at, stands = record_place(leaf, size, atid_width, aid_width, change, offset)
+    local at, stands = record_place(leaf, shape, change, offset)
     if first then
       parts[#parts + 1] = string.sub(leaf, from, at - 1)
     else
       first = at
     end
-    parts[#parts + 1] = struct.pack(format, offset, id_padded(change[2], atid_width),
-      id_padded(change[3], aid_width), change[5])
-    from = stands and at + size or at
+    parts[#parts + 1] = packed_change(shape, offset, change)
+    from = stands and at + shape.size or at
   end
   parts[#parts + 1] = string.sub(leaf, from)
   return first, table.concat(parts)

@@ -22,7 +22,7 @@ end
 
 -- First and last + 1 record of [low, high) in a unit's leaf, or nil when records are missing.
 local function leaf_slice(leaf, unit, count, low, high)
-  local _, _, _, size = leaf_shape(leaf)
+  local size = leaf_shape(leaf).size
   if (#leaf - 1) / size < count then return nil end
   return leaf_position(leaf, size, low - unit.start), leaf_position(leaf, size, high - unit.start)
 end
@@ -83,7 +83,7 @@ local function day_sum(prefix, month, month_count, day, day_count, low, high, at
     return 0
   end
   local from, to = leaf_slice(leaf, month, 0, low, high)
-  local _, _, _, size = leaf_shape(leaf)
+  local size = leaf_shape(leaf).size
   if (#leaf - 1) / size < month_count then
     local first, last = leaf_slice(leaf, month, 0, day.start, day.start + 86400)
     if last - first < day_count then note_lost('day') end

@@ -1,10 +1,7 @@
 -- Leaf tree: carry changed bookings to the leaves where they belong, splitting a unit whose
 -- bookings passed LEAF_RECORDS and joining one that fell back (see lib/units).
--- @include lib/units
--- @include lib/cells
+-- @include lib/leaf_take
 -- @include lib/leaf_merge
-
-local apply_unit
 
 -- Changes of a unit, by the unit below that holds them.
 local function changes_below(unit, changes)
@@ -35,35 +32,6 @@ local function add_to_totals_below(key, groups)
   end
 end
 
--- Every booking that leaves hold below a unit; notes the deletion of those leaves and totals.
-local function take_records(prefix, unit, count, records)
-  if not is_split(unit, count) then
-    local key = leaf_key(prefix, unit)
-    local leaf = redis.call('GET', key)
-    if leaf then
-      for _, record in ipairs(leaf_records(leaf, unit.start)) do records[#records + 1] = record end
-      write('DEL', key)
-    end
-    return records
-  end
-  local key = totals_key_below(prefix, unit)
-  local totals = redis.call('HGETALL', key)
-  local size = unit.level == 'month' and 86400 or unit.level == 'day' and 3600 or 60
-  for at = 1, #totals, 2 do
-    local number = tonumber(totals[at])
-    if number then
-      local _, below_count = read_total(totals[at + 1])
-      local position = unit.level == 'month' and number - 1 or number
-      take_records(prefix, unit_below(unit, unit.start + position * size), below_count, records)
-    end
-  end
-  if unit.level ~= 'month' then
-    write('DEL', key)
-    hashes[key] = nil
-  end
-  return records
-end
-
 -- Changes that book records anew where nothing stands, `changes` put in.
 local function as_changes(records, changes)
   table.sort(records, record_before)
@@ -77,7 +45,7 @@ end
 
 -- Put changes of one unit into leaves; count_before and count are its bookings in Redis and
 -- after this call.
-function apply_unit(prefix, unit, count_before, count, changes)
+local function apply_unit(prefix, unit, count_before, count, changes)
   local was_split, splits = is_split(unit, count_before), is_split(unit, count)
   if was_split ~= splits then
     changes = as_changes(take_records(prefix, unit, count_before, {}), changes)

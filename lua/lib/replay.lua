@@ -38,7 +38,8 @@ local function report_slot(flat, second, window, atid)
   local slot = #flat + 1
   while slot > 1 do
     local before = slot - 4
-    if flat[before] < second or (flat[before] == second and flat[before + 1] < window) then break end
+    local same_second = flat[before] == second
+    if flat[before] < second or (same_second and flat[before + 1] < window) then break end
     if flat[before] == second and flat[before + 1] == window then
       local order = window >= 0 and 0 or compare_bytes(flat[before + 2], atid)
       if order == 0 then return before, true end

@@ -9,11 +9,13 @@ local function shard_count(activities)
   return math.max(1, math.ceil(activities / SHARD_ACTIVITIES))
 end
 
+local UNSIGNED = { '>I1', '>I2', nil, '>I4' }
+
 -- 16 bits of a packed aid, spread by a multiplication that stays exact in doubles.
 local function aid_hash(aid)
   local low, high
   if #aid < 8 then
-    low = struct.unpack('>I' .. #aid, aid)
+    low = struct.unpack(UNSIGNED[#aid], aid)
   else
     high, low = struct.unpack('>I4I4', aid)
     low = (low + high * 65599) % 4294967296

@@ -13,8 +13,7 @@ local function read_total(value)
   return tonumber(string.sub(value, 1, split - 1)), tonumber(string.sub(value, split + 1))
 end
 
--- Redis writes a number of Lua with 17 digits, which is exact here; 0 is added for -0.
 local function total_value(sum, count)
-  if count == 1 then return sum + 0 end
-  return text(sum) .. ':' .. text(count)
+  if count == 1 then return text(sum) end
+  return string.format('%d:%d', sum, count)
 end

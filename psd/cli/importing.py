@@ -34,7 +34,7 @@ from psd.cli.options import pass_settings
 from psd.clock import SystemClock
 from psd.config import LoadedSettings, Settings
 from psd.embedded.drain import wait_until_drained
-from psd.engine.events import EventRules
+from psd.engine.events import rules_of
 from psd.observe.metrics import Metrics
 from psd.store.redis import Store
 
@@ -196,17 +196,6 @@ async def wait_for_worker(settings: Settings) -> None:
         await wait_until_drained(store, settings.queue.topic)
     finally:
         await store.close()
-
-
-def rules_of(settings: Settings) -> EventRules:
-    """The limits of this configuration."""
-    booking = settings.booking
-    return EventRules(
-        {name: thing.id for name, thing in settings.things.items()},
-        booking.max_event_lead_s,
-        booking.max_event_age_s,
-        booking.batch_reports_max,
-    )
 
 
 def batched(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:

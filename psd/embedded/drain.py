@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from psd.queue.stream import stream_key
+from psd.store.keys import stream_key
 from psd.store.redis import Store
 
 POLL_S = 0.05

@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from psd.config import Settings
 from psd.errors import (
     InputError,
     InvalidTimeError,
@@ -217,6 +218,17 @@ class EventRules(msgspec.Struct, frozen=True):
             )
 
 
+def rules_of(settings: Settings) -> EventRules:
+    """The rules of one configuration."""
+    booking = settings.booking
+    return EventRules(
+        things={name: thing.id for name, thing in settings.things.items()},
+        lead_max_s=booking.max_event_lead_s,
+        age_max_s=booking.max_event_age_s,
+        batch_max=booking.batch_reports_max,
+    )
+
+
 def decode_envelope(body: bytes) -> Envelope:
     """Read a message of either format; JSON starts with ``{``, everything else is msgpack."""
     try:
@@ -225,7 +237,7 @@ def decode_envelope(body: bytes) -> Envelope:
         return _DECODE_MSGPACK(body)
     except msgspec.MsgspecError as exc:
         raise _as_input_error(exc) from exc
-    except UnicodeDecodeError as exc:
+    except (UnicodeDecodeError, RecursionError) as exc:
         raise MalformedError(f"message: {exc}") from exc
 
 
@@ -235,7 +247,7 @@ def decode_metric(body: bytes) -> MetricFields:
         return _DECODE_METRIC_JSON(body)
     except msgspec.MsgspecError as exc:
         raise _as_input_error(exc) from exc
-    except UnicodeDecodeError as exc:
+    except (UnicodeDecodeError, RecursionError) as exc:
         raise MalformedError(f"body: {exc}") from exc
 
 

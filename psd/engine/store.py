@@ -77,8 +77,9 @@ class Engine:
         )
 
     async def book(self, events: Sequence[Event]) -> list[Outcome]:
-        """Book events; outcomes by position. All in one trip,
-        a few owners to a script call.
+        """Book events; outcomes by position.
+
+        All in one trip, a few owners to a script call.
 
         Safe to repeat with the same events after an error: what was booked is found unchanged
         or duplicate. Returns once the writes are kept as the configured durability says.

@@ -171,14 +171,17 @@ class NsqdConnection(FrameStream):
         self.req(id_, delay_ms)
 
     async def leave(self) -> None:
-        """Give back what is unfinished, CLS, and hang up once nsqd has read all of it."""
+        """CLS, give back what is unfinished, and hang up once nsqd has read all of it.
+
+        In this order: before its CLS, nsqd may hand what we give back to ourselves again.
+        """
         try:
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
                 if self._subscribed and self.alive:
-                    for id_ in list(self.unfinished):
-                        self.give_back(id_)
                     self.cls()
                     await self.answer()
+                    for id_ in list(self.unfinished):
+                        self.give_back(id_)
                 self.hang_up()
                 await self.wait_lost()
         except (OSError, NSQException) as exc:

@@ -36,6 +36,7 @@ class FrameStream(asyncio.Protocol):
         self.heard_at_s = 0.0
         self._transport: asyncio.Transport | None = None
         self._unparsed = b""
+        self._ended = False
         self._unsent: list[bytes] = []
         self._answers: deque[asyncio.Future[Any]] = deque()
         self._lost = asyncio.Event()
@@ -88,7 +89,8 @@ class FrameStream(asyncio.Protocol):
     def hang_up(self) -> None:
         """Send what is unsent, then the end: the other side reads all of it, and closes."""
         self._flush()
-        if self.alive and self._transport is not None:
+        if self.alive and self._transport is not None and not self._ended:
+            self._ended = True
             self._transport.write_eof()
 
     def abort(self) -> None:
@@ -149,6 +151,6 @@ class FrameStream(asyncio.Protocol):
         self.read_ended()
 
     def _flush(self) -> None:
-        if self.alive and self._transport is not None and self._unsent:
+        if self.alive and self._transport is not None and self._unsent and not self._ended:
             self._transport.write(b"".join(self._unsent))
         self._unsent.clear()

@@ -33,6 +33,7 @@ from redis.exceptions import RedisError, ResponseError
 from psd.errors import QueueUnavailableError
 from psd.queue.base import Message
 from psd.queue.inflight import InFlight
+from psd.store.keys import stream_key
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +55,6 @@ that was stopped executes the reads of connections that are long closed when it 
 RETRY_FIRST_S = 0.05
 RETRY_MAX_S = 1.0
 CONSUMER_FORGOTTEN_AFTER_MS = 3_600_000
-
-
-def stream_key(topic: str) -> str:
-    """The key of a topic's stream."""
-    return f"psd:stream:{topic}"
 
 
 class StreamQueue:
@@ -246,7 +242,7 @@ class StreamQueue:
             if overdue:
                 return overdue
         block_ms = min(BLOCK_MS, int((self._claim_at_s - now_s) * 1000))
-        reply = await self._client.xreadgroup(
+        reply: Any = await self._client.xreadgroup(
             self._group,
             self._consumer,
             {self._key: ">"},

@@ -12,7 +12,8 @@ from redis.asyncio import Redis
 
 from psd.errors import QueueUnavailableError
 from psd.queue.base import Message
-from psd.queue.stream import StreamQueue, stream_key
+from psd.queue.stream import StreamQueue
+from psd.store.keys import stream_key
 from psd.store.redis import make_client
 from tests.support.redis_server import ENGINES, KEEP, Engine, RedisServer
 from tests.support.waiting import wait_until

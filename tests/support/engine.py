@@ -69,9 +69,7 @@ def report(
 def increment(event_id: str, value: int = 10, ts2: int = NOON_S, **fields: int) -> Report:
     """An increment of the same defaults."""
     plain = report(value, ts2, **fields)
-    return Report(
-        plain.thing, plain.uid, plain.atid, plain.aid, value, ts2, ts2, event_id=event_id
-    )
+    return Report(plain.thing, plain.uid, plain.atid, plain.aid, value, ts2, ts2, event_id=event_id)
 
 
 def count(event_id: str, value: int = 1, ts: int = NOON_S, name: str = "hifive_1") -> Count:

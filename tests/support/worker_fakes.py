@@ -27,6 +27,8 @@ class MemoryQueue:
 
     def __init__(self, messages: Sequence[Message] = ()) -> None:
         self.waiting = list(messages)
+        self.in_hand: list[str] = []
+        self.given_back: list[str] = []
         self.finished: list[str] = []
         self.requeued: dict[str, float] = {}
         self.touched: list[str] = []
@@ -49,15 +51,18 @@ class MemoryQueue:
             self._changed.clear()
             await self._changed.wait()
         taken, self.waiting = self.waiting[:messages_max], self.waiting[messages_max:]
+        self.in_hand += [each.id for each in taken]
         return taken
 
     async def finish(self, messages: Sequence[Message]) -> None:
         self._called("finish", f" {len(messages)}")
         self.finished += [each.id for each in messages]
+        self._let_go(messages)
 
     async def requeue(self, messages: Sequence[Message], delay_s: float) -> None:
         self._called("requeue", f" {len(messages)}")
         self.requeued.update((each.id, delay_s) for each in messages)
+        self._let_go(messages)
 
     async def touch(self, messages: Sequence[Message]) -> None:
         self._called("touch", f" {len(messages)}")
@@ -76,10 +81,15 @@ class MemoryQueue:
 
     async def close(self) -> None:
         self._called("close")
+        self.given_back += self.in_hand
 
     async def publish(self, topic: str, bodies: Sequence[bytes]) -> None:
         self._called("publish", f" {topic} {len(bodies)}")
         self.published += [(topic, body) for body in bodies]
+
+    def _let_go(self, messages: Sequence[Message]) -> None:
+        for each in messages:
+            self.in_hand.remove(each.id)
 
     def _called(self, call: str, about: str = "") -> None:
         self.fail(call)

@@ -25,6 +25,7 @@ def psd_command(stack: WorkerStack, *arguments: str) -> list[str]:
         "queue.kind": queue.kind,
         "queue.nsqd_addresses": queue.nsqd_addresses[0],
         "queue.msg_timeout_s": queue.msg_timeout_s,
+        "worker.shutdown_timeout_s": stack.settings.worker.shutdown_timeout_s,
         "log.format": "json",
     }.items():
         command += ["--set", f"{key}={value}"]

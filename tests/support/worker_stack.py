@@ -59,7 +59,7 @@ class WorkerStack:
                 nsqd_addresses=(nsqd.address if nsqd else "127.0.0.1:4150",),
                 msg_timeout_s=5,
             ),
-            worker=WorkerSettings(shutdown_timeout_s=5.0),
+            worker=WorkerSettings(shutdown_timeout_s=3.0),
         )
         self.runtime: Runtime
 

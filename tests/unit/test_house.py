@@ -70,7 +70,8 @@ def test_no_test_sleeps() -> None:
     sleeping = [
         path
         for path in (ROOT / "tests").rglob("test_*.py")
-        if re.search(r"\bsleep\((?!0\))", path.read_text(encoding="utf-8")) and path != Path(__file__)
+        if re.search(r"\bsleep\((?!0\))", path.read_text(encoding="utf-8"))
+        and path != Path(__file__)
     ]
     assert sleeping == [], "use wait_until(description, predicate)"
 

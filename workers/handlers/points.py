@@ -20,7 +20,7 @@ import msgspec
 
 from psd.engine.events import Event, EventRules, Report
 from psd.engine.store import Outcome
-from psd.errors import InputError, MalformedError
+from psd.errors import InputError
 from psd.queue.base import Message
 
 
@@ -65,8 +65,6 @@ class PointsHandler:
                 events = read(message.body, now_s, message.id)
             except InputError as error:
                 batch.refused[position] = error
-            except RecursionError:
-                batch.refused[position] = MalformedError("message: nested too deeply")
             else:
                 batch.events += events
                 batch.origins += [position] * len(events)

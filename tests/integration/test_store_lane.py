@@ -1,0 +1,335 @@
+"""Commands travel together, come back to whom they belong, and are sent once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from psd.config import load_settings
+from psd.errors import StoreError, StoreUnavailableError
+from psd.observe.metrics import Metrics
+from psd.store.lane import TRIP_COMMANDS_MAX, Lane
+from psd.store.redis import Store, make_client
+from tests.support.engine import EVER, book, engine_on, report, sum_of
+from tests.support.nsqd import free_ports
+from tests.support.redis_server import RedisServer
+from tests.support.waiting import wait_until
+
+TIMEOUT_S = 0.3
+"""Of the lanes here, so that stalls are short; a test with psd's own default is among them."""
+
+GRACE_S = 0.5
+LIMIT_S = 2.0
+"""Within this a caller must know that Redis is away."""
+
+
+class LaneOnServer:
+    """A lane with its server, and a plain client beside it that looks at the server."""
+
+    def __init__(self, server: RedisServer, client: Redis, connections: int) -> None:
+        self.server = server
+        self.metrics = Metrics()
+        self.lane = Lane(make_client(server.url), TIMEOUT_S, self.metrics, connections)
+        self.client = client
+
+    def trips(self) -> tuple[int, int]:
+        """Trips so far, and the commands that they carried."""
+        sample = self.metrics.registry.get_sample_value
+        trips = sample("psd_trip_commands_count")
+        return int(trips or 0), int(sample("psd_trip_commands_sum") or 0)
+
+    async def calls_of(self, command: str) -> int:
+        """Times that the server has run a command."""
+        stats = await self.client.info("commandstats")
+        return int(stats.get(f"cmdstat_{command}", {}).get("calls", 0))
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A server that the tests of this file may stop and configure."""
+    with RedisServer(tmp_path_factory.mktemp("lane")) as server:
+        yield server
+
+
+@asynccontextmanager
+async def lane_on(server: RedisServer, connections: int) -> AsyncIterator[LaneOnServer]:
+    """A lane on an empty server that has counted no command yet."""
+    server.flush()
+    client = server.client()
+    await client.config_resetstat()
+    built = LaneOnServer(server, client, connections)
+    try:
+        yield built
+    finally:
+        await built.lane.close()
+        await client.aclose()
+
+
+@pytest.fixture(params=[1, 2], ids=["one connection", "two connections"])
+async def on(
+    request: pytest.FixtureRequest, own_server: RedisServer
+) -> AsyncIterator[LaneOnServer]:
+    async with lane_on(own_server, request.param) as built:
+        yield built
+
+
+@asynccontextmanager
+async def stalled(server: RedisServer) -> AsyncIterator[None]:
+    """The server keeps its connections and answers nothing meanwhile."""
+    server.pause()
+    try:
+        yield
+    finally:
+        server.resume()
+
+
+async def loop_turns() -> None:
+    """A few turns of the loop, in which commands leave that can."""
+    answers = iter((False, True))
+    await wait_until("the loop has turned", lambda: next(answers))
+
+
+async def outcomes(*calls: Any) -> tuple[list[Any], float]:
+    """Replies and errors by position, and the seconds until the last of them."""
+    started_s = time.monotonic()
+    found = await asyncio.gather(*calls, return_exceptions=True)
+    return found, time.monotonic() - started_s
+
+
+async def test_commands_of_one_turn_of_the_loop_travel_in_one_trip(on: LaneOnServer) -> None:
+    replies, _ = await outcomes(*(on.lane.call(("ECHO", str(n))) for n in range(50)))
+    assert replies == [str(n).encode() for n in range(50)]
+    assert on.trips() == (1, 50)
+
+
+async def test_commands_that_come_during_a_trip_travel_together(own_server: RedisServer) -> None:
+    async with lane_on(own_server, connections=1) as on:
+        await on.lane.call(("PING",))
+        async with stalled(on.server):
+            calls = [asyncio.create_task(on.lane.call(("ECHO", "first")))]
+            await loop_turns()
+            for number in range(20):
+                calls.append(asyncio.create_task(on.lane.call(("ECHO", str(number)))))
+                await loop_turns()
+        replies, _ = await outcomes(*calls)
+        assert replies == [b"first", *(str(n).encode() for n in range(20))]
+        assert on.trips() == (3, 22)
+
+
+async def test_a_long_queue_travels_in_trips_of_a_bounded_size(on: LaneOnServer) -> None:
+    total = 2 * TRIP_COMMANDS_MAX + 7
+    replies = await on.lane.call_all([("ECHO", str(n)) for n in range(total)])
+    assert replies == [str(n).encode() for n in range(total)]
+    assert on.trips() == (3, total)
+
+
+async def test_an_error_reply_is_its_callers_alone(on: LaneOnServer) -> None:
+    await on.client.set("text", "x")
+    found, _ = await outcomes(
+        on.lane.call(("SET", "a", "1")),
+        on.lane.call(("HGET", "text", "f")),
+        on.lane.call(("NOSUCHCOMMAND",)),
+        on.lane.call(("EVALSHA", "0" * 40, 0)),
+        on.lane.call(("GET", "a")),
+    )
+    assert found[0] == b"OK"
+    assert isinstance(found[1], StoreError)
+    assert "WRONGTYPE" in str(found[1])
+    assert isinstance(found[2], StoreError)
+    assert isinstance(found[3], StoreError)
+    assert found[4] == b"1"
+
+
+async def test_call_all_raises_the_first_error_after_all_were_answered(on: LaneOnServer) -> None:
+    with pytest.raises(StoreError, match="WRONGTYPE"):
+        await on.lane.call_all([("SET", "a", "1"), ("HGET", "a", "f"), ("SET", "b", "2")])
+    assert await on.client.get("b") == b"2"
+
+
+async def test_a_stalled_server_fails_all_that_wait_at_once(on: LaneOnServer) -> None:
+    """Those of the trips under way, and those that wait behind them."""
+    await on.lane.call(("PING",))
+    async with stalled(on.server):
+        found, took_s = await outcomes(
+            *(on.lane.call(("INCR", "n")) for _ in range(3 * TRIP_COMMANDS_MAX))
+        )
+        again, again_s = await outcomes(on.lane.call(("GET", "c")))
+    assert {type(each) for each in (*found, *again)} == {StoreUnavailableError}
+    assert max(took_s, again_s) < TIMEOUT_S + GRACE_S
+
+
+async def test_a_stalled_server_is_known_within_two_seconds(own_server: RedisServer) -> None:
+    async with engine_on(own_server.url) as psd:
+        await book(psd, [report()])
+        async with stalled(own_server):
+            asked = [sum_of(psd, uid=uid) for uid in range(3)]
+            found, took_s = await outcomes(book(psd, [report(7)]), *asked, psd.store.readiness())
+    assert {type(each) for each in found[:-1]} == {StoreUnavailableError}
+    assert set(found[-1]) == {"writable"}
+    assert took_s < LIMIT_S
+
+
+async def test_after_a_stall_no_reply_reaches_the_wrong_caller(on: LaneOnServer) -> None:
+    await on.lane.call(("PING",))
+    async with stalled(on.server):
+        await outcomes(*(on.lane.call(("ECHO", f"old {n}")) for n in range(30)))
+    replies, _ = await outcomes(*(on.lane.call(("ECHO", f"new {n}")) for n in range(30)))
+    assert replies == [f"new {n}".encode() for n in range(30)]
+
+
+async def test_nothing_is_sent_twice_over_a_stall(on: LaneOnServer) -> None:
+    await on.lane.call(("PING",))
+    async with stalled(on.server):
+        await outcomes(*(on.lane.call(("INCR", f"key {n}")) for n in range(30)))
+    await on.lane.call(("PING",))
+    await wait_until("the old connection is gone", lambda: _connections(on.client))
+    assert await on.calls_of("incr") <= 30
+    values = await on.client.mget([f"key {n}" for n in range(30)])
+    assert set(values) <= {None, b"1"}
+
+
+async def _connections(client: Redis) -> bool:
+    info = await client.info("clients")
+    return int(info["connected_clients"]) <= 3
+
+
+async def test_a_killed_connection_fails_its_trip_and_the_next_one_works(
+    on: LaneOnServer,
+) -> None:
+    await on.lane.call(("PING",))
+    await on.client.client_kill_filter(_type="normal", skipme=True)
+    found, _ = await outcomes(on.lane.call(("INCR", "n")))
+    assert isinstance(found[0], StoreUnavailableError)
+    assert await on.lane.call(("INCR", "n")) in (1, 2)
+    assert await on.calls_of("incr") <= 2
+
+
+async def test_a_server_that_is_not_there_is_unavailable_at_once(tmp_path: Path) -> None:
+    lane = Lane(make_client(f"unix://{tmp_path}/none.sock"), TIMEOUT_S, Metrics())
+    found, took_s = await outcomes(*(lane.call(("PING",)) for _ in range(3)))
+    await lane.close()
+    assert {type(each) for each in found} == {StoreUnavailableError}
+    assert took_s < LIMIT_S
+
+
+async def test_a_server_that_was_restarted_is_used_again(tmp_path: Path) -> None:
+    with RedisServer(tmp_path) as server:
+        async with engine_on(server.url) as psd:
+            await book(psd, [report()])
+            server.kill9()
+            with pytest.raises(StoreUnavailableError):
+                await book(psd, [report()])
+            server.start()
+            assert await book(psd, [report(7)]) == ["booked"]
+            assert await sum_of(psd) == 7
+
+
+async def test_a_caller_that_leaves_disturbs_no_other(on: LaneOnServer) -> None:
+    """Some leave during their trip, some while they wait for one."""
+    await on.lane.call(("PING",))
+    async with stalled(on.server):
+        tasks = []
+        for number in range(12):
+            tasks.append(asyncio.create_task(on.lane.call(("ECHO", str(number)))))
+            if number % 4 == 3:
+                await loop_turns()
+        for task in tasks[::2]:
+            task.cancel()
+        await wait_until("they are gone", lambda: all(task.done() for task in tasks[::2]))
+    found, _ = await outcomes(*tasks)
+    assert [isinstance(each, asyncio.CancelledError) for each in found] == [True, False] * 6
+    assert found[1::2] == [str(n).encode() for n in range(1, 12, 2)]
+    assert await on.lane.call(("ECHO", "after")) == b"after"
+
+
+async def test_closing_fails_what_waits(on: LaneOnServer) -> None:
+    async with stalled(on.server):
+        tasks = [asyncio.create_task(on.lane.call(("PING",))) for _ in range(3)]
+        await loop_turns()
+        await on.lane.close()
+        found, took_s = await outcomes(*tasks)
+    assert {type(each) for each in found} == {StoreUnavailableError}
+    assert took_s < LIMIT_S
+
+
+async def test_scripts_that_are_gone_are_loaded_once_for_a_trip(own_server: RedisServer) -> None:
+    own_server.flush()
+    async with engine_on(own_server.url) as psd:
+        await psd.store.client.config_resetstat()
+        asked = [psd.engine.sums([uid], [1], [EVER]) for uid in range(40)]
+        found, _ = await outcomes(*asked)
+        assert [owners[0].sums for owners in found] == [{1: 0}] * 40
+        stats = await psd.store.client.info("commandstats")
+        assert stats["cmdstat_script|load"]["calls"] == 4
+
+
+async def test_concurrent_questions_of_one_turn_travel_in_one_trip(
+    own_server: RedisServer,
+) -> None:
+    own_server.flush()
+    async with engine_on(own_server.url) as psd:
+        await book(psd, [report(10 + uid, uid=uid) for uid in range(40)])
+        sample = psd.metrics.registry.get_sample_value
+        before = sample("psd_trip_commands_count") or 0
+        found, _ = await outcomes(*(psd.engine.sums([uid], [1], [EVER]) for uid in range(40)))
+        assert [owners[0].sums[1] for owners in found] == [10 + uid for uid in range(40)]
+        assert sample("psd_trip_commands_count") == before + 1
+
+
+@pytest.mark.parametrize("flushed", [False, True], ids=["scripts known", "scripts flushed"])
+async def test_a_batch_waits_for_its_replicas_also_when_its_script_had_to_be_loaded(
+    tmp_path: Path, flushed: bool
+) -> None:
+    """A replica that answers nothing cannot have the batch, so the batch is not kept."""
+    (port,) = free_ports(1)
+    served = ("--port", str(port), "--repl-diskless-sync-delay", "0")
+    follows = ("--replicaof", f"127.0.0.1 {port}")
+    flags = {"redis.durability": "replicated", "redis.replica_timeout_ms": 300}
+    with (
+        RedisServer(tmp_path / "primary", options=served) as primary,
+        RedisServer(tmp_path / "replica", options=follows) as replica,
+    ):
+        async with engine_on(primary.url, flags) as psd:
+            await wait_until("the replica follows", lambda: _replicas(psd.store.client))
+            assert await book(psd, [report(10)]) == ["booked"]
+            if flushed:
+                await psd.store.client.script_flush()
+            await wait_until("the replica has all", lambda: _replicas(psd.store.client))
+            async with stalled(replica):
+                with pytest.raises(StoreUnavailableError, match="0 of 1 replicas"):
+                    await book(psd, [report(11)])
+
+
+async def _replicas(client: Redis) -> bool:
+    info = await client.info("replication")
+    return (
+        info["connected_slaves"] == 1
+        and info["slave0"]["state"] == "online"
+        and info["slave0"]["offset"] == info["master_repl_offset"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        ((), "ok: durability is durable, but the server has appendonly no"),
+        (("--appendonly", "yes", "--appendfsync", "everysec"), "appendfsync everysec"),
+    ],
+)
+async def test_readiness_advises_where_the_server_keeps_less_than_is_configured(
+    tmp_path: Path, options: tuple[str, ...], advice: str
+) -> None:
+    with RedisServer(tmp_path, options=options) as server:
+        settings = load_settings(flags={"redis.url": server.url}).settings
+        store = Store(settings.redis, Metrics())
+        found = await store.readiness()
+        await store.close()
+    assert found["writable"] == found["scripts"] == found["policy"] == "ok"
+    assert advice in found["durability"]

@@ -1,0 +1,87 @@
+"""The shapes of keys: what is psd's, of which kind, and which keys live together."""
+
+from __future__ import annotations
+
+import pytest
+
+from psd.config import RetentionSettings
+from psd.store.keys import CATALOGUE, count_root, kind_of, owner_root, stream_key
+
+KINDS = {
+    "psd:{1503960366}:1:y": "year totals",
+    "psd:{1}:1:m:2016": "month totals",
+    "psd:{-9223372036854775808}:12:d:201604": "day totals",
+    "psd:{1}:1:w:2016:1": "week totals",
+    "psd:{1}:1:h:20160412": "hour totals",
+    "psd:{1}:1:n:2016041207": "minute totals",
+    "psd:{1}:1:l:201604": "leaf",
+    "psd:{1}:1:l:20160412": "leaf",
+    "psd:{1}:1:l:2016041207": "leaf",
+    "psd:{1}:1:l:201604120759": "leaf",
+    "psd:{1}:1:a:0": "activities",
+    "psd:{1}:1:r:-5": "long activity",
+    "psd:{1}:1:r:-5:405684": "reports",
+    "psd:{1}:k:16903": "markers",
+    "psd:c:{hifive_1}:0:y": "year totals",
+    "psd:c:{a:b%7B1%7D}:k:16903": "markers",
+    "psd:schema": "schema",
+    "psd:probe": "probe",
+    "psd:stream:psd": "stream",
+}
+
+
+@pytest.mark.parametrize(("key", "name"), KINDS.items())
+def test_a_key_is_of_exactly_one_kind(key: str, name: str) -> None:
+    kind = kind_of(key)
+    assert kind is not None
+    assert kind.name == name
+
+
+def test_every_kind_has_an_example_here() -> None:
+    assert set(KINDS.values()) == {kind.name for kind in CATALOGUE}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("hz:1:8:2016", "psd", "psd:", "psd:{1}", "psd:{1}:1", "psd:{1}:1:x:2016", "psd:other"),
+        *("psd:{1}:1:m:16", "psd:{1}:1:l:2016041", "psd:1:1:y", "psd:{1}:1:y:2016", "xpsd:{1}:1:y"),
+        *("psd:{{1}}:1:y", "psd:{1}:1:y\n", "psd:c:1:0:y"),
+    ],
+)
+def test_a_key_of_another_shape_is_not_psds(key: str) -> None:
+    assert kind_of(key) is None
+
+
+def test_the_level_of_a_kind_is_a_retention_setting_or_the_marker() -> None:
+    levels = {name.removesuffix("_s") for name in RetentionSettings.__struct_fields__}
+    assert {kind.level for kind in CATALOGUE} == {*levels, "marker", ""}
+
+
+def test_keys_of_an_owner_share_its_hash_tag() -> None:
+    assert owner_root(8) == "psd:{8}"
+    assert owner_root(-(2**63)) == "psd:{-9223372036854775808}"
+
+
+NAMES = (
+    *("hifive_1", "a:b", "1", "{", "}", "%", "{}", "{a}", "a{b", "a}b"),
+    *("%7B", "%7D", "%25", "a%7Bb"),
+)
+
+
+def test_the_hash_tag_of_a_count_is_its_whole_name() -> None:
+    for name in NAMES:
+        root = count_root(name)
+        tag = root[root.index("{") + 1 : root.index("}")]
+        assert root == f"psd:c:{{{tag}}}"
+        assert tag
+
+
+def test_no_two_names_share_a_root_and_no_count_that_of_an_owner() -> None:
+    roots = {count_root(name) for name in NAMES}
+    assert len(roots) == len(NAMES)
+    assert owner_root(1) not in roots
+
+
+def test_a_stream_carries_the_name_of_its_topic() -> None:
+    assert stream_key("psd.dlq") == "psd:stream:psd.dlq"

@@ -1,0 +1,106 @@
+"""How the Lua files become scripts: each part once, in order, under a SHA that is its version."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from psd.store.scripts import load_script, lua_folder, script_names
+
+FILES = {
+    "lib/numbers.lua": "-- Numbers.\nlocal one = 1\n",
+    "lib/totals.lua": "-- Totals.\n-- @include lib/numbers\nlocal two = one + 1\n",
+    "lib/leaf.lua": "-- Leaf.\n-- @include lib/numbers\nlocal three = one + 2\n",
+    "engine/sum.lua": (
+        "-- Sum.\n-- Idempotent: yes. Writes nothing\n-- @include lib/totals\n"
+        "-- @include lib/leaf\n  -- why\nreturn two + three\n"
+    ),
+    "engine/book.lua": "-- Book.\n-- @include lib/numbers\nreturn one -- once\n",
+    "rewards/level.lua": "-- Level.\nreturn 0\n",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        write(tmp_path, name, text)
+    return tmp_path
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def test_a_part_stands_once_before_what_includes_it(folder: Path) -> None:
+    script = load_script("engine.sum", folder)
+    assert script.source == (
+        "local one = 1\nlocal two = one + 1\nlocal three = one + 2\nreturn two + three\n"
+    )
+
+
+def test_the_sha_is_that_of_the_source(folder: Path) -> None:
+    script = load_script("engine.book", folder)
+    digest = hashlib.sha1(script.source.encode(), usedforsecurity=False).hexdigest()
+    assert script.sha == digest.encode()
+    assert script.sha != load_script("engine.sum", folder).sha
+
+
+def test_lines_that_are_comments_do_not_travel(folder: Path) -> None:
+    assert load_script("engine.book", folder).source == "local one = 1\nreturn one -- once\n"
+
+
+def test_a_script_that_writes_nothing_is_told_by_its_header(folder: Path) -> None:
+    assert load_script("engine.sum", folder).reads_only
+    assert not load_script("engine.book", folder).reads_only
+
+
+def test_a_cycle_of_includes_is_an_error_that_shows_it(folder: Path) -> None:
+    write(folder, "lib/a.lua", "-- A.\n-- @include lib/b\n")
+    write(folder, "lib/b.lua", "-- B.\n-- @include lib/a\n")
+    write(folder, "engine/loop.lua", "-- Loop.\n-- @include lib/a\nreturn 1\n")
+    with pytest.raises(ValueError, match="lib/a -> lib/b -> lib/a"):
+        load_script("engine.loop", folder)
+
+
+def test_a_part_that_is_missing_is_an_error(folder: Path) -> None:
+    write(folder, "engine/lost.lua", "-- Lost.\n-- @include lib/none\nreturn 1\n")
+    with pytest.raises(FileNotFoundError, match=r"none\.lua"):
+        load_script("engine.lost", folder)
+
+
+def test_every_file_outside_lib_is_a_script(folder: Path) -> None:
+    assert list(script_names(folder)) == ["engine.book", "engine.sum", "rewards.level"]
+
+
+def test_a_script_is_read_once(folder: Path) -> None:
+    assert load_script("engine.sum", folder) is load_script("engine.sum", folder)
+
+
+def test_psds_own_scripts_are_found() -> None:
+    assert {"engine.book", "engine.sum"} <= set(script_names())
+    assert lua_folder().name == "lua"
+
+
+def test_psds_own_reads_are_known_as_reads() -> None:
+    """Else they would queue behind the writes."""
+    reads = {name for name in script_names() if load_script(name).reads_only}
+    assert reads == {"engine.activity_sum", "engine.collect", "engine.sum"}
+
+
+def test_psds_own_scripts_are_small_enough_to_be_sent_and_held() -> None:
+    for name in script_names():
+        assert len(load_script(name).source) < 64_000
+
+
+@pytest.mark.parametrize("path", sorted(lua_folder().rglob("*.lua")), ids=lambda path: path.stem)
+def test_psds_own_files_are_included_by_somebody_and_not_long(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    part = f"{path.parent.name}/{path.stem}"
+    everything = "".join(each.read_text(encoding="utf-8") for each in lua_folder().rglob("*.lua"))
+    if path.parent.name == "lib":
+        assert f"-- @include {part}\n" in everything
+    assert text.count("\n") <= 250
