@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import msgspec
 
 from psd.clock import Clock, SystemClock
 from psd.config import Settings
 from psd.engine.events import rules_of
 from psd.engine.store import Engine
+from psd.errors import PsdError, StoreUnavailableError
 from psd.observe.metrics import Metrics
 from psd.queue.base import Queue
 from psd.queue.nsq import NsqQueue
@@ -49,5 +52,16 @@ class Runtime:
 async def open_runtime(
     settings: Settings, clock: Clock | None = None, metrics: Metrics | None = None
 ) -> Runtime:
-    """Build the graph. Does not wait for Redis: a process starts also while it is away."""
-    return Runtime(settings, clock or SystemClock(), metrics or Metrics())
+    """Build the graph; raises ConfigError for a store of another schema.
+
+    Does not wait for Redis: a process starts also while it is away (readiness then looks at
+    the schema).
+    """
+    runtime = Runtime(settings, clock or SystemClock(), metrics or Metrics())
+    try:
+        with contextlib.suppress(StoreUnavailableError):
+            await runtime.store.check_schema()
+    except PsdError:
+        await runtime.close()
+        raise
+    return runtime

@@ -50,9 +50,12 @@ class Store:
             )
 
     async def readiness(self) -> dict[str, str]:
-        """Each check's name with ``ok``, ``ok: <advice>`` or what is wrong. 3 trips."""
+        """Each check's name with ``ok``, ``ok: <advice>`` or what is wrong. 4 trips."""
         try:
             await self.writes.call(("SET", PROBE_KEY, "1", "PX", 1000))
+            await self.check_schema()
+        except ConfigError as exc:
+            return {"writable": "ok", "schema": str(exc)}
         except PsdError as exc:
             return {"writable": str(exc)}
         names = list(script_names())
@@ -64,6 +67,7 @@ class Store:
         policy = info_field(memory, "maxmemory_policy")
         return {
             "writable": "ok",
+            "schema": "ok",
             "scripts": "ok",
             "policy": "ok" if policy == "noeviction" else f"maxmemory-policy is {policy}",
             "durability": await self.durability_advice(),

@@ -61,7 +61,7 @@ def _load(name: str, root: Path) -> Script:
         name=name,
         source=source,
         sha=hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest().encode(),
-        reads_only="-- Writes nothing" in text,
+        reads_only="Writes nothing" in text,
     )
 
 

@@ -54,7 +54,8 @@ def random_range(rng: random.Random) -> Range:
 
 async def answers(psd: Runtime, rng: random.Random) -> list[Any]:
     """What the engine answers to random questions of every kind."""
-    engine, got = psd.engine, []
+    engine = psd.engine
+    got: list[Any] = []
     for _ in range(QUESTIONS):
         asked, atid = random_range(rng), rng.choice((None, 0, 7, -(2**63)))
         uids = rng.sample((1, 2, 3, -(2**63), 2**63 - 1), 2)

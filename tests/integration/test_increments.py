@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from psd.engine.events import Event
 from psd.engine.plan import Range
 from psd.runtime import Runtime
 from tests.support.engine import (
@@ -77,7 +78,7 @@ async def test_a_refused_increment_leaves_no_marker(psd: Runtime) -> None:
 async def test_a_marker_lives_eight_days_from_its_write_whatever_the_time_of_the_event(
     psd: Runtime,
 ) -> None:
-    events = [increment("a", ts2=1), increment("a", ts2=NOON_S), count("m", ts=1)]
+    events: list[Event] = [increment("a", ts2=1), increment("a", ts2=NOON_S), count("m", ts=1)]
     assert await book(psd, events) == ["booked"] * 3
     client = psd.store.client
     for key in ("psd:{1}:k:0", MARKERS, "psd:c:{hifive_1}:k:0"):

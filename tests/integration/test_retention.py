@@ -10,11 +10,9 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from psd.clock import ManualClock
-from psd.config import load_settings
 from psd.engine.events import Report
 from psd.engine.plan import ISSUANCE_START_S, WEEK_S, Range
-from psd.errors import ConfigError, DetailExpiredError, TooLateError
+from psd.errors import DetailExpiredError
 from psd.runtime import Runtime
 from tests.support.engine import (
     DAY_S,
@@ -22,27 +20,15 @@ from tests.support.engine import (
     NOON_S,
     book,
     collected,
-    count,
     day,
+    dense_day,
     engine_on,
     forget,
-    increment,
-    keys_by_level,
     report,
     second,
     sum_of,
 )
-from tests.support.keyspace import keyspace
 
-LIFETIMES_S = {
-    "year": 9_000_000,
-    "month": 8_000_000,
-    "week": 7_500_000,
-    "day": 7_000_000,
-    "second": 6_000_000,
-    "activity": 8_500_000,
-}
-ALL_LEVELS = {f"retention.{level}_s": seconds for level, seconds in LIFETIMES_S.items()}
 SHORT_SECONDS = {"retention.second_s": 60}
 SHORT_DAYS = {"retention.second_s": 60, "retention.day_s": 120}
 SHORT_MONTHS = {**SHORT_DAYS, "retention.month_s": 180}
@@ -64,13 +50,6 @@ def april() -> list[Report]:
     return [report(n + 1, first + n * 32_400, aid=n, atid=n % 3) for n in range(105)]
 
 
-def dense_day() -> list[Report]:
-    """600 bookings on 12 April, 590 of them in one hour, and one the day after."""
-    hour = [report(n + 1, NOON_S + n * 6, aid=n) for n in range(590)]
-    others = [report(7, NOON_S - n * 3600, aid=700 + n) for n in range(1, 11)]
-    return [*hour, *others, report(5, NOON_S + DAY_S, aid=800)]
-
-
 def plain_sum(reports: Sequence[Report], range_: Range) -> int:
     return sum(each.value for each in reports if range_.start <= each.ts2 < range_.end)
 
@@ -81,46 +60,6 @@ async def expired(psd: Runtime, range_: Range, activities: bool = False) -> str:
         await (collected(psd, range_) if activities else sum_of(psd, range_))
     assert caught.value.resolution in str(caught.value)
     return caught.value.resolution
-
-
-async def ttls(psd: Runtime, level: str) -> set[int]:
-    keys = (await keys_by_level(psd.store.client)).get(level, [])
-    return {await psd.store.client.ttl(key) for key in keys}
-
-
-async def test_by_default_nothing_but_markers_has_a_lifetime(psd: Runtime) -> None:
-    long = [report(n, NOON_S + n, NOON_S, uid=2) for n in range(9)]
-    await book(psd, [*dense_day(), *long, increment("a", uid=3), count("m")])
-    for level in LIFETIMES_S:
-        assert await ttls(psd, level) == {-1}, level
-    assert -1 not in await ttls(psd, "marker")
-
-
-@pytest.mark.parametrize("level", LIFETIMES_S)
-async def test_each_level_has_its_lifetime_and_a_write_renews_it(
-    redis_url: str, level: str
-) -> None:
-    first = [*dense_day(), *(report(n, NOON_S + n, NOON_S, aid=9000) for n in range(9))]
-    async with engine_on(redis_url, ALL_LEVELS, ManualClock(NOON_S + 2 * DAY_S)) as psd:
-        await book(psd, first)
-        full = {LIFETIMES_S[level], LIFETIMES_S[level] - 1, LIFETIMES_S[level] - 2}
-        assert await ttls(psd, level) <= full
-        keys = (await keys_by_level(psd.store.client))[level]
-        for key in keys:
-            await psd.store.client.expire(key, 1000)
-        await book(psd, [report(77, NOON_S + 5, aid=1), report(78, NOON_S + 60, NOON_S, aid=9000)])
-        assert await ttls(psd, level) & full
-        await book(psd, [report(each.value + 1, each.ts2, aid=each.aid) for each in first[:601]])
-        renewed = await ttls(psd, level)
-        assert renewed <= full, "each key of the level was written again"
-
-
-async def test_a_report_that_changes_nothing_renews_nothing(redis_url: str) -> None:
-    async with engine_on(redis_url, SHORT_SECONDS) as psd:
-        await book(psd, [report()])
-        await psd.store.client.expire("psd:{1}:1:l:201604", 10)
-        assert await book(psd, [report()]) == ["unchanged"]
-        assert await ttls(psd, "second") <= {9, 10}
 
 
 @pytest.mark.parametrize("flags", [{}, SHORT_SECONDS], ids=["unconfigured", "configured"])
@@ -327,75 +266,3 @@ async def seconds_are_right_or_refused(
         except DetailExpiredError:
             continue
         assert owner.sums == {1: plain_sum(booked, asked)}
-
-
-async def test_a_report_older_than_what_is_kept_of_activities_is_too_late(redis_url: str) -> None:
-    clock = ManualClock(NOON_S)
-    async with engine_on(redis_url, {"retention.activity_s": 1000}, clock) as psd:
-        before = await keyspace(psd.store.client)
-        events = [report(9, NOON_S, ts1=NOON_S - 1001), increment("a", ts2=NOON_S - 1001)]
-        for outcome in await psd.engine.book(events):
-            assert outcome.status == "refused"
-            assert isinstance(outcome.error, TooLateError)
-            assert "ts1" in str(outcome.error)
-        assert await keyspace(psd.store.client) == before
-        assert await book(psd, [report(9, NOON_S, ts1=NOON_S - 1000)]) == ["booked"]
-
-
-async def test_one_activity_is_not_summed_past_what_is_kept_of_activities(redis_url: str) -> None:
-    clock = ManualClock(NOON_S)
-    async with engine_on(redis_url, {"retention.activity_s": 1000}, clock) as psd:
-        await book(psd, [report(9)])
-        with pytest.raises(DetailExpiredError, match="start"):
-            await psd.engine.activity_sum(1, 1, 3, EVER)
-        assert await psd.engine.activity_sum(1, 1, 3, Range(NOON_S - 1000, NOON_S + 1)) == 9
-
-
-async def test_an_event_is_not_booked_again_once_its_activity_has_expired(redis_url: str) -> None:
-    """It was booked ahead of the clock, as is allowed, so its record ends before its time does."""
-    clock = ManualClock(NOON_S)
-    async with engine_on(redis_url, {"retention.activity_s": 1000}, clock) as psd:
-        ahead = report(9, NOON_S + 300)
-        await book(psd, [ahead])
-        assert await ttls(psd, "activity") <= {999, 1000}
-        clock.advance(1001)
-        await forget(psd.store.client, "activity")
-        await book(psd, [ahead])
-        assert await sum_of(psd) == 9
-
-
-async def test_a_long_activity_that_expired_is_booked_anew(redis_url: str) -> None:
-    """Its records end by themselves; the mark in the shard lives on with other activities."""
-    clock = ManualClock(NOON_S + 10)
-    async with engine_on(redis_url, {"retention.activity_s": 1000}, clock) as psd:
-        await book(psd, [report(n, NOON_S + n, NOON_S) for n in range(1, 9)])
-        clock.advance(1500)
-        keys = (await keys_by_level(psd.store.client))["activity"]
-        await psd.store.client.delete(*(key for key in keys if ":r:" in key))
-        after = NOON_S + 1400
-        assert await book(psd, [report(70, after, ts1=after - 10)]) == ["booked"]
-        assert await sum_of(psd) == 78
-        assert await psd.engine.activity_sum(1, 1, 3, Range(after - 10, after + 1)) == 70
-
-
-@pytest.mark.parametrize(
-    ("flags", "named"),
-    [
-        ({"retention.year_s": 100}, "month_s"),
-        ({"retention.month_s": 100, "retention.day_s": 50}, "second_s"),
-        ({"retention.day_s": 100, "retention.second_s": 101}, "second_s"),
-        ({"retention.month_s": 100, "retention.day_s": 200, "retention.second_s": 50}, "day_s"),
-    ],
-)
-def test_lifetimes_that_contradict_each_other_are_refused(
-    flags: dict[str, int], named: str
-) -> None:
-    with pytest.raises(ConfigError, match=named):
-        load_settings(flags=flags)
-
-
-@pytest.mark.parametrize("level", LIFETIMES_S)
-def test_a_lifetime_below_nothing_is_refused(level: str) -> None:
-    """Refusing reports older than -1 s would refuse every report."""
-    with pytest.raises(ConfigError, match="retention"):
-        load_settings(flags={f"retention.{level}_s": -1})

@@ -309,7 +309,7 @@ async def test_a_batch_waits_for_its_replicas_also_when_its_script_had_to_be_loa
 
 async def _replicas(client: Redis) -> bool:
     info = await client.info("replication")
-    return (
+    return bool(
         info["connected_slaves"] == 1
         and info["slave0"]["state"] == "online"
         and info["slave0"]["offset"] == info["master_repl_offset"]

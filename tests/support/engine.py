@@ -77,6 +77,13 @@ def count(event_id: str, value: int = 1, ts: int = NOON_S, name: str = "hifive_1
     return Count(name, value, ts, event_id)
 
 
+def dense_day() -> list[Report]:
+    """600 bookings on 12 April 2016, 590 of them in one hour, and one the day after."""
+    hour = [report(n + 1, NOON_S + n * 6, aid=n) for n in range(590)]
+    others = [report(7, NOON_S - n * 3600, aid=700 + n) for n in range(1, 11)]
+    return [*hour, *others, report(5, NOON_S + DAY_S, aid=800)]
+
+
 async def book(psd: Runtime, events: Iterable[Event]) -> list[str]:
     """Book events in one batch; the status of each."""
     return [outcome.status for outcome in await psd.engine.book(list(events))]

@@ -67,7 +67,9 @@ def test_missing_numbers_are_zero_and_unknown_fields_are_ignored() -> None:
 
 def test_metrics_are_a_list_of_reports_that_is_refused_whole() -> None:
     two = [METRIC, {**METRIC, "aid": 42}]
-    assert [each.aid for each in events({"command": "metrics", "metrics": two})] == [41, 42]
+    assert events({"command": "metrics", "metrics": two}) == [
+        Report(1, 8, 2, aid, 10, 5, NOW_S) for aid in (41, 42)
+    ]
     assert events({"command": "metrics", "metrics": []}) == []
     bad = [METRIC, {**METRIC, "ts2": 0}]
     assert refusal({"command": "metrics", "metrics": bad})[0] == "invalid_time"
