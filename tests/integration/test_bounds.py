@@ -122,6 +122,7 @@ async def test_the_others_of_a_batch_are_booked(psd: Runtime) -> None:
 
 async def test_a_refused_report_leaves_the_same_keys_as_never_sent(psd: Runtime) -> None:
     good = [report(VALUE_MAX, aid=1), report(-6, aid=2), report(6, aid=2, atid=9, ts2=NOON_S + 5)]
+    await psd.store.client.flushdb()
     await book(psd, good)
     held = await keyspace(psd.store.client)
     await psd.store.client.flushdb()

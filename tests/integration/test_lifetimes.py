@@ -82,7 +82,7 @@ async def test_a_report_that_changes_nothing_renews_nothing(redis_url: str) -> N
 
 async def test_a_lifetime_that_was_taken_back_ends_with_the_next_write(redis_url: str) -> None:
     """The level is kept for ever from then on, so its keys must not end by the older setting."""
-    async with engine_on(redis_url, {**ALL_LEVELS}) as psd:
+    async with engine_on(redis_url, ALL_LEVELS, ManualClock(NOON_S)) as psd:
         await book(psd, dense_day())
     async with engine_on(redis_url) as psd:
         await book(psd, [report(each.value + 1, each.ts2, aid=each.aid) for each in dense_day()])
