@@ -176,6 +176,9 @@ def load_settings(
 def check_consistent(settings: Settings) -> None:
     """Refuse settings that are each allowed and together are not."""
     keep = settings.retention
+    for name, seconds in msgspec.structs.asdict(keep).items():
+        if seconds < 0:
+            raise ConfigError(f"retention.{name} = {seconds}: a lifetime is 0 (for ever) or more")
     order = (
         ("year_s", keep.year_s),
         ("month_s", keep.month_s),

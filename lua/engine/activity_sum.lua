@@ -6,7 +6,7 @@
 -- ARGV[4]  second after its last
 -- ARGV[5]  packed atid to filter by, or an empty string for all
 -- Returns: the sum, an integer
--- Errors: none of its own
+-- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1)
 -- Idempotent: yes. Writes nothing
 -- Cost: O(hours of the activity) and at most two hours' records; with an atid O(its reports)
 -- @include lib/activity
@@ -15,22 +15,24 @@ local prefix = KEYS[1] .. ':' .. ARGV[1]
 local range_start, range_end = tonumber(ARGV[3]), tonumber(ARGV[4])
 local atid = ARGV[5] ~= '' and ARGV[5] or nil
 
+local in_bounds = true
+
 local function records_sum(flat)
   local sum = 0
   for slot = 1, #flat, 4 do
     if flat[slot] >= range_start and flat[slot] < range_end
       and (not atid or flat[slot + 2] == atid) then
       sum = sum + flat[slot + 3]
+      if math.abs(sum) > SUM_MAX then in_bounds = false end
     end
   end
   return sum
 end
 
 local activity = load_activity(prefix, ARGV[2])
-if not activity.long then return records_sum(activity.hours[0].flat) end
-
 local sum = 0
-for _, number in ipairs(part_numbers(activity)) do
+if not activity.long then sum = records_sum(activity.hours[0].flat) end
+for _, number in ipairs(activity.long and part_numbers(activity) or {}) do
   local start = number * HOUR_S
   if start < range_end and start + HOUR_S > range_start then
     if start >= range_start and start + HOUR_S <= range_end and not atid then
@@ -39,5 +41,9 @@ for _, number in ipairs(part_numbers(activity)) do
       sum = sum + records_sum(loaded_part(activity, number).flat)
     end
   end
+  if math.abs(sum) > SUM_MAX then in_bounds = false end
+end
+if not in_bounds then
+  return redis.error_reply('PSD_OUT_OF_BOUNDS sum: the range adds up past +-(2^53 - 1)')
 end
 return sum

@@ -5,9 +5,10 @@
 --          marker]: thing a number, atid and aid packed ids, value an integer within
 --          +-(2^53 - 1), times Unix seconds, marker 8 bytes for an increment, nil for a report
 -- ARGV[2]  seven msgpack numbers: lifetimes in seconds of year, month, week, day, second and
---          activity keys and of markers; 0 is for ever
+--          activity keys and of markers; 0 is for ever, -1 again for ever
 -- Returns: a list of codes, owner by owner: 0 unchanged, 1 booked, 2 duplicate, 3 out of bounds
--- Errors: none of its own; a key of a foreign type fails before anything is written
+-- Errors: PSD_OUT_OF_BOUNDS an hour or minute of a busy day passes the bound: nothing is
+--         written, and one report a call tells which; a key of a foreign type fails whole
 -- Idempotent: yes; a report replaces the one with its window, an increment is marked
 -- Cost: O(1) per report that is its activity's newest; else O(records of the activity's hour),
 --       and O(hours of the activity) where windows reach across them; batches up to 1,000
@@ -65,6 +66,9 @@ for owner = 1, #KEYS do
 end
 for _, month in pairs(pending) do
   apply_unit(month.prefix, month.unit, month.total.count_before, month.total.count, month.changes)
+end
+if not within_bound then
+  return redis.error_reply('PSD_OUT_OF_BOUNDS a sum of an hour passes +-(2^53 - 1)')
 end
 save_activities()
 flush_writes()

@@ -38,6 +38,7 @@ local function scan_leaf(leaf, from, to)
     local record_atid, aid, delta = struct.unpack(format, leaf, at)
     if not wanted or record_atid == wanted then
       sum = sum + delta
+      if sum > SUM_MAX or sum < -SUM_MAX then in_bounds = false end
       if not seen[aid] then
         seen[aid] = true
         number = number + 1
@@ -97,7 +98,7 @@ local function visit(prefix, unit, count)
   for _, entry in ipairs(entries) do
     local start = unit.start + (unit.level == 'month' and entry[1] - 1 or entry[1]) * size
     if start < range_end and start + size > range_start then
-      sum = sum + visit(prefix, unit_below(unit, start), entry[2])
+      sum = added(sum, visit(prefix, unit_below(unit, start), entry[2]))
     end
   end
   return sum
@@ -120,7 +121,7 @@ local function thing_sum(prefix)
       for _, month in ipairs(months) do
         local start = month_start(year[1], month[1])
         if start < range_end and day_of(start + 31 * 86400).month_start > range_start then
-          sum = sum + visit(prefix, unit_of_month(start), month[2])
+          sum = added(sum, visit(prefix, unit_of_month(start), month[2]))
         end
       end
     end
@@ -160,7 +161,7 @@ for _, root in ipairs(KEYS) do
   found = { seen = {}, widths = 0, atid_widths = 0, number = 0, aids = {}, atids = {} }
   for _, thing in ipairs(things) do
     local sum = thing_sum(root .. ':' .. thing)
-    if math.abs(sum) > SUM_MAX then
+    if not in_bounds then
       return redis.error_reply('PSD_OUT_OF_BOUNDS sum: the range adds up past +-(2^53 - 1)')
     end
     reply[#reply + 1] = sum

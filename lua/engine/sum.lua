@@ -92,7 +92,7 @@ function level_sum(prefix, level, unit, count)
   if count and not is_whole(key, count, level.verify, values) then note_lost(level.resolution) end
   local sum, at = 0, level.whole
   for number = 1, at do
-    if values[number] then sum = sum + read_total(values[number]) end
+    if values[number] then sum = added(sum, (read_total(values[number]))) end
   end
   local parts = level.parts
   for number = 1, #parts do
@@ -105,7 +105,7 @@ function level_sum(prefix, level, unit, count)
     end
     if part_count > 0 then
       local below = part_sum(prefix, part, part_count, unit, count)
-      sum = sum + (part.is_total and total - below or below)
+      sum = added(sum, part.is_total and added(total, -below) or below)
     end
   end
   return sum
@@ -113,7 +113,7 @@ end
 
 local function thing_sum(prefix)
   local sum = level_sum(prefix, year_level)
-  for number = 1, #week_levels do sum = sum + level_sum(prefix, week_levels[number]) end
+  for number = 1, #week_levels do sum = added(sum, level_sum(prefix, week_levels[number])) end
   return sum
 end
 
@@ -122,7 +122,7 @@ for _, root in ipairs(KEYS) do
   leaves = {}
   for number = 1, #things do
     local sum = thing_sum(root .. things[number])
-    if math.abs(sum) > SUM_MAX then
+    if not in_bounds then
       return redis.error_reply('PSD_OUT_OF_BOUNDS sum: the range adds up past +-(2^53 - 1)')
     end
     sums[#sums + 1] = sum

@@ -63,11 +63,13 @@ local function load_activity(prefix, aid)
   if activity then return activity end
   local shard = shard_of(aid, by_aid.shards)
   local packed = redis.call('HGET', shard_key(prefix, shard), aid)
-  activity = { prefix = prefix, aid = aid, is_new = not packed, long = packed == '', hours = {} }
-  if activity.long then
-    activity.total, activity.count, activity.first, activity.last =
-      cmsgpack.unpack(redis.call('HGET', directory_key(activity), 'all'))
+  activity = { prefix = prefix, aid = aid, is_new = not packed, long = false, hours = {} }
+  local all = packed == '' and redis.call('HGET', directory_key(activity), 'all')
+  if all then
+    activity.long = true
+    activity.total, activity.count, activity.first, activity.last = cmsgpack.unpack(all)
   else
+    -- A long activity whose directory has expired begins anew; its mark in the shard lives on.
     local flat = packed and unpack_records(packed) or {}
     activity.hours[0] = { number = 0, flat = flat, loaded = true }
     activity.order = { 0 }

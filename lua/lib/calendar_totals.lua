@@ -27,26 +27,36 @@ local function calendar_buckets(prefix, second, atid)
   return found
 end
 
--- Add a move { second, atid, before, after } to its totals, `direction` times; false when one of
--- them passes the bound.
-local function add_move_to_totals(prefix, move, direction)
-  local before, after = move[3], move[4]
-  local sum = (after - before) * direction
-  local count = ((after ~= 0 and 1 or 0) - (before ~= 0 and 1 or 0)) * direction
-  local found, fits = calendar_buckets(prefix, move[1], move[2]), true
-  for at = 1, 10, 2 do
-    local bucket, typed = found[at], found[at + 1]
-    add_to_bucket(bucket, typed, sum, count)
-    if math.abs(bucket.sum) > SUM_MAX or math.abs(typed.sum) > SUM_MAX then fits = false end
+-- Whether the ten totals of a move stay within the bound with `sum` more.
+local function totals_fit(found, sum)
+  for at = 1, 10 do
+    local total = found[at].sum + sum
+    if total > SUM_MAX or total < -SUM_MAX then return false end
   end
-  return fits
+  return true
 end
 
--- Add moves to their totals, or leave all as they were and return false.
+local function add_to_totals(found, sum, count)
+  for at = 1, 10, 2 do add_to_bucket(found[at], found[at + 1], sum, count) end
+end
+
+-- Add moves { second, atid, before, after } to their totals, or leave all of them as they were
+-- and return false. What was added before a move that does not fit was within the bound, so it
+-- is taken off again exactly.
 local function add_moves(prefix, moves)
-  local fits = true
-  for at = 1, #moves do fits = add_move_to_totals(prefix, moves[at], 1) and fits end
-  if fits then return true end
-  for at = 1, #moves do add_move_to_totals(prefix, moves[at], -1) end
-  return false
+  for at = 1, #moves do
+    local move = moves[at]
+    local before, after = move[3], move[4]
+    local found = calendar_buckets(prefix, move[1], move[2])
+    if not totals_fit(found, after - before) then
+      for added = 1, at - 1 do
+        local undone = moves[added]
+        add_to_totals(calendar_buckets(prefix, undone[1], undone[2]), undone[3] - undone[4],
+          (undone[3] ~= 0 and 1 or 0) - (undone[4] ~= 0 and 1 or 0))
+      end
+      return false
+    end
+    add_to_totals(found, after - before, (after ~= 0 and 1 or 0) - (before ~= 0 and 1 or 0))
+  end
+  return true
 end

@@ -109,6 +109,14 @@ local function changed_fields(key, hash)
   return set, at, dropped
 end
 
+local function save_lifetime(key, seconds)
+  if seconds > 0 then
+    redis.call('EXPIRE', key, seconds)
+  else
+    redis.call('PERSIST', key)
+  end
+end
+
 -- Write what changed: one HSET and at most one HDEL a hash. Reads nothing.
 local function save_cells()
   for key, hash in pairs(hashes) do
@@ -121,6 +129,6 @@ local function save_cells()
       end
     end
     if dropped then redis.call(unpack(dropped)) end
-    if hash.lifetime > 0 and (at > 2 or dropped) then redis.call('EXPIRE', key, hash.lifetime) end
+    if hash.lifetime ~= 0 and (at > 2 or dropped) then save_lifetime(key, hash.lifetime) end
   end
 end

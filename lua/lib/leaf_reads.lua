@@ -13,6 +13,15 @@ local function note_lost(resolution)
   if not lost or LOST_ORDER[resolution] > LOST_ORDER[lost] then lost = resolution end
 end
 
+-- a + b; what passes the bound on its way is refused in the end, since it may have been rounded.
+local in_bounds = true
+
+local function added(a, b)
+  local sum = a + b
+  if sum > SUM_MAX or sum < -SUM_MAX then in_bounds = false end
+  return sum
+end
+
 local leaves = {}
 
 local function leaf_at(key)
@@ -47,10 +56,10 @@ local function split_sum(prefix, unit, count, low, high, atid)
     found = found + below_count
     if below_count > 0 and start < high and start + size > low then
       if start >= low and start + size <= high then
-        sum = sum + (atid and read_total(values[numbers + number + 1]) or all)
+        sum = added(sum, atid and read_total(values[numbers + number + 1]) or all)
       else
-        sum = sum + range_sum(prefix, unit_below(unit, start), below_count,
-          math.max(low, start), math.min(high, start + size), atid)
+        sum = added(sum, range_sum(prefix, unit_below(unit, start), below_count,
+          math.max(low, start), math.min(high, start + size), atid))
       end
     end
   end
@@ -68,7 +77,7 @@ function range_sum(prefix, unit, count, low, high, atid)
     note_lost('day')
     return 0
   end
-  return leaf_sum(leaf, from, to, atid)
+  return added(leaf_sum(leaf, from, to, atid), 0)
 end
 
 -- The same for a part of a day; the day's bookings may still be in its month's leaf, and then
@@ -88,5 +97,5 @@ local function day_sum(prefix, month, month_count, day, day_count, low, high, at
     local first, last = leaf_slice(leaf, month, 0, day.start, day.start + 86400)
     if last - first < day_count then note_lost('day') end
   end
-  return leaf_sum(leaf, from, to, atid)
+  return added(leaf_sum(leaf, from, to, atid), 0)
 end

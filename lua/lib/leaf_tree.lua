@@ -19,6 +19,9 @@ local function changes_below(unit, changes)
   return order
 end
 
+-- Becomes false when an hour or minute passes the bound although its day does not.
+local within_bound = true
+
 -- Book changes into the totals of the units below (hours and minutes; days are booked with
 -- the calendar's totals).
 local function add_to_totals_below(key, groups)
@@ -28,6 +31,8 @@ local function add_to_totals_below(key, groups)
         load_typed_bucket(key, keep.second, tostring(group.unit.field), change[2])
       local count = (change[5] ~= 0 and 1 or 0) - (change[4] ~= 0 and 1 or 0)
       add_to_bucket(bucket, typed, change[5] - change[4], count)
+      local largest = math.max(math.abs(bucket.sum), math.abs(typed.sum))
+      if largest > SUM_MAX then within_bound = false end
     end
   end
 end

@@ -2,7 +2,8 @@
 -- Redis does not roll a failed script back. flush_writes then runs the notes in order.
 local writes = {}
 
--- Lifetimes by level in seconds, counted from the last write to a key; 0 is for ever.
+-- Lifetimes by level in seconds, counted from the last write to a key; 0 is for ever, -1 is for
+-- ever again after a lifetime that older keys may still have.
 local keep = {}
 
 local function read_lifetimes(packed)
@@ -14,9 +15,13 @@ local function write(...)
   writes[#writes + 1] = { ... }
 end
 
--- A lifetime that starts anew with this write; 0 keeps the key for ever.
+-- A lifetime that starts anew with this write.
 local function keep_for(key, seconds)
-  if seconds > 0 then writes[#writes + 1] = { 'EXPIRE', key, seconds } end
+  if seconds > 0 then
+    writes[#writes + 1] = { 'EXPIRE', key, seconds }
+  elseif seconds < 0 then
+    writes[#writes + 1] = { 'PERSIST', key }
+  end
 end
 
 local function flush_writes()

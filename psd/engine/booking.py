@@ -6,7 +6,7 @@ and the outcomes find their way back to the positions they came from.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 import msgpack
@@ -87,18 +87,24 @@ def calls_for(events: Sequence[Event], positions: Sequence[int], marker_key: byt
     return calls
 
 
-def lifetimes(retention: RetentionSettings, booking: BookingSettings) -> bytes:
-    """The lifetimes as book.lua reads them: seven msgpack numbers, seconds, 0 for ever."""
-    seconds = (
-        retention.year_s,
-        retention.month_s,
-        retention.week_s,
-        retention.day_s,
-        retention.second_s,
-        retention.activity_s,
-        booking.dedupe_horizon_s,
-    )
-    return b"".join(msgpack.packb(lifetime) for lifetime in seconds)
+LEVELS = ("year_s", "month_s", "week_s", "day_s", "second_s", "activity_s")
+"""Retention levels in the order in which book.lua reads them."""
+
+
+def lifetimes(
+    retention: RetentionSettings, booking: BookingSettings, ever: Collection[str]
+) -> bytes:
+    """The lifetimes as book.lua reads them: seven msgpack numbers of seconds.
+
+    0 is for ever, -1 for ever at a level in ``ever``, whose keys may have an older lifetime.
+    An activity lives longer by the time that an event may be ahead of the clock: it must still
+    be known when the event's own time gets too old to be booked.
+    """
+    seconds = {level: getattr(retention, level) for level in LEVELS}
+    if retention.activity_s:
+        seconds["activity_s"] += booking.max_event_lead_s
+    kept = [lifetime or (-1 if level in ever else 0) for level, lifetime in seconds.items()]
+    return b"".join(msgpack.packb(number) for number in (*kept, booking.dedupe_horizon_s))
 
 
 def reports_kept_s(retention: RetentionSettings) -> int:
@@ -119,7 +125,9 @@ def _report_entry(report: Report, marker_key: bytes) -> tuple[object, ...]:
         report.value,
         report.ts1,
         report.ts2,
-        None if report.event_id is None else marker_of(report.event_id, marker_key),
+        None
+        if report.event_id is None
+        else marker_of(f"{report.thing}:{report.event_id}", marker_key),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgpack
@@ -18,7 +18,9 @@ from psd.clock import Clock
 from psd.config import Settings
 from psd.engine.booking import (
     COUNT_THING,
+    LEVELS,
     OUTCOMES,
+    REFUSED,
     Call,
     Outcome,
     calls_for,
@@ -30,6 +32,7 @@ from psd.engine.plan import Levels, Range, plan_range
 from psd.errors import (
     DetailExpiredError,
     OutOfBoundsError,
+    PsdError,
     StoreError,
     StoreUnavailableError,
     TooLateError,
@@ -65,15 +68,22 @@ class Engine:
         self._sum = load_script("engine.sum")
         self._collect = load_script("engine.collect")
         self._activity_sum = load_script("engine.activity_sum")
-        self._lifetimes = lifetimes(settings.retention, settings.booking)
+        self._retention = settings.retention
+        self._booking = settings.booking
         self._kept_s = reports_kept_s(settings.retention)
         self._activity_kept_s = settings.retention.activity_s
         self._marker_key = settings.booking.marker_key.encode()
         self._redis = settings.redis
+        # Until the store has told otherwise, any level may once have had a lifetime.
+        self.expect_lifetimes(LEVELS)
+
+    def expect_lifetimes(self, levels: Collection[str]) -> None:
+        """Retention levels whose keys may expire or have expired, now or by an older setting."""
+        self._lifetimes = lifetimes(self._retention, self._booking, levels)
         self._levels = Levels(
-            months_expire=settings.retention.month_s > 0,
-            weeks_expire=settings.retention.week_s > 0,
-            days_expire=settings.retention.day_s > 0,
+            months_expire="month_s" in levels,
+            weeks_expire="week_s" in levels,
+            days_expire="day_s" in levels,
         )
 
     async def book(self, events: Sequence[Event]) -> list[Outcome]:
@@ -87,23 +97,19 @@ class Engine:
         outcomes: list[Outcome] = [OUTCOMES[0]] * len(events)
         positions = self._bookable(events, outcomes)
         calls = calls_for(events, positions, self._marker_key)
-        commands: list[Command] = [
-            (
-                "EVALSHA",
-                self._book.sha,
-                len(call.roots),
-                *call.roots,
-                call.packed(),
-                self._lifetimes,
-            )
-            for call in calls
-        ]
+        commands = [self._book_command(call) for call in calls]
         started = time.perf_counter()
-        replies = await self._store.writes.call_all([*commands, *self._waits(commands)])
+        replies = await self._store.writes.call_each([*commands, *self._waits(commands)])
         self._metrics.script_seconds.labels(self._book.name).observe(time.perf_counter() - started)
+        for call, reply in zip(calls, replies, strict=False):
+            if _is_out_of_bounds(reply) and len(call.positions) > 1:
+                for position in call.positions:
+                    outcomes[position] = await self._book_alone(events[position])
+            elif _is_out_of_bounds(reply):
+                outcomes[call.positions[0]] = REFUSED
+            else:
+                _place(call, _raised(reply), outcomes)
         self._check_replicas(replies, len(commands))
-        for call, codes in zip(calls, replies, strict=False):
-            _place(call, codes, outcomes)
         self._count(outcomes)
         return outcomes
 
@@ -143,15 +149,11 @@ class Engine:
                 f"({self._activity_kept_s} s)",
                 "second",
             )
-        reply = await self._store.run(
-            self._activity_sum,
-            owner_root(uid),
-            thing,
-            pack_id(aid),
-            within.start,
-            within.end,
-            _packed_or_empty(atid),
-        )
+        arguments = (thing, pack_id(aid), within.start, within.end, _packed_or_empty(atid))
+        try:
+            reply = await self._store.run(self._activity_sum, owner_root(uid), *arguments)
+        except StoreError as exc:
+            raise _sum_error(exc) from exc
         return int(reply)
 
     async def _roots_sums(
@@ -175,14 +177,12 @@ class Engine:
         try:
             replies = await self._store.reads.call_all([command for _, command in pages])
         except StoreError as exc:
-            if "PSD_OUT_OF_BOUNDS" in str(exc):
-                raise OutOfBoundsError("sum: the range adds up past +-(2^53 - 1)") from exc
-            raise
+            raise _sum_error(exc) from exc
         name = (self._collect if activities else self._sum).name
         self._metrics.script_seconds.labels(name).observe(time.perf_counter() - started)
         found: list[OwnerSums] = [OwnerSums({}, {})] * len(roots)
         for (page, _), reply in zip(pages, replies, strict=True):
-            _check_whole(reply[0])
+            _check_whole(reply[0], activities)
             _place_sums(page, reply, things, activities, found)
         return found
 
@@ -225,13 +225,35 @@ class Engine:
             outcomes[position] = Outcome("refused", TooLateError(reason))
         return positions
 
+    def _book_command(self, call: Call) -> Command:
+        roots = call.roots
+        return (
+            "EVALSHA",
+            self._book.sha,
+            len(roots),
+            *roots,
+            call.packed(),
+            self._lifetimes,
+        )
+
+    async def _book_alone(self, event: Event) -> Outcome:
+        """One event of a call that was refused whole, to find the one that it was for."""
+        [call] = calls_for([event], [0], self._marker_key)
+        command = self._book_command(call)
+        replies = await self._store.writes.call_each([command, *self._waits([command])])
+        if _is_out_of_bounds(replies[0]):
+            return REFUSED
+        [code] = _raised(replies[0])
+        self._check_replicas(replies, 1)
+        return OUTCOMES[code]
+
     def _waits(self, commands: Sequence[Command]) -> list[Command]:
         if self._redis.durability != "replicated" or not commands:
             return []
         return [("WAIT", self._redis.replicas, self._redis.replica_timeout_ms)]
 
     def _check_replicas(self, replies: Sequence[Any], commands: int) -> None:
-        if len(replies) > commands and replies[-1] < self._redis.replicas:
+        if len(replies) > commands and _raised(replies[-1]) < self._redis.replicas:
             raise StoreUnavailableError(
                 f"redis: {replies[-1]} of {self._redis.replicas} replicas have the batch after "
                 f"{self._redis.replica_timeout_ms} ms"
@@ -247,6 +269,22 @@ class Engine:
             self._metrics.events.labels(status).inc(number)
         if too_late:
             self._metrics.too_late.inc(too_late)
+
+
+def _raised(reply: Any) -> Any:
+    if isinstance(reply, BaseException):
+        raise reply
+    return reply
+
+
+def _is_out_of_bounds(reply: Any) -> bool:
+    return isinstance(reply, StoreError) and "PSD_OUT_OF_BOUNDS" in str(reply)
+
+
+def _sum_error(error: StoreError) -> PsdError:
+    if _is_out_of_bounds(error):
+        return OutOfBoundsError("sum: the range adds up past +-(2^53 - 1)")
+    return error
 
 
 def _place(call: Call, codes: Sequence[int], outcomes: list[Outcome]) -> None:
@@ -271,11 +309,12 @@ def _place_sums(
         found[place] = OwnerSums(dict(zip(things, row, strict=False)), kinds)
 
 
-def _check_whole(resolution: bytes | None) -> None:
+def _check_whole(resolution: bytes | None, activities: bool) -> None:
     if resolution is not None:
         level = resolution.decode()
+        what = "sums of whole" if activities else "whole"
         raise DetailExpiredError(
-            f"range: it needs detail that has expired; whole {level}s are still exact", level
+            f"range: it needs detail that has expired; {what} {level}s are still exact", level
         )
 
 

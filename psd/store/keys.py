@@ -19,6 +19,9 @@ import msgspec
 
 SCHEMA_KEY = "psd:schema"
 SCHEMA_VERSION = "1"
+RETENTION_KEY = "psd:retention"
+"""Levels that had a lifetime at some time: keys of such a level may end or have ended by it."""
+
 PROBE_KEY = "psd:probe"
 
 
@@ -71,6 +74,7 @@ CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind("reports", rf"{_ROOT}:\d+:r:-?\d+:-?\d+", "string", "activity", "an hour's reports"),
     KeyKind("markers", rf"{_ROOT}:k:\d+", "hash", "marker", "8 bytes of an increment's id"),
     KeyKind("schema", re.escape(SCHEMA_KEY), "string", "", "version of the stored shapes"),
+    KeyKind("retention", re.escape(RETENTION_KEY), "set", "", "levels that ever had a lifetime"),
     KeyKind("probe", re.escape(PROBE_KEY), "string", "", "written by readiness, lives a second"),
     KeyKind("stream", r"psd:stream:.+", "stream", "", "messages of the embedded queue"),
 )

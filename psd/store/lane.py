@@ -67,12 +67,16 @@ class Lane:
 
     async def call_all(self, commands: Sequence[Command]) -> list[Any]:
         """Replies by position; raises the first error after all have been answered."""
-        futures = [self._submit(command) for command in commands]
-        replies = await asyncio.gather(*futures, return_exceptions=True)
+        replies = await self.call_each(commands)
         for reply in replies:
             if isinstance(reply, BaseException):
                 raise reply
         return replies
+
+    async def call_each(self, commands: Sequence[Command]) -> list[Any]:
+        """Replies by position, errors among them as exceptions."""
+        futures = [self._submit(command) for command in commands]
+        return await asyncio.gather(*futures, return_exceptions=True)
 
     async def close(self) -> None:
         """Fail what waits and close the connections."""
@@ -163,6 +167,9 @@ class _Link:
         replies = await self._send(self._connection, commands)
         missing = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if missing:
+            # A WAIT that was answered speaks of the writes before it; it follows them again.
+            missing += [at for at in range(missing[0], len(commands)) if commands[at][0] == "WAIT"]
+            missing.sort()
             loads: list[Command] = [
                 ("SCRIPT", "LOAD", load_script(name).source) for name in script_names()
             ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from redis.asyncio import Redis
@@ -11,7 +12,7 @@ from redis.backoff import NoBackoff
 from psd.config import RedisSettings
 from psd.errors import ConfigError, PsdError
 from psd.observe.metrics import Metrics
-from psd.store.keys import PROBE_KEY, SCHEMA_KEY, SCHEMA_VERSION
+from psd.store.keys import PROBE_KEY, RETENTION_KEY, SCHEMA_KEY, SCHEMA_VERSION
 from psd.store.lane import Lane
 from psd.store.scripts import Script, load_script, script_names
 
@@ -48,6 +49,14 @@ class Store:
                 f"{SCHEMA_KEY}: the store holds version {held.decode()}, "
                 f"this psd reads version {SCHEMA_VERSION}"
             )
+
+    async def levels_with_lifetimes(self, now: Iterable[str]) -> set[str]:
+        """Retention levels that have or ever had a lifetime in this store; adds those of now."""
+        held = set(now)
+        if held:
+            await self.writes.call(("SADD", RETENTION_KEY, *sorted(held)))
+        members = await self.writes.call(("SMEMBERS", RETENTION_KEY))
+        return held | {member.decode() for member in members}
 
     async def readiness(self) -> dict[str, str]:
         """Each check's name with ``ok``, ``ok: <advice>`` or what is wrong. 4 trips."""

@@ -101,9 +101,12 @@ async def test_a_count_past_the_bound_leaves_no_trace(psd: Runtime) -> None:
 async def test_an_hour_of_a_dense_day_is_bounded_like_every_level(psd: Runtime) -> None:
     """The day's total stays small; the hour's alone would pass the bound."""
     dense = [report(1, NOON_S + n * 60, aid=n) for n in range(-600, 100)]
-    hours = [report(VALUE_MAX, NOON_S + 7, aid=2000), report(-VALUE_MAX, NOON_S - 3600, aid=2001)]
-    await book(psd, [*dense, *hours])
-    await leaves_no_trace(psd, [], report(VALUE_MAX - 1000, NOON_S + 9, aid=2002))
+    most = VALUE_MAX - 2000
+    hours = [report(-most, NOON_S - 3600, aid=2000), report(most, NOON_S + 7, aid=2001)]
+    assert set(await book(psd, [*dense, *hours])) == {"booked"}
+    await leaves_no_trace(psd, [], report(5000, NOON_S + 9, aid=2002))
+    others = [report(1, NOON_S + 11, aid=2003), report(5000, NOON_S + 9, aid=2002)]
+    assert await book(psd, others) == ["booked", "refused"]
 
 
 async def test_the_others_of_a_batch_are_booked(psd: Runtime) -> None:

@@ -24,9 +24,7 @@ class Booked:
         self.entries = [
             (thing, aid, booking)
             for thing, aid in sorted({(r.thing, r.aid) for r in reports})
-            for booking in entries(
-                replay([r for r in reports if (r.thing, r.aid) == (thing, aid)])
-            )
+            for booking in entries(replay([r for r in reports if (r.thing, r.aid) == (thing, aid)]))
         ]
 
     def within(self, asked: Range, atid: int | None) -> list[tuple[int, int, int, int, int]]:

@@ -29,6 +29,8 @@ async def keyspace(client: Redis) -> dict[str, Any]:
             pipe.hgetall(key)
         elif kind == b"string":
             pipe.get(key)
+        elif kind == b"set":
+            pipe.smembers(key)
         else:
             raise AssertionError(f"{key!r} is a {kind!r}")
     contents = await pipe.execute()

@@ -141,8 +141,8 @@ def _window(report: Report) -> tuple[int, int, str | None]:
     return (report.ts1, report.ts2, report.event_id)
 
 
-def _sent(report: Report) -> tuple[int, str | None]:
-    return (report.uid, report.event_id)
+def _sent(report: Report) -> tuple[int, int, str | None]:
+    return (report.uid, report.thing, report.event_id)
 
 
 class ModelEngine:

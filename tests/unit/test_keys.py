@@ -26,6 +26,7 @@ KINDS = {
     "psd:c:{a:b%7B1%7D}:k:16903": "markers",
     "psd:schema": "schema",
     "psd:probe": "probe",
+    "psd:retention": "retention",
     "psd:stream:psd": "stream",
 }
 
