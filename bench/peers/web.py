@@ -22,11 +22,11 @@ from bench.workloads import THING_NAMES
 from psd.engine.events import Report, decode_metric
 from psd.engine.plan import Range
 from psd.observe.metrics import Metrics
-from psd.runtime import Runtime, open_runtime
+from psd.runtime import open_runtime
 from psd.store.lane import Command, Lane
+from server.app import build_app
 
 REDIS = web.AppKey("redis", Redis)
-RUNTIME = web.AppKey("runtime", Runtime)
 THINGS = {name: number for number, name in THING_NAMES.items()}
 
 
@@ -73,14 +73,7 @@ async def query(request: web.Request) -> web.Response:
     return web.Response(text=str(await read_sum(request.app[REDIS], uid, thing, range_)))
 
 
-async def query_in_one_trip(request: web.Request) -> web.Response:
-    """GET /v1/query by psd's engine, in a round trip that belongs to this request alone."""
-    uid, thing, range_ = _asked(request)
-    found = await request.app[RUNTIME].engine.sums([uid], [thing], [range_])
-    return web.Response(text=str(found[0].sums[thing]))
-
-
-def original_app(socket: Path) -> web.Application:
+async def original_app(socket: Path) -> web.Application:
     """The original's layout."""
 
     async def connect(app: web.Application) -> AsyncIterator[None]:
@@ -90,27 +83,25 @@ def original_app(socket: Path) -> web.Application:
 
     app = web.Application()
     app.cleanup_ctx.append(connect)
+    app.router.add_get("/healthz", health)
     app.router.add_post("/v1/write", write)
     app.router.add_get("/v1/query/{uid}/{thing}/all/{start}/{end}", query)
     return app
 
 
-def one_trip_app(socket: Path) -> web.Application:
-    """Psd's engine without shared trips."""
+async def one_trip_app(socket: Path) -> web.Application:
+    """Psd's own server, except that no request shares a trip."""
+    settings = settings_for(socket)
+    runtime = await open_runtime(settings)
+    await runtime.store.readiness()
+    store = runtime.store
+    store.reads = PoolLane(store.client, settings.redis.timeout_s, runtime.metrics)
+    app = build_app(runtime)
 
-    async def connect(app: web.Application) -> AsyncIterator[None]:
-        settings = settings_for(socket)
-        runtime = await open_runtime(settings)
-        await runtime.store.readiness()
-        store = runtime.store
-        store.reads = PoolLane(store.client, settings.redis.timeout_s, runtime.metrics)
-        app[RUNTIME] = runtime
-        yield
+    async def close(_: web.Application) -> None:
         await runtime.close()
 
-    app = web.Application()
-    app.cleanup_ctx.append(connect)
-    app.router.add_get("/v1/query/{uid}/{thing}/all/{start}/{end}", query_in_one_trip)
+    app.on_cleanup.append(close)
     return app
 
 
@@ -121,7 +112,6 @@ def main() -> None:
     """Serve until SIGTERM."""
     kind, socket, port = sys.argv[1:]
     app = KINDS[kind](Path(socket))
-    app.router.add_get("/healthz", health)
     loop = uvloop.new_event_loop()
     web.run_app(
         app, host="127.0.0.1", port=int(port), access_log=None, loop=loop, print=lambda *_: None

@@ -68,6 +68,8 @@ class Engine:
         self._sum = load_script("engine.sum")
         self._collect = load_script("engine.collect")
         self._activity_sum = load_script("engine.activity_sum")
+        self._sum_seconds = metrics.script_seconds.labels(self._sum.name)
+        self._collect_seconds = metrics.script_seconds.labels(self._collect.name)
         self._retention = settings.retention
         self._booking = settings.booking
         self._kept_s = reports_kept_s(settings.retention)
@@ -178,8 +180,8 @@ class Engine:
             replies = await self._store.reads.call_all([command for _, command in pages])
         except StoreError as exc:
             raise _sum_error(exc) from exc
-        name = (self._collect if activities else self._sum).name
-        self._metrics.script_seconds.labels(name).observe(time.perf_counter() - started)
+        seconds = self._collect_seconds if activities else self._sum_seconds
+        seconds.observe(time.perf_counter() - started)
         found: list[OwnerSums] = [OwnerSums({}, {})] * len(roots)
         for (page, _), reply in zip(pages, replies, strict=True):
             _check_whole(reply[0], activities)

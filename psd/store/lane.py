@@ -22,6 +22,9 @@ from psd.errors import PsdError, StoreError, StoreUnavailableError
 from psd.observe.metrics import Metrics
 from psd.store.scripts import load_script, script_names
 
+TRIP_COMMANDS_MIN = 8
+"""What waits is shared out over idle connections, but not into trips smaller than this."""
+
 TRIP_COMMANDS_MAX = 512
 """More commands wait for the next trip, so that one trip's replies stay a few MB."""
 
@@ -67,6 +70,8 @@ class Lane:
 
     async def call_all(self, commands: Sequence[Command]) -> list[Any]:
         """Replies by position; raises the first error after all have been answered."""
+        if len(commands) == 1:
+            return [await self._submit(commands[0])]
         replies = await self.call_each(commands)
         for reply in replies:
             if isinstance(reply, BaseException):
@@ -103,11 +108,10 @@ class Lane:
         self._woken = False
         while self._waiting and self._idle:
             link = self._idle.pop()
-            trip = asyncio.create_task(self._run(link))
+            share = max(TRIP_COMMANDS_MIN, -(-len(self._waiting) // (len(self._idle) + 1)))
+            trip = asyncio.create_task(self._run(link, self._next_trip(share)))
             self._trips[trip] = link
             trip.add_done_callback(self._ended)
-            if len(self._waiting) <= TRIP_COMMANDS_MAX:
-                break
 
     def _ended(self, trip: asyncio.Task[None]) -> None:
         self._idle.append(self._trips.pop(trip))
@@ -115,11 +119,15 @@ class Lane:
             self._woken = True
             asyncio.get_running_loop().call_soon(self._dispatch)
 
-    async def _run(self, link: _Link) -> None:
-        while self._waiting:
-            trip = self._waiting[:TRIP_COMMANDS_MAX]
-            del self._waiting[: len(trip)]
+    def _next_trip(self, commands: int) -> list[Waiting]:
+        trip = self._waiting[: min(commands, TRIP_COMMANDS_MAX)]
+        del self._waiting[: len(trip)]
+        return trip
+
+    async def _run(self, link: _Link, trip: list[Waiting]) -> None:
+        while trip:
             await self._take(link, trip)
+            trip = self._next_trip(TRIP_COMMANDS_MAX)
 
     async def _take(self, link: _Link, trip: list[Waiting]) -> None:
         try:
