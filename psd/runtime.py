@@ -8,7 +8,6 @@ import msgspec
 
 from psd.clock import Clock, SystemClock
 from psd.config import Settings
-from psd.engine.booking import LEVELS
 from psd.engine.events import rules_of
 from psd.engine.store import Engine
 from psd.errors import PsdError, StoreUnavailableError
@@ -62,8 +61,6 @@ async def open_runtime(
     try:
         with contextlib.suppress(StoreUnavailableError):
             await runtime.store.check_schema()
-            finite = [level for level in LEVELS if getattr(settings.retention, level)]
-            runtime.engine.expect_lifetimes(await runtime.store.levels_with_lifetimes(finite))
     except PsdError:
         await runtime.close()
         raise

@@ -92,7 +92,7 @@ function level_sum(prefix, level, unit, count)
   if count and not is_whole(key, count, level.verify, values) then note_lost(level.resolution) end
   local sum, at = 0, level.whole
   for number = 1, at do
-    if values[number] then sum = added(sum, (read_total(values[number]))) end
+    if values[number] then sum = added(sum, read_sum(values[number])) end
   end
   local parts = level.parts
   for number = 1, #parts do
@@ -101,7 +101,7 @@ function level_sum(prefix, level, unit, count)
     local total, part_count = read_total(values[at])
     if part.typed_total then
       at = at + 1
-      total = read_total(values[at])
+      total = read_sum(values[at])
     end
     if part_count > 0 then
       local below = part_sum(prefix, part, part_count, unit, count)

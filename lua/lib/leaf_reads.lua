@@ -56,7 +56,7 @@ local function split_sum(prefix, unit, count, low, high, atid)
     found = found + below_count
     if below_count > 0 and start < high and start + size > low then
       if start >= low and start + size <= high then
-        sum = added(sum, atid and read_total(values[numbers + number + 1]) or all)
+        sum = added(sum, atid and read_sum(values[numbers + number + 1]) or all)
       else
         sum = added(sum, range_sum(prefix, unit_below(unit, start), below_count,
           math.max(low, start), math.min(high, start + size), atid))

@@ -13,6 +13,11 @@ local function read_total(value)
   return tonumber(string.sub(value, 1, split - 1)), tonumber(string.sub(value, split + 1))
 end
 
+-- The sum alone.
+local function read_sum(value)
+  return value and tonumber(string.match(value, '^-?%d+')) or 0
+end
+
 local function total_value(sum, count)
   if count == 1 then return text(sum) end
   return string.format('%d:%d', sum, count)

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-import msgpack
-import msgspec
 
 from psd.clock import Clock
 from psd.config import Settings
@@ -28,33 +25,20 @@ from psd.engine.booking import (
     reports_kept_s,
 )
 from psd.engine.events import Event, Report
-from psd.engine.plan import Levels, Range, plan_range
+from psd.engine.plan import Levels, Range
+from psd.engine.sums import OwnerSums, SumReader, is_out_of_bounds
 from psd.errors import (
     DetailExpiredError,
-    OutOfBoundsError,
-    PsdError,
-    StoreError,
     StoreUnavailableError,
     TooLateError,
 )
 from psd.observe.metrics import Metrics
-from psd.store.codec import pack_id, unpack_ids
 from psd.store.keys import count_root, owner_root
 from psd.store.lane import Command
 from psd.store.redis import Store
 from psd.store.scripts import load_script
 
 __all__ = ["Engine", "Outcome", "OwnerSums"]
-
-PAGE_OWNERS_MAX = 100
-"""Owners of one script call, so that a call holds Redis for a few milliseconds."""
-
-
-class OwnerSums(msgspec.Struct, frozen=True):
-    """Sums by thing number; ``activities`` maps aid to the atid of its earliest booking."""
-
-    sums: dict[int, int]
-    activities: dict[int, int]
 
 
 class Engine:
@@ -65,28 +49,28 @@ class Engine:
         self._clock = clock
         self._metrics = metrics
         self._book = load_script("engine.book")
-        self._sum = load_script("engine.sum")
-        self._collect = load_script("engine.collect")
-        self._activity_sum = load_script("engine.activity_sum")
-        self._sum_seconds = metrics.script_seconds.labels(self._sum.name)
-        self._collect_seconds = metrics.script_seconds.labels(self._collect.name)
+        self._sums = SumReader(store, metrics)
         self._retention = settings.retention
         self._booking = settings.booking
         self._kept_s = reports_kept_s(settings.retention)
         self._activity_kept_s = settings.retention.activity_s
         self._marker_key = settings.booking.marker_key.encode()
         self._redis = settings.redis
-        # Until the store has told otherwise, any level may once have had a lifetime.
-        self.expect_lifetimes(LEVELS)
+        self._lifetimes = b""
+        self._levels: Levels | None = None
 
-    def expect_lifetimes(self, levels: Collection[str]) -> None:
-        """Retention levels whose keys may expire or have expired, now or by an older setting."""
-        self._lifetimes = lifetimes(self._retention, self._booking, levels)
-        self._levels = Levels(
-            months_expire="month_s" in levels,
-            weeks_expire="week_s" in levels,
-            days_expire="day_s" in levels,
-        )
+    async def _known_levels(self) -> Levels:
+        """Which levels may lack keys, now or by an older setting; asks the store once."""
+        if self._levels is None:
+            finite = [level for level in LEVELS if getattr(self._retention, level)]
+            ever = await self._store.levels_with_lifetimes(finite)
+            self._lifetimes = lifetimes(self._retention, self._booking, ever)
+            self._levels = Levels(
+                months_expire="month_s" in ever,
+                weeks_expire="week_s" in ever,
+                days_expire="day_s" in ever,
+            )
+        return self._levels
 
     async def book(self, events: Sequence[Event]) -> list[Outcome]:
         """Book events; outcomes by position.
@@ -96,6 +80,7 @@ class Engine:
         Safe to repeat with the same events after an error: what was booked is found unchanged
         or duplicate. Returns once the writes are kept as the configured durability says.
         """
+        await self._known_levels()
         outcomes: list[Outcome] = [OUTCOMES[0]] * len(events)
         positions = self._bookable(events, outcomes)
         calls = calls_for(events, positions, self._marker_key)
@@ -104,10 +89,10 @@ class Engine:
         replies = await self._store.writes.call_each([*commands, *self._waits(commands)])
         self._metrics.script_seconds.labels(self._book.name).observe(time.perf_counter() - started)
         for call, reply in zip(calls, replies, strict=False):
-            if _is_out_of_bounds(reply) and len(call.positions) > 1:
+            if is_out_of_bounds(reply) and len(call.positions) > 1:
                 for position in call.positions:
                     outcomes[position] = await self._book_alone(events[position])
-            elif _is_out_of_bounds(reply):
+            elif is_out_of_bounds(reply):
                 outcomes[call.positions[0]] = REFUSED
             else:
                 _place(call, _raised(reply), outcomes)
@@ -129,14 +114,22 @@ class Engine:
         One script call per distinct range and page of owners, all in one trip. Raises
         :class:`~psd.errors.DetailExpiredError` when a range needs buckets that have expired.
         """
-        return await self._roots_sums(
-            [owner_root(uid) for uid in uids], things, ranges, atid, activities
+        return await self._sums.of_roots(
+            [owner_root(uid) for uid in uids],
+            things,
+            ranges,
+            atid,
+            None if activities else await self._known_levels(),
         )
 
     async def counts(self, names: Sequence[str], range_: Range) -> list[int]:
         """The sum of each count over one range, by position."""
-        found = await self._roots_sums(
-            [count_root(name) for name in names], [COUNT_THING], [range_] * len(names), None, False
+        found = await self._sums.of_roots(
+            [count_root(name) for name in names],
+            [COUNT_THING],
+            [range_] * len(names),
+            None,
+            await self._known_levels(),
         )
         return [owner.sums[COUNT_THING] for owner in found]
 
@@ -151,66 +144,7 @@ class Engine:
                 f"({self._activity_kept_s} s)",
                 "second",
             )
-        arguments = (thing, pack_id(aid), within.start, within.end, _packed_or_empty(atid))
-        try:
-            reply = await self._store.run(self._activity_sum, owner_root(uid), *arguments)
-        except StoreError as exc:
-            raise _sum_error(exc) from exc
-        return int(reply)
-
-    async def _roots_sums(
-        self,
-        roots: Sequence[str],
-        things: Sequence[int],
-        ranges: Sequence[Range],
-        atid: int | None,
-        activities: bool,
-    ) -> list[OwnerSums]:
-        pages: list[tuple[list[int], Command]] = []
-        places_by_range: dict[Range, list[int]] = defaultdict(list)
-        for place, range_ in enumerate(ranges):
-            places_by_range[range_.clamped()].append(place)
-        for range_, places in places_by_range.items():
-            for start in range(0, len(places), PAGE_OWNERS_MAX):
-                page = places[start : start + PAGE_OWNERS_MAX]
-                owners = [roots[place] for place in page]
-                pages.append((page, self._sum_command(owners, things, range_, atid, activities)))
-        started = time.perf_counter()
-        try:
-            replies = await self._store.reads.call_all([command for _, command in pages])
-        except StoreError as exc:
-            raise _sum_error(exc) from exc
-        seconds = self._collect_seconds if activities else self._sum_seconds
-        seconds.observe(time.perf_counter() - started)
-        found: list[OwnerSums] = [OwnerSums({}, {})] * len(roots)
-        for (page, _), reply in zip(pages, replies, strict=True):
-            _check_whole(reply[0], activities)
-            _place_sums(page, reply, things, activities, found)
-        return found
-
-    def _sum_command(
-        self,
-        roots: Sequence[str],
-        things: Sequence[int],
-        range_: Range,
-        atid: int | None,
-        activities: bool,
-    ) -> Command:
-        packed_things = msgpack.packb(list(things))
-        if activities:
-            return (
-                "EVALSHA",
-                self._collect.sha,
-                len(roots),
-                *roots,
-                range_.start,
-                range_.end,
-                packed_things,
-                _packed_or_empty(atid),
-            )
-        plan = plan_range(range_, self._levels)
-        arguments = (plan, packed_things, _packed_or_empty(atid))
-        return ("EVALSHA", self._sum.sha, len(roots), *roots, *arguments)
+        return await self._sums.of_activity(owner_root(uid), thing, aid, within, atid)
 
     def _bookable(self, events: Sequence[Event], outcomes: list[Outcome]) -> Sequence[int]:
         """Positions to book; with a retention of reports, older ones are refused in outcomes."""
@@ -243,7 +177,7 @@ class Engine:
         [call] = calls_for([event], [0], self._marker_key)
         command = self._book_command(call)
         replies = await self._store.writes.call_each([command, *self._waits([command])])
-        if _is_out_of_bounds(replies[0]):
+        if is_out_of_bounds(replies[0]):
             return REFUSED
         [code] = _raised(replies[0])
         self._check_replicas(replies, 1)
@@ -279,46 +213,6 @@ def _raised(reply: Any) -> Any:
     return reply
 
 
-def _is_out_of_bounds(reply: Any) -> bool:
-    return isinstance(reply, StoreError) and "PSD_OUT_OF_BOUNDS" in str(reply)
-
-
-def _sum_error(error: StoreError) -> PsdError:
-    if _is_out_of_bounds(error):
-        return OutOfBoundsError("sum: the range adds up past +-(2^53 - 1)")
-    return error
-
-
 def _place(call: Call, codes: Sequence[int], outcomes: list[Outcome]) -> None:
     for position, code in zip(call.positions, codes, strict=True):
         outcomes[position] = OUTCOMES[code]
-
-
-def _place_sums(
-    page: Sequence[int],
-    reply: Sequence[Any],
-    things: Sequence[int],
-    activities: bool,
-    found: list[OwnerSums],
-) -> None:
-    width = len(things) + (3 if activities else 0)
-    for number, place in enumerate(page):
-        row = reply[1 + number * width : 1 + (number + 1) * width]
-        kinds: dict[int, int] = {}
-        if activities:
-            aids, atids, count = row[-3:]
-            kinds = dict(zip(unpack_ids(aids, count), unpack_ids(atids, count), strict=True))
-        found[place] = OwnerSums(dict(zip(things, row, strict=False)), kinds)
-
-
-def _check_whole(resolution: bytes | None, activities: bool) -> None:
-    if resolution is not None:
-        level = resolution.decode()
-        what = "sums of whole" if activities else "whole"
-        raise DetailExpiredError(
-            f"range: it needs detail that has expired; {what} {level}s are still exact", level
-        )
-
-
-def _packed_or_empty(atid: int | None) -> bytes:
-    return b"" if atid is None else pack_id(atid)

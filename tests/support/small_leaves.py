@@ -8,7 +8,10 @@ from pathlib import Path
 from psd.store.scripts import lua_folder
 
 SMALLER = {
-    "lib/units.lua": ("LEAF_RECORDS = 512", "LEAF_RECORDS = 5"),
+    "lib/units.lua": (
+        "{ month = 128, day = 512, hour = 512,",
+        "{ month = 5, day = 5, hour = 5,",
+    ),
     "lib/shards.lua": ("SHARD_ACTIVITIES = 96", "SHARD_ACTIVITIES = 3"),
     "lib/activity.lua": ("SHORT_RECORDS = 4", "SHORT_RECORDS = 2"),
 }
