@@ -56,7 +56,7 @@ HASHES = {
 STRINGS = {
     "leaf": Case("psd:{1}:1:l:201604"),
     "leaf of a day": Case(
-        "psd:{1}:1:l:20160412", activities(FEW_MORE, 200), activities(FULL_LEAF, 200)
+        "psd:{1}:1:l:20160412", activities(range(128, 132), 20), activities(range(128), 20)
     ),
     "an hour's reports, new": Case(f"psd:{{1}}:1:r:3:{HOUR}", totals(range(5), 60)),
     "an hour's reports, later": Case(

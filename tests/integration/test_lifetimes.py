@@ -97,6 +97,7 @@ async def test_a_lifetime_that_was_taken_back_ends_with_the_next_write(redis_url
 async def test_a_report_older_than_what_is_kept_of_activities_is_too_late(redis_url: str) -> None:
     clock = ManualClock(NOON_S)
     async with engine_on(redis_url, {"retention.activity_s": 1000}, clock) as psd:
+        await psd.engine.book([])
         before = await keyspace(psd.store.client)
         events = [report(9, NOON_S, ts1=NOON_S - 1001), increment("a", ts2=NOON_S - 1001)]
         for outcome in await psd.engine.book(events):

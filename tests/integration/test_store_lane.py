@@ -16,7 +16,7 @@ from psd.config import load_settings
 from psd.errors import StoreError, StoreUnavailableError
 from psd.observe.metrics import Metrics
 from psd.store.lane import TRIP_COMMANDS_MAX, Lane
-from psd.store.redis import Store, make_client
+from psd.store.redis import READ_CONNECTIONS, Store, make_client
 from tests.support.engine import EVER, book, engine_on, report, sum_of
 from tests.support.nsqd import free_ports
 from tests.support.redis_server import RedisServer
@@ -103,10 +103,15 @@ async def outcomes(*calls: Any) -> tuple[list[Any], float]:
     return found, time.monotonic() - started_s
 
 
-async def test_commands_of_one_turn_of_the_loop_travel_in_one_trip(on: LaneOnServer) -> None:
-    replies, _ = await outcomes(*(on.lane.call(("ECHO", str(n))) for n in range(50)))
-    assert replies == [str(n).encode() for n in range(50)]
-    assert on.trips() == (1, 50)
+@pytest.mark.parametrize(("connections", "trips"), [(1, 1), (2, 2), (9, 7)])
+async def test_commands_of_one_turn_of_the_loop_travel_together(
+    own_server: RedisServer, connections: int, trips: int
+) -> None:
+    """In one trip a connection, none of them (but the last) below TRIP_COMMANDS_MIN."""
+    async with lane_on(own_server, connections=connections) as on:
+        replies, _ = await outcomes(*(on.lane.call(("ECHO", str(n))) for n in range(50)))
+        assert replies == [str(n).encode() for n in range(50)]
+        assert on.trips() == (trips, 50)
 
 
 async def test_commands_that_come_during_a_trip_travel_together(own_server: RedisServer) -> None:
@@ -259,7 +264,7 @@ async def test_closing_fails_what_waits(on: LaneOnServer) -> None:
     assert took_s < LIMIT_S
 
 
-async def test_scripts_that_are_gone_are_loaded_once_for_a_trip(own_server: RedisServer) -> None:
+async def test_scripts_that_are_gone_are_loaded_once_a_trip(own_server: RedisServer) -> None:
     own_server.flush()
     async with engine_on(own_server.url) as psd:
         await psd.store.client.config_resetstat()
@@ -267,10 +272,10 @@ async def test_scripts_that_are_gone_are_loaded_once_for_a_trip(own_server: Redi
         found, _ = await outcomes(*asked)
         assert [owners[0].sums for owners in found] == [{1: 0}] * 40
         stats = await psd.store.client.info("commandstats")
-        assert stats["cmdstat_script|load"]["calls"] == 4
+        assert stats["cmdstat_script|load"]["calls"] == 4 * READ_CONNECTIONS
 
 
-async def test_concurrent_questions_of_one_turn_travel_in_one_trip(
+async def test_concurrent_questions_of_one_turn_travel_in_a_trip_a_connection(
     own_server: RedisServer,
 ) -> None:
     own_server.flush()
@@ -280,7 +285,7 @@ async def test_concurrent_questions_of_one_turn_travel_in_one_trip(
         before = sample("psd_trip_commands_count") or 0
         found, _ = await outcomes(*(psd.engine.sums([uid], [1], [EVER]) for uid in range(40)))
         assert [owners[0].sums[1] for owners in found] == [10 + uid for uid in range(40)]
-        assert sample("psd_trip_commands_count") == before + 1
+        assert sample("psd_trip_commands_count") == before + READ_CONNECTIONS
 
 
 @pytest.mark.parametrize("flushed", [False, True], ids=["scripts known", "scripts flushed"])
