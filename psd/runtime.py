@@ -13,7 +13,7 @@ from psd.engine.store import Engine
 from psd.errors import PsdError, StoreUnavailableError
 from psd.observe.metrics import Metrics
 from psd.queue.base import Queue
-from psd.queue.nsq import NsqQueue
+from psd.queue.nsq_queue import NsqQueue
 from psd.queue.stream import StreamQueue
 from psd.store.redis import Store
 

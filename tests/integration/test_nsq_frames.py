@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from psd.queue.nsq import NsqQueue
+from psd.queue.nsq_queue import NsqQueue
 from tests.support.nsq_consumers import queue_settings, receive_all
 from tests.support.waiting import wait_until
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from psd.errors import QueueUnavailableError
-from psd.queue.nsq import NsqQueue
 from psd.queue.nsq_lookup import look_up
+from psd.queue.nsq_queue import NsqQueue
 from tests.support.nsq_consumers import CHANNEL, TOPIC, bodies, consuming, receive_all
 from tests.support.nsqd import Nsqd, Nsqlookupd
 from tests.support.waiting import wait_until

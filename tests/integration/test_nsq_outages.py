@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from psd.queue.nsq import NsqQueue
+from psd.queue.nsq_queue import NsqQueue
 from tests.support.nsq_consumers import CHANNEL, TOPIC, bodies, consuming, receive_all
 from tests.support.nsqd import KILL_SAFE, Nsqd
 from tests.support.waiting import wait_until

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from psd.errors import ConfigError, MalformedError, QueueUnavailableError, TooLargeError
-from psd.queue.nsq import NsqQueue
 from psd.queue.nsq_publisher import MPUB_BYTES_MAX, mpub_chunks
+from psd.queue.nsq_queue import NsqQueue
 from tests.support.nsq_consumers import CHANNEL, TOPIC, consuming, queue_settings
 from tests.support.nsqd import Nsqd
 

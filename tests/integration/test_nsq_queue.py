@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from psd.errors import ConfigError
-from psd.queue.nsq import NsqQueue
+from psd.queue.nsq_queue import NsqQueue
 from tests.support.nsq_consumers import (
     CHANNEL,
     TOPIC,

@@ -11,7 +11,7 @@ import sys
 import time
 
 from psd.config import QueueSettings
-from psd.queue.nsq import NsqQueue
+from psd.queue.nsq_queue import NsqQueue
 
 
 async def main(address: str, seconds: float) -> None:

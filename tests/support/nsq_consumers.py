@@ -1,4 +1,4 @@
-"""Consumers of the tests' nsqd: :class:`psd.queue.nsq.NsqQueue` with few words.
+"""Consumers of the tests' nsqd: :class:`psd.queue.nsq_queue.NsqQueue` with few words.
 
 >>> async with consuming(nsqd, max_in_flight=10) as queue:
 ...     messages = await receive_all(queue, 2)
@@ -14,7 +14,7 @@ from typing import Any
 
 from psd.config import QueueSettings
 from psd.queue.base import Message
-from psd.queue.nsq import NsqQueue
+from psd.queue.nsq_queue import NsqQueue
 from tests.support.nsqd import Nsqd
 
 TOPIC = "psd"
