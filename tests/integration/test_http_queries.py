@@ -151,6 +151,20 @@ async def test_what_cannot_exist_is_not_asked_for(
     assert (await client.get(f"/v1/readcount/{'n' * 65}/0/9")).text == "0"
 
 
+async def test_seconds_that_are_gone_are_410_and_whole_days_still_answer(
+    client: HttpClient, runtime: Runtime
+) -> None:
+    second = 1_460_462_400
+    fields = {"thing": "steps", "uid": 1, "atid": 2, "aid": 3, "value": 10}
+    await client.write({**fields, "ts1": second, "ts2": second})
+    await runtime.store.client.delete("psd:{1}:1:l:201604")
+    answer = await client.get(f"/v1/query/1/steps/all/0/{second}")
+    assert answer.status == 410
+    assert "whole days are still exact" in answer.text
+    day = second - second % 86_400
+    assert (await client.get(f"/v1/query/1/steps/all/{day}/{day + 86_399}")).text == "10"
+
+
 @pytest.mark.parametrize(
     ("path", "told"),
     [
