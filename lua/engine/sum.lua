@@ -24,11 +24,16 @@ local weeks, years, part_years, verify_months, verify_days = unpack(plan)
 
 -- What one level reads, the same for every owner: fields of whole units (of the atid, if one is
 -- asked) followed by those of part units, always over all atids, which tells whether there is
--- anything, and the atid's where a part is its total minus what lies outside.
+-- anything, and the atid's where a part is its total minus what lies outside. Days have their
+-- atids in a hash beside.
 local function prepared(suffix, whole, parts, is_total_at, verify)
   local level = { suffix = suffix, whole = #whole, parts = {}, fields = {}, verify = verify }
   local fields = level.fields
   for at = 1, #whole do fields[at] = typed and whole[at] .. typed or whole[at] end
+  if typed and string.sub(suffix, 1, 3) == ':d:' then
+    level.whole, level.typed_fields, level.fields = 0, fields, {}
+    fields = level.fields
+  end
   for number, plan_part in ipairs(parts) do
     local part = { is_total = is_total_at and plan_part[is_total_at], plan = plan_part }
     fields[#fields + 1] = plan_part[1]
@@ -85,12 +90,17 @@ end
 
 -- Sum of one level of a unit that has `count` bookings (nil at the top).
 function level_sum(prefix, level, unit, count)
-  local fields = level.fields
-  if #fields == 0 then return 0 end
+  local fields, typed_fields = level.fields, level.typed_fields
   local key = prefix .. level.suffix
-  local values = redis.call('HMGET', key, unpack(fields))
+  local values = #fields > 0 and redis.call('HMGET', key, unpack(fields)) or {}
   if count and not is_whole(key, count, level.verify, values) then note_lost(level.resolution) end
   local sum, at = 0, level.whole
+  if typed_fields and #typed_fields > 0 then
+    local parts = redis.call('HMGET', key .. ':t', unpack(typed_fields))
+    for number = 1, #typed_fields do
+      if parts[number] then sum = added(sum, read_sum(parts[number])) end
+    end
+  end
   for number = 1, at do
     if values[number] then sum = added(sum, read_sum(values[number])) end
   end

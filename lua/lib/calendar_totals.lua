@@ -12,17 +12,15 @@ local function calendar_buckets(prefix, second, atid)
   local place = prefix .. day.label .. issued.week_field .. atid
   local found = found_buckets[place]
   if found then return found end
-  local y, y_typed = load_typed_bucket(prefix .. ':y', keep.year, day.year_field, atid)
-  local m, m_typed =
-    load_typed_bucket(prefix .. day.month_suffix, keep.month, day.month_field, atid)
-  local d, d_typed = load_typed_bucket(prefix .. day.day_suffix, keep.day, day.date_field, atid)
+  local y, y_part = load_both(prefix .. ':y', keep.year, day.year_field, atid)
+  local m, m_part = load_both(prefix .. day.month_suffix, keep.month, day.month_field, atid)
+  local d, d_part = load_day(prefix .. day.day_suffix, day.date_field, atid)
   if day.week_suffix == issued.week_suffix then
     load_week_pair(prefix .. day.week_suffix, day.week_field, issued.issuance_field, atid)
   end
-  local w, w_typed = load_typed_bucket(prefix .. day.week_suffix, keep.week, day.week_field, atid)
-  local i, i_typed =
-    load_typed_bucket(prefix .. issued.week_suffix, keep.week, issued.issuance_field, atid)
-  found = { y, y_typed, m, m_typed, d, d_typed, w, w_typed, i, i_typed }
+  local w, w_part = load_both(prefix .. day.week_suffix, keep.week, day.week_field, atid)
+  local i, i_part = load_both(prefix .. issued.week_suffix, keep.week, issued.issuance_field, atid)
+  found = { y, y_part, m, m_part, d, d_part, w, w_part, i, i_part }
   found_buckets[place] = found
   return found
 end

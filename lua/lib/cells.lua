@@ -1,6 +1,6 @@
 -- Cells: the totals that one call touches, read once and written once. A bucket is the total of
--- one field over all atids: { field, sum, count, count_before, dirty, typed }; typed holds by
--- packed atid { field, sum, sum_before }. count_before and sum_before are what Redis holds.
+-- one field over all atids: { field, sum, count, count_before, dirty }; a part is what one atid
+-- has in it: { sum, sum_before }. count_before and sum_before are what Redis holds.
 -- @include lib/totals
 -- @include lib/writes
 -- @include lib/ids
@@ -10,7 +10,7 @@ local hashes = {}
 local function hash_at(key, lifetime)
   local hash = hashes[key]
   if not hash then
-    hash = { buckets = {}, lifetime = lifetime }
+    hash = { buckets = {}, parts = {}, lifetime = lifetime }
     hashes[key] = hash
   end
   return hash
@@ -18,33 +18,33 @@ end
 
 local function new_bucket(hash, field, value)
   local sum, count = read_total(value)
-  local bucket =
-    { field = field, sum = sum, count = count, count_before = count, dirty = false, typed = {} }
+  local bucket = { sum = sum, count = count, count_before = count, dirty = false }
   hash.buckets[field] = bucket
   return bucket
 end
 
--- A bucket without its atids.
+local function new_part(hash, field, value)
+  local sum = tonumber(value or 0)
+  local part = { sum = sum, sum_before = sum }
+  hash.parts[field] = part
+  return part
+end
+
+-- A bucket without its parts.
 local function load_bucket(key, lifetime, field)
   local hash = hash_at(key, lifetime)
   return hash.buckets[field] or new_bucket(hash, field, redis.call('HGET', key, field))
-end
-
-local function new_typed(bucket, field, atid, value)
-  local sum = tonumber(value or 0)
-  local typed = { field = field, sum = sum, sum_before = sum }
-  bucket.typed[atid] = typed
-  return typed
 end
 
 -- A year and its part of one atid; with it, in the same read, the number of activities.
 local function load_year(prefix, field, atid)
   local key = prefix .. ':y'
   if hashes[key] then return end
-  local hash, typed_field = hash_at(key, keep.year), field .. ':' .. id_text(atid)
-  local values = redis.call('HMGET', key, 'activities', field, typed_field)
+  local hash, part_field = hash_at(key, keep.year), field .. ':' .. id_text(atid)
+  local values = redis.call('HMGET', key, 'activities', field, part_field)
   hash.activities = tonumber(values[1] or 0)
-  new_typed(new_bucket(hash, field, values[2]), typed_field, atid, values[3])
+  new_bucket(hash, field, values[2])
+  new_part(hash, part_field, values[3])
 end
 
 -- Two buckets of one hash and their parts of one atid in one read, if none is known yet.
@@ -52,32 +52,38 @@ local function load_week_pair(key, week, issuance, atid)
   local hash = hash_at(key, keep.week)
   if hash.buckets[week] or hash.buckets[issuance] then return end
   local typed = ':' .. id_text(atid)
-  local week_typed, issuance_typed = week .. typed, issuance .. typed
-  local values = redis.call('HMGET', key, week, week_typed, issuance, issuance_typed)
-  new_typed(new_bucket(hash, week, values[1]), week_typed, atid, values[2])
-  new_typed(new_bucket(hash, issuance, values[3]), issuance_typed, atid, values[4])
+  local week_part, issuance_part = week .. typed, issuance .. typed
+  local values = redis.call('HMGET', key, week, week_part, issuance, issuance_part)
+  new_bucket(hash, week, values[1])
+  new_part(hash, week_part, values[2])
+  new_bucket(hash, issuance, values[3])
+  new_part(hash, issuance_part, values[4])
 end
 
--- A bucket and its part of one atid.
-local function load_typed_bucket(key, lifetime, field, atid)
-  local hash = hash_at(key, lifetime)
-  local bucket = hash.buckets[field]
-  local typed = bucket and bucket.typed[atid]
-  if typed then return bucket, typed end
-  local typed_field = field .. ':' .. id_text(atid)
-  local typed_value
-  if bucket then
-    typed_value = redis.call('HGET', key, typed_field)
-  else
-    local values = redis.call('HMGET', key, field, typed_field)
-    bucket, typed_value = new_bucket(hash, field, values[1]), values[2]
-  end
-  return bucket, new_typed(bucket, typed_field, atid, typed_value)
+-- A bucket and its part of one atid, which stand in the same hash.
+local function load_both(key, lifetime, field, atid)
+  local hash, part_field = hash_at(key, lifetime), field .. ':' .. id_text(atid)
+  local bucket, part = hash.buckets[field], hash.parts[part_field]
+  if bucket and part then return bucket, part end
+  if bucket then return bucket, new_part(hash, part_field, redis.call('HGET', key, part_field)) end
+  local values = redis.call('HMGET', key, field, part_field)
+  return new_bucket(hash, field, values[1]), new_part(hash, part_field, values[2])
 end
 
-local function add_to_bucket(bucket, typed, sum, count)
+-- A day and its part of one atid. Parts of days stand in a hash of their own: a month has 31
+-- days but 31 times as many parts as atids, and a packed hash is searched field by field.
+local function load_day(key, field, atid)
+  local bucket = load_bucket(key, keep.day, field)
+  local parts_key, part_field = key .. ':t', field .. ':' .. id_text(atid)
+  local hash = hash_at(parts_key, keep.day)
+  local part = hash.parts[part_field]
+    or new_part(hash, part_field, redis.call('HGET', parts_key, part_field))
+  return bucket, part
+end
+
+local function add_to_bucket(bucket, part, sum, count)
   bucket.sum, bucket.count, bucket.dirty = bucket.sum + sum, bucket.count + count, true
-  typed.sum = typed.sum + sum
+  part.sum = part.sum + sum
 end
 
 -- Arguments of HSET and HDEL for what changed in one hash.
@@ -89,20 +95,20 @@ local function changed_fields(key, hash)
   for field, bucket in pairs(hash.buckets) do
     if bucket.dirty then
       if bucket.count > 0 then
-        set[at + 1], set[at + 2] = field, total_value(bucket.sum, bucket.count)
-        at = at + 2
+        set[at + 1], set[at + 2], at = field, total_value(bucket.sum, bucket.count), at + 2
       elseif bucket.count_before > 0 then
         dropped = dropped or { 'HDEL', key }
         dropped[#dropped + 1] = field
       end
-      for _, typed in pairs(bucket.typed) do
-        if typed.sum ~= 0 then
-          set[at + 1], set[at + 2] = typed.field, text(typed.sum)
-          at = at + 2
-        elseif typed.sum_before ~= 0 then
-          dropped = dropped or { 'HDEL', key }
-          dropped[#dropped + 1] = typed.field
-        end
+    end
+  end
+  for field, part in pairs(hash.parts) do
+    if part.sum ~= part.sum_before then
+      if part.sum ~= 0 then
+        set[at + 1], set[at + 2], at = field, text(part.sum), at + 2
+      else
+        dropped = dropped or { 'HDEL', key }
+        dropped[#dropped + 1] = field
       end
     end
   end

@@ -27,11 +27,10 @@ local within_bound = true
 local function add_to_totals_below(key, groups)
   for _, group in ipairs(groups) do
     for _, change in ipairs(group.changes) do
-      local bucket, typed =
-        load_typed_bucket(key, keep.second, tostring(group.unit.field), change[2])
+      local bucket, part = load_both(key, keep.second, tostring(group.unit.field), change[2])
       local count = (change[5] ~= 0 and 1 or 0) - (change[4] ~= 0 and 1 or 0)
-      add_to_bucket(bucket, typed, change[5] - change[4], count)
-      local largest = math.max(math.abs(bucket.sum), math.abs(typed.sum))
+      add_to_bucket(bucket, part, change[5] - change[4], count)
+      local largest = math.max(math.abs(bucket.sum), math.abs(part.sum))
       if largest > SUM_MAX then within_bound = false end
     end
   end

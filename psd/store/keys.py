@@ -58,7 +58,8 @@ _ROOT = r"psd:(?:c:)?\{[^{}]*\}"
 CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind("year totals", rf"{_ROOT}:\d+:y", "hash", "year", "year, year:atid, activities"),
     KeyKind("month totals", rf"{_ROOT}:\d+:m:\d{{4}}", "hash", "month", "month, month:atid"),
-    KeyKind("day totals", rf"{_ROOT}:\d+:d:\d{{6}}", "hash", "day", "date, date:atid"),
+    KeyKind("day totals", rf"{_ROOT}:\d+:d:\d{{6}}", "hash", "day", "date"),
+    KeyKind("day totals by atid", rf"{_ROOT}:\d+:d:\d{{6}}:t", "hash", "day", "date:atid"),
     KeyKind(
         "week totals",
         rf"{_ROOT}:\d+:w:\d{{4}}:\d",

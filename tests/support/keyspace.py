@@ -59,7 +59,8 @@ def expected_totals(model: Model) -> dict[tuple[str, str], str]:
             for key, field in _places(f"psd:{{{uid}}}:{thing}", second):
                 sums[key, field] += delta
                 counts[key, field] += 1
-                sums[key, f"{field}:{atid}"] += delta
+                parts_key = f"{key}:t" if ":d:" in key else key
+                sums[parts_key, f"{field}:{atid}"] += delta
     return {
         place: str(total) if counts.get(place, 1) == 1 else f"{total}:{counts[place]}"
         for place, total in sums.items()

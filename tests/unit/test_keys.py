@@ -18,6 +18,7 @@ KINDS = {
     "psd:{1}:1:l:20160412": "leaf",
     "psd:{1}:1:l:2016041207": "leaf",
     "psd:{1}:1:l:201604120759": "leaf",
+    "psd:{1}:1:d:201604:t": "day totals by atid",
     "psd:{1}:1:a:0": "activities",
     "psd:{1}:1:r:-5": "long activity",
     "psd:{1}:1:r:-5:405684": "reports",
