@@ -82,10 +82,11 @@ end
 
 local level_sum
 
--- Sum of what a part unit with `count` bookings reads below itself.
-local function part_sum(prefix, part, count, above, above_count)
+-- Sum of what a part unit with `count` bookings that add up to `total` reads below itself.
+local function part_sum(prefix, part, count, total, above, above_count)
   if part.below then return level_sum(prefix, part.below, part.unit, count) end
-  return day_sum(prefix, above, above_count, part.unit, count, part.plan[4], part.plan[5], atid)
+  local low, high = part.plan[4], part.plan[5]
+  return day_sum(prefix, above, above_count, part.unit, count, total, low, high, atid)
 end
 
 -- Sum of one level of a unit that has `count` bookings (nil at the top).
@@ -114,7 +115,7 @@ function level_sum(prefix, level, unit, count)
       total = read_sum(values[at])
     end
     if part_count > 0 then
-      local below = part_sum(prefix, part, part_count, unit, count)
+      local below = part_sum(prefix, part, part_count, total, unit, count)
       sum = added(sum, part.is_total and added(total, -below) or below)
     end
   end

@@ -58,7 +58,7 @@ local function split_sum(prefix, unit, count, low, high, atid)
       if start >= low and start + size <= high then
         sum = added(sum, atid and read_sum(values[numbers + number + 1]) or all)
       else
-        sum = added(sum, range_sum(prefix, unit_below(unit, start), below_count,
+        sum = added(sum, range_sum(prefix, unit_below(unit, start), below_count, all,
           math.max(low, start), math.min(high, start + size), atid))
       end
     end
@@ -67,8 +67,9 @@ local function split_sum(prefix, unit, count, low, high, atid)
   return sum
 end
 
--- Sum over [low, high), both within the unit, of its `count` bookings; with an atid of it alone.
-function range_sum(prefix, unit, count, low, high, atid)
+-- Sum over [low, high), both within the unit, of its `count` bookings that add up to `total`;
+-- with an atid of it alone. What lies outside is added up and taken off where it is less.
+function range_sum(prefix, unit, count, total, low, high, atid)
   if is_split(unit, count) then return split_sum(prefix, unit, count, low, high, atid) end
   local leaf = leaf_at(leaf_key(prefix, unit))
   local from, to
@@ -77,14 +78,18 @@ function range_sum(prefix, unit, count, low, high, atid)
     note_lost('day')
     return 0
   end
+  if not atid and 2 * (to - from) > count then
+    local records = (#leaf - 1) / leaf_shape(leaf).size
+    return added(total, -added(leaf_sum(leaf, 0, from), leaf_sum(leaf, to, records)))
+  end
   return added(leaf_sum(leaf, from, to, atid), 0)
 end
 
 -- The same for a part of a day; the day's bookings may still be in its month's leaf, and then
 -- only the day's own need to be there.
-local function day_sum(prefix, month, month_count, day, day_count, low, high, atid)
+local function day_sum(prefix, month, month_count, day, day_count, day_total, low, high, atid)
   if is_split(month, month_count) then
-    return range_sum(prefix, day, day_count, low, high, atid)
+    return range_sum(prefix, day, day_count, day_total, low, high, atid)
   end
   local leaf = leaf_at(leaf_key(prefix, month))
   if not leaf then

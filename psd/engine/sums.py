@@ -60,8 +60,9 @@ class SumReader:
         pages: list[tuple[list[int], Command]] = []
         places_by_range: dict[Range, list[int]] = defaultdict(list)
         for place, range_ in enumerate(ranges):
-            places_by_range[range_.clamped()].append(place)
-        for range_, places in places_by_range.items():
+            places_by_range[range_].append(place)
+        for asked, places in places_by_range.items():
+            range_ = asked.clamped()
             for start in range(0, len(places), PAGE_OWNERS_MAX):
                 page = places[start : start + PAGE_OWNERS_MAX]
                 owners = [roots[place] for place in page]
