@@ -80,7 +80,7 @@ class Row(msgspec.Struct, frozen=True):
         return self.target.verdict(self.ratio) if self.ratio is not None else ""
 
 
-HEADINGS = ("", "measure", "unit", "psd", "peer", "peer's", "psd/peer", "must / aim", "reached")
+HEADINGS = ("", "measure", "unit", "psd", "peer", "peer's", "ratio", "must / aim", "reached")
 RIGHT_ALIGNED = (3, 5, 6)
 WHOLE_FROM = 1000
 """Figures of four digits and more are printed without decimals."""
