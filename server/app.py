@@ -12,7 +12,6 @@ from aiohttp import web
 from psd.observe.health import Draining
 from psd.runtime import Runtime
 from server.bodies import BodyReader
-from server.deadline import TimelyEngine
 from server.middleware import Gate
 from server.routes.counts import CountRoutes
 from server.routes.enqueue import EnqueueRoutes
@@ -29,7 +28,7 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
     """The application over a runtime; ``draining`` is shared with whoever stops the process."""
     settings = runtime.settings
     draining = draining or Draining(runtime.metrics)
-    engine = TimelyEngine(runtime.engine)
+    engine = runtime.engine
     bodies = BodyReader(settings.server.body_timeout_s)
     things = {name: thing.id for name, thing in settings.things.items()}
     batch_max = settings.booking.batch_reports_max

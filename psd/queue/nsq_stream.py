@@ -15,6 +15,7 @@ import asyncio
 import logging
 import socket
 import struct
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import Any, cast
 
@@ -27,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 _SIZE = struct.Struct(">l")
 
 
-class FrameStream(asyncio.Protocol):
+class FrameStream(asyncio.Protocol, ABC):
     """One connection to ``address`` (``host:port``), from its opening to its loss."""
 
     def __init__(self, address: str) -> None:
@@ -105,9 +106,9 @@ class FrameStream(asyncio.Protocol):
         """Return when the connection is gone, whoever ended it."""
         await self._lost.wait()
 
+    @abstractmethod
     def frame_received(self, frame: bytes) -> None:
         """What a subclass does with one frame; called in the order of arrival."""
-        raise NotImplementedError
 
     def read_ended(self) -> None:
         """What a subclass does after the frames of one read."""

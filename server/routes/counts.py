@@ -13,10 +13,11 @@ from aiohttp import web
 
 from psd.engine.events import COUNT_NAME_BYTES
 from psd.engine.plan import Range
+from psd.engine.store import Engine
 from psd.errors import TooLargeError
 from server import answers
 from server.bodies import BodyReader
-from server.deadline import Booking
+from server.deadline import StoreDeadline
 from server.routes.query import asked_range
 from server.routing import Route
 
@@ -24,7 +25,7 @@ from server.routing import Route
 class CountRoutes:
     """The routes that read counts."""
 
-    def __init__(self, engine: Booking, bodies: BodyReader, ids_max: int) -> None:
+    def __init__(self, engine: Engine, bodies: BodyReader, ids_max: int) -> None:
         self._engine = engine
         self._bodies = bodies
         self._ids_max = ids_max
@@ -61,4 +62,6 @@ class CountRoutes:
         known = [name for name in names if len(name.encode()) in COUNT_NAME_BYTES]
         if not known:
             return {}
-        return dict(zip(known, await self._engine.counts(known, range_), strict=True))
+        async with StoreDeadline():
+            sums = await self._engine.counts(known, range_)
+        return dict(zip(known, sums, strict=True))

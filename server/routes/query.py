@@ -17,11 +17,11 @@ from aiohttp import web
 
 from psd.config import ServerSettings
 from psd.engine.plan import Range
-from psd.engine.store import OwnerSums
+from psd.engine.store import Engine, OwnerSums
 from psd.errors import TooLargeError
 from server import answers
 from server.bodies import BodyReader
-from server.deadline import Booking
+from server.deadline import StoreDeadline
 from server.parameters import ANY_ATID, identifier, inclusive_range, integer
 from server.routing import Route
 
@@ -43,7 +43,7 @@ class QueryRoutes:
 
     def __init__(
         self,
-        engine: Booking,
+        engine: Engine,
         things: Mapping[str, int],
         bodies: BodyReader,
         settings: ServerSettings,
@@ -150,9 +150,11 @@ class QueryRoutes:
         type_asked = identifier(atid)
         if not asked or not numbers or (type_asked is None and atid != ANY_ATID):
             return {}
-        found = await self._engine.sums(
-            list(asked), numbers, list(asked.values()), atid=type_asked, activities=activities
-        )
+        ranges_asked = list(asked.values())
+        async with StoreDeadline():
+            found = await self._engine.sums(
+                list(asked), numbers, ranges_asked, atid=type_asked, activities=activities
+            )
         return {str(uid): owner for uid, owner in zip(asked, found, strict=True)}
 
     def _list(self, text: str, name: str, elements_max: int) -> list[str]:

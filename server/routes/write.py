@@ -18,7 +18,7 @@ from aiohttp import web
 
 from psd.clock import Clock
 from psd.engine.events import EventRules, Report, decode_metric
-from psd.engine.store import Outcome
+from psd.engine.store import Engine, Outcome
 from psd.errors import (
     InputError,
     InvalidTimeError,
@@ -28,7 +28,7 @@ from psd.errors import (
 )
 from server import answers
 from server.bodies import BodyReader
-from server.deadline import Booking
+from server.deadline import StoreDeadline
 from server.routing import Route
 
 INVALID_ARGUMENTS = "invalid arguments"
@@ -40,7 +40,7 @@ class WriteRoutes:
 
     def __init__(
         self,
-        engine: Booking,
+        engine: Engine,
         rules: EventRules,
         clock: Clock,
         bodies: BodyReader,
@@ -73,7 +73,8 @@ class WriteRoutes:
             if fields.ts2 <= 0:
                 return answers.text(INVALID_TIMESTAMP, 406)
             raise
-        (outcome,) = await self._engine.book([report])
+        async with StoreDeadline():
+            (outcome,) = await self._engine.book([report])
         if outcome.error is not None:
             raise outcome.error
         return answers.text(b"ok")
@@ -89,7 +90,8 @@ class WriteRoutes:
                 reports[index] = self._rules.report(decode_metric(document), now_s)
             except InputError as error:
                 refused.append(_refusal(index, error))
-        outcomes = await self._engine.book(list(reports.values())) if reports else []
+        async with StoreDeadline():
+            outcomes = await self._engine.book(list(reports.values()))
         return _summary(dict(zip(reports, outcomes, strict=True)), refused)
 
 
