@@ -39,6 +39,8 @@ class RedisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     durability: Durability = "durable"
     replicas: int = 1
     replica_timeout_ms: int = 1000
+    allow_eviction: bool = False
+    allow_old_server: bool = False
 
 
 class QueueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,6 +54,14 @@ class QueueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lookupd_addresses: tuple[str, ...] = ()
     max_in_flight: int = 2500
     msg_timeout_s: int = 60
+
+
+class ArchiveSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where accepted messages are kept, so that a lost store can be booked again."""
+
+    enabled: bool = True
+    folder: str = "archive"
+    keep_days: int = 0
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,9 +81,30 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     processes: int = 1
     body_bytes_max: int = 1_048_576
     body_timeout_s: float = 10.0
+    head_timeout_s: float = 10.0
+    connections_max: int = 2048
+    line_bytes_max: int = 8190
+    head_bytes_max: int = 32_768
+    json_depth_max: int = 32
     ids_max: int = 1000
     things_max: int = 32
+    range_span_max_s: int = 0
     shutdown_timeout_s: float = 10.0
+
+
+class AccessSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may ask the HTTP side for what; without tokens and keys, only loopback is served."""
+
+    insecure: bool = False
+    tokens: tuple[str, ...] = ()
+    tokens_file: str = ""
+    jwks: str = ""
+    jwt_issuer: str = ""
+    jwt_audience: str = ""
+    jwt_algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
+    jwt_owner_claim: str = "sub"
+    jwt_scope_claim: str = "scope"
+    jwks_cache_s: int = 300
 
 
 class BookingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -127,8 +158,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     redis: RedisSettings = RedisSettings()
     queue: QueueSettings = QueueSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     worker: WorkerSettings = WorkerSettings()
     server: ServerSettings = ServerSettings()
+    access: AccessSettings = AccessSettings()
     booking: BookingSettings = BookingSettings()
     retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
@@ -262,8 +295,9 @@ def _secret_in(name: str, path: Path) -> str:
         raise ConfigError(f"{name}: {exc}") from exc
 
 
-NOT_SETTINGS = frozenset({"PSD_CONFIG"})
-"""Environment names that are not settings: the path of the settings file itself."""
+NOT_SETTINGS = frozenset({"PSD_CONFIG", "PSD_FAILPOINT"})
+"""Environment names that are not settings: the path of the settings file itself, and where a
+test wants the process to die (psd/failpoints.py)."""
 
 
 def _from_flags(flags: Mapping[str, Any]) -> Layer:

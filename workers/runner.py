@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from psd.clock import Clock
 from psd.config import Settings
 from psd.errors import ConfigError, PsdError, QueueUnavailableError
+from psd.failpoints import reach
 from psd.observe.metrics import Metrics
 from psd.queue.base import Message, Queue
 from psd.queue.deadletter import DeadLetters, letter_of
@@ -144,13 +145,16 @@ class Worker:
 
     async def _settle_together(self, messages: list[Message]) -> None:
         until_answered = self._patience.until_answered
+        reach("after_read")
         batch = self._handler.prepare(messages, self._clock.now_s())
         # The engine counts the events that it refuses; these never reach it.
         self._metrics.too_late.inc(sum(e.code == "too_late" for e in batch.refused.values()))
         await until_answered(lambda: self._handler.book(batch))
         if batch.refused:
             await self._bury([(messages[at], error) for at, error in batch.refused.items()])
+        reach("before_fin")
         await until_answered(lambda: self._queue.finish(messages))
+        reach("after_fin")
         self._observe_age(batch)
 
     async def _settle_alone(self, message: Message) -> None:

@@ -32,6 +32,7 @@ from psd.errors import (
     StoreUnavailableError,
     TooLateError,
 )
+from psd.failpoints import reach
 from psd.observe.metrics import Metrics
 from psd.store.keys import count_root, owner_root
 from psd.store.lane import Command
@@ -86,7 +87,9 @@ class Engine:
         calls = calls_for(events, positions, self._marker_key)
         commands = [self._book_command(call) for call in calls]
         started = time.perf_counter()
+        reach("before_script")
         replies = await self._store.writes.call_each([*commands, *self._waits(commands)])
+        reach("after_reply")
         self._metrics.script_seconds.labels(self._book.name).observe(time.perf_counter() - started)
         for call, reply in zip(calls, replies, strict=False):
             if is_out_of_bounds(reply) and len(call.positions) > 1:

@@ -19,6 +19,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from psd.errors import PsdError, StoreError, StoreUnavailableError
+from psd.failpoints import reach
 from psd.observe.metrics import Metrics
 from psd.store.scripts import load_script, script_names
 
@@ -196,6 +197,8 @@ class _Link:
 
     async def _send(self, connection: Connection, commands: list[Command]) -> list[Any]:
         await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        if commands[0][0] == "EVALSHA":
+            reach("after_send")
         replies: list[Any] = []
         for _ in commands:
             try:

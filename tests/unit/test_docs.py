@@ -39,6 +39,8 @@ def default_as_toml(key: str) -> str:
     value = getattr(getattr(Settings(), section), name)
     if isinstance(value, str):
         return f'"{value}"'
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, tuple):
         return "[" + ", ".join(f'"{item}"' for item in value) + "]"
     return str(value)

@@ -1,0 +1,57 @@
+"""Places at which a test can have this process killed, to show that nothing is lost there.
+
+``PSD_FAILPOINT=before_fin:7`` kills the process with SIGKILL when it reaches ``before_fin`` for
+the seventh time. Unset, a place costs one comparison. Places, in the order of a message's way::
+
+    after_read     a batch has come from the queue
+    before_script  its script calls are about to be sent
+    after_send     they are on their way to Redis, no reply has been read
+    after_reply    Redis has answered, nothing is finished
+    before_fin     everything is kept, the queue has not been told
+    after_fin      the queue has been told
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from psd.errors import ConfigError
+
+VARIABLE = "PSD_FAILPOINT"
+PLACES = ("after_read", "before_script", "after_send", "after_reply", "before_fin", "after_fin")
+
+
+class Failpoint:
+    """One place and how often it may still be passed."""
+
+    def __init__(self, place: str, passes: int) -> None:
+        self.place = place
+        self._passes_left = passes - 1
+
+    def reach(self, place: str) -> None:
+        """Die here when this is the place and its time has come."""
+        if place != self.place:
+            return
+        if self._passes_left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self._passes_left -= 1
+
+
+def failpoint_of(text: str) -> Failpoint | None:
+    """``before_fin:7`` -> that place, at the seventh time; an empty text is none."""
+    if not text:
+        return None
+    place, _, times = text.partition(":")
+    if place not in PLACES or not (times or "1").isdecimal() or int(times or "1") < 1:
+        raise ConfigError(f"{VARIABLE} = {text!r}: PLACE or PLACE:TIMES, of {', '.join(PLACES)}")
+    return Failpoint(place, int(times or "1"))
+
+
+_armed = failpoint_of(os.environ.get(VARIABLE, ""))
+
+
+def reach(place: str) -> None:
+    """Say that this place was reached."""
+    if _armed is not None:
+        _armed.reach(place)
