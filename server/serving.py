@@ -110,6 +110,7 @@ async def serve(settings: Settings, *, supervised: bool = False) -> None:
     _watch_signals(stopping, supervised=supervised)
     runtime = await open_runtime(settings)
     try:
+        await runtime.warn_of_durability()
         server = HttpServer(runtime)
         await server.start(reuse_port=supervised)
         await stopping.wait()

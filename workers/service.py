@@ -43,6 +43,7 @@ async def work(settings: Settings) -> None:
     """Open the runtime, work, and stop at the first signal with nothing in hand."""
     runtime = await open_runtime(settings)
     try:
+        await runtime.warn_of_durability()
         worker = build_worker(runtime)
         _stop_on_signals(worker)
         with metrics_endpoint(settings, runtime.metrics):

@@ -21,7 +21,8 @@ from psd.config import LoadedSettings, QueueSettings, Settings
 from psd.embedded.drain import queue_depth
 from psd.errors import PsdError
 from psd.observe.metrics import Metrics
-from psd.store.redis import Store, info_field
+from psd.store.fitness import info_field
+from psd.store.redis import Store
 from psd.store.scripts import load_script, script_names
 from psd.version import VERSION
 

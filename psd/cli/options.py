@@ -100,6 +100,25 @@ def settings_path(named: Path | None, ignored: Path | None = None) -> Path | Non
     return next((path for path in defaults if path.is_file() and path.absolute() != skip), None)
 
 
+def store_overrides(function: Callable[..., R]) -> Callable[..., R]:
+    """Give a command the flags that take a store which psd refuses by default."""
+    eviction = click.option(
+        "--allow-eviction",
+        is_flag=True,
+        default=None,
+        help="Start although the store may evict keys, which makes sums wrong. "
+        "Setting redis.allow_eviction.",
+    )
+    old_server = click.option(
+        "--allow-old-server",
+        is_flag=True,
+        default=None,
+        help="Start on a store older than 6.2, which is not tested. "
+        "Setting redis.allow_old_server.",
+    )
+    return eviction(old_server(function))
+
+
 def split_assignment(text: str) -> tuple[str, str]:
     """``redis.url=redis://h/0`` -> ``("redis.url", "redis://h/0")``."""
     key, equals, value = text.partition("=")

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from psd.cli.options import loaded_with, pass_settings
+from psd.cli.options import loaded_with, pass_settings, store_overrides
 from psd.config import LoadedSettings
 from psd.errors import StartError
 from psd.observe.logs import configure_logging
@@ -23,17 +23,22 @@ from server.supervisor import run_processes
     metavar="N",
     help="Processes that share the port. Setting server.processes.",
 )
+@store_overrides
 @pass_settings
-def server(
-    _loaded: LoadedSettings, host: str | None, port: int | None, processes: int | None
-) -> None:
+def server(_loaded: LoadedSettings, /, **options: object) -> None:
     """Serve the HTTP API.
 
     Listens on 127.0.0.1:1155 unless told otherwise, and answers /healthz, /readyz, /metrics
     and /version beside the routes of docs/http.md. SIGTERM drains: requests in hand are
     finished within server.shutdown_timeout_s. A second signal ends the server at once.
     """
-    flags = {"server.host": host, "server.port": port, "server.processes": processes}
+    flags = {
+        "server.host": options["host"],
+        "server.port": options["port"],
+        "server.processes": options["processes"],
+        "redis.allow_eviction": options["allow_eviction"],
+        "redis.allow_old_server": options["allow_old_server"],
+    }
     settings = loaded_with(click.get_current_context(), flags).settings
     configure_logging(settings.log)
     try:

@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from psd.cli.options import RUNNING_FILE, loaded_with
+from psd.cli.options import RUNNING_FILE, loaded_with, store_overrides
 from psd.cli.sample import leaderboard, load_sample, show_leaderboard, users_and_last_week
 from psd.config import LoadedSettings, Settings
 from psd.embedded.folder import DataFolder
@@ -42,6 +42,7 @@ CLEAR_LINE = "\r\x1b[K"
 @click.option("--host", metavar="ADDRESS", help="Address to listen on. Setting server.host.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port; 0 takes a free one.")
 @click.option("--sample", is_flag=True, help="Load the sample of examples/ and rank its users.")
+@store_overrides
 @click.pass_context
 def up(
     ctx: click.Context,
@@ -52,6 +53,7 @@ def up(
     host: str | None,
     port: int | None,
     sample: bool,
+    **overrides: bool | None,
 ) -> None:
     """Run everything on this machine: store, server and one worker.
 
@@ -66,6 +68,7 @@ def up(
         "queue.kind": "stream",
         "server.host": host,
         "server.port": port,
+        **{f"redis.{name}": allowed for name, allowed in overrides.items()},
     }
     loaded = load(ctx, flags, folder)
     configure_logging(loaded.settings.log)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from psd.cli.options import loaded_with, pass_settings
+from psd.cli.options import loaded_with, pass_settings, store_overrides
 from psd.config import LoadedSettings
 from psd.observe.logs import configure_logging
 from workers import service
@@ -38,6 +38,7 @@ from workers import service
     metavar="PORT",
     help="Serve /metrics there; 0 for not at all. Setting worker.metrics_port.",
 )
+@store_overrides
 @pass_settings
 def worker(_loaded: LoadedSettings, /, **options: object) -> None:
     """Book events from the queue.
@@ -55,6 +56,8 @@ def worker(_loaded: LoadedSettings, /, **options: object) -> None:
         "redis.url": options["redis_url"],
         "queue.kind": options["queue_kind"],
         "worker.metrics_port": options["metrics_port"],
+        "redis.allow_eviction": options["allow_eviction"],
+        "redis.allow_old_server": options["allow_old_server"],
     }
     settings = loaded_with(click.get_current_context(), flags).settings
     configure_logging(settings.log)

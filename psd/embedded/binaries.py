@@ -20,9 +20,7 @@ from pathlib import Path
 import msgspec
 
 from psd.errors import ConfigError
-
-VERSION_MIN = (6, 2)
-"""Redis 6.2 is the oldest that has all commands psd sends (XAUTOCLAIM came last)."""
+from psd.store.fitness import OLDEST_VERSION
 
 NAMES = ("redis-server", "valkey-server")
 
@@ -44,7 +42,7 @@ def find_server(configured: str = "", search_path: str | None = None) -> ServerB
     seen: list[str] = []
     for path in _candidates(search_path):
         version = server_version(path)
-        if version is not None and version >= VERSION_MIN:
+        if version is not None and version >= OLDEST_VERSION:
             return ServerBinary(path, version)
         seen.append(f"{path} ({'.'.join(map(str, version)) if version else 'no version'})")
     found = f" Found, but too old: {', '.join(seen)}." if seen else ""
@@ -71,7 +69,7 @@ def _configured(path: Path) -> ServerBinary:
     version = server_version(path)
     if version is None:
         raise ConfigError(f"redis.server = {str(path)!r}: cannot be run as a Redis server")
-    if version < VERSION_MIN:
+    if version < OLDEST_VERSION:
         raise ConfigError(
             f"redis.server = {str(path)!r}: version {version[0]}.{version[1]} is older than 6.2"
         )

@@ -26,7 +26,7 @@ from psd.embedded.server_process import embedded_server
 from psd.embedded.settings_file import settings_file
 from psd.errors import StartError
 from psd.runtime import Runtime, open_runtime
-from psd.store.redis import info_field
+from psd.store.fitness import info_field
 from server.serving import HttpServer
 from workers.handlers.points import PointsHandler
 from workers.runner import Worker
@@ -87,6 +87,7 @@ async def running_stack(settings: Settings, folder: DataFolder | None) -> AsyncI
         runtime = await open_runtime(settings)
         exits.push_async_callback(runtime.close)
         await runtime.store.check_schema()
+        await runtime.warn_of_durability()
         parts.append(await exits.enter_async_context(_running_worker(runtime)))
         server = HttpServer(runtime)
         await _listen(server, settings)

@@ -61,8 +61,12 @@ class Engine:
         self._levels: Levels | None = None
 
     async def _known_levels(self) -> Levels:
-        """Which levels may lack keys, now or by an older setting; asks the store once."""
+        """Which levels may lack keys, now or by an older setting; asks the store once.
+
+        The store must be fit to be written to: it may have been away when psd started.
+        """
         if self._levels is None:
+            await self._store.check_fit()
             finite = [level for level in LEVELS if getattr(self._retention, level)]
             ever = await self._store.levels_with_lifetimes(finite)
             self._lifetimes = lifetimes(self._retention, self._booking, ever)

@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from psd.config import RedisSettings
 from psd.errors import ConfigError, PsdError
 from psd.observe.metrics import Metrics
+from psd.store.fitness import check_fit, policy_check, version_check
 from psd.store.keys import PROBE_KEY, RETENTION_KEY, SCHEMA_KEY, SCHEMA_VERSION
 from psd.store.lane import Lane
 from psd.store.scripts import Script, load_script, script_names
@@ -29,6 +30,7 @@ class Store:
 
     def __init__(self, settings: RedisSettings, metrics: Metrics) -> None:
         self.settings = settings
+        self._found_fit = False
         self.client = make_client(settings.url)
         self.reads = Lane(self.client, settings.timeout_s, metrics, READ_CONNECTIONS)
         self.writes = Lane(self.client, settings.timeout_s, metrics)
@@ -38,6 +40,17 @@ class Store:
         await self.reads.close()
         await self.writes.close()
         await self.client.aclose()
+
+    async def check_fit(self) -> None:
+        """Refuse a server that would break psd's promise (psd/store/fitness.py); asks it once.
+
+        Raises ConfigError, or StoreUnavailableError while nobody answers. 1 trip, then none.
+        """
+        if self._found_fit:
+            return
+        server, memory = await self.reads.call_all([("INFO", "server"), ("INFO", "memory")])
+        check_fit(server, memory, self.settings)
+        self._found_fit = True
 
     async def check_schema(self) -> None:
         """Refuse a store whose shapes are of another version; marks an empty one."""
@@ -69,16 +82,18 @@ class Store:
             return {"writable": str(exc)}
         names = list(script_names())
         shas = [load_script(name).sha for name in names]
-        known, memory = await self.reads.call_all([("SCRIPT", "EXISTS", *shas), ("INFO", "memory")])
+        known, server, memory = await self.reads.call_all(
+            [("SCRIPT", "EXISTS", *shas), ("INFO", "server"), ("INFO", "memory")]
+        )
         for name, exists in zip(names, known, strict=True):
             if not exists:
                 await self.reads.call(("SCRIPT", "LOAD", load_script(name).source))
-        policy = info_field(memory, "maxmemory_policy")
         return {
             "writable": "ok",
             "schema": "ok",
             "scripts": "ok",
-            "policy": "ok" if policy == "noeviction" else f"maxmemory-policy is {policy}",
+            "policy": policy_check(memory, self.settings),
+            "version": version_check(server, self.settings),
             "durability": await self.durability_advice(),
         }
 
@@ -90,8 +105,8 @@ class Store:
             reply = await self.reads.call_all(
                 [("CONFIG", "GET", "appendonly"), ("CONFIG", "GET", "appendfsync")]
             )
-        except PsdError:
-            return "ok: the server does not tell its appendfsync"
+        except PsdError as exc:
+            return f"ok: the server does not tell its appendfsync ({exc})"
         found = [_config_value(item) for item in reply]
         if found == ["yes", "always"]:
             return "ok"
@@ -112,15 +127,6 @@ def make_client(url: str) -> Redis:
         return Redis.from_url(url, retry=Retry(NoBackoff(), 0), protocol=2, socket_timeout=None)
     except ValueError as exc:
         raise ConfigError(f"redis.url: {exc}") from exc
-
-
-def info_field(info: bytes, name: str) -> str:
-    """One field of an INFO reply; empty when the server does not tell it."""
-    prefix = f"{name}:".encode()
-    for line in info.splitlines():
-        if line.startswith(prefix):
-            return line[len(prefix) :].decode()
-    return ""
 
 
 def _config_value(reply: list[bytes]) -> str:

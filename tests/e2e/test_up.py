@@ -56,7 +56,8 @@ def is_server_in(process: Path, folder: Path) -> bool:
     """Whether a process of /proc is a Redis server with that working folder."""
     try:
         title = (process / "cmdline").read_bytes()
-        return b"redis-server" in title and (process / "cwd").readlink() == folder
+        known = b"redis-server" in title or b"valkey-server" in title
+        return known and (process / "cwd").readlink() == folder
     except OSError:
         return False
 
@@ -132,7 +133,7 @@ async def test_doctor_finds_everything_well(tmp_path: Path) -> None:
         found = run(tmp_path, "doctor")
     assert found.returncode == 0, found.stdout
     assert "BAD" not in found.stdout
-    assert re.search(r"^store +ok +Redis \d+\.\d+", found.stdout, re.MULTILINE)
+    assert re.search(r"^store +ok +(Redis|Valkey) \d+\.\d+", found.stdout, re.MULTILINE)
     assert re.search(r"^script engine\.book +ok +[0-9a-f]{40}$", found.stdout, re.MULTILINE)
 
 

@@ -62,13 +62,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The `psd` command of a virtualenv that holds the wheel and what it depends on."""
+    """The `psd` command of a virtualenv that holds the wheel and what `make run` installs."""
     folder = tmp_path_factory.mktemp("empty-venv")
     venv.create(folder, with_pip=True)
     offline: list[str | Path] = ["--no-index", "--find-links", WHEELS] if WHEELS.is_dir() else []
     wheel = next(built.glob("*.whl"))
     python = folder / "bin" / "python"
-    run([python, "-m", "pip", "install", "--quiet", *offline, wheel], folder)
+    run([python, "-m", "pip", "install", "--quiet", *offline, f"{wheel}[embedded]"], folder)
     return folder / "bin" / "psd"
 
 

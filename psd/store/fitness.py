@@ -1,0 +1,78 @@
+r"""What a server must be like before psd writes to it. Pure: texts of INFO in, sentences out.
+
+Two things are refused at start, because each breaks the promise of psd/engine silently:
+
+- a ``maxmemory-policy`` that evicts. The markers that tell an increment from its duplicate are
+  keys like any other; an evicted one books the duplicate, an evicted bucket is a smaller sum;
+- a version below 6.2, the oldest that the tests run on.
+
+>>> policy_problem(b"used_memory:1\r\nmaxmemory_policy:allkeys-lru\r\n")
+'maxmemory-policy is allkeys-lru'
+"""
+
+from __future__ import annotations
+
+import re
+
+from psd.config import RedisSettings
+from psd.errors import ConfigError
+
+OLDEST_VERSION = (6, 2)
+"""Redis 6.2 is the oldest that has all commands psd sends (XAUTOCLAIM came last)."""
+
+
+def check_fit(server: bytes, memory: bytes, settings: RedisSettings) -> None:
+    """Raise :class:`ConfigError` for a server that psd must not write to, unless allowed to."""
+    policy = policy_problem(memory)
+    if policy and not settings.allow_eviction:
+        raise ConfigError(
+            f"redis.url: {policy}, which evicts sums and the markers of increments; set it to "
+            "noeviction, or start with --allow-eviction (redis.allow_eviction)"
+        )
+    version = version_problem(server)
+    if version and not settings.allow_old_server:
+        raise ConfigError(
+            f"redis.url: {version}; start with --allow-old-server (redis.allow_old_server) to "
+            "use it all the same"
+        )
+
+
+def policy_problem(memory: bytes) -> str:
+    """What is wrong with the eviction policy; empty when nothing is, or it is not told."""
+    policy = info_field(memory, "maxmemory_policy")
+    return "" if policy in ("noeviction", "") else f"maxmemory-policy is {policy}"
+
+
+def version_problem(server: bytes) -> str:
+    """What is wrong with the version; empty when nothing is, or it is not told."""
+    text = info_field(server, "redis_version")
+    number = re.match(r"(\d+)\.(\d+)", text)
+    if number is None or (int(number[1]), int(number[2])) >= OLDEST_VERSION:
+        return ""
+    return f"the server is of version {text}, psd needs {OLDEST_VERSION[0]}.{OLDEST_VERSION[1]}"
+
+
+def policy_check(memory: bytes, settings: RedisSettings) -> str:
+    """The policy as a readiness check: ``ok``, ``ok: ...`` when it is allowed, or the problem."""
+    problem = policy_problem(memory)
+    if not problem:
+        return "ok"
+    return f"ok: {problem}, allowed by redis.allow_eviction" if settings.allow_eviction else problem
+
+
+def version_check(server: bytes, settings: RedisSettings) -> str:
+    """The version as a readiness check."""
+    problem = version_problem(server)
+    if not problem:
+        return "ok"
+    allowed = settings.allow_old_server
+    return f"ok: {problem}, allowed by redis.allow_old_server" if allowed else problem
+
+
+def info_field(info: bytes, name: str) -> str:
+    """One field of an INFO reply; empty when the server does not tell it."""
+    prefix = f"{name}:".encode()
+    for line in info.splitlines():
+        if line.startswith(prefix):
+            return line[len(prefix) :].decode()
+    return ""

@@ -1,0 +1,102 @@
+"""psd refuses a store that evicts, now or when it comes up; and warns of a forgetful one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from psd.config import load_settings
+from psd.errors import ConfigError, StoreUnavailableError
+from psd.runtime import open_runtime
+from tests.support.engine import report
+from tests.support.redis_server import KEEP, RedisServer
+from tests.support.worker_process import environment
+
+
+@pytest.fixture
+def evicting(tmp_path: Path) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path / "redis", options=["--maxmemory-policy", "allkeys-lru"]) as server:
+        yield server
+
+
+def run_psd(folder: Path, url: str, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "psd", "--set", f"redis.url={url}", *words]
+    return subprocess.run(
+        command,
+        check=False,
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
+@pytest.mark.parametrize("words", [("worker",), ("server", "--port", "0")])
+def test_a_store_that_evicts_ends_the_start_with_78(
+    evicting: RedisServer, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    ended = run_psd(tmp_path, evicting.url, *words)
+    assert ended.returncode == 78, ended.stderr
+    assert "maxmemory-policy is allkeys-lru" in ended.stderr
+    assert "--allow-eviction" in ended.stderr
+
+
+async def test_a_store_that_evicts_is_taken_where_it_is_allowed(evicting: RedisServer) -> None:
+    flags = {"redis.url": evicting.url, "redis.allow_eviction": "true"}
+    runtime = await open_runtime(load_settings(flags=flags).settings)
+    try:
+        [outcome] = await runtime.engine.book([report(10)])
+        checks = await runtime.store.readiness()
+    finally:
+        await runtime.close()
+    assert outcome.status == "booked"
+    assert checks["policy"].startswith("ok: maxmemory-policy is allkeys-lru")
+
+
+async def test_a_store_that_was_away_at_the_start_is_looked_at_before_the_first_booking(
+    evicting: RedisServer,
+) -> None:
+    evicting.stop()
+    runtime = await open_runtime(load_settings(flags={"redis.url": evicting.url}).settings)
+    try:
+        with pytest.raises(StoreUnavailableError):
+            await runtime.engine.book([report(10)])
+        evicting.start()
+        with pytest.raises(ConfigError, match="allkeys-lru"):
+            await runtime.engine.book([report(10)])
+        assert await runtime.store.client.dbsize() == 0
+    finally:
+        await runtime.close()
+
+
+@pytest.mark.parametrize(
+    ("durability", "options", "warned"),
+    [
+        ("durable", [], "the server has appendonly no, appendfsync everysec"),
+        ("replicated", ["--appendonly", "yes"], "the server has appendonly yes, appendfsync every"),
+        ("durable", KEEP, ""),
+        ("fast", [], ""),
+    ],
+)
+async def test_a_store_that_keeps_less_than_configured_is_warned_of(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    durability: str,
+    options: list[str],
+    warned: str,
+) -> None:
+    with RedisServer(tmp_path, options=options) as server:
+        flags = {"redis.url": server.url, "redis.durability": durability}
+        runtime = await open_runtime(load_settings(flags=flags).settings)
+        try:
+            await runtime.warn_of_durability()
+        finally:
+            await runtime.close()
+    warnings = [record.getMessage() for record in caplog.records]
+    assert bool(warnings) == bool(warned)
+    assert warned in "".join(warnings)
