@@ -43,6 +43,7 @@ TIME_END_S = 7_258_118_400
 
 COUNT_NAME_BYTES = range(2, 65)
 EVENT_ID_BYTES_MAX = 256
+SHOWN_CHARACTERS_MAX = 100
 
 
 class Report(msgspec.Struct, frozen=True, gc=False):
@@ -144,7 +145,7 @@ class EventRules(msgspec.Struct, frozen=True):
             case "metric" | "metrics" | "count" as command:
                 raise MalformedError(f"{command}: missing; command {command!r} needs it")
         raise UnknownCommandError(
-            f"command: {envelope.command!r} is unknown; known are metric, metrics and count"
+            f"command: {_shown(envelope.command)} is unknown; known are metric, metrics and count"
         )
 
     def report(self, fields: MetricFields, now_s: int) -> Report:
@@ -152,7 +153,8 @@ class EventRules(msgspec.Struct, frozen=True):
         thing = self.things.get(fields.thing)
         if thing is None:
             raise UnknownThingError(
-                f"thing: {fields.thing!r} is unknown; known are {', '.join(sorted(self.things))}"
+                f"thing: {_shown(fields.thing)} is unknown; "
+                f"known are {', '.join(sorted(self.things))}"
             )
         for name in ("uid", "atid", "aid"):
             _check_int64(name, getattr(fields, name))
@@ -169,7 +171,7 @@ class EventRules(msgspec.Struct, frozen=True):
                 thing, fields.uid, fields.atid, fields.aid, fields.value, fields.ts1, fields.ts2
             )
         if fields.mode != "increment":
-            raise WrongTypeError(f"mode: {fields.mode!r} must be 'total' or 'increment'")
+            raise WrongTypeError(f"mode: {_shown(fields.mode)} must be 'total' or 'increment'")
         self._check_time("ts2", fields.ts2, now_s)
         self._check_age("ts2", fields.ts2, now_s)
         if not fields.id:
@@ -190,7 +192,9 @@ class EventRules(msgspec.Struct, frozen=True):
         """The count that a message stands for, checked."""
         size = len(fields.thing.encode())
         if size not in COUNT_NAME_BYTES:
-            raise OutOfBoundsError(f"thing: {fields.thing!r} has {size} bytes; 2 to 64 are allowed")
+            raise OutOfBoundsError(
+                f"thing: {_shown(fields.thing)} has {size} bytes; 2 to 64 are allowed"
+            )
         _check_value("value", fields.value)
         self._check_time("ts", fields.ts, now_s)
         self._check_age("ts", fields.ts, now_s)
@@ -268,6 +272,13 @@ def _check_value(name: str, number: int) -> None:
     if not -VALUE_MAX <= number <= VALUE_MAX:
         _check_int64(name, number)
         raise OutOfBoundsError(f"{name}: {number} must lie within +-(2^53 - 1)")
+
+
+def _shown(text: str) -> str:
+    """A sender's text as an error shows it: a megabyte of it would stand in every answer."""
+    return (
+        repr(text) if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]!r}..."
+    )
 
 
 def _check_event_id(event_id: str) -> None:

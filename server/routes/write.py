@@ -104,7 +104,7 @@ def split_documents(body: bytes, documents_max: int) -> list[bytes]:
     if body.lstrip()[:1] == b"[":
         try:
             documents = [bytes(raw) for raw in _DECODE_LIST(body)]
-        except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
             raise MalformedError(f"body: {exc}") from exc
     else:
         documents = [line for line in body.splitlines() if line.strip()]

@@ -1,0 +1,47 @@
+"""Coverage-guided fuzzing of what decodes strangers' bytes: queue messages and write requests.
+
+Run by test_fuzz_events.py as a program of its own, because libFuzzer ends its process::
+
+    python tests/fuzz/fuzz_events.py -runs=500000 -seed=1 -max_len=8192 CORPUS_FOLDER
+
+The first byte chooses the decoder, the rest is what a sender sends. Whatever comes, the answer
+is a list of events or an error of psd's own that says what is wrong in few words. Anything else
+ends the run with a traceback and the input that did it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["psd.engine.events"]):
+    from psd.config import Settings
+    from psd.engine.events import TIME_END_S, VALUE_MAX, Report, decode_metric, rules_of
+    from psd.errors import INPUT_ERRORS, InputError
+
+RULES = rules_of(Settings())
+NOW_S = 1_760_000_000
+MESSAGE_CHARACTERS_MAX = 2000
+
+
+def one_input(data: bytes) -> None:
+    """Decode one input as a queue message, or as the body of a write request."""
+    try:
+        if data[:1] < b"\xc0":
+            events = RULES.events(data[1:], NOW_S, "id")
+        else:
+            events = [RULES.report(decode_metric(data[1:]), NOW_S)]
+    except InputError as error:
+        if error.code not in INPUT_ERRORS or not 0 < len(str(error)) <= MESSAGE_CHARACTERS_MAX:
+            raise RuntimeError(f"{error.code}: {len(str(error))} characters") from error
+        return
+    for event in events:
+        second = event.ts2 if isinstance(event, Report) else event.ts
+        if not (0 < second < TIME_END_S and abs(event.value) <= VALUE_MAX):
+            raise RuntimeError(f"{event} passed the rules")
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
