@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import nsq
 from nsq.backoff import Clamped, Exponential
 from nsq.connection import Connection
@@ -71,6 +72,15 @@ def _as_unavailable(who: str) -> Iterator[None]:
         yield
     except (OSError, NSQException) as exc:
         raise QueueUnavailableError(f"{who}: {str(exc) or type(exc).__name__}") from exc
+
+
+class _Negotiated(msgspec.Struct):
+    """What is read of nsqd's answer to IDENTIFY."""
+
+    max_rdy_count: int
+
+
+_NEGOTIATED = msgspec.json.Decoder(_Negotiated).decode
 
 
 class NsqdConnection(FrameStream):
@@ -118,10 +128,19 @@ class NsqdConnection(FrameStream):
                     await self.dial()
                     self.write(MAGIC_V2)
                     self.identify(self._identify_options)
-                    self.identified(await self.answer())
+                    self.identified(self._negotiated(await self.answer()))
         except BaseException:
             self.abort()
             raise
+
+    def _negotiated(self, answer: Any) -> Any:
+        """The answer to IDENTIFY, which nsq-py would take whatever it is."""
+        try:
+            _NEGOTIATED(answer.data)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+            self.break_off(f"no answer to IDENTIFY: {exc}")
+            raise ConnectionResetError(f"no answer to IDENTIFY: {exc}") from exc
+        return answer
 
     async def subscribe(self, topic: str, channel: str) -> None:
         """Join a channel; nothing is delivered before the first RDY."""
@@ -181,22 +200,26 @@ class NsqdConnection(FrameStream):
         """A message, a heartbeat, an answer or an error."""
         try:
             content = Response.from_raw(self, frame)
-        except (TypeError, struct.error) as exc:
-            _LOG.warning("nsqd %s: unknown frame of %d bytes: %s", self.address, len(frame), exc)
+            if content.frame_type == FRAME_TYPE_MESSAGE:
+                self._arrive(content)
+                return
+        except (TypeError, ValueError, struct.error) as exc:
+            self.break_off(f"unknown frame of {len(frame)} bytes: {exc}")
             return
-        if content.frame_type == FRAME_TYPE_MESSAGE:
-            self.unfinished.add(content.id)
-            self._arrived.append(
-                Message(
-                    content.id.decode(), content.body, content.attempts, content.timestamp, self
-                )
-            )
-        elif content.data == HEARTBEAT:
+        if content.data == HEARTBEAT:
             self.nop()
         elif content.frame_type == FRAME_TYPE_ERROR:
             self._refused(content)
         else:
             self.give_answer(content)
+
+    def _arrive(self, content: Any) -> None:
+        if not self._subscribed:
+            self.break_off("a message before there was a subscription")
+            return
+        id_ = content.id.decode("ascii")
+        self.unfinished.add(content.id)
+        self._arrived.append(Message(id_, content.body, content.attempts, content.timestamp, self))
 
     def read_ended(self) -> None:
         """Hand over the messages of this read together."""

@@ -21,8 +21,9 @@ from typing import Any, cast
 
 ANSWER_TIMEOUT_S = 5.0
 
-FRAME_BYTES_MAX = 256 * 1024 * 1024
-"""A size beyond this is no size: the stream is out of step, and cannot come back."""
+FRAME_BYTES_MAX = 16 * 1024 * 1024
+"""A size beyond this is no size: the stream is out of step, and cannot come back. nsqd itself
+takes no message past 1 MiB unless -max-msg-size is raised; psd reads up to 16 MiB."""
 
 _LOG = logging.getLogger(__name__)
 _SIZE = struct.Struct(">l")
@@ -74,11 +75,13 @@ class FrameStream(asyncio.Protocol, ABC):
             return await answer
 
     def give_answer(self, content: Any) -> None:
-        """Hand an answer to whoever has waited longest."""
-        if self._answers:
-            answer = self._answers.popleft()
-            if not answer.done():
-                answer.set_result(content)
+        """Hand an answer to whoever has waited longest; one that nobody waits for is fatal."""
+        if not self._answers:
+            self.break_off("an answer that nobody asked for")
+            return
+        answer = self._answers.popleft()
+        if not answer.done():
+            answer.set_result(content)
 
     def fail_answer(self, error: Exception) -> None:
         """Raise ``error`` at whoever has waited longest."""
@@ -93,6 +96,11 @@ class FrameStream(asyncio.Protocol, ABC):
         if self.alive and self._transport is not None and not self._ended:
             self._ended = True
             self._transport.write_eof()
+
+    def break_off(self, reason: str) -> None:
+        """The other side does not speak the protocol: say why, and close at once."""
+        _LOG.warning("nsqd %s: closing: %s", self.address, reason)
+        self.abort()
 
     def abort(self) -> None:
         """Close the socket at once."""
@@ -141,12 +149,13 @@ class FrameStream(asyncio.Protocol, ABC):
             (size,) = _SIZE.unpack_from(data, start)
             stop = start + _SIZE.size + size
             if not 0 <= size <= FRAME_BYTES_MAX:
-                _LOG.warning("nsqd %s: closing: a frame of %d bytes", self.address, size)
-                self.abort()
+                self.break_off(f"a frame of {size} bytes")
                 return
             if stop > end:
                 break
             self.frame_received(data[start + _SIZE.size : stop])
+            if not self.alive:
+                return
             start = stop
         self._unparsed = data[start:]
         self.read_ended()

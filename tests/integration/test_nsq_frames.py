@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from psd.queue.nsq_queue import NsqQueue
+from psd.queue.nsq_stream import FRAME_BYTES_MAX
 from tests.support.nsq_consumers import queue_settings, receive_all
 from tests.support.waiting import wait_until
 
@@ -106,17 +107,12 @@ async def test_many_frames_in_one_read_all_arrive() -> None:
 @pytest.mark.parametrize(
     "odd",
     [
-        frame(7, b"from the future"),
-        frame(MESSAGE, b"too short"),
-        struct.pack(">l", 0),
-        struct.pack(">l", 2) + b"ab",
-        frame(RESPONSE, b"nobody asked"),
         frame(ERROR, b"E_FIN_FAILED FIN 0123456789abcdef failed ID not in flight"),
         frame(ERROR, b"E_REQ_FAILED REQ 0123456789abcdef failed ID not in flight"),
         frame(ERROR, b"E_TOUCH_FAILED TOUCH 0123456789abcdef failed ID not in flight"),
     ],
 )
-async def test_an_odd_frame_is_passed_over(odd: bytes) -> None:
+async def test_the_late_refusal_of_one_message_is_passed_over(odd: bytes) -> None:
     async with consuming_from(saying(odd + message(b"next"))) as (queue, connected_at_s):
         (received,) = await receive_all(queue, 1)
         assert received.body == b"next"
@@ -130,13 +126,71 @@ async def test_an_odd_frame_is_passed_over(odd: bytes) -> None:
         frame(ERROR, b"E_UNHEARD_OF unknown to nsq-py"),
         struct.pack(">l", -1),
         struct.pack(">l", 2**31 - 1),
+        struct.pack(">l", FRAME_BYTES_MAX + 1),
+        struct.pack(">l", 0),
+        struct.pack(">l", 2) + b"ab",
+        frame(7, b"from the future"),
+        frame(MESSAGE, b"too short"),
+        frame(MESSAGE, struct.pack(">qH16s", 1, 1, b"\xff" * 16) + b"no such id"),
+        frame(RESPONSE, b"nobody asked"),
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
     ],
 )
-async def test_a_fatal_error_or_a_broken_stream_leads_to_a_new_connection(fatal: bytes) -> None:
+async def test_a_fatal_error_or_garbage_closes_the_connection_with_a_reason_and_opens_another(
+    fatal: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     async with consuming_from(saying(fatal), saying(message(b"next"))) as (queue, connected_at_s):
         (received,) = await receive_all(queue, 1, timeout_s=2)
         assert received.body == b"next"
         assert len(connected_at_s) == 2
+    assert "closing" in caplog.text
+
+
+def cut_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Awaitable[object]:
+    """Greet, send half a frame, and hang up."""
+
+    async def script() -> None:
+        await greet(reader, writer)
+        writer.write(message(b"never whole")[:25])
+        await writer.drain()
+
+    return script()
+
+
+async def message_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A message before the consumer has subscribed."""
+    await reader.readexactly(4)
+    writer.write(message(b"too early"))
+    await reader.read()
+
+
+def answering_identify(answer: bytes) -> Script:
+    """Answer IDENTIFY, and nothing after it."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(4)
+        writer.write(frame(RESPONSE, answer))
+        await reader.read()
+
+    return script
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        cut_off,
+        message_first,
+        *(
+            answering_identify(text)
+            for text in (b"{", b"\xff\xfe", b"[1]", b'{"max_rdy_count":"x"}')
+        ),
+    ],
+)
+async def test_a_truncated_frame_or_a_wrong_order_leads_to_a_new_connection(broken: Script) -> None:
+    async with consuming_from(broken, saying(message(b"next"))) as (queue, connected_at_s):
+        (received,) = await receive_all(queue, 1, timeout_s=8)
+        assert received.body == b"next"
+        assert len(connected_at_s) >= 2
 
 
 async def hang_up_at_once(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
