@@ -51,8 +51,9 @@ def settings_for(socket: Path) -> Settings:
 
 
 def environ_for(socket: Path, durability: str = "fast") -> dict[str, str]:
-    """The environment of a psd process on this Redis."""
+    """The environment of a psd process on this Redis; without an archive, which section h adds."""
     return {
+        "PSD_ARCHIVE_ENABLED": "false",
         "PSD_REDIS_URL": f"unix://{socket}",
         "PSD_REDIS_DURABILITY": durability,
         "PSD_LOG_LEVEL": "warning",

@@ -1,6 +1,7 @@
 """psd and its peers, side by side in one run: ``python -m bench.run [--quick] [sections]``.
 
-Sections: a worker, b write, c query, d sums, e storage, f heavy owner, g board, z floor.
+Sections: a worker, b write, c query, d sums, e storage, f heavy owner, g board, h archive,
+i slow clients, z floor.
 ``python -m bench.run --quick ef`` runs two of them. The table goes to standard output;
 progress goes to standard error. Exit code 1 when any answer was wrong; with ``--strict`` also
 when a must was missed.
@@ -22,7 +23,7 @@ from bench import machine
 from bench.figures import as_json, render
 from bench.model import WrongAnswerError
 from bench.processes import NotInstalledError
-from bench.sections import boards, floor, heavy, http, reading, storage, worker
+from bench.sections import archive, boards, floor, heavy, http, reading, slowloris, storage, worker
 from bench.sizes import FULL, QUICK
 from bench.workbench import Workbench
 
@@ -34,6 +35,8 @@ SECTIONS: dict[str, Callable[[Workbench], Awaitable[None]]] = {
     "e": storage.run,
     "f": heavy.run,
     "g": boards.run,
+    "h": archive.run,
+    "i": slowloris.run,
     "z": floor.run,
 }
 

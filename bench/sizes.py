@@ -27,6 +27,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     drain_messages: int = 150_000
     drain_messages_original: int = 6_000
     wrk_seconds: int = 4
+    slow_seconds: int = 15
     floor_requests: int = 200_000
 
 
@@ -44,5 +45,6 @@ QUICK = Sizes(
     drain_messages=30_000,
     drain_messages_original=1_500,
     wrk_seconds=1,
+    slow_seconds=3,
     floor_requests=50_000,
 )

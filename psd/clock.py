@@ -1,7 +1,8 @@
 """Time comes from here and is handed in, so that tests can set it.
 
-Seconds are whole Unix seconds in UTC throughout psd. ``ManualClock(1_460_419_200)`` is
-the clock of the tests: it stands at 2016-04-12 00:00:00 until it is moved.
+Seconds are whole Unix seconds in UTC throughout psd; milliseconds order what the archive keeps.
+``ManualClock(1_460_419_200)`` is the clock of the tests: it stands at 2016-04-12 00:00:00 until
+it is moved.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ class Clock(Protocol):
         """Whole Unix seconds, UTC."""
         ...
 
+    def now_ms(self) -> int:
+        """Whole Unix milliseconds, UTC."""
+        ...
+
 
 class SystemClock:
     """The machine's clock."""
@@ -24,6 +29,10 @@ class SystemClock:
     def now_s(self) -> int:
         """Whole Unix seconds, UTC, rounded down."""
         return int(time.time())
+
+    def now_ms(self) -> int:
+        """Whole Unix milliseconds, UTC, rounded down."""
+        return time.time_ns() // 1_000_000
 
 
 class ManualClock:
@@ -35,6 +44,10 @@ class ManualClock:
     def now_s(self) -> int:
         """The second it was last set to."""
         return self._now_s
+
+    def now_ms(self) -> int:
+        """The beginning of that second."""
+        return self._now_s * 1000
 
     def advance(self, seconds: int) -> None:
         """Move forward (or back, with a negative number)."""

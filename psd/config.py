@@ -212,6 +212,10 @@ def check_consistent(settings: Settings) -> None:
     for name, seconds in msgspec.structs.asdict(keep).items():
         if seconds < 0:
             raise ConfigError(f"retention.{name} = {seconds}: a lifetime is 0 (for ever) or more")
+    for name, limit in msgspec.structs.asdict(settings.server).items():
+        # 0 would refuse everything, which nobody means who writes it.
+        if name.endswith(("_max", "body_timeout_s", "head_timeout_s")) and limit <= 0:
+            raise ConfigError(f"server.{name} = {limit:g}: a limit is more than 0")
     order = (
         ("year_s", keep.year_s),
         ("month_s", keep.month_s),

@@ -15,11 +15,17 @@
     │   ├── TooEarlyError           too_early        further ahead of the clock than is allowed
     │   └── TooLargeError           too_large        more bytes, ids or reports than allowed
     ├── DetailExpiredError          detail_expired   the range needs buckets past their retention
+    ├── AccessError                 no_access        whoever asks may not have this
+    │   ├── UnauthorizedError       unauthorized     nobody whom psd knows
+    │   └── ForbiddenError          forbidden        known, and not allowed to do this
     ├── UnavailableError            (retryable)      a dependency did not answer; nothing is known
     │   ├── StoreUnavailableError   store_unavailable
-    │   └── QueueUnavailableError   queue_unavailable
+    │   ├── QueueUnavailableError   queue_unavailable
+    │   ├── ArchiveUnavailableError archive_unavailable
+    │   └── KeysUnavailableError    keys_unavailable the keys that verify JWTs cannot be read
     ├── StartError                  start_failed     what psd starts or binds would not
     ├── StoreError                  store_error      Redis refused a command of psd
+    ├── ShapeError                  bad_shape        stored bytes that no script writes
     └── ConfigError                 bad_config       a setting is unknown or contradictory
 
 The server maps these classes to HTTP statuses in one table (server/errors.py); workers
@@ -116,6 +122,34 @@ class DetailExpiredError(PsdError):
         self.resolution = resolution
 
 
+class AccessError(PsdError):
+    """Whoever asks may not have this; ``challenge`` is what WWW-Authenticate says of it."""
+
+    code = "no_access"
+
+    def __init__(self, message: str, challenge: str = "") -> None:
+        super().__init__(message)
+        self.challenge = challenge
+
+
+class UnauthorizedError(AccessError):
+    """The request does not say who asks, or says it with a token that is not valid."""
+
+    code = "unauthorized"
+
+    def __init__(self, message: str, challenge: str = 'error="invalid_token"') -> None:
+        super().__init__(message, challenge)
+
+
+class ForbiddenError(AccessError):
+    """Who asks is known and lacks a scope, or asks for what is another owner's."""
+
+    code = "forbidden"
+
+    def __init__(self, message: str, challenge: str = 'error="insufficient_scope"') -> None:
+        super().__init__(message, challenge)
+
+
 class UnavailableError(PsdError):
     """A dependency did not answer in time; whether a write happened is unknown."""
 
@@ -135,6 +169,18 @@ class QueueUnavailableError(UnavailableError):
     code = "queue_unavailable"
 
 
+class ArchiveUnavailableError(UnavailableError):
+    """The archive cannot be written: its disk is full, or fails."""
+
+    code = "archive_unavailable"
+
+
+class KeysUnavailableError(UnavailableError):
+    """The keys that verify JWTs were never read, or are no keys."""
+
+    code = "keys_unavailable"
+
+
 class StartError(PsdError):
     """A port is taken, a folder is in use, or an embedded server does not come up."""
 
@@ -145,6 +191,12 @@ class StoreError(PsdError):
     """Redis refused a command: a foreign key in psd's place, or a defect of psd."""
 
     code = "store_error"
+
+
+class ShapeError(PsdError):
+    """Stored bytes are none that the scripts write; ``psd verify`` reports and replaces them."""
+
+    code = "bad_shape"
 
 
 class ConfigError(PsdError):

@@ -7,6 +7,7 @@ import logging
 
 import msgspec
 
+from psd.archive.writer import Appends, NoArchive, open_archive
 from psd.clock import Clock, SystemClock
 from psd.config import Settings
 from psd.engine.events import rules_of
@@ -24,10 +25,13 @@ log = logging.getLogger(__name__)
 class Runtime:
     """Everything a process needs; made by :func:`open_runtime`, one per event loop."""
 
-    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, metrics: Metrics, archive: Appends
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.metrics = metrics
+        self.archive = archive
         self.rules = rules_of(settings)
         self.store = Store(settings.redis, metrics)
         self.engine = Engine(self.store, settings, clock, metrics)
@@ -54,19 +58,28 @@ class Runtime:
             log.warning(advice.removeprefix("ok: "))
 
     async def close(self) -> None:
-        """Close every connection to the store; queues are closed before."""
+        """Close the archive and every connection to the store; queues are closed before."""
+        await self.archive.close()
         await self.store.close()
 
 
 async def open_runtime(
-    settings: Settings, clock: Clock | None = None, metrics: Metrics | None = None
+    settings: Settings,
+    clock: Clock | None = None,
+    metrics: Metrics | None = None,
+    *,
+    archiving: bool = False,
 ) -> Runtime:
     """Build the graph; raises ConfigError for a store of another schema, or one that is unfit.
 
+    With ``archiving``, what this process accepts goes to the configured archive, and a folder
+    that cannot be written is a ConfigError too.
     Does not wait for Redis: a process starts also while it is away. Readiness then looks at
     the schema, and the engine at the server's fitness before its first booking.
     """
-    runtime = Runtime(settings, clock or SystemClock(), metrics or Metrics())
+    metrics = metrics or Metrics()
+    archive = open_archive(settings.archive, metrics) if archiving else NoArchive()
+    runtime = Runtime(settings, clock or SystemClock(), metrics, archive)
     try:
         with contextlib.suppress(StoreUnavailableError):
             await runtime.store.check_fit()

@@ -2,8 +2,8 @@
 
 ::
 
-    receive ──▶ check ──▶ book (one trip) ──▶ dead letters (PUB) ──▶ finish (FIN)
-                            └── Redis away: queue paused, batch kept and touched, tried again
+    receive ──▶ check ──▶ archive ──▶ book (one trip) ──▶ dead letters (PUB) ──▶ finish (FIN)
+                            └─────────┴── away: queue paused, batch kept and touched, tried again
 
 Two batches are on their way at a time, so that the network works while the next batch is
 decoded. An event that can never be booked goes to the dead letter at its first attempt; an
@@ -21,6 +21,7 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 
+from psd.archive.writer import NO_ARCHIVE, Appends
 from psd.clock import Clock
 from psd.config import Settings
 from psd.errors import ConfigError, PsdError, QueueUnavailableError
@@ -54,6 +55,7 @@ class Worker:
         settings: Settings,
         metrics: Metrics,
         clock: Clock,
+        archive: Appends = NO_ARCHIVE,
     ) -> None:
         self._queue = queue
         self._handler = handler
@@ -63,6 +65,7 @@ class Worker:
         self._settings = settings.worker
         self._metrics = metrics
         self._clock = clock
+        self._archive = archive
         self._patience = Patience(queue, metrics)
         self._stopping = asyncio.Event()
         self._failure: ConfigError | None = None
@@ -146,9 +149,12 @@ class Worker:
     async def _settle_together(self, messages: list[Message]) -> None:
         until_answered = self._patience.until_answered
         reach("after_read")
-        batch = self._handler.prepare(messages, self._clock.now_s())
+        now_ms = self._clock.now_ms()
+        batch = self._handler.prepare(messages, now_ms // 1000)
         # The engine counts the events that it refuses; these never reach it.
         self._metrics.too_late.inc(sum(e.code == "too_late" for e in batch.refused.values()))
+        # Before it is booked: what a replay finds in the store is in the archive too.
+        await until_answered(lambda: self._archive.append(batch.accepted(now_ms)))
         await until_answered(lambda: self._handler.book(batch))
         if batch.refused:
             await self._bury([(messages[at], error) for at, error in batch.refused.items()])

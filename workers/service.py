@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 
 from prometheus_client import start_http_server
 
+from psd.access.exposure import check_metrics_exposure
 from psd.config import Settings
 from psd.errors import ConfigError
 from psd.observe.metrics import Metrics
@@ -41,7 +42,7 @@ def run(settings: Settings) -> None:
 
 async def work(settings: Settings) -> None:
     """Open the runtime, work, and stop at the first signal with nothing in hand."""
-    runtime = await open_runtime(settings)
+    runtime = await open_runtime(settings, archiving=True)
     try:
         await runtime.warn_of_durability()
         worker = build_worker(runtime)
@@ -63,6 +64,7 @@ def build_worker(runtime: Runtime) -> Worker:
         runtime.settings,
         runtime.metrics,
         runtime.clock,
+        runtime.archive,
     )
 
 
@@ -73,6 +75,7 @@ def metrics_endpoint(settings: Settings, metrics: Metrics) -> Iterator[None]:
     if not port:
         yield
         return
+    check_metrics_exposure(settings)
     try:
         server, thread = start_http_server(port, settings.server.host, metrics.registry)
     except OSError as exc:

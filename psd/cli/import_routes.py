@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
+from psd.archive.messages import metrics_entries
 from psd.cli.import_rows import BookableRow, RefusedRow
 from psd.config import Settings
 from psd.engine.events import MetricFields, Report
-from psd.engine.store import Engine
 from psd.errors import INPUT_ERRORS, InputError, PsdError, StoreUnavailableError
 from psd.queue.base import Queue
-from psd.runtime import open_runtime
+from psd.runtime import Runtime, open_runtime
 
 Via = Literal["queue", "http", "direct"]
 
@@ -71,15 +71,18 @@ class QueueRoute:
 
 
 class DirectRoute:
-    """Through an engine of this process."""
+    """Through the engine and the archive of this process."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
 
     async def send(self, rows: Sequence[BookableRow], tally: Tally) -> None:
         """Book the batch."""
         lines, reports = lines_and_reports(rows)
-        outcomes = await self._engine.book(reports)
+        fields = [each for row in rows for each in row.fields]
+        now_ms = self._runtime.clock.now_ms()
+        await self._runtime.archive.append(metrics_entries(now_ms, fields))
+        outcomes = await self._runtime.engine.book(reports)
         for line, outcome in zip(lines, outcomes, strict=True):
             if outcome.error is None:
                 tally.add(outcome.status)
@@ -107,12 +110,15 @@ class HttpAnswer(msgspec.Struct):
 class HttpRoute:
     """As ``POST /v1/write_many`` to a running server."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str = "") -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise click.UsageError(f"--url {url!r} is not an http:// or https:// address")
         kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
         self._url = url
+        self._headers = {"Content-Type": "application/x-ndjson"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
         self._path = parts.path.rstrip("/") + "/v1/write_many"
         self._connection = kinds[parts.scheme](parts.hostname, parts.port, timeout=HTTP_TIMEOUT_S)
 
@@ -129,9 +135,8 @@ class HttpRoute:
             tally.refuse(lines[refusal.index], error)
 
     def _post(self, body: bytes) -> HttpAnswer:
-        headers = {"Content-Type": "application/x-ndjson"}
         try:
-            self._connection.request("POST", self._path, body, headers)
+            self._connection.request("POST", self._path, body, self._headers)
             response = self._connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException) as exc:
@@ -151,17 +156,19 @@ class HttpRoute:
 
 
 @contextlib.asynccontextmanager
-async def open_route(via: Via, settings: Settings, url: str) -> AsyncIterator[Route]:
-    """Open one of the ways."""
+async def open_route(
+    via: Via, settings: Settings, url: str, token: str = ""
+) -> AsyncIterator[Route]:
+    """Open one of the ways; ``token`` is what the server asks for, if it asks."""
     if via == "http":
-        route = HttpRoute(url)
+        route = HttpRoute(url, token)
         with contextlib.closing(route):
             yield route
         return
-    runtime = await open_runtime(settings)
+    runtime = await open_runtime(settings, archiving=via == "direct")
     try:
         if via == "direct":
-            yield DirectRoute(runtime.engine)
+            yield DirectRoute(runtime)
         else:
             queue = runtime.new_queue()
             try:

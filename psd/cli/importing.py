@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,11 @@ class Plan(msgspec.Struct, frozen=True):
 )
 @click.option("--url", metavar="U", help="The server for --via http. Default: the configured one.")
 @click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File of the token for --via http, where the server asks for one.",
+)
+@click.option(
     "--format",
     "file_format",
     type=click.Choice(["csv", "ndjson"]),
@@ -115,6 +121,7 @@ def import_file(
     file_format: FileFormat | None,
     via: Via,
     url: str | None,
+    token_file: Path | None,
     wait: bool,
     **columns: Any,
 ) -> None:
@@ -134,7 +141,8 @@ def import_file(
         **columns,
     )
     url = url or f"http://{settings.server.host}:{settings.server.port}"
-    tally = asyncio.run(run_import(plan, settings, via, url))
+    token = token_in(token_file) if token_file else ""
+    tally = asyncio.run(run_import(plan, settings, via, url, token))
     if wait:
         asyncio.run(wait_for_worker(settings))
     show(tally)
@@ -158,11 +166,19 @@ def named_things(pairs: tuple[str, ...], settings: Settings) -> dict[str, str]:
     return things
 
 
-async def run_import(plan: Plan, settings: Settings, via: Via, url: str) -> Tally:
+def token_in(path: Path) -> str:
+    """The token that a file holds; an option of its own would show it to every user of ps."""
+    token = path.read_text(encoding="utf-8", errors="replace").strip()
+    if not re.fullmatch(r"[\x21-\x7e]+", token):
+        raise click.BadParameter(f"{path} does not hold one token", param_hint="--token-file")
+    return token
+
+
+async def run_import(plan: Plan, settings: Settings, via: Via, url: str, token: str = "") -> Tally:
     """Read, check and send the whole file."""
     with plan.file.open("rb") as file, progress_of(plan.file) as progress:
         rows = read_rows(file, plan.file_format, progress)
-        async with open_route(via, settings, url) as route:
+        async with open_route(via, settings, url, token) as route:
             return await send_rows(rows, plan, settings, route)
 
 

@@ -31,9 +31,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("psd.cli.worker:worker", "Book events from the queue."),
     "publish": ("psd.cli.publish:publish", "Put messages on the queue."),
     "import": ("psd.cli.importing:import_file", "Book the rows of a CSV or NDJSON file."),
+    "verify": ("psd.cli.verify:verify", "Audit the buckets, and repair what is wrong."),
     "query": ("psd.cli.query:query", "Print one user's sum of a thing over a range."),
     "write": ("psd.cli.query:write", "Book one report."),
+    "replay": ("psd.cli.replay:replay", "Book again what was accepted from one time to another."),
     "dlq": ("psd.cli.deadletter:dlq", "Look after the dead letter."),
+    "token": ("psd.cli.token:token", "Make and look at API tokens."),
     "config": ("psd.cli.config:config", "Look at the settings."),
     "doctor": ("psd.cli.doctor:doctor", "Check what psd depends on."),
 }

@@ -18,6 +18,7 @@ from typing import Any
 import click
 import msgspec
 
+from psd.archive.messages import metrics_entries
 from psd.cli.options import pass_settings
 from psd.cli.times import time_argument
 from psd.config import LoadedSettings, Settings
@@ -127,8 +128,10 @@ async def ask(settings: Settings, asked: Question) -> int:
 
 async def book(settings: Settings, fields: MetricFields) -> str:
     """Book the report and say what became of it; a refusal is raised."""
-    async with running(settings) as runtime:
-        report = runtime.rules.report(fields, runtime.clock.now_s())
+    async with running(settings, archiving=True) as runtime:
+        now_ms = runtime.clock.now_ms()
+        report = runtime.rules.report(fields, now_ms // 1000)
+        await runtime.archive.append(metrics_entries(now_ms, [fields]))
         [outcome] = await runtime.engine.book([report])
         if outcome.error is not None:
             raise outcome.error
@@ -136,9 +139,9 @@ async def book(settings: Settings, fields: MetricFields) -> str:
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Runtime]:
+async def running(settings: Settings, *, archiving: bool = False) -> AsyncIterator[Runtime]:
     """A runtime that is closed at the end."""
-    runtime = await open_runtime(settings)
+    runtime = await open_runtime(settings, archiving=archiving)
     try:
         yield runtime
     finally:

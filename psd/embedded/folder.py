@@ -7,6 +7,7 @@
     data/redis.sock     the server's socket (in a short folder instead if the path is long)
     data/redis.log      the server's own log
     data/appendonlydir  the data (Redis 6.2: appendonly.aof)
+    data/archive        what was accepted (unless archive.folder says another place)
     data/psd.toml       settings that reach this store, while psd up runs
 
 The lock is a ``flock`` that the server inherits: it ends when the last of psd and the
@@ -44,6 +45,7 @@ class DataFolder:
         self.config = self.path / "redis.conf"
         self.log = self.path / "redis.log"
         self.settings = self.path / "psd.toml"
+        self.archive = self.path / "archive"
         self.socket = socket_path(self.path)
         self.url = f"unix://{quote(str(self.socket))}"
 

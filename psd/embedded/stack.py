@@ -28,8 +28,7 @@ from psd.errors import StartError
 from psd.runtime import Runtime, open_runtime
 from psd.store.fitness import info_field
 from server.serving import HttpServer
-from workers.handlers.points import PointsHandler
-from workers.runner import Worker
+from workers.service import build_worker
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -84,7 +83,7 @@ async def running_stack(settings: Settings, folder: DataFolder | None) -> AsyncI
         if folder is not None:
             store = await exits.enter_async_context(embedded_server(folder, settings.redis.server))
             parts.append(await exits.enter_async_context(_background(store.watch(), "store")))
-        runtime = await open_runtime(settings)
+        runtime = await open_runtime(settings, archiving=True)
         exits.push_async_callback(runtime.close)
         await runtime.store.check_schema()
         await runtime.warn_of_durability()
@@ -116,8 +115,7 @@ def _with_port(settings: Settings, url: str) -> Settings:
 
 @contextlib.asynccontextmanager
 async def _running_worker(runtime: Runtime) -> AsyncIterator[asyncio.Task[None]]:
-    handler = PointsHandler(runtime.engine, runtime.rules)
-    worker = Worker(runtime.new_queue(), handler, runtime.settings, runtime.metrics, runtime.clock)
+    worker = build_worker(runtime)
     running = asyncio.create_task(worker.run(), name="worker")
     try:
         yield running

@@ -64,6 +64,18 @@ class Metrics:
             buckets=SIZES,
             registry=self.registry,
         )
+        self.archived = Counter(
+            "psd_archived", "Messages written to the archive.", registry=self.registry
+        )
+        self.archived_bytes = Counter(
+            "psd_archived_bytes", "Bytes written to the archive.", registry=self.registry
+        )
+        self.archive_seconds = Histogram(
+            "psd_archive_seconds",
+            "Time of one write to the archive, with its fsync.",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
         self.requests = Counter(
             "psd_http_requests",
             "HTTP requests by route and status.",
@@ -75,6 +87,18 @@ class Metrics:
             "Time to answer an HTTP request, by route.",
             ["route"],
             buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.connections = Gauge(
+            "psd_http_connections",
+            "HTTP connections that are open.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self.refused = Counter(
+            "psd_http_refused",
+            "HTTP connections that were refused before any route, by reason.",
+            ["reason"],
             registry=self.registry,
         )
         self.draining = Gauge(

@@ -14,6 +14,14 @@ from tests.support.redis_server import KEEP, RedisServer
 from tests.support.worker_stack import WorkerStack
 
 
+@pytest.fixture(scope="session", autouse=True)
+def archive_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No process that a test starts leaves an archive in the checkout."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PSD_ARCHIVE_FOLDER", str(tmp_path_factory.mktemp("archive")))
+        yield
+
+
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis that the test may kill."""

@@ -71,6 +71,7 @@ def contents(redis_url: str) -> dict[bytes, bytes]:
 async def stack_on(redis_url: str) -> AsyncIterator[Stack]:
     """A server and a worker over the store."""
     flags = {"redis.url": redis_url, "queue.kind": "stream", "server.port": 0}
+    flags["archive.enabled"] = False
     async with running_stack(load_settings(flags=flags).settings, None) as stack:
         yield stack
 

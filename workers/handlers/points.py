@@ -13,11 +13,12 @@ which changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import msgspec
 
+from psd.archive.entries import Entry
 from psd.engine.events import Event, EventRules, Report
 from psd.engine.store import Outcome
 from psd.errors import InputError
@@ -42,6 +43,12 @@ class PointsBatch(msgspec.Struct):
     events: list[Event]
     origins: list[int]
     refused: dict[int, InputError]
+
+    def accepted(self, now_ms: int) -> Iterator[Entry]:
+        """The messages that are to be booked, for the archive; asked before they are booked."""
+        for position, message in enumerate(self.messages):
+            if position not in self.refused:
+                yield Entry(now_ms, message.id, message.body)
 
     def newest_s(self) -> int | None:
         """The newest event's time, None when nothing can be booked."""

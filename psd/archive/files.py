@@ -1,0 +1,179 @@
+"""Day files: where they lie, and how one process writes its own. Blocking file work.
+
+::
+
+    archive/20160412/host7-4711-1460462400000-0.psda      the first file of process 4711
+    archive/20160413/host7-4711-1460462400000-1.psda      the next day begins a new one
+
+Nobody else writes a file of ours, so no lock is needed, and what a killed process leaves
+behind is at most one torn frame at the end of its file. :meth:`DayFiles.write` returns when
+the bytes are on the disk. After a write that failed, the file is cut back to its last whole
+frame and never written again: after a failed fsync nobody knows what the next one covers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+
+from psd.archive.entries import Entry, frame_of, pieces
+
+log = logging.getLogger(__name__)
+
+SUFFIX = ".psda"
+LAST_S = 253_402_300_799
+"""9999-12-31 23:59:59, the last second that has a date of four digits."""
+
+_sync_data = getattr(os, "fdatasync", os.fsync)
+"""macOS has no fdatasync."""
+
+
+def day_of(accepted_ms: int) -> str:
+    """The folder of a moment: ``1460462400000`` -> ``"20160412"`` (UTC)."""
+    return datetime.fromtimestamp(min(accepted_ms // 1000, LAST_S), UTC).strftime("%Y%m%d")
+
+
+def day_folders(folder: Path) -> Iterator[Path]:
+    """The day folders that are there, oldest first."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if len(path.name) == 8 and path.name.isdecimal() and path.is_dir():
+            yield path
+
+
+def day_files(day: Path) -> list[Path]:
+    """The files of one day, by name."""
+    return sorted(day.glob(f"*{SUFFIX}"))
+
+
+class _OpenFile:
+    """One file that is being written; ``good_bytes`` is where its last whole frame ends."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.day = path.parent.name
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
+        self.good_bytes = 0
+
+    def append(self, frames: Sequence[bytes]) -> None:
+        written = self.good_bytes
+        for frame in frames:
+            left = memoryview(frame)
+            while left:
+                count = os.pwrite(self._descriptor, left, written)
+                left, written = left[count:], written + count
+        _sync_data(self._descriptor)
+        self.good_bytes = written
+
+    def cut_back(self) -> None:
+        """Take away what a failed append left; a file without a frame goes altogether."""
+        with contextlib.suppress(OSError):
+            if self.good_bytes:
+                os.ftruncate(self._descriptor, self.good_bytes)
+            else:
+                self.path.unlink()
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class DayFiles:
+    """The files of one process; one thread at a time."""
+
+    def __init__(self, folder: Path, keep_days: int) -> None:
+        self._folder = folder
+        self._keep_days = keep_days
+        host = "".join(c if c.isalnum() or c in "._" else "_" for c in socket.gethostname())
+        self._name = f"{host}-{os.getpid()}-{time.time_ns() // 1_000_000}"
+        self._files_made = 0
+        self._file: _OpenFile | None = None
+
+    def check(self) -> None:
+        """Make the folder and write to it; raises OSError when that cannot be done."""
+        self._make_folder(self._folder)
+        probe = self._folder / f".{self._name}.probe"
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT, 0o640))
+        probe.unlink()
+
+    def write(self, entries: Sequence[Entry]) -> int:
+        """Append entries in order of time; returns their bytes once the disk has them.
+
+        Raises OSError; then the same entries may be written again, and may stand twice.
+        """
+        size = 0
+        for day, of_day in groupby(entries, lambda entry: day_of(entry.accepted_ms)):
+            frames = [frame_of(piece) for piece in pieces(list(of_day))]
+            self._append(day, frames)
+            size += sum(map(len, frames))
+        return size
+
+    def close(self) -> None:
+        """Close the file; what was written is on the disk already."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _append(self, day: str, frames: Sequence[bytes]) -> None:
+        if self._file is None or self._file.day != day:
+            self.close()
+            self._file = self._begin(day)
+        try:
+            self._file.append(frames)
+        except OSError:
+            self._file.cut_back()
+            self.close()
+            raise
+
+    def _begin(self, day: str) -> _OpenFile:
+        folder = self._folder / day
+        self._make_folder(folder)
+        file = _OpenFile(folder / f"{self._name}-{self._files_made}{SUFFIX}")
+        self._files_made += 1
+        try:
+            _sync_folder(folder)
+        except OSError:
+            file.cut_back()
+            file.close()
+            raise
+        if self._keep_days:
+            self._delete_before(day)
+        return file
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder, so that it is there after a power cut as well."""
+        if folder.is_dir():
+            return
+        if folder.parent != folder:
+            self._make_folder(folder.parent)
+        folder.mkdir(mode=0o770, exist_ok=True)
+        _sync_folder(folder.parent)
+
+    def _delete_before(self, day: str) -> None:
+        today = datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC)
+        oldest = (today - timedelta(days=self._keep_days)).strftime("%Y%m%d")
+        for folder in list(day_folders(self._folder)):
+            if folder.name >= oldest:
+                return
+            try:
+                for path in day_files(folder):
+                    path.unlink(missing_ok=True)
+                folder.rmdir()
+            except OSError as error:
+                # Two processes delete at the same time, or somebody else's file lies there.
+                log.warning("day not deleted", extra={"day": folder.name, "error": str(error)})
+            else:
+                log.info("day deleted", extra={"day": folder.name})
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,25 @@
+"""What came another way than the queue, as the message that the queue would have carried.
+
+A report that ``/v1/write``, ``psd write`` or ``psd import --via direct`` books is archived as ::
+
+    {"command": "metrics", "metrics": [{"thing": "steps", "uid": 1, ...}]}
+
+so that ``psd replay`` reads one kind of thing. The fields are as they were sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from psd.archive.entries import Entry
+from psd.engine.events import MetricFields
+
+_encode = msgspec.json.Encoder().encode
+
+
+def metrics_entries(now_ms: int, fields: Sequence[MetricFields]) -> Iterator[Entry]:
+    """One entry for these accepted metrics, none for none; encoded when it is asked for."""
+    if fields:
+        yield Entry(now_ms, "", _encode({"command": "metrics", "metrics": fields}))

@@ -1,0 +1,259 @@
+"""Booking a window of the archive again, which changes only what the store has lost.
+
+Each entry is decoded by the rules of the day on which it was accepted, and its events are
+booked as a worker books them. Three kinds of event are left out:
+
+- *superseded*: a report whose window came again later is what a correction has replaced. Only
+  the last of them is booked, also when it lies behind the window that is replayed::
+
+      archive   10:00 A = 500    11:00 A = 300 (corrected)      replay [10:00, 10:30) -> nothing
+
+- *forgotten*: an increment or count whose marker may have expired cannot be told from a new
+  one. With ``forgotten=True``, for a store that was lost as a whole, it is booked all the same.
+- *refused*: what the rules of today, or the store, refuse.
+
+The window is worked through in chunks of ``CHUNK_REPORTS`` reports. Of each, a chunk keeps what
+names it (40 bytes) and its rank when it came last, for which the archive behind the chunk is
+searched: some 100 MB, and one pass over the later archive a chunk. A store that was lost has
+nothing to protect, so with ``forgotten`` only what lies behind the window is searched.
+
+psd may be running. Whoever books archives first (see workers/runner.py), so a correction that
+is booked while a chunk is, stands in the archive when the chunk ends: what came meanwhile for
+the same windows is then booked again, after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from psd.archive.entries import Entry
+from psd.archive.events import Decoded, decoded_entries, identity_of, is_replaceable
+from psd.archive.reader import Damage
+from psd.clock import Clock
+from psd.engine.booking import Outcome
+from psd.engine.events import Event, EventRules
+from psd.errors import InputError
+
+CHUNK_REPORTS = 500_000
+BATCH_EVENTS = 500
+"""A trip's worth, as of a worker."""
+
+MARGIN_S = 300
+"""A marker that expires sooner than this is taken for expired: a batch may wait on its way."""
+
+SLACK_MS = 60_000
+"""An entry is on the disk that long after its time at the latest, or its disk has stalled."""
+
+ENTRIES_AT_ONCE = 500
+"""The loop turns after so many, so that an interrupt is heard."""
+
+CATCH_UPS_MAX = 20
+"""Each looks only for what came during the one before. A producer that corrects one window
+many times a second would keep this going for ever, and corrects it again anyway."""
+
+END_MS = 1 << 62
+REFUSALS_KEPT = 20
+
+Progress = Callable[[int], None]
+"""Called with the accepted time, in milliseconds, up to which work is done."""
+
+
+class Books(Protocol):
+    """What is needed of the engine."""
+
+    async def book(self, events: Sequence[Event]) -> list[Outcome]:
+        """Outcomes by position; raises :class:`psd.errors.StoreUnavailableError`."""
+        ...
+
+
+class BooksNothing:
+    """Stands for the engine where nothing is to be written: every event would be booked."""
+
+    async def book(self, events: Sequence[Event]) -> list[Outcome]:
+        """Say what would be tried."""
+        return [Outcome("booked")] * len(events)
+
+
+class Window(msgspec.Struct, frozen=True):
+    """Times of acceptance [from_ms, to_ms)."""
+
+    from_ms: int
+    to_ms: int
+
+
+class Summary(msgspec.Struct):
+    """What a replay did; ``refusals`` holds the first reasons."""
+
+    entries: int = 0
+    outcomes: Counter[str] = msgspec.field(default_factory=Counter)
+    superseded: int = 0
+    forgotten: int = 0
+    refused: int = 0
+    refusals: list[str] = []
+    damages: dict[tuple[Path, int], Damage] = {}
+
+    def note(self, damages: Sequence[Damage]) -> None:
+        """Count damages; several passes find the same ones."""
+        self.damages.update({(each.file, each.start): each for each in damages})
+
+    def refuse(self, accepted_ms: int, error: InputError) -> None:
+        """Count a refusal."""
+        self.refused += 1
+        if len(self.refusals) < REFUSALS_KEPT:
+            self.refusals.append(f"accepted at {accepted_ms} ms: {error} ({error.code})")
+
+
+class Replay:
+    """Books one window; made for one :meth:`run`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        books: Books,
+        rules: EventRules,
+        clock: Clock,
+        horizon_s: int,
+        *,
+        forgotten: bool = False,
+        rate_events_s: int = 0,
+        progress: Progress = lambda _ms: None,
+        chunk_reports: int = CHUNK_REPORTS,
+    ) -> None:
+        self._folder = folder
+        self._books = books
+        self._rules = rules
+        self._clock = clock
+        self._horizon_s = horizon_s
+        self._forgotten = forgotten
+        self._rate_events_s = rate_events_s
+        self._events_booked = 0
+        self._began_s = time.monotonic()
+        self._progress = progress
+        self._chunk_reports = chunk_reports
+        self._summary = Summary()
+
+    async def run(self, window: Window) -> Summary:
+        """Book the window; what is accepted from now on is not part of it."""
+        to_ms = min(window.to_ms, self._clock.now_ms() + 1)
+        start_ms = window.from_ms
+        while start_ms < to_ms:
+            began_ms = self._clock.now_ms()
+            last, end_ms = await self._chunk(start_ms, to_ms)
+            await self._look_ahead(last, to_ms if self._forgotten else end_ms)
+            await self._book_chunk(start_ms, end_ms, last)
+            await self._catch_up(last, began_ms - SLACK_MS)
+            start_ms = end_ms
+        return self._summary
+
+    async def _chunk(self, start_ms: int, to_ms: int) -> tuple[dict[bytes, int], int]:
+        """The reports of the next chunk, the rank of each one's last, and where the chunk ends.
+
+        A chunk ends between two milliseconds.
+        """
+        last: dict[bytes, int] = {}
+        damages: list[Damage] = []
+        reached_ms = start_ms
+        end_ms = to_ms
+        for position, found in enumerate(self._decoded(start_ms, to_ms, damages)):
+            await _turn(position)
+            accepted_ms = found.entry.accepted_ms
+            if len(last) >= self._chunk_reports and accepted_ms > reached_ms:
+                end_ms = accepted_ms
+                break
+            reached_ms = accepted_ms
+            for rank, report in found.reports():
+                last[identity_of(report)] = rank
+        self._summary.note(damages)
+        return last, end_ms
+
+    async def _look_ahead(self, last: dict[bytes, int], from_ms: int) -> None:
+        """Find out which reports came again behind the chunk."""
+        for position, found in enumerate(self._decoded(from_ms, END_MS)):
+            await _turn(position)
+            for rank, report in found.reports():
+                identity = identity_of(report)
+                if identity in last:
+                    last[identity] = rank
+
+    async def _book_chunk(self, start_ms: int, end_ms: int, last: dict[bytes, int]) -> None:
+        batch: list[tuple[Entry, Event]] = []
+        for position, found in enumerate(self._decoded(start_ms, end_ms)):
+            await _turn(position)
+            self._summary.entries += 1
+            if found.error is not None:
+                self._summary.refuse(found.entry.accepted_ms, found.error)
+            for rank, event in enumerate(found.events, found.rank):
+                if self._is_due(found.entry, event, rank, last):
+                    batch.append((found.entry, event))
+            if len(batch) >= BATCH_EVENTS:
+                await self._book(batch)
+                batch = []
+                self._progress(found.entry.accepted_ms)
+        await self._book(batch)
+        self._progress(end_ms)
+
+    async def _catch_up(self, last: dict[bytes, int], since_ms: int) -> None:
+        """Book again what came for the chunk's reports while they were booked, until none did."""
+        for _ in range(CATCH_UPS_MAX):
+            next_since_ms = self._clock.now_ms() - SLACK_MS
+            newer: dict[bytes, int] = {}
+            batch: list[Event] = []
+            for position, found in enumerate(self._decoded(since_ms, END_MS)):
+                await _turn(position)
+                for rank, report in found.reports():
+                    identity = identity_of(report)
+                    known = last.get(identity)
+                    if known is not None and rank >= known:
+                        batch.append(report)
+                        if rank > known:
+                            newer[identity] = last[identity] = rank
+            for start in range(0, len(batch), BATCH_EVENTS):
+                await self._books.book(batch[start : start + BATCH_EVENTS])
+            if not newer:
+                return
+            last, since_ms = newer, next_since_ms
+
+    def _is_due(self, entry: Entry, event: Event, rank: int, last: dict[bytes, int]) -> bool:
+        """Whether the event is to be booked; counts it when not."""
+        if is_replaceable(event):
+            # One that was written since the chunk was read is not there, or ranks higher.
+            if rank >= last.get(identity_of(event), 0):
+                return True
+            self._summary.superseded += 1
+            return False
+        known_until_s = entry.accepted_ms // 1000 + self._horizon_s
+        if self._forgotten or known_until_s > self._clock.now_s() + MARGIN_S:
+            return True
+        self._summary.forgotten += 1
+        return False
+
+    async def _book(self, batch: Sequence[tuple[Entry, Event]]) -> None:
+        if not batch:
+            return
+        outcomes = await self._books.book([event for _, event in batch])
+        for (entry, _), outcome in zip(batch, outcomes, strict=True):
+            if outcome.error is None:
+                self._summary.outcomes[outcome.status] += 1
+            else:
+                self._summary.refuse(entry.accepted_ms, outcome.error)
+        self._events_booked += len(batch)
+        if self._rate_events_s:
+            due_s = self._began_s + self._events_booked / self._rate_events_s
+            await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+
+    def _decoded(
+        self, from_ms: int, to_ms: int, damages: list[Damage] | None = None
+    ) -> Iterator[Decoded]:
+        return decoded_entries(self._folder, self._rules, from_ms, to_ms, damages)
+
+
+async def _turn(position: int) -> None:
+    if position % ENTRIES_AT_ONCE == 0:
+        await asyncio.sleep(0)

@@ -1,0 +1,145 @@
+"""The archive as workers and servers use it: append, and know that it is kept.
+
+Appends that wait while one fsync runs go together with the next one (group commit), so that
+many small writers cost one fsync a time. Two batches of 500 and one HTTP write, all within
+one fsync of 4 ms, are one write of 1001 entries.
+
+An append that fails raises :class:`~psd.errors.ArchiveUnavailableError`, which is retryable:
+a full disk pauses the worker and answers HTTP with 503, until there is room again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from psd.archive.entries import Entry
+from psd.archive.files import DayFiles
+from psd.config import ArchiveSettings
+from psd.errors import ArchiveUnavailableError, ConfigError
+from psd.observe.metrics import Metrics
+
+
+class Appends(Protocol):
+    """What keeps accepted messages."""
+
+    async def append(self, entries: Iterable[Entry]) -> None:
+        """Returns when all entries are kept."""
+        ...
+
+    async def close(self) -> None:
+        """Wait for what is being written, and close."""
+        ...
+
+
+class NoArchive:
+    """Keeps nothing: ``archive.enabled = false``, and commands that accept nothing."""
+
+    async def append(self, entries: Iterable[Entry]) -> None:
+        """Nothing to do; the entries are not even made."""
+
+    async def close(self) -> None:
+        """Nothing to do."""
+
+
+NO_ARCHIVE = NoArchive()
+
+
+class _Group:
+    """Entries that go to the disk together, and who waits for that."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+class Archive:
+    """The day files of this process; one instance serves one event loop."""
+
+    def __init__(self, settings: ArchiveSettings, metrics: Metrics) -> None:
+        self._files = DayFiles(Path(settings.folder), settings.keep_days)
+        self._metrics = metrics
+        self._forming: _Group | None = None
+        self._writing: asyncio.Task[None] | None = None
+        self._last_ms = 0
+
+    async def append(self, entries: Iterable[Entry]) -> None:
+        """Returns when all entries are on the disk.
+
+        Safe to repeat after an error: an entry that stands twice is booked once. An entry that
+        is older than the one before it in the file takes over that one's time, so that a clock
+        that was set back changes no order.
+        """
+        entries = list(entries)
+        if not entries:
+            return
+        if self._forming is None:
+            self._forming = _Group()
+        group = self._forming
+        group.entries += entries
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_groups(), name="archive")
+        await asyncio.shield(group.written)
+
+    async def close(self) -> None:
+        """Wait for what is being written, and close the file."""
+        if self._writing is not None:
+            await asyncio.wait({self._writing})
+        self._files.close()
+
+    async def _write_groups(self) -> None:
+        try:
+            while self._forming is not None:
+                group, self._forming = self._forming, None
+                await self._write(group)
+        finally:
+            self._writing = None
+
+    async def _write(self, group: _Group) -> None:
+        entries = self._in_order(group.entries)
+        started = time.perf_counter()
+        try:
+            size = await asyncio.to_thread(self._files.write, entries)
+        except OSError as exc:
+            error = ArchiveUnavailableError(f"archive: {exc}")
+            error.__cause__ = exc
+            group.written.set_exception(error)
+            # Whoever waited may be gone; then nobody else would ever ask for it.
+            group.written.exception()
+            return
+        except BaseException:
+            group.written.cancel()
+            raise
+        self._metrics.archive_seconds.observe(time.perf_counter() - started)
+        self._metrics.archived.inc(len(entries))
+        self._metrics.archived_bytes.inc(size)
+        group.written.set_result(None)
+
+    def _in_order(self, entries: list[Entry]) -> list[Entry]:
+        last_ms = self._last_ms
+        for position, entry in enumerate(entries):
+            if entry.accepted_ms < last_ms:
+                entries[position] = msgspec.structs.replace(entry, accepted_ms=last_ms)
+            else:
+                last_ms = entry.accepted_ms
+        self._last_ms = last_ms
+        return entries
+
+
+def open_archive(settings: ArchiveSettings, metrics: Metrics) -> Appends:
+    """The configured archive; raises :class:`ConfigError` when its folder cannot be written."""
+    if not settings.enabled:
+        return NoArchive()
+    try:
+        DayFiles(Path(settings.folder), settings.keep_days).check()
+    except OSError as exc:
+        raise ConfigError(
+            f"archive.folder = {settings.folder!r}: cannot be written ({exc.strerror}); choose "
+            "another folder, or archive.enabled = false"
+        ) from exc
+    return Archive(settings, metrics)
