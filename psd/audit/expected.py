@@ -1,0 +1,215 @@
+"""What the keys of one owner and thing must hold, byte for byte as booking writes it. Pure.
+
+>>> expected = expected_of(Holdings.of({"y": {b"2016": b"374"}, "l:201604": b"A..."}), ...)
+>>> expected.contents["y"][b"2016"]
+b'373'
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import msgspec
+
+from psd.audit.holdings import (
+    ACTIVITIES,
+    Activity,
+    Booking,
+    Bucket,
+    Buckets,
+    Content,
+    Holdings,
+    added_up,
+    fields_of,
+)
+from psd.audit.layout import (
+    HOUR_S,
+    Limits,
+    Place,
+    day_of,
+    hour_place,
+    leaf_label,
+    leaf_start,
+    minute_place,
+    shard_count,
+    shard_of,
+)
+from psd.audit.shapes import (
+    LeafBooking,
+    Record,
+    leaf_value,
+    records_value,
+    summary_value,
+    whole_value,
+)
+from psd.audit.totals import settled_totals
+from psd.audit.truth import Archived, Lifetimes, Truth, calendar_totals, truth_of
+from psd.store.codec import pack_id
+
+
+class Expected(msgspec.Struct):
+    """What must stand, and what cannot be said."""
+
+    contents: dict[str, Content]
+    lost: set[Place]
+    """Totals that count more bookings than there are reports and leaves."""
+
+    counted: Buckets
+    """What the bookings alone add up to."""
+
+    is_incomplete: bool
+    """Whether reports are missing, also such as booked 0."""
+
+
+def expected_of(
+    held: Holdings,
+    limits: Limits,
+    lifetimes: Lifetimes,
+    archived: Archived | None = None,
+) -> Expected:
+    """What should stand where ``held`` stands."""
+    truth = truth_of(held, lifetimes, archived)
+    counted = calendar_totals(truth.bookings.items())
+    totals = settled_totals(counted, held.buckets, lifetimes)
+    bookings = _in_leaves(truth, held, lifetimes)
+    buckets = dict(totals.buckets)
+    _add_hours(
+        buckets, bookings, held.buckets, limits, bool(totals.lost) or lifetimes.end("second")
+    )
+    contents: dict[str, Content] = {}
+    hashes: dict[str, dict[bytes, bytes]] = defaultdict(dict)
+    for key, field, value in fields_of(buckets):
+        hashes[key][field] = value
+    _add_activities(hashes, contents, held, truth, limits, lifetimes)
+    contents |= hashes
+    contents |= _leaves(bookings, buckets, limits)
+    return Expected(contents, totals.lost, counted, _is_incomplete(held, truth, lifetimes))
+
+
+def _is_incomplete(held: Holdings, truth: Truth, lifetimes: Lifetimes) -> bool:
+    if lifetimes.end("activity") or lifetimes.end("year"):
+        return bool(truth.rebuilt)
+    return (
+        bool(truth.rebuilt)
+        or any(activity.is_damaged or activity.is_cut for activity in held.activities.values())
+        or (held.activity_count or 0) > sum(1 for made in truth.records.values() if made)
+    )
+
+
+def _in_leaves(truth: Truth, held: Holdings, lifetimes: Lifetimes) -> dict[Booking, int]:
+    """Bookings that leaves must have: all, or where leaves end those of the leaves there are."""
+    if not lifetimes.end("second"):
+        return truth.bookings
+    spots = {(second, aid) for second, _, aid in held.bookings}
+    return {p: delta for p, delta in truth.bookings.items() if (p[0], p[2]) in spots}
+
+
+def _add_hours(
+    buckets: Buckets,
+    bookings: Mapping[Booking, int],
+    held: Buckets,
+    limits: Limits,
+    may_lack: bool,
+) -> None:
+    """Totals of the hours of split days, and of the minutes of split hours."""
+
+    def is_split(place: Place, most: int) -> bool:
+        return place in buckets and buckets[place].count > most
+
+    def below(second: int) -> tuple[Place, ...]:
+        day = day_of(second // (24 * HOUR_S))
+        if not is_split(day.month_place, limits.month_bookings):
+            return ()
+        return (hour_place(second),) if is_split(day.place, limits.day_bookings) else ()
+
+    def below_hour(second: int) -> tuple[Place, ...]:
+        hour = hour_place(second)
+        return (minute_place(second),) if is_split(hour, limits.hour_bookings) else ()
+
+    for kind, places in (("h", below), ("n", below_hour)):
+        counted = added_up(bookings.items(), places)
+        if may_lack:
+            kept = {p: b for p, b in held.items() if p[0][0] == kind}
+            more = {p: b for p, b in kept.items() if b.count > counted.get(p, Bucket()).count}
+            counted |= more
+        buckets |= counted
+
+
+def _leaves(
+    bookings: Mapping[Booking, int], buckets: Buckets, limits: Limits
+) -> dict[str, Content]:
+    counts = {place: bucket.count for place, bucket in buckets.items()}
+    units: dict[str, list[LeafBooking]] = defaultdict(list)
+    for (second, atid, aid), delta in bookings.items():
+        label = leaf_label(second, counts, limits)
+        units[label].append(LeafBooking(second - leaf_start(label), atid, aid, delta))
+    return {f"l:{label}": leaf_value(leaf) for label, leaf in units.items()}
+
+
+def _add_activities(
+    hashes: dict[str, dict[bytes, bytes]],
+    contents: dict[str, Content],
+    held: Holdings,
+    truth: Truth,
+    limits: Limits,
+    lifetimes: Lifetimes,
+) -> None:
+    writer = _ActivityWriter(hashes, contents, limits)
+    for aid, records in truth.records.items():
+        activity = held.activities.get(aid, Activity())
+        if lifetimes.end("activity") and activity.is_cut and aid not in truth.rebuilt:
+            writer.as_held(aid, activity)
+        elif records:
+            writer.add(aid, records)
+    count = len(writer.fields)
+    if lifetimes.end("year"):
+        count = held.activity_count or 0
+    elif lifetimes.end("activity"):
+        count = max(held.activity_count or 0, count)
+    if count:
+        hashes["y"][ACTIVITIES] = b"%d" % count
+    shards = shard_count(count, limits)
+    for aid, packed in writer.fields.items():
+        stands = held.activities[aid].shard if aid in held.activities else ""
+        shard = stands if stands and lifetimes.end("year") else f"a:{shard_of(aid, shards)}"
+        hashes[shard][pack_id(aid)] = packed
+
+
+class _ActivityWriter:
+    """The keys of long activities, and the field that each activity has in its shard."""
+
+    def __init__(
+        self,
+        hashes: dict[str, dict[bytes, bytes]],
+        contents: dict[str, Content],
+        limits: Limits,
+    ) -> None:
+        self._hashes = hashes
+        self._contents = contents
+        self._limits = limits
+        self.fields: dict[int, bytes] = {}
+
+    def add(self, aid: int, records: list[Record]) -> None:
+        """An activity with these records, in order."""
+        if len(records) <= self._limits.short_records:
+            self.fields[aid] = records_value(records)
+            return
+        self.fields[aid] = b""
+        hours: dict[int, list[Record]] = defaultdict(list)
+        for record in records:
+            hours[record.second // HOUR_S].append(record)
+        directory = self._hashes[f"r:{aid}"]
+        directory[b"all"] = whole_value(records)
+        for hour, made in hours.items():
+            directory[b"%d" % hour] = summary_value(made)
+            self._contents[f"r:{aid}:{hour}"] = records_value(made)
+
+    def as_held(self, aid: int, activity: Activity) -> None:
+        """An activity of which a part has ended: what is left cannot be held against anything."""
+        if activity.packed is not None:
+            self.fields[aid] = activity.packed
+        if activity.directory is not None:
+            self._hashes[f"r:{aid}"] = activity.directory
+        for hour, packed in activity.hours.items():
+            self._contents[f"r:{aid}:{hour}"] = packed

@@ -1,0 +1,218 @@
+"""Walks over all owners of a store, audits each, and repairs what it is told to.
+
+The keys are listed by SCAN; an owner and thing is then read, examined and repaired on its own
+(psd/audit/snapshot.py), at most so many a second. One connection does it all, a trip after
+the other, so an audit never takes more of Redis than one client that waits for its answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import zlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from psd.audit.archived import ArchivedReports
+from psd.audit.examine import Difference, examine, is_audited
+from psd.audit.expected import Expected, expected_of
+from psd.audit.layout import Limits
+from psd.audit.repair import level_lifetimes, repair_commands
+from psd.audit.snapshot import Snapshot, Watcher
+from psd.audit.truth import Archived, Lifetimes
+from psd.config import Settings
+from psd.store.keys import RETENTION_KEY
+from psd.store.lane import Lane
+
+KEYS_MAX = 1_000_000
+"""Keys whose names are held at once, some 150 MB; a larger store is listed several times, and
+each time another part of its owners is audited."""
+
+SCAN_KEYS = 1_000
+
+ATTEMPTS = 8
+"""Reads of an owner that keeps changing, before it is read in one transaction."""
+
+_KEY = re.compile(r"(psd:(?:c:)?\{[^{}]*\}):(\d+):(.+)", re.DOTALL)
+
+Outcome = Literal["clean", "found", "repaired", "busy"]
+
+
+class Audited(msgspec.Struct, frozen=True):
+    """What became of one owner and thing."""
+
+    prefix: str
+    outcome: Outcome
+    differences: list[Difference] = []
+    wants_archive: bool = False
+    """Reports or bookings are missing that the archive may have; nothing was written yet."""
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """What is audited; None is all."""
+
+    roots: Collection[str] | None = None
+    things: Collection[int] | None = None
+
+    def has(self, root: str, thing: int) -> bool:
+        """Whether an owner and thing is in it."""
+        return (self.roots is None or root in self.roots) and (
+            self.things is None or thing in self.things
+        )
+
+
+class Auditor:
+    """Audits one owner and thing at a time."""
+
+    def __init__(
+        self, lane: Lane, settings: Settings, lifetimes: Lifetimes, limits: Limits
+    ) -> None:
+        self._watcher = Watcher(lane, limits)
+        self._lifetimes_s = level_lifetimes(settings.retention, settings.booking)
+        self._lifetimes = lifetimes
+        self._limits = limits
+
+    async def audit(
+        self,
+        prefix: str,
+        suffixes: Sequence[str],
+        repair: bool = False,
+        archived: Archived | None = None,
+        has_archive: bool = False,
+    ) -> Audited:
+        """Examine what stands at one moment, and with ``repair`` make it right.
+
+        With ``has_archive`` nothing is written where the archive may know more.
+        """
+        for _ in range(ATTEMPTS):
+            snapshot = await self._watcher.read(prefix, suffixes)
+            expected = expected_of(snapshot.held, self._limits, self._lifetimes, archived)
+            found = _differences(prefix, snapshot, expected)
+            wants_archive = has_archive and (bool(expected.lost) or expected.is_incomplete)
+            if not repair or not found or wants_archive:
+                if await self._watcher.is_unchanged():
+                    outcome: Outcome = "found" if found else "clean"
+                    return Audited(prefix, outcome, found, wants_archive)
+                continue
+            if await self._watcher.write(self._commands(prefix, snapshot, expected)):
+                is_whole = not expected.lost and not snapshot.foreign
+                return Audited(prefix, "repaired" if is_whole else "found", found)
+        return await self._audit_at_once(prefix, suffixes)
+
+    async def _audit_at_once(self, prefix: str, suffixes: Sequence[str]) -> Audited:
+        """An owner that is booked on faster than it can be read: examined, not repaired."""
+        snapshot = await self._watcher.read_at_once(prefix, suffixes)
+        expected = expected_of(snapshot.held, self._limits, self._lifetimes)
+        found = _differences(prefix, snapshot, expected)
+        return Audited(prefix, "busy" if found else "clean", found)
+
+    def _commands(
+        self, prefix: str, snapshot: Snapshot, expected: Expected
+    ) -> list[tuple[bytes | str | int, ...]]:
+        found = {s: c for s, c in snapshot.held.contents.items() if s not in snapshot.foreign}
+        should = {s: c for s, c in expected.contents.items() if s not in snapshot.foreign}
+        return list(repair_commands(prefix, found, should, self._lifetimes_s))
+
+
+def _differences(prefix: str, snapshot: Snapshot, expected: Expected) -> list[Difference]:
+    found = examine(prefix, snapshot.held, expected)
+    foreign = [
+        Difference(prefix + suffix, "", "a key of psd", "a key of another type", "its name")
+        for suffix in snapshot.foreign
+    ]
+    of_psd = [each for each in found if each.key[len(prefix) :] not in snapshot.foreign]
+    return foreign + of_psd
+
+
+Owners = dict[str, list[str]]
+"""Suffixes of the keys there are, by the prefix of owner and thing."""
+
+
+async def owner_pages(lane: Lane, scope: Scope, keys_max: int = KEYS_MAX) -> AsyncIterator[Owners]:
+    """All owners and things of a scope, in parts with at most about ``keys_max`` keys."""
+    size = await lane.call(("DBSIZE",))
+    parts = max(1, -(-size // keys_max))
+    for part in range(parts):
+        owners: Owners = defaultdict(list)
+        async for key in _keys(lane):
+            match = _KEY.fullmatch(key)
+            if match is None or not scope.has(match[1], int(match[2])) or not is_audited(key):
+                continue
+            prefix = f"{match[1]}:{match[2]}:"
+            if zlib.crc32(prefix.encode()) % parts == part:
+                owners[prefix].append(match[3])
+        yield owners
+
+
+async def _keys(lane: Lane) -> AsyncIterator[str]:
+    cursor = b"0"
+    while True:
+        cursor, names = await lane.call(("SCAN", cursor, "MATCH", "psd:*{*}:*", "COUNT", SCAN_KEYS))
+        for name in names:
+            try:
+                yield name.decode()
+            except UnicodeDecodeError:
+                continue
+        if cursor == b"0":
+            return
+
+
+class Pace:
+    """At most so many owners a second; 0 is as fast as it goes."""
+
+    def __init__(self, rate: float) -> None:
+        self._interval_s = 1 / rate if rate else 0.0
+        self._next_s = 0.0
+
+    async def wait(self) -> None:
+        """Return when the next one may begin; what was late is not made up for."""
+        if not self._interval_s:
+            return
+        now_s = asyncio.get_running_loop().time()
+        if self._next_s > now_s:
+            await asyncio.sleep(self._next_s - now_s)
+        self._next_s = max(self._next_s, now_s) + self._interval_s
+
+
+class Sweep:
+    """All owners of a scope, then again those for which the archive is asked."""
+
+    def __init__(self, auditor: Auditor, lane: Lane, scope: Scope, pace: Pace) -> None:
+        self._auditor = auditor
+        self._lane = lane
+        self._scope = scope
+        self._pace = pace
+
+    async def run(
+        self, repair: bool, has_archive: bool, on_owners: Callable[[int], None]
+    ) -> AsyncIterator[Audited]:
+        """Each owner as it is done; ``on_owners`` is told how many more there are."""
+        async for owners in owner_pages(self._lane, self._scope):
+            on_owners(len(owners))
+            for prefix, suffixes in owners.items():
+                await self._pace.wait()
+                yield await self._auditor.audit(
+                    prefix, suffixes, repair=repair, has_archive=has_archive
+                )
+
+    async def complete(
+        self, wanted: Mapping[str, Audited], reports: ArchivedReports
+    ) -> AsyncIterator[Audited]:
+        """Repair the owners that miss something with the reports that the archive has of them."""
+        scope = Scope({prefix.rpartition("}")[0] + "}" for prefix in wanted}, self._scope.things)
+        async for owners in owner_pages(self._lane, scope):
+            for prefix in wanted.keys() & owners.keys():
+                await self._pace.wait()
+                yield await self._auditor.audit(
+                    prefix, owners[prefix], repair=True, archived=reports.records(prefix)
+                )
+
+
+async def lifetimes_of(lane: Lane, settings: Settings) -> Lifetimes:
+    """Levels that have or ever had a lifetime in this store."""
+    ever = {member.decode() for member in await lane.call(("SMEMBERS", RETENTION_KEY))}
+    now = {name for name, seconds in msgspec.structs.asdict(settings.retention).items() if seconds}
+    return Lifetimes(frozenset(ever | now))

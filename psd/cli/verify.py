@@ -1,0 +1,178 @@
+"""``psd verify``: audit the buckets, and repair what is wrong.
+
+::
+
+    $ psd verify
+    psd:{7}:1:d:201604 12: 374, should be 373 by its bookings
+    2,412 audited: 2,411 clean, 1 different; 1 difference
+    $ psd verify 7 --thing steps --repair
+    psd:{7}:1:d:201604 12: 374, should be 373 by its bookings
+    1 audited: 1 repaired; 1 difference
+
+What is held against what, and who is believed, is in psd/audit/truth.py and totals.py. Every
+owner and thing is audited as it stands at one moment, while everybody goes on booking.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import Progress as RichProgress
+
+from psd.archive.reader import read_entries
+from psd.audit.archived import ArchivedReports
+from psd.audit.layout import Limits
+from psd.audit.sweep import Audited, Auditor, Pace, Scope, Sweep, lifetimes_of
+from psd.cli.options import pass_settings
+from psd.cli.query import running, thing_number
+from psd.config import LoadedSettings, Settings
+from psd.engine.events import TIME_END_S, rules_of
+from psd.store.keys import owner_root
+from psd.store.lane import Lane
+
+RATE_DEFAULT = 100.0
+"""Owners' things a second. One of 20 bookings takes 0.2 ms of Redis's time, one of 200 0.5 ms:
+with this rate an audit is 2 to 5 % of its core (docs/operations.md)."""
+
+ALL_TIME_MS = TIME_END_S * 1000
+
+
+class Orders(msgspec.Struct, frozen=True):
+    """What the command line asks for; ``archive`` None is no archive."""
+
+    scope: Scope
+    repair: bool
+    rate: float
+    archive: Path | None
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("uids", nargs=-1, type=int, metavar="[UID]...")
+@click.option(
+    "--thing", "things", multiple=True, metavar="THING", help="Only this thing. Repeatable."
+)
+@click.option("--repair", is_flag=True, help="Write what should be there.")
+@click.option(
+    "--archive",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Where a repair finds reports that are gone. Default: setting archive.folder.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0),
+    default=RATE_DEFAULT,
+    show_default=True,
+    metavar="N",
+    help="At most N owners' things a second; 0 is as fast as it goes.",
+)
+@pass_settings
+def verify(
+    loaded: LoadedSettings,
+    /,
+    *,
+    uids: tuple[int, ...],
+    things: tuple[str, ...],
+    repair: bool,
+    archive: Path | None,
+    rate: float,
+) -> None:
+    """Audit the buckets, and repair what is wrong.
+
+    All users and counts, or the users named by UID. Every total is held against what lies
+    below it, leaves against the reports of activities. Each difference is a line: key, field, what is there, what should be, and by what. Safe
+    while workers book. Exit code 1 when there were differences that are not repaired.
+    """
+    settings = loaded.settings
+    scope = Scope(
+        {owner_root(uid) for uid in uids} or None,
+        {thing_number(thing, settings) for thing in things} or None,
+    )
+    folder = archive or Path(settings.archive.folder)
+    orders = Orders(scope, repair, rate, folder if repair and folder.is_dir() else None)
+    outcomes, differences = asyncio.run(audit(settings, orders))
+    click.echo(summary(outcomes, differences))
+    if outcomes["found"] or outcomes["busy"]:
+        click.get_current_context().exit(1)
+
+
+async def audit(settings: Settings, orders: Orders) -> tuple[Counter[str], int]:
+    """Audit all that is asked for and print the differences; owners by outcome, differences."""
+    outcomes: Counter[str] = Counter()
+    differences = 0
+    with progress() as bar:
+        async with sweeping(settings, orders) as sweep:
+            async for audited in results(sweep, settings, orders, bar):
+                outcomes[audited.outcome] += 1
+                differences += len(audited.differences)
+                for difference in audited.differences:
+                    click.echo(printable(str(difference)))
+    return outcomes, differences
+
+
+async def results(
+    sweep: Sweep, settings: Settings, orders: Orders, bar: RichProgress
+) -> AsyncIterator[Audited]:
+    """Every owner and thing once; those that miss reports after the archive was read."""
+    task = bar.add_task("audited", total=0)
+    wanting: dict[str, Audited] = {}
+
+    def expect(owners: int) -> None:
+        bar.update(task, total=(bar.tasks[0].total or 0) + owners)
+
+    async for audited in sweep.run(orders.repair, orders.archive is not None, expect):
+        bar.advance(task)
+        if audited.wants_archive:
+            wanting[audited.prefix] = audited
+        else:
+            yield audited
+    if not wanting or orders.archive is None:
+        return
+    reports = ArchivedReports(rules_of(settings), wanting)
+    for entry in read_entries(orders.archive, 0, ALL_TIME_MS):
+        reports.take(entry)
+    async for audited in sweep.complete(wanting, reports):
+        yield audited
+
+
+@contextlib.asynccontextmanager
+async def sweeping(settings: Settings, orders: Orders) -> AsyncIterator[Sweep]:
+    """The audit of a store, over a connection of its own."""
+    async with running(settings) as runtime:
+        lane = Lane(runtime.store.client, settings.redis.timeout_s, runtime.metrics)
+        try:
+            auditor = Auditor(lane, settings, await lifetimes_of(lane, settings), Limits())
+            yield Sweep(auditor, lane, orders.scope, Pace(orders.rate))
+        finally:
+            await lane.close()
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[RichProgress]:
+    """A bar over owners on a terminal's stderr; nothing elsewhere."""
+    console = Console(stderr=True)
+    with RichProgress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        yield bar
+
+
+def printable(text: str) -> str:
+    """The text without what could take over a terminal: a count's name may hold anything."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+WORDS = {"clean": "clean", "found": "different", "repaired": "repaired", "busy": "changing"}
+
+
+def summary(outcomes: Counter[str], differences: int) -> str:
+    """``2,412 audited: 2,411 clean, 1 different; 1 difference``."""
+    parts = [f"{outcomes[name]:,} {word}" for name, word in WORDS.items() if outcomes[name]]
+    noun = "difference" if differences == 1 else "differences"
+    told = f": {', '.join(parts)}" if parts else ""
+    return f"{outcomes.total():,} audited{told}; {differences:,} {noun}"
