@@ -7,10 +7,12 @@ belongs to the caller.
 
 from __future__ import annotations
 
+import msgspec
 from aiohttp import web
 
 from psd.observe.health import Draining
 from psd.runtime import Runtime
+from server.access import Access
 from server.bodies import BodyReader
 from server.middleware import Gate
 from server.routes.counts import CountRoutes
@@ -32,22 +34,27 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
     bodies = BodyReader(settings.server.body_timeout_s)
     things = {name: thing.id for name, thing in settings.things.items()}
     batch_max = settings.booking.batch_reports_max
+    # What a worker would refuse is not put on its queue, so the setting can only be narrower.
+    depth_max = min(settings.server.json_depth_max, runtime.rules.depth_max)
+    rules = msgspec.structs.replace(runtime.rules, depth_max=depth_max)
     enqueue = EnqueueRoutes(
         new_queue=runtime.new_queue,
         topic=settings.queue.topic,
-        rules=runtime.rules,
+        rules=rules,
         clock=runtime.clock,
         bodies=bodies,
         messages_max=batch_max,
     )
+    write = WriteRoutes(engine, rules, runtime.clock, bodies, batch_max, runtime.archive)
     routes: list[Route] = [
-        *WriteRoutes(engine, runtime.rules, runtime.clock, bodies, batch_max).routes(),
+        *write.routes(),
         *QueryRoutes(engine, things, bodies, settings.server).routes(),
-        *CountRoutes(engine, bodies, settings.server.ids_max).routes(),
+        *CountRoutes(engine, bodies, settings.server).routes(),
         *enqueue.routes(),
         *OperationRoutes(runtime.store, runtime.metrics, draining).routes(),
     ]
-    gate = Gate(runtime.metrics, draining)
+    access = Access(settings, runtime.clock)
+    gate = Gate(runtime.metrics, draining, access)
     gate.know(routes)
     app = web.Application(
         middlewares=[gate.middleware], client_max_size=settings.server.body_bytes_max
@@ -56,4 +63,5 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
     for route in routes:
         app.router.add_route(route.method, route.pattern, route.handler)
     app.on_cleanup.append(enqueue.close)
+    app.on_cleanup.append(access.close)
     return app

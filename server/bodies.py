@@ -1,7 +1,8 @@
 """Reading a request's body, within the time and the size that the settings allow.
 
 aiohttp bounds the size (413) and knows no deadline: a client that sends one byte a minute
-would hold a connection for ever. Here it gets 408.
+would hold a connection for ever. Here it gets 408. A length that is announced and too large is
+refused before a byte of it is read.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ class BodyReader:
         """
         if request.content.is_eof():
             return await request.read()
+        announced, bytes_max = request.content_length, request.client_max_size
+        if announced is not None and announced > bytes_max:
+            raise web.HTTPRequestEntityTooLarge(max_size=bytes_max, actual_size=announced)
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await request.read()

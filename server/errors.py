@@ -16,11 +16,14 @@ from typing import Literal
 from aiohttp import web
 
 from psd.errors import (
+    AccessError,
     DetailExpiredError,
+    ForbiddenError,
     InputError,
     MalformedError,
     PsdError,
     TooLargeError,
+    UnauthorizedError,
     UnavailableError,
     WrongTypeError,
 )
@@ -36,8 +39,13 @@ STATUSES: dict[type[PsdError], int] = {
     TooLargeError: 422,
     DetailExpiredError: 410,
     UnavailableError: 503,
+    UnauthorizedError: 401,
+    ForbiddenError: 403,
 }
 """406 is what the original answers to input that it can read and will not book."""
+
+REALM = 'Bearer realm="psd"'
+"""The only way in: a token or a JWT, as RFC 6750 has it."""
 
 RETRY_AFTER_S = 1
 """A client that comes back after one second meets at most a handful of failed tries."""
@@ -54,6 +62,8 @@ def answer_error(error: PsdError, style: Style) -> web.Response:
     if isinstance(error, DetailExpiredError):
         message = f"{message} (exact down to: {error.resolution})"
     response = answer(style, status_of(error), error.code, message)
+    if isinstance(error, AccessError):
+        response.headers["WWW-Authenticate"] = ", ".join(filter(None, [REALM, error.challenge]))
     if error.retryable:
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response

@@ -19,6 +19,7 @@ from psd.errors import PsdError
 from psd.observe.health import Draining
 from psd.observe.metrics import Metrics
 from server import answers
+from server.access import IDENTITY, Access
 from server.errors import Style, answer, answer_error
 from server.routing import Handler, Route
 
@@ -33,10 +34,11 @@ _CODES = {408: "timeout", 413: "too_large"}
 class _Measured:
     """A route's style and its metrics, bound to their labels."""
 
-    __slots__ = ("_metrics", "_path", "_requests", "seconds", "style")
+    __slots__ = ("_metrics", "_path", "_requests", "route", "seconds", "style")
 
-    def __init__(self, path: str, style: Style, metrics: Metrics) -> None:
+    def __init__(self, path: str, style: Style, metrics: Metrics, route: Route | None) -> None:
         self.style = style
+        self.route = route
         self.seconds: Histogram = metrics.request_seconds.labels(path)
         self._path = path
         self._metrics = metrics
@@ -55,18 +57,19 @@ class _Measured:
 class Gate:
     """What every request passes; :meth:`middleware` is given to aiohttp."""
 
-    def __init__(self, metrics: Metrics, draining: Draining) -> None:
+    def __init__(self, metrics: Metrics, draining: Draining, access: Access) -> None:
         self.in_hand = 0
+        self._access = access
         self._empty = asyncio.Event()
         self._draining = draining
         self._metrics = metrics
         self._routes: dict[Handler, _Measured] = {}
-        self._unmatched = _Measured(UNMATCHED, "problem", metrics)
+        self._unmatched = _Measured(UNMATCHED, "problem", metrics, None)
 
     def know(self, routes: Iterable[Route]) -> None:
         """Bind the metrics of these routes."""
         for route in routes:
-            self._routes[route.handler] = _Measured(route.path, route.style, self._metrics)
+            self._routes[route.handler] = _Measured(route.path, route.style, self._metrics, route)
 
     async def emptied(self, timeout_s: float) -> bool:
         """Wait until no request is in hand; whether that came true in time."""
@@ -88,6 +91,7 @@ class Gate:
     def middleware(self) -> Middleware:
         """The function that aiohttp calls, closed over what it needs."""
         routes, unmatched, draining = self._routes, self._unmatched, self._draining
+        admit = self._access.admit
         clock = time.perf_counter
 
         @web.middleware
@@ -96,9 +100,10 @@ class Gate:
             self.in_hand += 1
             route = routes.get(handler, unmatched)
             try:
-                if route is unmatched:
+                if route.route is None:
                     response = await _answer_unmatched(request)
                 else:
+                    request[IDENTITY] = await admit(request, route.route)
                     response = await handler(request)
             except PsdError as error:
                 response = _answer_psd(error, route.style, request)
@@ -106,6 +111,7 @@ class Gate:
                 response = _answer_http(error, route.style)
             except web.RequestPayloadError as error:
                 response = answer(route.style, 400, "malformed", f"body: {error}")
+                response.force_close()
             except Exception:
                 log.exception(
                     "request failed", extra={"method": request.method, "path": request.path}

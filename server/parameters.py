@@ -15,6 +15,7 @@ import re
 
 from psd.engine.events import ID_MAX, TIME_END_S
 from psd.engine.plan import Range
+from psd.errors import TooLargeError
 
 _INTEGER = re.compile(r"[+-]?0*[0-9]{1,19}", re.ASCII)
 _CANONICAL = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
@@ -42,6 +43,17 @@ def identifier(text: str) -> int | None:
 def inclusive_range(start: int, end: int) -> Range:
     """The half-open range of ``start`` to ``end``, both included; empty when reversed."""
     return Range(_held(start), _held(end + 1))
+
+
+def check_span(range_: Range, span_max_s: int) -> Range:
+    """The range itself; refused when it is longer than ``span_max_s`` (0 allows any).
+
+    What lies outside of 1970 to 2200 is cut off before and does not count.
+    """
+    span_s = range_.end - range_.start
+    if span_max_s and span_s > span_max_s:
+        raise TooLargeError(f"range: {span_s} s asked, at most {span_max_s} s are allowed")
+    return range_
 
 
 def _held(second: int) -> int:

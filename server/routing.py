@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 import msgspec
 from aiohttp import web
 
+from psd.access.identity import Scope
 from server.errors import Style
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -21,12 +23,19 @@ _INNER_PART = re.compile(r"\{(\w+)\}(?=/)")
 
 
 class Route(msgspec.Struct, frozen=True):
-    """Method, path and handler, and the style in which its errors are told."""
+    """Method, path and handler, the style in which its errors are told, and who may ask.
+
+    ``scope`` ``open`` asks nobody who they are. With ``whole`` the answer is about everybody, so
+    that an identity that is restricted to some owners does not get it. A route that declares
+    nothing is for admins.
+    """
 
     method: str
     path: str
     handler: Handler
     style: Style = "problem"
+    scope: Scope | Literal["open"] = "admin"
+    whole: bool = False
 
     @property
     def pattern(self) -> str:

@@ -24,6 +24,8 @@ from psd.config import Settings
 from psd.observe.health import Draining
 from psd.runtime import Runtime, open_runtime
 from server.app import GATE, build_app
+from server.descriptors import allowed_connections
+from server.protocol import Connection, Guard
 
 log = logging.getLogger("server")
 
@@ -33,17 +35,13 @@ with contextlib.suppress(ImportError):
     new_event_loop = importlib.import_module("uvloop").new_event_loop
 
 IDLE_TIMEOUT_S = 75.0
-"""How long a connection may take to send a whole request head, and how long it may idle
-between two. Longer than the 60 s that proxies commonly keep connections, so that a proxy
-never sends into one that is being closed here."""
+"""How long a connection may idle before a request begins. Longer than the 60 s that proxies
+commonly keep connections, so that a proxy never sends into one that is being closed here."""
 
+BACKLOG = 1024
 
 LAST_TIMEOUT_S = 0.5
 """What is left in hand after ``server.shutdown_timeout_s`` is cut off, after this."""
-
-LINGERING_TIME_S = 1.0
-"""How long the rest of a refused body is read and thrown away. A client that still sends when
-the connection is reset may never see the 413 that it was told."""
 
 
 class HttpServer:
@@ -53,35 +51,41 @@ class HttpServer:
         self._settings = runtime.settings.server
         self.draining = Draining(runtime.metrics)
         self._app = build_app(runtime, self.draining)
-        self._runner = web.AppRunner(
-            self._app,
-            access_log=None,
-            keepalive_timeout=idle_timeout_s,
-            lingering_time=LINGERING_TIME_S,
-            shutdown_timeout=LAST_TIMEOUT_S,
+        self._runner = web.AppRunner(self._app, shutdown_timeout=LAST_TIMEOUT_S)
+        self._guard = Guard(
+            self._settings,
+            runtime.metrics,
+            allowed_connections(self._settings.connections_max),
+            idle_timeout_s,
         )
+        self._listening: asyncio.Server | None = None
 
     async def start(self, *, reuse_port: bool = False) -> None:
         """Listen on the configured host and port; raises ``OSError`` when they are taken."""
         await self._runner.setup()
-        site = web.TCPSite(
-            self._runner,
-            self._settings.host,
-            self._settings.port,
-            backlog=1024,
-            reuse_port=reuse_port or None,
-        )
+        loop = asyncio.get_running_loop()
         try:
-            await site.start()
+            self._listening = await loop.create_server(
+                self._connection,
+                self._settings.host,
+                self._settings.port,
+                backlog=BACKLOG,
+                reuse_port=reuse_port or None,
+            )
         except OSError:
             await self._runner.cleanup()
             raise
         log.info("listening", extra={"url": self.url})
 
+    def _connection(self) -> Connection:
+        assert self._runner.server is not None
+        return Connection(self._guard, self._runner.server, asyncio.get_running_loop())
+
     @property
     def url(self) -> str:
         """Where it listens; the port is the real one when 0 was asked for."""
-        host, port = self._runner.addresses[0][:2]
+        assert self._listening is not None
+        host, port = self._listening.sockets[0].getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def stop(self) -> None:
@@ -91,11 +95,13 @@ class HttpServer:
         waited for before it begins.
         """
         self.draining.begin()
-        for site in self._runner.sites:
-            await site.stop()
+        if self._listening is not None:
+            self._listening.close()
         if not await self._app[GATE].emptied(self._settings.shutdown_timeout_s):
             log.warning("requests were cut off", extra={"requests": self._app[GATE].in_hand})
         await self._runner.cleanup()
+        for transport in list(self._guard.turned_away):
+            transport.abort()
 
 
 def run(settings: Settings, *, supervised: bool = False) -> None:
@@ -108,7 +114,7 @@ async def serve(settings: Settings, *, supervised: bool = False) -> None:
     """Open the runtime, serve, and drain at the first signal."""
     stopping = asyncio.Event()
     _watch_signals(stopping, supervised=supervised)
-    runtime = await open_runtime(settings)
+    runtime = await open_runtime(settings, archiving=True)
     try:
         await runtime.warn_of_durability()
         server = HttpServer(runtime)

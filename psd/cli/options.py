@@ -119,6 +119,17 @@ def store_overrides(function: Callable[..., R]) -> Callable[..., R]:
     return eviction(old_server(function))
 
 
+def insecure_option(function: Callable[..., R]) -> Callable[..., R]:
+    """Give a command the flag that lets it serve other machines without any check."""
+    return click.option(
+        "--insecure",
+        is_flag=True,
+        default=None,
+        help="Serve an address of other machines without checking anybody. "
+        "Setting access.insecure.",
+    )(function)
+
+
 def split_assignment(text: str) -> tuple[str, str]:
     """``redis.url=redis://h/0`` -> ``("redis.url", "redis://h/0")``."""
     key, equals, value = text.partition("=")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import click
 
-from psd.cli.options import loaded_with, pass_settings, store_overrides
+from psd.access.exposure import check_exposure
+from psd.cli.options import insecure_option, loaded_with, pass_settings, store_overrides
 from psd.config import LoadedSettings
 from psd.errors import StartError
 from psd.observe.logs import configure_logging
 from server import serving
 from server.supervisor import run_processes
+
+log = logging.getLogger("server")
 
 
 @click.command()
@@ -23,12 +27,14 @@ from server.supervisor import run_processes
     metavar="N",
     help="Processes that share the port. Setting server.processes.",
 )
+@insecure_option
 @store_overrides
 @pass_settings
 def server(_loaded: LoadedSettings, /, **options: object) -> None:
     """Serve the HTTP API.
 
-    Listens on 127.0.0.1:1155 unless told otherwise, and answers /healthz, /readyz, /metrics
+    Listens on 127.0.0.1:1155 unless told otherwise; on an address of other machines it starts
+    only with tokens (psd token new), a JWKS, or --insecure. It answers /healthz, /readyz, /metrics
     and /version beside the routes of docs/http.md. SIGTERM drains: requests in hand are
     finished within server.shutdown_timeout_s. A second signal ends the server at once.
     """
@@ -36,11 +42,15 @@ def server(_loaded: LoadedSettings, /, **options: object) -> None:
         "server.host": options["host"],
         "server.port": options["port"],
         "server.processes": options["processes"],
+        "access.insecure": options["insecure"],
         "redis.allow_eviction": options["allow_eviction"],
         "redis.allow_old_server": options["allow_old_server"],
     }
     settings = loaded_with(click.get_current_context(), flags).settings
     configure_logging(settings.log)
+    warning = check_exposure(settings)
+    if warning:
+        log.warning(warning)
     try:
         if settings.server.processes > 1:
             sys.exit(run_processes(settings, settings.server.processes))

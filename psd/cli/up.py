@@ -17,7 +17,8 @@ from typing import Any
 
 import click
 
-from psd.cli.options import RUNNING_FILE, loaded_with, store_overrides
+from psd.access.exposure import check_exposure, is_checked
+from psd.cli.options import RUNNING_FILE, insecure_option, loaded_with, store_overrides
 from psd.cli.sample import leaderboard, load_sample, show_leaderboard, users_and_last_week
 from psd.config import LoadedSettings, Settings
 from psd.embedded.folder import DataFolder
@@ -42,6 +43,7 @@ CLEAR_LINE = "\r\x1b[K"
 @click.option("--host", metavar="ADDRESS", help="Address to listen on. Setting server.host.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port; 0 takes a free one.")
 @click.option("--sample", is_flag=True, help="Load the sample of examples/ and rank its users.")
+@insecure_option
 @store_overrides
 @click.pass_context
 def up(
@@ -53,6 +55,7 @@ def up(
     host: str | None,
     port: int | None,
     sample: bool,
+    insecure: bool | None,
     **overrides: bool | None,
 ) -> None:
     """Run everything on this machine: store, server and one worker.
@@ -68,10 +71,14 @@ def up(
         "queue.kind": "stream",
         "server.host": host,
         "server.port": port,
+        "access.insecure": insecure,
         **{f"redis.{name}": allowed for name, allowed in overrides.items()},
     }
     loaded = load(ctx, flags, folder)
     configure_logging(loaded.settings.log)
+    warning = check_exposure(loaded.settings)
+    if warning:
+        click.echo(f"psd: warning: {warning}", err=True)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(run(loaded.settings, folder, sample=sample))
 
@@ -80,6 +87,9 @@ def load(ctx: click.Context, flags: dict[str, Any], folder: DataFolder | None) -
     """The settings; the terminal belongs to the status line, so warnings are all that is logged."""
     ignored = RUNNING_FILE if folder is None else folder.settings
     loaded = loaded_with(ctx, flags, ignored)
+    if folder is not None and loaded.sources["archive.folder"] == "default":
+        flags = {**flags, "archive.folder": str(folder.archive)}
+        loaded = loaded_with(ctx, flags, ignored)
     if loaded.sources["log.level"] != "default":
         return loaded
     return loaded_with(ctx, {**flags, "log.level": "warning"}, ignored)
@@ -134,7 +144,7 @@ async def talk(stack: Stack, folder: DataFolder | None, *, sample: bool) -> None
         click.echo(f"data in {folder.path}")
     if sample:
         await sample_board(stack)
-    click.echo(lines_to_try(stack.url, folder))
+    click.echo(lines_to_try(stack.url, folder, checked=is_checked(stack.runtime.settings.access)))
     while True:
         if sys.stdout.isatty():
             click.echo(CLEAR_LINE + await status_line(stack), nl=False)
@@ -171,12 +181,13 @@ def status_text(status: Status) -> str:
     )
 
 
-def lines_to_try(url: str, folder: DataFolder | None) -> str:
-    """Commands for another terminal."""
+def lines_to_try(url: str, folder: DataFolder | None, *, checked: bool) -> str:
+    """Commands for another terminal; ``checked`` when requests must carry a token."""
+    curl = "curl -H 'Authorization: Bearer TOKEN'" if checked else "curl"
     report = '{"thing":"steps","uid":7,"aid":1,"value":400,"ts1":1460444400,"ts2":1460448000}'
     lines = [
-        f"curl {url}/v1/write -d '{report}'",
-        f"curl {url}/v1/query/7/steps/all/1460419200/1460505599",
+        f"{curl} {url}/v1/write -d '{report}'",
+        f"{curl} {url}/v1/query/7/steps/all/1460419200/1460505599",
         f"curl {url}/readyz",
     ]
     if folder is not None:

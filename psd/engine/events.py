@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from psd.config import Settings
+from psd.engine.nesting import DEPTH_MAX, JSON, MSGPACK, check_nesting, too_deep
 from psd.errors import (
     InputError,
     InvalidTimeError,
@@ -116,20 +117,21 @@ class EventRules(msgspec.Struct, frozen=True):
     """Limits that a deployment sets; ``things`` maps a thing's name to its number.
 
     ``age_max_s`` 0 means that events of any age are booked. ``batch_max`` bounds the list of
-    one ``metrics`` message.
+    one ``metrics`` message, ``depth_max`` the nesting of any.
     """
 
     things: Mapping[str, int]
     lead_max_s: int = 300
     age_max_s: int = 0
     batch_max: int = 1000
+    depth_max: int = DEPTH_MAX
 
     def events(self, body: bytes, now_s: int, message_id: str) -> list[Event]:
         """All events of one message, checked; ``message_id`` dedupes a count that brings no id.
 
         Raises an :class:`InputError`; then nothing of the message may be booked.
         """
-        envelope = decode_envelope(body)
+        envelope = decode_envelope(body, self.depth_max)
         match envelope.command:
             case "metric" if envelope.metric is not None:
                 return [self.report(envelope.metric, now_s)]
@@ -233,26 +235,34 @@ def rules_of(settings: Settings) -> EventRules:
     )
 
 
-def decode_envelope(body: bytes) -> Envelope:
+def decode_envelope(body: bytes, depth_max: int = DEPTH_MAX) -> Envelope:
     """Read a message of either format; JSON starts with ``{``, everything else is msgpack."""
+    is_json = body.lstrip(b" \t\r\n")[:1] == b"{"
     try:
-        if body.lstrip(b" \t\r\n")[:1] == b"{":
-            return _DECODE_JSON(body)
-        return _DECODE_MSGPACK(body)
+        envelope = _DECODE_JSON(body) if is_json else _DECODE_MSGPACK(body)
     except msgspec.MsgspecError as exc:
         raise _as_input_error(exc) from exc
-    except (UnicodeDecodeError, RecursionError) as exc:
+    except UnicodeDecodeError as exc:
         raise MalformedError(f"message: {exc}") from exc
+    except RecursionError as exc:
+        raise too_deep(depth_max) from exc
+    siblings = max(len(envelope.metrics or ()) - 1, 0)
+    form = JSON if is_json else MSGPACK
+    check_nesting(body, form, siblings=siblings, depth_max=depth_max)
+    return envelope
 
 
-def decode_metric(body: bytes) -> MetricFields:
+def decode_metric(body: bytes, depth_max: int = DEPTH_MAX) -> MetricFields:
     """Read the body of a write request, one JSON object of metric fields."""
+    check_nesting(body, JSON, depth_max=depth_max)
     try:
         return _DECODE_METRIC_JSON(body)
     except msgspec.MsgspecError as exc:
         raise _as_input_error(exc) from exc
-    except (UnicodeDecodeError, RecursionError) as exc:
+    except UnicodeDecodeError as exc:
         raise MalformedError(f"body: {exc}") from exc
+    except RecursionError as exc:
+        raise too_deep(depth_max) from exc
 
 
 def _as_input_error(exc: msgspec.MsgspecError) -> InputError:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from psd.config import ServerSettings
 from psd.engine.events import COUNT_NAME_BYTES
 from psd.engine.plan import Range
 from psd.engine.store import Engine
@@ -25,17 +26,30 @@ from server.routing import Route
 class CountRoutes:
     """The routes that read counts."""
 
-    def __init__(self, engine: Engine, bodies: BodyReader, ids_max: int) -> None:
+    def __init__(self, engine: Engine, bodies: BodyReader, settings: ServerSettings) -> None:
         self._engine = engine
         self._bodies = bodies
-        self._ids_max = ids_max
+        self._ids_max = settings.ids_max
+        self._span_max_s = settings.range_span_max_s
 
     def routes(self) -> list[Route]:
         """What this module serves."""
         return [
-            Route("GET", "/v1/readcount/{thing}/{start}/{end}", self.read, "text"),
             Route(
-                "POST", "/v1/readcount_with_ids/{prefix}/{start}/{end}", self.read_with_ids, "json"
+                "GET",
+                "/v1/readcount/{thing}/{start}/{end}",
+                self.read,
+                "text",
+                scope="read",
+                whole=True,
+            ),
+            Route(
+                "POST",
+                "/v1/readcount_with_ids/{prefix}/{start}/{end}",
+                self.read_with_ids,
+                "json",
+                scope="read",
+                whole=True,
             ),
         ]
 
@@ -43,7 +57,7 @@ class CountRoutes:
         """The sum of one count, as a text."""
         at = request.match_info
         name = at["thing"]
-        found = await self._counts([name], asked_range(at))
+        found = await self._counts([name], asked_range(at, self._span_max_s))
         return answers.text(str(found.get(name, 0)))
 
     async def read_with_ids(self, request: web.Request) -> web.Response:
@@ -53,7 +67,7 @@ class CountRoutes:
         if len(ids) > self._ids_max:
             raise TooLargeError(f"ids: {len(ids)} asked, at most {self._ids_max} allowed")
         names = {text: f"{at['prefix']}_{text}" for text in ids}
-        found = await self._counts(list(names.values()), asked_range(at))
+        found = await self._counts(list(names.values()), asked_range(at, self._span_max_s))
         values = {text: found.get(name, 0) for text, name in names.items()}
         return answers.text(answers.original_json(values))
 

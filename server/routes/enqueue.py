@@ -11,16 +11,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 from aiohttp import web
 
+from psd.access.identity import Identity
 from psd.clock import Clock
-from psd.engine.events import EventRules
-from psd.errors import InputError, MalformedError, QueueUnavailableError, TooLargeError
+from psd.engine.events import Event, EventRules, Report
+from psd.errors import (
+    ForbiddenError,
+    InputError,
+    MalformedError,
+    QueueUnavailableError,
+    TooLargeError,
+)
 from psd.queue.base import Queue
 from server import answers
+from server.access import IDENTITY
 from server.bodies import BodyReader
 from server.routing import Route
 
@@ -60,11 +68,11 @@ class EnqueueRoutes:
 
     def routes(self) -> list[Route]:
         """What this module serves."""
-        return [Route("POST", "/v1/enqueue", self.enqueue, "json")]
+        return [Route("POST", "/v1/enqueue", self.enqueue, "json", "write")]
 
     async def enqueue(self, request: web.Request) -> web.Response:
         """Check the messages and publish them together."""
-        messages = self._checked(await self._bodies.read(request))
+        messages = self._checked(await self._bodies.read(request), request[IDENTITY])
         if self._queue is None:
             self._queue = self._new_queue()
         await self._publish(self._queue, messages)
@@ -99,16 +107,17 @@ class EnqueueRoutes:
         if self._queue is not None:
             await self._queue.close()
 
-    def _checked(self, body: bytes) -> list[bytes]:
+    def _checked(self, body: bytes, identity: Identity) -> list[bytes]:
         """The messages in a body, each valid; otherwise the first error, with its line."""
         now_s = self._clock.now_s()
         lines = [line for line in body.splitlines() if line.strip()]
         try:
-            self._rules.events(body, now_s, UNNAMED)
+            events = self._rules.events(body, now_s, UNNAMED)
         except MalformedError:
             if len(lines) < 2:
                 raise
         else:
+            _require_owners(identity, events)
             return [body]
         if len(lines) > self._messages_max:
             raise TooLargeError(
@@ -116,7 +125,18 @@ class EnqueueRoutes:
             )
         for number, line in enumerate(lines, 1):
             try:
-                self._rules.events(line, now_s, UNNAMED)
+                events = self._rules.events(line, now_s, UNNAMED)
             except InputError as error:
                 raise type(error)(f"line {number}: {error}") from error
+            _require_owners(identity, events)
         return lines
+
+
+def _require_owners(identity: Identity, events: Sequence[Event]) -> None:
+    """Refuse events of other owners, and counts, which have none, to a restricted identity."""
+    if identity.owners is None:
+        return
+    for event in events:
+        if not isinstance(event, Report):
+            raise ForbiddenError("count: this token may write for its owners only")
+        identity.require_owner(event.uid)

@@ -24,6 +24,7 @@ from psd.observe.health import Draining
 from psd.observe.metrics import Metrics
 from psd.version import VERSION
 from server import answers
+from server.access import IDENTITY
 from server.routing import Route
 
 READINESS_TIMEOUT_S = 1.8
@@ -52,11 +53,11 @@ class OperationRoutes:
     def routes(self) -> list[Route]:
         """What this module serves."""
         return [
-            Route("GET", "/health/ping", self.ping),
-            Route("GET", "/healthz", self.healthz),
-            Route("GET", "/readyz", self.readyz),
-            Route("GET", "/metrics", self.metrics),
-            Route("GET", "/version", self.version),
+            Route("GET", "/health/ping", self.ping, scope="open"),
+            Route("GET", "/healthz", self.healthz, scope="open"),
+            Route("GET", "/readyz", self.readyz, scope="open"),
+            Route("GET", "/metrics", self.metrics, scope="read", whole=True),
+            Route("GET", "/version", self.version, scope="open"),
         ]
 
     async def ping(self, _request: web.Request) -> web.Response:
@@ -67,12 +68,20 @@ class OperationRoutes:
         """The process is alive."""
         return answers.json(b'{"status":"ok"}')
 
-    async def readyz(self, _request: web.Request) -> web.Response:
-        """Every check and what it found."""
+    async def readyz(self, request: web.Request) -> web.Response:
+        """Whether it is ready, and to those who may know: every check and what it found.
+
+        A check's text may name addresses and versions, so where requests are checked it is for
+        readers of everything; the status is for everybody, because balancers have no token.
+        """
         checks = {"draining": "draining" if self._draining.begun else "ok", **await self._checks()}
         # A check may pass with advice: "ok: ...".
         ready = all(found.partition(":")[0] == "ok" for found in checks.values())
-        body = msgspec.json.encode({"ready": ready, "checks": checks})
+        identity = request[IDENTITY]
+        told: dict[str, object] = {"ready": ready}
+        if identity.may("read") and identity.owners is None:
+            told["checks"] = checks
+        body = msgspec.json.encode(told)
         return answers.json(body, 200 if ready else 503)
 
     async def metrics(self, _request: web.Request) -> web.Response:

@@ -20,9 +20,10 @@ from psd.engine.plan import Range
 from psd.engine.store import Engine, OwnerSums
 from psd.errors import TooLargeError
 from server import answers
+from server.access import IDENTITY
 from server.bodies import BodyReader
 from server.deadline import StoreDeadline
-from server.parameters import ANY_ATID, identifier, inclusive_range, integer
+from server.parameters import ANY_ATID, check_span, identifier, inclusive_range, integer
 from server.routing import Route
 
 POINTS = "points"
@@ -53,31 +54,32 @@ class QueryRoutes:
         self._bodies = bodies
         self._ids_max = settings.ids_max
         self._things_max = settings.things_max
+        self._span_max_s = settings.range_span_max_s
 
     def routes(self) -> list[Route]:
         """What this module serves."""
         times = "{atid}/{start}/{end}"
         return [
-            Route("GET", f"/v1/query/{{uid}}/{{thing}}/{times}", self.query, "text"),
-            Route("POST", f"/v1/query_ids/{{thing}}/{times}", self.query_ids, "json"),
-            Route("POST", f"/v1/mu_query/{{thing}}/{times}", self.mu_query, "json"),
-            Route("POST", f"/v1/mumt_query/{times}", self.mumt_query, "json"),
-            Route("POST", f"/v2/mumt_query/{times}", self.mumt_query_at_offsets, "json"),
+            Route("GET", f"/v1/query/{{uid}}/{{thing}}/{times}", self.query, "text", "read"),
+            Route("POST", f"/v1/query_ids/{{thing}}/{times}", self.query_ids, "json", "read"),
+            Route("POST", f"/v1/mu_query/{{thing}}/{times}", self.mu_query, "json", "read"),
+            Route("POST", f"/v1/mumt_query/{times}", self.mumt_query, "json", "read"),
+            Route("POST", f"/v2/mumt_query/{times}", self.mumt_query_at_offsets, "json", "read"),
         ]
 
     async def query(self, request: web.Request) -> web.Response:
         """One user's sum of one thing, as a text."""
         at = request.match_info
         uid, thing = at["uid"], at["thing"]
-        found = await self._sums([uid], [thing], [asked_range(at)], at["atid"])
+        found = await self._sums(request, [uid], [thing], [self._range(at)], at["atid"])
         return answers.text(str(self._sum(found.get(uid, NO_SUMS), thing)))
 
     async def query_ids(self, request: web.Request) -> web.Response:
         """Many users' sums of one thing: JSON, yet sent as text, as the original did."""
         at = request.match_info
         uids = self._list((await self._bodies.form(request)).get("ids", ""), "ids", self._ids_max)
-        ranges = [asked_range(at)] * len(uids)
-        found = await self._sums(uids, [at["thing"]], ranges, at["atid"])
+        ranges = [self._range(at)] * len(uids)
+        found = await self._sums(request, uids, [at["thing"]], ranges, at["atid"])
         values = {uid: self._sum(found.get(uid, NO_SUMS), at["thing"]) for uid in uids}
         return answers.text(answers.original_json(values))
 
@@ -85,8 +87,8 @@ class QueryRoutes:
         """Many users' sums of one thing, and the types of their activities."""
         at = request.match_info
         uids = self._list((await self._bodies.form(request)).get("ids", ""), "ids", self._ids_max)
-        ranges = [asked_range(at)] * len(uids)
-        found = await self._sums(uids, [at["thing"]], ranges, at["atid"], activities=True)
+        ranges = [self._range(at)] * len(uids)
+        found = await self._sums(request, uids, [at["thing"]], ranges, at["atid"], activities=True)
         totals = UserTotals(
             {uid: self._sum(found.get(uid, NO_SUMS), at["thing"]) for uid in uids},
             {uid: sorted(found.get(uid, NO_SUMS).activities.values()) for uid in uids},
@@ -97,8 +99,8 @@ class QueryRoutes:
         """Many users' sums of many things over one range."""
         form = await self._bodies.form(request)
         uids = self._list(form.get("ids", ""), "ids", self._ids_max)
-        ranges = [asked_range(request.match_info)] * len(uids)
-        return await self._mumt(form, uids, ranges, request.match_info["atid"])
+        ranges = [self._range(request.match_info)] * len(uids)
+        return await self._mumt(request, form, uids, ranges)
 
     async def mumt_query_at_offsets(self, request: web.Request) -> web.Response:
         """The same with a time offset for each user, by position."""
@@ -109,14 +111,22 @@ class QueryRoutes:
             return answers.failure("len(uids) != len(offsets)", 422)
         at = request.match_info
         start, end = integer(at["start"]), integer(at["end"])
-        ranges = [inclusive_range(start + offset, end + offset) for offset in offsets]
-        return await self._mumt(form, uids, ranges, at["atid"])
+        ranges = [
+            check_span(inclusive_range(start + offset, end + offset), self._span_max_s)
+            for offset in offsets
+        ]
+        return await self._mumt(request, form, uids, ranges)
 
     async def _mumt(
-        self, form: Mapping[str, str], uids: list[str], ranges: list[Range], atid: str
+        self,
+        request: web.Request,
+        form: Mapping[str, str],
+        uids: list[str],
+        ranges: list[Range],
     ) -> web.Response:
+        atid = request.match_info["atid"]
         things = self._list(form.get("things", ""), "things", self._things_max)
-        found = await self._sums(uids, things, ranges, atid, activities=True)
+        found = await self._sums(request, uids, things, ranges, atid, activities=True)
         data = {uid: self._row(owner, things) for uid, owner in found.items() if owner.activities}
         kept = {uid: row for uid, row in data.items() if row.get(POINTS) != 0}
         return answers.json(answers.original_json({"data": kept}))
@@ -133,6 +143,7 @@ class QueryRoutes:
 
     async def _sums(
         self,
+        request: web.Request,
         uids: Sequence[str],
         things: Sequence[str],
         ranges: Sequence[Range],
@@ -140,11 +151,15 @@ class QueryRoutes:
         *,
         activities: bool = False,
     ) -> dict[str, OwnerSums]:
-        """Sums by uid, for those who can exist; of a uid's positions the last one counts."""
+        """Sums by uid, for those who can exist; of a uid's positions the last one counts.
+
+        Owners whom the one who asks may not see are not asked for, as if they did not exist.
+        """
+        sees = request[IDENTITY].sees
         asked = {
             uid: range_
             for text, range_ in zip(uids, ranges, strict=True)
-            if (uid := identifier(text)) is not None
+            if (uid := identifier(text)) is not None and sees(uid)
         }
         numbers = [self._things[name] for name in dict.fromkeys(things) if name in self._things]
         type_asked = identifier(atid)
@@ -157,6 +172,9 @@ class QueryRoutes:
             )
         return {str(uid): owner for uid, owner in zip(asked, found, strict=True)}
 
+    def _range(self, at: Mapping[str, str]) -> Range:
+        return asked_range(at, self._span_max_s)
+
     def _list(self, text: str, name: str, elements_max: int) -> list[str]:
         elements = text.split(",")
         if len(elements) > elements_max:
@@ -164,6 +182,6 @@ class QueryRoutes:
         return elements
 
 
-def asked_range(at: Mapping[str, str]) -> Range:
-    """The range that a path asks for."""
-    return inclusive_range(integer(at["start"]), integer(at["end"]))
+def asked_range(at: Mapping[str, str], span_max_s: int) -> Range:
+    """The range that a path asks for; raises TooLargeError when it is longer than allowed."""
+    return check_span(inclusive_range(integer(at["start"]), integer(at["end"])), span_max_s)

@@ -60,14 +60,22 @@ class HttpClient:
         return await self.request("POST", "/v1/write", content, "application/json")
 
     async def request(
-        self, method: str, path: str, body: bytes = b"", content_type: str = ""
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        content_type: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Any request; the path is sent as it is written."""
+        sent = dict(headers or {})
+        if content_type:
+            sent["Content-Type"] = content_type
         async with self.session.request(
             method,
             URL(self.url + path, encoded=True),
             data=body or None,
-            headers={"Content-Type": content_type} if content_type else {},
+            headers=sent,
             skip_auto_headers=() if content_type else ("Content-Type",),
             allow_redirects=False,
         ) as response:

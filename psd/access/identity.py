@@ -1,0 +1,50 @@
+"""Who asks: a name, what it may do, and whose data it may see.
+
+What lives here is the result of every check; how a token or a JWT becomes one is in tokens.py
+and jwts.py. ``owners`` None stands for everybody's data::
+
+    reader = Identity("phone", frozenset({"read"}), owners=frozenset({1503960366}))
+    reader.may("read"), reader.may("write")            -> True, False
+    reader.sees(1503960366), reader.sees(8877689391)   -> True, False
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import msgspec
+
+from psd.errors import ForbiddenError
+
+Scope = Literal["read", "write", "admin"]
+
+SCOPES: frozenset[str] = frozenset(get_args(Scope))
+
+Owners = frozenset[int] | None
+"""The uids that an identity is restricted to; None is all, and all counts too."""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Someone known; ``expires_at_s`` is the first second at which that ends, None for never."""
+
+    name: str
+    scopes: frozenset[str]
+    owners: Owners = None
+    expires_at_s: int | None = None
+
+    def may(self, scope: Scope) -> bool:
+        """Whether this scope was given; admin includes the others."""
+        return scope in self.scopes or "admin" in self.scopes
+
+    def sees(self, uid: int) -> bool:
+        """Whether this owner's data is this identity's to see and to book."""
+        return self.owners is None or uid in self.owners
+
+    def require_owner(self, uid: int) -> None:
+        """Refuse a write for another owner, in the same words whether that one exists or not."""
+        if not self.sees(uid):
+            raise ForbiddenError(f"uid: {uid} is not an owner that this token may write for")
+
+
+ANYBODY = Identity("anybody", frozenset({"admin"}))
+"""Whoever asks a server that checks nobody: one on loopback without tokens."""

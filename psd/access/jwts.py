@@ -1,0 +1,184 @@
+"""JWTs of owners: whose signature is valid, who it speaks of, and what that one may do.
+
+Only this module knows PyJWT. Keys come from a JWKS document, which is read here and fetched in
+server/keys.py. A JWT with ``{"sub": "1503960366", "scope": "read write", "exp": ...}`` becomes
+``Identity("jwt", {"read", "write"}, owners={1503960366})``. Pinned, because each was a hole in
+somebody's server: the algorithms are public-key ones (a public key is never taken for the
+secret of an HMAC), issuer, audience and end must be there, and admin is never given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jwt
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from psd.access.identity import Identity
+from psd.config import AccessSettings
+from psd.errors import ConfigError, KeysUnavailableError, UnauthorizedError
+
+PUBLIC_KEY_ALGORITHMS = frozenset(
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+)
+JWT_SCOPES = frozenset({"read", "write"})
+LEEWAY_S = 5
+"""What the clocks of two machines with NTP may differ, with room to spare."""
+
+RSA_BITS_MIN = 2048
+JWT_BYTES_MAX = 8192
+"""A request's header cannot be longer by default."""
+
+_UID = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
+_UID_MAX = 2**63 - 1
+_KEY_FIELDS = ("kty", "alg", "crv", "n", "e", "x", "y")
+
+
+class JwtRules(msgspec.Struct, frozen=True):
+    """What a JWT must say, and which claims are read."""
+
+    issuer: str
+    audience: str
+    algorithms: frozenset[str]
+    owner_claim: str
+    scope_claim: str
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A public key and the algorithms that it may verify, as its document says."""
+
+    public: Any
+    algorithms: frozenset[str]
+
+
+def jwt_rules(settings: AccessSettings) -> JwtRules:
+    """The rules of the settings; raises :class:`ConfigError` where they are incomplete."""
+    for name in ("jwt_issuer", "jwt_audience", "jwt_owner_claim", "jwt_scope_claim"):
+        if not getattr(settings, name):
+            raise ConfigError(f"access.{name} = '': required with access.jwks")
+    algorithms = frozenset(settings.jwt_algorithms)
+    if not algorithms or not algorithms <= PUBLIC_KEY_ALGORITHMS:
+        known = ", ".join(sorted(PUBLIC_KEY_ALGORITHMS))
+        raise ConfigError(f"access.jwt_algorithms = {sorted(algorithms)}: some of {known}")
+    return JwtRules(
+        settings.jwt_issuer,
+        settings.jwt_audience,
+        algorithms,
+        settings.jwt_owner_claim,
+        settings.jwt_scope_claim,
+    )
+
+
+class KeySet:
+    """The usable keys of one JWKS document, by their id."""
+
+    def __init__(self, keys: Mapping[str | None, Key]) -> None:
+        self._keys = dict(keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def find(self, kid: str | None) -> Key | None:
+        """The key of an id; a JWT that names none means the only key there is."""
+        if kid is None and len(self._keys) == 1:
+            return next(iter(self._keys.values()))
+        return self._keys.get(kid)
+
+
+def read_jwks(document: bytes, rules: JwtRules) -> KeySet:
+    """The public signature keys of a document; the others in it are passed over.
+
+    Raises :class:`KeysUnavailableError` when it is no JWKS or holds no usable key.
+    """
+    try:
+        members = msgspec.json.decode(document, type=_Document).keys
+    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        raise KeysUnavailableError(f"access.jwks: not a JWKS: {exc}") from exc
+    keys: dict[str | None, Key] = {}
+    for member in members:
+        key = _usable(member, rules)
+        kid = member.get("kid")
+        if key is not None and (kid is None or isinstance(kid, str)):
+            keys[kid] = key
+    if not keys:
+        raise KeysUnavailableError("access.jwks: no key in it can verify the allowed algorithms")
+    return KeySet(keys)
+
+
+class _Document(msgspec.Struct):
+    keys: list[dict[str, Any]]
+
+
+def _usable(member: dict[str, Any], rules: JwtRules) -> Key | None:
+    # "d" is the private half: whoever published it has lost it. "oct" is a shared secret.
+    if member.get("kty") == "oct" or "d" in member or member.get("use", "sig") != "sig":
+        return None
+    named = member.get("alg")
+    if named is not None and named not in sorted(rules.algorithms):
+        return None
+    fields = {name: member[name] for name in _KEY_FIELDS if isinstance(member.get(name), str)}
+    try:
+        public = jwt.PyJWK(fields).key
+    except jwt.PyJWTError:
+        return None
+    if isinstance(public, RSAPublicKey) and public.key_size < RSA_BITS_MIN:
+        return None
+    return Key(public, rules.algorithms if named is None else frozenset({named}))
+
+
+def key_id(token: str, rules: JwtRules) -> str | None:
+    """The key that a JWT says it is signed with; refuses what no key could make valid."""
+    if len(token) > JWT_BYTES_MAX:
+        raise UnauthorizedError(f"jwt: longer than {JWT_BYTES_MAX} bytes")
+    try:
+        header = jwt.get_unverified_header(token)
+    except (jwt.PyJWTError, RecursionError) as exc:
+        # 8 kB of opening brackets are nested too deep for the JSON module.
+        raise UnauthorizedError("jwt: malformed") from exc
+    if header.get("alg") not in sorted(rules.algorithms):
+        raise UnauthorizedError("jwt: its algorithm is not allowed")
+    kid: str | None = header.get("kid")
+    return kid
+
+
+def verified(token: str, key: Key, rules: JwtRules) -> Identity:
+    """The identity that a JWT proves; raises :class:`UnauthorizedError`."""
+    try:
+        claims = jwt.decode(
+            token,
+            key.public,
+            algorithms=sorted(key.algorithms),
+            issuer=rules.issuer,
+            audience=rules.audience,
+            leeway=LEEWAY_S,
+            options={"require": ["exp", "iss", "aud"]},
+        )
+    except jwt.ExpiredSignatureError as exc:
+        raise UnauthorizedError("jwt: expired") from exc
+    except jwt.PyJWTError as exc:
+        # PyJWT's own texts may quote claims, and a claim is a part of the token.
+        raise UnauthorizedError(f"jwt: refused ({type(exc).__name__})") from exc
+    owner = _owner(claims.get(rules.owner_claim), rules.owner_claim)
+    scopes = _scopes(claims.get(rules.scope_claim))
+    return Identity("jwt", scopes, frozenset({owner}), int(claims["exp"]) + LEEWAY_S)
+
+
+def _owner(value: object, claim: str) -> int:
+    if isinstance(value, str) and _UID.fullmatch(value):
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _UID_MAX:
+        return value
+    raise UnauthorizedError(f"jwt: claim {claim} is no uid")
+
+
+def _scopes(value: object) -> frozenset[str]:
+    """``"read write"`` or a list of such words; without the claim an owner may read."""
+    if value is None:
+        return frozenset({"read"})
+    words: Sequence[object] = value.split() if isinstance(value, str) else ()
+    if isinstance(value, list):
+        words = [word for word in value if isinstance(word, str)]
+    return frozenset(str(word) for word in words) & JWT_SCOPES

@@ -1,0 +1,172 @@
+"""API tokens: 256 random bits that a client keeps, and a line with their hash that psd keeps.
+
+A line is fields separated by blanks; lists are joined by ``+``, because commas separate lines
+in ``PSD_ACCESS_TOKENS``. ``owners`` and ``expires`` may be missing (everybody, for ever)::
+
+    name=phone scopes=read+write owners=1503960366 expires=2027-01-01T00:00:00Z sha256=9f86d0...
+
+A plain SHA-256 is enough here: the hash of a password needs to be slow because passwords are
+guessed, and nobody guesses 256 random bits. Tokens are found by their hash. What a lookup's
+duration tells is how far the hash of a guess agrees with a kept hash, which nobody can steer
+towards a token; the comparison that decides is constant in time all the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from psd.access.identity import SCOPES, Identity
+from psd.config import AccessSettings
+from psd.errors import ConfigError, UnauthorizedError
+
+PREFIX = "psd_"
+"""Tells people and secret scanners what they have found."""
+
+TOKEN_BYTES = 32
+
+LINE_BYTES_MAX = 65_536
+"""Some 3,000 owners of one token; more belong into a JWT each."""
+
+_FIELDS = ("name", "scopes", "owners", "expires", "sha256")
+_NAME = re.compile(r"[\w.@-]{1,64}", re.ASCII)
+_UID = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class TokenLine(msgspec.Struct, frozen=True):
+    """One line: an identity and the hash of the token that stands for it."""
+
+    identity: Identity
+    sha256: str
+
+
+def new_token() -> str:
+    """A token that nobody has: ``psd_`` and 43 letters."""
+    return PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def digest(token: str) -> str:
+    """What is kept of a token."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def write_line(line: TokenLine) -> str:
+    """The line for the configuration."""
+    who = line.identity
+    parts = [f"name={who.name}", f"scopes={'+'.join(sorted(who.scopes))}"]
+    if who.owners is not None:
+        parts.append(f"owners={'+'.join(str(uid) for uid in sorted(who.owners))}")
+    if who.expires_at_s is not None:
+        end = datetime.fromtimestamp(who.expires_at_s, UTC)
+        parts.append(f"expires={end.isoformat().replace('+00:00', 'Z')}")
+    return " ".join([*parts, f"sha256={line.sha256}"])
+
+
+def read_line(text: str, where: str) -> TokenLine:
+    """The line that a text is; raises :class:`ConfigError` naming place, field, value, rule."""
+    if len(text) > LINE_BYTES_MAX:
+        raise ConfigError(f"{where}: {len(text)} bytes, at most {LINE_BYTES_MAX} are allowed")
+    pairs = [part.partition("=") for part in text.split()]
+    fields = {name: value for name, _, value in pairs}
+    wrong = [name for name in fields if name not in _FIELDS]
+    if wrong or len(fields) != len(pairs):
+        known = ", ".join(_FIELDS)
+        raise ConfigError(f"{where}: each of {known} stands once, as field=value; nothing else")
+    _require(where, "name", fields, _NAME, "1 to 64 letters, digits, _ . @ or -")
+    _require(where, "sha256", fields, _SHA256, "64 hexadecimal digits, as psd token new prints")
+    scopes = _scopes(where, fields.get("scopes", ""))
+    owners = _owners(where, fields["owners"]) if "owners" in fields else None
+    if owners is not None and "admin" in scopes:
+        raise ConfigError(f"{where}: owners with scope admin: an admin is not restricted")
+    expires_at_s = _expires(where, fields["expires"]) if "expires" in fields else None
+    identity = Identity(fields["name"], scopes, owners, expires_at_s)
+    return TokenLine(identity, fields["sha256"])
+
+
+def _require(
+    where: str, name: str, fields: dict[str, str], pattern: re.Pattern[str], rule: str
+) -> None:
+    if not pattern.fullmatch(fields.get(name, "")):
+        # The value is not told: somebody may have put the token itself in place of its hash.
+        raise ConfigError(f"{where}: {name}: expected {rule}")
+
+
+def _scopes(where: str, text: str) -> frozenset[str]:
+    scopes = frozenset(text.split("+"))
+    if not scopes <= SCOPES:
+        raise ConfigError(f"{where}: scopes: {text!r} is not one or more of read+write+admin")
+    return scopes
+
+
+def _owners(where: str, text: str) -> frozenset[int]:
+    parts = text.split("+")
+    for part in parts:
+        if not _UID.fullmatch(part):
+            raise ConfigError(f"{where}: owners: {part!r} is no uid")
+    return frozenset(map(int, parts))
+
+
+def _expires(where: str, text: str) -> int:
+    try:
+        end = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise ConfigError(f"{where}: expires: {text!r} is no time (RFC 3339)") from exc
+    if end.tzinfo is None:
+        raise ConfigError(f"{where}: expires: {text!r} has no zone; write it with a Z at its end")
+    return int(end.timestamp())
+
+
+class TokenTable:
+    """The tokens that are known; made anew when a file of them changes."""
+
+    def __init__(self, lines: Iterable[TokenLine]) -> None:
+        self._lines = {line.sha256: line for line in lines}
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def identity(self, token: str, now_s: int) -> Identity:
+        """Whose token this is; raises :class:`UnauthorizedError`."""
+        held = digest(token)
+        line = self._lines.get(held)
+        if line is None or not hmac.compare_digest(line.sha256, held):
+            raise UnauthorizedError("token: not known")
+        end_s = line.identity.expires_at_s
+        if end_s is not None and now_s >= end_s:
+            raise UnauthorizedError("token: expired")
+        return line.identity
+
+
+def configured_lines(settings: AccessSettings) -> list[TokenLine]:
+    """The lines of ``access.tokens``."""
+    texts = enumerate(settings.tokens, 1)
+    return [read_line(text, f"access.tokens, line {number}") for number, text in texts]
+
+
+def file_lines(path: str) -> list[TokenLine]:
+    """The lines of ``access.tokens_file``; blank lines and those that begin with # are none."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as exc:
+        raise ConfigError(f"access.tokens_file: {exc}") from exc
+    return [
+        read_line(line, f"access.tokens_file, line {number}")
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+
+
+def token_table(settings: AccessSettings) -> TokenTable:
+    """Every token of the settings; reads the file anew."""
+    lines = configured_lines(settings)
+    if settings.tokens_file:
+        lines += file_lines(settings.tokens_file)
+    return TokenTable(lines)

@@ -1,0 +1,108 @@
+"""``psd token``: make a token for a client, and tell what a token may do.
+
+psd keeps the hash of a token and never the token: ``new`` prints both, once ::
+
+    $ psd token new --name phone --scope read --owner 1503960366
+    psd_8Yt4...                                          give this to the client
+    name=phone scopes=read owners=1503960366 sha256=9f... this into access.tokens_file
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import click
+
+from psd.access.identity import SCOPES, Identity
+from psd.access.tokens import TokenLine, digest, new_token, read_line, token_table, write_line
+from psd.cli.options import pass_settings
+from psd.cli.times import parse_time
+from psd.clock import SystemClock
+from psd.config import LoadedSettings
+from psd.errors import UnauthorizedError
+
+LAST_END_S = 253_402_300_800
+"""The year 10000: later times have no RFC 3339 form."""
+
+UNIT_SECONDS = {"h": 3600, "d": 86_400, "w": 604_800}
+_SPAN = re.compile(r"([1-9][0-9]{0,4})([hdw])")
+
+
+@click.group()
+def token() -> None:
+    """Make and look at API tokens."""
+
+
+@token.command()
+@click.option("--name", required=True, help="Whose token it is; for people, it grants nothing.")
+@click.option(
+    "--scope",
+    "scopes",
+    required=True,
+    multiple=True,
+    type=click.Choice(sorted(SCOPES)),
+    help="What it may do. Repeatable; admin includes the others.",
+)
+@click.option(
+    "--owner",
+    "owners",
+    multiple=True,
+    type=click.IntRange(-(2**63), 2**63 - 1),
+    metavar="UID",
+    help="An owner whose data it may see or book. Repeatable. Default: everybody's.",
+)
+@click.option(
+    "--expires",
+    metavar="T",
+    help="When it ends: RFC 3339, epoch seconds, or 12h, 90d, 52w from now. Default: never.",
+)
+def new(name: str, scopes: tuple[str, ...], owners: tuple[int, ...], expires: str | None) -> None:
+    """Make a token.
+
+    Prints the token, which is shown this once, and the line that psd needs of it: append that
+    to the file of access.tokens_file, or put it into access.tokens. A running server reads the
+    file again by itself.
+    """
+    secret = new_token()
+    identity = Identity(
+        name,
+        frozenset(scopes),
+        frozenset(owners) if owners else None,
+        None if expires is None else end_of(expires, SystemClock().now_s()),
+    )
+    # Read back, so that what a server would refuse is refused here.
+    line = read_line(write_line(TokenLine(identity, digest(secret))), "psd token new")
+    click.echo(secret)
+    click.echo(write_line(line))
+    click.echo("The first line is the token; psd cannot show it again.", err=True)
+
+
+@token.command()
+@pass_settings
+def check(loaded: LoadedSettings) -> None:
+    """Tell what the token on stdin may do, by the configured tokens.
+
+    Exit code 1 when it is not known or has expired.
+    """
+    secret = sys.stdin.readline().strip()
+    try:
+        identity = token_table(loaded.settings.access).identity(secret, SystemClock().now_s())
+    except UnauthorizedError as error:
+        click.echo(str(error), err=True)
+        click.get_current_context().exit(1)
+    click.echo(write_line(TokenLine(identity, digest(secret))))
+
+
+def end_of(text: str, now_s: int) -> int:
+    """The second at which a token ends; refuses one that lies behind."""
+    span = _SPAN.fullmatch(text)
+    try:
+        end_s = now_s + int(span[1]) * UNIT_SECONDS[span[2]] if span else parse_time(text)
+    except (ValueError, OverflowError) as exc:
+        raise click.BadParameter(f"{text!r} is no time", param_hint="--expires") from exc
+    if not now_s < end_s < LAST_END_S:
+        raise click.BadParameter(
+            f"{text!r} is not between now and the year 10000", param_hint="--expires"
+        )
+    return end_s

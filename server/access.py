@@ -1,0 +1,173 @@
+"""The one place that decides who may have an answer.
+
+The gate (server/middleware.py) asks :meth:`Access.admit` before a handler runs, with the route
+that matched; what it returns lies in ``request[IDENTITY]``, where handlers find the owners that
+they may speak of. Without tokens and JWKS everybody is :data:`ANYBODY`::
+
+    no Authorization           -> 401, WWW-Authenticate: Bearer realm="psd"
+    a token that is not known  -> 401, ... error="invalid_token"
+    a reader on /v1/write      -> 403, ... error="insufficient_scope", scope="write"
+    a reader of owner 1 on /v1/readcount/...   -> 403: counts are nobody's
+
+Tokens are never written anywhere: not into logs, errors or metrics.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from pathlib import Path
+
+from aiohttp import web
+
+from psd.access.exposure import check_exposure, is_checked
+from psd.access.identity import ANYBODY, Identity
+from psd.access.jwts import JwtRules, jwt_rules, key_id, verified
+from psd.access.tokens import TokenTable, token_table
+from psd.clock import Clock
+from psd.config import AccessSettings, Settings
+from psd.errors import AccessError, ConfigError, ForbiddenError, UnauthorizedError, UnavailableError
+from server.keys import Keys
+from server.routing import Route
+
+log = logging.getLogger("server")
+
+IDENTITY = web.RequestKey("identity", Identity)
+"""Set by the gate before every handler; a handler that finds none fails, which is the safe way."""
+
+LOOK_EVERY_S = 1.0
+"""Between two looks at the file of tokens: a look at each request took 6 us, 8 % of a query."""
+
+VERIFIED_MAX = 4096
+"""JWTs whose signature was checked and is not checked again: some 2 MB. A signature costs
+50 to 150 us, as much as the rest of a request."""
+
+JWT_DOTS = 2
+
+
+class Access:
+    """Checks requests against the tokens and keys of the settings."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        check_exposure(settings)
+        self._clock = clock
+        self._checked = is_checked(settings.access)
+        self._tokens = Tokens(settings.access)
+        self._jwts = Jwts(settings.access, clock) if settings.access.jwks else None
+
+    async def admit(self, request: web.Request, route: Route) -> Identity:
+        """Who asks, when that one may have the route; raises AccessError or UnavailableError."""
+        if not self._checked:
+            return ANYBODY
+        if route.scope == "open":
+            return await self._known_or_nobody(request)
+        identity = await self._identity(request)
+        if not identity.may(route.scope):
+            raise ForbiddenError(
+                f"this needs scope {route.scope}",
+                f'error="insufficient_scope", scope="{route.scope}"',
+            )
+        if route.whole and identity.owners is not None:
+            raise ForbiddenError("this is not about single owners: a token of all owners is needed")
+        return identity
+
+    async def close(self, _app: web.Application) -> None:
+        """Close the connection to the JWKS."""
+        if self._jwts is not None:
+            await self._jwts.keys.close()
+
+    async def _known_or_nobody(self, request: web.Request) -> Identity:
+        if "Authorization" not in request.headers:
+            return NOBODY
+        try:
+            return await self._identity(request)
+        except (AccessError, UnavailableError):
+            return NOBODY
+
+    async def _identity(self, request: web.Request) -> Identity:
+        token = bearer(request)
+        if self._jwts is not None and token.count(".") == JWT_DOTS:
+            return await self._jwts.identity(token)
+        return self._tokens.table().identity(token, self._clock.now_s())
+
+
+NOBODY = Identity("nobody", frozenset(), frozenset())
+"""Whoever asks an open route of a server that checks, without saying who that is."""
+
+
+def bearer(request: web.Request) -> str:
+    """The token of a request; refuses none, two, and another scheme."""
+    values = request.headers.getall("Authorization", ())
+    if not values:
+        raise UnauthorizedError("Authorization: a token is needed: 'Bearer TOKEN'", "")
+    scheme, _, token = values[0].partition(" ")
+    token = token.strip()
+    # Of two headers a proxy might have checked the other one.
+    if len(values) > 1 or scheme.lower() != "bearer" or not token or not token.isascii():
+        raise UnauthorizedError(
+            "Authorization: expected once, as 'Bearer TOKEN'", 'error="invalid_request"'
+        )
+    return token
+
+
+class Tokens:
+    """The tokens of the settings; their file is read again when it has changed."""
+
+    def __init__(self, settings: AccessSettings) -> None:
+        self._settings = settings
+        self._looked_at_s = time.monotonic()
+        self._seen = self._stamp()
+        self._table = token_table(settings)
+
+    def table(self) -> TokenTable:
+        """What is known now, or was a second ago where there is a file."""
+        if not self._settings.tokens_file:
+            return self._table
+        now_s = time.monotonic()
+        if now_s - self._looked_at_s < LOOK_EVERY_S:
+            return self._table
+        self._looked_at_s = now_s
+        stamp = self._stamp()
+        if stamp != self._seen:
+            self._seen = stamp
+            try:
+                self._table = token_table(self._settings)
+                log.info("tokens were read again", extra={"tokens": len(self._table)})
+            except ConfigError as error:
+                # Half a file, in the middle of a copy, must not lock everybody out.
+                log.error("tokens stay as they were", extra={"reason": str(error)})
+        return self._table
+
+    def _stamp(self) -> tuple[int, ...]:
+        if not self._settings.tokens_file:
+            return ()
+        try:
+            found = Path(self._settings.tokens_file).stat()
+        except OSError:
+            return (0,)
+        return (found.st_mtime_ns, found.st_size, found.st_ino)
+
+
+class Jwts:
+    """JWTs against a key set, each signature checked once."""
+
+    def __init__(self, settings: AccessSettings, clock: Clock) -> None:
+        self._rules: JwtRules = jwt_rules(settings)
+        self._clock = clock
+        self._verified: dict[bytes, Identity] = {}
+        self.keys = Keys(settings.jwks, self._rules, settings.jwks_cache_s, self._verified.clear)
+
+    async def identity(self, token: str) -> Identity:
+        """Whom a JWT speaks of; raises UnauthorizedError or KeysUnavailableError."""
+        mark = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        known = self._verified.get(mark)
+        if known is not None and self._clock.now_s() < (known.expires_at_s or 0):
+            self.keys.keep_fresh()
+            return known
+        key = await self.keys.key(key_id(token, self._rules))
+        identity = verified(token, key, self._rules)
+        if len(self._verified) >= VERIFIED_MAX:
+            self._verified.clear()
+        self._verified[mark] = identity
+        return identity

@@ -1,0 +1,31 @@
+"""A server with small limits, on asyncio's event loop and on that of ``psd server`` (uvloop)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+
+import pytest
+
+from server.serving import new_event_loop
+from tests.support.limited_server import LimitedServer, limited_server
+from tests.support.raw_http import RawConnection
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Every test of this folder runs on both."""
+    return {"asyncio": asyncio.new_event_loop, "server": new_event_loop}
+
+
+@pytest.fixture
+async def server(redis_url: str) -> AsyncIterator[LimitedServer]:
+    async with limited_server(redis_url) as server:
+        yield server
+
+
+@pytest.fixture
+async def connection(server: LimitedServer) -> AsyncIterator[RawConnection]:
+    async with server.raw() as connection:
+        yield connection

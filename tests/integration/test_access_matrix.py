@@ -1,0 +1,442 @@
+"""Who gets what: every identity on every route, written down route by route.
+
+The application's own list of routes is held against the table, so that a new route cannot be
+served before somebody has decided who may ask it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+import pytest
+
+from psd.config import (
+    AccessSettings,
+    LogSettings,
+    QueueSettings,
+    RedisSettings,
+    ServerSettings,
+    Settings,
+)
+from psd.runtime import Runtime, open_runtime
+from server.app import build_app
+from tests.support.access import AUDIENCE, ISSUER, Issuer, bearer, token_for
+from tests.support.http import FORM, Answer, HttpClient, serving
+
+ISSUED_BY = Issuer()
+LONG_AGO_S = 1_460_419_200
+ONE, TWO = frozenset({1}), frozenset({2})
+
+TOKENS = {
+    "expired": token_for("expired", "read write", expires_at_s=LONG_AGO_S),
+    "reader": token_for("reader", "read"),
+    "reader_of_1": token_for("reader-of-1", "read", ONE),
+    "reader_of_2": token_for("reader-of-2", "read", TWO),
+    "writer": token_for("writer", "write"),
+    "writer_of_1": token_for("writer-of-1", "write", ONE, int(time.time()) + 3600),
+    "writer_of_2": token_for("writer-of-2", "write", TWO),
+    "admin": token_for("admin", "admin"),
+}
+JWTS = {
+    "jwt_expired": ISSUED_BY.jwt(exp=LONG_AGO_S, scope="read write"),
+    "jwt_forged": Issuer().jwt(scope="read write"),
+    "jwt_of_1": ISSUED_BY.jwt(sub="1"),
+    "jwt_of_2": ISSUED_BY.jwt(sub="2"),
+    "jwt_writer_of_1": ISSUED_BY.jwt(sub="1", scope="read write"),
+    "jwt_writer_of_2": ISSUED_BY.jwt(sub="2", scope="write"),
+    "jwt_without_scope": ISSUED_BY.jwt(sub="1", scope="mail"),
+}
+UNKNOWN = token_for("unknown", "admin").secret
+SECRETS = {
+    **{name: token.secret for name, token in TOKENS.items()},
+    **JWTS,
+    "wrong": UNKNOWN,
+}
+IDENTITIES = ("none", *SECRETS)
+
+REPORT = b'{"thing":"steps","uid":1,"atid":2,"aid":3,"value":10,"ts1":1496539746,"ts2":1496539747}'
+METRIC = b'{"command":"metric","metric":%s}' % REPORT
+TIMES = "1496539746/1496539747"
+
+
+class Case(msgspec.Struct, frozen=True):
+    """One request about owner 1, and the status that each kind of identity gets.
+
+    A sum also tells ``full`` to those who may see owner 1 and ``empty`` to the others.
+    """
+
+    path: str
+    body: bytes
+    admin: int
+    reader: int
+    writer: int
+    reader_of_1: int
+    reader_of_2: int
+    writer_of_1: int
+    writer_of_2: int
+    nobody: int
+    full: str | None = None
+    empty: str | None = None
+
+
+def query(path: str, body: bytes, full: str, empty: str) -> Case:
+    """A sum: another owner's reader gets what a user without data gets."""
+    return Case(
+        path,
+        body,
+        admin=200,
+        reader=200,
+        writer=403,
+        reader_of_1=200,
+        reader_of_2=200,
+        writer_of_1=403,
+        writer_of_2=403,
+        nobody=401,
+        full=full,
+        empty=empty,
+    )
+
+
+def booking(path: str, body: bytes, status: int) -> Case:
+    """A write for owner 1."""
+    return Case(
+        path,
+        body,
+        admin=status,
+        reader=403,
+        writer=status,
+        reader_of_1=403,
+        reader_of_2=403,
+        writer_of_1=status,
+        writer_of_2=403,
+        nobody=401,
+    )
+
+
+def for_all_owners(path: str, body: bytes = b"") -> Case:
+    """Something that is about no single owner."""
+    return Case(
+        path,
+        body,
+        admin=200,
+        reader=200,
+        writer=403,
+        reader_of_1=403,
+        reader_of_2=403,
+        writer_of_1=403,
+        writer_of_2=403,
+        nobody=401,
+    )
+
+
+def open_to_all(path: str) -> Case:
+    """Something that asks nobody who they are."""
+    return Case(path, b"", 200, 200, 200, 200, 200, 200, 200, 200)
+
+
+MATRIX: dict[str, Case] = {
+    "POST /v1/write": booking("/v1/write", REPORT, 200),
+    "POST /v1/write_many": booking("/v1/write_many", REPORT, 200),
+    "POST /v1/enqueue": booking("/v1/enqueue", METRIC, 202),
+    "GET /v1/query/{uid}/{thing}/{atid}/{start}/{end}": query(
+        f"/v1/query/1/steps/all/{TIMES}", b"", "10", "0"
+    ),
+    "POST /v1/query_ids/{thing}/{atid}/{start}/{end}": query(
+        f"/v1/query_ids/steps/all/{TIMES}", b"ids=1", '{"1":10}', '{"1":0}'
+    ),
+    "POST /v1/mu_query/{thing}/{atid}/{start}/{end}": query(
+        f"/v1/mu_query/steps/all/{TIMES}",
+        b"ids=1",
+        '{"values":{"1":10},"atids":{"1":[2]}}',
+        '{"values":{"1":0},"atids":{"1":[]}}',
+    ),
+    "POST /v1/mumt_query/{atid}/{start}/{end}": query(
+        f"/v1/mumt_query/all/{TIMES}",
+        b"ids=1&things=steps",
+        '{"data":{"1":{"_atids":[2],"steps":10}}}',
+        '{"data":{}}',
+    ),
+    "POST /v2/mumt_query/{atid}/{start}/{end}": query(
+        f"/v2/mumt_query/all/{TIMES}",
+        b"ids=1&things=steps&offsets=0",
+        '{"data":{"1":{"_atids":[2],"steps":10}}}',
+        '{"data":{}}',
+    ),
+    "GET /v1/readcount/{thing}/{start}/{end}": for_all_owners(f"/v1/readcount/hifive_1/{TIMES}"),
+    "POST /v1/readcount_with_ids/{prefix}/{start}/{end}": for_all_owners(
+        f"/v1/readcount_with_ids/hifive/{TIMES}", b"ids=1"
+    ),
+    "GET /metrics": for_all_owners("/metrics"),
+    "GET /health/ping": open_to_all("/health/ping"),
+    "GET /healthz": open_to_all("/healthz"),
+    "GET /readyz": open_to_all("/readyz"),
+    "GET /version": open_to_all("/version"),
+}
+
+COLUMN = {
+    "admin": "admin",
+    "reader": "reader",
+    "writer": "writer",
+    "reader_of_1": "reader_of_1",
+    "reader_of_2": "reader_of_2",
+    "writer_of_1": "writer_of_1",
+    "writer_of_2": "writer_of_2",
+    "jwt_of_1": "reader_of_1",
+    "jwt_of_2": "reader_of_2",
+    "jwt_writer_of_2": "writer_of_2",
+}
+"""Which field of a case tells what an identity gets; those that are not here are below."""
+
+
+def expected(case: Case, identity: str) -> int:
+    """The status that the table gives an identity."""
+    if identity in COLUMN:
+        return int(getattr(case, COLUMN[identity]))
+    if identity == "jwt_writer_of_1":
+        # It may read and write, so it gets the better of the two.
+        return min(case.reader_of_1, case.writer_of_1)
+    if identity == "jwt_without_scope":
+        return 403 if case.nobody == 401 else 200
+    return case.nobody
+
+
+@pytest.fixture
+async def runtime(redis_url: str, tmp_path: Path) -> AsyncIterator[Runtime]:
+    keys, tokens = tmp_path / "jwks.json", tmp_path / "tokens"
+    keys.write_bytes(ISSUED_BY.jwks())
+    tokens.write_text("\n".join(token.line for token in list(TOKENS.values())[4:]))
+    settings = Settings(
+        redis=RedisSettings(url=redis_url, durability="fast"),
+        queue=QueueSettings(kind="stream"),
+        server=ServerSettings(port=0),
+        log=LogSettings(level="debug"),
+        access=AccessSettings(
+            tokens=tuple(token.line for token in list(TOKENS.values())[:4]),
+            tokens_file=str(tokens),
+            jwks=str(keys),
+            jwt_issuer=ISSUER,
+            jwt_audience=AUDIENCE,
+        ),
+    )
+    runtime = await open_runtime(settings)
+    yield runtime
+    await runtime.close()
+
+
+@pytest.fixture
+async def client(runtime: Runtime) -> AsyncIterator[HttpClient]:
+    async with serving(runtime) as client:
+        yield client
+
+
+async def ask(client: HttpClient, name: str, identity: str, case: Case | None = None) -> Answer:
+    method = name.partition(" ")[0]
+    case = case or MATRIX[name]
+    headers = {} if identity == "none" else bearer(SECRETS[identity])
+    return await client.request(method, case.path, case.body, FORM, headers)
+
+
+def served_routes(runtime: Runtime) -> set[str]:
+    return {
+        f"{route.method} {route.resource.canonical}"
+        for route in build_app(runtime).router.routes()
+        if route.resource is not None
+    }
+
+
+async def test_every_route_is_in_the_matrix(runtime: Runtime) -> None:
+    assert served_routes(runtime) == set(MATRIX)
+
+
+@pytest.mark.parametrize("name", MATRIX)
+async def test_each_identity_gets_what_the_matrix_says(
+    client: HttpClient, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    assert (await ask(client, "POST /v1/write", "writer")).status == 200
+    case = MATRIX[name]
+    told = ""
+    for identity in IDENTITIES:
+        answer = await ask(client, name, identity)
+        told += f"{answer.headers}{answer.text}"
+        assert answer.status == expected(case, identity), f"{identity}: {answer.text}"
+        assert ("WWW-Authenticate" in answer.headers) == (answer.status in (401, 403)), identity
+        if answer.status == 200 and case.full is not None:
+            sees = not identity.endswith("of_2")
+            assert answer.text == (case.full if sees else case.empty), identity
+    await ask(client, "GET /metrics", "wrong")
+    told += (await ask(client, "GET /metrics", "admin")).text + caplog.text
+    told += "".join(str(vars(record)) for record in caplog.records)
+    assert 'status="401"' in told
+    for identity, secret in SECRETS.items():
+        for part in (secret, *secret.split(".")[1:]):
+            assert part not in told, f"the token of {identity} was written down"
+
+
+@pytest.mark.parametrize("name", [name for name in MATRIX if MATRIX[name].full is not None])
+async def test_another_owner_answers_as_a_missing_one_does(client: HttpClient, name: str) -> None:
+    await ask(client, "POST /v1/write", "writer")
+    case = MATRIX[name]
+    missing = Case(
+        **{
+            **msgspec.structs.asdict(case),
+            "path": case.path.replace("/query/1/", "/query/77/"),
+            "body": case.body.replace(b"ids=1", b"ids=77"),
+        }
+    )
+    foreign = await ask(client, name, "reader_of_2")
+    for identity in ("reader", "reader_of_2"):
+        absent = await ask(client, name, identity, missing)
+        assert absent.status == foreign.status
+        assert absent.text.replace('"77"', '"1"') == foreign.text
+        assert absent.content_type == foreign.content_type
+        assert set(absent.headers) == set(foreign.headers)
+
+
+async def test_a_write_for_another_owner_is_refused_alike_whether_it_exists_or_not(
+    client: HttpClient,
+) -> None:
+    await ask(client, "POST /v1/write", "writer")
+    for path in ("/v1/write", "/v1/write_many"):
+        answers = [
+            await client.request(
+                "POST",
+                path,
+                REPORT.replace(b'"uid":1', b'"uid":%d' % uid),
+                headers=bearer(SECRETS["writer_of_2"]),
+            )
+            for uid in (1, 77)
+        ]
+        assert [answer.status for answer in answers] == [403, 403]
+        assert answers[0].text == answers[1].text.replace("77", "1")
+    assert await sum_of_all(client) == {"1": 10, "2": 0, "77": 0}
+
+
+async def sum_of_all(client: HttpClient) -> dict[str, int]:
+    answer = await client.request(
+        "POST",
+        f"/v1/query_ids/steps/all/{TIMES}",
+        b"ids=1,2,77",
+        FORM,
+        bearer(SECRETS["reader"]),
+    )
+    return dict(answer.json())
+
+
+async def test_one_foreign_report_among_many_books_none(client: HttpClient) -> None:
+    own = REPORT.replace(b'"uid":1', b'"uid":2')
+    for path, body in (
+        ("/v1/write_many", own + b"\n" + REPORT),
+        ("/v1/enqueue", METRIC.replace(b'"uid":1', b'"uid":2') + b"\n" + METRIC),
+        ("/v1/enqueue", b'{"command":"metrics","metrics":[%s,%s]}' % (own, REPORT)),
+        ("/v1/enqueue", b'{"command":"count","count":{"thing":"h_1","value":1,"ts":1458147411}}'),
+    ):
+        answer = await client.request("POST", path, body, headers=bearer(SECRETS["writer_of_2"]))
+        assert answer.status == 403, answer.text
+    assert await sum_of_all(client) == {"1": 0, "2": 0, "77": 0}
+
+
+async def test_a_query_of_own_and_foreign_owners_tells_the_own(client: HttpClient) -> None:
+    await ask(client, "POST /v1/write", "writer")
+    answer = await client.request(
+        "POST",
+        f"/v1/mu_query/steps/all/{TIMES}",
+        b"ids=1,2",
+        FORM,
+        bearer(SECRETS["reader_of_1"]),
+    )
+    assert answer.text == '{"values":{"1":10,"2":0},"atids":{"1":[2],"2":[]}}'
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Bearer",
+        "Bearer ",
+        f"Basic {SECRETS['admin']}",
+        SECRETS["admin"],
+        f"Bearer {SECRETS['admin']} {SECRETS['admin']}",
+        f"Bearer {SECRETS['admin'][:-1]}",
+        f"Bearer {SECRETS['admin'].upper()}",
+        "Bearer psd_\u00fc",
+        "Bearer a.b.c",
+        "Bearer ..",
+        "Bearer " + "." * 2 + "x" * 7000,
+    ],
+)
+async def test_a_header_that_is_no_token_is_refused(client: HttpClient, value: str) -> None:
+    headers = {"Authorization": value}
+    answer = await client.request("GET", MATRIX["GET /metrics"].path, headers=headers)
+    assert answer.status == 401
+    assert 'error="' in answer.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize("value", [b"\xff.a.b", b"psd_\xff", b"\xed\xa0\x80.\x80.\x80"])
+async def test_bytes_that_are_no_text_are_refused(client: HttpClient, value: bytes) -> None:
+    where = urlsplit(client.url)
+    reader, writer = await asyncio.open_connection(where.hostname, where.port)
+    writer.write(
+        b"GET /metrics HTTP/1.1\r\nHost: p\r\nAuthorization: Bearer " + value + b"\r\n\r\n"
+    )
+    assert b" 401 " in await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_two_authorization_headers_are_refused(client: HttpClient) -> None:
+    async with client.session.get(
+        f"{client.url}/metrics",
+        headers=[("Authorization", f"Bearer {SECRETS['admin']}")] * 2,
+    ) as response:
+        assert response.status in (400, 401)
+
+
+async def test_the_scheme_is_read_whatever_its_case(client: HttpClient) -> None:
+    headers = {"authorization": f"bEARER {SECRETS['admin']}"}
+    assert (await client.request("GET", "/metrics", headers=headers)).status == 200
+
+
+async def test_readiness_tells_its_checks_to_readers_of_everything_alone(
+    client: HttpClient,
+) -> None:
+    told = {
+        identity: "checks" in (await ask(client, "GET /readyz", identity)).json()
+        for identity in IDENTITIES
+    }
+    assert {identity for identity, detail in told.items() if detail} == {"reader", "admin"}
+
+
+async def test_who_is_not_known_learns_nothing_of_the_body_rules(client: HttpClient) -> None:
+    for body in (b"", b"{", b"[" * 5000, b"\xff" * 100, b"ids=" + b"1," * 5000):
+        for name, case in MATRIX.items():
+            if case.nobody == 401 and name.startswith("POST"):
+                answer = await client.request("POST", case.path, body, FORM)
+                assert answer.status == 401
+
+
+async def test_unknown_paths_are_unknown_to_everybody(client: HttpClient) -> None:
+    for identity in ("none", "wrong", "admin"):
+        headers = {} if identity == "none" else bearer(SECRETS[identity])
+        assert (await client.request("GET", "/v1/secret", headers=headers)).status == 404
+        assert (await client.request("DELETE", "/metrics", headers=headers)).status == 404
+
+
+async def test_without_tokens_everybody_on_loopback_may_do_everything(redis_url: str) -> None:
+    settings = Settings(
+        redis=RedisSettings(url=redis_url, durability="fast"),
+        queue=QueueSettings(kind="stream"),
+        server=ServerSettings(port=0),
+    )
+    runtime = await open_runtime(settings)
+    async with serving(runtime) as client:
+        for name, case in MATRIX.items():
+            answer = await ask(client, name, "none")
+            assert answer.status == case.admin, name
+        assert "checks" in (await ask(client, "GET /readyz", "none")).json()
+    await runtime.close()

@@ -1,0 +1,184 @@
+"""The Redis user of docs/security.md is enough for all that psd does, and for nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import redis
+import redis.asyncio
+from click.testing import CliRunner, Result
+
+from psd.cli.main import psd
+from psd.config import AccessSettings, RedisSettings
+from psd.runtime import Runtime, open_runtime
+from tests.support.http import serving
+from tests.support.redis_server import ENGINES, RedisServer
+from tests.support.waiting import wait_until
+from tests.support.worker_stack import NOON_S, WorkerStack, count, steps, worker_running
+
+PAGE = Path(__file__).parents[2] / "docs" / "security.md"
+PASSWORD = "correct-horse"
+
+TOLERATED = ("config|get", "config", "client|setinfo", "client")
+"""psd asks for these and goes on without them: what it is told of the server's durability, and
+how redis-py introduces itself."""
+
+
+def documented_user() -> list[str]:
+    """The words of the ACL line."""
+    lines = re.findall(r"^ACL SETUSER psd .+$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(lines) == 1
+    return lines[0].replace("PASSWORD", PASSWORD).split()
+
+
+def url_of(server: RedisServer) -> str:
+    return f"unix://psd:{PASSWORD}@{server.socket}?db=0"
+
+
+@pytest.fixture(params=ENGINES)
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path / "redis", request.param) as running:
+        with redis.Redis(unix_socket_path=running.socket) as owner:
+            owner.execute_command(*documented_user())
+            owner.execute_command("ACL", "LOG", "RESET")
+        yield running
+
+
+@pytest.fixture
+async def stack(server: RedisServer) -> AsyncIterator[WorkerStack]:
+    built = WorkerStack("stream", server, None)
+    own = RedisSettings(url=url_of(server), timeout_s=0.5)
+    built.settings = msgspec.structs.replace(built.settings, redis=own)
+    built.runtime = await open_runtime(built.settings)
+    yield built
+    await built.runtime.close()
+
+
+def refused_to_psd(server: RedisServer) -> set[str]:
+    """What the server has refused to the user, by the object that it names."""
+    with redis.Redis(unix_socket_path=server.socket) as owner:
+        entries = owner.execute_command("ACL", "LOG")
+    found = [
+        entry if isinstance(entry, dict) else dict(zip(entry[::2], entry[1::2], strict=True))
+        for entry in entries
+    ]
+    names = {key.decode() if isinstance(key, bytes) else key for row in found for key in row}
+    assert not found or "object" in names
+    return {
+        (value.decode() if isinstance(value, bytes) else str(value)).lower()
+        for row in found
+        for key, value in row.items()
+        if key in ("object", b"object")
+    } - set(TOLERATED)
+
+
+async def command_line(server: RedisServer, *words: str) -> Result:
+    options = ("--set", f"redis.url={url_of(server)}", "--set", "queue.kind=stream")
+    return await asyncio.to_thread(CliRunner().invoke, psd, [*options, *words])
+
+
+async def test_the_worker_books_and_puts_poison_aside_with_it(
+    stack: WorkerStack, server: RedisServer
+) -> None:
+    bodies = [steps(7, aid, 10) for aid in range(700)]
+    bodies += [steps(7, 5000, 5, mode="increment", id="a"), count("hifive_1", 3), b"poison"]
+    async with worker_running(stack):
+        await stack.publish(bodies)
+        await wait_until("all is booked", lambda: stack.sum_is(7, 7005))
+        await wait_until("nothing is left over", stack.drained)
+    assert [letter.code for letter in await stack.letters()] == ["malformed"]
+    assert refused_to_psd(server) == set()
+
+
+async def test_the_server_writes_reads_and_is_ready_with_it(
+    stack: WorkerStack, server: RedisServer
+) -> None:
+    settings = stack.settings
+    settings = msgspec.structs.replace(
+        settings, server=msgspec.structs.replace(settings.server, port=0), access=AccessSettings()
+    )
+    runtime: Runtime = await open_runtime(settings)
+    async with serving(runtime) as client:
+        report = {"thing": "steps", "uid": 1, "aid": 3, "value": 10, "ts2": NOON_S}
+        assert (await client.write(report)).text == "ok"
+        path = f"/steps/all/{NOON_S - 9}/{NOON_S}"
+        assert (await client.get(f"/v1/query/1{path}")).text == "10"
+        assert (await client.post(f"/v1/mu_query{path}", {"ids": "1"})).status == 200
+        assert (await client.get("/v1/readcount/hifive_1/0/9")).text == "0"
+        ready = await client.get("/readyz")
+        assert ready.status == 200
+        assert ready.json()["checks"]["durability"].startswith("ok: the server does not tell")
+    await runtime.close()
+    assert refused_to_psd(server) == set()
+
+
+async def test_the_commands_work_with_it(stack: WorkerStack, server: RedisServer) -> None:
+    fields = ("--thing", "steps", "--uid", "7", "--value", "4", "--ts2", str(NOON_S))
+    for words, told in (
+        (("write", *fields), "booked"),
+        (("query", "7", "steps", str(NOON_S), str(NOON_S + 1)), "4"),
+        (("doctor",), "store.durability"),
+        (("dlq", "ls"), ""),
+    ):
+        result = await command_line(server, *words)
+        assert result.exit_code == 0, result.output
+        assert told in result.output
+    assert refused_to_psd(server) == set()
+
+
+async def test_an_audit_and_its_repair_work_with_it(server: RedisServer) -> None:
+    fields = ("--thing", "steps", "--uid", "7", "--ts2", str(NOON_S))
+    written = await command_line(server, "write", *fields, "--value", "4")
+    assert written.exit_code == 0, written.output
+    with redis.Redis(unix_socket_path=server.socket) as owner:
+        owner.hset("psd:{7}:1:d:201604", "12", "5")
+    for words, code in ((("verify",), 1), (("verify", "--repair"), 0), (("verify",), 0)):
+        result = await command_line(server, *words)
+        assert result.exit_code == code, result.output
+    assert refused_to_psd(server) == set()
+
+
+async def test_lifetimes_are_given_and_taken_back_with_it(server: RedisServer) -> None:
+    fields = ("--thing", "steps", "--uid", "7", "--ts2", str(NOON_S))
+    for value, seconds in (("4", "999999999"), ("5", "0")):
+        retention = ("--set", f"retention.second_s={seconds}")
+        result = await command_line(server, *retention, "write", *fields, "--value", value)
+        assert result.stdout == "booked\n", result.output
+    assert refused_to_psd(server) == set()
+
+
+REFUSED = (
+    "FLUSHALL",
+    "FLUSHDB",
+    "KEYS *",
+    "CONFIG SET maxmemory-policy allkeys-lru",
+    "CONFIG GET *",
+    "SHUTDOWN NOSAVE",
+    "EVAL return(1) 0",
+    "SCRIPT FLUSH",
+    "ACL SETUSER psd +@all",
+    "REPLICAOF 192.0.2.1 6379",
+    "CLIENT KILL TYPE normal",
+    "SAVE",
+    "RENAME psd:a psd:b",
+    "SET other 1",
+    "GET other",
+    "DEL other",
+    "PUBLISH psd:a 1",
+)
+
+
+async def test_it_may_do_nothing_else(server: RedisServer) -> None:
+    client = redis.asyncio.Redis.from_url(url_of(server))
+    try:
+        assert await client.set("psd:a", "1")
+        for words in REFUSED:
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                await client.execute_command(*words.split())
+    finally:
+        await client.aclose()
