@@ -1,22 +1,31 @@
-"""The same events leave the same keys and the same answers on every engine."""
+"""The same events leave the same keys and the same answers on every engine.
+
+A few large sets of events that touch every kind of question, and three dozen short histories of
+reports, corrections, withdrawals, increments, counts and duplicates in batches.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from psd.engine.events import Event
+from psd.engine.events import Count, Event
 from psd.engine.plan import ISSUANCE_START_S, WEEK_S, Range
 from psd.runtime import Runtime
+from psd.store import scripts
 from tests.support.engine import EVER, count, engine_on, report
 from tests.support.keyspace import keyspace
 from tests.support.random_reports import random_reports
 from tests.support.redis_server import ENGINES, RedisServer
+from tests.support.small_leaves import small_lua_folder
 
 SEEDS = 4
+HISTORIES = 36
 EVENTS_MIN = 200
 QUESTIONS = 60
 
@@ -87,6 +96,49 @@ async def test_random_events_leave_equal_keys_and_answers_on_every_engine(
     assert statuses.count("booked") > EVENTS_MIN // 2
     for name, *other in found[1:]:
         assert other == [statuses, answered, held], name
+
+
+def random_history(rng: random.Random) -> list[list[Event]]:
+    """Batches of new events, each followed by some of the older ones: again, or corrected."""
+    fresh: list[Event] = [*random_reports(rng), *random_reports(rng, uid=2)]
+    fresh += [count(f"m{n % 4}", n % 4, 1_460_000_000 + n % 4, "a:b{%}") for n in range(8)]
+    rng.shuffle(fresh)
+    batches: list[list[Event]] = []
+    sent: list[Event] = []
+    while fresh:
+        batch, fresh = fresh[:20], fresh[20:]
+        sent += batch
+        later = [sent_later(rng, rng.choice(sent)) for _ in range(5)]
+        batches += [batch, later]
+        sent += later
+    return batches
+
+
+def sent_later(rng: random.Random, event: Event) -> Event:
+    """The same event again, or a report of its window with another value or type, or none."""
+    if isinstance(event, Count) or event.event_id is not None or rng.random() < 0.3:
+        return event
+    value = rng.choice((0, event.value + 3, -event.value, 40_000))
+    return msgspec.structs.replace(event, value=value, atid=rng.choice((event.atid, 9)))
+
+
+@pytest.mark.parametrize("seed", range(HISTORIES))
+async def test_a_random_history_leaves_equal_keys_on_every_engine(
+    every_server: list[RedisServer], seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every other one with small limits, so that leaves, shards and activities split."""
+    if seed % 2:
+        folder = small_lua_folder(tmp_path)
+        monkeypatch.setattr(scripts, "lua_folder", lambda: folder)
+    batches = random_history(random.Random(f"history {seed}"))
+    found = []
+    for server in every_server:
+        server.flush()
+        async with engine_on(server.url) as psd:
+            statuses = [[o.status for o in await psd.engine.book(batch)] for batch in batches]
+            found.append((statuses, await keyspace(psd.store.client)))
+    assert "duplicate" in {status for batch in found[0][0] for status in batch}
+    assert found[1:] == found[:1] * (len(found) - 1)
 
 
 async def test_a_dense_owner_has_equal_keys_on_every_engine(

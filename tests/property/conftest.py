@@ -12,6 +12,9 @@ from psd.runtime import Runtime, open_runtime
 from psd.store import scripts
 from tests.support.small_leaves import small_lua_folder
 
+# The machine's asserts say what they compared.
+pytest.register_assert_rewrite("tests.support.machine", "tests.support.machine_questions")
+
 
 @pytest.fixture(params=["own limits", "small limits"])
 async def runtime(

@@ -36,8 +36,7 @@ async def test_shuffled_and_repeated_reports_leave_equal_keys(runtime: Runtime, 
     for number in range(SETS):
         rng = random.Random(f"{seed}/{number}")
         reports = random_reports(rng)
-        model = Model()
-        model.reports = list(reports)
+        model = Model(reports)
         first = None
         for sent in (reports, *(shuffled_with_repeats(rng, reports) for _ in range(2))):
             await client.flushdb()

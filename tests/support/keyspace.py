@@ -12,7 +12,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from tests.support.model import Model, entries, replay
+from tests.support.model import Model
 
 ISSUANCE_OFFSET = timedelta(hours=5)
 
@@ -54,8 +54,7 @@ def expected_totals(model: Model) -> dict[tuple[str, str], str]:
     counts: dict[tuple[str, str], int] = defaultdict(int)
     activities = {(r.uid, r.thing, r.aid) for r in model.reports}
     for uid, thing, aid in activities:
-        sent = [r for r in model.reports if (r.uid, r.thing, r.aid) == (uid, thing, aid)]
-        for second, atid, delta in entries(replay(sent)):
+        for second, atid, delta in model.entries(uid, thing, aid):
             for key, field in _places(f"psd:{{{uid}}}:{thing}", second):
                 sums[key, field] += delta
                 counts[key, field] += 1

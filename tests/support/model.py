@@ -1,7 +1,7 @@
 """What psd must answer, computed the slow and obvious way from a list of everything sent.
 
-:class:`Model` keeps every report and recomputes all of an activity's bookings by replay for
-each question (pointspaced, decision 1): reports sorted by ts2, at equal ts2 the narrower
+:class:`Model` keeps every report and recomputes all of an activity's bookings by replay when
+one of its reports comes (pointspaced, decision 1): reports sorted by ts2, at equal ts2 the narrower
 window first; each books ``value - sum(bookings with ts1 <= second <= ts2)`` at its ts2.
 
 >>> model = Model()
@@ -21,6 +21,7 @@ Sums past 2^53 - 1 are not modelled, except that a booking past it is refused.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -28,6 +29,11 @@ from psd.engine.events import VALUE_MAX, Count, Event, Report
 from psd.engine.plan import Range
 from psd.engine.store import Outcome, OwnerSums
 from psd.errors import OutOfBoundsError
+
+Activity = tuple[int, int, int]
+"""(uid, thing, aid)."""
+
+Window = tuple[int, int, str | None]
 
 
 class Booking(NamedTuple):
@@ -39,12 +45,19 @@ class Booking(NamedTuple):
 
 
 def replay(sent: Iterable[Report]) -> list[Booking]:
-    """Every booking of one activity's reports and increments, in the order of decision 1."""
+    """Every booking of one activity's reports and increments, in the order of decision 1.
+
+    ``sums[n]`` is the sum of the first n bookings; those in a window are the last ones so far.
+    """
     bookings: list[Booking] = []
+    seconds: list[int] = []
+    sums = [0]
     for report in sorted(sent, key=_replay_order):
-        inside = sum(b.delta for b in bookings if report.ts1 <= b.second <= report.ts2)
+        inside = sums[-1] - sums[bisect_left(seconds, report.ts1)]
         delta = report.value - (0 if report.event_id is not None else inside)
         bookings.append(Booking(report.ts2, report.atid, delta))
+        seconds.append(report.ts2)
+        sums.append(sums[-1] + delta)
     return bookings
 
 
@@ -61,31 +74,60 @@ def _replay_order(report: Report) -> tuple[int, int]:
 
 
 class Model:
-    """Everything that was sent, by arrival."""
+    """Everything that was sent, by activity; an activity's entries are kept until it changes.
 
-    def __init__(self) -> None:
-        self.reports: list[Report] = []
-        self.all_counts: list[Count] = []
+    ``reports`` are taken as sent before, the last of each window, without asking what became
+    of them.
+    """
+
+    def __init__(self, reports: Iterable[Report] = ()) -> None:
+        self._sent: dict[Activity, dict[Window, Report]] = {}
+        self._entries: dict[Activity, list[Booking]] = {}
+        self._increments: set[tuple[int, int, str]] = set()
+        self.all_counts: dict[tuple[str, str], Count] = {}
+        for report in reports:
+            self._put(report)
+
+    @property
+    def reports(self) -> list[Report]:
+        """All that count: of each window the last that was sent."""
+        return [report for sent in self._sent.values() for report in sent.values()]
 
     def book(self, report: Report) -> str:
         """Take a report or an increment; the outcome as the engine names it."""
-        if report.event_id is not None and any(_sent(r) == _sent(report) for r in self.reports):
+        if (report.uid, report.thing, report.event_id) in self._increments:
             return "duplicate"
-        before = [r for r in self.reports if _activity(r) == _activity(report)]
-        after = [*(r for r in before if _window(r) != _window(report)), report]
-        if any(abs(booking.delta) > VALUE_MAX for booking in replay(after)):
+        activity = _activity(report)
+        after = {**self._sent.get(activity, {}), _window(report): report}
+        bookings = replay(after.values())
+        if any(abs(booking.delta) > VALUE_MAX for booking in bookings):
             return "refused"
-        others = [r for r in self.reports if _activity(r) != _activity(report)]
-        self.reports = [*others, *after]
-        changed = entries(replay(before)) != entries(replay(after))
-        return "booked" if changed else "unchanged"
+        before, now = self.entries(*activity), entries(bookings)
+        self._put(report)
+        self._entries[activity] = now
+        return "booked" if before != now else "unchanged"
+
+    def holds(self, report: Report) -> bool:
+        """Whether this very report counts."""
+        return self._sent.get(_activity(report), {}).get(_window(report)) == report
+
+    def entries(self, uid: int, thing: int, aid: int) -> list[Booking]:
+        """One activity's bookings added up by second and type."""
+        activity = (uid, thing, aid)
+        if activity not in self._entries:
+            self._entries[activity] = entries(replay(self._sent.get(activity, {}).values()))
+        return self._entries[activity]
+
+    def all_activities(self) -> list[Activity]:
+        """Every activity that was ever reported, also when nothing of it is booked."""
+        return list(self._sent)
 
     def count(self, count: Count) -> str:
         """Take a count; it is added once for its name and id."""
-        if any((c.name, c.event_id) == (count.name, count.event_id) for c in self.all_counts):
+        if (count.name, count.event_id) in self.all_counts:
             return "duplicate"
-        self.all_counts.append(count)
-        return "booked"
+        self.all_counts[count.name, count.event_id] = count
+        return "booked" if count.value else "unchanged"
 
     def sum(
         self,
@@ -106,43 +148,55 @@ class Model:
 
         An activity that appears under several things has the type of the first thing asked.
         """
-        found: dict[int, int] = {}
+        types = self.types_of_activities(uid, things, start, end, atid)
+        return {aid: kinds[0] for aid, kinds in types.items()}
+
+    def types_of_activities(
+        self, uid: int, things: Sequence[int], start: int, end: int, atid: int | None = None
+    ) -> dict[int, list[int]]:
+        """The same with every type that its earliest second has: they stand side by side."""
+        found: dict[int, list[int]] = {}
         for thing in things:
-            in_range = self._found(uid, thing, start, end, atid, None)
-            for aid, booking in sorted(in_range, key=lambda pair: pair[1].second):
-                found.setdefault(aid, booking.atid)
+            by_aid: dict[int, list[Booking]] = {}
+            for aid, booking in self._found(uid, thing, start, end, atid, None):
+                by_aid.setdefault(aid, []).append(booking)
+            for aid, bookings in by_aid.items():
+                earliest = min(booking.second for booking in bookings)
+                found.setdefault(aid, [b.atid for b in bookings if b.second == earliest])
         return found
 
     def counted(self, name: str, start: int, end: int) -> int:
         """The sum of a global count from ``start`` up to before ``end``."""
-        return sum(c.value for c in self.all_counts if c.name == name and start <= c.ts < end)
+        counts = [count for count in self.all_counts.values() if count.name == name]
+        return sum(count.value for count in counts if start <= count.ts < end)
 
     def _found(
         self, uid: int, thing: int, start: int, end: int, atid: int | None, aid: int | None
     ) -> list[tuple[int, Booking]]:
         """Entries that pass every filter, each with its activity."""
-        owned = [r for r in self.reports if (r.uid, r.thing) == (uid, thing)]
         return [
-            (activity, booking)
-            for activity in dict.fromkeys(r.aid for r in owned)
-            for booking in entries(replay([r for r in owned if r.aid == activity]))
-            if start <= booking.second < end
-            and (atid is None or booking.atid == atid)
-            and (aid is None or activity == aid)
+            (activity[2], booking)
+            for activity in self._sent
+            if activity[:2] == (uid, thing) and aid in (None, activity[2])
+            for booking in self.entries(*activity)
+            if start <= booking.second < end and (atid is None or booking.atid == atid)
         ]
 
+    def _put(self, report: Report) -> None:
+        activity = _activity(report)
+        self._sent.setdefault(activity, {})[_window(report)] = report
+        self._entries.pop(activity, None)
+        if report.event_id is not None:
+            self._increments.add((report.uid, report.thing, report.event_id))
 
-def _activity(report: Report) -> tuple[int, int, int]:
-    return (report.thing, report.uid, report.aid)
+
+def _activity(report: Report) -> Activity:
+    return (report.uid, report.thing, report.aid)
 
 
-def _window(report: Report) -> tuple[int, int, str | None]:
+def _window(report: Report) -> Window:
     """What tells an activity's reports apart: a report with the same window replaces the old."""
     return (report.ts1, report.ts2, report.event_id)
-
-
-def _sent(report: Report) -> tuple[int, int, str | None]:
-    return (report.uid, report.thing, report.event_id)
 
 
 class ModelEngine:

@@ -24,9 +24,7 @@ def test_these_versions_are_fit(version: str) -> None:
 @pytest.mark.parametrize("version", ["6.1.9", "5.0.14", "2.8.0"])
 def test_older_versions_are_refused_with_the_flag_that_allows_them(version: str) -> None:
     server = f"redis_version:{version}\r\n".encode()
-    with pytest.raises(
-        ConfigError, match=rf"{version}, psd needs 6\.2.*--allow-old-server"
-    ):
+    with pytest.raises(ConfigError, match=rf"{version}, psd needs 6\.2.*--allow-old-server"):
         check_fit(server, GOOD[1], RedisSettings())
     check_fit(server, GOOD[1], RedisSettings(allow_old_server=True))
 

@@ -49,11 +49,11 @@ async def test_a_batch_without_an_event_asks_the_engine_nothing() -> None:
     assert engine.batches == []
 
 
-def test_a_message_nested_without_end_is_malformed() -> None:
+def test_a_message_nested_without_end_is_too_large() -> None:
     handler = PointsHandler(MemoryEngine(), RULES)
     for body in (b'{"x":' + b"[" * 100_000, b"\x81\xa1x" * 100_000):
         batch = handler.prepare([message(body)], NOW_S)
-        assert [error.code for error in batch.refused.values()] == ["malformed"]
+        assert [error.code for error in batch.refused.values()] == ["too_large"]
 
 
 def test_a_count_without_an_id_takes_that_of_its_message() -> None:

@@ -167,6 +167,14 @@ def test_a_finer_level_may_not_outlive_a_coarser_one() -> None:
     assert (kept.year_s, kept.second_s) == (0, 7_776_000)
 
 
+@pytest.mark.parametrize(
+    "name", ["head_timeout_s", "body_timeout_s", "connections_max", "head_bytes_max", "ids_max"]
+)
+def test_a_limit_that_would_refuse_everything_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"server\.{name} = 0: a limit is more than 0"):
+        load_settings(flags={f"server.{name}": 0})
+
+
 def test_things_are_read_from_the_environment_as_pairs() -> None:
     loaded = load_settings(environ={"PSD_THINGS": "steps=1:steps,energy_mwh=9:mWh,likes=10"})
     assert msgspec.to_builtins(loaded.settings.things) == {

@@ -1,0 +1,120 @@
+"""Random histories of every kind of event, question and trouble equal the list of events.
+
+A failure prints its history, and the seed and number of machines with which the same commit finds
+it again, on a laptop as short as Hypothesis can make it:
+``PSD_TEST_SEED=... PSD_TEST_MACHINES=... pytest tests/property/test_machine.py``.
+Without the two it is a new seed, and 1,000 machines on CI, 100 elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from psd.store.scripts import lua_folder
+from tests.support.broken_lua import MUTATIONS, broken_lua_folder
+from tests.support.four_engines import KEEP_ON_KILL, FourEngines
+from tests.support.machine import PsdMachine
+from tests.support.redis_server import RedisServer
+from tests.support.small_leaves import small_lua_folder
+
+STEPS = 40
+MACHINES = int(
+    os.environ.get("PSD_TEST_MACHINES") or (1000 if os.environ.get("CI") == "true" else 100)
+)
+PARTS = 4
+"""Tests that share the machines: one that takes five minutes would be taken for hanging."""
+
+PHASES = [Phase.generate] if os.environ.get("CI") == "true" else [Phase.generate, Phase.shrink]
+"""Shrinking may take longer than a test may, and a run that is ended tells nothing."""
+
+SEED = int(os.environ.get("PSD_TEST_SEED") or random.SystemRandom().randrange(10**9))
+
+KINDS = {
+    "machines with own limits",
+    "machines with small limits",
+    "machines that expire",
+    "events",
+    "duplicates",
+    "shuffles",
+    "corrections",
+    "withdrawals",
+    "increments",
+    "counts",
+    "queries",
+    "keys expired",
+    "refused answers",
+    "restarts",
+}
+"""What must have happened, or the machines have shown less than their names say."""
+
+BITE_MACHINES = 300
+BITE_SEED = 2
+"""Under it every mistake is found by 44 machines, most of them by 6."""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server of its own, because it is killed."""
+    with RedisServer(tmp_path / "redis", options=KEEP_ON_KILL) as started:
+        yield started
+
+
+def run_machines(engines: FourEngines, machines: int, number: int, *phases: Phase) -> Counter[str]:
+    """Run whole machines under a seed; what they did."""
+    tally: Counter[str] = Counter()
+
+    @seed(number)
+    def machine() -> PsdMachine:
+        return PsdMachine(engines, tally)
+
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=machines,
+            stateful_step_count=STEPS + 1,  # the first one is the machine's beginning
+            deadline=None,
+            database=None,
+            phases=phases,
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+        _min_steps=STEPS,
+    )
+    return tally
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_random_histories_end_as_the_list_of_events_says(
+    server: RedisServer, tmp_path: Path, part: int
+) -> None:
+    machines = -(-MACHINES // PARTS)
+    print(f"PSD_TEST_SEED={SEED} PSD_TEST_MACHINES={MACHINES}")
+    folders = {"own limits": lua_folder(), "small limits": small_lua_folder(tmp_path)}
+    with FourEngines(server, folders) as engines:
+        tally = run_machines(engines, machines, SEED + part, *PHASES)
+    print(", ".join(f"{number} {what}" for what, number in sorted(tally.items())))
+    assert tally[f"machines of {STEPS} steps"] >= machines
+    # So few machines on a laptop need not have met everything.
+    assert machines < 200 or not {kind for kind in KINDS if not tally[kind]}
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_the_machines_find_a_broken_line(
+    server: RedisServer, tmp_path: Path, mutation: str
+) -> None:
+    """The same machines on a psd with one mistake fail within a small budget."""
+    broken = MUTATIONS[mutation]
+    folders = {
+        "own limits": broken_lua_folder(tmp_path, lua_folder(), broken),
+        "small limits": broken_lua_folder(tmp_path / "small", small_lua_folder(tmp_path), broken),
+    }
+    with FourEngines(server, folders) as engines, pytest.raises(AssertionError):
+        run_machines(engines, BITE_MACHINES, BITE_SEED, Phase.generate)
