@@ -9,10 +9,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench all clean
+.PHONY: help setup run test lint bench chaos chaos-short all clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: $(VENV)/.setup-stamp ## a .venv with the psd command
 
@@ -37,6 +37,12 @@ lint: $(VENV)/.dev-stamp ## ruff, mypy, the import layers, luacheck
 
 bench: $(VENV)/.bench-stamp ## psd beside its peers; takes about ten minutes
 	$(BIN)/python -m bench.run $(BENCH_ARGUMENTS)
+
+chaos: $(VENV)/.dev-stamp ## kills and troubles of every part, then every bucket; about an hour
+	$(BIN)/python -m tests.chaos.run $(CHAOS_ARGUMENTS)
+
+chaos-short: $(VENV)/.dev-stamp ## the same with fewer trials, as CI runs it; about seven minutes
+	$(BIN)/python -m tests.chaos.run --short $(CHAOS_ARGUMENTS)
 
 all: lint test bench ## lint, test and bench
 

@@ -13,7 +13,7 @@ POISON = {
     b"not json at all": "malformed",
     b"\xff\xfe\x00": "malformed",
     b"[1, 2, 3]": "malformed",
-    b'{"x":' + b"[" * 100_000: "malformed",
+    b'{"x":' + b"[" * 100_000: "too_large",
     b'{"command":"metric"}': "malformed",
     b'{"command":"reboot"}': "unknown_command",
     steps(7, 100, "10"): "wrong_type",

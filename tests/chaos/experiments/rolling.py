@@ -1,0 +1,274 @@
+"""A rolling restart under load: two workers and two servers, SIGTERM and a new one, in turn.
+
+All the while a producer publishes and HTTP clients write and query over kept connections, trying
+the other server where one does not answer, as a proxy does. A trial passes when
+
+- every process that was told to leave did so within its shutdown timeout, with exit code 0;
+- a write of which a server had half when it was told to leave was finished and answered 200;
+- no message had to time out: what a worker had in hand it finished or gave back;
+- no answer was a 5xx, except 503 of a server that was draining;
+- every sum that was read while this went on was right;
+- nothing was lost or doubled: neither what was published, nor what HTTP clients were told is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from psd.engine.events import Report
+from psd.store.keys import owner_root
+from tests.chaos.callers import Callers, calling, half_a_write
+from tests.chaos.oracle import differences
+from tests.chaos.stage import CHANNEL, TOPIC, Process, Server, Stage
+from tests.chaos.stream import Stream, generate
+from tests.chaos.trial import Say, Tally, failures_of, run_in_lanes
+from tests.support.waiting import wait_until
+
+NAME = "rolling-restarts"
+MESSAGES = 300
+OWNERS = 4
+WORKERS = 2
+SERVERS = 2
+WRITERS = 4
+READERS = 4
+NOON_S = 1_460_462_400
+
+WORKER_SHUTDOWN_S = 15.0
+SERVER_SHUTDOWN_S = 10.0
+"""The defaults of worker.shutdown_timeout_s and server.shutdown_timeout_s."""
+
+MSG_TIMEOUT_S = 10
+"""Longer than a slow machine holds a batch up: a timeout is one that a leaving worker caused."""
+
+ENDS_WITHIN_S = 30.0
+PUBLISHED_TOGETHER = 10
+BETWEEN_PUBLISHES_S = 0.01
+BETWEEN_REQUESTS_S = 0.01
+MOMENT_MAX_S = 0.2
+
+
+class Leaving(NamedTuple):
+    """A process that was told to leave: from when to when, of ``time.monotonic``."""
+
+    url: str
+    from_s: float
+    until_s: float
+
+
+class RollingExperiment:
+    """Two workers and two servers replaced in each trial."""
+
+    name = NAME
+    short = 10
+    whole = 100
+
+    async def run(self, trials: int, seed: int, say: Say) -> Tally:
+        """Run the trials on one stage, whose processes are the ones that the last one started."""
+        leavings: list[Leaving] = []
+
+        async def trial(stage: Stage, seed: int) -> Tally:
+            return await _trial(stage, seed, leavings)
+
+        tally = await run_in_lanes(NAME, trials, seed, _stage, trial, say, lanes=1)
+        slowest_s = max((each.until_s - each.from_s for each in leavings), default=0)
+        tally.notes.append(f"{len(leavings)} left, the slowest in {slowest_s:.1f} s")
+        return tally
+
+
+def _stage(lane: int) -> Stage:
+    folder = Path(tempfile.mkdtemp(prefix=f"{NAME}-{lane}-"))
+    return Stage(folder, settings={"queue.msg_timeout_s": MSG_TIMEOUT_S})
+
+
+async def _trial(stage: Stage, seed: int, leavings: list[Leaving]) -> Tally:
+    while len(stage.remaining()) < WORKERS:
+        stage.start_worker()
+    while len(stage.servers) < SERVERS:
+        await stage.start_server()
+    await stage.consuming()
+    stream = generate(seed, MESSAGES, OWNERS)
+    load = _Load(stage, seed, stream)
+    roll = _Roll(stage, random.Random(f"{NAME} {seed}"), load)
+    timed_out = _timed_out(stage)
+    async with calling(lambda: [server.url for server in stage.servers]) as callers:
+        try:
+            await load.during(callers, roll)
+        except ExceptionGroup as group:
+            # The first says what happened; the others were cancelled with it.
+            raise group.exceptions[0] from group
+    leavings += roll.leavings
+    await stage.drained()
+    found = await differences(stage.client, stream)
+    if _timed_out(stage) > timed_out:
+        roll.failures.append(f"{_timed_out(stage) - timed_out} messages timed out")
+    failures = [*roll.failures, *load.failures, *_wrong_refusals(callers, roll.leavings)]
+    if not found:
+        await stage.forget(stream)
+    return Tally(
+        trials=1,
+        lost=sum(each.kind == "lost" for each in found),
+        doubled=sum(each.kind == "doubled" for each in found),
+        duplicates_suppressed=load.published - len(stream.bodies) + stream.repeats,
+        notes=[
+            f"{callers.answers} answers, {len(callers.refusals)} of them 503 while draining, "
+            f"{callers.tried_again} tried again, {load.published} messages, "
+            f"slowest exit {max(each.until_s - each.from_s for each in roll.leavings):.1f} s"
+        ],
+        failures=failures_of(NAME, seed, [*found, *failures]),
+    )
+
+
+def _timed_out(stage: Stage) -> int:
+    """Messages that workers let time out, since nsqd started."""
+    return int(stage.nsqd.channel(TOPIC, CHANNEL)["timeout_count"])
+
+
+def _wrong_refusals(callers: Callers, leavings: list[Leaving]) -> list[str]:
+    """Answers of 500 and more that a server may not give at that moment."""
+    return [
+        f"{refusal.status} {refusal.text!r} of a server that was not draining"
+        for refusal in callers.refusals
+        if refusal.status != 503
+        or not any(
+            each.url == refusal.url and each.from_s <= refusal.at_s <= each.until_s
+            for each in leavings
+        )
+    ]
+
+
+class _Roll:
+    """Replaces every process of a stage, a worker and a server at a time."""
+
+    def __init__(self, stage: Stage, rng: random.Random, load: _Load) -> None:
+        self.failures: list[str] = []
+        self.leavings: list[Leaving] = []
+        self._load = load
+        self._stage = stage
+        self._rng = rng
+
+    async def run(self) -> None:
+        for worker, server in zip(
+            tuple(self._stage.workers), tuple(self._stage.servers), strict=True
+        ):
+            await asyncio.sleep(self._rng.uniform(0, MOMENT_MAX_S))
+            await asyncio.gather(self._replace_worker(worker), self._replace_server(server))
+
+    async def _replace_worker(self, worker: Process) -> None:
+        await self._told_to_leave(worker, "", WORKER_SHUTDOWN_S)
+        self._stage.start_worker()
+        await self._stage.consuming()
+
+    async def _replace_server(self, server: Server) -> None:
+        half = self._load.next_increment(WRITERS)
+        async with half_a_write(server.url, half) as finish:
+            leaving = asyncio.create_task(
+                self._told_to_leave(server, server.url, SERVER_SHUTDOWN_S)
+            )
+            await wait_until("the server drains", lambda: "draining" in server.log)
+            answer = await finish()
+            if answer.startswith("HTTP/1.1 200 "):
+                self._load.keep(half)
+            else:
+                self.failures.append(f"a write in hand was answered {answer[:100]!r}")
+            await leaving
+        await self._stage.start_server()
+        self._stage.servers.remove(server)
+
+    async def _told_to_leave(self, process: Process, url: str, within_s: float) -> None:
+        what = "a server" if url else "a worker"
+        started_s = time.monotonic()
+        process.terminate()
+        code = await process.gone(ENDS_WITHIN_S)
+        ended_s = time.monotonic()
+        self.leavings.append(Leaving(url, started_s, ended_s))
+        if code != 0:
+            self.failures.append(f"{what} left with {code}: {process.log[-1000:]}")
+        if ended_s - started_s > within_s:
+            self.failures.append(f"{what} left after {ended_s - started_s:.1f} s")
+
+
+class _Load:
+    """A producer and HTTP clients; everything that they were told is kept joins the stream."""
+
+    def __init__(self, stage: Stage, seed: int, stream: Stream) -> None:
+        self.published = 0
+        self.failures: list[str] = []
+        self._stage = stage
+        self._stream = stream
+        self._bodies = tuple(stream.bodies)
+        self._first_uid = 2**42 + 1_000 * seed
+        self._counts = itertools.count(1)
+        self._over = False
+
+    async def during(self, callers: Callers, roll: _Roll) -> None:
+        """Load from before the roll begins until it is over."""
+        known = self.next_increment(WRITERS + 1)
+        await self._write(callers, known)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._produce())
+            for number in range(WRITERS):
+                group.create_task(self._write_on(callers, number))
+            for _ in range(READERS):
+                group.create_task(self._read_on(callers, known))
+            try:
+                await roll.run()
+            finally:
+                self._over = True
+
+    async def _produce(self) -> None:
+        """Publish the stream at least once, and again as long as the roll goes on."""
+        parts = range(0, len(self._bodies), PUBLISHED_TOGETHER)
+        while self.published < len(self._bodies) or not self._over:
+            for start in parts:
+                part = self._bodies[start : start + PUBLISHED_TOGETHER]
+                await self._stage.publish(part)
+                self.published += len(part)
+                await asyncio.sleep(BETWEEN_PUBLISHES_S)
+
+    async def _write_on(self, callers: Callers, number: int) -> None:
+        while not self._over:
+            await self._write(callers, self.next_increment(number))
+            await asyncio.sleep(BETWEEN_REQUESTS_S)
+
+    async def _read_on(self, callers: Callers, known: Report) -> None:
+        while not self._over:
+            total = await callers.sum_of(known.uid)
+            if total != known.value:
+                self.failures.append(f"a sum of {total}, expected {known.value}")
+            await asyncio.sleep(BETWEEN_REQUESTS_S)
+
+    async def _write(self, callers: Callers, increment: Report) -> None:
+        """Write until a server says that it is kept."""
+        await callers.write(increment)
+        self.keep(increment)
+
+    def keep(self, increment: Report) -> None:
+        """A server has said that it is kept."""
+        root = owner_root(increment.uid)
+        if root not in self._stream.roots:
+            self._stream.roots.append(root)
+        self._stream.events.append(increment)
+
+    def next_increment(self, number: int) -> Report:
+        """One that was never sent, of the owner of this number."""
+        count = next(self._counts)
+        second = NOON_S + count
+        return Report(
+            thing=1,
+            uid=self._first_uid + number,
+            atid=0,
+            aid=count % 3,
+            value=count + 1,
+            ts1=second,
+            ts2=second,
+            event_id=f"{number}-{count}",
+        )
+
+
+EXPERIMENT = RollingExperiment()

@@ -1,0 +1,236 @@
+"""What a store must hold after a stream, worked out the slow way from a list of its events.
+
+No part of psd's booking is used: an activity's reports are replayed in the order of decision 1,
+and each booking is added to every bucket that holds its second. One report of 50 steps of owner 8,
+activity 41, at 2016-04-12 12:00:00 makes, among others,
+
+>>> expected([Report(1, 8, 2, 41, 50, 1460462400, 1460462400)])["psd:{8}:1:m:2016", "4"]
+'50'
+
+Keys and fields are those of docs/architecture.md for totals and markers. A leaf's records are
+fields ``second:atid:aid`` of the leaf's key; an activity's reports are one field ``aid`` of
+``<root>:<thing>:a``, whichever shard or hour they stand in (tests/chaos/stored.py reads both).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Literal, NamedTuple
+
+from redis.asyncio import Redis
+
+from psd.config import BookingSettings
+from psd.engine.events import Event, Report
+from psd.store.codec import marker_of
+from psd.store.keys import count_root, owner_root
+from tests.chaos.stored import Fields, Record, record_text, stored, summary_text
+from tests.chaos.stream import Stream
+
+ISSUANCE_OFFSET = timedelta(hours=5)
+MARKER_KEY = BookingSettings().marker_key.encode()
+MONTH_LEAF_BOOKINGS = 128
+DAY_LEAF_BOOKINGS = 512
+HOUR_LEAF_BOOKINGS = 512
+SHORT_RECORDS = 4
+
+
+class Difference(NamedTuple):
+    """One field that is not what it must be; an absent one is an empty text."""
+
+    key: str
+    field: str
+    expected: str
+    found: str
+    kind: Literal["lost", "doubled"]
+
+    def __str__(self) -> str:
+        """As a failure tells it."""
+        found, expected = self.found or "nothing", self.expected or "nothing"
+        return f"{self.kind}: {self.key} {self.field} = {found}, expected {expected}"
+
+
+class Booked(NamedTuple):
+    """All bookings of an owner's thing at one second by one activity under one type."""
+
+    second: int
+    atid: int
+    aid: int
+    delta: int
+
+
+async def differences(client: Redis, stream: Stream) -> list[Difference]:
+    """Everything in the keys of the stream's owners that is not as the stream makes it."""
+    return compare(expected(stream.events), await stored(client, stream.roots))
+
+
+def compare(wanted: Fields, found: Fields) -> list[Difference]:
+    """Fields that differ, the finest first: records, markers, then totals."""
+    differing = [
+        Difference(key, field, want, have, _kind(want, have))
+        for key, field in wanted.keys() | found.keys()
+        if (want := wanted.get((key, field), "")) != (have := found.get((key, field), ""))
+    ]
+    return sorted(differing, key=lambda each: (":l:" not in each.key, each))
+
+
+def _kind(wanted: str, found: str) -> Literal["lost", "doubled"]:
+    """``lost`` where something is missing, ``doubled`` where there is more than was sent."""
+    if not found:
+        return "lost"
+    if not wanted:
+        return "doubled"
+    want_sum, want_count = _sum_and_count(wanted)
+    found_sum, found_count = _sum_and_count(found)
+    if want_count != found_count:
+        return "lost" if found_count < want_count else "doubled"
+    return "lost" if abs(found_sum) < abs(want_sum) else "doubled"
+
+
+def _sum_and_count(text: str) -> tuple[int, int]:
+    """``12`` and ``12:3`` of totals; of an activity's reports the bookings and their number."""
+    if "@" in text:
+        return sum(int(part.partition("=")[2]) for part in text.split()), len(text.split())
+    total, _, count = text.partition(" ")[0].partition(":")
+    return int(total), int(count or 1)
+
+
+def expected(events: Iterable[Event]) -> Fields:
+    """Every field of every key of the events' owners."""
+    fields: Fields = {}
+    activities: dict[str, dict[int, list[Report]]] = defaultdict(lambda: defaultdict(list))
+    for event in events:
+        root, report, marked = _as_report(event)
+        activities[f"{root}:{report.thing}"][report.aid].append(report)
+        if report.event_id is not None:
+            marker = marker_of(marked, MARKER_KEY)
+            fields[f"{root}:k:{report.ts2 // 86_400}", marker.hex()] = "1"
+    for prefix, by_aid in activities.items():
+        bookings: list[Booked] = []
+        for aid, reports in by_aid.items():
+            records = replayed(reports)
+            fields[f"{prefix}:a", str(aid)] = " ".join(map(record_text, records))
+            fields |= _directory(f"{prefix}:r:{aid}", records)
+            bookings += _booked(aid, records)
+        fields[f"{prefix}:y", "activities"] = str(len(by_aid))
+        fields |= _totals(prefix, bookings) | _leaves(prefix, bookings)
+    return fields
+
+
+def _as_report(event: Event) -> tuple[str, Report, str]:
+    """The owner's root, the event as a report, and what its marker is made of."""
+    if isinstance(event, Report):
+        return owner_root(event.uid), event, f"{event.thing}:{event.event_id}"
+    report = Report(0, 0, 0, 0, event.value, event.ts, event.ts, event.event_id)
+    return count_root(event.name), report, event.event_id
+
+
+def replayed(reports: Iterable[Report]) -> list[Record]:
+    """An activity's reports as the bookings they make; increments of one second are one.
+
+    In order of (second, narrower window): each books its value minus what lies in its window.
+    """
+    added: dict[tuple[int, int], int] = defaultdict(int)
+    totals: list[Report] = []
+    for report in reports:
+        if report.event_id is None:
+            totals.append(report)
+        else:
+            added[report.ts2, report.atid] += report.value
+    records = [Record(second, -1, atid, value) for (second, atid), value in added.items()]
+    for report in sorted(totals, key=lambda each: (each.ts2, each.ts2 - each.ts1)):
+        inside = sum(r.booking for r in records if report.ts1 <= r.second <= report.ts2)
+        window = report.ts2 - report.ts1
+        records.append(Record(report.ts2, window, report.atid, report.value - inside))
+    return sorted(records)
+
+
+def _directory(key: str, records: Sequence[Record]) -> Fields:
+    """What stands beside the reports of a long activity: summaries of all and of each hour."""
+    if len(records) <= SHORT_RECORDS:
+        return {}
+    hours: dict[int, list[Record]] = defaultdict(list)
+    for record in records:
+        hours[record.second // 3600].append(record)
+    fields = {
+        (key, str(hour)): summary_text(
+            sum(r.booking for r in held),
+            len(held),
+            min(r.second - max(r.window, 0) for r in held),
+            max(r.second - max(r.window, 0) for r in held),
+        )
+        for hour, held in hours.items()
+    }
+    total = sum(record.booking for record in records)
+    fields[key, "all"] = summary_text(total, len(records), records[0].second, records[-1].second)
+    return fields
+
+
+def _booked(aid: int, records: Sequence[Record]) -> list[Booked]:
+    sums: dict[tuple[int, int], int] = defaultdict(int)
+    for record in records:
+        sums[record.second, record.atid] += record.booking
+    return [Booked(second, atid, aid, delta) for (second, atid), delta in sums.items() if delta]
+
+
+def _totals(prefix: str, bookings: Sequence[Booked]) -> Fields:
+    """Years, months, weeks, days, and hours and minutes where their units are split."""
+    sums: dict[tuple[str, str], int] = defaultdict(int)
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    parts: dict[tuple[str, str], int] = defaultdict(int)
+    by_day, by_hour = _counts_of(bookings, "%Y%m%d"), _counts_of(bookings, "%Y%m%d%H")
+    for second, atid, _, delta in bookings:
+        at = datetime.fromtimestamp(second, UTC)
+        places = calendar_places(prefix, at)
+        if by_day[f"{at:%Y%m%d}"] > DAY_LEAF_BOOKINGS:
+            places.append((f"{prefix}:h:{at:%Y%m%d}", str(at.hour)))
+            if by_hour[f"{at:%Y%m%d%H}"] > HOUR_LEAF_BOOKINGS:
+                places.append((f"{prefix}:n:{at:%Y%m%d%H}", str(at.minute)))
+        for key, field in places:
+            sums[key, field] += delta
+            counts[key, field] += 1
+            parts[f"{key}:t" if ":d:" in key else key, f"{field}:{atid}"] += delta
+    totals = {
+        place: str(total) if counts[place] == 1 else f"{total}:{counts[place]}"
+        for place, total in sums.items()
+    }
+    return totals | {place: str(total) for place, total in parts.items() if total}
+
+
+def calendar_places(prefix: str, at: datetime) -> list[tuple[str, str]]:
+    """Key and field of the year, month, day, ISO week and issuance week of a time."""
+    week = at.isocalendar()
+    issued = (at - ISSUANCE_OFFSET).isocalendar()
+    return [
+        (f"{prefix}:y", str(at.year)),
+        (f"{prefix}:m:{at.year}", str(at.month)),
+        (f"{prefix}:d:{at:%Y%m}", str(at.day)),
+        (f"{prefix}:w:{week.year}:{(week.week - 1) // 13}", str(week.week)),
+        (f"{prefix}:w:{issued.year}:{(issued.week - 1) // 13}", f"i{issued.week}"),
+    ]
+
+
+def _leaves(prefix: str, bookings: Sequence[Booked]) -> Fields:
+    """Each booking in the leaf where the number of bookings around it puts it."""
+    by_month = _counts_of(bookings, "%Y%m")
+    by_day, by_hour = _counts_of(bookings, "%Y%m%d"), _counts_of(bookings, "%Y%m%d%H")
+    fields: Fields = {}
+    for second, atid, aid, delta in bookings:
+        at = datetime.fromtimestamp(second, UTC)
+        label = f"{at:%Y%m}"
+        if by_month[label] > MONTH_LEAF_BOOKINGS:
+            label = f"{at:%Y%m%d}"
+            if by_day[label] > DAY_LEAF_BOOKINGS:
+                label = f"{at:%Y%m%d%H}"
+                if by_hour[label] > HOUR_LEAF_BOOKINGS:
+                    label = f"{at:%Y%m%d%H%M}"
+        fields[f"{prefix}:l:{label}", f"{second}:{atid}:{aid}"] = str(delta)
+    return fields
+
+
+def _counts_of(bookings: Iterable[Booked], unit: str) -> dict[str, int]:
+    counts: dict[str, int] = defaultdict(int)
+    for booked in bookings:
+        counts[datetime.fromtimestamp(booked.second, UTC).strftime(unit)] += 1
+    return counts
