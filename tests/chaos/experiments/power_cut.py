@@ -10,7 +10,7 @@ its replies never leave:
                  or anywhere behind it; what was not finished is delivered again: exact. The worker
                  is a new one, or one that sat the outage out.
     odd seeds    fast, appendfsync everysec: replies pass on, all 264 messages are finished, and
-                 then the file is cut at that place, a younger age than everysec promises.
+                 then the file is cut at that place: of its last second everysec promises nothing.
                  Differences must be found, and ``psd replay`` of the archive must say how many
                  events it booked again and lead to exactly what was sent.
 

@@ -11,7 +11,8 @@ grows is not data:
 
 Each second the memory and the descriptors of the first worker and of the server, which live
 through it all, are looked at, and Redis's memory when it is empty again. The medians of the last
-third may not lie above those of the middle third by more than GROWTH.
+third may not lie above those of the middle third by more than GROWTH
+(tests/chaos/samples.py).
 
 A trial is a minute. All of this runs in a process of its own, because working out what a minute of
 messages makes would hold up the experiments beside it; it reads /proc, so it needs Linux.
@@ -22,8 +23,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
-import os
 import random
+import signal
 import statistics
 import sys
 import tempfile
@@ -31,7 +32,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import aiohttp
 import msgspec
@@ -39,6 +39,7 @@ import msgspec
 from psd.engine.events import Report
 from tests.chaos.answers import END_S, wrong_answers
 from tests.chaos.oracle import differences
+from tests.chaos.samples import Samples
 from tests.chaos.stage import Process, Stage
 from tests.chaos.stream import Stream, generate
 from tests.chaos.trial import Say, Tally, failures_of, run_in_lanes
@@ -79,16 +80,6 @@ SETTINGS = {
 }
 
 
-class Growth(NamedTuple):
-    """How far a median may rise: a share of it, and an amount that is no growth."""
-
-    share: float
-    amount: float
-
-
-GROWTH = {"MB": Growth(0.10, 6.0), "descriptors": Growth(0.0, 4.0)}
-
-
 class Soak:
     """One row of the table; a trial is a minute."""
 
@@ -114,8 +105,9 @@ class Soak:
                 else:
                     say(line.rstrip())
         finally:
+            # Stopped before its end, it ends its servers first.
             if process.returncode is None and tally is None:
-                process.kill()
+                process.terminate()
             await process.wait()
         if tally is None:
             raise RuntimeError(f"the soak ended by itself with {process.returncode}")
@@ -123,50 +115,6 @@ class Soak:
 
 
 SOAK = Soak()
-
-
-class Samples:
-    """What is looked at over time: ``add("worker", "MB", 61.2)``; and whether it stayed flat.
-
-    ``shares`` are those of capacity that the minutes came to.
-    """
-
-    def __init__(self) -> None:
-        self.shares: list[float] = []
-        self._found: dict[tuple[str, str], list[float]] = {}
-
-    def add(self, of: str, unit: str, amount: float) -> None:
-        """Keep one sample."""
-        self._found.setdefault((of, unit), []).append(amount)
-
-    def add_process(self, of: str, pid: int) -> None:
-        """Resident memory and open descriptors of a process."""
-        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-        self.add(of, "MB", pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
-        self.add(of, "descriptors", len(os.listdir(f"/proc/{pid}/fd")))
-
-    def medians(self) -> list[tuple[str, str, float, float]]:
-        """Of, unit, and the medians of the middle and the last third."""
-        found = []
-        for (of, unit), samples in self._found.items():
-            third = max(1, len(samples) // 3)
-            middle = samples[-2 * third : -third] or samples
-            found.append((of, unit, statistics.median(middle), statistics.median(samples[-third:])))
-        return found
-
-    def growing(self) -> list[str]:
-        """What has grown further than GROWTH allows."""
-        return [
-            f"{of}: {middle:.1f} {unit} in the middle third, {last:.1f} in the last"
-            for of, unit, middle, last in self.medians()
-            if last > middle * (1 + GROWTH[unit].share) + GROWTH[unit].amount
-        ]
-
-    def __str__(self) -> str:
-        """``worker 61.2 -> 61.4 MB, worker 21 -> 21 descriptors``."""
-        return ", ".join(
-            f"{of} {middle:.4g} -> {last:.4g} {unit}" for of, unit, middle, last in self.medians()
-        )
 
 
 class Minutes:
@@ -322,14 +270,17 @@ class Minutes:
 async def soak(minutes: int, seed: int) -> Tally:
     """So many minutes, from the seed on; what fails ends its stage, and the next one goes on."""
     samples = Samples()
+    running = asyncio.current_task()
+    assert running is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
 
     @asynccontextmanager
     async def lane(_number: int) -> AsyncIterator[Minutes]:
         folder = Path(tempfile.mkdtemp(prefix=f"{NAME}-"))
         async with Stage(folder, settings=SETTINGS) as stage:
-            running = Minutes(stage, samples)
-            await running.start(seed)
-            yield running
+            minutes_on_it = Minutes(stage, samples)
+            await minutes_on_it.start(seed)
+            yield minutes_on_it
 
     tally = await run_in_lanes(NAME, minutes, seed, lane, Minutes.minute, _say, lanes=1)
     if samples.shares:
@@ -350,8 +301,10 @@ def main() -> None:
     parser.add_argument("minutes", type=int)
     parser.add_argument("seed", type=int)
     options = parser.parse_args()
-    with asyncio.Runner() as runner:
-        tally = runner.run(soak(options.minutes, options.seed))
+    try:
+        tally = asyncio.run(soak(options.minutes, options.seed))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(1)
     _say(RESULT + msgspec.json.encode(tally).decode())
 
 

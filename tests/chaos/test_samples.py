@@ -1,10 +1,10 @@
-"""What the soak calls flat, and what it does not."""
+"""What samples call flat, and what they do not."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.chaos.experiments.soak import Samples
+from tests.chaos.samples import Samples
 
 MINUTES = 30
 
