@@ -11,6 +11,7 @@ import asyncio
 
 from aiohttp import web
 
+from psd.errors import MalformedError
 from server.forms import read_form
 
 
@@ -38,6 +39,9 @@ class BodyReader:
             raise web.HTTPRequestTimeout(
                 text=f"body: not complete after {self._timeout_s:g} s"
             ) from exc
+        except ConnectionError as exc:
+            # Nobody reads the answer; but it is no defect of ours that would be logged as one.
+            raise MalformedError("body: the client hung up before its end") from exc
 
     async def form(self, request: web.Request) -> dict[str, str]:
         """The fields of a form in the body."""

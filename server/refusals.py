@@ -95,6 +95,12 @@ def refusal_of(error: HttpProcessingError, line_bytes_max: int) -> Refusal:
     return Refusal(400, re.sub(r"[^ -~]", "?", f"request: {told}"))
 
 
+def say_end(transport: asyncio.Transport) -> None:
+    """Tell the client that nothing more will come, and go on reading."""
+    if transport.can_write_eof() and not transport.is_closing():
+        transport.write_eof()
+
+
 class Leftovers(StreamReader):
     """Stands for what a refused client still sends; aiohttp waits for its end.
 
@@ -108,8 +114,8 @@ class Leftovers(StreamReader):
 
     async def readany(self) -> bytes:
         """Wait for the end; nothing is ever fed."""
-        if self._transport is not None and self._transport.can_write_eof():
-            self._transport.write_eof()
+        if self._transport is not None:
+            say_end(self._transport)
             self._transport = None
         return await super().readany()
 
@@ -137,8 +143,7 @@ class TurnedAway(asyncio.Protocol):
         """Answer once; everything else is thrown away."""
         if not self._answered:
             self._answer()
-            if self._transport.can_write_eof():
-                self._transport.write_eof()
+            say_end(self._transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Make room."""

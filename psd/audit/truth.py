@@ -58,7 +58,8 @@ def truth_of(held: Holdings, lifetimes: Lifetimes, archived: Archived | None = N
     fuller = _settled(held, _completed(held, plain, archived), lifetimes)
     before, after = _misfits(held.buckets, plain), _misfits(held.buckets, fuller)
     # More than the totals count may be on its way through a worker: its marker is not set yet.
-    if after.more or after.fewer > before.fewer:
+    # One total may be damaged itself; an archive that contradicts two is that of another store.
+    if after.more or after.fewer > before.fewer or after.unlike > before.unlike + 1:
         return plain
     return fuller
 
@@ -77,18 +78,21 @@ def _completed(held: Holdings, plain: Truth, archived: Archived) -> dict[int, li
 
 
 class _Misfit(msgspec.Struct):
-    more: int
-    fewer: int
+    more: int = 0
+    fewer: int = 0
+    unlike: int = 0
 
 
 def _misfits(held: Buckets, truth: Truth) -> _Misfit:
-    """Bookings that the totals held count too few of and too many of."""
+    """Bookings that the totals held count too few and too many of; totals of another sum."""
     counted = calendar_totals(truth.bookings.items())
-    found = _Misfit(0, 0)
+    found = _Misfit()
     for place, bucket in held.items():
         if place[0][0] in "hn" or not bucket.count:
             continue
-        difference = counted.get(place, Bucket()).count - bucket.count
+        made = counted.get(place, Bucket())
+        difference = made.count - bucket.count
+        found.unlike += difference == 0 and made.sum != bucket.sum
         found.more += max(difference, 0)
         found.fewer += max(-difference, 0)
     return found

@@ -87,8 +87,9 @@ def verify(
     """Audit the buckets, and repair what is wrong.
 
     All users and counts, or the users named by UID. Every total is held against what lies
-    below it, leaves against the reports of activities. Each difference is a line: key, field, what is there, what should be, and by what. Safe
-    while workers book. Exit code 1 when there were differences that are not repaired.
+    below it, leaves against the reports of activities. Each difference is a line: key, field,
+    what is there, what should be, and by what. Safe while workers book. Exit code 1 when there
+    were differences that are not repaired.
     """
     settings = loaded.settings
     scope = Scope(

@@ -169,6 +169,9 @@ class _Link:
 
     async def exchange(self, commands: list[Command]) -> list[Any]:
         """Replies by position; a script the server has forgotten is loaded and called again."""
+        if self._connection is not None and _has_ended(self._connection):
+            # The server was restarted since the last trip: that must not cost this one.
+            await self.disconnect()
         if self._connection is None:
             connection = cast("Connection", self._client.connection_pool.make_connection())
             await connection.connect()
@@ -206,6 +209,12 @@ class _Link:
             except ResponseError as exc:
                 replies.append(exc)
         return replies
+
+
+def _has_ended(connection: Connection) -> bool:
+    """Whether the server has closed an idle connection; redis-py only asks the socket."""
+    reader = connection._reader
+    return reader is None or reader.at_eof()
 
 
 def _fail(trip: Sequence[Waiting], error: PsdError) -> None:

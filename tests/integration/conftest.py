@@ -14,12 +14,10 @@ from tests.support.redis_server import KEEP, RedisServer
 from tests.support.worker_stack import WorkerStack
 
 
-@pytest.fixture(scope="session", autouse=True)
-def archive_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No process that a test starts leaves an archive in the checkout."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PSD_ARCHIVE_FOLDER", str(tmp_path_factory.mktemp("archive")))
-        yield
+@pytest.fixture(autouse=True)
+def archive_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process that a test starts leaves an archive in the checkout, or finds another test's."""
+    monkeypatch.setenv("PSD_ARCHIVE_FOLDER", str(tmp_path / "archive"))
 
 
 @pytest.fixture

@@ -205,15 +205,13 @@ async def _connections(client: Redis) -> bool:
     return int(info["connected_clients"]) <= 3
 
 
-async def test_a_killed_connection_fails_its_trip_and_the_next_one_works(
-    on: LaneOnServer,
-) -> None:
+async def test_a_connection_that_was_killed_while_idle_costs_no_trip(on: LaneOnServer) -> None:
     await on.lane.call(("PING",))
     await on.client.client_kill_filter(_type="normal", skipme=True)
-    found, _ = await outcomes(on.lane.call(("INCR", "n")))
-    assert isinstance(found[0], StoreUnavailableError)
-    assert await on.lane.call(("INCR", "n")) in (1, 2)
-    assert await on.calls_of("incr") <= 2
+    # The end of the connection has come before the next command leaves.
+    await on.client.ping()
+    assert await on.lane.call(("INCR", "n")) == 1
+    assert await on.calls_of("incr") == 1
 
 
 async def test_a_server_that_is_not_there_is_unavailable_at_once(tmp_path: Path) -> None:
@@ -272,7 +270,10 @@ async def test_scripts_that_are_gone_are_loaded_once_a_trip(own_server: RedisSer
         found, _ = await outcomes(*asked)
         assert [owners[0].sums for owners in found] == [{1: 0}] * 40
         stats = await psd.store.client.info("commandstats")
-        assert stats["cmdstat_script|load"]["calls"] == 4 * READ_CONNECTIONS
+        # A connection that is still dialling may find what the other one has loaded.
+        assert stats["cmdstat_script|load"]["calls"] in {
+            4 * (n + 1) for n in range(READ_CONNECTIONS)
+        }
 
 
 async def test_concurrent_questions_of_one_turn_travel_in_a_trip_a_connection(

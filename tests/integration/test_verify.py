@@ -202,6 +202,21 @@ async def test_an_archive_that_has_only_a_part_lowers_nothing_either(
     assert await sum_of(psd) == 30
 
 
+async def test_an_archive_of_another_store_is_not_believed(
+    psd: Runtime, redis_url: str, tmp_path: Path
+) -> None:
+    """It has as many bookings at the same times, and other sums."""
+    others = [msgspec.structs.replace(each, value=each.value + 1) for each in few()]
+    await book(psd, few())
+    await archive_of(tmp_path / "archive", others)
+    await forget(psd.store.client, "activity")
+    await psd.store.client.delete(LEAF_KEY)
+    result = await verified(redis_url, "--repair", "--archive", str(tmp_path / "archive"))
+    assert result.exit_code == 1
+    assert ", but only nothing by reports and leaves: lost" in result.output
+    assert await sum_of(psd) == 30
+
+
 async def test_an_accepted_increment_that_is_not_booked_yet_is_left_to_its_worker(
     psd: Runtime, redis_url: str, tmp_path: Path
 ) -> None:

@@ -8,15 +8,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import msgspec
 
 ANSWER_TIMEOUT_S = 10.0
+HEAD_END = b"\r\n\r\n"
 
 
 class RawAnswer(msgspec.Struct, frozen=True):
@@ -34,56 +34,91 @@ class RawAnswer(msgspec.Struct, frozen=True):
         return document
 
 
-class RawConnection:
-    """One connection to a server."""
+class RawConnection(asyncio.Protocol):
+    """One connection to a server; what came stays readable when the server resets it."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self._writer = writer
+    def __init__(self) -> None:
+        self._received = b""
+        self._lost = False
+        self._news = asyncio.Event()
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what came."""
+        self._received += data
+        self._news.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The server has hung up, or has reset."""
+        self._lost = True
+        self._news.set()
 
     def send(self, data: bytes) -> None:
-        """Send bytes as they are."""
-        self._writer.write(data)
+        """Send bytes as they are; to a server that has hung up, nothing is sent."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
 
     async def drip(self, data: bytes, pause_s: float) -> None:
-        """Send one byte after the other until the server hangs up."""
-        with contextlib.suppress(ConnectionError):
-            for number in range(len(data)):
-                self._writer.write(data[number : number + 1])
-                await asyncio.sleep(pause_s)
+        """Send one byte after the other."""
+        for number in range(len(data)):
+            self.send(data[number : number + 1])
+            await asyncio.sleep(pause_s)
 
     async def answer(self) -> RawAnswer:
         """The next answer."""
-        async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
-            line, *fields = head.strip().split("\r\n")
-            headers = {
-                name.lower(): value.strip()
-                for name, _, value in (field.partition(":") for field in fields)
-            }
-            body = await self.reader.readexactly(int(headers["content-length"]))
-            return RawAnswer(int(line.split()[1]), headers, body)
+        await self._until(lambda: HEAD_END in self._received)
+        head = self._received.partition(HEAD_END)[0]
+        line, *fields = head.decode().split("\r\n")
+        headers = {
+            name.lower(): value.strip()
+            for name, _, value in (field.partition(":") for field in fields)
+        }
+        start = len(head) + len(HEAD_END)
+        end = start + int(headers["content-length"])
+        await self._until(lambda: len(self._received) >= end)
+        body, self._received = self._received[start:end], self._received[end:]
+        return RawAnswer(int(line.split()[1]), headers, body)
 
     async def closed(self) -> bool:
-        """Whether the server says nothing more and closes, or resets what still sends."""
-        try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                return await self.reader.read() == b""
-        except ConnectionError:
-            return True
+        """Whether the server says nothing more and closes."""
+        await self._until(lambda: self._lost)
+        return self._received == b""
+
+    async def _until(self, came: Callable[[], bool]) -> None:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            while not came():
+                assert not self._lost, f"hung up after {self._received!r}"
+                self._news.clear()
+                await self._news.wait()
+
+    def stop_reading(self) -> None:
+        """Leave what comes in the buffers, until they are full."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def hang_up(self) -> None:
+        """Close."""
+        if self._transport is not None:
+            self._transport.close()
 
 
 @asynccontextmanager
 async def raw(url: str) -> AsyncIterator[RawConnection]:
     """A connection to the server of a URL."""
     where = urlsplit(url)
-    reader, writer = await asyncio.open_connection(where.hostname, where.port)
+    assert where.hostname is not None
+    assert where.port is not None
+    loop = asyncio.get_running_loop()
+    _, connection = await loop.create_connection(RawConnection, where.hostname, where.port)
     try:
-        yield RawConnection(reader, writer)
+        yield connection
     finally:
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
+        connection.hang_up()
+        await connection.closed()
 
 
 def request(line: str, *headers: str, body: bytes = b"") -> bytes:

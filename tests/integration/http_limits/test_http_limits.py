@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from server.descriptors import OTHERS, allowed_connections
+from server.refusals import LINGERING_TIME_S
 from tests.support.limited_server import (
     BODY_TIMEOUT_S,
     HEAD_TIMEOUT_S,
@@ -218,9 +219,11 @@ async def test_a_header_past_the_limit_gets_431(
 async def test_a_head_past_the_limit_gets_431(connection: RawConnection, complete: bool) -> None:
     data = request("GET /healthz", *(f"X-{n}: {'y' * 200}" for n in range(6)))
     connection.send(data if complete else data[:-2])
+    started_s = time.monotonic()
     answer = await connection.answer()
     assert (answer.status, answer.problem()["detail"]) == (431, "head: more than 1000 bytes")
     assert await connection.closed()
+    assert time.monotonic() - started_s < LINGERING_TIME_S, "the end is told with the answer"
 
 
 async def test_more_headers_than_are_read_get_431(connection: RawConnection) -> None:
@@ -254,6 +257,7 @@ async def test_a_client_that_never_reads_its_answers_is_cut_off(
     server: LimitedServer, connection: RawConnection
 ) -> None:
     # Their answers have to fill the buffers of both sides.
+    connection.stop_reading()
     connection.send(request("GET /metrics") * 4000)
     await wait_until("it was cut off", lambda: server.refused("unread") == 1)
     await wait_until("it has left", lambda: server.connections() == 0)

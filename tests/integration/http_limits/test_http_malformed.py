@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.limited_server import BODY_TIMEOUT_S, LimitedServer
 from tests.support.raw_http import RawConnection, request
+from tests.support.waiting import wait_until
 
 GET = request("GET /healthz")
 QUERY = "/v1/query/1/steps/all"
@@ -111,23 +112,52 @@ async def test_a_chunk_that_is_none_gets_400_at_once(
     assert caplog.text == ""
 
 
-@pytest.mark.parametrize("route", ["POST /v1/write", "POST /healthz"])
+async def test_a_client_that_hangs_up_within_its_body_is_no_error_of_ours(
+    server: LimitedServer, connection: RawConnection, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection.send(request("POST /v1/write", "Content-Length: 9", body=b"{"))
+    await wait_until("it is connected", lambda: server.connections() == 1)
+    connection.hang_up()
+
+    def answered() -> float:
+        return server.metric("psd_http_requests_total", route="/v1/write", status="400")
+
+    await wait_until("the request has ended", answered)
+    assert caplog.text == ""
+
+
+BROKEN = ("Content-Encoding: gzip", "Content-Length: 10")
+
+
 @pytest.mark.parametrize("together", [True, False])
 async def test_a_body_that_cannot_be_unpacked_gets_400_at_once(
-    connection: RawConnection, route: str, together: bool, caplog: pytest.LogCaptureFixture
+    connection: RawConnection, together: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    head = request(route, "Content-Encoding: gzip", "Content-Length: 10")
-    if together:
-        connection.send(head + b"not gzip!!" + GET)
-    else:
-        connection.send(head)
+    started_s = time.monotonic()
+    head = request("POST /v1/write", *BROKEN)
+    for data in [head + b"not gzip!!" + GET] if together else [head, b"not gzip!!" + GET]:
+        connection.send(data)
         await asyncio.sleep(0)
-        connection.send(b"not gzip!!" + GET)
     answer = await connection.answer()
-    assert answer.status == (400 if route.endswith("write") else 404)
-    if together and answer.status == 404:
-        assert (await connection.answer()).status == 400, "the route did not look, the guard did"
+    assert (answer.status, answer.body[:6]) == (400, b"body: ")
+    assert time.monotonic() - started_s < BODY_TIMEOUT_S
     assert await connection.closed()
+    assert caplog.text == ""
+
+
+async def test_a_broken_body_that_no_route_reads_ends_the_connection_in_silence(
+    server: LimitedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with server.raw() as connection:
+        connection.send(request("POST /healthz", *BROKEN, body=b"not gzip!!") + GET)
+        answers = [(await connection.answer()).status for _ in range(2)]
+        assert answers == [404, 400], "the route did not look at it, the guard did"
+        assert await connection.closed()
+    async with server.raw() as connection:
+        connection.send(request("POST /healthz", *BROKEN))
+        assert (await connection.answer()).status == 404
+        connection.send(b"not gzip!!" + GET)
+        assert await connection.closed()
     assert caplog.text == ""
 
 
