@@ -18,6 +18,12 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = CollectorRegistry() if registry is None else registry
+        self._add_events()
+        self._add_dependencies()
+        self._add_http()
+
+    def _add_events(self) -> None:
+        """What became of events and messages."""
         self.events = Counter(
             "psd_events",
             "Events by outcome: booked, unchanged, duplicate, refused.",
@@ -51,6 +57,9 @@ class Metrics:
             buckets=SIZES,
             registry=self.registry,
         )
+
+    def _add_dependencies(self) -> None:
+        """Trips to Redis and writes to the archive."""
         self.script_seconds = Histogram(
             "psd_script_seconds",
             "Round trip of the trips that carried a script, by script.",
@@ -76,6 +85,9 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+
+    def _add_http(self) -> None:
+        """The HTTP side, and the end of a process."""
         self.requests = Counter(
             "psd_http_requests",
             "HTTP requests by route and status.",

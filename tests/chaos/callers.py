@@ -23,7 +23,7 @@ import aiohttp
 import msgspec
 
 from psd.engine.events import TIME_END_S, Report
-from tests.chaos.stream import NAMES
+from tests.chaos.stream import wire_metric
 from tests.support.http import Answer, HttpClient, client_of
 
 ANSWERED_WITHIN_S = 20.0
@@ -137,15 +137,4 @@ def sum_path(uid: int, thing: str = "steps") -> str:
 
 def write_body(report: Report) -> bytes:
     """The body that books a report or an increment."""
-    fields = {
-        "thing": NAMES[report.thing],
-        "uid": report.uid,
-        "atid": report.atid,
-        "aid": report.aid,
-        "value": report.value,
-        "ts1": report.ts1,
-        "ts2": report.ts2,
-    }
-    if report.event_id is not None:
-        fields |= {"mode": "increment", "id": report.event_id}
-    return msgspec.json.encode(fields)
+    return msgspec.json.encode(wire_metric(report))

@@ -148,13 +148,14 @@ def _encoded(rng: random.Random, events: list[Event]) -> bytes:
     if isinstance(first, Count):
         fields = {"thing": first.name, "value": first.value, "ts": first.ts, "id": first.event_id}
         return encode({"command": "count", "count": fields})
-    metrics = [_wire_metric(event) for event in events if isinstance(event, Report)]
+    metrics = [wire_metric(event) for event in events if isinstance(event, Report)]
     if len(metrics) == 1:
         return encode({"command": "metric", "metric": metrics[0]})
     return encode({"command": "metrics", "metrics": metrics})
 
 
-def _wire_metric(report: Report) -> dict[str, object]:
+def wire_metric(report: Report) -> dict[str, object]:
+    """A report or an increment as it stands in a message or a write request."""
     fields: dict[str, object] = {
         "thing": NAMES[report.thing],
         "uid": report.uid,

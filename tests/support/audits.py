@@ -7,17 +7,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+from click.testing import CliRunner, Result
 
 from psd.archive.reader import read_entries
 from psd.audit.archived import ArchivedReports
 from psd.audit.layout import Limits
 from psd.audit.sweep import Audited, Auditor, Pace, Scope, Sweep, lifetimes_of
-from psd.engine.events import TIME_END_S
+from psd.cli.main import psd as command
+from psd.engine.events import TIME_END_S, Report
 from psd.runtime import Runtime
 from psd.store.lane import Lane
+from tests.support.engine import NOON_S, report
 
 SMALL_LIMITS = Limits(
     month_bookings=5, day_bookings=5, hour_bookings=5, shard_activities=3, short_records=2
@@ -66,3 +71,18 @@ async def audit_of(
         yield Audits(runtime, Sweep(auditor, lane, scope or Scope(), Pace(rate)))
     finally:
         await lane.close()
+
+
+def verify(redis_url: str, *arguments: str) -> Result:
+    """The psd command over one store."""
+    return CliRunner().invoke(command, ["--set", f"redis.url={redis_url}", "verify", *arguments])
+
+
+async def verified(redis_url: str, *arguments: str) -> Result:
+    """The same beside a running loop."""
+    return await asyncio.to_thread(verify, redis_url, *arguments)
+
+
+def few() -> list[Report]:
+    """Three bookings of two activities on one day."""
+    return [report(10, NOON_S), report(25, NOON_S + 60, NOON_S), report(5, NOON_S + 90, aid=4)]
