@@ -55,9 +55,10 @@ KINDS = {
 }
 """What must have happened, or the machines have shown less than their names say."""
 
-BITE_MACHINES = 300
+BITE_MACHINES = 1200
 BITE_SEED = 2
-"""Under it every mistake is found by 44 machines, most of them by 6."""
+"""Most mistakes are found by 10 machines, the hardest by some 100. A seed does not fix what
+Hypothesis draws: it also takes constants from all modules that happen to be loaded."""
 
 
 @pytest.fixture
@@ -91,9 +92,15 @@ def run_machines(engines: FourEngines, machines: int, number: int, *phases: Phas
     return tally
 
 
+@pytest.fixture(scope="module")
+def all_parts() -> Counter[str]:
+    """What the machines of all parts did together."""
+    return Counter()
+
+
 @pytest.mark.parametrize("part", range(PARTS))
 def test_random_histories_end_as_the_list_of_events_says(
-    server: RedisServer, tmp_path: Path, part: int
+    server: RedisServer, tmp_path: Path, part: int, all_parts: Counter[str]
 ) -> None:
     machines = -(-MACHINES // PARTS)
     print(f"PSD_TEST_SEED={SEED} PSD_TEST_MACHINES={MACHINES}")
@@ -102,8 +109,10 @@ def test_random_histories_end_as_the_list_of_events_says(
         tally = run_machines(engines, machines, SEED + part, *PHASES)
     print(", ".join(f"{number} {what}" for what, number in sorted(tally.items())))
     assert tally[f"machines of {STEPS} steps"] >= machines
-    # So few machines on a laptop need not have met everything.
-    assert machines < 200 or not {kind for kind in KINDS if not tally[kind]}
+    all_parts.update(tally)
+    # A part of the machines, or few on a laptop, need not have met everything.
+    if all_parts[f"machines of {STEPS} steps"] >= 1000:
+        assert not {kind for kind in KINDS if not all_parts[kind]}
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
