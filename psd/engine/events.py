@@ -275,13 +275,19 @@ def _as_input_error(exc: msgspec.MsgspecError) -> InputError:
 
 def _check_int64(name: str, number: int) -> None:
     if not -ID_MAX - 1 <= number <= ID_MAX:
-        raise WrongTypeError(f"{name}: {number} is not a 64-bit integer")
+        raise WrongTypeError(f"{name}: {_shown_number(number)} is not a 64-bit integer")
 
 
 def _check_value(name: str, number: int) -> None:
     if not -VALUE_MAX <= number <= VALUE_MAX:
         _check_int64(name, number)
         raise OutOfBoundsError(f"{name}: {number} must lie within +-(2^53 - 1)")
+
+
+def _shown_number(number: int) -> str:
+    """A sender's number as an error shows it: decoders take up to 4,300 digits."""
+    digits = str(number)
+    return digits if len(digits) <= SHOWN_CHARACTERS_MAX else f"{digits[:SHOWN_CHARACTERS_MAX]}..."
 
 
 def _shown(text: str) -> str:

@@ -42,6 +42,10 @@ def write_corpus(folder: Path) -> Path:
     for name in ("command", "thing", "mode"):
         long = {"command": "metric", "metric": {**METRIC, name: "x" * 3000}, name: "y" * 3000}
         (folder / f"long-{name}").write_bytes(b"\0" + msgspec.json.encode(long))
+    for name in ("uid", "value", "ts1", "ts2"):
+        long = msgspec.json.encode({"command": "metric", "metric": {**METRIC, name: 0}})
+        huge = long.replace(b'"%s":0' % name.encode(), b'"%s":%s' % (name.encode(), b"9" * 4000))
+        (folder / f"digits-{name}").write_bytes(b"\0" + huge)
     (folder / "surrogate").write_bytes(b'\0{"command":"\\udc00\\ud800"}')
     return folder
 
