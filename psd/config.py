@@ -26,6 +26,7 @@ import msgspec
 from psd.errors import ConfigError
 
 Durability = Literal["fast", "durable", "replicated"]
+ClusterMode = Literal["auto", "yes", "no"]
 QueueKind = Literal["nsq", "stream"]
 LogFormat = Literal["auto", "json", "pretty"]
 
@@ -35,6 +36,7 @@ class RedisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     url: str = "redis://127.0.0.1:6379/0"
     server: str = ""
+    cluster: ClusterMode = "auto"
     timeout_s: float = 1.5
     durability: Durability = "durable"
     replicas: int = 1
@@ -128,6 +130,21 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     activity_s: int = 0
 
 
+class RewardsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the weekly rewards have their tables and their sources, and where gRPC listens."""
+
+    tables: str = ""
+    elasticsearch_url: str = "http://127.0.0.1:9200"
+    elasticsearch_index: str = "device-status-*"
+    elasticsearch_api_key: str = ""
+    elasticsearch_timeout_s: float = 30.0
+    devices_address: str = ""
+    definitions_address: str = ""
+    grpc_timeout_s: float = 5.0
+    grpc_host: str = "127.0.0.1"
+    grpc_port: int = 1156
+
+
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is logged, and how."""
 
@@ -149,6 +166,8 @@ DEFAULT_THINGS: dict[str, Thing] = {
     "distance": Thing(4, "m"),
     "cb": Thing(5, "cb"),
     "signals": Thing(6, "signals"),
+    "promotions": Thing(7, "points"),
+    "corrections": Thing(8, "points"),
 }
 """Ids 1 to 5 are the original's (pointspaced); the rest are ours."""
 
@@ -164,6 +183,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     access: AccessSettings = AccessSettings()
     booking: BookingSettings = BookingSettings()
     retention: RetentionSettings = RetentionSettings()
+    rewards: RewardsSettings = RewardsSettings()
     log: LogSettings = LogSettings()
     things: dict[str, Thing] = msgspec.field(default_factory=lambda: dict(DEFAULT_THINGS))
 
@@ -299,9 +319,9 @@ def _secret_in(name: str, path: Path) -> str:
         raise ConfigError(f"{name}: {exc}") from exc
 
 
-NOT_SETTINGS = frozenset({"PSD_CONFIG", "PSD_FAILPOINT"})
-"""Environment names that are not settings: the path of the settings file itself, and where a
-test wants the process to die (psd/failpoints.py)."""
+NOT_SETTINGS = frozenset({"PSD_CONFIG", "PSD_FAILPOINT", "PSD_TOKEN"})
+"""Environment names that are not settings: the path of the settings file itself, where a test
+wants the process to die (psd/failpoints.py), and the token of the commands that ask a server."""
 
 
 def _from_flags(flags: Mapping[str, Any]) -> Layer:

@@ -13,18 +13,31 @@
     │   ├── MissingIdError          missing_id       an increment or count without an id
     │   ├── TooLateError            too_late         older than the oldest time that still books
     │   ├── TooEarlyError           too_early        further ahead of the clock than is allowed
-    │   └── TooLargeError           too_large        more bytes, ids or reports than allowed
+    │   ├── TooLargeError           too_large        more bytes, ids or reports than allowed
+    │   └── BadQueryError           bad_query        a question that has no answer
+    ├── NotFoundError               not_found        nothing is kept under this name
+    ├── ConflictError               conflict         what is kept stands against it
+    ├── ChangedError                changed          it is not as the request took it to be
+    ├── OrderError                  out_of_order     a week before this one was never computed
+    ├── RequestInHandError          request_in_hand  the same request is not answered yet
+    ├── IdempotencyMismatchError    idempotency_mismatch  another request had this key
     ├── DetailExpiredError          detail_expired   the range needs buckets past their retention
     ├── AccessError                 no_access        whoever asks may not have this
     │   ├── UnauthorizedError       unauthorized     nobody whom psd knows
     │   └── ForbiddenError          forbidden        known, and not allowed to do this
     ├── UnavailableError            (retryable)      a dependency did not answer; nothing is known
     │   ├── StoreUnavailableError   store_unavailable
+    │   │   └── MisplacedError      misplaced        not executed: other nodes have the keys
     │   ├── QueueUnavailableError   queue_unavailable
     │   ├── ArchiveUnavailableError archive_unavailable
+    │   ├── SourceUnavailableError  source_unavailable  a source of activity or vehicles
+    │   ├── ServerUnavailableError  server_unavailable  a psd server that a client asks
+    │   ├── RunInProgressError      run_in_progress  another process computes rewards just now
     │   └── KeysUnavailableError    keys_unavailable the keys that verify JWTs cannot be read
     ├── StartError                  start_failed     what psd starts or binds would not
     ├── StoreError                  store_error      Redis refused a command of psd
+    ├── SourceError                 source_error     a source answers what cannot be worked with
+    ├── ClientError                 client_error     an answer to a client that is none of these
     ├── ShapeError                  bad_shape        stored bytes that no script writes
     └── ConfigError                 bad_config       a setting is unknown or contradictory
 
@@ -108,6 +121,48 @@ class TooLargeError(InputError):
     code = "too_large"
 
 
+class BadQueryError(InputError):
+    """A question breaks a rule of its query; the message names field, value and rule."""
+
+    code = "bad_query"
+
+
+class NotFoundError(PsdError):
+    """Nothing is kept under this name, or it is not for whoever asks."""
+
+    code = "not_found"
+
+
+class ConflictError(PsdError):
+    """What is kept stands against the request; another state of it would not."""
+
+    code = "conflict"
+
+
+class ChangedError(PsdError):
+    """The request was made for a version of something that is another one by now."""
+
+    code = "changed"
+
+
+class OrderError(PsdError):
+    """A week cannot be computed, because one before it never was."""
+
+    code = "out_of_order"
+
+
+class RequestInHandError(PsdError):
+    """A request with the same idempotency key is being worked on; its answer is not known yet."""
+
+    code = "request_in_hand"
+
+
+class IdempotencyMismatchError(PsdError):
+    """An idempotency key came before with another body."""
+
+    code = "idempotency_mismatch"
+
+
 class DetailExpiredError(PsdError):
     """The range needs detail that has expired.
 
@@ -163,6 +218,21 @@ class StoreUnavailableError(UnavailableError):
     code = "store_unavailable"
 
 
+class MisplacedError(StoreUnavailableError):
+    """A node of a cluster did not execute a command: another node has its keys, or will have them.
+
+    ``moved`` is the slot and node that it named, if it did; ``is_split`` is true where the keys
+    of one call are with several nodes.
+    """
+
+    code = "misplaced"
+
+    def __init__(self, message: str, *, moved: str = "", is_split: bool = False) -> None:
+        super().__init__(message)
+        self.moved = moved
+        self.is_split = is_split
+
+
 class QueueUnavailableError(UnavailableError):
     """No queue address can be reached."""
 
@@ -173,6 +243,24 @@ class ArchiveUnavailableError(UnavailableError):
     """The archive cannot be written: its disk is full, or fails."""
 
     code = "archive_unavailable"
+
+
+class SourceUnavailableError(UnavailableError):
+    """A source of activity, or of descriptions of vehicles, does not answer."""
+
+    code = "source_unavailable"
+
+
+class ServerUnavailableError(UnavailableError):
+    """A psd server cannot be reached, breaks off, or has no room for a client just now."""
+
+    code = "server_unavailable"
+
+
+class RunInProgressError(UnavailableError):
+    """Another process holds the lock of the weekly job; nothing was changed."""
+
+    code = "run_in_progress"
 
 
 class KeysUnavailableError(UnavailableError):
@@ -191,6 +279,28 @@ class StoreError(PsdError):
     """Redis refused a command: a foreign key in psd's place, or a defect of psd."""
 
     code = "store_error"
+
+
+class SourceError(PsdError):
+    """A source refused its client, or answered what is not its protocol."""
+
+    code = "source_error"
+
+
+class ClientError(PsdError):
+    """A server answered a client with what no other class stands for, or not as psd does.
+
+    ``code`` is the server's where it said one; ``status`` is that of HTTP.
+    """
+
+    code = "client_error"
+
+    def __init__(self, message: str, *, status: int, code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.detail = message
+        if code:
+            self.code = code
 
 
 class ShapeError(PsdError):
@@ -218,6 +328,7 @@ INPUT_ERRORS: dict[str, type[InputError]] = {
         TooLateError,
         TooEarlyError,
         TooLargeError,
+        BadQueryError,
     )
 }
 """Input errors by code: how a code that came from a script or a dead letter becomes a class."""

@@ -9,6 +9,14 @@ the seventh time. Unset, a place costs one comparison. Places, in the order of a
     after_reply    Redis has answered, nothing is finished
     before_fin     everything is kept, the queue has not been told
     after_fin      the queue has been told
+
+and in the order of the weekly rewards job (psd/rewards/job.py)::
+
+    rewards_begun      the run is noted, nothing has been read
+    rewards_staged     the rows of one more shard are kept, invisible
+    rewards_totalled   a week's shares are known
+    rewards_publish    everything is kept, nothing is visible
+    rewards_published  the new weeks are visible, what they replaced is still kept
 """
 
 from __future__ import annotations
@@ -20,6 +28,10 @@ from psd.errors import ConfigError
 
 VARIABLE = "PSD_FAILPOINT"
 PLACES = ("after_read", "before_script", "after_send", "after_reply", "before_fin", "after_fin")
+REWARDS_PLACES = (
+    *("rewards_begun", "rewards_staged", "rewards_totalled"),
+    *("rewards_publish", "rewards_published"),
+)
 
 
 class Failpoint:
@@ -43,8 +55,9 @@ def failpoint_of(text: str) -> Failpoint | None:
     if not text:
         return None
     place, _, times = text.partition(":")
-    if place not in PLACES or not (times or "1").isdecimal() or int(times or "1") < 1:
-        raise ConfigError(f"{VARIABLE} = {text!r}: PLACE or PLACE:TIMES, of {', '.join(PLACES)}")
+    places = (*PLACES, *REWARDS_PLACES)
+    if place not in places or not (times or "1").isdecimal() or int(times or "1") < 1:
+        raise ConfigError(f"{VARIABLE} = {text!r}: PLACE or PLACE:TIMES, of {', '.join(places)}")
     return Failpoint(place, int(times or "1"))
 
 
