@@ -60,7 +60,7 @@ def build_worker(runtime: Runtime) -> Worker:
     """A worker on the configured queue."""
     return Worker(
         runtime.new_queue(),
-        PointsHandler(runtime.engine, runtime.rules),
+        PointsHandler(runtime.books, runtime.rules),
         runtime.settings,
         runtime.metrics,
         runtime.clock,

@@ -1,5 +1,5 @@
 -- Sums and distinct activities over a range for a page of owners: every booking in it is read.
--- KEYS     roots of the owners' keys; in a cluster all of one slot
+-- KEYS     roots of the owners' keys; in a cluster as lib/owners says
 -- ARGV[1]  first second of the range
 -- ARGV[2]  second after its last
 -- ARGV[3]  msgpack array of thing numbers
@@ -11,6 +11,7 @@
 -- Idempotent: yes. Writes nothing
 -- Cost: O(bookings in range), 0.2 us each; 1,000 owners
 -- @include lib/leaf_reads
+-- @include lib/owners
 
 local range_start, range_end = tonumber(ARGV[1]), tonumber(ARGV[2])
 local things = cmsgpack.unpack(ARGV[3])
@@ -156,7 +157,7 @@ local function add_activities(reply)
 end
 
 local reply = { false }
-for _, root in ipairs(KEYS) do
+for _, root in ipairs(owner_roots(4)) do
   leaves = {}
   found = { seen = {}, widths = 0, atid_widths = 0, number = 0, aids = {}, atids = {} }
   for _, thing in ipairs(things) do

@@ -2,12 +2,14 @@
 -- that comes late finds its place. Records are { second, window, atid, booking } with
 -- window = ts2 - ts1, or -1 for an increment, sorted by (second, window). Up to SHORT_RECORDS
 -- stand packed in a shard; more are `long`: one string an hour and a directory of the hours.
--- Records of an hour are a flat list, four slots each.
+-- Records of an hour are a flat list, four slots each. A withdrawn activity has WITHDRAWN in its
+-- shard, which is no row of records, and nothing else: reports of it are not booked any more.
 -- @include lib/shards
 -- @include lib/ids
 
 local SHORT_RECORDS = 4
 local HOUR_S = 3600
+local WITHDRAWN = 'withdrawn'
 
 local activities = {}
 
@@ -63,14 +65,16 @@ local function load_activity(prefix, aid)
   if activity then return activity end
   local shard = shard_of(aid, by_aid.shards)
   local packed = redis.call('HGET', shard_key(prefix, shard), aid)
-  activity = { prefix = prefix, aid = aid, is_new = not packed, long = false, hours = {} }
+  activity = { prefix = prefix, aid = aid, is_new = not packed, long = false, hours = {},
+    withdrawn = packed == WITHDRAWN }
   local all = packed == '' and redis.call('HGET', directory_key(activity), 'all')
   if all then
     activity.long = true
     activity.total, activity.count, activity.first, activity.last = cmsgpack.unpack(all)
   else
     -- A long activity whose directory has expired begins anew; its mark in the shard lives on.
-    local flat = packed and unpack_records(packed) or {}
+    activity.is_lost = packed == ''
+    local flat = packed and not activity.withdrawn and unpack_records(packed) or {}
     activity.hours[0] = { number = 0, flat = flat, loaded = true }
     activity.order = { 0 }
   end

@@ -112,6 +112,15 @@ local function write_long_parts(activity)
   write_directory(activity, entries)
 end
 
+-- A withdrawn activity: its mark in the shard, and none of the keys of a long one.
+local function write_withdrawn(activity, shard)
+  if activity.long then
+    write('DEL', directory_key(activity))
+    for _, number in ipairs(part_numbers(activity)) do write('DEL', hour_key(activity, number)) end
+  end
+  write('HSET', shard, activity.aid, WITHDRAWN)
+end
+
 -- Note the writes of all activities of this call, by owner and thing.
 local function save_activities()
   for prefix, by_aid in pairs(activities) do
@@ -129,7 +138,9 @@ local function save_activities()
     for aid, activity in pairs(by_aid.known) do
       if activity.dirty then
         local shard = shard_key(prefix, shard_of(aid, shards))
-        if activity.long then
+        if activity.withdrawn then
+          write_withdrawn(activity, shard)
+        elseif activity.long then
           write_long_parts(activity)
         elseif #activity.hours[0].flat > SHORT_RECORDS * 4 then
           write_as_long(activity, shard)

@@ -19,7 +19,7 @@ import msgspec
 
 from psd.archive.entries import Entry
 from psd.archive.reader import Damage, read_entries
-from psd.engine.events import Event, EventRules, Report
+from psd.engine.events import Accepted, EventRules, Report
 from psd.errors import InputError
 
 RANK_BITS = 24
@@ -35,7 +35,7 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
 
     entry: Entry
     rank: int
-    events: list[Event]
+    events: list[Accepted]
     error: InputError | None = None
 
     def reports(self) -> Iterator[tuple[int, Report]]:
@@ -65,8 +65,8 @@ def decoded_entries(
             rank += len(events)
 
 
-def is_replaceable(event: Event) -> TypeGuard[Report]:
-    """Whether a later report of the same window takes this one's place; an increment stays."""
+def is_replaceable(event: Accepted) -> TypeGuard[Report]:
+    """Whether a later report of the same window takes this one's place; all else stays."""
     return isinstance(event, Report) and event.event_id is None
 
 

@@ -4,7 +4,8 @@ A report that ``/v1/write``, ``psd write`` or ``psd import --via direct`` books 
 
     {"command": "metrics", "metrics": [{"thing": "steps", "uid": 1, ...}]}
 
-so that ``psd replay`` reads one kind of thing. The fields are as they were sent.
+so that ``psd replay`` reads one kind of thing. The fields are as they were sent. Lists that came
+about vehicles (psd/rewards/messages.py) are archived likewise, by the command of their kind.
 """
 
 from __future__ import annotations
@@ -21,5 +22,10 @@ _encode = msgspec.json.Encoder().encode
 
 def metrics_entries(now_ms: int, fields: Sequence[MetricFields]) -> Iterator[Entry]:
     """One entry for these accepted metrics, none for none; encoded when it is asked for."""
+    return listed_entries(now_ms, "metrics", fields)
+
+
+def listed_entries(now_ms: int, command: str, fields: Sequence[msgspec.Struct]) -> Iterator[Entry]:
+    """One entry for accepted fields under the command that takes a list of them."""
     if fields:
-        yield Entry(now_ms, "", _encode({"command": "metrics", "metrics": fields}))
+        yield Entry(now_ms, "", _encode({"command": command, command: fields}))

@@ -38,7 +38,7 @@ from psd.archive.events import Decoded, decoded_entries, identity_of, is_replace
 from psd.archive.reader import Damage
 from psd.clock import Clock
 from psd.engine.booking import Outcome
-from psd.engine.events import Event, EventRules
+from psd.engine.events import Accepted, Change, EventRules, Withdrawal
 from psd.errors import InputError
 
 CHUNK_REPORTS = 500_000
@@ -66,17 +66,17 @@ Progress = Callable[[int], None]
 
 
 class Books(Protocol):
-    """What is needed of the engine."""
+    """Where events are booked (psd/rewards/booking.py)."""
 
-    async def book(self, events: Sequence[Event]) -> list[Outcome]:
+    async def book(self, events: Sequence[Accepted]) -> list[Outcome]:
         """Outcomes by position; raises :class:`psd.errors.StoreUnavailableError`."""
         ...
 
 
 class BooksNothing:
-    """Stands for the engine where nothing is to be written: every event would be booked."""
+    """Stands for the books where nothing is to be written: every event would be booked."""
 
-    async def book(self, events: Sequence[Event]) -> list[Outcome]:
+    async def book(self, events: Sequence[Accepted]) -> list[Outcome]:
         """Say what would be tried."""
         return [Outcome("booked")] * len(events)
 
@@ -183,7 +183,7 @@ class Replay:
                     last[identity] = rank
 
     async def _book_chunk(self, start_ms: int, end_ms: int, last: dict[bytes, int]) -> None:
-        batch: list[tuple[Entry, Event]] = []
+        batch: list[tuple[Entry, Accepted]] = []
         for position, found in enumerate(self._decoded(start_ms, end_ms)):
             await _turn(position)
             self._summary.entries += 1
@@ -204,7 +204,7 @@ class Replay:
         for _ in range(CATCH_UPS_MAX):
             next_since_ms = self._clock.now_ms() - SLACK_MS
             newer: dict[bytes, int] = {}
-            batch: list[Event] = []
+            batch: list[Accepted] = []
             for position, found in enumerate(self._decoded(since_ms, END_MS)):
                 await _turn(position)
                 for rank, report in found.reports():
@@ -220,7 +220,7 @@ class Replay:
                 return
             last, since_ms = newer, next_since_ms
 
-    def _is_due(self, entry: Entry, event: Event, rank: int, last: dict[bytes, int]) -> bool:
+    def _is_due(self, entry: Entry, event: Accepted, rank: int, last: dict[bytes, int]) -> bool:
         """Whether the event is to be booked; counts it when not."""
         if is_replaceable(event):
             # One that was written since the chunk was read is not there, or ranks higher.
@@ -228,13 +228,17 @@ class Replay:
                 return True
             self._summary.superseded += 1
             return False
+        if isinstance(event, Change | Withdrawal):
+            # Merged by its time: an older one than what is known changes nothing. An activity
+            # is withdrawn once, and for good.
+            return True
         known_until_s = entry.accepted_ms // 1000 + self._horizon_s
         if self._forgotten or known_until_s > self._clock.now_s() + MARGIN_S:
             return True
         self._summary.forgotten += 1
         return False
 
-    async def _book(self, batch: Sequence[tuple[Entry, Event]]) -> None:
+    async def _book(self, batch: Sequence[tuple[Entry, Accepted]]) -> None:
         if not batch:
             return
         outcomes = await self._books.book([event for _, event in batch])

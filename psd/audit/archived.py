@@ -6,8 +6,9 @@
 >>> reports.records("psd:{7}:1:")
 {41: [Record(second=1460462400, window=60, atid=2, booking=373)]}
 
-All of the archive's messages that belong to these owners are held in memory: an audit asks for
-the few that have lost something.
+Of an activity that was withdrawn there are none, whenever its reports were sent. All of the
+archive's messages that belong to these owners are held in memory: an audit asks for the few that
+have lost something.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from psd.archive.entries import Entry
 from psd.audit.layout import DAY_S
 from psd.audit.shapes import Record, record_order
 from psd.engine.booking import COUNT_THING
-from psd.engine.events import Count, Event, EventRules, Report
+from psd.engine.events import Change, Count, EventRules, Report, Withdrawal
 from psd.errors import InputError
 from psd.store.keys import count_root, owner_root
 
@@ -36,6 +37,7 @@ class ArchivedReports:
         self._windows: dict[str, dict[int, dict[Window, Report]]] = defaultdict(
             lambda: defaultdict(dict)
         )
+        self._withdrawn: dict[str, set[int]] = defaultdict(set)
         self._increments: dict[str, dict[tuple[str, int], Report]] = defaultdict(dict)
 
     def take(self, entry: Entry) -> None:
@@ -45,6 +47,11 @@ class ArchivedReports:
         except InputError:
             return
         for event in events:
+            if isinstance(event, Change):
+                continue
+            if isinstance(event, Withdrawal):
+                self._withdraw(event)
+                continue
             prefix, report = _as_report(event)
             if prefix not in self._wanted:
                 continue
@@ -55,19 +62,27 @@ class ArchivedReports:
                 id_of_day = (report.event_id, report.ts2 // DAY_S)
                 self._increments[prefix].setdefault(id_of_day, report)
 
+    def _withdraw(self, event: Withdrawal) -> None:
+        for thing in event.things:
+            prefix = f"{owner_root(event.uid)}:{thing}:"
+            if prefix in self._wanted:
+                self._withdrawn[prefix].add(event.aid)
+
     def records(self, prefix: str) -> dict[int, list[Record]]:
         """The reports of each activity, each as the booking it makes."""
         increments: dict[int, list[Report]] = defaultdict(list)
         for report in self._increments.get(prefix, {}).values():
             increments[report.aid].append(report)
         windows = self._windows.get(prefix, {})
-        return {
+        withdrawn = self._withdrawn.get(prefix, set())
+        sent = {
             aid: replayed(increments.get(aid, ()), windows.get(aid, {}).values())
-            for aid in windows.keys() | increments.keys()
+            for aid in (windows.keys() | increments.keys()) - withdrawn
         }
+        return {**sent, **{aid: [] for aid in withdrawn}}
 
 
-def _as_report(event: Event) -> tuple[str, Report]:
+def _as_report(event: Report | Count) -> tuple[str, Report]:
     if isinstance(event, Count):
         report = Report(COUNT_THING, 0, 0, 0, event.value, event.ts, event.ts, event.event_id)
         return f"{count_root(event.name)}:{COUNT_THING}:", report

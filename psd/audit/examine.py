@@ -15,6 +15,7 @@ from psd.audit.expected import Expected
 from psd.audit.holdings import Bucket, Content, Holdings
 from psd.audit.layout import leaf_start
 from psd.audit.shapes import (
+    WITHDRAWN,
     Total,
     id_of,
     leaf_bookings,
@@ -189,6 +190,8 @@ def _string_text(suffix: str, value: bytes | None) -> str:
             return f"{len(bookings)} bookings of {sum(b.delta for b in bookings)}"
         if not value:
             return "reports in keys of their own"
+        if value == WITHDRAWN:
+            return "withdrawn"
         return _cut(
             " ".join(
                 f"{r.second}-{r.window} atid {r.atid}: {r.booking}," for r in records_of(value)

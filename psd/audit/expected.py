@@ -36,6 +36,7 @@ from psd.audit.layout import (
     shard_of,
 )
 from psd.audit.shapes import (
+    WITHDRAWN,
     LeafBooking,
     Record,
     leaf_value,
@@ -93,8 +94,12 @@ def _is_incomplete(held: Holdings, truth: Truth, lifetimes: Lifetimes) -> bool:
     return (
         bool(truth.rebuilt)
         or any(activity.is_damaged or activity.is_cut for activity in held.activities.values())
-        or (held.activity_count or 0) > sum(1 for made in truth.records.values() if made)
+        or (held.activity_count or 0) > _known(truth)
     )
+
+
+def _known(truth: Truth) -> int:
+    return len({aid for aid, made in truth.records.items() if made} | truth.withdrawn)
 
 
 def _in_leaves(truth: Truth, held: Holdings, lifetimes: Lifetimes) -> dict[Booking, int]:
@@ -162,6 +167,7 @@ def _add_activities(
             writer.as_held(aid, activity)
         elif records:
             writer.add(aid, records)
+    writer.fields |= dict.fromkeys(truth.withdrawn, WITHDRAWN)
     count = len(writer.fields)
     if lifetimes.end("year"):
         count = held.activity_count or 0

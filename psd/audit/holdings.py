@@ -18,6 +18,7 @@ import msgspec
 
 from psd.audit.layout import HOUR_S, Place, leaf_start
 from psd.audit.shapes import (
+    WITHDRAWN,
     Record,
     Total,
     id_of,
@@ -88,8 +89,15 @@ class Activity(msgspec.Struct):
     is_damaged: bool = False
 
     @property
+    def is_withdrawn(self) -> bool:
+        """Whether it was withdrawn: then it has no reports, whatever else is held of it."""
+        return self.packed == WITHDRAWN
+
+    @property
     def is_cut(self) -> bool:
         """Whether reports are missing that the directory or the shard still names."""
+        if self.is_withdrawn:
+            return False
         if self.packed == b"" and self.directory is None:
             return True
         named = {int(name) for name in self.directory or {} if _is_number(name)}
@@ -112,6 +120,8 @@ class Activity(msgspec.Struct):
     def read(self) -> None:
         """Read the records out of what is held; a part that is damaged is left out."""
         by_order: dict[tuple[int, int, tuple[int, bytes]], Record] = {}
+        if self.is_withdrawn:
+            return
         for packed in (self.packed, *self.hours.values()):
             try:
                 records = records_of(packed or b"")
@@ -131,6 +141,9 @@ class Holdings(msgspec.Struct):
     activities: dict[int, Activity]
     activity_count: int | None
 
+    logged: frozenset[int] = frozenset()
+    """Activities that the owner's log calls withdrawn."""
+
     @classmethod
     def of(cls, contents: Contents) -> Holdings:
         """Sort what the keys hold."""
@@ -147,7 +160,14 @@ class Holdings(msgspec.Struct):
                 held._take_totals(suffix, content)
         for activity in held.activities.values():
             activity.read()
+        if gone := held.withdrawn:
+            held.bookings = {p: delta for p, delta in held.bookings.items() if p[2] not in gone}
         return held
+
+    @property
+    def withdrawn(self) -> set[int]:
+        """The activities that were withdrawn; bookings of theirs in leaves are left out."""
+        return {aid for aid, activity in self.activities.items() if activity.is_withdrawn}
 
     def _take_string(self, kind: str, rest: str, content: bytes) -> None:
         if kind == "r":

@@ -26,6 +26,9 @@ _LEAF_CODES = range(64, 128)
 """64 + 16 * atid + 4 * aid + delta, each a width's place in _WIDTHS."""
 
 RECORD_SLOTS = 4
+WITHDRAWN = b"withdrawn"
+"""What stands in a shard for an activity that was withdrawn (lua/lib/activity.lua)."""
+
 SECOND_END = 7_258_118_400
 """2200-01-01 00:00:00 UTC: nothing is booked from there on (psd/engine/events.py)."""
 

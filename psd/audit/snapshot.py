@@ -9,7 +9,8 @@ them changed meanwhile::
 
 Not every key is watched, because a server looks through all keys that a connection watches
 with each new one. Whatever books writes the year totals (a sum changes) or the activity's
-shard or directory (a report that books 0), so these few are enough.
+shard or directory (a report that books 0), so these few are enough. A withdrawal writes the
+activity's shard with the owner's log, which is read before the others for that reason.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from psd.audit.layout import (
     shard_count,
 )
 from psd.audit.totals import days_of
+from psd.engine.withdrawal import log_entries, whole_log
 from psd.errors import StoreError
 from psd.store.lane import Command, Lane
 
@@ -40,6 +42,7 @@ class Snapshot(msgspec.Struct):
 
     held: Holdings
     foreign: list[str]
+    is_log_foreign: bool = False
 
 
 class Watcher:
@@ -76,6 +79,7 @@ class Watcher:
         return True
 
     async def _read(self, prefix: str, suffixes: Iterable[str], at_once: bool) -> Snapshot:
+        logged = await self._logged(prefix)
         contents: dict[str, Content] = {}
         known: set[str] = set()
         foreign: set[str] = set()
@@ -95,7 +99,18 @@ class Watcher:
                     contents[suffix] = _content(reply)
             held = Holdings.of(contents)
             missing = set(_leads_to(held, self._limits)) - known
-        return Snapshot(held, sorted(foreign))
+        held.logged = logged or frozenset()
+        return Snapshot(held, sorted(foreign), is_log_foreign=logged is None)
+
+    async def _logged(self, prefix: str) -> frozenset[int] | None:
+        """Activities of the thing that the owner's log calls withdrawn; None when it is no log."""
+        root, thing, _ = prefix.rsplit(":", 2)
+        [reply] = await self._lane.call_each([whole_log(root)])
+        if isinstance(reply, Exception):
+            if WRONG_TYPE not in str(reply):
+                raise reply
+            return None
+        return frozenset(each.aid for each in log_entries(reply) if int(thing) in each.things)
 
     async def _replies(self, prefix: str, suffixes: Sequence[str], at_once: bool) -> list[Any]:
         reads: list[Command] = [(_read_verb(suffix), prefix + suffix) for suffix in suffixes]
@@ -104,8 +119,12 @@ class Watcher:
             at_one_moment: list[Any] = replies[-1]
             return at_one_moment
         gates = [prefix + suffix for suffix in suffixes if _is_gate(suffix)]
-        watches: list[Command] = [("WATCH", *gates)] if gates else []
-        return (await self._lane.call_each([*watches, *reads]))[len(watches) :]
+        if not gates:
+            return await self._lane.call_each(reads)
+        watched, *replies = await self._lane.call_each([("WATCH", *gates), *reads])
+        if isinstance(watched, Exception):
+            raise watched
+        return replies
 
 
 def _read_verb(suffix: str) -> str:

@@ -3,6 +3,9 @@
 The keys are listed by SCAN; an owner and thing is then read, examined and repaired on its own
 (psd/audit/snapshot.py), at most so many a second. One connection does it all, a trip after
 the other, so an audit never takes more of Redis than one client that waits for its answers.
+
+In a cluster it is a connection to each master. An owner is audited where it is by then; while
+slots are moved, one that has just changed its node may be listed twice or not at all.
 """
 
 from __future__ import annotations
@@ -20,12 +23,14 @@ from psd.audit.archived import ArchivedReports
 from psd.audit.examine import Difference, examine, is_audited
 from psd.audit.expected import Expected, expected_of
 from psd.audit.layout import Limits
+from psd.audit.population import IndexAudit
 from psd.audit.repair import level_lifetimes, repair_commands
 from psd.audit.snapshot import Snapshot, Watcher
 from psd.audit.truth import Archived, Lifetimes
 from psd.config import Settings
 from psd.store.keys import RETENTION_KEY
 from psd.store.lane import Lane
+from psd.store.routed import RoutedLane
 
 KEYS_MAX = 1_000_000
 """Keys whose names are held at once, some 150 MB; a larger store is listed several times, and
@@ -35,6 +40,9 @@ SCAN_KEYS = 1_000
 
 ATTEMPTS = 8
 """Reads of an owner that keeps changing, before it is read in one transaction."""
+
+Lanes = Lane | RoutedLane
+"""A lane to the one server, or to each that has keys."""
 
 _KEY = re.compile(r"(psd:(?:c:)?\{[^{}]*\}):(\d+):(.+)", re.DOTALL)
 
@@ -68,9 +76,9 @@ class Auditor:
     """Audits one owner and thing at a time."""
 
     def __init__(
-        self, lane: Lane, settings: Settings, lifetimes: Lifetimes, limits: Limits
+        self, lane: Lanes, settings: Settings, lifetimes: Lifetimes, limits: Limits
     ) -> None:
-        self._watcher = Watcher(lane, limits)
+        self._lane = lane
         self._lifetimes_s = level_lifetimes(settings.retention, settings.booking)
         self._lifetimes = lifetimes
         self._limits = limits
@@ -87,24 +95,43 @@ class Auditor:
 
         With ``has_archive`` nothing is written where the archive may know more.
         """
+
+        async def audited() -> Audited:
+            watcher = Watcher(await self._lane.lane_of(prefix), self._limits)
+            return await self._audit(watcher, prefix, suffixes, repair, archived, has_archive)
+
+        return await self._lane.followed(audited)
+
+    async def _audit(
+        self,
+        watcher: Watcher,
+        prefix: str,
+        suffixes: Sequence[str],
+        repair: bool,
+        archived: Archived | None,
+        has_archive: bool,
+    ) -> Audited:
         for _ in range(ATTEMPTS):
-            snapshot = await self._watcher.read(prefix, suffixes)
+            snapshot = await watcher.read(prefix, suffixes)
             expected = expected_of(snapshot.held, self._limits, self._lifetimes, archived)
             found = _differences(prefix, snapshot, expected)
             wants_archive = has_archive and (bool(expected.lost) or expected.is_incomplete)
             if not repair or not found or wants_archive:
-                if await self._watcher.is_unchanged():
+                if await watcher.is_unchanged():
                     outcome: Outcome = "found" if found else "clean"
                     return Audited(prefix, outcome, found, wants_archive)
                 continue
-            if await self._watcher.write(self._commands(prefix, snapshot, expected)):
-                is_whole = not expected.lost and not snapshot.foreign
+            if await watcher.write(self._commands(prefix, snapshot, expected)):
+                is_foreign = bool(snapshot.foreign) or snapshot.is_log_foreign
+                is_whole = not expected.lost and not is_foreign
                 return Audited(prefix, "repaired" if is_whole else "found", found)
-        return await self._audit_at_once(prefix, suffixes)
+        return await self._audit_at_once(watcher, prefix, suffixes)
 
-    async def _audit_at_once(self, prefix: str, suffixes: Sequence[str]) -> Audited:
+    async def _audit_at_once(
+        self, watcher: Watcher, prefix: str, suffixes: Sequence[str]
+    ) -> Audited:
         """An owner that is booked on faster than it can be read: examined, not repaired."""
-        snapshot = await self._watcher.read_at_once(prefix, suffixes)
+        snapshot = await watcher.read_at_once(prefix, suffixes)
         expected = expected_of(snapshot.held, self._limits, self._lifetimes)
         found = _differences(prefix, snapshot, expected)
         return Audited(prefix, "busy" if found else "clean", found)
@@ -119,9 +146,11 @@ class Auditor:
 
 def _differences(prefix: str, snapshot: Snapshot, expected: Expected) -> list[Difference]:
     found = examine(prefix, snapshot.held, expected)
+    names = [prefix + suffix for suffix in snapshot.foreign]
+    if snapshot.is_log_foreign:
+        names.append(f"{prefix.rsplit(':', 2)[0]}:log")
     foreign = [
-        Difference(prefix + suffix, "", "a key of psd", "a key of another type", "its name")
-        for suffix in snapshot.foreign
+        Difference(name, "", "a key of psd", "a key of another type", "its name") for name in names
     ]
     of_psd = [each for each in found if each.key[len(prefix) :] not in snapshot.foreign]
     return foreign + of_psd
@@ -131,9 +160,9 @@ Owners = dict[str, list[str]]
 """Suffixes of the keys there are, by the prefix of owner and thing."""
 
 
-async def owner_pages(lane: Lane, scope: Scope, keys_max: int = KEYS_MAX) -> AsyncIterator[Owners]:
+async def owner_pages(lane: Lanes, scope: Scope, keys_max: int = KEYS_MAX) -> AsyncIterator[Owners]:
     """All owners and things of a scope, in parts with at most about ``keys_max`` keys."""
-    size = await lane.call(("DBSIZE",))
+    size = sum([await each.call(("DBSIZE",)) for each in await lane.lanes()])
     parts = max(1, -(-size // keys_max))
     for part in range(parts):
         owners: Owners = defaultdict(list)
@@ -147,7 +176,13 @@ async def owner_pages(lane: Lane, scope: Scope, keys_max: int = KEYS_MAX) -> Asy
         yield owners
 
 
-async def _keys(lane: Lane) -> AsyncIterator[str]:
+async def _keys(lane: Lanes) -> AsyncIterator[str]:
+    for each in await lane.lanes():
+        async for key in _keys_of(each):
+            yield key
+
+
+async def _keys_of(lane: Lane) -> AsyncIterator[str]:
     cursor = b"0"
     while True:
         cursor, names = await lane.call(("SCAN", cursor, "MATCH", "psd:*{*}:*", "COUNT", SCAN_KEYS))
@@ -180,8 +215,11 @@ class Pace:
 class Sweep:
     """All owners of a scope, then again those for which the archive is asked."""
 
-    def __init__(self, auditor: Auditor, lane: Lane, scope: Scope, pace: Pace) -> None:
+    def __init__(
+        self, auditor: Auditor, lane: Lanes, scope: Scope, pace: Pace, index: IndexAudit
+    ) -> None:
         self._auditor = auditor
+        self._index = index
         self._lane = lane
         self._scope = scope
         self._pace = pace
@@ -194,9 +232,11 @@ class Sweep:
             on_owners(len(owners))
             for prefix, suffixes in owners.items():
                 await self._pace.wait()
-                yield await self._auditor.audit(
+                audited = await self._auditor.audit(
                     prefix, suffixes, repair=repair, has_archive=has_archive
                 )
+                lacks = await self._index.lacks(prefix, repair=repair)
+                yield _with_more(audited, lacks, "repaired" if repair else "found")
 
     async def complete(
         self, wanted: Mapping[str, Audited], reports: ArchivedReports
@@ -211,7 +251,18 @@ class Sweep:
                 )
 
 
-async def lifetimes_of(lane: Lane, settings: Settings) -> Lifetimes:
+def _with_more(audited: Audited, more: list[Difference], outcome: Outcome) -> Audited:
+    """The same with differences outside the owner's own keys."""
+    if not more:
+        return audited
+    return msgspec.structs.replace(
+        audited,
+        outcome=outcome if audited.outcome == "clean" else audited.outcome,
+        differences=[*audited.differences, *more],
+    )
+
+
+async def lifetimes_of(lane: Lanes, settings: Settings) -> Lifetimes:
     """Levels that have or ever had a lifetime in this store."""
     ever = {member.decode() for member in await lane.call(("SMEMBERS", RETENTION_KEY))}
     now = {name for name, seconds in msgspec.structs.asdict(settings.retention).items() if seconds}

@@ -44,18 +44,23 @@ class Truth(msgspec.Struct):
     rebuilt: set[int]
     """Activities whose reports had to be changed to make the bookings that stand."""
 
+    withdrawn: set[int] = set()
+
 
 Archived = Mapping[int, list[Record]]
-"""Reports by aid, as the archive's messages would have been booked."""
+"""Reports by aid, as the archive's messages would have been booked; none of one that was
+withdrawn."""
 
 
 def truth_of(held: Holdings, lifetimes: Lifetimes, archived: Archived | None = None) -> Truth:
     """What stands, with the archive's reports for what is missing where they fit the totals."""
     own = {aid: activity.records for aid, activity in held.activities.items()}
     plain = _settled(held, own, lifetimes)
+    plain.withdrawn = held.withdrawn | _logged_and_lost(held, plain, lifetimes)
     if not archived:
         return plain
     fuller = _settled(held, _completed(held, plain, archived), lifetimes)
+    fuller.withdrawn = plain.withdrawn | _withdrawn_and_lost(fuller, archived)
     before, after = _misfits(held.buckets, plain), _misfits(held.buckets, fuller)
     # More than the totals count may be on its way through a worker: its marker is not set yet.
     # One total may be damaged itself; an archive that contradicts two is that of another store.
@@ -69,12 +74,26 @@ def _completed(held: Holdings, plain: Truth, archived: Archived) -> dict[int, li
     records = {aid: activity.records for aid, activity in held.activities.items()}
     for aid, sent in archived.items():
         activity = held.activities.get(aid)
+        if activity is not None and activity.is_withdrawn:
+            continue
         missing = activity is None or activity.is_damaged or activity.is_cut
         if missing or aid in plain.rebuilt or not records.get(aid):
             known = {record_order(record): record for record in sent}
             known |= {record_order(record): record for record in records.get(aid, [])}
             records[aid] = [known[order] for order in sorted(known)]
     return records
+
+
+def _logged_and_lost(held: Holdings, truth: Truth, lifetimes: Lifetimes) -> set[int]:
+    """Activities that the log calls withdrawn, and of which nothing is held any more."""
+    if lifetimes.end("activity"):
+        return set()
+    return {aid for aid in held.logged - held.activities.keys() if not truth.records.get(aid)}
+
+
+def _withdrawn_and_lost(truth: Truth, archived: Archived) -> set[int]:
+    """Activities that the archive calls withdrawn, and of which nothing is held any more."""
+    return {aid for aid, sent in archived.items() if not sent and not truth.records.get(aid)}
 
 
 class _Misfit(msgspec.Struct):

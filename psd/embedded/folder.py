@@ -10,6 +10,8 @@
     data/archive        what was accepted (unless archive.folder says another place)
     data/psd.toml       settings that reach this store, while psd up runs
 
+With ``psd up --cluster`` each master has such a folder, data/node1 and so on (cluster.py).
+
 The lock is a ``flock`` that the server inherits: it ends when the last of psd and the
 server has ended, so that two servers never write one append-only file.
 """

@@ -44,11 +44,14 @@ LOG_LINES_SHOWN = 8
 class ServerProcess:
     """A running server."""
 
-    def __init__(self, binary: ServerBinary, folder: DataFolder, process: Process) -> None:
+    def __init__(
+        self, binary: ServerBinary, folder: DataFolder, process: Process, password: str = ""
+    ) -> None:
         self.binary = binary
         self.folder = folder
         self.process = process
         self.url = folder.url
+        self._password = password
 
     async def wait_ready(self) -> None:
         """Return when the server answers PING; raises :class:`StartError` with its log."""
@@ -56,7 +59,7 @@ class ServerProcess:
         while True:
             if self.process.returncode is not None:
                 raise StartError(f"{self.binary.path} ended at once{self._log_tail()}")
-            answer = await _ping(self.folder.socket)
+            answer = await _ping(self.folder.socket, self._password)
             if answer.startswith(b"+PONG"):
                 return
             if time.monotonic() > deadline and not answer.startswith(b"-LOADING"):
@@ -99,9 +102,20 @@ async def embedded_server(
     folder: DataFolder, configured: str = "", tether: Tether = TETHER
 ) -> AsyncIterator[ServerProcess]:
     """Run a server on a data folder; ``configured`` is the setting ``redis.server``."""
+    async with own_server(folder, configured, tether) as server:
+        yield server
+
+
+@contextlib.asynccontextmanager
+async def own_server(
+    folder: DataFolder, configured: str, tether: Tether, own_config: str = "", password: str = ""
+) -> AsyncIterator[ServerProcess]:
+    """The same with lines of its own in its configuration, one of which sets the password."""
     binary = await asyncio.to_thread(find_server, configured)
     async with folder.locked() as lock:
-        server = ServerProcess(binary, folder, await _spawn(binary, folder, lock, tether))
+        config = instance_config(folder) + own_config
+        process = await _spawn(binary, folder, lock, tether, config)
+        server = ServerProcess(binary, folder, process, password)
         try:
             await server.wait_ready()
             yield server
@@ -109,9 +123,11 @@ async def embedded_server(
             await asyncio.shield(server.stop())
 
 
-async def _spawn(binary: ServerBinary, folder: DataFolder, lock: int, tether: Tether) -> Process:
+async def _spawn(
+    binary: ServerBinary, folder: DataFolder, lock: int, tether: Tether, config: str
+) -> Process:
     folder.log.unlink(missing_ok=True)
-    folder.config.write_text(instance_config(folder), encoding="utf-8")
+    _write_for_owner(folder.config, config)
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-S", TETHER_SCRIPT, tether, str(os.getpid())),
         *(str(binary.path), str(folder.config)),
@@ -121,6 +137,13 @@ async def _spawn(binary: ServerBinary, folder: DataFolder, lock: int, tether: Te
         pass_fds=(lock,),
         start_new_session=True,
     )
+
+
+def _write_for_owner(path: Path, text: str) -> None:
+    """Write a file anew that its owner alone may read: it may hold a password."""
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def instance_config(folder: DataFolder) -> str:
@@ -142,12 +165,15 @@ def _quoted(path: Path) -> str:
     return f'"{escaped}"'
 
 
-async def _ping(socket: Path) -> bytes:
+async def _ping(socket: Path, password: str) -> bytes:
     """The first line a server answers to PING; empty when it does not."""
     try:
         async with asyncio.timeout(1.0):
             reader, writer = await asyncio.open_unix_connection(socket)
             try:
+                if password:
+                    writer.write(f"AUTH {password}\r\n".encode())
+                    await reader.readline()
                 writer.write(b"PING\r\n")
                 return await reader.readline()
             finally:

@@ -20,9 +20,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from psd.config import Settings
+from psd.embedded.cluster import ClusterPlan, embedded_cluster
 from psd.embedded.drain import queue_depth
 from psd.embedded.folder import DataFolder
-from psd.embedded.server_process import embedded_server
+from psd.embedded.server_process import ServerProcess, embedded_server
 from psd.embedded.settings_file import settings_file
 from psd.errors import StartError
 from psd.runtime import Runtime, open_runtime
@@ -50,12 +51,12 @@ class Stack:
 
     async def status(self) -> Status:
         """Booked since the start, what the queue holds, what the store holds. 2 Redis calls."""
-        memory = await self.runtime.store.reads.call(("INFO", "memory"))
+        told = await self.runtime.store.reads.each_node([("INFO", "memory")])
         return Status(
             self._events("booked"),
             self._events("unchanged"),
             await queue_depth(self.runtime.store, self.runtime.settings.queue.topic),
-            int(info_field(memory, "used_memory") or 0),
+            sum(int(info_field(memory, "used_memory") or 0) for [memory] in told.values()),
         )
 
     def _events(self, outcome: str) -> int:
@@ -71,18 +72,22 @@ class Stack:
 
 
 @contextlib.asynccontextmanager
-async def running_stack(settings: Settings, folder: DataFolder | None) -> AsyncIterator[Stack]:
+async def running_stack(
+    settings: Settings, folder: DataFolder | None, cluster: ClusterPlan | None = None
+) -> AsyncIterator[Stack]:
     """Start everything and stop it at the end.
 
-    With a folder the store is started in it, and ``settings.redis.url`` is its socket; without
-    one, ``settings.redis.url`` is running already. Raises :class:`StartError`,
+    With a folder the store is started in it, one server or by a plan a cluster, and
+    ``settings.redis.url`` is where it listens; without one, ``settings.redis.url`` is running
+    already. Raises :class:`StartError`,
     :class:`~psd.errors.StoreUnavailableError` or :class:`~psd.errors.ConfigError`.
     """
     async with contextlib.AsyncExitStack() as exits:
         parts: list[asyncio.Task[None]] = []
         if folder is not None:
-            store = await exits.enter_async_context(embedded_server(folder, settings.redis.server))
-            parts.append(await exits.enter_async_context(_background(store.watch(), "store")))
+            stores = _embedded_stores(folder, settings, cluster)
+            for store in await exits.enter_async_context(stores):
+                parts.append(await exits.enter_async_context(_background(store.watch(), "store")))
         runtime = await open_runtime(settings, archiving=True)
         exits.push_async_callback(runtime.close)
         await runtime.store.check_schema()
@@ -94,6 +99,19 @@ async def running_stack(settings: Settings, folder: DataFolder | None) -> AsyncI
         if folder is not None:
             exits.enter_context(settings_file(folder.settings, _with_port(settings, server.url)))
         yield Stack(runtime, server.url, parts)
+
+
+@contextlib.asynccontextmanager
+async def _embedded_stores(
+    folder: DataFolder, settings: Settings, cluster: ClusterPlan | None
+) -> AsyncIterator[list[ServerProcess]]:
+    configured = settings.redis.server
+    if cluster is None:
+        async with embedded_server(folder, configured) as server:
+            yield [server]
+    else:
+        async with embedded_cluster(folder, cluster, configured) as servers:
+            yield servers
 
 
 async def _listen(server: HttpServer, settings: Settings) -> None:

@@ -6,7 +6,7 @@ and the outcomes find their way back to the positions they came from.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgpack
@@ -17,6 +17,7 @@ from psd.engine.events import Count, Event, Report
 from psd.errors import InputError, OutOfBoundsError
 from psd.store.codec import marker_of, pack_id
 from psd.store.keys import count_root, owner_root
+from psd.store.owner_calls import ONE_SERVER, Placement
 
 CALL_REPORTS_MAX = 250
 """Reports of one script call, which then holds Redis for some 5 ms. A call costs 12 us before
@@ -27,7 +28,8 @@ COUNT_THING = 0
 COUNT_ID = b"\x00"
 """A count is an increment of thing 0, atid 0, aid 0 under a root of its own."""
 
-Status = Literal["booked", "unchanged", "duplicate", "refused"]
+Status = Literal["booked", "unchanged", "duplicate", "withdrawn", "refused"]
+"""``withdrawn`` is a report of an activity that was withdrawn: it is in order, and not booked."""
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
@@ -43,7 +45,8 @@ DUPLICATE = Outcome("duplicate")
 REFUSED = Outcome(
     "refused", OutOfBoundsError("value: it would take a sum past +-(2^53 - 1); nothing was written")
 )
-OUTCOMES = (UNCHANGED, BOOKED, DUPLICATE, REFUSED)
+WITHDRAWN = Outcome("withdrawn")
+OUTCOMES = (UNCHANGED, BOOKED, DUPLICATE, REFUSED, WITHDRAWN)
 """Outcomes by the codes that book.lua returns."""
 
 
@@ -60,22 +63,43 @@ class Call(msgspec.Struct):
         return packed
 
 
-def calls_for(events: Sequence[Event], positions: Sequence[int], marker_key: bytes) -> list[Call]:
-    """Script calls for the events at these positions, grouped by owner."""
+def calls_for(
+    events: Sequence[Event],
+    positions: Sequence[int],
+    marker_key: bytes,
+    placement: Placement = ONE_SERVER,
+) -> list[Call]:
+    """Script calls for the events at these positions, grouped by owner.
+
+    A call's owners share a node.
+    """
     owners: dict[str, tuple[list[int], list[object]]] = {}
     for position in positions:
         event = events[position]
         if isinstance(event, Report):
             root, entry = owner_root(event.uid), _report_entry(event, marker_key)
         else:
+            assert isinstance(event, Count), "a withdrawal has a script of its own"
             root, entry = count_root(event.name), _count_entry(event, marker_key)
         owner = owners.get(root)
         if owner is None:
             owner = owners[root] = ([], [])
         owner[0].append(position)
         owner[1].append(entry)
+    if not placement.is_spread:
+        return _node_calls(owners, owners)
+    roots = list(owners)
+    groups = placement.groups(roots)
+    return [call for group in groups for call in _node_calls(owners, [roots[at] for at in group])]
+
+
+def _node_calls(
+    owners: Mapping[str, tuple[list[int], list[object]]], roots: Iterable[str]
+) -> list[Call]:
+    """Calls for some owners, as few as CALL_REPORTS_MAX allows."""
     calls: list[Call] = []
-    for root, (places, entries) in owners.items():
+    for root in roots:
+        places, entries = owners[root]
         for start in range(0, len(entries), CALL_REPORTS_MAX):
             part = slice(start, start + CALL_REPORTS_MAX)
             room = CALL_REPORTS_MAX - len(entries[part])

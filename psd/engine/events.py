@@ -9,20 +9,21 @@ A message is one JSON object or msgpack map::
 
 A metric with ``"mode": "increment"`` and an ``"id"`` adds ``value`` once at ``ts2``; without
 them it is a report: the activity's total between ``ts1`` and ``ts2`` (both inclusive).
+Other domains add commands of their own (:attr:`EventRules.kinds`).
 Sources of the rules: pointspaced, decisions 1-8.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
 from psd.config import Settings
-from psd.engine.nesting import DEPTH_MAX, JSON, MSGPACK, check_nesting, too_deep
+from psd.engine.decoding import Decoders, decode_fields, decode_message, is_json
+from psd.engine.nesting import DEPTH_MAX, JSON, MSGPACK, check_nesting
 from psd.errors import (
-    InputError,
     InvalidTimeError,
     MalformedError,
     MissingIdError,
@@ -73,7 +74,38 @@ class Count(msgspec.Struct, frozen=True, gc=False):
     event_id: str
 
 
-Event = Report | Count
+class Withdrawal(msgspec.Struct, frozen=True, gc=False):
+    """Activity ``aid`` of owner ``uid`` never was, of each of these things (withdrawal.py).
+
+    ``by`` says so at ``time_s``, and why in ``note``.
+    """
+
+    uid: int
+    aid: int
+    things: tuple[int, ...]
+    note: str
+    by: str
+    time_s: int
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What another domain keeps of a message; it was so at ``time_s``. The engine books none."""
+
+    time_s: int
+
+
+Event = Report | Count | Withdrawal
+"""What the engine books."""
+
+Accepted = Event | Change
+"""What a message may hold."""
+
+
+def second_of(event: Accepted) -> int:
+    """When an event happened."""
+    if isinstance(event, Report):
+        return event.ts2
+    return event.ts if isinstance(event, Count) else event.time_s
 
 
 class MetricFields(msgspec.Struct, gc=False):
@@ -108,16 +140,20 @@ class Envelope(msgspec.Struct, gc=False):
     count: CountFields | None = None
 
 
-_DECODE_JSON = msgspec.json.Decoder(Envelope).decode
-_DECODE_MSGPACK = msgspec.msgpack.Decoder(Envelope).decode
-_DECODE_METRIC_JSON = msgspec.json.Decoder(MetricFields).decode
+_ENVELOPE = Decoders(Envelope)
+_DECODE_METRIC = msgspec.json.Decoder(MetricFields).decode
+
+Kind = Callable[[bytes, int, str, "EventRules"], list[Any]]
+"""Reads a message of one added command: its body, the current second, the message's id and the
+rules. The body was read as an :class:`Envelope` before, so its nesting is within the limit."""
 
 
 class EventRules(msgspec.Struct, frozen=True):
     """Limits that a deployment sets; ``things`` maps a thing's name to its number.
 
     ``age_max_s`` 0 means that events of any age are booked. ``batch_max`` bounds the list of
-    one ``metrics`` message, ``depth_max`` the nesting of any.
+    one ``metrics`` message, ``depth_max`` the nesting of any. ``kinds`` are the commands that other
+    domains add.
     """
 
     things: Mapping[str, int]
@@ -125,8 +161,9 @@ class EventRules(msgspec.Struct, frozen=True):
     age_max_s: int = 0
     batch_max: int = 1000
     depth_max: int = DEPTH_MAX
+    kinds: Mapping[str, Kind] = {}
 
-    def events(self, body: bytes, now_s: int, message_id: str) -> list[Event]:
+    def events(self, body: bytes, now_s: int, message_id: str) -> list[Accepted]:
         """All events of one message, checked; ``message_id`` dedupes a count that brings no id.
 
         Raises an :class:`InputError`; then nothing of the message may be booked.
@@ -136,18 +173,19 @@ class EventRules(msgspec.Struct, frozen=True):
             case "metric" if envelope.metric is not None:
                 return [self.report(envelope.metric, now_s)]
             case "metrics" if envelope.metrics is not None:
-                if len(envelope.metrics) > self.batch_max:
-                    raise TooLargeError(
-                        f"metrics: {len(envelope.metrics)} reports in one message, "
-                        f"at most {self.batch_max} are allowed"
-                    )
+                self.check_batch("metrics", len(envelope.metrics))
                 return [self.report(fields, now_s) for fields in envelope.metrics]
             case "count" if envelope.count is not None:
                 return [self.count(envelope.count, now_s, message_id)]
             case "metric" | "metrics" | "count" as command:
                 raise MalformedError(f"{command}: missing; command {command!r} needs it")
+        kind = self.kinds.get(envelope.command)
+        if kind is not None:
+            return kind(body, now_s, message_id, self)
+        *others, last = ("metric", "metrics", "count", *self.kinds)
         raise UnknownCommandError(
-            f"command: {_shown(envelope.command)} is unknown; known are metric, metrics and count"
+            f"command: {shown(envelope.command)} is unknown; "
+            f"known are {', '.join(others)} and {last}"
         )
 
     def report(self, fields: MetricFields, now_s: int) -> Report:
@@ -155,30 +193,30 @@ class EventRules(msgspec.Struct, frozen=True):
         thing = self.things.get(fields.thing)
         if thing is None:
             raise UnknownThingError(
-                f"thing: {_shown(fields.thing)} is unknown; "
+                f"thing: {shown(fields.thing)} is unknown; "
                 f"known are {', '.join(sorted(self.things))}"
             )
         for name in ("uid", "atid", "aid"):
-            _check_int64(name, getattr(fields, name))
-        _check_value("value", fields.value)
+            check_int64(name, getattr(fields, name))
+        check_value("value", fields.value)
         if fields.mode == "total":
-            self._check_time("ts2", fields.ts2, now_s)
+            self.check_time("ts2", fields.ts2, now_s)
             if not 0 <= fields.ts1 <= fields.ts2:
-                _check_int64("ts1", fields.ts1)
+                check_int64("ts1", fields.ts1)
                 raise InvalidTimeError(
                     f"ts1: {fields.ts1} must lie between 0 and ts2 = {fields.ts2}"
                 )
-            self._check_age("ts2", fields.ts2, now_s)
+            self.check_age("ts2", fields.ts2, now_s)
             return Report(
                 thing, fields.uid, fields.atid, fields.aid, fields.value, fields.ts1, fields.ts2
             )
         if fields.mode != "increment":
-            raise WrongTypeError(f"mode: {_shown(fields.mode)} must be 'total' or 'increment'")
-        self._check_time("ts2", fields.ts2, now_s)
-        self._check_age("ts2", fields.ts2, now_s)
+            raise WrongTypeError(f"mode: {shown(fields.mode)} must be 'total' or 'increment'")
+        self.check_time("ts2", fields.ts2, now_s)
+        self.check_age("ts2", fields.ts2, now_s)
         if not fields.id:
             raise MissingIdError("id: an increment needs an id, so that it is applied once")
-        _check_event_id(fields.id)
+        check_event_id(fields.id)
         return Report(
             thing,
             fields.uid,
@@ -195,21 +233,29 @@ class EventRules(msgspec.Struct, frozen=True):
         size = len(fields.thing.encode())
         if size not in COUNT_NAME_BYTES:
             raise OutOfBoundsError(
-                f"thing: {_shown(fields.thing)} has {size} bytes; 2 to 64 are allowed"
+                f"thing: {shown(fields.thing)} has {size} bytes; 2 to 64 are allowed"
             )
-        _check_value("value", fields.value)
-        self._check_time("ts", fields.ts, now_s)
-        self._check_age("ts", fields.ts, now_s)
+        check_value("value", fields.value)
+        self.check_time("ts", fields.ts, now_s)
+        self.check_age("ts", fields.ts, now_s)
         event_id = fields.id or message_id
-        _check_event_id(event_id)
+        check_event_id(event_id)
         return Count(fields.thing, fields.value, fields.ts, event_id)
 
-    def _check_time(self, name: str, second: int, now_s: int) -> None:
+    def check_batch(self, name: str, reports: int) -> None:
+        """Refuse a list of a message that is longer than allowed."""
+        if reports > self.batch_max:
+            raise TooLargeError(
+                f"{name}: {reports} reports in one message, at most {self.batch_max} are allowed"
+            )
+
+    def check_time(self, name: str, second: int, now_s: int) -> None:
+        """Refuse a second that lies outside the calendar, or too far ahead of the clock."""
         if second <= 0:
-            _check_int64(name, second)
+            check_int64(name, second)
             raise InvalidTimeError(f"{name}: {second} must be a Unix second after 0")
         if second >= TIME_END_S:
-            _check_int64(name, second)
+            check_int64(name, second)
             raise OutOfBoundsError(f"{name}: {second} must be before the year 2200 ({TIME_END_S})")
         if second > now_s + self.lead_max_s:
             raise TooEarlyError(
@@ -217,7 +263,8 @@ class EventRules(msgspec.Struct, frozen=True):
                 f"{self.lead_max_s} s are allowed"
             )
 
-    def _check_age(self, name: str, second: int, now_s: int) -> None:
+    def check_age(self, name: str, second: int, now_s: int) -> None:
+        """Refuse a second that is older than what is booked."""
         if self.age_max_s and second < now_s - self.age_max_s:
             raise TooLateError(
                 f"{name}: {second} is {now_s - second} s old; at most {self.age_max_s} s are booked"
@@ -237,67 +284,46 @@ def rules_of(settings: Settings) -> EventRules:
 
 def decode_envelope(body: bytes, depth_max: int = DEPTH_MAX) -> Envelope:
     """Read a message of either format; JSON starts with ``{``, everything else is msgpack."""
-    is_json = body.lstrip(b" \t\r\n")[:1] == b"{"
-    try:
-        envelope = _DECODE_JSON(body) if is_json else _DECODE_MSGPACK(body)
-    except msgspec.MsgspecError as exc:
-        raise _as_input_error(exc) from exc
-    except UnicodeDecodeError as exc:
-        raise MalformedError(f"message: {exc}") from exc
-    except RecursionError as exc:
-        raise too_deep(depth_max) from exc
+    envelope = decode_message(body, _ENVELOPE, depth_max)
     siblings = max(len(envelope.metrics or ()) - 1, 0)
-    form = JSON if is_json else MSGPACK
+    form = JSON if is_json(body) else MSGPACK
     check_nesting(body, form, siblings=siblings, depth_max=depth_max)
     return envelope
 
 
 def decode_metric(body: bytes, depth_max: int = DEPTH_MAX) -> MetricFields:
     """Read the body of a write request, one JSON object of metric fields."""
-    check_nesting(body, JSON, depth_max=depth_max)
-    try:
-        return _DECODE_METRIC_JSON(body)
-    except msgspec.MsgspecError as exc:
-        raise _as_input_error(exc) from exc
-    except UnicodeDecodeError as exc:
-        raise MalformedError(f"body: {exc}") from exc
-    except RecursionError as exc:
-        raise too_deep(depth_max) from exc
+    return decode_fields(body, _DECODE_METRIC, depth_max)
 
 
-def _as_input_error(exc: msgspec.MsgspecError) -> InputError:
-    message, _, where = str(exc).partition(" - at ")
-    field = where.strip("`").removeprefix("$.").removeprefix("$")
-    if isinstance(exc, msgspec.ValidationError) and field:
-        return WrongTypeError(f"{field}: {message[0].lower()}{message[1:]}")
-    return MalformedError(f"message: neither a JSON object nor a msgpack map ({message})")
-
-
-def _check_int64(name: str, number: int) -> None:
+def check_int64(name: str, number: int) -> None:
+    """Refuse a number that has no room in 64 bits."""
     if not -ID_MAX - 1 <= number <= ID_MAX:
-        raise WrongTypeError(f"{name}: {_shown_number(number)} is not a 64-bit integer")
+        raise WrongTypeError(f"{name}: {shown_number(number)} is not a 64-bit integer")
 
 
-def _check_value(name: str, number: int) -> None:
+def check_value(name: str, number: int) -> None:
+    """Refuse a number that Redis, which computes in doubles, would round."""
     if not -VALUE_MAX <= number <= VALUE_MAX:
-        _check_int64(name, number)
+        check_int64(name, number)
         raise OutOfBoundsError(f"{name}: {number} must lie within +-(2^53 - 1)")
 
 
-def _shown_number(number: int) -> str:
+def shown_number(number: int) -> str:
     """A sender's number as an error shows it: decoders take up to 4,300 digits."""
     digits = str(number)
     return digits if len(digits) <= SHOWN_CHARACTERS_MAX else f"{digits[:SHOWN_CHARACTERS_MAX]}..."
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """A sender's text as an error shows it: a megabyte of it would stand in every answer."""
     return (
         repr(text) if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]!r}..."
     )
 
 
-def _check_event_id(event_id: str) -> None:
+def check_event_id(event_id: str) -> None:
+    """Refuse an id past its limit."""
     if len(event_id.encode()) > EVENT_ID_BYTES_MAX:
         raise TooLargeError(f"id: more than {EVENT_ID_BYTES_MAX} bytes")
 

@@ -24,9 +24,20 @@ from psd.engine.booking import (
     lifetimes,
     reports_kept_s,
 )
-from psd.engine.events import Event, Report
+from psd.engine.events import Count, Event, Withdrawal
 from psd.engine.plan import Levels, Range
-from psd.engine.sums import OwnerSums, SumReader, is_out_of_bounds
+from psd.engine.reads import Reads
+from psd.engine.sums import AtidSum, OwnerSums, SumReader, is_out_of_bounds
+from psd.engine.withdrawal import (
+    LogEntry,
+    Step,
+    WithdrawalScripts,
+    Withdrawn,
+    log_command,
+    log_entries,
+    steps_for,
+    withdrawn_of,
+)
 from psd.errors import (
     DetailExpiredError,
     StoreUnavailableError,
@@ -36,20 +47,23 @@ from psd.failpoints import reach
 from psd.observe.metrics import Metrics
 from psd.store.keys import count_root, owner_root
 from psd.store.lane import Command
+from psd.store.owner_calls import Page, owner_call
 from psd.store.redis import Store
 from psd.store.scripts import load_script
 
-__all__ = ["Engine", "Outcome", "OwnerSums"]
+__all__ = ["AtidSum", "Engine", "Outcome", "OwnerSums"]
 
 
-class Engine:
+class Engine(Reads):
     """Books events into the buckets and sums them over ranges."""
 
     def __init__(self, store: Store, settings: Settings, clock: Clock, metrics: Metrics) -> None:
+        super().__init__(store, metrics)
         self._store = store
         self._clock = clock
         self._metrics = metrics
         self._book = load_script("engine.book")
+        self._withdrawals = WithdrawalScripts()
         self._sums = SumReader(store, metrics)
         self._retention = settings.retention
         self._booking = settings.booking
@@ -88,24 +102,48 @@ class Engine:
         await self._known_levels()
         outcomes: list[Outcome] = [OUTCOMES[0]] * len(events)
         positions = self._bookable(events, outcomes)
-        calls = calls_for(events, positions, self._marker_key)
-        commands = [self._book_command(call) for call in calls]
+        unindexed = self._index.missing(events, positions)
+        ahead = await self._index.ahead(unindexed)
         started = time.perf_counter()
         reach("before_script")
-        replies = await self._store.writes.call_each([*commands, *self._waits(commands)])
+        answers = await self._store.writes.call_pages(
+            positions, lambda places: self._pages(events, places), ahead=ahead, after=self._waits()
+        )
+        await self._index.settle(events, positions, unindexed, answers.ahead)
         reach("after_reply")
         self._metrics.script_seconds.labels(self._book.name).observe(time.perf_counter() - started)
-        for call, reply in zip(calls, replies, strict=False):
-            if is_out_of_bounds(reply) and len(call.positions) > 1:
-                for position in call.positions:
-                    outcomes[position] = await self._book_alone(events[position])
+        for places, reply in answers.pages:
+            if isinstance(events[places[0]], Withdrawal):
+                outcomes[places[0]] = withdrawn_of(reply).outcome
+            elif is_out_of_bounds(reply) and len(places) > 1:
+                for place in places:
+                    outcomes[place] = await self._book_alone(events[place])
             elif is_out_of_bounds(reply):
-                outcomes[call.positions[0]] = REFUSED
+                outcomes[places[0]] = REFUSED
             else:
-                _place(call, _raised(reply), outcomes)
-        self._check_replicas(replies, len(commands))
+                _place(places, _raised(reply), outcomes)
+        self._check_replicas(answers.after)
         self._count(outcomes)
         return outcomes
+
+    async def withdraw(self, withdrawal: Withdrawal) -> Withdrawn:
+        """Take an activity back, and say what it had booked. Two trips; safe to repeat."""
+        await self._known_levels()
+        await self._index.add((thing, withdrawal.uid) for thing in withdrawal.things)
+        command = self._withdrawals.withdraw(withdrawal, self._lifetimes)
+        reply, *waited = await self._store.writes.call_each([command, *self._waits()])
+        found = withdrawn_of(reply)
+        self._check_replicas(waited)
+        self._count([found.outcome])
+        return found
+
+    async def knows_activity(self, uid: int, aid: int, things: Sequence[int]) -> bool:
+        """Whether anything of these things was reported of it, or it was withdrawn."""
+        return bool(await self._store.reads.call(self._withdrawals.find(uid, aid, things)))
+
+    async def withdrawals(self, uid: int, limit: int, before: str | None = None) -> list[LogEntry]:
+        """An owner's log, newest first; ``before`` is the id of an entry."""
+        return log_entries(await self._store.reads.call(log_command(uid, limit, before)))
 
     async def sums(
         self,
@@ -114,18 +152,22 @@ class Engine:
         ranges: Sequence[Range],
         *,
         atid: int | None = None,
+        atids: frozenset[int] | None = None,
         activities: bool = False,
     ) -> list[OwnerSums]:
         """Sums of each thing for each owner over the range at the owner's position.
 
+        Of bookings of one ``atid``, or of a set of ``atids`` (with ``activities`` of one alone).
         One script call per distinct range and page of owners, all in one trip. Raises
         :class:`~psd.errors.DetailExpiredError` when a range needs buckets that have expired.
         """
+        wanted = atids if atid is None else frozenset((atid,))
+        assert not activities or wanted is None or len(wanted) == 1
         return await self._sums.of_roots(
             [owner_root(uid) for uid in uids],
             things,
             ranges,
-            atid,
+            wanted,
             None if activities else await self._known_levels(),
         )
 
@@ -153,6 +195,14 @@ class Engine:
             )
         return await self._sums.of_activity(owner_root(uid), thing, aid, within, atid)
 
+    async def by_atid(self, uid: int, thing: int, range_: Range) -> dict[int, AtidSum]:
+        """One owner's bookings of a thing by their atid: how much, how many, from when to when.
+
+        Reads every booking of the range in one script call. Raises
+        :class:`~psd.errors.DetailExpiredError` when some of them have expired.
+        """
+        return await self._sums.by_atid(owner_root(uid), thing, range_.clamped())
+
     def _bookable(self, events: Sequence[Event], outcomes: list[Outcome]) -> Sequence[int]:
         """Positions to book; with a retention of reports, older ones are refused in outcomes."""
         if not self._kept_s:
@@ -160,7 +210,10 @@ class Engine:
         oldest = self._clock.now_s() - self._kept_s
         positions = []
         for position, event in enumerate(events):
-            start = event.ts1 if isinstance(event, Report) else event.ts
+            if isinstance(event, Withdrawal):
+                positions.append(position)
+                continue
+            start = event.ts if isinstance(event, Count) else event.ts1
             if start >= oldest:
                 positions.append(position)
                 continue
@@ -168,39 +221,45 @@ class Engine:
             outcomes[position] = Outcome("refused", TooLateError(reason))
         return positions
 
+    def _pages(self, events: Sequence[Event], places: Sequence[int]) -> list[Page]:
+        """The calls for the events at these positions, and the positions that each is about."""
+        steps = steps_for(events, places, self._marker_key, self._store.placement)
+        return [self._page(step, events) for step in steps]
+
+    def _page(self, step: Step, events: Sequence[Event]) -> Page:
+        if not isinstance(step, int):
+            return step.positions, self._book_command(step)
+        withdrawal = events[step]
+        assert isinstance(withdrawal, Withdrawal)
+        return [step], self._withdrawals.withdraw(withdrawal, self._lifetimes)
+
     def _book_command(self, call: Call) -> Command:
-        roots = call.roots
-        return (
-            "EVALSHA",
-            self._book.sha,
-            len(roots),
-            *roots,
-            call.packed(),
-            self._lifetimes,
-        )
+        arguments = (call.packed(), self._lifetimes)
+        return owner_call(self._store.placement, self._book, call.roots, arguments)
 
     async def _book_alone(self, event: Event) -> Outcome:
         """One event of a call that was refused whole, to find the one that it was for."""
         [call] = calls_for([event], [0], self._marker_key)
         command = self._book_command(call)
-        replies = await self._store.writes.call_each([command, *self._waits([command])])
-        if is_out_of_bounds(replies[0]):
+        reply, *waited = await self._store.writes.call_each([command, *self._waits()])
+        if is_out_of_bounds(reply):
             return REFUSED
-        [code] = _raised(replies[0])
-        self._check_replicas(replies, 1)
+        [code] = _raised(reply)
+        self._check_replicas(waited)
         return OUTCOMES[code]
 
-    def _waits(self, commands: Sequence[Command]) -> list[Command]:
-        if self._redis.durability != "replicated" or not commands:
+    def _waits(self) -> list[Command]:
+        if self._redis.durability != "replicated":
             return []
         return [("WAIT", self._redis.replicas, self._redis.replica_timeout_ms)]
 
-    def _check_replicas(self, replies: Sequence[Any], commands: int) -> None:
-        if len(replies) > commands and _raised(replies[-1]) < self._redis.replicas:
-            raise StoreUnavailableError(
-                f"redis: {replies[-1]} of {self._redis.replicas} replicas have the batch after "
-                f"{self._redis.replica_timeout_ms} ms"
-            )
+    def _check_replicas(self, waited: Sequence[Any]) -> None:
+        for replicas in waited:
+            if _raised(replicas) < self._redis.replicas:
+                raise StoreUnavailableError(
+                    f"redis: {replicas} of {self._redis.replicas} replicas have the batch after "
+                    f"{self._redis.replica_timeout_ms} ms"
+                )
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         counted: dict[str, int] = defaultdict(int)
@@ -220,6 +279,6 @@ def _raised(reply: Any) -> Any:
     return reply
 
 
-def _place(call: Call, codes: Sequence[int], outcomes: list[Outcome]) -> None:
-    for position, code in zip(call.positions, codes, strict=True):
+def _place(places: Sequence[int], codes: Sequence[int], outcomes: list[Outcome]) -> None:
+    for position, code in zip(places, codes, strict=True):
         outcomes[position] = OUTCOMES[code]

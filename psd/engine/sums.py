@@ -18,9 +18,9 @@ from psd.engine.plan import Levels, Range, plan_range
 from psd.errors import DetailExpiredError, OutOfBoundsError, PsdError, StoreError
 from psd.observe.metrics import Metrics
 from psd.store.codec import pack_id, unpack_ids
-from psd.store.lane import Command
+from psd.store.owner_calls import Page, owner_pages
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script, load_script
 
 PAGE_OWNERS_MAX = 100
 """Owners of one script call, so that a call holds Redis for a few milliseconds."""
@@ -33,14 +33,24 @@ class OwnerSums(msgspec.Struct, frozen=True):
     activities: dict[int, int]
 
 
+class AtidSum(msgspec.Struct, frozen=True):
+    """The bookings of one atid in a range: their sum, number, first and last second."""
+
+    sum: int
+    bookings: int
+    first_s: int
+    last_s: int
+
+
 class SumReader:
-    """The three scripts that read."""
+    """The four scripts that read."""
 
     def __init__(self, store: Store, metrics: Metrics) -> None:
         self._store = store
         self._sum = load_script("engine.sum")
         self._collect = load_script("engine.collect")
         self._activity_sum = load_script("engine.activity_sum")
+        self._atids = load_script("engine.atids")
         self._sum_seconds = metrics.script_seconds.labels(self._sum.name)
         self._collect_seconds = metrics.script_seconds.labels(self._collect.name)
 
@@ -49,37 +59,54 @@ class SumReader:
         roots: Sequence[str],
         things: Sequence[int],
         ranges: Sequence[Range],
-        atid: int | None,
+        atids: frozenset[int] | None,
         levels: Levels | None,
     ) -> list[OwnerSums]:
         """Sums for each root over its range, by position.
 
         From totals, given the ``levels`` that may have lost keys; without them every booking is
-        read, and the activities are told too. One script call per range and page of owners.
+        read, and the activities are told too, of one atid at most. One script call per range and
+        page of owners.
         """
-        pages: list[tuple[list[int], Command]] = []
+        started = time.perf_counter()
+        found: list[OwnerSums] = [OwnerSums({}, {})] * len(roots)
+
+        async def read() -> None:
+            pages = self._pages(roots, things, ranges, atids, levels)
+            replies = await self._store.reads.call_all([command for _, command in pages])
+            for (page, _), reply in zip(pages, replies, strict=True):
+                check_whole(reply[0], activities=levels is None)
+                _place_sums(page, reply, things, levels is None, found)
+
+        try:
+            await self._store.reads.regrouped(read)
+        except StoreError as exc:
+            raise sum_error(exc) from exc
+        seconds = self._collect_seconds if levels is None else self._sum_seconds
+        seconds.observe(time.perf_counter() - started)
+        return found
+
+    def _pages(
+        self,
+        roots: Sequence[str],
+        things: Sequence[int],
+        ranges: Sequence[Range],
+        atids: frozenset[int] | None,
+        levels: Levels | None,
+    ) -> list[Page]:
+        """The calls, and which places of the roots each is about."""
+        pages: list[Page] = []
         places_by_range: dict[Range, list[int]] = defaultdict(list)
         for place, range_ in enumerate(ranges):
             places_by_range[range_].append(place)
         for asked, places in places_by_range.items():
             range_ = asked.clamped()
-            for start in range(0, len(places), PAGE_OWNERS_MAX):
-                page = places[start : start + PAGE_OWNERS_MAX]
-                owners = [roots[place] for place in page]
-                plan = None if levels is None else plan_range(range_, levels)
-                pages.append((page, self._sum_command(owners, things, range_, atid, plan)))
-        started = time.perf_counter()
-        try:
-            replies = await self._store.reads.call_all([command for _, command in pages])
-        except StoreError as exc:
-            raise _sum_error(exc) from exc
-        seconds = self._collect_seconds if levels is None else self._sum_seconds
-        seconds.observe(time.perf_counter() - started)
-        found: list[OwnerSums] = [OwnerSums({}, {})] * len(roots)
-        for (page, _), reply in zip(pages, replies, strict=True):
-            _check_whole(reply[0], levels is None)
-            _place_sums(page, reply, things, levels is None, found)
-        return found
+            script, arguments = self._asked(things, range_, atids, levels)
+            owners = [roots[place] for place in places]
+            placement = self._store.placement
+            for page, command in owner_pages(placement, script, owners, arguments, PAGE_OWNERS_MAX):
+                pages.append(([places[at] for at in page], command))
+        return pages
 
     async def of_activity(
         self, root: str, thing: int, aid: int, within: Range, atid: int | None
@@ -89,32 +116,31 @@ class SumReader:
         try:
             reply = await self._store.run(self._activity_sum, root, *arguments)
         except StoreError as exc:
-            raise _sum_error(exc) from exc
+            raise sum_error(exc) from exc
         return int(reply)
 
-    def _sum_command(
+    async def by_atid(self, root: str, thing: int, within: Range) -> dict[int, AtidSum]:
+        """Bookings by atid, in the order in which they first come. One script call."""
+        try:
+            reply = await self._store.run(self._atids, root, thing, within.start, within.end)
+        except StoreError as exc:
+            raise sum_error(exc) from exc
+        check_whole(reply[0], activities=True)
+        return {int(reply[at]): AtidSum(*reply[at + 1 : at + 5]) for at in range(1, len(reply), 5)}
+
+    def _asked(
         self,
-        roots: Sequence[str],
         things: Sequence[int],
         range_: Range,
-        atid: int | None,
-        plan: bytes | None,
-    ) -> Command:
-        """The call that sums by ``plan``, or that reads every booking where there is none."""
-        packed_things = msgpack.packb(list(things))
-        if plan is None:
-            return (
-                "EVALSHA",
-                self._collect.sha,
-                len(roots),
-                *roots,
-                range_.start,
-                range_.end,
-                packed_things,
-                _packed_or_empty(atid),
-            )
-        arguments = (plan, packed_things, _packed_or_empty(atid))
-        return ("EVALSHA", self._sum.sha, len(roots), *roots, *arguments)
+        atids: frozenset[int] | None,
+        levels: Levels | None,
+    ) -> tuple[Script, tuple[bytes | int, ...]]:
+        """The script that sums by a plan, or that reads every booking; and its arguments."""
+        packed_things: bytes = msgpack.packb(list(things))
+        if levels is None:
+            atid = _packed_or_empty(None if atids is None else min(atids))
+            return self._collect, (range_.start, range_.end, packed_things, atid)
+        return self._sum, (plan_range(range_, levels), packed_things, packed_atids(atids))
 
 
 def is_out_of_bounds(reply: Any) -> bool:
@@ -122,7 +148,8 @@ def is_out_of_bounds(reply: Any) -> bool:
     return isinstance(reply, StoreError) and "PSD_OUT_OF_BOUNDS" in str(reply)
 
 
-def _sum_error(error: StoreError) -> PsdError:
+def sum_error(error: StoreError) -> PsdError:
+    """The error that a refused reading stands for."""
     if is_out_of_bounds(error):
         return OutOfBoundsError("sum: the range adds up past +-(2^53 - 1)")
     return error
@@ -145,7 +172,8 @@ def _place_sums(
         found[place] = OwnerSums(dict(zip(things, row, strict=False)), kinds)
 
 
-def _check_whole(resolution: bytes | None, activities: bool) -> None:
+def check_whole(resolution: bytes | None, *, activities: bool) -> None:
+    """Raise :class:`~psd.errors.DetailExpiredError` for a reply that names a resolution."""
     if resolution is not None:
         level = resolution.decode()
         what = "sums of whole" if activities else "whole"
@@ -156,3 +184,11 @@ def _check_whole(resolution: bytes | None, activities: bool) -> None:
 
 def _packed_or_empty(atid: int | None) -> bytes:
     return b"" if atid is None else pack_id(atid)
+
+
+def packed_atids(atids: frozenset[int] | None) -> bytes:
+    """A set of atids as the scripts take it; None is all."""
+    if atids is None:
+        return b""
+    packed: bytes = msgpack.packb([pack_id(atid) for atid in sorted(atids)], use_bin_type=False)
+    return packed

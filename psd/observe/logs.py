@@ -6,12 +6,16 @@ fields of its own::
     log.info("batch booked", extra={"events": 500})
     -> {"time":"2016-04-12T00:00:00.000Z","level":"info","logger":"workers.runner",
         "message":"batch booked","events":500}
+
+A JSON line that belongs to an HTTP request also has its ``trace_id``, ``span_id`` and
+``request_id`` (:data:`CURRENT_REQUEST`, which server/tracing.py sets).
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -21,6 +25,18 @@ from psd.config import LogSettings
 
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """What every record carries; anything else was passed as ``extra``."""
+
+
+class RequestNames(msgspec.Struct, frozen=True, gc=False):
+    """What an HTTP request is called: in its sender's trace, in ours, and by its sender."""
+
+    trace_id: str
+    span_id: str
+    request_id: str
+
+
+CURRENT_REQUEST: ContextVar[RequestNames | None] = ContextVar("CURRENT_REQUEST", default=None)
+"""The request for which the running task, or a thread that it waits for, does its work."""
 
 _COLOURS = {"DEBUG": "\x1b[2m", "INFO": "", "WARNING": "\x1b[33m", "ERROR": "\x1b[31m"}
 _RESET = "\x1b[0m"
@@ -42,6 +58,18 @@ def extra_fields(record: logging.LogRecord) -> dict[str, Any]:
     return {name: value for name, value in vars(record).items() if name not in _OWN_FIELDS}
 
 
+def request_fields() -> dict[str, str]:
+    """The names of the current request; nothing outside of one."""
+    names = CURRENT_REQUEST.get()
+    if names is None:
+        return {}
+    return {
+        "trace_id": names.trace_id,
+        "span_id": names.span_id,
+        "request_id": names.request_id,
+    }
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line."""
 
@@ -53,6 +81,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **request_fields(),
             **extra_fields(record),
         }
         if record.exc_info:

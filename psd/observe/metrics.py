@@ -26,7 +26,7 @@ class Metrics:
         """What became of events and messages."""
         self.events = Counter(
             "psd_events",
-            "Events by outcome: booked, unchanged, duplicate, refused.",
+            "Events by outcome: booked, unchanged, duplicate, withdrawn, refused.",
             ["outcome"],
             registry=self.registry,
         )

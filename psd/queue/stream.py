@@ -20,19 +20,21 @@ between 12:01:00 and 12:01:01.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from psd.errors import QueueUnavailableError
+from psd.errors import QueueUnavailableError, StoreUnavailableError
 from psd.queue.base import Message
 from psd.queue.inflight import InFlight
+from psd.store.key_clients import KeyClients, OneClient, call_following
 from psd.store.keys import stream_key
 
 log = logging.getLogger(__name__)
@@ -60,20 +62,21 @@ CONSUMER_FORGOTTEN_AFTER_MS = 3_600_000
 class StreamQueue:
     """One topic and channel on one Redis; see :class:`psd.queue.base.Queue`.
 
-    The client is the caller's: it is not closed here, and needs no timeout of its own.
-    ``max_in_flight`` bounds what is received and not yet finished.
+    The client, or what finds that of a stream in a cluster, is the caller's: it is not closed
+    here, and needs no timeout of its own. ``max_in_flight`` bounds what is received and not yet
+    finished.
     """
 
     def __init__(
         self,
-        client: Redis,
+        client: Redis | KeyClients,
         topic: str,
         channel: str,
         msg_timeout_s: float = 60.0,
         max_in_flight: int = 2500,
         call_timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
-        self._client = client
+        self._clients: KeyClients = OneClient(client) if isinstance(client, Redis) else client
         self._call_timeout_s = call_timeout_s
         self._key = stream_key(topic)
         self._group = channel
@@ -88,6 +91,7 @@ class StreamQueue:
         self._claim_at_s = 0.0
         self._recover_until_s = 0.0
         self._reader: asyncio.Task[None] | None = None
+        self._client: Redis
 
     async def start(self) -> None:
         """Begin to read, in the background; Redis may still be away."""
@@ -103,10 +107,14 @@ class StreamQueue:
         if not messages:
             return
         ids = [message.id for message in messages]
-        pipe = self._client.pipeline(transaction=True)
-        pipe.xack(self._key, self._group, *ids)
-        pipe.xdel(self._key, *ids)
-        await self._answer("finish", pipe.execute())
+
+        async def finish(client: Redis) -> None:
+            pipe = client.pipeline(transaction=True)
+            pipe.xack(self._key, self._group, *ids)
+            pipe.xdel(self._key, *ids)
+            await pipe.execute()
+
+        await self._answer("finish", self._key, finish)
         self._let_go(ids)
 
     async def requeue(self, messages: Sequence[Message], delay_s: float) -> None:
@@ -154,10 +162,15 @@ class StreamQueue:
         """Append the messages, all or none."""
         if not bodies:
             return
-        pipe = self._client.pipeline(transaction=True)
-        for body in bodies:
-            pipe.xadd(stream_key(topic), {b"b": body})
-        await self._answer("publish", pipe.execute())
+        key = stream_key(topic)
+
+        async def publish(client: Redis) -> None:
+            pipe = client.pipeline(transaction=True)
+            for body in bodies:
+                pipe.xadd(key, {b"b": body})
+            await pipe.execute()
+
+        await self._answer("publish", key, publish)
 
     def _let_go(self, ids: Sequence[str]) -> None:
         self._in_flight.let_go(ids)
@@ -172,16 +185,19 @@ class StreamQueue:
     async def _set_idle(self, action: str, ids: Sequence[str], idle_ms: int) -> None:
         if not ids:
             return
-        claim = self._client.xclaim(
-            self._key, self._group, self._consumer, 0, list(ids), idle=idle_ms, justid=True
-        )
-        await self._answer(action, claim)
 
-    async def _answer(self, action: str, call: Awaitable[T]) -> T:
+        async def claim(client: Redis) -> None:
+            await client.xclaim(
+                self._key, self._group, self._consumer, 0, list(ids), idle=idle_ms, justid=True
+            )
+
+        await self._answer(action, self._key, claim)
+
+    async def _answer(self, action: str, key: str, call: Callable[[Redis], Awaitable[T]]) -> T:
         try:
             async with asyncio.timeout(self._call_timeout_s):
-                return await call
-        except (RedisError, OSError) as exc:
+                return await call_following(self._clients, key, call)
+        except (RedisError, OSError, StoreUnavailableError) as exc:
             reason = str(exc) or f"no answer within {self._call_timeout_s:g} s"
             raise QueueUnavailableError(f"queue: {action}: {reason}") from exc
 
@@ -201,10 +217,12 @@ class StreamQueue:
         while not self._stopping.is_set():
             try:
                 async with asyncio.timeout(BLOCK_MS / 1000 + self._call_timeout_s):
+                    self._client = await self._clients.client_of(self._key)
                     if not self._joined:
                         await self._join()
                     return await self._read()
-            except (RedisError, OSError) as error:
+            except (RedisError, OSError, StoreUnavailableError) as error:
+                await self._follow(error)
                 if delay_s == RETRY_FIRST_S:
                     log.warning("the stream cannot be read, trying on", extra={"error": str(error)})
             self._joined = False
@@ -212,6 +230,10 @@ class StreamQueue:
             await self._sleep_unless_stopped(delay_s)
             delay_s = min(RETRY_MAX_S, delay_s * 2)
         return []
+
+    async def _follow(self, error: Exception) -> None:
+        with contextlib.suppress(StoreUnavailableError):
+            await self._clients.follow(error)
 
     async def _sleep_unless_stopped(self, delay_s: float) -> None:
         try:

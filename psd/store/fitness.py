@@ -13,6 +13,7 @@ Two things are refused at start, because each breaks the promise of psd/engine s
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 from psd.config import RedisSettings
 from psd.errors import ConfigError
@@ -67,6 +68,34 @@ def version_check(server: bytes, settings: RedisSettings) -> str:
         return "ok"
     allowed = settings.allow_old_server
     return f"ok: {problem}, allowed by redis.allow_old_server" if allowed else problem
+
+
+def durability_check(reply: Sequence[Sequence[bytes]], settings: RedisSettings) -> str:
+    """What CONFIG GET tells of appendonly and appendfsync, held against the durability."""
+    found = [item[1].decode() if len(item) > 1 else "unknown" for item in reply]
+    if found == ["yes", "always"]:
+        return "ok"
+    return (
+        f"ok: durability is {settings.durability}, but the server has "
+        f"appendonly {found[0]}, appendfsync {found[1]}"
+    )
+
+
+def worst(checks: Mapping[str, str]) -> str:
+    """The worst of one check's answers by node: a problem before advice before ``ok``.
+
+    >>> worst({"10.0.0.7:6379": "ok", "10.0.0.8:6379": "maxmemory-policy is allkeys-lru"})
+    '10.0.0.8:6379: maxmemory-policy is allkeys-lru'
+    """
+    node, answer = max(checks.items(), key=lambda check: _badness(check[1]))
+    if not node or answer == "ok":
+        return answer
+    advice = answer.removeprefix("ok: ")
+    return f"{node}: {answer}" if advice == answer else f"ok: {node}: {advice}"
+
+
+def _badness(answer: str) -> int:
+    return 0 if answer == "ok" else 1 if answer.startswith("ok") else 2
 
 
 def info_field(info: bytes, name: str) -> str:

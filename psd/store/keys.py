@@ -31,16 +31,97 @@ def owner_root(uid: int) -> str:
     return f"psd:{{{uid}}}"
 
 
+def owner_log_key(uid: int) -> str:
+    """The withdrawals of an owner's activities, newest last (psd/engine/withdrawal.py)."""
+    return f"{owner_root(uid)}:log"
+
+
+def idempotency_key(digest: str) -> str:
+    """The answer that a request with an ``Idempotency-Key`` got (server/idempotency.py)."""
+    return f"psd:idempotency:{digest}"
+
+
 @lru_cache(maxsize=65_536)
 def count_root(name: str) -> str:
     """Root of a count's keys; braces and percent signs of the name are escaped."""
-    safe = name.replace("%", "%25").replace("{", "%7B").replace("}", "%7D")
-    return f"psd:c:{{{safe}}}"
+    return f"psd:c:{{{_escaped(name)}}}"
+
+
+def _escaped(name: str) -> str:
+    return name.replace("%", "%25").replace("{", "%7B").replace("}", "%7D")
 
 
 def stream_key(topic: str) -> str:
     """The stream that stands for an NSQ topic in the embedded queue."""
     return f"psd:stream:{topic}"
+
+
+@lru_cache(maxsize=8192)
+def shard_root(shard: int) -> str:
+    """Root of a rewards shard: its vehicles, their rows and payouts (psd/rewards/shards.py)."""
+    return f"psd:rewards:{{s{shard}}}"
+
+
+def rows_key(shard: int, week: int, generation: int) -> str:
+    """The packed rows of a shard's vehicles in one computation of a week."""
+    return f"{shard_root(shard)}:rows:{week}:{generation}"
+
+
+def payouts_key(shard: int, week: int) -> str:
+    """What was paid to a shard's vehicles for a week."""
+    return f"{shard_root(shard)}:paid:{week}"
+
+
+def vehicles_key(shard: int) -> str:
+    """The registry of a shard's vehicles."""
+    return f"{shard_root(shard)}:vehicles"
+
+
+def vins_key(shard: int) -> str:
+    """VINs of one of as many shards, and the vehicles that gave them."""
+    return f"psd:rewards:{{v{shard}}}:vins"
+
+
+@lru_cache(maxsize=8192)
+def owner_vehicles_key(owner: str) -> str:
+    """The vehicles that ever named this owner; braces and percent signs are escaped."""
+    return f"psd:rewards:owner:{{{_escaped(owner)}}}"
+
+
+def rewards_key(name: str) -> str:
+    """What the weekly job keeps once: ``weeks``, ``lock``, ``dirty``, ... (see CATALOGUE)."""
+    return f"psd:rewards:{{rewards}}:{name}"
+
+
+def board_key(week: int, generation: int) -> str:
+    """The longest streaks in one computation of a week."""
+    return rewards_key(f"board:{week}:{generation}")
+
+
+def boards_key(name: str) -> str:
+    """What is kept of all named boards together: ``definitions``, ``dropped``."""
+    return f"psd:boards:{{boards}}:{name}"
+
+
+@lru_cache(maxsize=8192)
+def named_board_root(name: str, id_: str) -> str:
+    """Root of what one board has: its members, its final (psd/queries/boards_store.py)."""
+    return f"psd:board:{{{name}:{id_}}}"
+
+
+OWNER_SHARDS = 64
+"""Parts of the index of owners: each is a small set up to some 30,000 owners of a thing."""
+
+
+def owner_shard(uid: int) -> int:
+    """The part of the index that has an owner: the top 6 bits of a multiplicative hash."""
+    return (uid * 0x9E3779B97F4A7C15 & (1 << 64) - 1) >> 58
+
+
+@lru_cache(maxsize=8192)
+def owners_key(shard: int, thing: int) -> str:
+    """The owners of a thing in one part of the index (psd/engine/population.py)."""
+    return f"psd:owners:{{o{shard}}}:{thing}"
 
 
 class KeyKind(msgspec.Struct, frozen=True):
@@ -54,6 +135,10 @@ class KeyKind(msgspec.Struct, frozen=True):
 
 
 _ROOT = r"psd:(?:c:)?\{[^{}]*\}"
+_SHARD = r"psd:rewards:\{s\d+\}"
+_REWARDS = r"psd:rewards:\{rewards\}"
+_BOARDS = r"psd:boards:\{boards\}"
+_BOARD = r"psd:board:\{[a-z0-9._-]{1,64}:[0-9a-f]{16}\}"
 
 CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind("year totals", rf"{_ROOT}:\d+:y", "hash", "year", "year, year:atid, activities"),
@@ -74,10 +159,39 @@ CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind("long activity", rf"{_ROOT}:\d+:r:-?\d+", "hash", "activity", "all, hour: summary"),
     KeyKind("reports", rf"{_ROOT}:\d+:r:-?\d+:-?\d+", "string", "activity", "an hour's reports"),
     KeyKind("markers", rf"{_ROOT}:k:\d+", "hash", "marker", "8 bytes of an increment's id"),
+    KeyKind("vehicles", rf"{_SHARD}:vehicles", "hash", "", "vehicle: what is known of it"),
+    KeyKind("reward rows", rf"{_SHARD}:rows:\d+:\d+", "string", "", "the rows of a week"),
+    KeyKind("payouts", rf"{_SHARD}:paid:\d+", "hash", "", "vehicle: what was paid"),
+    KeyKind("VINs", r"psd:rewards:\{v\d+\}:vins", "hash", "", "VIN: its vehicles"),
+    KeyKind("owner", r"psd:rewards:owner:\{[^{}]+\}", "set", "", "the owner's vehicles"),
+    KeyKind("shards", rf"{_REWARDS}:shards", "set", "", "shards that have vehicles"),
+    KeyKind("shared VINs", rf"{_REWARDS}:shared_vins", "set", "", "VINs of two or more vehicles"),
+    KeyKind("weeks", rf"{_REWARDS}:weeks", "hash", "", "week: its visible result"),
+    KeyKind("week status", rf"{_REWARDS}:status", "hash", "", "week: state of its job"),
+    KeyKind("run", rf"{_REWARDS}:run", "string", "", "the computation under way"),
+    KeyKind("job lock", rf"{_REWARDS}:lock", "string", "", "who computes; lives 30 s"),
+    KeyKind("begun", rf"{_REWARDS}:begun", "string", "", "newest week that was ever begun"),
+    KeyKind("dirty weeks", rf"{_REWARDS}:dirty", "hash", "", "week: changes since it was read"),
+    KeyKind("garbage", rf"{_REWARDS}:garbage", "set", "", "week:generation to delete"),
+    KeyKind("tables", rf"{_REWARDS}:tables", "hash", "", "digest: tables that computed a week"),
+    KeyKind("blacklist", rf"{_REWARDS}:blacklist", "hash", "", "owner: note, author, time"),
+    KeyKind(
+        "overrides", rf"{_REWARDS}:overrides", "hash", "", "week:vehicle: a streak set by hand"
+    ),
+    KeyKind("streak board", rf"{_REWARDS}:board:\d+:\d+", "string", "", "the longest streaks"),
     KeyKind("schema", re.escape(SCHEMA_KEY), "string", "", "version of the stored shapes"),
     KeyKind("retention", re.escape(RETENTION_KEY), "set", "", "levels that ever had a lifetime"),
     KeyKind("probe", re.escape(PROBE_KEY), "string", "", "written by readiness, lives a second"),
     KeyKind("stream", r"psd:stream:.+", "stream", "", "messages of the embedded queue"),
+    KeyKind("log", r"psd:\{-?\d+\}:log", "stream", "", "who withdrew which activity, and why"),
+    KeyKind(
+        "answer", r"psd:idempotency:[0-9a-f]{64}", "string", "", "a request's hash; lives a day"
+    ),
+    KeyKind("boards", rf"{_BOARDS}:definitions", "hash", "", "board: its definition, JSON"),
+    KeyKind("dropped boards", rf"{_BOARDS}:dropped", "set", "", "boards whose keys are to end"),
+    KeyKind("board members", rf"{_BOARD}:members", "set", "", "uids"),
+    KeyKind("board final", rf"{_BOARD}:final", "string", "", "the final standing, msgpack"),
+    KeyKind("owners", r"psd:owners:\{o\d+\}:\d+", "set", "", "uids that may have bookings"),
 )
 _COMPILED = tuple((re.compile(kind.pattern), kind) for kind in CATALOGUE)
 

@@ -11,14 +11,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar, cast
 
 from redis.asyncio import Connection, Redis
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    MovedError,
+    NoScriptError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError, ResponseError
 
-from psd.errors import PsdError, StoreError, StoreUnavailableError
+from psd.errors import MisplacedError, PsdError, StoreError, StoreUnavailableError
 from psd.failpoints import reach
 from psd.observe.metrics import Metrics
 from psd.store.scripts import load_script, script_names
@@ -37,13 +45,21 @@ _AWAY = (
     "MISCONF",
     "NOREPLICAS",
     "MASTERDOWN",
-    "CLUSTERDOWN",
-    "TRYAGAIN",
     "NOAUTH",
     "WRONGPASS",
     "NOPERM",
 )
 """Error replies that say the server cannot work now; they pass, and nothing was written."""
+
+_ELSEWHERE = (MovedError, AskError, TryAgainError, ClusterDownError)
+"""Error replies of a cluster's node to commands that it does not execute: the keys are with
+another node, on their way there, or nowhere."""
+
+_ELSEWHERE_IN_SCRIPT = ("non local key", "slot not served", "cluster is down")
+"""The same for a key that a script asks for. Nothing was written by then: a script asks for the
+root of each owner before anything else (lua/lib/owners.lua)."""
+
+T = TypeVar("T")
 
 Command = tuple[bytes | str | int, ...]
 Waiting = tuple[Command, asyncio.Future[Any]]
@@ -65,6 +81,12 @@ class Lane:
         self._trips: dict[asyncio.Task[None], _Link] = {}
         self._woken = False
 
+    @property
+    def epoch(self) -> int:
+        """Connections made so far: while it stays the same, so does the server behind them."""
+        links = (*self._idle, *self._trips.values())
+        return sum(link.connections_made for link in links)
+
     async def call(self, command: Command) -> Any:
         """One command's reply; raises the error that the reply stands for."""
         return await self._submit(command)
@@ -83,6 +105,18 @@ class Lane:
         """Replies by position, errors among them as exceptions."""
         futures = [self._submit(command) for command in commands]
         return await asyncio.gather(*futures, return_exceptions=True)
+
+    async def lane_of(self, _key: str) -> Lane:
+        """The lane to the server that has a key; see psd/store/routed.py."""
+        return self
+
+    async def lanes(self) -> list[Lane]:
+        """A lane to every server that has keys."""
+        return [self]
+
+    async def followed(self, work: Callable[[], Awaitable[T]]) -> T:
+        """What the work returns: of one server, no key moves."""
+        return await work()
 
     async def close(self) -> None:
         """Fail what waits and close the connections."""
@@ -151,7 +185,7 @@ class Lane:
             if future.done():
                 continue
             if isinstance(reply, RedisError):
-                future.set_exception(_as_psd_error(reply))
+                future.set_exception(psd_error(reply))
             else:
                 future.set_result(reply)
 
@@ -166,6 +200,7 @@ class _Link:
     def __init__(self, client: Redis) -> None:
         self._client = client
         self._connection: Connection | None = None
+        self.connections_made = 0
 
     async def exchange(self, commands: list[Command]) -> list[Any]:
         """Replies by position; a script the server has forgotten is loaded and called again."""
@@ -175,6 +210,7 @@ class _Link:
         if self._connection is None:
             connection = cast("Connection", self._client.connection_pool.make_connection())
             await connection.connect()
+            self.connections_made += 1
             self._connection = connection
         replies = await self._send(self._connection, commands)
         missing = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
@@ -200,7 +236,7 @@ class _Link:
 
     async def _send(self, connection: Connection, commands: list[Command]) -> list[Any]:
         await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-        if commands[0][0] == "EVALSHA":
+        if commands[0][0] in ("EVALSHA", "SADD"):
             reach("after_send")
         replies: list[Any] = []
         for _ in commands:
@@ -223,9 +259,15 @@ def _fail(trip: Sequence[Waiting], error: PsdError) -> None:
             future.set_exception(error)
 
 
-def _as_psd_error(reply: RedisError) -> PsdError:
+def psd_error(reply: RedisError) -> PsdError:
+    """The error of psd that an error reply stands for."""
     text = str(reply)
     code = getattr(reply, "status_code", None) or text.partition(" ")[0]
+    if isinstance(reply, _ELSEWHERE):
+        moved = text if isinstance(reply, MovedError) else ""
+        return MisplacedError(f"redis: {code}: {text}", moved=moved)
+    if any(known in text for known in _ELSEWHERE_IN_SCRIPT):
+        return MisplacedError(f"redis: {text}", is_split=True)
     # Redis 6.2 wraps what a script met: "ERR Error running script ...: -OOM command not ...".
     wrapped = any(f" -{known} " in text for known in _AWAY)
     if code in _AWAY or wrapped or isinstance(reply, RedisConnectionError):

@@ -12,10 +12,13 @@ from redis.backoff import NoBackoff
 from psd.config import RedisSettings
 from psd.errors import ConfigError, PsdError
 from psd.observe.metrics import Metrics
-from psd.store.fitness import check_fit, policy_check, version_check
+from psd.store.cluster import Cluster
+from psd.store.fitness import check_fit, durability_check, policy_check, version_check, worst
 from psd.store.keys import PROBE_KEY, RETENTION_KEY, SCHEMA_KEY, SCHEMA_VERSION
 from psd.store.lane import Lane
+from psd.store.routed import RoutedLane
 from psd.store.scripts import Script, load_script, script_names
+from psd.store.slots import Address
 
 READ_CONNECTIONS = 2
 """One trip is prepared and parsed while Redis works on the other."""
@@ -24,32 +27,46 @@ READ_CONNECTIONS = 2
 class Store:
     """The clients of one process: a lane for reads, one for writes, and a plain client.
 
-    ``client`` is for blocking reads of the embedded queue and for tools; it shares no
-    connection with the lanes.
+    The store is one server, or the masters of a cluster: ``cluster`` knows, and is the
+    ``placement`` of owners. ``client`` is for tools, that of a key (``cluster.client_of``) for
+    blocking reads of the embedded queue; they share no connection with the lanes.
     """
 
     def __init__(self, settings: RedisSettings, metrics: Metrics) -> None:
         self.settings = settings
+        self._metrics = metrics
         self._found_fit = False
-        self.client = make_client(settings.url)
-        self.reads = Lane(self.client, settings.timeout_s, metrics, READ_CONNECTIONS)
-        self.writes = Lane(self.client, settings.timeout_s, metrics)
+        self.cluster = self.placement = Cluster(settings, metrics, make_client)
+        self.client = self.cluster.client
+        self.reads = self.new_lane(READ_CONNECTIONS)
+        self.writes = self.new_lane()
+
+    def new_lane(self, connections: int = 1) -> RoutedLane:
+        """A lane with so many connections of its own to each server; the caller closes it."""
+
+        def open_lane(node: Address | None) -> Lane:
+            client = self.cluster.client if node is None else self.cluster.client_at(node)
+            return Lane(client, self.settings.timeout_s, self._metrics, connections)
+
+        return RoutedLane(self.cluster, open_lane)
 
     async def close(self) -> None:
         """Close every connection."""
         await self.reads.close()
         await self.writes.close()
-        await self.client.aclose()
+        await self.cluster.close()
 
     async def check_fit(self) -> None:
         """Refuse a server that would break psd's promise (psd/store/fitness.py); asks it once.
 
-        Raises ConfigError, or StoreUnavailableError while nobody answers. 1 trip, then none.
+        Raises ConfigError, or StoreUnavailableError while nobody answers. A trip to each server,
+        then none.
         """
         if self._found_fit:
             return
-        server, memory = await self.reads.call_all([("INFO", "server"), ("INFO", "memory")])
-        check_fit(server, memory, self.settings)
+        told = await self.reads.each_node([("INFO", "server"), ("INFO", "memory")])
+        for server, memory in told.values():
+            check_fit(server, memory, self.settings)
         self._found_fit = True
 
     async def check_schema(self) -> None:
@@ -72,7 +89,10 @@ class Store:
         return held | {member.decode() for member in members}
 
     async def readiness(self) -> dict[str, str]:
-        """Each check's name with ``ok``, ``ok: <advice>`` or what is wrong. 4 trips."""
+        """Each check's name with ``ok``, ``ok: <advice>`` or what is wrong. 4 trips.
+
+        In a cluster a check of every node speaks of the first that is not in order.
+        """
         try:
             await self.writes.call(("SET", PROBE_KEY, "1", "PX", 1000))
             await self.check_schema()
@@ -80,40 +100,46 @@ class Store:
             return {"writable": "ok", "schema": str(exc)}
         except PsdError as exc:
             return {"writable": str(exc)}
-        names = list(script_names())
-        shas = [load_script(name).sha for name in names]
-        known, server, memory = await self.reads.call_all(
+        shas = [load_script(name).sha for name in script_names()]
+        told = await self.reads.each_node(
             [("SCRIPT", "EXISTS", *shas), ("INFO", "server"), ("INFO", "memory")]
         )
-        for name, exists in zip(names, known, strict=True):
-            if not exists:
-                await self.reads.call(("SCRIPT", "LOAD", load_script(name).source))
+        if not all(all(known) for known, _, _ in told.values()):
+            await self._load_scripts()
         return {
             "writable": "ok",
             "schema": "ok",
             "scripts": "ok",
-            "policy": policy_check(memory, self.settings),
-            "version": version_check(server, self.settings),
+            "policy": worst({n: policy_check(m, self.settings) for n, (_, _, m) in told.items()}),
+            "version": worst({n: version_check(v, self.settings) for n, (_, v, _) in told.items()}),
             "durability": await self.durability_advice(),
+            **self._cluster_check(),
         }
 
     async def durability_advice(self) -> str:
-        """``ok``, or ``ok: ...`` when the server keeps less than the configured durability."""
+        """``ok``, or ``ok: ...`` when a server keeps less than the configured durability."""
         if self.settings.durability == "fast":
             return "ok"
         try:
-            reply = await self.reads.call_all(
+            told = await self.reads.each_node(
                 [("CONFIG", "GET", "appendonly"), ("CONFIG", "GET", "appendfsync")]
             )
         except PsdError as exc:
             return f"ok: the server does not tell its appendfsync ({exc})"
-        found = [_config_value(item) for item in reply]
-        if found == ["yes", "always"]:
-            return "ok"
-        return (
-            f"ok: durability is {self.settings.durability}, but the server has "
-            f"appendonly {found[0]}, appendfsync {found[1]}"
-        )
+        return worst({node: durability_check(reply, self.settings) for node, reply in told.items()})
+
+    async def _load_scripts(self) -> None:
+        loads = [("SCRIPT", "LOAD", load_script(name).source) for name in script_names()]
+        await self.reads.each_node(loads)
+
+    def _cluster_check(self) -> dict[str, str]:
+        """The check of the cluster; on one server there is none."""
+        if not self.cluster.is_spread:
+            return {}
+        unserved = self.cluster.unserved_slots()
+        nodes = len(self.cluster.nodes())
+        found = f"{unserved} slots have no node" if unserved else f"ok: {nodes} masters"
+        return {"cluster": found}
 
     async def run(self, script: Script, root: str, *arguments: bytes | str | int) -> Any:
         """One script call on one owner, on the lane that fits it."""
@@ -127,7 +153,3 @@ def make_client(url: str) -> Redis:
         return Redis.from_url(url, retry=Retry(NoBackoff(), 0), protocol=2, socket_timeout=None)
     except ValueError as exc:
         raise ConfigError(f"redis.url: {exc}") from exc
-
-
-def _config_value(reply: list[bytes]) -> str:
-    return reply[1].decode() if len(reply) > 1 else "unknown"

@@ -6,9 +6,14 @@ import random
 
 from redis.asyncio import Redis
 
-from psd.engine.plan import Range
+from psd.engine.events import Withdrawal
+from psd.engine.plan import ISSUANCE_START_S, Range
+from psd.queries.board_definitions import Definition
+from psd.queries.boards import FixedWindow
+from psd.queries.requests import LeaderboardQuery
+from psd.rewards.events import VehicleChange
 from psd.runtime import Runtime
-from psd.store.keys import CATALOGUE, kind_of
+from psd.store.keys import CATALOGUE, boards_key, kind_of, rewards_key
 from tests.support.engine import EVER, NOON_S, book, count, increment, report
 from tests.support.keyspace import keyspace
 from tests.support.random_reports import random_reports
@@ -20,6 +25,29 @@ async def book_every_kind(psd: Runtime) -> None:
     long = [report(n, NOON_S + n * 400, ts1=NOON_S, uid=2, aid=-9) for n in range(30)]
     await book(psd, [*reports, *long, increment("i1", uid=3), count("m1", name="a}:{b")])
     await book(psd, random_reports(random.Random(5), uid=-4))
+    await book(psd, [report(uid=5), Withdrawal(5, 3, (1, 2), "twice", "me", NOON_S)])
+
+
+async def book_vehicles(psd: Runtime) -> None:
+    """What is said of vehicles, and activity of a week that the weekly job has begun."""
+    await psd.store.writes.call(("SET", rewards_key("begun"), 5))
+    said: dict[str, str | int | bool | tuple[int, ...] | None] = {"owner": "a}:{b", "vin": "A"}
+    activity = report(1, ISSUANCE_START_S, uid=7, thing=6)
+    await psd.books.book([VehicleChange(1, 7, said), VehicleChange(1, 8, said), activity])
+
+
+OF_THE_WEEKLY_JOB = {
+    *("reward rows", "payouts", "weeks", "week status", "run", "job lock", "garbage", "tables"),
+    *("blacklist", "overrides", "streak board"),
+}
+
+
+async def keep_boards(psd: Runtime) -> None:
+    """A board with members and a final, and the note of one that is taken away half-way."""
+    definition = Definition(thing="steps", window=FixedWindow(NOON_S, NOON_S + 9))
+    await psd.boards.put("a.b-c_1", definition, "me", members=[1, 2])
+    await psd.finals.declare("a.b-c_1", "me")
+    await psd.store.writes.call(("SADD", boards_key("dropped"), "gone:0123456789abcdef"))
 
 
 async def changes(client: Redis) -> int:
@@ -31,6 +59,8 @@ async def changes(client: Redis) -> int:
 async def test_every_key_is_of_a_kind_and_has_its_type(psd: Runtime) -> None:
     await psd.store.writes.call(("SET", "psd:schema", "1"))
     await book_every_kind(psd)
+    await book_vehicles(psd)
+    await keep_boards(psd)
     client = psd.store.client
     seen = set()
     async for name in client.scan_iter(count=1000):
@@ -38,7 +68,8 @@ async def test_every_key_is_of_a_kind_and_has_its_type(psd: Runtime) -> None:
         assert kind is not None, name
         assert await client.type(name) == kind.redis_type.encode(), name
         seen.add(kind.name)
-    assert seen == {kind.name for kind in CATALOGUE} - {"probe", "retention", "stream"}
+    elsewhere = {"probe", "retention", "stream", "answer", *OF_THE_WEEKLY_JOB}
+    assert seen == {kind.name for kind in CATALOGUE} - elsewhere
 
 
 async def test_reads_write_nothing(psd: Runtime) -> None:
@@ -49,6 +80,25 @@ async def test_reads_write_nothing(psd: Runtime) -> None:
             await psd.engine.sums([1, 2, 3, 9], [1, 2], [asked] * 4, activities=activities)
         await psd.engine.activity_sum(2, 1, -9, asked)
         await psd.engine.counts(["a}:{b", "none"], asked)
+    assert await psd.engine.knows_activity(5, 3, [2])
+    assert len(await psd.engine.withdrawals(5, 9)) == 1
+    await book_vehicles(psd)
+    before = await changes(psd.store.client)
+    registry = psd.registry
+    await registry.vehicles([7, 8, 9])
+    for shard in await registry.shards():
+        await registry.shard(shard)
+    assert len(await registry.of_owner("a}:{b")) == len((await registry.shared_vins())[0]) == 2
+    assert await changes(psd.store.client) == before
+
+
+async def test_reading_boards_writes_nothing(psd: Runtime) -> None:
+    await keep_boards(psd)
+    before = await changes(psd.store.client)
+    assert await psd.boards.members("a.b-c_1") == [1, 2]
+    assert len(await psd.boards.page("", 9)) == 1
+    assert (await psd.finals.read("a.b-c_1")).total == 2
+    await psd.queries.leaderboard(LeaderboardQuery(board="a.b-c_1"))
     assert await changes(psd.store.client) == before
 
 

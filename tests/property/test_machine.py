@@ -46,6 +46,7 @@ KINDS = {
     "shuffles",
     "corrections",
     "withdrawals",
+    "withdrawn activities",
     "increments",
     "counts",
     "queries",

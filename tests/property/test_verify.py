@@ -12,6 +12,7 @@ from psd.runtime import Runtime
 from tests.property.test_booking_order import book_in_batches
 from tests.support.audits import SMALL_LIMITS, audit_of
 from tests.support.damages import KINDS, random_damage, sums_and_leaves
+from tests.support.engine import emptied
 from tests.support.keyspace import keyspace
 from tests.support.random_reports import random_reports, shuffled_with_repeats
 
@@ -32,7 +33,7 @@ async def test_what_booking_wrote_is_what_the_audit_expects(
     """Twenty owners a round; the audit knows neither their reports nor the order they came in."""
     for number in range(SETS // 20):
         rng = random.Random(f"clean {seed}/{number}")
-        await runtime.store.client.flushdb()
+        await emptied(runtime)
         for uid in range(20):
             await book_in_batches(
                 runtime, rng, shuffled_with_repeats(rng, random_reports(rng, uid))
@@ -52,7 +53,7 @@ async def test_each_damage_is_found_named_and_repaired(
     done = 0
     for number in range(TRIALS):
         rng = random.Random(f"{kind}/{number}")
-        await client.flushdb()
+        await emptied(runtime)
         await book_in_batches(runtime, rng, random_reports(rng))
         before = await keyspace(client)
         damage = random_damage(rng, before, kind)
@@ -85,7 +86,7 @@ async def test_whatever_is_damaged_one_repair_is_enough(runtime: Runtime, limits
     outcomes = Counter[str]()
     for number in range(TRIALS * 3):
         rng = random.Random(f"many {number}")
-        await client.flushdb()
+        await emptied(runtime)
         await book_in_batches(runtime, rng, random_reports(rng))
         for _ in range(rng.randint(2, 6)):
             damage = random_damage(rng, await keyspace(client))

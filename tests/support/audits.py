@@ -17,11 +17,11 @@ from click.testing import CliRunner, Result
 from psd.archive.reader import read_entries
 from psd.audit.archived import ArchivedReports
 from psd.audit.layout import Limits
+from psd.audit.population import IndexAudit
 from psd.audit.sweep import Audited, Auditor, Pace, Scope, Sweep, lifetimes_of
 from psd.cli.main import psd as command
 from psd.engine.events import TIME_END_S, Report
 from psd.runtime import Runtime
-from psd.store.lane import Lane
 from tests.support.engine import NOON_S, report
 
 SMALL_LIMITS = Limits(
@@ -64,11 +64,12 @@ async def audit_of(
     runtime: Runtime, limits: Limits | None = None, scope: Scope | None = None, rate: float = 0
 ) -> AsyncIterator[Audits]:
     """An audit with a lane of its own; ``limits`` are those that the scripts have."""
-    lane = Lane(runtime.store.client, runtime.settings.redis.timeout_s, runtime.metrics)
+    lane = runtime.store.new_lane()
     try:
         lifetimes = await lifetimes_of(lane, runtime.settings)
         auditor = Auditor(lane, runtime.settings, lifetimes, limits or Limits())
-        yield Audits(runtime, Sweep(auditor, lane, scope or Scope(), Pace(rate)))
+        index = IndexAudit(runtime.store.writes)
+        yield Audits(runtime, Sweep(auditor, lane, scope or Scope(), Pace(rate), index))
     finally:
         await lane.close()
 

@@ -59,8 +59,21 @@ MUTATIONS = {
         "if (#leaf - 1) / size < count then return nil end",
         "",
     ),
+    "a report of a withdrawn activity is booked": Mutation(
+        "engine/book.lua", "if activity.withdrawn then", "if false then"
+    ),
+    "an increment of a withdrawn activity is not marked": Mutation(
+        "engine/book.lua",
+        "    if marker then mark(root, ts2, marker) end\n    return 4",
+        "return 4",
+    ),
+    "a withdrawal takes back one type of a second": Mutation(
+        "lib/activity_back.lua",
+        "for _, atid in ipairs(order) do",
+        "for _, atid in ipairs({order[1]}) do",
+    ),
     "days that have expired are not missed": Mutation(
-        "engine/sum.lua", "return found >= count\n", "return true\n"
+        "lib/planned_sums.lua", "return found >= count\n", "return true\n"
     ),
 }
 

@@ -115,6 +115,12 @@ async def keys_by_level(client: Redis) -> dict[str, list[str]]:
     return levels
 
 
+async def emptied(psd: Runtime) -> None:
+    """Empty the store as its loss would: the connections on which psd writes end with it."""
+    await psd.store.client.flushdb()
+    await psd.store.writes.close()
+
+
 async def forget(client: Redis, *levels: str) -> None:
     """Delete all keys of these levels, as the end of their lifetimes would."""
     by_level = await keys_by_level(client)

@@ -53,6 +53,8 @@ def mistakes(held: Mapping[str, Any], model: Model) -> list[str]:
         found.append("the totals of hours or minutes")
     if _activity_numbers(held) != _activities_sent(model):
         found.append("the number of activities")
+    if _withdrawn_marks(held) != _withdrawn(model):
+        found.append("the marks of withdrawn activities")
     return found
 
 
@@ -110,4 +112,19 @@ def _activity_numbers(held: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _activities_sent(model: Model) -> Counter[str]:
-    return Counter(f"psd:{{{uid}}}:{thing}" for uid, thing, _ in model.all_activities())
+    known = [*model.all_activities(), *model.withdrawn]
+    return Counter(f"psd:{{{uid}}}:{thing}" for uid, thing, _ in known)
+
+
+def _withdrawn_marks(held: Mapping[str, Any]) -> set[tuple[str, int]]:
+    return {
+        (key.rpartition(":a:")[0], int.from_bytes(field, signed=True))
+        for key, content in held.items()
+        if ":a:" in key
+        for field, value in content.items()
+        if value == b"withdrawn"
+    }
+
+
+def _withdrawn(model: Model) -> set[tuple[str, int]]:
+    return {(f"psd:{{{uid}}}:{thing}", aid) for uid, thing, aid in model.withdrawn}

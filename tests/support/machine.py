@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from redis.asyncio import Redis
 
-from psd.engine.events import Count, Event, Report
+from psd.engine.events import Count, Event, Report, Withdrawal
 from psd.engine.plan import Range
 from psd.engine.store import Engine
 from psd.runtime import Runtime
@@ -138,6 +138,16 @@ class PsdMachine(RuleBasedStateMachine):
         self.send([_with(old, old.atid, 0)])
         self.tally["withdrawals"] += 1
 
+    @rule(draft=drafts, batch=st.lists(drafts, max_size=3), pick=picks)
+    def withdraw_activity(self, draft: Draft, batch: list[Draft], pick: int) -> None:
+        """An activity never was, of all things; reports come for it before and after."""
+        first = draft.report(self.grid)
+        withdrawal = Withdrawal(first.uid, first.aid, THINGS, "by mistake", "machine", 1)
+        events: list[Event] = [each.report(self.grid) for each in batch]
+        events.insert(pick % (len(events) + 1), withdrawal)
+        self.send(events)
+        self.tally["withdrawn activities"] += 1
+
     @rule(draft=drafts, number=st.integers(0, 2), batch=st.lists(drafts, max_size=2))
     def increment(self, draft: Draft, number: int, batch: list[Draft]) -> None:
         reports = [each.report(self.grid) for each in batch]
@@ -235,6 +245,8 @@ class PsdMachine(RuleBasedStateMachine):
         assert mistakes(held, self.model) == []
         self.run(client.flushall())
         sent: list[Event] = [*self.model.reports, *self.model.all_counts.values()]
+        sent += self.model.withdrawn_increments.values()
+        sent += [Withdrawal(uid, aid, (t,), "", "", 2) for uid, t, aid in self.model.withdrawn]
         random.Random(len(sent)).shuffle(sent)
         self.run(self.engine.book(sent))
         assert self.run(owners_keys(client)) == held, "another order leaves other keys"
@@ -278,15 +290,20 @@ class PsdMachine(RuleBasedStateMachine):
         """
         if isinstance(event, Count):
             return {self.model.count(event)}
+        if isinstance(event, Withdrawal):
+            return {self.model.withdraw(event)}
         is_new = not self.model.holds(event)
         status = self.model.book(event)
         return {status, "booked"} if status == "unchanged" and is_new else {status}
 
 
 async def owners_keys(client: Redis) -> dict[str, Any]:
-    """All keys of owners and counts; psd:retention is written once for many machines."""
+    """All keys of owners and counts that events make, in whatever order they come.
+
+    Of the others psd:retention is written once for many machines, and a log tells when.
+    """
     held = await keyspace(client)
-    return {key: content for key, content in held.items() if "{" in key}
+    return {key: content for key, content in held.items() if "{" in key and key[-4:] != ":log"}
 
 
 def _place(report: Report) -> tuple[int, ...]:

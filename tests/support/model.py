@@ -15,6 +15,7 @@ window first; each books ``value - sum(bookings with ts1 <= second <= ts2)`` at 
 Ranges are half-open. An increment is a booking that nothing changes: it is added once for its
 id, stands before the reports of its second, and a report's total includes it. Bookings of an
 activity at one second and of one type are one entry; where they cancel to 0 there is none.
+A withdrawn activity has no reports, whenever they come.
 Sums past 2^53 - 1 are not modelled, except that a booking past it is refused.
 :class:`ModelEngine` gives the model the engine's interface.
 """
@@ -25,7 +26,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from psd.engine.events import VALUE_MAX, Count, Event, Report
+from psd.engine.events import VALUE_MAX, Count, Event, Report, Withdrawal
 from psd.engine.plan import Range
 from psd.engine.store import Outcome, OwnerSums
 from psd.errors import OutOfBoundsError
@@ -85,6 +86,8 @@ class Model:
         self._entries: dict[Activity, list[Booking]] = {}
         self._increments: set[tuple[int, int, str]] = set()
         self.all_counts: dict[tuple[str, str], Count] = {}
+        self.withdrawn: set[Activity] = set()
+        self.withdrawn_increments: dict[tuple[int, int, str], Report] = {}
         for report in reports:
             self._put(report)
 
@@ -98,6 +101,9 @@ class Model:
         if (report.uid, report.thing, report.event_id) in self._increments:
             return "duplicate"
         activity = _activity(report)
+        if activity in self.withdrawn:
+            self._note_increment(report)
+            return "withdrawn"
         after = {**self._sent.get(activity, {}), _window(report): report}
         bookings = replay(after.values())
         if any(abs(booking.delta) > VALUE_MAX for booking in bookings):
@@ -106,6 +112,17 @@ class Model:
         self._put(report)
         self._entries[activity] = now
         return "booked" if before != now else "unchanged"
+
+    def withdraw(self, withdrawal: Withdrawal) -> str:
+        """Take an activity back, of each thing; the outcome as the engine names it."""
+        activities = {(withdrawal.uid, thing, withdrawal.aid) for thing in withdrawal.things}
+        known = len(self.withdrawn)
+        self.withdrawn |= activities
+        for activity in activities:
+            self._entries.pop(activity, None)
+            for report in self._sent.pop(activity, {}).values():
+                self._note_increment(report)
+        return "booked" if len(self.withdrawn) > known else "unchanged"
 
     def holds(self, report: Report) -> bool:
         """Whether this very report counts."""
@@ -119,7 +136,7 @@ class Model:
         return self._entries[activity]
 
     def all_activities(self) -> list[Activity]:
-        """Every activity that was ever reported, also when nothing of it is booked."""
+        """Every activity that was reported and stands, also when nothing of it is booked."""
         return list(self._sent)
 
     def count(self, count: Count) -> str:
@@ -189,6 +206,13 @@ class Model:
         if report.event_id is not None:
             self._increments.add((report.uid, report.thing, report.event_id))
 
+    def _note_increment(self, report: Report) -> None:
+        """The id of an increment counts as seen, also where its activity is withdrawn."""
+        if report.event_id is not None:
+            place = (report.uid, report.thing, report.event_id)
+            self._increments.add(place)
+            self.withdrawn_increments[place] = report
+
 
 def _activity(report: Report) -> Activity:
     return (report.uid, report.thing, report.aid)
@@ -240,8 +264,12 @@ class ModelEngine:
         return [self.model.counted(name, range_.start, range_.end) for name in names]
 
     def _book(self, event: Event) -> Outcome:
-        status = self.model.count(event) if isinstance(event, Count) else self.model.book(event)
-        match status:
-            case "booked" | "unchanged" | "duplicate":
+        match self._status(event):
+            case "booked" | "unchanged" | "duplicate" | "withdrawn" as status:
                 return Outcome(status, None)
         return Outcome("refused", OutOfBoundsError("value: the sum would pass +-(2^53 - 1)"))
+
+    def _status(self, event: Event) -> str:
+        if isinstance(event, Withdrawal):
+            return self.model.withdraw(event)
+        return self.model.count(event) if isinstance(event, Count) else self.model.book(event)

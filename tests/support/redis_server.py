@@ -140,6 +140,10 @@ class RedisServer:
             retry=Retry(NoBackoff(), 0),
         )
 
+    def sync_client(self) -> redis.Redis:
+        """A client for code that is not asynchronous; a context manager."""
+        return redis.Redis(unix_socket_path=self.socket)
+
     def flush(self) -> None:
         """Delete everything, scripts as well."""
         with redis.Redis(unix_socket_path=self.socket) as client:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from psd.engine.events import Event
+from psd.engine.events import Accepted
 from psd.errors import InputError
 from psd.queue.base import Message
 
@@ -107,14 +107,14 @@ class MemoryEngine:
     """Keeps what is booked; ``refuse`` names the error of an event, ``fail`` may raise."""
 
     def __init__(self) -> None:
-        self.booked: list[Event] = []
+        self.booked: list[Accepted] = []
         self.batches: list[int] = []
-        self.refuse: Callable[[Event], InputError | None] = lambda _event: None
-        self.fail: Callable[[Sequence[Event]], None] = lambda _events: None
+        self.refuse: Callable[[Accepted], InputError | None] = lambda _event: None
+        self.fail: Callable[[Sequence[Accepted]], None] = lambda _events: None
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def book(self, events: Sequence[Event]) -> list[Answer]:
+    async def book(self, events: Sequence[Accepted]) -> list[Answer]:
         self.batches.append(len(events))
         await self.gate.wait()
         self.fail(events)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from psd.config import RetentionSettings
-from psd.store.keys import CATALOGUE, count_root, kind_of, owner_root, stream_key
+from psd.store.keys import (
+    CATALOGUE,
+    count_root,
+    kind_of,
+    owner_root,
+    owner_vehicles_key,
+    stream_key,
+)
 
 KINDS = {
     "psd:{1503960366}:1:y": "year totals",
@@ -25,10 +32,36 @@ KINDS = {
     "psd:{1}:k:16903": "markers",
     "psd:c:{hifive_1}:0:y": "year totals",
     "psd:c:{a:b%7B1%7D}:k:16903": "markers",
+    "psd:rewards:{s4095}:vehicles": "vehicles",
+    "psd:rewards:{s0}:rows:96:3": "reward rows",
+    "psd:rewards:{s0}:paid:96": "payouts",
+    "psd:rewards:{v17}:vins": "VINs",
+    "psd:rewards:owner:{0xab}": "owner",
+    "psd:rewards:owner:{%7Ba%7D:b}": "owner",
+    "psd:rewards:{rewards}:shards": "shards",
+    "psd:rewards:{rewards}:shared_vins": "shared VINs",
+    "psd:rewards:{rewards}:weeks": "weeks",
+    "psd:rewards:{rewards}:status": "week status",
+    "psd:rewards:{rewards}:run": "run",
+    "psd:rewards:{rewards}:lock": "job lock",
+    "psd:rewards:{rewards}:begun": "begun",
+    "psd:rewards:{rewards}:dirty": "dirty weeks",
+    "psd:rewards:{rewards}:garbage": "garbage",
+    "psd:rewards:{rewards}:tables": "tables",
+    "psd:rewards:{rewards}:blacklist": "blacklist",
+    "psd:rewards:{rewards}:overrides": "overrides",
+    "psd:rewards:{rewards}:board:96:3": "streak board",
     "psd:schema": "schema",
     "psd:probe": "probe",
     "psd:retention": "retention",
     "psd:stream:psd": "stream",
+    "psd:{-5}:log": "log",
+    "psd:idempotency:" + 64 * "a": "answer",
+    "psd:boards:{boards}:definitions": "boards",
+    "psd:boards:{boards}:dropped": "dropped boards",
+    "psd:board:{april_2016:0123456789abcdef}:members": "board members",
+    "psd:board:{a.b-c:0123456789abcdef}:final": "board final",
+    "psd:owners:{o42}:1": "owners",
 }
 
 
@@ -48,6 +81,8 @@ def test_every_kind_has_an_example_here() -> None:
     [
         *("hz:1:8:2016", "psd", "psd:", "psd:{1}", "psd:{1}:1", "psd:{1}:1:x:2016", "psd:other"),
         *("psd:{1}:1:m:16", "psd:{1}:1:l:2016041", "psd:1:1:y", "psd:{1}:1:y:2016", "xpsd:{1}:1:y"),
+        *("psd:rewards:{s1}:other", "psd:rewards:{rewards}:other", "psd:rewards:{v1}:vehicles"),
+        *("psd:rewards:owner:{}", "psd:rewards:owner:a", "psd:rewards:{s1}:rows:96"),
         *("psd:{{1}}:1:y", "psd:{1}:1:y\n", "psd:c:1:0:y"),
     ],
 )
@@ -83,6 +118,12 @@ def test_no_two_names_share_a_root_and_no_count_that_of_an_owner() -> None:
     roots = {count_root(name) for name in NAMES}
     assert len(roots) == len(NAMES)
     assert owner_root(1) not in roots
+
+
+def test_no_two_owners_of_vehicles_share_a_key() -> None:
+    keys = {owner_vehicles_key(name) for name in NAMES}
+    assert len(keys) == len(NAMES)
+    assert {getattr(kind_of(key), "name", None) for key in keys} == {"owner"}
 
 
 def test_a_stream_carries_the_name_of_its_topic() -> None:

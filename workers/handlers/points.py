@@ -1,8 +1,8 @@
-"""Points: the messages ``metric``, ``metrics`` and ``count``, booked by the engine.
+"""Points: every kind of message, booked by the engine and whoever keeps what it does not.
 
-A batch of messages becomes one list of events and one call of the engine. What a message
+A batch of messages becomes one list of events and one call of the books. What a message
 did wrong stays with that message: the others of the batch are booked. Two messages, one of
-them not JSON, one with three reports of which the engine refuses the second::
+them not JSON, one with three reports of which the books refuse the second::
 
     events  = [r1, r2, r3]     origins = [1, 1, 1]
     refused = {0: MalformedError, 1: OutOfBoundsError}
@@ -19,16 +19,16 @@ from typing import Protocol
 import msgspec
 
 from psd.archive.entries import Entry
-from psd.engine.events import Event, EventRules, Report
+from psd.engine.events import Accepted, EventRules, second_of
 from psd.engine.store import Outcome
 from psd.errors import InputError
 from psd.queue.base import Message
 
 
 class Books(Protocol):
-    """What is needed of the engine."""
+    """Where events are booked (psd/rewards/booking.py)."""
 
-    async def book(self, events: Sequence[Event]) -> list[Outcome]:
+    async def book(self, events: Sequence[Accepted]) -> list[Outcome]:
         """Outcomes by position; raises :class:`psd.errors.StoreUnavailableError`."""
         ...
 
@@ -40,7 +40,7 @@ class PointsBatch(msgspec.Struct):
     """
 
     messages: list[Message]
-    events: list[Event]
+    events: list[Accepted]
     origins: list[int]
     refused: dict[int, InputError]
 
@@ -52,15 +52,14 @@ class PointsBatch(msgspec.Struct):
 
     def newest_s(self) -> int | None:
         """The newest event's time, None when nothing can be booked."""
-        times = (event.ts2 if isinstance(event, Report) else event.ts for event in self.events)
-        return max(times, default=None)
+        return max(map(second_of, self.events), default=None)
 
 
 class PointsHandler:
     """Turns messages into events, and events into bookings."""
 
-    def __init__(self, engine: Books, rules: EventRules) -> None:
-        self._engine = engine
+    def __init__(self, books: Books, rules: EventRules) -> None:
+        self._books = books
         self._rules = rules
 
     def prepare(self, messages: list[Message], now_s: int) -> PointsBatch:
@@ -81,7 +80,7 @@ class PointsHandler:
         """Book what can be booked; adds to ``refused``. Safe to repeat."""
         if not batch.events:
             return
-        outcomes = await self._engine.book(batch.events)
+        outcomes = await self._books.book(batch.events)
         for position, outcome in zip(batch.origins, outcomes, strict=True):
             if outcome.error is not None:
                 batch.refused.setdefault(position, outcome.error)

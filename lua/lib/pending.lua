@@ -1,0 +1,39 @@
+-- Pending: leaf records that a call changes, gathered by owner, thing and month, so that each
+-- leaf is read and written once however many reports of the call meet in it.
+-- @include lib/calendar_totals
+-- @include lib/leaf_tree
+
+local pending = {}
+
+-- Note the moves { second, atid, before, after } of one activity.
+local function note_changes(prefix, aid, moves)
+  for at = 1, #moves do
+    local move = moves[at]
+    local day = day_of(move[1])
+    local place = prefix .. day.month_label
+    local month = pending[place]
+    if not month then
+      month = { prefix = prefix, unit = unit_of_month(move[1]), changes = {}, by_record = {},
+        total = load_bucket(prefix .. day.month_suffix, keep.month, day.month_field) }
+      pending[place] = month
+    end
+    local record = move[1] .. '|' .. move[2] .. '|' .. aid
+    local change = month.by_record[record]
+    if change then
+      change[5] = move[4]
+    else
+      change = { move[1], move[2], aid, move[3], move[4] }
+      month.by_record[record] = change
+      month.changes[#month.changes + 1] = change
+    end
+  end
+end
+
+-- Put all that was noted into the leaves; false when a total below a day passes the bound.
+local function apply_changes()
+  for _, month in pairs(pending) do
+    apply_unit(month.prefix, month.unit, month.total.count_before, month.total.count,
+      month.changes)
+  end
+  return within_bound
+end

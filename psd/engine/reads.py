@@ -1,0 +1,105 @@
+"""What is read of many owners or of single bookings: series, activities, scores, rankings.
+
+:class:`Reads` is the half of the engine that never writes; each method is one question. Who has
+bookings is told by psd/engine/population.py.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+from psd.engine.activities import ActivitySum, BookingReader, ScoreQuestion
+from psd.engine.owner_reads import OwnerReader
+from psd.engine.plan import Levels, Range
+from psd.engine.population import OwnerIndex
+from psd.engine.series import Series, SeriesQuestion, SeriesReader
+from psd.engine.standings import StandingsReader
+from psd.observe.metrics import Metrics
+from psd.store.redis import Store
+
+
+class Reads:
+    """Questions about owners; raises what the engine raises."""
+
+    def __init__(self, store: Store, metrics: Metrics) -> None:
+        reader = OwnerReader(store, metrics, store.placement)
+        self._index = OwnerIndex(store, store.placement)
+        self._series = SeriesReader(reader)
+        self._bookings = BookingReader(store, reader)
+        self._standings = StandingsReader(reader)
+
+    async def _known_levels(self) -> Levels:
+        raise NotImplementedError
+
+    async def series(
+        self, uids: Sequence[int], question: SeriesQuestion
+    ) -> list[dict[int | None, Series]]:
+        """Each owner's sums by bucket, by position; by atid, or one column None.
+
+        O(buckets with bookings) and a leaf for each boundary that cuts a day; one script call a
+        page of owners.
+        """
+        return await self._series.of_owners(uids, question, await self._known_levels())
+
+    async def series_of_all(
+        self, uids: Sequence[int], question: SeriesQuestion
+    ) -> dict[int | None, Series]:
+        """The same of all these owners together, added up where they are."""
+        return await self._series.of_all(uids, question, await self._known_levels())
+
+    async def activities(
+        self,
+        uid: int,
+        things: Sequence[int],
+        range_: Range,
+        *,
+        atids: frozenset[int] | None = None,
+    ) -> list[ActivitySum]:
+        """One owner's activities with bookings in the range, by aid; reads each booking."""
+        return await self._bookings.activities(uid, things, range_.clamped(), atids)
+
+    async def reached(self, questions: Sequence[ScoreQuestion]) -> list[int | None]:
+        """When each running sum first was its score or more, by position.
+
+        Counted from the range's start, at the end of a second with a booking; None for never, and
+        for an owner without bookings in the range. O(bookings up to the answer), 0.2 us each.
+        """
+        return await self._bookings.reached(questions)
+
+    async def newest(self, uids: Sequence[int], things: Sequence[int]) -> int | None:
+        """The newest second that these owners have booked of these things, None for none."""
+        return await self._bookings.newest(uids, things)
+
+    async def population(self, thing: int) -> list[int]:
+        """Everybody who may have bookings of a thing, ascending. One trip."""
+        return await self._index.population(thing)
+
+    async def standings(
+        self,
+        uids: Sequence[int],
+        thing: int,
+        range_: Range,
+        *,
+        atids: frozenset[int] | None = None,
+    ) -> array[int]:
+        """Each owner's sum by position, 8 bytes each."""
+        levels = await self._known_levels()
+        return await self._standings.standings(uids, thing, range_, atids, levels)
+
+    async def top(
+        self,
+        thing: int,
+        range_: Range,
+        limit: int,
+        *,
+        atids: frozenset[int] | None = None,
+        uids: Sequence[int] | None = None,
+    ) -> list[tuple[int, int]]:
+        """(uid, sum) of the ``limit`` largest of everybody, and of all who tie with the last.
+
+        Largest first, at equal sums by uid. Who has no bookings in the range has 0.
+        """
+        asked = await self.population(thing) if uids is None else uids
+        levels = await self._known_levels()
+        return await self._standings.top(asked, thing, range_, limit, atids, levels)

@@ -1,0 +1,242 @@
+"""Taking an activity back: the message, its rules, and what the scripts say of it. Pure.
+
+::
+
+    {"command": "withdraw", "withdraw": {"uid": 7, "aid": 41, "note": "another's", "by": "support"}}
+
+What activity 41 of owner 7 booked is taken from every bucket, and reports of it are not booked any
+more, whether they were sent before or come late or again: the order does not matter. It holds for
+every thing whose bookings are an owner's. Of things about vehicles a uid is a vehicle's number, so
+that 7 would be somebody else.
+
+Each withdrawal is an entry of the owner's log, a stream whose ids are the second and a number::
+
+    1460462400-0   by support, aid 41, took 90 steps in 3 bookings from 1460419200 to 1460426400
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import msgpack
+import msgspec
+
+from psd.engine.booking import OUTCOMES, REFUSED, Call, Outcome, calls_for
+from psd.engine.decoding import Decoders, decode_message
+from psd.engine.events import Event, EventRules, Kind, Withdrawal, check_int64
+from psd.engine.sums import is_out_of_bounds
+from psd.errors import MalformedError, TooLargeError, TooLateError, WrongTypeError
+from psd.store.codec import pack_id
+from psd.store.keys import owner_log_key, owner_root
+from psd.store.lane import Command
+from psd.store.owner_calls import ONE_SERVER, Placement
+from psd.store.scripts import Script, load_script
+
+COMMAND = "withdraw"
+NOTE_BYTES_MAX = 1000
+BY_BYTES_MAX = 256
+
+LOG_ENTRIES = 1000
+"""Withdrawals of one owner that are remembered: up to 1.4 MB of the longest notes."""
+
+LOG_ID = re.compile(r"[0-9]{1,12}-[0-9]{1,12}", re.ASCII)
+
+EXPIRED = Outcome(
+    "refused", TooLateError("aid: some of its reports have expired; nothing was written")
+)
+_CODES = {0: OUTCOMES[0], 1: OUTCOMES[1], 3: REFUSED, 5: EXPIRED}
+
+
+class WithdrawFields(msgspec.Struct, gc=False, omit_defaults=True):
+    """A withdrawal as it stands on the wire; uid and aid are needed."""
+
+    uid: int | None = None
+    aid: int | None = None
+    note: str = ""
+    by: str = ""
+
+
+class Taken(msgspec.Struct, frozen=True, array_like=True):
+    """What an activity had booked of a thing; ``atid`` is that of its first booking."""
+
+    thing: int
+    sum: int
+    bookings: int
+    first_s: int
+    last_s: int
+    atid: int
+
+
+class Withdrawn(msgspec.Struct, frozen=True):
+    """What became of a withdrawal; nothing is taken by one that comes again."""
+
+    outcome: Outcome
+    taken: list[Taken]
+
+
+class LogEntry(msgspec.Struct, frozen=True):
+    """One withdrawal that was carried out; ``id`` is its place in the log.
+
+    It holds for all of ``things``; ``taken`` tells only of those that had bookings.
+    """
+
+    id: str
+    time_s: int
+    aid: int
+    by: str
+    note: str
+    things: tuple[int, ...]
+    taken: list[Taken]
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    withdraw: WithdrawFields | None = None
+
+
+_ENVELOPE = Decoders(_Envelope)
+_encode = msgspec.json.Encoder().encode
+
+
+def withdraw_kinds(things: Mapping[str, int], about_vehicles: Collection[int]) -> dict[str, Kind]:
+    """The reader of the command, for the rules that read every message."""
+    return {COMMAND: partial(_read, things_of_owners(things, about_vehicles))}
+
+
+def things_of_owners(things: Mapping[str, int], about_vehicles: Collection[int]) -> tuple[int, ...]:
+    """Numbers of the things of which an activity can be withdrawn."""
+    return tuple(sorted({*things.values()} - {*about_vehicles}))
+
+
+def _read(
+    things: tuple[int, ...], body: bytes, now_s: int, _message_id: str, rules: EventRules
+) -> list[Withdrawal]:
+    fields = decode_message(body, _ENVELOPE, rules.depth_max).withdraw
+    if fields is None:
+        raise MalformedError(f"{COMMAND}: missing; command {COMMAND!r} needs it")
+    return [withdrawal_of(fields, things, now_s)]
+
+
+def withdrawal_of(fields: WithdrawFields, things: tuple[int, ...], now_s: int) -> Withdrawal:
+    """The withdrawal that a message stands for, checked."""
+    ids: list[int] = []
+    for name in ("uid", "aid"):
+        number = getattr(fields, name)
+        if number is None:
+            raise WrongTypeError(f"{name}: missing")
+        check_int64(name, number)
+        ids.append(number)
+    for name, text, bytes_max in (
+        ("note", fields.note, NOTE_BYTES_MAX),
+        ("by", fields.by, BY_BYTES_MAX),
+    ):
+        if len(text.encode()) > bytes_max:
+            raise TooLargeError(f"{name}: more than {bytes_max} bytes")
+    return Withdrawal(ids[0], ids[1], things, fields.note, fields.by, now_s)
+
+
+def message_of(withdrawal: Withdrawal) -> bytes:
+    """The message that a withdrawal stands for, as the archive and the queue carry it."""
+    fields = WithdrawFields(withdrawal.uid, withdrawal.aid, withdrawal.note, withdrawal.by)
+    return _encode({"command": COMMAND, COMMAND: fields})
+
+
+Step = Call | int
+"""A call of book.lua, or the position of a withdrawal."""
+
+
+def steps_for(
+    events: Sequence[Event],
+    positions: Sequence[int],
+    marker_key: bytes,
+    placement: Placement = ONE_SERVER,
+) -> list[Step]:
+    """Script calls in the order of the events as far as it shows: around a withdrawal.
+
+    The keys end up the same in any order; the outcomes, and what the log says was taken, do not.
+    """
+    steps: list[Step] = []
+    start = 0
+    for place, position in enumerate(positions):
+        if type(events[position]) is Withdrawal:
+            steps += calls_for(events, positions[start:place], marker_key, placement)
+            steps.append(position)
+            start = place + 1
+    return [*steps, *calls_for(events, positions[start:], marker_key, placement)]
+
+
+class WithdrawalScripts:
+    """The calls about withdrawals, and what their replies say."""
+
+    def __init__(self) -> None:
+        self._withdraw = load_script("engine.withdraw")
+        self._find = load_script("engine.find_activity")
+
+    def withdraw(self, withdrawal: Withdrawal, lifetimes: bytes) -> Command:
+        """The call that takes an activity back."""
+        return _call(
+            self._withdraw,
+            withdrawal.uid,
+            pack_id(withdrawal.aid),
+            msgpack.packb(list(withdrawal.things)),
+            lifetimes,
+            withdrawal.time_s,
+            withdrawal.by.encode(),
+            withdrawal.note.encode(),
+            LOG_ENTRIES,
+        )
+
+    def find(self, uid: int, aid: int, things: Sequence[int]) -> Command:
+        """The call that says whether an activity is known; its reply is 1 or 0."""
+        return _call(self._find, uid, pack_id(aid), msgpack.packb(list(things)))
+
+
+def _call(script: Script, uid: int, *arguments: bytes | int) -> Command:
+    return ("EVALSHA", script.sha, 1, owner_root(uid), *arguments)
+
+
+def withdrawn_of(reply: Any) -> Withdrawn:
+    """What withdraw.lua answered; raises what is no answer."""
+    if is_out_of_bounds(reply):
+        return Withdrawn(REFUSED, [])
+    if isinstance(reply, BaseException):
+        raise reply
+    taken = [_taken(reply[at : at + 6]) for at in range(1, len(reply), 6)]
+    return Withdrawn(_CODES[reply[0]], taken)
+
+
+def _taken(values: Sequence[Any]) -> Taken:
+    thing, sum_, bookings, first_s, last_s, atid = values
+    return Taken(thing, sum_, bookings, first_s, last_s, int(atid))
+
+
+def whole_log(root: str) -> Command:
+    """All entries of the log of an owner with this root."""
+    return ("XREVRANGE", f"{root}:log", "+", "-")
+
+
+def log_command(uid: int, limit: int, before: str | None = None) -> Command:
+    """The newest entries of an owner's log, or those before one with this id."""
+    newest = "+" if before is None else f"({before}"
+    return ("XREVRANGE", owner_log_key(uid), newest, "-", "COUNT", limit)
+
+
+def log_entries(reply: Sequence[Any]) -> list[LogEntry]:
+    """The entries that a log command answered."""
+    return [_entry(log_id.decode(), pairs) for log_id, pairs in reply]
+
+
+def _entry(log_id: str, pairs: list[bytes]) -> LogEntry:
+    fields = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    taken = msgpack.unpackb(fields[b"took"], raw=True, strict_map_key=False) or []
+    return LogEntry(
+        log_id,
+        int(fields[b"second"]),
+        int(fields[b"aid"]),
+        fields[b"by"].decode(),
+        fields[b"note"].decode(),
+        tuple(msgpack.unpackb(fields[b"things"])),
+        [_taken(each) for each in taken],
+    )

@@ -1,0 +1,95 @@
+"""The scripts of named boards: what they refuse writes nothing, and repeats change nothing."""
+
+from __future__ import annotations
+
+import random
+
+import msgpack
+import pytest
+
+from psd.errors import StoreError
+from psd.runtime import Runtime
+from psd.store.keys import boards_key, named_board_root
+from psd.store.scripts import Script, load_script, lua_folder
+
+KEY = f"{named_board_root('a', '0' * 16)}:members"
+DEFINITIONS, DROPPED = boards_key("definitions"), boards_key("dropped")
+
+
+def script(name: str) -> Script:
+    return load_script(name, lua_folder())
+
+
+async def change(psd: Runtime, name: str, read: str, new: str, most: int = 9) -> int:
+    keys = (DEFINITIONS, DROPPED)
+    asked = (name, read, new, f"{name}:{'0' * 16}", most)
+    sha = script("boards.change").sha
+    return int(await psd.store.writes.call(("EVALSHA", sha, 2, *keys, *asked)))
+
+
+async def members(
+    psd: Runtime, add: list[int], remove: list[int], most: int = 100_000, is_all: int = 0
+) -> list[int]:
+    lists = (msgpack.packb([str(uid) for uid in uids]) for uids in (add, remove))
+    sha = script("boards.members").sha
+    reply = await psd.store.writes.call(("EVALSHA", sha, 1, KEY, *lists, most, is_all))
+    return list(reply)
+
+
+async def held(psd: Runtime) -> set[int]:
+    return set(map(int, await psd.store.reads.call(("SMEMBERS", KEY))))
+
+
+async def test_a_definition_takes_the_place_of_the_one_that_was_read_alone(psd: Runtime) -> None:
+    assert await change(psd, "a", "", "one") == 1
+    assert await change(psd, "a", "", "two") == 0
+    assert await change(psd, "a", "one", "two") == 1
+    assert await change(psd, "a", "one", "") == 0
+    assert await psd.store.client.hgetall(DEFINITIONS) == {b"a": b"two"}
+    assert not await psd.store.client.exists(DROPPED)
+    assert await change(psd, "a", "two", "") == 1
+    assert await change(psd, "a", "two", "") == 0
+    assert not await psd.store.client.exists(DEFINITIONS)
+    assert await psd.store.client.smembers(DROPPED) == {b"a:" + b"0" * 16}
+
+
+async def test_a_board_too_many_is_refused_and_a_change_is_not(psd: Runtime) -> None:
+    assert await change(psd, "a", "", "one", most=1) == 1
+    with pytest.raises(StoreError, match="PSD_TOO_MANY_BOARDS there are 1 boards already"):
+        await change(psd, "b", "", "one", most=1)
+    assert await change(psd, "a", "one", "two", most=1) == 1
+    assert await psd.store.client.hkeys(DEFINITIONS) == [b"a"]
+
+
+async def test_members_too_many_are_refused_whole(psd: Runtime) -> None:
+    assert await members(psd, [1, 2, 3], [], most=3) == [3, 0, 3]
+    for add, remove in (([4], []), ([1, 4], [9]), ([4, 5], [1])):
+        with pytest.raises(StoreError, match="PSD_TOO_MANY_MEMBERS 4 members"):
+            await members(psd, add, remove, most=3)
+    assert await held(psd) == {1, 2, 3}
+    assert await members(psd, [4], [1], most=3) == [1, 1, 3]
+    assert await members(psd, [7, 8], [], most=3, is_all=1) == [2, 3, 2]
+
+
+async def test_changes_of_members_are_those_of_a_set(psd: Runtime) -> None:
+    rng = random.Random(7)
+    known: set[int] = set()
+    for _ in range(60):
+        size = rng.choice((0, 1, 3, 999, 1000, 1001, 2500))
+        uids = rng.sample(range(-6000, 6000), size)
+        cut = rng.randint(0, size)
+        add, remove = uids[:cut], uids[cut:]
+        is_all = rng.random() < 0.1
+        if is_all:
+            remove = []
+        after = set(add) if is_all else (known - set(remove)) | set(add)
+        expected = [len(set(add) - known), len(known - after), len(after)]
+        assert await members(psd, add, remove, is_all=int(is_all)) == expected
+        known = after
+        assert await held(psd) == known
+
+
+async def test_a_uid_keeps_all_its_digits(psd: Runtime) -> None:
+    large = [2**63 - 1, 2**63 - 2, -(2**63)]
+    assert await members(psd, large, []) == [3, 0, 3]
+    assert await held(psd) == set(large)

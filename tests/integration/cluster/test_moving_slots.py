@@ -1,0 +1,222 @@
+"""Slots move to other masters while everybody books and sums: no answer changes, nothing is lost.
+
+The keys of a slot are moved one by one, as every resharding tool does it, with an owner's keys
+for a while on two masters at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from psd.engine.events import Event
+from psd.engine.plan import Range
+from psd.errors import MisplacedError
+from psd.runtime import Runtime
+from psd.store.keys import stream_key
+from psd.store.slots import slot_of
+from tests.support.audits import audit_of
+from tests.support.engine import EVER, NOON_S, book, engine_on, increment, report, sum_of
+from tests.support.redis_cluster import ClusterNode, RedisCluster
+from tests.support.waiting import wait_until
+
+BUSY = 7
+BUSY_ROOT = "psd:{7}"
+OWNERS = range(1, 61)
+"""The busy owner's slot is moved; the others share script calls with it."""
+
+MOVES = 6
+
+HASTY = {"redis.timeout_s": 0.2}
+"""It gives up soon where a slot does not arrive."""
+
+
+class Writer:
+    """Books a batch for all owners each turn, at a second of its own; a list of what it booked.
+
+    An increment a batch and owner, so that one booked twice or not at all shows.
+    """
+
+    def __init__(self, psd: Runtime, thing: int) -> None:
+        self.thing = thing
+        self.booked: list[dict[int, int]] = []
+        self._psd = psd
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            batch, second = len(self.booked), NOON_S + len(self.booked)
+            values = {uid: 1 + (uid * 31 + batch * 17) % 97 for uid in OWNERS}
+            events: list[Event] = [
+                increment(f"{batch}-{uid}", value, second, uid=uid, aid=batch % 9, thing=self.thing)
+                for uid, value in values.items()
+            ]
+            statuses = await book(self._psd, events)
+            assert statuses == ["booked"] * len(events), statuses
+            self.booked.append(values)
+
+    def sums(self, batches: int) -> list[int]:
+        """What the first so many batches add up to, owner by owner."""
+        totals: dict[int, int] = defaultdict(int)
+        for values in self.booked[:batches]:
+            for uid, value in values.items():
+                totals[uid] += value
+        return [totals[uid] for uid in OWNERS]
+
+
+class Reader:
+    """Sums what a writer has booked so far, and holds it against the writer's list."""
+
+    def __init__(self, psd: Runtime, writer: Writer, *, activities: bool) -> None:
+        self.answers = 0
+        self._psd = psd
+        self._writer = writer
+        self._activities = activities
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        thing = self._writer.thing
+        while not stopping.is_set():
+            batches = len(self._writer.booked)
+            within = [Range(NOON_S, NOON_S + batches)] * len(OWNERS)
+            found = await self._psd.engine.sums(
+                list(OWNERS), [thing], within, activities=self._activities
+            )
+            assert [owner.sums[thing] for owner in found] == self._writer.sums(batches)
+            self.answers += 1
+
+
+@asynccontextmanager
+async def busy(psd: Runtime) -> AsyncIterator[tuple[list[Writer], list[Reader]]]:
+    """Two writers and four readers, until the end; raises what went wrong with one of them."""
+    writers = [Writer(psd, thing) for thing in (1, 2)]
+    readers = [Reader(psd, w, activities=kind) for w in writers for kind in (False, True)]
+    stopping = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        for each in (*writers, *readers):
+            group.create_task(each.run(stopping))
+        yield writers, readers
+        stopping.set()
+
+
+async def move(cluster: RedisCluster, key: str, target: ClusterNode, keys_max: int = 10**6) -> None:
+    """Move a key's slot; with fewer keys than it has it stays half moved."""
+    slot, source = slot_of(key), cluster.node_of(key)
+    await asyncio.to_thread(cluster.begin_move, slot, source, target)
+    for _ in range(keys_max):
+        if not await asyncio.to_thread(cluster.move_key, slot, source, target):
+            await asyncio.to_thread(cluster.end_move, slot, target)
+            return
+
+
+def another(cluster: RedisCluster, key: str) -> ClusterNode:
+    """The next master after the one that has a key."""
+    at = cluster.nodes.index(cluster.node_of(key))
+    return cluster.nodes[(at + 1) % len(cluster.nodes)]
+
+
+def neighbours(cluster: RedisCluster, number: int) -> Sequence[int]:
+    """Owners on the master that has the busy one, in other slots."""
+    node = cluster.node_of(BUSY_ROOT)
+    uids = (uid for uid in range(100, 1000) if cluster.node_of(f"psd:{{{uid}}}") is node)
+    return [uid for uid, _ in zip(uids, range(number), strict=False)]
+
+
+async def test_a_slot_that_moves_under_load_changes_no_answer(
+    cluster: RedisCluster, psd: Runtime
+) -> None:
+    async with busy(psd) as (writers, readers):
+        for _ in range(MOVES):
+            before = [len(writer.booked) for writer in writers]
+            await move(cluster, BUSY_ROOT, another(cluster, BUSY_ROOT))
+            await wait_until(
+                "both book on",
+                lambda held=before: all(
+                    len(w.booked) > n for w, n in zip(writers, held, strict=True)
+                ),
+                timeout_s=30,
+            )
+    for writer in writers:
+        found = [await sum_of(psd, EVER, uid, writer.thing) for uid in OWNERS]
+        assert found == writer.sums(len(writer.booked))
+    assert all(reader.answers > MOVES for reader in readers)
+    async with audit_of(psd) as audits:
+        assert await audits.differences() == []
+
+
+async def test_of_an_owner_on_its_way_nothing_is_answered_rather_than_half(
+    cluster: RedisCluster, psd: Runtime
+) -> None:
+    await book(psd, [report(n, NOON_S + n * 86_400, uid=BUSY, aid=n) for n in range(1, 40)])
+    target = another(cluster, BUSY_ROOT)
+    await move(cluster, BUSY_ROOT, target, keys_max=3)
+    async with engine_on(cluster.url, HASTY) as hasty:
+        with pytest.raises(MisplacedError):
+            await sum_of(hasty, uid=BUSY)
+        with pytest.raises(MisplacedError):
+            await book(hasty, [report(5, uid=BUSY, aid=99)])
+    await asyncio.to_thread(_finish, cluster, target)
+    assert await sum_of(psd, uid=BUSY) == sum(range(1, 40))
+
+
+async def test_of_a_call_with_an_owner_on_its_way_nothing_is_written(
+    cluster: RedisCluster, psd: Runtime
+) -> None:
+    """Its keys are all still there: only the first new one would be refused, amid the writes."""
+    uids = [*neighbours(cluster, 3), BUSY]
+    await book(psd, [report(10, uid=uid) for uid in uids])
+    target = another(cluster, BUSY_ROOT)
+    await move(cluster, BUSY_ROOT, target, keys_max=0)
+    more = [report(10, NOON_S + 86_400, uid=uid, aid=aid) for uid in uids for aid in (4, 5)]
+    async with engine_on(cluster.url, HASTY) as hasty:
+        with pytest.raises(MisplacedError):
+            await book(hasty, more)
+    assert [await sum_of(psd, uid=uid) for uid in uids[:-1]] == [10] * 3
+    await asyncio.to_thread(_finish, cluster, target)
+    assert await book(psd, more) == ["booked"] * len(more)
+    assert [await sum_of(psd, uid=uid) for uid in uids] == [30] * 4
+
+
+async def test_owners_that_parted_are_booked_once_each(cluster: RedisCluster, psd: Runtime) -> None:
+    """The map that this process has is of before the move."""
+    uids = [*neighbours(cluster, 20), BUSY]
+    assert await book(psd, [report(10, uid=uid) for uid in uids]) == ["booked"] * len(uids)
+    await move(cluster, BUSY_ROOT, another(cluster, BUSY_ROOT))
+    once = [increment(f"once-{uid}", 5, uid=uid, aid=4) for uid in uids]
+    assert await book(psd, once) == ["booked"] * len(uids)
+    await move(cluster, BUSY_ROOT, another(cluster, BUSY_ROOT))
+    found = await psd.engine.sums(uids, [1], [EVER] * len(uids))
+    assert [owner.sums[1] for owner in found] == [15] * len(uids)
+
+
+async def test_a_stream_that_moves_loses_no_message(cluster: RedisCluster, psd: Runtime) -> None:
+    queue_of = {"queue.kind": "stream", "queue.msg_timeout_s": 5}
+    async with engine_on(cluster.url, queue_of) as runtime:
+        queue = runtime.new_queue()
+        await queue.start()
+        received: set[bytes] = set()
+
+        async def receive() -> None:
+            while len(received) < 300:
+                messages = await queue.receive(50, 0.1)
+                received.update(message.body for message in messages)
+                await queue.finish(messages)
+
+        receiving = asyncio.create_task(receive())
+        key = stream_key("psd")
+        for n in range(300):
+            await queue.publish("psd", [b"%d" % n])
+            if n in (100, 200):
+                await move(cluster, key, another(cluster, key))
+        await asyncio.wait_for(receiving, 30)
+        await queue.close()
+    assert received == {b"%d" % n for n in range(300)}
+
+
+def _finish(cluster: RedisCluster, target: ClusterNode) -> None:
+    slot, source = slot_of(BUSY_ROOT), cluster.node_of(BUSY_ROOT)
+    while cluster.move_key(slot, source, target):
+        pass
+    cluster.end_move(slot, target)

@@ -1,0 +1,64 @@
+"""Computed weeks behind a server, for what owners see over HTTP and on the command line.
+
+>>> async with weeks_served(url, now_week=3) as served:
+...     await served.describe(7, owner="42", integrations=["Tesla"])
+...     await served.drive_in(7, "Tesla", 0, 1, 2)
+...     await served.fleet.calculate()
+...     (await served.client.get("/v3/vehicles/7/statement")).json()["points"]
+4000
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from psd.clock import ManualClock
+from psd.rewards.weeks import bounds
+from psd.runtime import Runtime
+from tests.support.engine import engine_on
+from tests.support.http import HttpClient, serving
+from tests.support.reward_job import Fleet
+
+HOUR_S = 3600
+
+
+class Served:
+    """A fleet, the server that tells of it, and the clock of both."""
+
+    def __init__(self, psd: Runtime, client: HttpClient, clock: ManualClock) -> None:
+        self.psd = psd
+        self.fleet = Fleet(psd)
+        self.client = client
+        self.clock = clock
+
+    async def describe(self, vehicle: int, **said: Any) -> None:
+        """Say something of a vehicle, before week 0."""
+        await self.fleet.send("vehicle", vehicle=vehicle, time=bounds(0).start - HOUR_S, **said)
+
+    async def drive_in(self, vehicle: int, integration: str, *weeks: int) -> None:
+        """Activity an hour into each of these weeks."""
+        for week in weeks:
+            await self.fleet.drive(week, vehicle, integration)
+
+    async def compute(self, last: int) -> None:
+        """Compute the weeks up to this one, from 0 on if none is yet."""
+        await self.fleet.calculate(last, None if await self.psd.rewards.results() else 0)
+
+    async def ok(self, path: str) -> Any:
+        """The JSON of an answer that must be a 200."""
+        answer = await self.client.get(path)
+        assert answer.status == 200, f"{path}: {answer.status} {answer.text}"
+        return answer.json()
+
+
+@asynccontextmanager
+async def weeks_served(
+    url: str, now_week: int, flags: Mapping[str, Any] | None = None
+) -> AsyncIterator[Served]:
+    """A server on an empty store, two hours into a week."""
+    clock = ManualClock(bounds(now_week).start + 2 * HOUR_S)
+    own = {"queue.kind": "stream", "server.port": 0}
+    async with engine_on(url, {**own, **(flags or {})}, clock) as psd, serving(psd) as client:
+        yield Served(psd, client, clock)

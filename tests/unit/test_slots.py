@@ -1,0 +1,173 @@
+"""Slots of keys, maps of slots, and calls about owners that are spread over nodes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import pytest
+from redis.exceptions import AskError, ClusterDownError, MovedError, ResponseError, TryAgainError
+
+from psd.engine.booking import calls_for
+from psd.engine.events import Count, Event
+from psd.errors import MisplacedError, StoreError
+from psd.store.fitness import worst
+from psd.store.keys import CATALOGUE, count_root, owner_root, rewards_key, shard_root
+from psd.store.lane import psd_error
+from psd.store.owner_calls import ONE_SERVER, owner_pages
+from psd.store.scripts import load_script
+from psd.store.slots import SLOTS, address_in, key_of, read_moved, read_slots, slot_of, url_at
+from tests.support.engine import report
+
+HERE = ("10.0.0.7", 6379)
+THREE = [
+    [0, 5460, [b"10.0.0.7", 6379, b"a"], [b"10.0.0.9", 6379, b"its replica"]],
+    [5461, 10922, [b"10.0.0.8", 6380, b"b"]],
+    [10923, 16383, [b"", 6381, b"c"]],
+]
+
+
+class Spread:
+    """Owners by whether their uid is odd, on two nodes."""
+
+    is_spread = True
+
+    def groups(self, roots: Sequence[str]) -> list[list[int]]:
+        found: dict[bool, list[int]] = defaultdict(list)
+        for place, root in enumerate(roots):
+            found[root[-2] in "13579"].append(place)
+        return list(found.values())
+
+
+def test_the_slot_of_a_key_is_that_of_the_specification() -> None:
+    assert slot_of("123456789") == 0x31C3
+    assert slot_of(b"{123456789}:anything") == 0x31C3
+
+
+@pytest.mark.parametrize("root", [owner_root(7), count_root("a{b}c"), shard_root(3)])
+def test_everything_below_a_root_is_of_the_roots_slot(root: str) -> None:
+    assert {slot_of(f"{root}:{rest}") for rest in ("1:y", "1:l:201604", "k:3")} == {slot_of(root)}
+
+
+def test_what_the_weekly_job_keeps_once_is_of_one_slot() -> None:
+    names = [
+        kind.pattern.rpartition(":")[2] for kind in CATALOGUE if r"\{rewards\}" in kind.pattern
+    ]
+    assert len(names) > 5
+    assert len({slot_of(rewards_key(name)) for name in names}) == 1
+
+
+def test_a_map_knows_the_master_of_each_slot() -> None:
+    slots = read_slots(THREE, HERE)
+    assert [slots.nodes[at] for at in (0, 5460, 5461, 16383)] == [
+        ("10.0.0.7", 6379),
+        ("10.0.0.7", 6379),
+        ("10.0.0.8", 6380),
+        ("10.0.0.7", 6381),
+    ]
+    assert slots.addresses() == [("10.0.0.7", 6379), ("10.0.0.7", 6381), ("10.0.0.8", 6380)]
+    assert slots.unserved() == 0
+
+
+def test_a_slot_may_be_without_a_node() -> None:
+    slots = read_slots([[0, 99, [b"?", 6379, b"a"]], [100, 199]], HERE)
+    assert slots.unserved() == SLOTS
+    assert slots.node_of("psd:{7}") is None
+
+
+def test_a_redirection_names_slot_and_node() -> None:
+    assert read_moved("MOVED 3999 10.0.0.8:6381", HERE) == (3999, ("10.0.0.8", 6381))
+    assert read_moved("3999 ::1:6381", HERE) == (3999, ("::1", 6381))
+    assert read_moved("MOVED 3999 :6381", HERE) == (3999, ("10.0.0.7", 6381))
+    assert read_moved("MOVED", HERE) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "there"),
+    [
+        ("redis://127.0.0.1:7000/0", "redis://10.0.0.8:6380/0"),
+        (
+            "rediss://psd:s%40t@host/0?ssl_ca_certs=ca",
+            "rediss://psd:s%40t@10.0.0.8:6380/0?ssl_ca_certs=ca",
+        ),
+        ("unix://psd:x@/run/redis.sock?db=0", "redis://psd:x@10.0.0.8:6380/0"),
+    ],
+)
+def test_another_node_is_reached_as_the_configured_one(url: str, there: str) -> None:
+    assert url_at(url, ("10.0.0.8", 6380)) == there
+    assert address_in(there) == ("10.0.0.8", 6380)
+
+
+def test_an_address_of_version_6_stands_in_brackets() -> None:
+    assert url_at("redis://h:1/0", ("::1", 6380)) == "redis://[::1]:6380/0"
+
+
+def test_commands_are_routed_by_their_key_and_those_about_a_server_by_none() -> None:
+    assert key_of(("EVALSHA", b"sha", 1, "psd:{7}", 5)) == "psd:{7}"
+    assert key_of(("HGETALL", b"psd:{7}:1:y")) == b"psd:{7}:1:y"
+    assert key_of(("INFO", "memory")) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_split"),
+    [
+        (MovedError("3999 10.0.0.8:6381"), False),
+        (AskError("3999 10.0.0.8:6381"), False),
+        (TryAgainError("TRYAGAIN Multiple keys request during rehashing of slot"), False),
+        (ClusterDownError("CLUSTERDOWN The cluster is down"), False),
+        (ResponseError("ERR Script attempted to access a non local key in a cluster node"), True),
+        (ResponseError("ERR Attempted to access a non local key in a cluster node script"), True),
+        (
+            ResponseError(
+                "ERR Error running script: Lua script attempted to access a non local key"
+            ),
+            True,
+        ),
+    ],
+)
+def test_what_a_node_did_not_execute_is_told_apart(reply: ResponseError, is_split: bool) -> None:
+    error = psd_error(reply)
+    assert isinstance(error, MisplacedError)
+    assert error.is_split == is_split
+    assert bool(error.moved) == isinstance(reply, MovedError)
+
+
+def test_a_refusal_of_another_kind_is_none_of_these() -> None:
+    assert type(psd_error(ResponseError("WRONGTYPE Operation against a key"))) is StoreError
+
+
+def test_pages_of_owners_keep_to_their_node() -> None:
+    script, roots = load_script("engine.sum"), [owner_root(uid) for uid in range(7)]
+    pages = list(owner_pages(Spread(), script, roots, (b"plan", 5), 3))
+    assert [places for places, _ in pages] == [[0, 2, 4], [6], [1, 3, 5]]
+    _, command = pages[2]
+    assert command == (
+        *("EVALSHA", script.sha, 1, roots[1], b"plan", 5),
+        *(roots[1], roots[3], roots[5]),
+    )
+
+
+def test_on_one_server_the_roots_are_the_keys() -> None:
+    script, roots = load_script("engine.sum"), [owner_root(uid) for uid in range(3)]
+    [(places, command)] = owner_pages(ONE_SERVER, script, roots, (b"plan",), 100)
+    assert places == [0, 1, 2]
+    assert command == ("EVALSHA", script.sha, 3, *roots, b"plan")
+    assert list(owner_pages(ONE_SERVER, script, [], (b"plan",), 100)) == []
+
+
+def test_a_batch_is_booked_by_calls_of_one_node_each() -> None:
+    events: list[Event] = [*(report(uid=uid) for uid in (1, 2, 3, 1)), Count("n4", 1, 9, "a")]
+    calls = calls_for(events, range(5), b"key", Spread())
+    assert [(call.roots, call.positions) for call in calls] == [
+        (["psd:{1}", "psd:{3}"], [0, 3, 2]),
+        (["psd:{2}", "psd:c:{n4}"], [1, 4]),
+    ]
+
+
+def test_of_a_check_of_all_nodes_the_worst_answer_is_told() -> None:
+    advice = "ok: durability is durable, but the server has appendonly no, appendfsync no"
+    assert worst({"": "ok"}) == "ok"
+    assert worst({"a:1": "ok", "b:1": "ok"}) == "ok"
+    assert worst({"a:1": "ok", "b:1": advice}) == f"ok: b:1: {advice.removeprefix('ok: ')}"
+    assert worst({"a:1": advice, "b:1": "too old"}) == "b:1: too old"
+    assert worst({"": "too old"}) == "too old"
