@@ -4,26 +4,48 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from pathlib import Path
 
 import msgspec
 
 from psd.archive.writer import Appends, NoArchive, open_archive
 from psd.clock import Clock, SystemClock
 from psd.config import Settings
-from psd.engine.events import rules_of
+from psd.engine.events import EventRules, rules_of
 from psd.engine.store import Engine
-from psd.errors import PsdError, StoreUnavailableError
+from psd.engine.withdrawal import withdraw_kinds
+from psd.errors import ConfigError, PsdError, StoreUnavailableError
 from psd.observe.metrics import Metrics
+from psd.queries.boards_store import BoardsStore
+from psd.queries.challenges import Challenges
+from psd.queries.depth import depth_of
+from psd.queries.finals import Finals
+from psd.queries.queries import Queries
+from psd.queries.questions import rules_of_queries
 from psd.queue.base import Queue
 from psd.queue.nsq_queue import NsqQueue
 from psd.queue.stream import StreamQueue
+from psd.rewards.accounts import Accounts
+from psd.rewards.at_risk import AtRisk
+from psd.rewards.booking import RewardsBooks
+from psd.rewards.events import SIGNALS_THING, VehicleRules
+from psd.rewards.evidence import Evidence
+from psd.rewards.job import RewardsJob
+from psd.rewards.ledger import Ledger
+from psd.rewards.population import Population
+from psd.rewards.registry import Registry
+from psd.rewards.store import RewardsStore
+from psd.rewards.tables import Tables, load_tables
 from psd.store.redis import Store
 
 log = logging.getLogger(__name__)
 
 
 class Runtime:
-    """Everything a process needs; made by :func:`open_runtime`, one per event loop."""
+    """Everything a process needs; made by :func:`open_runtime`, one per event loop.
+
+    Whatever is booked is booked through ``books``; ``engine`` is for reading.
+    """
 
     def __init__(
         self, settings: Settings, clock: Clock, metrics: Metrics, archive: Appends
@@ -32,9 +54,29 @@ class Runtime:
         self.clock = clock
         self.metrics = metrics
         self.archive = archive
-        self.rules = rules_of(settings)
+        self.tables = tables_of(settings)
+        self.vehicle_rules = vehicle_rules_of(settings, self.tables)
+        self.rules = _extended(rules_of(settings), self.vehicle_rules)
         self.store = Store(settings.redis, metrics)
         self.engine = Engine(self.store, settings, clock, metrics)
+        depth = depth_of(settings.queue, self.store)
+        things_by_name = {name: thing.id for name, thing in settings.things.items()}
+        self.boards = BoardsStore(self.store, clock, things_by_name)
+        self.challenges = Challenges(self.engine, self.boards, things_by_name, clock, depth)
+        self.finals = Finals(self.boards, self.challenges, clock)
+        self.queries = Queries(self.engine, rules_of_queries(settings), clock, depth, self.boards)
+        self.registry = Registry(self.store)
+        things = self.vehicle_rules.things
+        self.books = RewardsBooks(self.engine, self.registry, self.store, metrics, things)
+        self.rewards = RewardsStore(self.store)
+        self.ledger = Ledger(self.store, clock)
+        earnings = [things_by_name[name] for name in self.tables.earnings if name in things_by_name]
+        population = Population(self.registry, self.engine, earnings)
+        self.rewards_job = RewardsJob(self.store, self.rewards, self.ledger, population, clock)
+        readers = (self.engine, self.tables, things_by_name)
+        self.evidence = Evidence(self.rewards, self.ledger, *readers)
+        self.accounts = Accounts(self.registry, self.rewards, self.evidence, *readers, clock)
+        self.at_risk = AtRisk(self.registry, self.rewards, *readers, clock)
 
     def new_queue(self, topic: str | None = None, channel: str | None = None) -> Queue:
         """A queue of the configured kind, not started; the caller closes it.
@@ -48,7 +90,7 @@ class Runtime:
         if queue.kind == "nsq":
             return NsqQueue(queue)
         return StreamQueue(
-            self.store.client, queue.topic, queue.channel, queue.msg_timeout_s, queue.max_in_flight
+            self.store.cluster, queue.topic, queue.channel, queue.msg_timeout_s, queue.max_in_flight
         )
 
     async def warn_of_durability(self) -> None:
@@ -88,3 +130,32 @@ async def open_runtime(
         await runtime.close()
         raise
     return runtime
+
+
+def tables_of(settings: Settings) -> Tables:
+    """The tables of the weekly rewards.
+
+    Raises ConfigError for a file that contradicts itself, or that names things which are not
+    configured. The shipped file may: a deployment that sums steps alone has no vehicles.
+    """
+    path = settings.rewards.tables
+    tables = load_tables(Path(path) if path else None)
+    missing = sorted({SIGNALS_THING, *tables.earnings} - set(settings.things))
+    if path and missing:
+        raise ConfigError(f"rewards.tables = {path!r}: things {missing} are not in [things]")
+    return tables
+
+
+def vehicle_rules_of(settings: Settings, tables: Tables) -> VehicleRules:
+    """The rules of activity, earnings and vehicles."""
+    return VehicleRules(tables, {name: thing.id for name, thing in settings.things.items()})
+
+
+def every_rule(settings: Settings) -> EventRules:
+    """The rules of every message, for what reads messages without a runtime."""
+    return _extended(rules_of(settings), vehicle_rules_of(settings, tables_of(settings)))
+
+
+def _extended(rules: EventRules, vehicles: VehicleRules) -> EventRules:
+    kinds = {**vehicles.kinds(), **withdraw_kinds(rules.things, vehicles.things)}
+    return msgspec.structs.replace(rules, kinds=kinds)

@@ -6,6 +6,11 @@ and jwts.py. ``owners`` None stands for everybody's data::
     reader = Identity("phone", frozenset({"read"}), owners=frozenset({1503960366}))
     reader.may("read"), reader.may("write")            -> True, False
     reader.sees(1503960366), reader.sees(8877689391)   -> True, False
+
+An owner of vehicles is a text: a uid as decimal, or whatever a JWT calls its subject. One that is
+no uid, such as an address, sees no uid's data, and only what the rewards keep under that text::
+
+    Identity("jwt", frozenset({"read"}), frozenset(), subject="0x12..ef").owner   -> "0x12..ef"
 """
 
 from __future__ import annotations
@@ -25,12 +30,30 @@ Owners = frozenset[int] | None
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Someone known; ``expires_at_s`` is the first second at which that ends, None for never."""
+    """Someone known; ``expires_at_s`` is the first second at which that ends, None for never.
+
+    ``subject`` is what a JWT calls whoever asks, as it stands there.
+    """
 
     name: str
     scopes: frozenset[str]
     owners: Owners = None
     expires_at_s: int | None = None
+    subject: str | None = None
+
+    @property
+    def owner(self) -> str | None:
+        """The one owner that this identity is, as text; None for everybody, nobody and several."""
+        if self.subject is not None:
+            return self.subject
+        if self.owners is not None and len(self.owners) == 1:
+            return str(next(iter(self.owners)))
+        return None
+
+    @property
+    def who(self) -> str:
+        """What tells this one from the others: JWTs share a name and differ in their subject."""
+        return self.name if self.subject is None else f"{self.name} {self.subject}"
 
     def may(self, scope: Scope) -> bool:
         """Whether this scope was given; admin includes the others."""

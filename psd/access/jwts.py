@@ -2,9 +2,11 @@
 
 Only this module knows PyJWT. Keys come from a JWKS document, which is read here and fetched in
 server/keys.py. A JWT with ``{"sub": "1503960366", "scope": "read write", "exp": ...}`` becomes
-``Identity("jwt", {"read", "write"}, owners={1503960366})``. Pinned, because each was a hole in
-somebody's server: the algorithms are public-key ones (a public key is never taken for the
-secret of an HMAC), issuer, audience and end must be there, and admin is never given.
+``Identity("jwt", {"read", "write"}, owners={1503960366})``; with a subject that is no number, such
+as an address, it sees no uid's data and owns the vehicles that are kept under that text. Pinned,
+because each was a hole in somebody's server: the algorithms are public-key ones (a public key is
+never taken for the secret of an HMAC), issuer, audience and end must be there, and admin is
+never given.
 """
 
 from __future__ import annotations
@@ -34,6 +36,10 @@ JWT_BYTES_MAX = 8192
 
 _UID = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 _UID_MAX = 2**63 - 1
+_NUMBER = re.compile(r"[+-]?[0-9]+", re.ASCII)
+SUBJECT_BYTES_MAX = 128
+"""As many as an owner of vehicles may have (psd/rewards/events.py)."""
+
 _KEY_FIELDS = ("kty", "alg", "crv", "n", "e", "x", "y")
 
 
@@ -161,17 +167,26 @@ def verified(token: str, key: Key, rules: JwtRules) -> Identity:
     except jwt.PyJWTError as exc:
         # PyJWT's own texts may quote claims, and a claim is a part of the token.
         raise UnauthorizedError(f"jwt: refused ({type(exc).__name__})") from exc
-    owner = _owner(claims.get(rules.owner_claim), rules.owner_claim)
+    subject = _subject(claims.get(rules.owner_claim), rules.owner_claim)
     scopes = _scopes(claims.get(rules.scope_claim))
-    return Identity("jwt", scopes, frozenset({owner}), int(claims["exp"]) + LEEWAY_S)
+    owners = frozenset({int(subject)}) if _NUMBER.fullmatch(subject) else frozenset[int]()
+    return Identity("jwt", scopes, owners, int(claims["exp"]) + LEEWAY_S, subject)
 
 
-def _owner(value: object, claim: str) -> int:
-    if isinstance(value, str) and _UID.fullmatch(value):
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _UID_MAX:
-        return value
-    raise UnauthorizedError(f"jwt: claim {claim} is no uid")
+def _subject(value: object, claim: str) -> str:
+    """The owner as text: a uid, or what cannot be mistaken for one."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        if _UID.fullmatch(value) and abs(int(value)) <= _UID_MAX:
+            return value
+        raise UnauthorizedError(f"jwt: claim {claim} is a number and no uid")
+    # What cannot be printed comes first: half a surrogate pair has no bytes to be counted.
+    if isinstance(value, str) and value and value.isprintable():
+        if len(value.encode()) <= SUBJECT_BYTES_MAX:
+            return value
+        raise UnauthorizedError(f"jwt: claim {claim} has more than {SUBJECT_BYTES_MAX} bytes")
+    raise UnauthorizedError(f"jwt: claim {claim} names no owner")
 
 
 def _scopes(value: object) -> frozenset[str]:

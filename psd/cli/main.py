@@ -16,11 +16,11 @@ library; its line in the list below is the first sentence of its own help.
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import click
 
+from psd.cli.lazy import LazyGroup
 from psd.cli.options import global_options
 from psd.errors import ConfigError, PsdError, UnavailableError
 from psd.version import VERSION
@@ -33,9 +33,20 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("psd.cli.importing:import_file", "Book the rows of a CSV or NDJSON file."),
     "verify": ("psd.cli.verify:verify", "Audit the buckets, and repair what is wrong."),
     "query": ("psd.cli.query:query", "Print one user's sum of a thing over a range."),
+    "sum": ("psd.cli.sums:sums", "Print what users have of things over a range."),
+    "series": ("psd.cli.series:series", "Print sums by minute, day, month or another unit."),
+    "top": ("psd.cli.standings:top", "Print the first of a board."),
+    "around": ("psd.cli.standings:around", "Print a user with those before and behind."),
+    "compare": ("psd.cli.standings:compare", "Print who overtook whom."),
+    "activities": (
+        "psd.cli.activities:activities",
+        "Print the activities of a user, or take one back.",
+    ),
     "write": ("psd.cli.query:write", "Book one report."),
     "replay": ("psd.cli.replay:replay", "Book again what was accepted from one time to another."),
     "dlq": ("psd.cli.deadletter:dlq", "Look after the dead letter."),
+    "boards": ("psd.cli.boards:boards", "Look after named boards and challenges."),
+    "rewards": ("psd.cli.rewards:rewards", "Compute, explain and pay the weekly rewards."),
     "token": ("psd.cli.token:token", "Make and look at API tokens."),
     "config": ("psd.cli.config:config", "Look at the settings."),
     "doctor": ("psd.cli.doctor:doctor", "Check what psd depends on."),
@@ -47,25 +58,10 @@ EXIT_TRY_LATER = 75
 EXIT_BAD_CONFIG = 78
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called."""
+class MainGroup(LazyGroup):
+    """The top of the command line."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names, in the order of the table."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list from the table, without importing a command."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+    table = COMMANDS
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; errors of ours become a line and an exit code."""
@@ -85,7 +81,7 @@ def exit_code(error: PsdError) -> int:
     return EXIT_FAILED
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=MainGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="psd")
 @global_options
 def psd() -> None:

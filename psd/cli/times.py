@@ -46,6 +46,15 @@ def whole_seconds(moment: dt.datetime) -> int:
     return (moment - _EPOCH) // dt.timedelta(seconds=1)
 
 
+def time_text(second: int) -> str:
+    """A Unix second as people read it.
+
+    >>> time_text(1460451600)
+    '2016-04-12T09:00:00Z'
+    """
+    return (_EPOCH + dt.timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def time_argument(text: str) -> int:
     """Read a time on the command line (a click type)."""
     try:

@@ -42,6 +42,20 @@ def test_the_owner_claim_names_the_owner_and_the_scope_claim_the_scopes() -> Non
     assert identity(ISSUED_BY.jwt(scope=["write", "mail"])).scopes == {"write"}
 
 
+@pytest.mark.parametrize("subject", ["me", "0x" + "aB" * 20, "1 ", "user:1", "é" * 64, "1.0"])
+def test_a_subject_that_is_no_number_owns_what_is_kept_under_it_and_sees_no_uid(
+    subject: str,
+) -> None:
+    found = identity(ISSUED_BY.jwt(sub=subject))
+    assert (found.owners, found.subject, found.owner) == (frozenset(), subject, subject)
+    assert not found.sees(1)
+
+
+def test_a_subject_that_is_a_uid_is_that_owner_as_text() -> None:
+    found = identity(ISSUED_BY.jwt(sub="7"))
+    assert (found.subject, found.owner) == ("7", "7")
+
+
 def test_no_jwt_makes_an_admin() -> None:
     assert identity(ISSUED_BY.jwt(scope="admin read")).scopes == {"read"}
     assert identity(ISSUED_BY.jwt(scope="admin")).scopes == frozenset()
@@ -60,9 +74,15 @@ def test_a_claim_that_is_required_must_be_there(claim: str) -> None:
         {"aud": "another"},
         {"exp": 1},
         {"nbf": 2**33},
-        {"sub": "me"},
         {"sub": "01"},
+        {"sub": "+1"},
         {"sub": str(2**63)},
+        {"sub": "9" * 5000},
+        {"sub": ""},
+        {"sub": "a\nb"},
+        {"sub": "\ud800"},
+        {"sub": "x" * 129},
+        {"sub": "\u00e9" * 65},
     ],
 )
 def test_a_claim_that_says_something_else_is_refused(claims: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from psd.cli.main import COMMANDS, exit_code, psd
 from psd.cli.options import settings_path
+from psd.cli.rewards import RewardsGroup
 from psd.cli.up import status_text
 from psd.config import load_settings
 from psd.embedded.settings_file import settings_file, settings_toml
@@ -33,11 +34,14 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(psd, arguments)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    ("where", "line"),
+    [*COMMANDS.values(), *RewardsGroup.table.values()],
+    ids=lambda text: text[:30],
+)
 def test_a_command_is_where_the_list_says_and_its_line_is_its_own_first_sentence(
-    name: str,
+    where: str, line: str
 ) -> None:
-    where, line = COMMANDS[name]
     module, _, attribute = where.partition(":")
     command = getattr(import_module(module), attribute)
     assert isinstance(command, click.Command)

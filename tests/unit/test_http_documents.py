@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from psd.errors import MalformedError, TooLargeError
-from server.routes.write import split_documents
+from server.writing import split_documents
 
 
 def test_a_list_is_split_into_its_elements() -> None:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
 from psd.engine.events import TIME_END_S
 from psd.engine.plan import Range
-from server.parameters import identifier, inclusive_range, integer
+from psd.errors import InputError, MalformedError
+from server.parameters import (
+    identifier,
+    inclusive_range,
+    integer,
+    read_cursor,
+    whole_number,
+    write_cursor,
+)
 
 
 @pytest.mark.parametrize(
@@ -74,3 +83,25 @@ def test_both_ends_are_held_between_1970_and_2200(start: int, end: int) -> None:
 
 def test_the_widest_range_covers_every_second_that_can_be_booked() -> None:
     assert inclusive_range(-(2**63), 2**63 - 1) == Range(0, TIME_END_S)
+
+
+@pytest.mark.parametrize(("text", "code"), [("x", "wrong_type"), ("01", "wrong_type")])
+def test_a_number_of_our_own_routes_is_a_number_or_refused(text: str, code: str) -> None:
+    assert whole_number("week", "7", 0, 9) == 7
+    for wrong, expected in ((text, code), ("10", "out_of_bounds"), ("-1", "out_of_bounds")):
+        with pytest.raises(InputError, match=r"^week: ") as caught:
+            whole_number("week", wrong, 0, 9)
+        assert caught.value.code == expected
+
+
+@given(st.integers(-(10**18), 10**18), st.integers(-(10**18), 10**18))
+def test_a_cursor_is_read_as_it_was_written(first: int, second: int) -> None:
+    written = write_cursor(first, second)
+    assert written.replace("-", "").replace("_", "").isalnum()
+    assert read_cursor(make_mocked_request("GET", f"/?cursor={written}")) == (first, second)
+
+
+@pytest.mark.parametrize("text", ["", "x", "!", "MS4", "%F0%9F", "%00", "MS4y" * 2000])
+def test_what_no_answer_gave_is_no_cursor(text: str) -> None:
+    with pytest.raises(MalformedError):
+        read_cursor(make_mocked_request("GET", f"/?cursor={text}"))

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import msgspec
 
+from psd.config import Settings
 from psd.engine.events import Count, EventRules, Report
 from psd.errors import OutOfBoundsError
+from psd.rewards.events import VehicleChange
+from psd.runtime import every_rule
 from tests.support.worker_fakes import MemoryEngine, message
 from workers.handlers.points import PointsHandler
 
@@ -62,9 +65,26 @@ def test_a_count_without_an_id_takes_that_of_its_message() -> None:
     assert batch.events == [Count("signups", 1, 1_460_419_100, "0f2a")]
 
 
-def test_the_newest_event_of_a_batch_is_found_among_reports_and_counts() -> None:
+def test_the_newest_event_of_a_batch_is_found_among_all_kinds() -> None:
     handler = PointsHandler(MemoryEngine(), RULES)
     batch = handler.prepare([], NOW_S)
     assert batch.newest_s() is None
     batch.events += [Report(1, 7, 0, 1, 5, 0, 90), Count("signups", 1, 100, "a")]
     assert batch.newest_s() == 100
+    batch.events.append(VehicleChange(110, 7, {}))
+    assert batch.newest_s() == 110
+
+
+async def test_events_about_vehicles_are_booked_with_the_others() -> None:
+    engine = MemoryEngine()
+    handler = PointsHandler(engine, every_rule(Settings()))
+    fields = {"vehicle": 7, "owner": 42, "time": NOW_S}
+    bodies = [
+        metrics(1),
+        msgspec.json.encode({"command": "vehicle", "vehicle": fields}),
+        msgspec.json.encode({"command": "activity", "activity": {"vehicle": 7}}),
+    ]
+    batch = handler.prepare([message(body) for body in bodies], NOW_S)
+    await handler.book(batch)
+    assert engine.booked[1:] == [VehicleChange(NOW_S, 7, {"owner": "42"})]
+    assert {at: error.code for at, error in batch.refused.items()} == {2: "wrong_type"}

@@ -12,7 +12,7 @@ import pytest
 
 from psd.clock import ManualClock
 from psd.config import QueueSettings, Settings, WorkerSettings
-from psd.engine.events import Event, EventRules
+from psd.engine.events import Accepted, EventRules
 from psd.errors import ConfigError, OutOfBoundsError, QueueUnavailableError, StoreUnavailableError
 from psd.observe.metrics import Metrics
 from psd.queue.base import Message
@@ -103,7 +103,7 @@ async def test_an_outage_of_the_store_pauses_and_loses_nothing() -> None:
     bench = Bench()
     failures = [StoreUnavailableError("away")] * 2
 
-    def fail(_events: Sequence[Event]) -> None:
+    def fail(_events: Sequence[Accepted]) -> None:
         if failures:
             raise failures.pop()
 
@@ -146,7 +146,7 @@ async def test_a_finish_that_fails_does_not_write_the_dead_letter_twice() -> Non
 
 
 def raise_for(value: int) -> Any:
-    def fail(events: Sequence[Event]) -> None:
+    def fail(events: Sequence[Accepted]) -> None:
         if any(event.value == value for event in events):
             raise ZeroDivisionError("nobody foresaw this")
 
@@ -239,7 +239,7 @@ async def test_what_cannot_be_booked_in_time_goes_back() -> None:
 async def test_stopping_in_an_outage_asks_for_nothing_more() -> None:
     bench = Bench(shutdown_timeout_s=0.1)
 
-    def away(_events: Sequence[Event]) -> None:
+    def away(_events: Sequence[Accepted]) -> None:
         raise StoreUnavailableError("away")
 
     bench.engine.fail = away

@@ -1,0 +1,39 @@
+"""A group of commands that imports each when it is called.
+
+``psd --help`` and ``psd rewards --help`` start no client library; the line of a command in such
+a list is the first sentence of its own help::
+
+    class RewardsGroup(LazyGroup):
+        table = {"weeks": ("psd.cli.rewards_read:weeks", "List the computed weeks.")}
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import ClassVar
+
+import click
+
+
+class LazyGroup(click.Group):
+    """``table`` maps a name to where the command is (``module:name``) and its line of help."""
+
+    table: ClassVar[Mapping[str, tuple[str, str]]] = {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of the table."""
+        return [*self.table, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command."""
+        if cmd_name not in self.table:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = self.table[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list from the table, without importing a command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in self.table.items()])

@@ -1,0 +1,263 @@
+"""``psd rewards calculate`` and ``psd rewards what-if``: the weekly job and its trials.
+
+::
+
+    $ psd rewards calculate
+    weeks 4 to 10: week 4 has late activity
+    week 10  200 rows, 187 connected, 1,034,000 points, 1,105,000 tokens
+    $ psd rewards calculate --dry-run
+    week 4: 3 of 200 rows differ, +6,000 points; 4,419.9 tokens move
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+from psd.cli.options import pass_settings
+from psd.cli.query import running
+from psd.config import LoadedSettings, Settings
+from psd.observe.logs import configure_logging
+from psd.rewards.computation import Progress
+from psd.rewards.difference import Difference
+from psd.rewards.job import Report
+from psd.rewards.population import Sources
+from psd.rewards.results import WeekResult
+from psd.rewards.rows import Row
+from psd.rewards.sources.choice import NAMES, open_sources
+from psd.rewards.tables import Tables, load_tables
+from psd.rewards.tokens import WEI
+from psd.runtime import Runtime
+from workers.service import new_event_loop
+
+T = TypeVar("T")
+
+_WEEKS = re.compile(r"(\d{1,4})(?:\.\.(\d{1,4}))?", re.ASCII)
+
+sources_option = click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    type=click.Choice(NAMES),
+    help="Where activity comes from, redis (the default) or elasticsearch; grpc describes "
+    "vehicles. Repeatable.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a week.")
+
+
+@click.command()
+@click.argument("week", type=int, required=False)
+@click.option("--from", "start", type=int, help="Compute all weeks from this one on.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and write nothing.")
+@sources_option
+@json_option
+@pass_settings
+def calculate(
+    loaded: LoadedSettings,
+    /,
+    *,
+    week: int | None,
+    start: int | None,
+    dry_run: bool,
+    sources: Sequence[str],
+    as_json: bool,
+) -> None:
+    """Compute a week and every computed week after it.
+
+    WEEK is by default the last that has ended. Begins at the earliest week before it that has
+    late activity. Running it again changes nothing; killed at any point, the same command
+    continues. Readers see the old results until all new ones are complete.
+    """
+    configure_logging(loaded.settings.log)
+    if dry_run:
+        found = _run(try_calculate(loaded.settings, week, start, sources))
+        show_differences(found, as_json=as_json)
+        return
+    report = _run(calculate_for_good(loaded.settings, week, start, sources))
+    show_report(report, as_json=as_json)
+
+
+@click.command("what-if")
+@click.option(
+    "--conf",
+    "tables_path",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Tables to compute by, in the form of conf/rewards.toml.",
+)
+@click.option("--weeks", required=True, metavar="A..B", help="The weeks, for example 4..9.")
+@sources_option
+@json_option
+@pass_settings
+def what_if(
+    loaded: LoadedSettings,
+    /,
+    *,
+    tables_path: Path,
+    weeks: str,
+    sources: Sequence[str],
+    as_json: bool,
+) -> None:
+    """Show what other tables would have paid.
+
+    Computes real weeks by them and compares with what is visible. Writes nothing.
+    """
+    configure_logging(loaded.settings.log)
+    match = _WEEKS.fullmatch(weeks)
+    if match is None:
+        raise click.BadParameter(f"{weeks!r} is not A..B", param_hint="--weeks")
+    first, last = int(match[1]), int(match[2] or match[1])
+    if last < first:
+        raise click.BadParameter(f"{weeks!r} ends before it begins", param_hint="--weeks")
+    tables = load_tables(tables_path)
+    found = _run(try_tables(loaded.settings, tables, (first, last), sources))
+    show_differences(found, as_json=as_json)
+
+
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run to the end, on the faster event loop where there is one."""
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(coroutine)
+
+
+async def calculate_for_good(
+    settings: Settings, week: int | None, start: int | None, names: Sequence[str]
+) -> Report:
+    """Compute and publish."""
+    async with running(settings) as runtime, reading(runtime, runtime.tables, names) as sources:
+        job = runtime.rewards_job
+        with watching("computing") as watch:
+            return await job.calculate(runtime.tables, sources, week, start, watch)
+
+
+async def try_calculate(
+    settings: Settings, week: int | None, start: int | None, names: Sequence[str]
+) -> list[Difference]:
+    """What :func:`calculate_for_good` would change."""
+    async with running(settings) as runtime, reading(runtime, runtime.tables, names) as sources:
+        job = runtime.rewards_job
+        weeks = await job.weeks_of_calculate(week, start)
+        with watching("trying") as watch:
+            return await job.trial(runtime.tables, sources, weeks, watch)
+
+
+async def try_tables(
+    settings: Settings, tables: Tables, weeks: tuple[int, int], names: Sequence[str]
+) -> list[Difference]:
+    """What these weeks would be by other tables."""
+    async with running(settings) as runtime, reading(runtime, tables, names) as sources:
+        job = runtime.rewards_job
+        asked = await job.weeks_of_what_if(*weeks)
+        with watching("trying") as watch:
+            return await job.trial(tables, sources, asked, watch)
+
+
+@contextlib.asynccontextmanager
+async def reading(runtime: Runtime, tables: Tables, names: Sequence[str]) -> AsyncIterator[Sources]:
+    """The sources of these names; closed at the end."""
+    settings = runtime.settings
+    signals = settings.things["signals"].id
+    sources = open_sources(names, settings.rewards, runtime.engine, signals, tables)
+    try:
+        yield sources
+    finally:
+        await sources.close()
+
+
+@contextlib.contextmanager
+def watching(verb: str) -> Iterator[Callable[[Progress], None]]:
+    """A progress bar on a terminal, on stderr; elsewhere nothing."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with RichProgress(*columns, console=console, disable=not console.is_terminal) as bar:
+        tasks: dict[int, TaskID] = {}
+
+        def watch(progress: Progress) -> None:
+            if progress.week not in tasks:
+                tasks[progress.week] = bar.add_task(f"{verb} week {progress.week}", total=None)
+            bar.update(tasks[progress.week], completed=progress.done, total=progress.total)
+
+        yield watch
+
+
+def show_report(report: Report, *, as_json: bool) -> None:
+    """A line a week."""
+    if report.continued and not as_json:
+        click.echo("a run that had been broken off was continued")
+    for result in report.results:
+        click.echo(msgspec.json.encode(result) if as_json else result_line(result))
+
+
+def result_line(result: WeekResult) -> str:
+    """``week 10  200 rows, 187 connected, 1,034,000 points, 1,105,000 tokens``."""
+    return (
+        f"week {result.week}  {result.rows:,} rows, {result.connected:,} connected, "
+        f"{result.points:,} points, {tokens_text(result.distributed)} tokens"
+    )
+
+
+def tokens_text(wei: int) -> str:
+    """Whole tokens with at most four digits behind the point, rounded down."""
+    whole, rest = divmod(abs(wei), WEI)
+    digits = f"{rest * 10_000 // WEI:04d}".rstrip("0")
+    return f"{'-' if wei < 0 else ''}{whole:,}{'.' + digits if digits else ''}"
+
+
+def show_differences(differences: Sequence[Difference], *, as_json: bool) -> None:
+    """What would change, a block a week."""
+    for each in differences:
+        if as_json:
+            click.echo(msgspec.json.encode(each))
+            continue
+        click.echo(difference_line(each))
+        if each.before is not None and each.before.levels != each.after.levels:
+            click.echo(f"  levels {each.before.levels} -> {each.after.levels}")
+        for change in each.examples:
+            tokens = tokens_text(change.tokens_after - change.tokens_before)
+            click.echo(
+                f"  vehicle {change.vehicle}: {row_text(change.before)} -> "
+                f"{row_text(change.after)}, {tokens} tokens"
+            )
+        unshown = each.rows_changed - len(each.examples)
+        if unshown > 0:
+            click.echo(f"  ... and {unshown:,} more")
+
+
+def difference_line(found: Difference) -> str:
+    """The difference of one week in a sentence."""
+    week, after = found.after.week, found.after
+    if found.is_empty:
+        return f"week {week}: no difference"
+    if found.before is None:
+        return f"week {week} is new: " + result_line(after).partition("  ")[2]
+    points = after.points - found.before.points
+    connected = after.connected - found.before.connected
+    return (
+        f"week {week}: {found.rows_changed:,} of {after.rows:,} rows differ, "
+        f"{connected:+,} connected, {points:+,} points; "
+        f"{tokens_text(found.tokens_gained)} tokens gained, "
+        f"{tokens_text(found.tokens_lost)} lost"
+    )
+
+
+def row_text(row: Row | None) -> str:
+    """A row in a few words."""
+    if row is None:
+        return "no row"
+    off = f", {row.disconnection_streak} off" if row.disconnection_streak else ""
+    return f"streak {row.connection_streak}{off}, {row.points:,} points"

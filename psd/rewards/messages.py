@@ -1,0 +1,103 @@
+"""What producers send about vehicles, as it stands on the wire. Pure.
+
+Three commands beside those of psd/engine/events.py, each with one object or a list of them::
+
+    {"command": "activity", "activity": {"vehicle": 7, "integration": "Smartcar",
+                                         "time": "2022-02-07T05:00:00Z", "id": "e-91",
+                                         "signals": ["odometer", "vin"]}}
+    {"command": "activities", "activities": [{...}, {...}]}
+    {"command": "earnings", "earnings": {"vehicle": 7, "thing": "promotions", "points": 500,
+                                         "time": 1644210000, "id": "p-1", "note": "referral"}}
+    {"command": "vehicle", "vehicle": {"vehicle": 7, "owner": "0xAb..", "integrations": ["Tesla"],
+                                       "vin": "5YJ3E1EA7KF317000", "minted_at": 1640000000}}
+    {"command": "vehicles", "vehicles": [{...}, {...}]}
+
+A time is RFC 3339 with its zone, or epoch seconds. Fields that no rule knows are ignored. Of a
+vehicle only what was sent is changed, and null forgets what was known.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from psd.engine.decoding import Decoders
+from psd.engine.events import SHOWN_CHARACTERS_MAX
+from psd.errors import InvalidTimeError
+
+Time = int | str
+
+
+class ActivityFields(msgspec.Struct, gc=False, omit_defaults=True):
+    """A vehicle was active; the first three are needed, ``id`` tells events of one second apart."""
+
+    vehicle: int | None = None
+    integration: str | None = None
+    time: Time | None = None
+    id: str | None = None
+    signals: list[str] | None = None
+
+
+class EarningsFields(msgspec.Struct, gc=False, omit_defaults=True):
+    """Points for something else; all but the note are needed. Points may be below 0."""
+
+    vehicle: int | None = None
+    thing: str | None = None
+    points: int | None = None
+    time: Time | None = None
+    id: str | None = None
+    note: str | None = None
+
+
+class VehicleFields(msgspec.Struct, gc=False, omit_defaults=True):
+    """What is known of a vehicle since ``time``; only the number is needed."""
+
+    vehicle: int | None = None
+    owner: int | str | UnsetType | None = UNSET
+    integrations: list[str] | UnsetType | None = UNSET
+    vin: str | UnsetType | None = UNSET
+    minted_at: Time | UnsetType | None = UNSET
+    minted: bool | UnsetType | None = UNSET
+    opted_in: bool | UnsetType | None = UNSET
+    time: Time | None = None
+
+
+class Envelope(msgspec.Struct, gc=False):
+    """One message: the part that belongs to its command."""
+
+    activity: ActivityFields | None = None
+    activities: list[ActivityFields] | None = None
+    earnings: EarningsFields | list[EarningsFields] | None = None
+    vehicle: VehicleFields | None = None
+    vehicles: list[VehicleFields] | None = None
+
+
+ENVELOPE = Decoders(Envelope)
+
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def second_in(name: str, time: Time) -> int:
+    """The Unix second of a time, parts of a second dropped; raises InvalidTimeError.
+
+    >>> second_in("time", "2022-02-07T06:00:00.9+01:00")
+    1644210000
+    """
+    if isinstance(time, int):
+        return time
+    try:
+        if not _RFC_3339.fullmatch(time):
+            raise ValueError
+        return (dt.datetime.fromisoformat(time.upper()) - _EPOCH) // dt.timedelta(seconds=1)
+    except (ValueError, OverflowError) as exc:
+        raise InvalidTimeError(
+            f"{name}: {time[:SHOWN_CHARACTERS_MAX]!r} is neither RFC 3339 with a zone "
+            "(2022-02-07T05:00:00Z) nor epoch seconds"
+        ) from exc

@@ -1,0 +1,207 @@
+"""What Elasticsearch is asked for a week's activity, and how its answers are read. Pure.
+
+A composite aggregation over the subjects, 100 a page, each with the sources that reported at
+least one of 18 signals in the week. The request is the original service's, to the byte::
+
+    page_request(Range(1643605200, 1644210000))
+        time from 2022-01-31T05:00:00Z, before 2022-02-07T05:00:00Z, first page
+    page_request(Range(1643605200, 1644210000), {"subject": "207"})
+        the page that follows subject 207
+
+    read_page({.., "aggregations": {"active_devices": {"after_key": {"subject": "9"}, "buckets":
+        [{"key": {"subject": "9"}, "integrations": {"buckets": [{"key":
+        "dimo/integration/AutoPi", ..}], "sum_other_doc_count": 0}, ..}]}}})
+        one subject, "9", active on AutoPi; after_key asks for the next page
+
+That request lists at most 10 sources of a subject and counts what it left out. psd then asks
+for this one subject again, with :func:`subject_request`, which lists 1,000.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from psd.engine.plan import Range
+from psd.errors import SourceError
+
+SIGNALS = (
+    "odometer",
+    "soc",
+    "latitude",
+    "oil",
+    "range",
+    "speed",
+    "batteryVoltage",
+    "coolantTemp",
+    "engineLoad",
+    "barometricPressure",
+    "intakeTemp",
+    "runTime",
+    "ambientTemp",
+    "fuelPercentRemaining",
+    "tires.frontLeft",
+    "charging",
+    "engineSpeed",
+    "throttlePosition",
+)
+"""The signals that are no constants, each a field under ``data.``."""
+
+PAGE_SUBJECTS = 100
+SUBJECT_SOURCES_MAX = 1000
+"""Far more than the 31 integrations that there can be; past it the answer is refused."""
+
+SOURCE_PREFIX = "dimo/integration/"
+REASON_CHARACTERS_MAX = 300
+
+T = TypeVar("T")
+
+
+class SourceBucket(msgspec.Struct, frozen=True):
+    """A source; ``key`` is ``dimo/integration/<id>`` for those that count."""
+
+    key: str
+
+
+class Sources(msgspec.Struct, frozen=True):
+    """The sources of a subject, and how many documents of others were left out."""
+
+    buckets: tuple[SourceBucket, ...]
+    sum_other_doc_count: int
+
+
+class SubjectKey(msgspec.Struct, frozen=True):
+    """A text, or a number where the index maps it as one."""
+
+    subject: str | int
+
+
+class SubjectBucket(msgspec.Struct, frozen=True):
+    """One subject with its sources."""
+
+    key: SubjectKey
+    integrations: Sources
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Up to 100 subjects; without ``after_key`` there are no more."""
+
+    buckets: tuple[SubjectBucket, ...]
+    after_key: dict[str, Any] | None = None
+
+
+class _Shards(msgspec.Struct, frozen=True):
+    total: int
+    failed: int
+    failures: Sequence[Any] = ()
+
+
+class _Answer(msgspec.Struct, frozen=True, rename={"shards": "_shards"}):
+    timed_out: bool
+    shards: _Shards
+    aggregations: Mapping[str, Any] = {}
+
+
+def rfc3339(second: int) -> str:
+    """A second as Elasticsearch reads it, in UTC."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def page_request(week: Range, after: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The recorded request; ``after`` is the ``after_key`` of the page before."""
+    composite: dict[str, Any] = {
+        "size": PAGE_SUBJECTS,
+        "sources": [{"subject": {"terms": {"field": "subject"}}}],
+    }
+    if after is not None:
+        composite["after"] = dict(after)
+    sources = {"integrations": {"terms": {"field": "source"}}}
+    return {
+        "query": {"bool": _active_in(week)},
+        "aggs": {"active_devices": {"composite": composite, "aggs": sources}},
+        "size": 0,
+    }
+
+
+def subject_request(week: Range, subject: str | int) -> dict[str, Any]:
+    """The same question about one subject that has more sources than a page lists."""
+    active = _active_in(week)
+    active["filter"].append({"term": {"subject": subject}})
+    terms = {"field": "source", "size": SUBJECT_SOURCES_MAX}
+    return {
+        "query": {"bool": active},
+        "aggs": {"integrations": {"terms": terms}},
+        "size": 0,
+    }
+
+
+def _active_in(week: Range) -> dict[str, Any]:
+    bounds = {"gte": rfc3339(week.start), "lt": rfc3339(week.end)}
+    return {
+        "filter": [{"range": {"time": bounds}}],
+        "should": [{"exists": {"field": f"data.{signal}"}} for signal in SIGNALS],
+        "minimum_should_match": 1,
+    }
+
+
+def read_page(body: object) -> Page:
+    """A page of subjects; raises SourceError for an answer that is not whole, or not one."""
+    return _convert(_aggregation(body, "active_devices"), Page)
+
+
+def read_sources(body: object) -> Sources:
+    """The sources that :func:`subject_request` asked for; raises as :func:`read_page`."""
+    return _convert(_aggregation(body, "integrations"), Sources)
+
+
+def integration_of(source: str) -> str | None:
+    """The integration's id in a source's name; None for a source that is no integration."""
+    return source.removeprefix(SOURCE_PREFIX) if source.startswith(SOURCE_PREFIX) else None
+
+
+def error_reason(body: object) -> str:
+    """Type and reason of an error as Elasticsearch words it, shortened; else what is there."""
+    error = body.get("error", body) if isinstance(body, dict) else body
+    if isinstance(error, dict):
+        cause = error.get("caused_by")
+        parts = [error.get("type"), error.get("reason")]
+        parts += [cause.get("reason")] if isinstance(cause, dict) else []
+        error = ": ".join(str(part) for part in parts if part) or error
+    text = " ".join(str(error).split())
+    return text[:REASON_CHARACTERS_MAX] or "no reason given"
+
+
+def _aggregation(body: object, name: str) -> object:
+    answer = _convert(body, _Answer)
+    shards = answer.shards
+    if answer.timed_out:
+        raise SourceError(
+            "the search timed out inside the cluster (timed_out: true), so that its answer is "
+            "partial; raise search.default_search_timeout there, or run again at a calmer time"
+        )
+    if shards.failed:
+        first = _shard_reason(shards.failures)
+        raise SourceError(
+            f"{shards.failed} of {shards.total} shards failed, so that the answer is partial "
+            f"(first: {first}); run again when the cluster is green"
+        )
+    if not shards.total:
+        raise SourceError("no index has this name or pattern; check rewards.elasticsearch_index")
+    if name not in answer.aggregations:
+        raise SourceError(f"the answer lacks the aggregation {name!r}; is this Elasticsearch?")
+    return answer.aggregations[name]
+
+
+def _shard_reason(failures: Sequence[Any]) -> str:
+    first = failures[0] if failures else None
+    return error_reason(first.get("reason", first) if isinstance(first, dict) else first)
+
+
+def _convert(value: object, shape: type[T]) -> T:
+    try:
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as exc:
+        raise SourceError(f"the answer is not that of a search: {exc}") from exc

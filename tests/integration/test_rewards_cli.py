@@ -1,0 +1,155 @@
+"""``psd rewards`` at work: the job's lines, exports, receipts, the blacklist, overrides."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from psd.cli.main import psd
+from psd.rewards.tables import shipped_tables
+from tests.support.redis_server import RedisServer
+from tests.support.reward_job import Fleet, fleet_on
+
+
+@pytest.fixture
+async def fleet(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Fleet]:
+    redis_server.flush()
+    monkeypatch.setenv("PSD_REDIS_URL", redis_server.url)
+    monkeypatch.setenv("PSD_REDIS_DURABILITY", "fast")
+    async with fleet_on(redis_server.url) as fleet:
+        await fleet.drive(0, 1, "Smartcar")
+        await fleet.drive(0, 2, "Tesla")
+        await fleet.send("vehicle", vehicle=1, owner=42)
+        await fleet.send("vehicle", vehicle=2, owner="0x" + "aB" * 20)
+        yield fleet
+
+
+async def run(*arguments: str) -> Result:
+    """The command, in a thread of its own as it runs a loop of its own."""
+    return await asyncio.to_thread(CliRunner().invoke, psd, ["rewards", *arguments])
+
+
+async def output(*arguments: str) -> str:
+    result = await run(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+async def rows(*arguments: str) -> list[dict[str, Any]]:
+    return list(csv.DictReader(io.StringIO(await output("export", *arguments))))
+
+
+async def test_calculate_prints_a_line_a_week(fleet: Fleet) -> None:
+    assert await output("calculate", "0") == (
+        "week 0  2 rows, 2 connected, 5,000 points, 1,105,000 tokens\n"
+    )
+    [line] = (await output("calculate", "0", "--json")).splitlines()
+    assert msgspec.json.decode(line)["points"] == 5000
+
+
+async def test_a_dry_run_tells_the_difference_in_points_levels_and_tokens(fleet: Fleet) -> None:
+    assert (await output("calculate", "0", "--dry-run")).startswith("week 0 is new: 2 rows")
+    await output("calculate", "0")
+    assert await output("calculate", "0", "--dry-run") == "week 0: no difference\n"
+    await fleet.drive(0, 1, "AutoPi")
+    text = await output("calculate", "0", "--dry-run")
+    assert "1 of 2 rows differ, +0 connected, +6,000 points" in text
+    assert "vehicle 1: streak 1, 1,000 points -> streak 1, 7,000 points, 482,181.8181" in text
+
+
+async def test_what_if_tries_other_tables(fleet: Fleet, tmp_path: Path) -> None:
+    await output("calculate", "0")
+    path = tmp_path / "tables.toml"
+    path.write_text(shipped_tables().read_text("utf-8").replace("points = 4000", "points = 1000"))
+    text = await output("what-if", "--conf", str(path), "--weeks", "0..0")
+    assert "week 0: 1 of 2 rows differ, +0 connected, -3,000 points" in text
+    assert "331,500 tokens gained, 331,500 lost" in text
+
+
+@pytest.mark.parametrize("weeks", ["x", "3..1", "1...2", "-1..2"])
+async def test_weeks_that_are_no_range_are_a_usage_error(fleet: Fleet, weeks: str) -> None:
+    result = await run("what-if", "--conf", str(shipped_tables()), "--weeks", weeks)
+    assert result.exit_code == 2
+
+
+async def test_a_refused_week_exits_with_1_and_says_what_to_do(fleet: Fleet) -> None:
+    result = await run("calculate", "5")
+    assert result.exit_code == 1
+    assert "--from 0" in result.stderr
+
+
+async def test_an_export_is_paid_and_recorded_and_owes_nothing_then(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    await output("calculate", "0")
+    exported = await rows("0", "--due")
+    assert {each["owner"] for each in exported} == {"42", "0x" + "ab" * 20}
+    assert sum(int(each["tokens"]) for each in exported) == 1_105_000 * 10**18
+    receipts = tmp_path / "receipts.csv"
+    lines = [f"{each['vehicle']},{each['due']},batch-1" for each in exported]
+    receipts.write_text("\n".join(["vehicle,tokens,request", *lines]))
+    assert await output("paid", "0", str(receipts)) == "2 payouts recorded\n"
+    await output("calculate", "0")
+    assert await rows("0", "--due") == []
+    [first, _] = (await output("export", "--format", "ndjson")).splitlines()
+    assert msgspec.json.decode(first)["request"] == "batch-1"
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ("vehicle,tokens\n1,2\n", "no column 'request'"),
+        ("vehicle,tokens,request\n1,-5,r\n", "line 2: tokens: '-5' is no whole number"),
+        ("vehicle,tokens,request\n1,5,r\n1,5,r\n", "line 3: vehicle: 1 stands twice"),
+    ],
+)
+async def test_a_wrong_receipt_is_refused_whole(
+    fleet: Fleet, tmp_path: Path, lines: str, reason: str
+) -> None:
+    await output("calculate", "0")
+    receipts = tmp_path / "receipts.csv"
+    receipts.write_text(lines)
+    result = await run("paid", "0", str(receipts))
+    assert result.exit_code == 1
+    assert reason in result.stderr
+    assert await fleet.psd.ledger.payouts([1], 0) == {}
+
+
+async def test_the_blacklist_keeps_the_first_note_and_takes_nothing_from_points(
+    fleet: Fleet,
+) -> None:
+    address = "0x" + "AB" * 20
+    assert await output("blacklist", "add", address, "--note", "a", "--author", "ann") == "added\n"
+    assert "first note stays" in await output("blacklist", "add", address, "--note", "b")
+    assert "ann: a" in await output("blacklist", "ls")
+    await output("calculate", "0")
+    by_vehicle = {each["vehicle"]: each for each in await rows("0")}
+    assert (by_vehicle["2"]["due"], by_vehicle["2"]["barred"]) == ("0", "a")
+    assert by_vehicle["2"]["points"] == "4000"
+    assert await output("blacklist", "rm", address) == "removed\n"
+    assert (await run("blacklist", "rm", address)).exit_code == 1
+
+
+async def test_an_override_is_set_listed_and_taken_back(fleet: Fleet) -> None:
+    await output("override", "set", "1", "--week", "0", "--streak", "5", "--note", "n")
+    assert "week 0  vehicle 1  streak 5" in await output("override", "ls")
+    await output("calculate", "0")
+    assert (await fleet.row(0, 1)).streak_points == 1000
+    assert await output("override", "rm", "1", "--week", "0") == "removed\n"
+    assert (await run("override", "rm", "1", "--week", "0")).exit_code == 1
+    await output("calculate", "0")
+    assert (await fleet.row(0, 1)).streak_points == 0
+
+
+async def test_an_unknown_week_has_nothing_to_export(fleet: Fleet) -> None:
+    assert "none was computed yet" in (await run("export")).stderr
+    await output("calculate", "0")
+    assert "week: 7 was never computed" in (await run("export", "7")).stderr
