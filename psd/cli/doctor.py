@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import platform
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from importlib.metadata import version
 
 import click
@@ -22,6 +22,7 @@ from psd.embedded.drain import queue_depth
 from psd.errors import PsdError
 from psd.observe.metrics import Metrics
 from psd.store.fitness import info_field
+from psd.store.lane import Command
 from psd.store.redis import Store
 from psd.store.scripts import load_script, script_names
 from psd.version import VERSION
@@ -80,24 +81,31 @@ async def examine_store(store: Store, settings: Settings) -> AsyncIterator[Findi
     """The store's version, clock, scripts and readiness, and the stream if it is the queue."""
     url = masked(settings.redis.url)
     try:
-        info, (seconds, microseconds) = await store.reads.call_all([("INFO", "server"), ("TIME",)])
-        ahead_s = int(seconds) + int(microseconds) / 1e6 - time.time()
-        kind, number = server_version(info)
-        yield Finding("store", True, f"{kind} {number} at {url}")
-        near = abs(ahead_s) <= CLOCK_DIFFERENCE_MAX_S
-        yield Finding("store.clock", near, f"{ahead_s:+.3f} s against this machine")
+        told = await store.reads.each_node([("INFO", "server"), ("TIME",)])
+        for node, (info, now) in told.items():
+            kind, number = server_version(info)
+            yield Finding("store", True, f"{kind} {number} at {node or url}")
+            yield clock_finding(now)
         for check, answer in (await store.readiness()).items():
             yield Finding(f"store.{check}", answer.startswith("ok"), answer)
         names = list(script_names())
         shas = [load_script(name).sha for name in names]
-        known = await store.reads.call(("SCRIPT", "EXISTS", *shas))
-        for name, sha, exists in zip(names, shas, known, strict=True):
-            yield Finding(f"script {name}", bool(exists), sha.decode())
+        scripts: list[Command] = [("SCRIPT", "EXISTS", *shas)]
+        nodes = [known for [known] in (await store.reads.each_node(scripts)).values()]
+        for name, sha, *exists in zip(names, shas, *nodes, strict=True):
+            yield Finding(f"script {name}", all(exists), sha.decode())
         if settings.queue.kind == "stream":
             depth = await queue_depth(store, settings.queue.topic)
             yield Finding("queue", True, f"Redis stream, {depth} messages not finished")
     except PsdError as error:
         yield Finding("store", False, f"{url}: {error}")
+
+
+def clock_finding(now: Sequence[bytes]) -> Finding:
+    """How far a server's clock is from this machine's, asked just now."""
+    ahead_s = int(now[0]) + int(now[1]) / 1e6 - time.time()
+    near = abs(ahead_s) <= CLOCK_DIFFERENCE_MAX_S
+    return Finding("store.clock", near, f"{ahead_s:+.3f} s against this machine")
 
 
 def server_version(info: bytes) -> tuple[str, str]:

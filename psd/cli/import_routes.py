@@ -71,7 +71,7 @@ class QueueRoute:
 
 
 class DirectRoute:
-    """Through the engine and the archive of this process."""
+    """Through the books and the archive of this process."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -82,7 +82,7 @@ class DirectRoute:
         fields = [each for row in rows for each in row.fields]
         now_ms = self._runtime.clock.now_ms()
         await self._runtime.archive.append(metrics_entries(now_ms, fields))
-        outcomes = await self._runtime.engine.book(reports)
+        outcomes = await self._runtime.books.book(reports)
         for line, outcome in zip(lines, outcomes, strict=True):
             if outcome.error is None:
                 tally.add(outcome.status)
@@ -105,6 +105,7 @@ class HttpAnswer(msgspec.Struct):
     unchanged: int
     duplicate: int
     refused: list[HttpRefusal]
+    withdrawn: int = 0
 
 
 class HttpRoute:
@@ -128,7 +129,7 @@ class HttpRoute:
         metrics = [wire_fields(fields) for row in rows for fields in row.fields]
         body = b"".join(msgspec.json.encode(each) + b"\n" for each in metrics)
         answer = await asyncio.to_thread(self._post, body)
-        for outcome in ("booked", "unchanged", "duplicate"):
+        for outcome in ("booked", "unchanged", "duplicate", "withdrawn"):
             tally.add(outcome, getattr(answer, outcome))
         for refusal in answer.refused:
             error = INPUT_ERRORS.get(refusal.code, InputError)(refusal.message)

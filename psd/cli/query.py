@@ -80,8 +80,8 @@ def write(
 ) -> None:
     """Book one report.
 
-    Prints booked, unchanged (it was known) or duplicate (the increment's id was known).
-    Times are RFC 3339 or epoch seconds.
+    Prints booked, unchanged (it was known), duplicate (the increment's id was known) or
+    withdrawn (its activity was). Times are RFC 3339 or epoch seconds.
     """
     if event_id is not None and not increment:
         raise click.UsageError("--id belongs to --increment")
@@ -132,7 +132,7 @@ async def book(settings: Settings, fields: MetricFields) -> str:
         now_ms = runtime.clock.now_ms()
         report = runtime.rules.report(fields, now_ms // 1000)
         await runtime.archive.append(metrics_entries(now_ms, [fields]))
-        [outcome] = await runtime.engine.book([report])
+        [outcome] = await runtime.books.book([report])
         if outcome.error is not None:
             raise outcome.error
         return outcome.status

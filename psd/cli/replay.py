@@ -27,9 +27,8 @@ from psd.cli.options import pass_settings
 from psd.cli.times import time_argument
 from psd.clock import SystemClock
 from psd.config import LoadedSettings, Settings
-from psd.engine.events import rules_of
 from psd.errors import ArchiveUnavailableError, ConfigError
-from psd.runtime import open_runtime
+from psd.runtime import every_rule, open_runtime
 
 
 def moment(text: str) -> int:
@@ -118,14 +117,14 @@ async def run(
     rate: int,
 ) -> Summary:
     """Replay the window; a dry run opens no store."""
-    rules, horizon_s = rules_of(settings), settings.booking.dedupe_horizon_s
+    rules, horizon_s = every_rule(settings), settings.booking.dedupe_horizon_s
     async with contextlib.AsyncExitStack() as exits:
         runtime = None if dry_run else await open_runtime(settings)
         if runtime is not None:
             exits.push_async_callback(runtime.close)
         replaying = Replay(
             folder,
-            BooksNothing() if runtime is None else runtime.engine,
+            BooksNothing() if runtime is None else runtime.books,
             rules,
             SystemClock(),
             horizon_s,
@@ -162,6 +161,7 @@ def summary_line(summary: Summary, *, dry_run: bool) -> str:
         "would be booked" if dry_run else "booked": outcomes["booked"],
         "unchanged": outcomes["unchanged"],
         "duplicate": outcomes["duplicate"],
+        "withdrawn": outcomes["withdrawn"],
         "superseded": summary.superseded,
         "forgotten": summary.forgotten,
         "refused": summary.refused,

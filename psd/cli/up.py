@@ -21,6 +21,7 @@ from psd.access.exposure import check_exposure, is_checked
 from psd.cli.options import RUNNING_FILE, insecure_option, loaded_with, store_overrides
 from psd.cli.sample import leaderboard, load_sample, show_leaderboard, users_and_last_week
 from psd.config import LoadedSettings, Settings
+from psd.embedded.cluster import ClusterPlan, cluster_plan
 from psd.embedded.folder import DataFolder
 from psd.embedded.stack import Stack, Status, running_stack
 from psd.errors import StoreUnavailableError
@@ -40,6 +41,12 @@ CLEAR_LINE = "\r\x1b[K"
     help="Folder of the embedded store.",
 )
 @click.option("--redis", metavar="URL", help="Use this Redis and start none.")
+@click.option(
+    "--cluster",
+    type=click.IntRange(2, 16),
+    metavar="N",
+    help="Start a Redis Cluster of N masters as the store, for development.",
+)
 @click.option("--host", metavar="ADDRESS", help="Address to listen on. Setting server.host.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port; 0 takes a free one.")
 @click.option("--sample", is_flag=True, help="Load the sample of examples/ and rank its users.")
@@ -52,6 +59,7 @@ def up(
     *,
     data: Path,
     redis: str | None,
+    cluster: int | None,
     host: str | None,
     port: int | None,
     sample: bool,
@@ -65,9 +73,12 @@ def up(
     psd[embedded]. It fsyncs every write and ends with this command, however that ends.
     Interrupt to stop; a second time to stop at once.
     """
+    if redis and cluster:
+        raise click.UsageError("--cluster starts a store of its own: give it without --redis")
     folder = None if redis else DataFolder(data)
+    plan = cluster_plan(folder, cluster or 0) if folder else None
     flags = {
-        "redis.url": redis or (folder and folder.url),
+        "redis.url": redis or (plan and plan.url()) or (folder and folder.url),
         "queue.kind": "stream",
         "server.host": host,
         "server.port": port,
@@ -80,7 +91,7 @@ def up(
     if warning:
         click.echo(f"psd: warning: {warning}", err=True)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(run(loaded.settings, folder, sample=sample))
+        runner.run(run(loaded.settings, folder, plan, sample=sample))
 
 
 def load(ctx: click.Context, flags: dict[str, Any], folder: DataFolder | None) -> LoadedSettings:
@@ -95,11 +106,13 @@ def load(ctx: click.Context, flags: dict[str, Any], folder: DataFolder | None) -
     return loaded_with(ctx, {**flags, "log.level": "warning"}, ignored)
 
 
-async def run(settings: Settings, folder: DataFolder | None, *, sample: bool) -> None:
+async def run(
+    settings: Settings, folder: DataFolder | None, plan: ClusterPlan | None, *, sample: bool
+) -> None:
     """Run until a signal comes or a part fails; a signal also ends a start that takes long."""
     stopping = asyncio.Event()
     stop_at_signals(stopping)
-    serving = asyncio.create_task(serve(settings, folder, sample=sample))
+    serving = asyncio.create_task(serve(settings, folder, plan, sample=sample))
     asked = asyncio.create_task(stopping.wait())
     await asyncio.wait((serving, asked), return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
@@ -108,9 +121,11 @@ async def run(settings: Settings, folder: DataFolder | None, *, sample: bool) ->
         await serving
 
 
-async def serve(settings: Settings, folder: DataFolder | None, *, sample: bool) -> None:
+async def serve(
+    settings: Settings, folder: DataFolder | None, plan: ClusterPlan | None, *, sample: bool
+) -> None:
     """Run everything until cancelled; raises what made a part fail."""
-    async with running_stack(settings, folder) as stack:
+    async with running_stack(settings, folder, plan) as stack:
         failed = asyncio.create_task(stack.until_failed())
         talking = asyncio.create_task(talk(stack, folder, sample=sample))
         try:

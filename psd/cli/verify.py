@@ -29,13 +29,14 @@ from rich.progress import Progress as RichProgress
 from psd.archive.reader import read_entries
 from psd.audit.archived import ArchivedReports
 from psd.audit.layout import Limits
+from psd.audit.population import IndexAudit
 from psd.audit.sweep import Audited, Auditor, Pace, Scope, Sweep, lifetimes_of
 from psd.cli.options import pass_settings
 from psd.cli.query import running, thing_number
 from psd.config import LoadedSettings, Settings
-from psd.engine.events import TIME_END_S, rules_of
+from psd.engine.events import TIME_END_S
+from psd.runtime import every_rule
 from psd.store.keys import owner_root
-from psd.store.lane import Lane
 
 RATE_DEFAULT = 100.0
 """Owners' things a second. One of 20 bookings takes 0.2 ms of Redis's time, one of 200 0.5 ms:
@@ -136,7 +137,7 @@ async def results(
             yield audited
     if not wanting or orders.archive is None:
         return
-    reports = ArchivedReports(rules_of(settings), wanting)
+    reports = ArchivedReports(every_rule(settings), wanting)
     for entry in read_entries(orders.archive, 0, ALL_TIME_MS):
         reports.take(entry)
     async for audited in sweep.complete(wanting, reports):
@@ -147,10 +148,11 @@ async def results(
 async def sweeping(settings: Settings, orders: Orders) -> AsyncIterator[Sweep]:
     """The audit of a store, over a connection of its own."""
     async with running(settings) as runtime:
-        lane = Lane(runtime.store.client, settings.redis.timeout_s, runtime.metrics)
+        lane = runtime.store.new_lane()
         try:
             auditor = Auditor(lane, settings, await lifetimes_of(lane, settings), Limits())
-            yield Sweep(auditor, lane, orders.scope, Pace(orders.rate))
+            index = IndexAudit(runtime.store.writes)
+            yield Sweep(auditor, lane, orders.scope, Pace(orders.rate), index)
         finally:
             await lane.close()
 

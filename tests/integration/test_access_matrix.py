@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from psd.runtime import Runtime, open_runtime
 from server.app import build_app
 from tests.support.access import AUDIENCE, ISSUER, bearer
 from tests.support.access_matrix import (
+    ACTIVITY,
     IDENTITIES,
     ISSUED_BY,
     MATRIX,
@@ -121,8 +123,8 @@ async def test_another_owner_answers_as_a_missing_one_does(client: HttpClient, n
     missing = Case(
         **{
             **msgspec.structs.asdict(case),
-            "path": case.path.replace("/query/1/", "/query/77/"),
-            "body": case.body.replace(b"ids=1", b"ids=77"),
+            "path": re.sub(r"(/query/|/users/|uid=|uid=%22)1(?=[/&]|%22)", r"\g<1>77", case.path),
+            "body": re.sub(rb'(ids=|"uid":"|uid=%22)1(?=$|[&"]|%22)', rb"\g<1>77", case.body),
         }
     )
     foreign = await ask(client, name, "reader_of_2")
@@ -174,6 +176,27 @@ async def test_one_foreign_report_among_many_books_none(client: HttpClient) -> N
     ):
         answer = await client.request("POST", path, body, headers=bearer(SECRETS["writer_of_2"]))
         assert answer.status == 403, answer.text
+    assert await sum_of_all(client) == {"1": 0, "2": 0, "77": 0}
+
+
+async def test_a_restricted_writer_books_no_points_for_the_vehicle_of_its_own_number(
+    client: HttpClient,
+) -> None:
+    own = REPORT.replace(b'"uid":1', b'"uid":2')
+    activity = ACTIVITY[1:-1].replace(b'"vehicle":1', b'"vehicle":2')
+    for thing in (b"signals", b"promotions", b"corrections"):
+        foreign = own.replace(b'"steps"', b'"%s"' % thing)
+        for path, body in (
+            ("/v1/write", foreign),
+            ("/v1/write_many", own + b"\n" + foreign),
+            ("/v1/enqueue", b'{"command":"metric","metric":%s}' % foreign),
+            ("/v1/enqueue", b'{"command":"activity","activity":%s}' % activity),
+            ("/v1/enqueue", b'{"command":"vehicle","vehicle":{"vehicle":2}}'),
+        ):
+            answer = await client.request(
+                "POST", path, body, headers=bearer(SECRETS["writer_of_2"])
+            )
+            assert answer.status == 403, answer.text
     assert await sum_of_all(client) == {"1": 0, "2": 0, "77": 0}
 
 

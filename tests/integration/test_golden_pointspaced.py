@@ -18,6 +18,7 @@ import pytest
 from psd.config import RedisSettings, ServerSettings, Settings
 from psd.engine.store import Engine
 from psd.errors import InputError
+from psd.rewards.booking import RewardsBooks
 from psd.runtime import Runtime, open_runtime
 from tests.support.http import FORM, Answer, HttpClient, serving
 from tests.support.model import ModelEngine
@@ -41,7 +42,11 @@ async def runtime(redis_url: str, request: pytest.FixtureRequest) -> AsyncIterat
     settings = Settings(redis=RedisSettings(url=redis_url), server=ServerSettings(port=0))
     runtime = await open_runtime(settings)
     if request.param == "model":
-        runtime.engine = cast("Engine", ModelEngine())
+        model = ModelEngine()
+        runtime.engine = cast("Engine", model)
+        vehicles = runtime.books.things
+        registry, store, metrics = runtime.registry, runtime.store, runtime.metrics
+        runtime.books = RewardsBooks(runtime.engine, registry, store, metrics, vehicles)
     yield runtime
     await runtime.close()
 

@@ -1,4 +1,4 @@
-"""Every curl line of docs/http.md, sent in order to a real server, answers what stands below it."""
+"""Every curl and psd line of docs/http.md, run in order on a real server, answers as shown."""
 
 from __future__ import annotations
 
@@ -6,33 +6,48 @@ import re
 import shlex
 from pathlib import Path
 
+from psd.cli.rewards_job import result_line
 from psd.config import QueueSettings, RedisSettings, ServerSettings, Settings
 from psd.runtime import Runtime, open_runtime
 from psd.store.keys import stream_key
 from tests.support.http import FORM, HttpClient, serving
+from tests.support.reward_job import Fleet
 
 PAGE = Path(__file__).parents[2] / "docs" / "http.md"
 
 
 def examples() -> list[tuple[str, str]]:
-    """Each curl line with the line below it."""
-    return re.findall(r"^(curl .+)\n(.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    """Each curl line, and each line of the weekly job, with the line below it."""
+    return re.findall(
+        r"^((?:curl|psd rewards calculate) .+)\n(.+)$",
+        PAGE.read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
 
 
 async def run_curl(client: HttpClient, line: str) -> str:
-    """Send what ``curl [-d DATA] localhost:1155/PATH`` would send."""
+    """Send what ``curl [-X METHOD] [-d DATA] localhost:1155/PATH`` would send."""
     words = shlex.split(line)[1:]
     path = words[-1].removeprefix("localhost:1155")
+    if words[0] == "-X":
+        body = words[3].encode() if words[2] == "-d" else b""
+        return (await client.request(words[1], path, body, FORM if body else "")).text
     if words[0] == "-d":
         return (await client.request("POST", path, words[1].encode(), FORM)).text
     return (await client.get(path)).text
+
+
+async def calculate(runtime: Runtime, week: int) -> str:
+    """What ``psd rewards calculate WEEK`` prints."""
+    report = await Fleet(runtime).calculate(week)
+    return "\n".join(map(result_line, report.results))
 
 
 async def book_queued(runtime: Runtime) -> None:
     """What a worker does with what is on the queue."""
     for message_id, fields in await runtime.store.client.xrange(stream_key("psd")):
         events = runtime.rules.events(fields[b"b"], runtime.clock.now_s(), message_id.decode())
-        await runtime.engine.book(events)
+        await runtime.books.book(events)
 
 
 async def test_each_example_answers_as_shown(redis_url: str) -> None:
@@ -44,7 +59,10 @@ async def test_each_example_answers_as_shown(redis_url: str) -> None:
     runtime = await open_runtime(settings)
     async with serving(runtime) as client:
         for line, shown in examples():
-            answer = await run_curl(client, line)
+            if line.startswith("psd "):
+                answer = await calculate(runtime, int(line.split()[-1]))
+            else:
+                answer = await run_curl(client, line)
             pattern = re.escape(shown).replace(re.escape("..."), ".*")
             assert re.fullmatch(pattern, answer), f"{line}\nanswered {answer}\nshown    {shown}"
             await book_queued(runtime)

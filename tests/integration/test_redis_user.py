@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from psd.cli.main import psd
 from psd.config import AccessSettings, RedisSettings
+from psd.rewards.weeks import bounds
 from psd.runtime import Runtime, open_runtime
 from tests.support.http import serving
 from tests.support.redis_server import ENGINES, RedisServer
@@ -128,6 +129,39 @@ async def test_the_commands_work_with_it(stack: WorkerStack, server: RedisServer
         result = await command_line(server, *words)
         assert result.exit_code == 0, result.output
         assert told in result.output
+    assert refused_to_psd(server) == set()
+
+
+async def test_the_weekly_rewards_work_with_it(stack: WorkerStack, server: RedisServer) -> None:
+    start_s = bounds(0).start
+    activity = {"vehicle": 7, "integration": "Tesla", "time": start_s, "id": "a"}
+    vehicle = {"vehicle": 7, "owner": 42, "vin": "WVW1"}
+    earnings = {"vehicle": 7, "thing": "promotions", "points": 5, "time": start_s, "id": "p"}
+    bodies = [
+        msgspec.json.encode({"command": "activity", "activity": activity}),
+        msgspec.json.encode({"command": "vehicle", "vehicle": vehicle}),
+        msgspec.json.encode({"command": "earnings", "earnings": earnings}),
+    ]
+    async with worker_running(stack):
+        await stack.publish(bodies)
+        await wait_until("nothing is left over", stack.drained)
+    receipts = server.folder / "receipts.csv"
+    receipts.write_text("vehicle,tokens,request\n7,5,r\n", encoding="utf-8")
+    for words in (
+        ("rewards", "calculate", "0"),
+        ("rewards", "override", "set", "7", "--week", "0", "--streak", "3", "--note", "n"),
+        ("rewards", "calculate", "0"),
+        ("rewards", "weeks"),
+        ("rewards", "statement", "7"),
+        ("rewards", "history", "42"),
+        ("rewards", "paid", "0", str(receipts)),
+        ("rewards", "blacklist", "add", "42", "--note", "n"),
+        ("rewards", "export"),
+        ("rewards", "blacklist", "rm", "42"),
+        ("rewards", "override", "rm", "7", "--week", "0"),
+    ):
+        result = await command_line(server, *words)
+        assert result.exit_code == 0, result.output
     assert refused_to_psd(server) == set()
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from redis import Redis
 
 from psd.config import ArchiveSettings
 from psd.runtime import Runtime, open_runtime
@@ -57,11 +56,11 @@ async def work_off(stack: WorkerStack, messages: list[bytes]) -> None:
 def contents(stack: WorkerStack) -> dict[bytes, Any]:
     """Every bucket, but for the queue: strings as they are, hashes in no order."""
     kept: dict[bytes, Any] = {}
-    with Redis.from_url(stack.redis.url) as client:
+    with stack.redis.sync_client() as client:
+        reads = {b"hash": client.hgetall, b"set": client.smembers, b"string": client.get}
         for key in client.scan_iter():
             if not key.startswith((b"psd:stream", b"psd:probe", b"psd:schema")):
-                read = client.hgetall if client.type(key) == b"hash" else client.get
-                kept[key] = read(key)
+                kept[key] = reads[client.type(key)](key)
     return kept
 
 

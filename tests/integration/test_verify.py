@@ -18,7 +18,6 @@ from psd.audit.truth import Lifetimes
 from psd.clock import ManualClock
 from psd.engine.events import Report
 from psd.runtime import Runtime
-from psd.store.lane import Lane
 from tests.support.audits import audit_of, few, verified
 from tests.support.engine import (
     DAY_S,
@@ -157,11 +156,13 @@ async def test_booking_beside_an_audit_is_no_difference(psd: Runtime) -> None:
 async def test_what_is_read_in_one_transaction_is_of_one_moment(psd: Runtime) -> None:
     """It begins with the names of keys that were there long ago."""
     booking = Booking(psd)
-    lane = Lane(psd.store.client, 1.5, psd.metrics)
+    lane = psd.store.new_lane()
     old = ["l:201604", "l:20160412", "a:0", "r:1", "r:1:405684"]
     try:
         for _ in range(25):
-            snapshot = await Watcher(lane, Limits()).read_at_once("psd:{1}:1:", old)
+            snapshot = await Watcher(await lane.lane_of("psd:{1}"), Limits()).read_at_once(
+                "psd:{1}:1:", old
+            )
             expected = expected_of(snapshot.held, Limits(), Lifetimes())
             assert examine("psd:{1}:1:", snapshot.held, expected) == []
     finally:
@@ -191,9 +192,9 @@ async def test_a_repair_beside_booking_loses_nothing_of_either(psd: Runtime) -> 
 
 async def test_what_changes_after_it_was_read_is_not_written_over(psd: Runtime) -> None:
     await book(psd, few())
-    lane = Lane(psd.store.client, 1.5, psd.metrics)
+    lane = psd.store.new_lane()
     try:
-        watcher = Watcher(lane, Limits())
+        watcher = Watcher(await lane.lane_of("psd:{1}"), Limits())
         await watcher.read("psd:{1}:1:", [])
         await book(psd, [report(1, NOON_S + DAY_S)])
         assert not await watcher.write([("HSET", DAY_KEY, "12", "1")])
@@ -211,9 +212,9 @@ async def test_what_changes_after_it_was_read_is_not_written_over(psd: Runtime) 
 )
 async def test_every_kind_of_booking_is_noticed(psd: Runtime, change: Report) -> None:
     await book(psd, [*few(), *(report(n, NOON_S + n, aid=5) for n in range(9))])
-    lane = Lane(psd.store.client, 1.5, psd.metrics)
+    lane = psd.store.new_lane()
     try:
-        watcher = Watcher(lane, Limits())
+        watcher = Watcher(await lane.lane_of("psd:{1}"), Limits())
         await watcher.read("psd:{1}:1:", [])
         await book(psd, [change])
         assert not await watcher.is_unchanged()
@@ -288,7 +289,7 @@ async def test_the_rate_bounds_how_many_are_audited_a_second(psd: Runtime) -> No
 async def test_a_store_of_many_keys_is_listed_in_parts_that_miss_nobody(psd: Runtime) -> None:
     await book(psd, [report(uid=uid) for uid in range(50)])
     assert KEYS_MAX >= 1_000_000
-    lane = Lane(psd.store.client, 1.5, psd.metrics)
+    lane = psd.store.new_lane()
     try:
         pages: list[Owners] = [dict(page) async for page in owner_pages(lane, Scope(), 100)]
     finally:

@@ -1,0 +1,48 @@
+-- Put members on a board and take others off, as long as it does not hold too many then.
+-- KEYS[1]  set of the board's members, uids in decimal
+-- ARGV[1]  msgpack array of the uids to put on, at most 10,000
+-- ARGV[2]  msgpack array of the uids to take off, none of the others, at most 10,000
+-- ARGV[3]  how many members there may be afterwards
+-- ARGV[4]  1 when those that are put on take the place of all that are there, else 0
+-- Returns: list: how many are new, how many are there no longer, how many there are
+-- Errors: PSD_TOO_MANY_MEMBERS there would be more than there may be; nothing is written
+-- Idempotent: yes
+-- Cost: O(uids); 2 us each, and O(members) with ARGV[4]
+
+local PART = 1000
+
+-- Redis takes some thousands of arguments at once from a script, so uids travel in parts.
+local function in_parts(verb, uids)
+  local replies = {}
+  for first = 1, #uids, PART do
+    local last = math.min(first + PART - 1, #uids)
+    replies[#replies + 1] = redis.call(verb, KEYS[1], unpack(uids, first, last))
+  end
+  return replies
+end
+
+local function held_among(uids)
+  local held = 0
+  for _, flags in ipairs(in_parts('SMISMEMBER', uids)) do
+    for _, flag in ipairs(flags) do held = held + flag end
+  end
+  return held
+end
+
+local add, remove = cmsgpack.unpack(ARGV[1]), cmsgpack.unpack(ARGV[2])
+local before = redis.call('SCARD', KEYS[1])
+local kept = held_among(add)
+local added = #add - kept
+local removed = ARGV[4] == '1' and before - kept or held_among(remove)
+local count = before + added - removed
+if count > tonumber(ARGV[3]) then
+  return redis.error_reply(string.format(
+    'PSD_TOO_MANY_MEMBERS %.0f members would be on it, at most %s are allowed', count, ARGV[3]))
+end
+if ARGV[4] == '1' then
+  redis.call('DEL', KEYS[1])
+else
+  in_parts('SREM', remove)
+end
+in_parts('SADD', add)
+return { added, removed, count }

@@ -1,0 +1,91 @@
+"""The activities of a user: listed, withdrawn, and who withdrew which.
+
+::
+
+    page = await psd.activities("1503960366", thing="steps", start="2016-04-12")
+    await psd.withdraw("1503960366", page.data[0].aid, note="counted twice")
+    async for row in psd.all_activities("1503960366"): ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from psd.client.paging import When, pages, second
+from psd.client.transport import Request, Resource, parameters, path_of
+from psd.queries.activities import (
+    ActivitiesAnswer,
+    ActivityRow,
+    AuditAnswer,
+    WithdrawalRow,
+    WithdrawnAnswer,
+)
+from psd.queries.requests import LIMIT_MAX, Id, Ids, Names
+
+
+class Activities(Resource):
+    """The part of a client that is about single activities."""
+
+    async def activities(
+        self,
+        uid: Id,
+        *,
+        thing: Names | None = None,
+        atid: Ids | None = None,
+        start: When = 0,
+        end: When | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> ActivitiesAnswer:
+        """A page of the activities with a booking in the range."""
+        return await self._get(
+            ActivitiesAnswer,
+            path_of("v3", "users", uid, "activities"),
+            thing=thing,
+            atid=atid,
+            start=second(start, "start"),
+            end=second(end, "end"),
+            limit=limit,
+            cursor=cursor,
+        )
+
+    async def all_activities(
+        self,
+        uid: Id,
+        *,
+        thing: Names | None = None,
+        atid: Ids | None = None,
+        start: When = 0,
+        end: When | None = None,
+    ) -> AsyncIterator[ActivityRow]:
+        """Every activity of the range, page by page."""
+
+        async def ask(cursor: str | None) -> ActivitiesAnswer:
+            return await self.activities(
+                uid, thing=thing, atid=atid, start=start, end=end, limit=LIMIT_MAX, cursor=cursor
+            )
+
+        async for page in pages(ask):
+            for row in page.data:
+                yield row
+
+    async def withdraw(self, uid: Id, aid: Id, note: str = "") -> WithdrawnAnswer:
+        """Take an activity back, for good; ``unchanged`` when it was taken back before."""
+        path = path_of("v3", "users", uid, "activities", aid)
+        sent = Request("DELETE", path + parameters({"note": note or None}), is_repeatable=True)
+        return (await self._transport.send(sent)).read(WithdrawnAnswer)
+
+    async def audit(self, uid: Id, *, limit: int = 100, cursor: str | None = None) -> AuditAnswer:
+        """A page of the withdrawals, the newest first."""
+        path = path_of("v3", "users", uid, "audit")
+        return await self._get(AuditAnswer, path, limit=limit, cursor=cursor)
+
+    async def all_audit(self, uid: Id) -> AsyncIterator[WithdrawalRow]:
+        """Every withdrawal, the newest first."""
+
+        async def ask(cursor: str | None) -> AuditAnswer:
+            return await self.audit(uid, limit=LIMIT_MAX, cursor=cursor)
+
+        async for page in pages(ask):
+            for row in page.data:
+                yield row

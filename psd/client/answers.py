@@ -1,0 +1,101 @@
+"""Answers whose structs the server has to itself; all others are those of psd/queries.
+
+::
+
+    {"data": [{"index": 1, "status": "refused", "code": "missing_id", "field": "id", ...}],
+     "summary": {"booked": 1, ..., "refused": 1}}
+    -> EventsAnswer, whose ``refused`` are the results to look at
+
+A test holds them against the server's own (tests/unit/test_client.py).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from psd.engine.booking import Status
+from psd.queries.board_requests import BoardRow
+
+
+class EventResult(msgspec.Struct, frozen=True):
+    """What became of one event; the last three only of one that was refused."""
+
+    index: int
+    status: Status
+    code: str = ""
+    field: str = ""
+    message: str = ""
+
+
+class EventsAnswer(msgspec.Struct, frozen=True):
+    """What became of each event, in order, and how many became what."""
+
+    data: list[EventResult]
+    summary: dict[str, int]
+
+    @property
+    def refused(self) -> list[EventResult]:
+        """Those that were not booked and never will be."""
+        return [each for each in self.data if each.status == "refused"]
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why nothing of one document was booked."""
+
+    index: int
+    code: str
+    message: str
+
+
+class VehiclesBooked(msgspec.Struct, frozen=True):
+    """How many documents about vehicles became what, and those that were refused."""
+
+    booked: int
+    unchanged: int
+    duplicate: int
+    refused: list[Refusal]
+    withdrawn: int = 0
+
+
+class KeptBoard(msgspec.Struct, frozen=True):
+    """A board, and the tag that a change of this very version names."""
+
+    board: BoardRow
+    tag: str
+
+
+class StreakEntry(msgspec.Struct, frozen=True):
+    """A vehicle's place among the streaks; vehicles of one streak share a rank."""
+
+    rank: int
+    vehicle: int
+    connection_streak: int
+    level: int
+    points: int
+
+
+class StreaksPage(msgspec.Struct, frozen=True):
+    """A part of the streaks of a week, the longest first."""
+
+    week: int
+    data: list[StreakEntry]
+    next: str | None
+
+
+class RiskEntry(msgspec.Struct, frozen=True):
+    """A vehicle that must be active before the deadline, or is off for a week."""
+
+    vehicle: int
+    owner: str | None
+    connection_streak: int
+    level: int
+    last_activity: str | None
+    deadline: str
+
+
+class RiskPage(msgspec.Struct, frozen=True):
+    """Vehicles at risk in the open week."""
+
+    week: int
+    data: list[RiskEntry]
+    next: str | None

@@ -1,0 +1,222 @@
+"""The client for programs without asyncio: the same calls, which wait for their answers.
+
+::
+
+    with Client("http://127.0.0.1:1155") as psd:
+        psd.sum(thing="steps", uid=["1503960366"], start="2016-04-12").data[0].sum
+        for standing in psd.standings("steps"): ...
+
+Each method is that of AsyncClient, run by an event loop in a thread of its own, with its types. So
+there is one client and not two, it may be used from any thread, and also where a loop is running
+already, as in a notebook.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import functools
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
+from types import TracebackType
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+
+from psd.client.asynchronous import TIMEOUT_S, URL, AsyncClient
+from psd.client.boards import AsyncBoards
+from psd.client.retrying import Retries
+from psd.client.rewards import AsyncRewards
+from psd.queries.requests import LeaderboardQuery, Query, SeriesQuery, SumQuery
+from psd.queries.results import AnyAnswer, LeaderboardAnswer, SeriesAnswer, SumAnswer
+
+A_co = TypeVar("A_co", covariant=True)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_END = object()
+
+
+class LoopThread:
+    """An event loop in a thread; it ends with the process at the latest."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="psd", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """What a coroutine returns or raises; it is cancelled when the wait is interrupted."""
+        if self._loop.is_closed():
+            work.close()
+            raise RuntimeError("this client is closed")
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except concurrent.futures.CancelledError as exc:
+            raise RuntimeError("this client was closed") from exc
+        except BaseException:
+            future.cancel()
+            raise
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing runs here any more."""
+        return self._loop.is_closed()
+
+    def end_all(self) -> None:
+        """Cancel what is under way; who waits for it gets an error."""
+        self.run(_end_all())
+        self.run(self._loop.shutdown_asyncgens())
+
+    def close(self) -> None:
+        """End the loop and its thread; a second time does nothing."""
+        if self.is_closed:
+            return
+        self.end_all()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _end_all() -> None:
+    """Nobody waits for what no loop will finish."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+class Waiting(Generic[A_co]):
+    """A part of an asynchronous client, and the loop that runs it."""
+
+    def __init__(self, part: A_co, loop: LoopThread) -> None:
+        self._part = part
+        self._loop = loop
+
+
+def waiting(
+    method: Callable[Concatenate[A_co, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Waiting[A_co], P], T]:
+    """The method of the part, as one that waits."""
+
+    @functools.wraps(method)
+    def call(self: Waiting[A_co], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._loop.run(method(self._part, *args, **kwargs))
+
+    return call
+
+
+def each(
+    method: Callable[Concatenate[A_co, P], AsyncIterator[T]],
+) -> Callable[Concatenate[Waiting[A_co], P], Iterator[T]]:
+    """The method of the part, as one whose results come one by one."""
+
+    @functools.wraps(method)
+    def call(self: Waiting[A_co], /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+        found = method(self._part, *args, **kwargs)
+
+        async def following() -> Any:
+            return await anext(found, _END)
+
+        try:
+            while (item := self._loop.run(following())) is not _END:
+                yield item
+        finally:
+            if isinstance(found, AsyncGenerator) and not self._loop.is_closed:
+                self._loop.run(found.aclose())
+
+    return call
+
+
+class Boards(Waiting[AsyncBoards]):
+    """The part of a client that is about named boards."""
+
+    page = waiting(AsyncBoards.page)
+    all = each(AsyncBoards.all)
+    get = waiting(AsyncBoards.get)
+    put = waiting(AsyncBoards.put)
+    patch = waiting(AsyncBoards.patch)
+    drop = waiting(AsyncBoards.drop)
+    members = waiting(AsyncBoards.members)
+    all_members = each(AsyncBoards.all_members)
+    change_members = waiting(AsyncBoards.change_members)
+    clear_members = waiting(AsyncBoards.clear_members)
+    standing = waiting(AsyncBoards.standing)
+    bracket = waiting(AsyncBoards.bracket)
+    final = waiting(AsyncBoards.final)
+    all_final = each(AsyncBoards.all_final)
+    declare = waiting(AsyncBoards.declare)
+
+
+class Rewards(Waiting[AsyncRewards]):
+    """The part of a client that is about vehicles and what they earn."""
+
+    statement = waiting(AsyncRewards.statement)
+    streaks = waiting(AsyncRewards.streaks)
+    all_streaks = each(AsyncRewards.all_streaks)
+    at_risk = waiting(AsyncRewards.at_risk)
+    all_at_risk = each(AsyncRewards.all_at_risk)
+    activity = waiting(AsyncRewards.activity)
+    earnings = waiting(AsyncRewards.earnings)
+    vehicles = waiting(AsyncRewards.vehicles)
+
+
+class Client(Waiting[AsyncClient]):
+    """Everything of v3 on the server at ``url``, as AsyncClient has it."""
+
+    def __init__(
+        self,
+        url: str = URL,
+        *,
+        token: str = "",
+        timeout_s: float = TIMEOUT_S,
+        retries: Retries | None = None,
+    ) -> None:
+        part = AsyncClient(url, token=token, timeout_s=timeout_s, retries=retries)
+        super().__init__(part, LoopThread())
+        self.boards = Boards(part.boards, self._loop)
+        self.rewards = Rewards(part.rewards, self._loop)
+
+    @overload
+    def ask(self, query: SumQuery) -> SumAnswer: ...
+    @overload
+    def ask(self, query: SeriesQuery) -> SeriesAnswer: ...
+    @overload
+    def ask(self, query: LeaderboardQuery) -> LeaderboardAnswer: ...
+    def ask(self, query: Query) -> AnyAnswer:
+        """Ask what a struct says."""
+        work: Coroutine[Any, Any, AnyAnswer] = self._part.ask(query)
+        return self._loop.run(work)
+
+    sum = waiting(AsyncClient.sum)
+    series = waiting(AsyncClient.series)
+    leaderboard = waiting(AsyncClient.leaderboard)
+    top = waiting(AsyncClient.top)
+    around = waiting(AsyncClient.around)
+    compare = waiting(AsyncClient.compare)
+    standings = each(AsyncClient.standings)
+    activities = waiting(AsyncClient.activities)
+    all_activities = each(AsyncClient.all_activities)
+    withdraw = waiting(AsyncClient.withdraw)
+    audit = waiting(AsyncClient.audit)
+    all_audit = each(AsyncClient.all_audit)
+    events = waiting(AsyncClient.events)
+    event_batches = each(AsyncClient.event_batches)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections and end the thread; a second time does nothing."""
+        if self._loop.is_closed:
+            return
+        self._loop.end_all()
+        self._loop.run(self._part.close())
+        self._loop.close()

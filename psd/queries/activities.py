@@ -1,0 +1,302 @@
+"""One owner's activities in a range, and the withdrawals of its activities.
+
+Activities stand in the order of their first booking in the range, those of one second by aid. A
+page ends with a cursor that names the last one, so that what is booked meanwhile moves no page::
+
+    activities 41 (first 12:00:00), 7 (12:05:00), 9 (12:05:00), limit 2
+    -> 41, 7, next "MTQ2MDQ2MjcwMC43"        -> 9, next null
+
+Detail that has expired is an error here (410): nothing coarser tells activities apart.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Protocol
+
+import msgspec
+from msgspec import Meta
+
+from psd.engine.activities import ActivitySum
+from psd.engine.plan import Range
+from psd.engine.withdrawal import LOG_ID, LogEntry, Taken
+from psd.errors import BadQueryError, NotFoundError, TooLargeError
+from psd.queries.freshness import NewestReader, QueueDepth, watermark
+from psd.queries.ids import asked_ids
+from psd.queries.moments import asked_range, moment_text
+from psd.queries.requests import LIMIT_MAX, Ids, Names, Time
+from psd.queries.results import AnsweredRange, Watermark
+
+LIMIT = 100
+
+Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX)]
+Cursor = Annotated[str, Meta(max_length=100)]
+
+_PLACE = re.compile(r"([0-9]{1,10})\.(-?[0-9]{1,19})", re.ASCII)
+
+
+class ActivitiesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Activities with a booking in [start, end) of these things and atids; all unless given."""
+
+    thing: Names | None = None
+    atid: Ids | None = None
+    start: Time = 0
+    end: Time | None = None
+    limit: Limit = LIMIT
+    cursor: Cursor | None = None
+
+
+class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A page of an owner's withdrawals."""
+
+    limit: Limit = LIMIT
+    cursor: Cursor | None = None
+
+
+class WithdrawQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be said of a withdrawal."""
+
+    note: str = ""
+
+
+class ActivityRow(msgspec.Struct, frozen=True):
+    """An activity's bookings in the range; ``sums`` has the things of which it has any."""
+
+    aid: str
+    atid: int
+    sums: dict[str, int]
+    bookings: int
+    first: str
+    last: str
+
+
+class FlatActivityRow(msgspec.Struct, frozen=True):
+    """What an activity has of one thing, for a table; all else is of the activity as a whole."""
+
+    aid: str
+    atid: int
+    thing: str
+    sum: int
+    bookings: int
+    first: str
+    last: str
+
+
+class ActivitiesAnswer(msgspec.Struct, frozen=True):
+    """A page of activities; ``next`` is the cursor of the one after it."""
+
+    data: list[ActivityRow]
+    next: str | None
+    exact: bool
+    range: AnsweredRange
+    watermark: Watermark
+
+    def flat(self) -> list[FlatActivityRow]:
+        """A row for each activity and thing."""
+        return [
+            FlatActivityRow(row.aid, row.atid, thing, value, row.bookings, row.first, row.last)
+            for row in self.data
+            for thing, value in row.sums.items()
+        ]
+
+
+class TakenRow(msgspec.Struct, frozen=True):
+    """What an activity had of a thing when it was withdrawn."""
+
+    thing: str
+    atid: int
+    sum: int
+    bookings: int
+    first: str
+    last: str
+
+
+class WithdrawalRow(msgspec.Struct, frozen=True):
+    """One withdrawal: what, when, by whom and why."""
+
+    action: str
+    aid: str
+    at: str
+    by: str
+    note: str
+    taken: list[TakenRow]
+
+
+class AuditAnswer(msgspec.Struct, frozen=True):
+    """A page of withdrawals, the newest first."""
+
+    data: list[WithdrawalRow]
+    next: str | None
+
+
+class WithdrawnAnswer(msgspec.Struct, frozen=True):
+    """What became of a withdrawal: ``withdrawn``, or ``unchanged`` when it came before."""
+
+    uid: str
+    aid: str
+    status: str
+    taken: list[TakenRow]
+
+
+class ActivityEngine(NewestReader, Protocol):
+    """What these questions ask of the engine."""
+
+    async def activities(
+        self,
+        uid: int,
+        things: Sequence[int],
+        range_: Range,
+        *,
+        atids: frozenset[int] | None = None,
+    ) -> list[ActivitySum]:
+        """One owner's activities in a range."""
+        ...
+
+    async def withdrawals(self, uid: int, limit: int, before: str | None = None) -> list[LogEntry]:
+        """An owner's log, newest first."""
+        ...
+
+
+class ActivityQueries:
+    """The questions about one owner; ``things`` are the numbers of those that are owners'."""
+
+    def __init__(
+        self,
+        engine: ActivityEngine,
+        things: Mapping[str, int],
+        *,
+        span_max_s: int,
+        ids_max: int,
+        depth: QueueDepth,
+    ) -> None:
+        self._engine = engine
+        self._things = things
+        self._names = {number: name for name, number in things.items()}
+        self._span_max_s = span_max_s
+        self._ids_max = ids_max
+        self._depth = depth
+
+    async def activities(
+        self, uid: int, query: ActivitiesQuery, now_s: int, *, sees: bool
+    ) -> ActivitiesAnswer:
+        """A page; whoever does not see the owner gets what one without activities has.
+
+        Reads every booking of the range. Raises BadQueryError, TooLargeError and
+        DetailExpiredError.
+        """
+        numbers = self._numbers(query.thing)
+        atids = self._atids(query.atid)
+        range_ = asked_range(query.start, query.end, now_s)
+        span_s = range_.end - range_.start
+        if self._span_max_s and span_s > self._span_max_s:
+            raise TooLargeError(
+                f"range: {span_s} s asked, at most {self._span_max_s} s are allowed"
+            )
+        after = None if query.cursor is None else _place_of(query.cursor)
+        found: list[ActivitySum] = []
+        if sees:
+            found = await self._engine.activities(uid, numbers, range_, atids=atids)
+        rest = sorted(each for each in map(_with_place, found) if after is None or each[0] > after)
+        page = [activity for _, activity in rest[: query.limit]]
+        return ActivitiesAnswer(
+            [self._row(activity) for activity in page],
+            cursor_of(page[-1]) if len(rest) > query.limit else None,
+            exact=True,
+            range=AnsweredRange.of(range_),
+            watermark=await watermark(self._engine, [uid] if sees else [], numbers, self._depth),
+        )
+
+    async def audit(self, uid: int, query: AuditQuery, *, sees: bool) -> AuditAnswer:
+        """A page of withdrawals; none for whoever does not see the owner."""
+        before = None if query.cursor is None else _decoded(query.cursor, LOG_ID)[0]
+        if not sees:
+            return AuditAnswer([], None)
+        found = await self._engine.withdrawals(uid, query.limit + 1, before)
+        page = found[: query.limit]
+        following = _encoded(page[-1].id) if len(found) > query.limit else None
+        return AuditAnswer([self._withdrawal(entry) for entry in page], following)
+
+    def taken(self, taken: Sequence[Taken]) -> list[TakenRow]:
+        """What was taken back, by thing; one that is not configured any more has its number."""
+        return [
+            TakenRow(
+                self._names.get(each.thing, str(each.thing)),
+                each.atid,
+                each.sum,
+                each.bookings,
+                moment_text(each.first_s),
+                moment_text(each.last_s),
+            )
+            for each in taken
+        ]
+
+    def _withdrawal(self, entry: LogEntry) -> WithdrawalRow:
+        at = moment_text(entry.time_s)
+        taken = self.taken(entry.taken)
+        return WithdrawalRow("withdraw", str(entry.aid), at, entry.by, entry.note, taken)
+
+    def _row(self, activity: ActivitySum) -> ActivityRow:
+        return ActivityRow(
+            str(activity.aid),
+            activity.atid,
+            {self._names[number]: value for number, value in activity.sums.items() if value},
+            activity.bookings,
+            moment_text(activity.first_s),
+            moment_text(activity.last_s),
+        )
+
+    def _numbers(self, names: Names | None) -> list[int]:
+        if names is None:
+            return sorted(self._names)
+        listed = [names] if isinstance(names, str) else names
+        for name in listed:
+            if name not in self._things:
+                known = ", ".join(sorted(self._things))
+                raise BadQueryError(f"thing: {name!r} is unknown; known are {known}")
+        return list(dict.fromkeys(self._things[name] for name in listed))
+
+    def _atids(self, ids: Ids | None) -> frozenset[int] | None:
+        if ids is None:
+            return None
+        atids = frozenset(asked_ids(ids, "atid"))
+        if len(atids) > self._ids_max:
+            raise TooLargeError(f"atid: {len(atids)} asked, at most {self._ids_max} are allowed")
+        return atids
+
+
+def nothing_known(uid: int, aid: int) -> NotFoundError:
+    """The refusal to withdraw what nobody ever reported."""
+    return NotFoundError(f"aid: nothing is known of activity {aid} of user {uid}")
+
+
+def _with_place(activity: ActivitySum) -> tuple[tuple[int, int], ActivitySum]:
+    return (activity.first_s, activity.aid), activity
+
+
+def cursor_of(activity: ActivitySum) -> str:
+    """What asks for the activities behind this one."""
+    return _encoded(f"{activity.first_s}.{activity.aid}")
+
+
+def _place_of(cursor: str) -> tuple[int, int]:
+    match = _decoded(cursor, _PLACE)
+    return int(match[1]), int(match[2])
+
+
+def _encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _decoded(cursor: str, pattern: re.Pattern[str]) -> re.Match[str]:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        text = base64.b64decode(padded.encode(), b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        text = ""
+    match = pattern.fullmatch(text)
+    if match is None:
+        raise BadQueryError(f"cursor: {cursor!r} is none that an answer gave")
+    return match

@@ -1,0 +1,193 @@
+"""Named boards: who is on them, what counts, and in which window. Pure; no Redis here.
+
+A window is a fixed range, the seconds before an instant, or the calendar unit that holds it::
+
+    {"name": "april", "thing": "steps", "members": ["11", "22"],
+     "window": {"kind": "calendar", "every": "month", "tz": "Europe/Berlin"}}
+
+    window_at(board.window, 1461151800)    (2016-04-20 11:30 UTC)
+    -> Range(1459461600, 1462053600)       (April in Berlin)
+
+The standing at an instant is that of ``window_at`` cut at the instant. A fixed window is final
+when it has ended. ``rounds`` are the windows of head-to-head brackets (psd/queries/brackets.py);
+their field is seeded by the board named in ``seeded_by``, as it stood at ``seeded_at``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from psd.engine.plan import Range
+from psd.errors import BadQueryError, TooLargeError
+from psd.queries.calendar import bucket_of, zone
+from psd.queries.ids import asked_ids
+from psd.queries.moments import asked_range, held, moment
+from psd.queries.requests import Every, Id, Name, Ties, Time
+
+MEMBERS_MAX = 100_000
+"""Members of one board: 2 MB of uids."""
+
+ROUNDS_MAX = 17
+"""Rounds that MEMBERS_MAX contenders need."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
+
+
+class WindowKind(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    """A window says in ``kind`` which one it is."""
+
+
+class FixedWindow(WindowKind, frozen=True, tag="fixed"):
+    """A challenge: the same range at every instant."""
+
+    start: Time
+    end: Time
+
+
+class RollingWindow(WindowKind, frozen=True, tag="rolling"):
+    """The last so many seconds before an instant."""
+
+    seconds: Annotated[int, Meta(ge=1)]
+
+
+class CalendarWindow(WindowKind, frozen=True, tag="calendar"):
+    """The calendar unit of a zone that holds an instant."""
+
+    every: Every
+    tz: Name = "UTC"
+
+
+Window = FixedWindow | RollingWindow | CalendarWindow
+
+
+class Round(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The range whose sums decide the matches of one round."""
+
+    start: Time
+    end: Time
+
+
+class Rounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Head-to-head brackets among the members of a board."""
+
+    windows: list[Round]
+    seeded_by: Name | None = None
+    seeded_at: Time | None = None
+
+
+class NamedBoard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A board as it is made; members come and go by routes of their own as well.
+
+    ``rounds`` without ``seeded_by`` are seeded by the board itself, and without ``seeded_at`` at
+    the beginning of the first round.
+    """
+
+    name: Name
+    thing: Name
+    window: Window
+    atid: list[Id] = []
+    members: list[Id] = []
+    ties: Ties = "competition"
+    rounds: Rounds | None = None
+    note: Annotated[str, Meta(max_length=1000)] = ""
+
+
+def window_at(window: Window, second: int) -> Range:
+    """The range that a board is about at an instant, not yet cut at it."""
+    if isinstance(window, FixedWindow):
+        return asked_range(window.start, window.end, second)
+    if isinstance(window, RollingWindow):
+        return Range(held(second - window.seconds), held(second))
+    unit = bucket_of(second, window.every, zone(window.tz))
+    return Range(held(unit.start), held(unit.end))
+
+
+def standing_range(window: Window, second: int) -> Range:
+    """What counts at an instant: the window as far as it has come by then."""
+    whole = window_at(window, second)
+    return Range(whole.start, max(whole.start, min(whole.end, second)))
+
+
+def is_final(window: Window, now_s: int) -> bool:
+    """Whether nothing that happens from now on can count; late reports still can."""
+    return isinstance(window, FixedWindow) and window_at(window, now_s).end <= now_s
+
+
+def check_name(name: str) -> str:
+    """The name itself; raises BadQueryError."""
+    if not _NAME.fullmatch(name):
+        raise BadQueryError(
+            f"name: {name[:64]!r} must be 1 to 64 of a-z, 0-9, '.', '_' and '-', "
+            "and begin with a letter or a digit"
+        )
+    return name
+
+
+def check_board(board: NamedBoard, things: Mapping[str, int]) -> NamedBoard:
+    """The board itself; raises BadQueryError or TooLargeError for what contradicts itself."""
+    check_name(board.name)
+    if board.thing not in things:
+        raise BadQueryError(
+            f"thing: {board.thing!r} is unknown; known are {', '.join(sorted(things))}"
+        )
+    asked_ids(board.atid, "atid")
+    check_members(board.members)
+    if isinstance(board.window, FixedWindow):
+        _check_order(board.window, "window")
+    if isinstance(board.window, CalendarWindow):
+        zone(board.window.tz)
+    if board.rounds is not None:
+        _check_rounds(board.rounds)
+    return board
+
+
+def check_members(members: Iterable[int | str]) -> list[int]:
+    """Members as uids, each once; raises BadQueryError or TooLargeError."""
+    uids = asked_ids(list(members), "members")
+    if len(uids) > MEMBERS_MAX:
+        raise TooLargeError(f"members: {len(uids)} given, at most {MEMBERS_MAX} are allowed")
+    return uids
+
+
+def round_ranges(rounds: Rounds) -> list[Range]:
+    """The ranges of the rounds, in order."""
+    return [asked_range(each.start, each.end, 0) for each in rounds.windows]
+
+
+def seeded_at_s(rounds: Rounds) -> int:
+    """The second at which the ranking that seeds the field is read."""
+    if rounds.seeded_at is not None:
+        return held(moment(rounds.seeded_at, "rounds.seeded_at"))
+    return round_ranges(rounds)[0].start
+
+
+def _check_rounds(rounds: Rounds) -> None:
+    if not 0 < len(rounds.windows) <= ROUNDS_MAX:
+        raise BadQueryError(
+            f"rounds.windows: {len(rounds.windows)} given, 1 to {ROUNDS_MAX} are allowed"
+        )
+    for number, each in enumerate(rounds.windows):
+        _check_order(each, f"rounds.windows[{number}]")
+    for before, after in pairwise(round_ranges(rounds)):
+        if after.start < before.end:
+            raise BadQueryError(
+                f"rounds.windows: one begins at {after.start}, before the last ends at {before.end}"
+            )
+    if rounds.seeded_by is not None:
+        check_name(rounds.seeded_by)
+    if seeded_at_s(rounds) > round_ranges(rounds)[0].start:
+        raise BadQueryError(
+            f"rounds.seeded_at: {rounds.seeded_at!r} must not be after the first round begins"
+        )
+
+
+def _check_order(window: FixedWindow | Round, field: str) -> None:
+    range_ = asked_range(window.start, window.end, 0, prefix=f"{field}.")
+    if range_.start == range_.end:
+        raise BadQueryError(f"{field}: {window.start!r} to {window.end!r} holds no second")

@@ -1,0 +1,197 @@
+"""Calendar units in a time zone, as ranges of seconds. Pure.
+
+A range is cut into whole units of the zone's calendar; the first and the last are the parts that
+lie in the range::
+
+    buckets(Range(1490486400, 1490659200), "day", zone("Europe/Berlin"), 100)
+    -> 26 March 2017 has 23 hours there, so the days are 1490486400 .. 1490565600 (the 26th from
+       02:00 CEST), .. 1490652000 (the 27th), .. 1490659200 (the 28th until 02:00)
+
+A day begins with the first second whose local date is its own or a later one: a date that a zone
+left out (30 December 2011 in Pacific/Apia) has no bucket, and where clocks go back over midnight
+the second midnight is inside of a day. Weeks begin on Monday 00:00. Hours and minutes are cut
+where the local clock shows a whole one and where it jumps, so that the hour that comes twice is
+two buckets. Issuance weeks begin on Monday 05:00 UTC in every zone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from psd.engine.plan import DAY_S, ISSUANCE_START_S, WEEK_S, Range
+from psd.errors import BadQueryError, TooLargeError
+from psd.queries.requests import Every
+
+CLOCK_UNITS_S = {"minute": 60, "hour": 3600}
+
+SHORTEST_S = {
+    **CLOCK_UNITS_S,
+    "day": DAY_S,
+    "week": WEEK_S,
+    "month": 28 * DAY_S,
+    "quarter": 90 * DAY_S,
+    "year": 365 * DAY_S,
+    "issuance_week": WEEK_S,
+}
+"""About the shortest of each unit, in seconds."""
+
+LONGEST_S = {**SHORTEST_S, "month": 31 * DAY_S, "quarter": 92 * DAY_S, "year": 366 * DAY_S}
+
+_ZONE_NAME = re.compile(r"[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*", re.ASCII)
+"""Names of the IANA database. Its copies posix/ and right/ (which counts leap seconds) and the
+machine's own localtime begin with a small letter."""
+
+_EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
+
+
+@lru_cache(maxsize=512)
+def zone(name: str) -> ZoneInfo:
+    """The IANA time zone of a name; raises BadQueryError."""
+    if len(name) <= 64 and _ZONE_NAME.fullmatch(name):
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            pass
+    raise BadQueryError(f"tz: {name[:64]!r} is no time zone of the IANA database")
+
+
+def buckets(range_: Range, every: Every, tz: ZoneInfo, count_max: int) -> list[Range]:
+    """The units of a range, in order and without gaps; raises TooLargeError past ``count_max``."""
+    if range_.end <= range_.start:
+        return []
+    if (range_.end - range_.start) // LONGEST_S[every] > count_max + 1:
+        raise _too_many(every, count_max)
+    found: list[Range] = []
+    start = range_.start
+    for boundary in boundaries_after(start, every, tz):
+        end = min(boundary, range_.end)
+        found.append(Range(start, end))
+        if len(found) > count_max:
+            raise _too_many(every, count_max)
+        if boundary >= range_.end:
+            return found
+        start = boundary
+    return found
+
+
+def bucket_of(second: int, every: Every, tz: ZoneInfo) -> Range:
+    """The whole unit that holds a second."""
+    # Begins before the unit does: a unit is at most a day longer than the longest, where a clock
+    # was moved.
+    early = second - 2 * LONGEST_S[every] - (0 if every in CLOCK_UNITS_S else DAY_S)
+    start = early
+    for boundary in boundaries_after(early, every, tz):
+        if boundary > second:
+            return Range(start, boundary)
+        start = boundary
+    raise AssertionError("the calendar has no end")
+
+
+def boundaries_after(second: int, every: Every, tz: ZoneInfo) -> Iterator[int]:
+    """Where units begin, strictly after a second, in order and for ever."""
+    if every == "issuance_week":
+        return _issuance_weeks(second)
+    if every in CLOCK_UNITS_S:
+        return _clock_units(second, CLOCK_UNITS_S[every], tz)
+    return _date_units(second, _NEXT_DATE[every], _FIRST_DATE[every], tz)
+
+
+def _issuance_weeks(second: int) -> Iterator[int]:
+    start = second - (second - ISSUANCE_START_S) % WEEK_S
+    while True:
+        start += WEEK_S
+        yield start
+
+
+def _clock_units(second: int, unit_s: int, tz: ZoneInfo) -> Iterator[int]:
+    offset_s = _offset_s(second, tz)
+    while True:
+        boundary = second + unit_s - (second + offset_s) % unit_s
+        offset_then_s = _offset_s(boundary, tz)
+        if offset_then_s != offset_s:
+            boundary = _jump(second, boundary, tz)
+            offset_s = offset_then_s
+        yield boundary
+        second = boundary
+
+
+def _date_units(
+    second: int,
+    next_date: Callable[[dt.date], dt.date],
+    first_date: Callable[[dt.date], dt.date],
+    tz: ZoneInfo,
+) -> Iterator[int]:
+    # A clock that went back over midnight may show yesterday's date, and no later one than today's.
+    date = first_date(dt.datetime.fromtimestamp(second, tz).date())
+    while True:
+        date = next_date(date)
+        boundary = _beginning(date, tz)
+        if boundary > second:
+            yield boundary
+            second = boundary
+
+
+def _beginning(date: dt.date, tz: ZoneInfo) -> int:
+    """The first second whose local date is this one or a later one."""
+    midnight = dt.datetime(date.year, date.month, date.day, tzinfo=tz)
+    wall_s = (date.toordinal() - _EPOCH_DAY) * DAY_S
+    second = wall_s - _seconds(midnight.utcoffset())
+    after_jump_s = _offset_s(second, tz)
+    if second + after_jump_s == wall_s:
+        return second
+    # The local clock jumps over this midnight; the day begins where it lands.
+    return _jump(wall_s - after_jump_s, second, tz)
+
+
+def _jump(low: int, high: int, tz: ZoneInfo) -> int:
+    """The first second in (low, high] that has the offset of ``high``."""
+    offset_s = _offset_s(high, tz)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _offset_s(middle, tz) == offset_s:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _offset_s(second: int, tz: ZoneInfo) -> int:
+    return _seconds(dt.datetime.fromtimestamp(second, tz).utcoffset())
+
+
+def _seconds(offset: dt.timedelta | None) -> int:
+    assert offset is not None
+    return offset // dt.timedelta(seconds=1)
+
+
+def _add_months(date: dt.date, months: int) -> dt.date:
+    years, month = divmod(date.month - 1 + months, 12)
+    return dt.date(date.year + years, month + 1, 1)
+
+
+_FIRST_DATE: dict[str, Callable[[dt.date], dt.date]] = {
+    "day": lambda date: date,
+    "week": lambda date: date - dt.timedelta(days=date.weekday()),
+    "month": lambda date: date.replace(day=1),
+    "quarter": lambda date: dt.date(date.year, date.month - (date.month - 1) % 3, 1),
+    "year": lambda date: dt.date(date.year, 1, 1),
+}
+
+_NEXT_DATE: dict[str, Callable[[dt.date], dt.date]] = {
+    "day": lambda date: date + dt.timedelta(days=1),
+    "week": lambda date: date + dt.timedelta(days=7),
+    "month": lambda date: _add_months(date, 1),
+    "quarter": lambda date: _add_months(date, 3),
+    "year": lambda date: _add_months(date, 12),
+}
+
+
+def _too_many(every: str, count_max: int) -> TooLargeError:
+    return TooLargeError(
+        f"every: {every!r} cuts this range into more than {count_max} points; "
+        "ask for a shorter range or for longer units"
+    )

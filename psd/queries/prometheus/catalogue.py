@@ -1,0 +1,186 @@
+"""Which labels and series there are, as people who write an expression look them up.
+
+::
+
+    GET /api/v1/label/__name__/values                      -> calories, ..., psd_sum, steps
+    GET /api/v1/label/uid/values?match[]=steps             -> everybody who has steps
+    GET /api/v1/label/atid/values?match[]=steps{uid="7"}   -> the atids of user 7's steps
+
+The times of a look-up do not matter: who ever had bookings is told. ``limit`` cuts a list, and then
+there is a warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+
+import msgspec
+
+from psd.engine.events import TIME_END_S
+from psd.engine.plan import Range
+from psd.errors import BadQueryError, DetailExpiredError, TooLargeError
+from psd.queries.prometheus.evaluation import NAME, QueryEngine
+from psd.queries.prometheus.owners import Owners, OwnersFinder
+from psd.queries.prometheus.parser import LABELS, parsed_selector
+from psd.queries.prometheus.reading import Counted, sums
+from psd.queries.prometheus.selection import SUMS, Metric, Selection, all_metrics, selected
+from psd.queries.prometheus.tree import Matcher, Selector
+
+VALUES_MAX = 10_000
+"""Values of one list, whatever limit is asked for."""
+
+MATCHES_MAX = 32
+
+OWNERS_MAX = 50_000
+"""Users whose atids are looked up at once: some 1 s of Redis."""
+
+EVER = Range(0, TIME_END_S)
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A list, and what is not as it was asked for."""
+
+    values: list[str] | list[dict[str, str]]
+    warnings: list[str]
+
+
+class Catalogue:
+    """One request's look-ups."""
+
+    def __init__(
+        self, engine: QueryEngine, owners: OwnersFinder, things: Mapping[str, int], limit: int
+    ) -> None:
+        self._engine = engine
+        self._owners = owners
+        self._things = things
+        self._limit = min(limit or VALUES_MAX, VALUES_MAX)
+        self._warnings: list[str] = []
+
+    def selections(self, matches: Sequence[str]) -> list[Selection]:
+        """What ``match[]`` asks for; raises BadQueryError."""
+        if len(matches) > MATCHES_MAX:
+            raise BadQueryError(f"match[]: {len(matches)} given, at most {MATCHES_MAX}")
+        found = []
+        for text in matches:
+            selector = parsed_selector(text)
+            labels = {matcher.label for matcher in selector.matchers}
+            if selector.name is None and NAME not in labels:
+                # Grafana asks for all values of a label by {uid!=""}: it is about every metric.
+                every = (*selector.matchers, Matcher(NAME, "!=", ""))
+                selector = Selector(None, every)
+            found.append(selected(selector, self._things))
+        return found
+
+    def labels(self, matches: Sequence[str]) -> Listed:
+        """The names of labels."""
+        selections = self.selections(matches)
+        metrics = [metric for each in selections for metric in each.metrics]
+        has_thing = not selections or any(metric.name == SUMS for metric in metrics)
+        names = [label for label in LABELS if label != "thing" or has_thing]
+        return self._cut(sorted(names))
+
+    async def values(self, label: str, matches: Sequence[str]) -> Listed:
+        """The values of a label; of one that psd does not have, none."""
+        selections = self.selections(matches)
+        if label == "uid":
+            return self._cut(_ascending(await self._uids(selections)))
+        if label == "atid":
+            return self._cut(_ascending(await self._atids(selections)))
+        if label == "board":
+            return self._cut(await self._boards(selections))
+        if label not in LABELS:
+            return self._cut([])
+        metrics = [metric for each in selections for metric in each.metrics]
+        metrics = metrics if selections else all_metrics(self._things)
+        found = {metric.labels[label] for metric in metrics if label in metric.labels}
+        return self._cut(sorted(found))
+
+    async def series(self, matches: Sequence[str]) -> Listed:
+        """The labels of series, as the same selectors have them in an expression."""
+        if not matches:
+            raise BadQueryError("match[]: missing; it is needed")
+        found: list[dict[str, str]] = []
+        async for labels in self._series(self.selections(matches)):
+            found.append(labels)
+            if len(found) > self._limit:
+                break
+        return self._cut(found)
+
+    async def _series(self, selections: Sequence[Selection]) -> AsyncIterator[dict[str, str]]:
+        for selection in selections:
+            async for metric, owners in self._owners_of(selection):
+                labels = {**metric.labels, **owners.labels}
+                everyone = [*owners.uids, *owners.hidden]
+                if not selection.is_split:
+                    for uid in everyone:
+                        yield {**labels, "uid": str(uid)}
+                    continue
+                known = await self._atids_of(selection, metric, owners, merged=False)
+                for place, uid in enumerate(everyone):
+                    for atid in sorted({*known.get(place, ()), *(selection.atids or ())}):
+                        yield {**labels, "uid": str(uid), "atid": str(atid)}
+
+    async def _uids(self, selections: Sequence[Selection]) -> set[int]:
+        found: set[int] = set()
+        for selection in selections or [self._everything()]:
+            async for _, owners in self._owners_of(selection):
+                found.update(owners.uids)
+                found.update(owners.hidden)
+        return found
+
+    async def _atids(self, selections: Sequence[Selection]) -> set[int]:
+        found: set[int] = set()
+        for selection in selections or [self._everything()]:
+            async for metric, owners in self._owners_of(selection):
+                known = await self._atids_of(selection, metric, owners, merged=True)
+                found |= {*known.get(0, ()), *(selection.atids or ())}
+        return found
+
+    async def _boards(self, selections: Sequence[Selection]) -> list[str]:
+        names = await self._owners.board_names(self._limit + 1)
+        asked = [each.boards for each in selections if isinstance(each.boards, list)]
+        if not asked:
+            return names
+        return [name for name in names if any(name in each for each in asked)]
+
+    async def _owners_of(self, selection: Selection) -> AsyncIterator[tuple[Metric, Owners]]:
+        for metric in selection.metrics:
+            for owners in await self._owners.of(selection, metric):
+                yield metric, owners
+
+    async def _atids_of(
+        self, selection: Selection, metric: Metric, owners: Owners, *, merged: bool
+    ) -> dict[int, set[int]]:
+        """The atids with bookings, by the owner's position, or of all at 0."""
+        if len(owners.uids) > OWNERS_MAX:
+            raise TooLargeError(f"atid: of {len(owners.uids)} users; name uid or board in match[]")
+        found: dict[int, set[int]] = {}
+        if not owners.uids or selection.atids:
+            return found
+        counted = Counted(owners.uids, metric.number, None, by_atid=True, merged=merged)
+        try:
+            columns = await sums(self._engine, counted, [EVER])
+        except DetailExpiredError as error:
+            self._warn(f"detail has expired: atids are known of whole {error.resolution}s alone")
+            return found
+        for place, atid in columns:
+            if atid is not None:
+                found.setdefault(place, set()).add(atid)
+        return found
+
+    def _everything(self) -> Selection:
+        metrics = [metric for metric in all_metrics(self._things) if metric.name != SUMS]
+        return Selection(metrics, None, None, None, is_split=False)
+
+    def _cut(self, values: list[str] | list[dict[str, str]]) -> Listed:
+        warnings = [*self._owners.warnings, *self._warnings]
+        if len(values) > self._limit:
+            warnings.append(f"cut after {self._limit}, the limit")
+        return Listed(values[: self._limit], list(dict.fromkeys(warnings)))
+
+    def _warn(self, text: str) -> None:
+        self._warnings.append(text)
+
+
+def _ascending(ids: Iterable[int]) -> list[str]:
+    return [str(each) for each in sorted(ids)]

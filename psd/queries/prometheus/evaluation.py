@@ -1,0 +1,319 @@
+"""The series that an expression comes to at some instants.
+
+::
+
+    evaluation = Evaluation(engine, finder, {"steps": 1}, [1_460_505_600_000])
+    await evaluation.rows(parsed('increase(steps{uid="7"}[1d])'))
+    -> [Row({"uid": "7"}, [13158])]
+
+Where owners are only added up, they are in Redis, page by page; where only the largest of one
+instant are asked for, only they come from there. An instant for which any detail has expired is
+left out of all rows, with a warning: a part of a sum would look like a smaller one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from psd.engine.plan import Range
+from psd.errors import BadQueryError, DetailExpiredError, TooLargeError
+from psd.queries.boards import MEMBERS_MAX
+from psd.queries.ids import asked_id
+from psd.queries.prometheus.instants import windows
+from psd.queries.prometheus.owners import Owners, OwnersFinder, PopulationReader
+from psd.queries.prometheus.reading import Counted, SeriesEngine, edges_of, exact_sums, sums
+from psd.queries.prometheus.selection import Metric, Selection, selected
+from psd.queries.prometheus.tree import Expression, Increase, Leaf, Selector, Sum, Top
+
+SERIES_MAX = 1000
+"""Series of one answer."""
+
+CELLS_MAX = 250_000
+"""Points of one answer: 6 MB of JSON."""
+
+WORK_MAX = 500_000
+"""Owners times the ends of windows of one request: some 0.5 s of Redis."""
+
+NAME = "__name__"
+
+
+class QueryEngine(SeriesEngine, PopulationReader, Protocol):
+    """Everything that expressions ask of the engine."""
+
+    async def top(
+        self,
+        thing: int,
+        range_: Range,
+        limit: int,
+        *,
+        atids: frozenset[int] | None = None,
+        uids: Sequence[int] | None = None,
+    ) -> list[tuple[int, int]]:
+        """(uid, sum) of the largest, and of all who tie with the last of them."""
+        ...
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One series: a value for each instant, None where it has none."""
+
+    labels: dict[str, str]
+    values: list[int | None]
+
+
+class Evaluation:
+    """One request's reading; afterwards ``expired`` and ``warnings`` say what was missing."""
+
+    def __init__(
+        self,
+        engine: QueryEngine,
+        owners: OwnersFinder,
+        things: Mapping[str, int],
+        instants_ms: Sequence[int],
+    ) -> None:
+        self._engine = engine
+        self._owners = owners
+        self._things = things
+        self._instants_ms = instants_ms
+        self._spent = 0
+        self.expired: set[int] = set()
+        self._resolutions: set[str] = set()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is not as it was asked for."""
+        found = list(self._owners.warnings)
+        if self.expired:
+            left, count = len(self.expired), len(self._instants_ms)
+            units = ", ".join(f"{each}s" for each in sorted(self._resolutions))
+            found.append(
+                f"detail has expired: {left} of {count} instants are left out; "
+                f"windows of whole {units} (UTC) are still exact"
+            )
+        return found
+
+    async def rows(self, of: Expression) -> list[Row]:
+        """The series of an expression; raises BadQueryError, TooLargeError."""
+        found = await self._rows(of)
+        _check_answer(found, len(self._instants_ms))
+        for row in found:
+            for place in self.expired:
+                row.values[place] = None
+        return [row for row in found if any(value is not None for value in row.values)]
+
+    async def _rows(self, of: Expression) -> list[Row]:
+        if isinstance(of, Selector | Increase):
+            return await self._leaf(of)
+        if isinstance(of, Sum):
+            return await self._sum(of)
+        assert isinstance(of, Top), "the parser lets no number come here"
+        return await self._top(of)
+
+    async def _sum(self, sum_: Sum) -> list[Row]:
+        if isinstance(sum_.of, Selector | Increase):
+            merged, split = "uid" not in sum_.by, "atid" in sum_.by
+            return added(await self._leaf(sum_.of, merged=merged, split=split), sum_.by)
+        return added(await self._rows(sum_.of), sum_.by)
+
+    async def _top(self, top: Top) -> list[Row]:
+        if len(self._instants_ms) == 1:
+            rows = await self._largest(top)
+            if rows is not None:
+                return largest(rows, top.count)
+        return largest(await self._rows(top.of), top.count)
+
+    async def _largest(self, top: Top) -> list[Row] | None:
+        """The candidates for the largest of one instant, from each group of owners its largest.
+
+        None where groups may have to be added up first.
+        """
+        by_uid = isinstance(top.of, Sum) and top.of.by == ("uid",)
+        leaf = top.of.of if isinstance(top.of, Sum) and by_uid else top.of
+        if not isinstance(leaf, Selector | Increase):
+            return None
+        selection = selected(_selector(leaf), self._things)
+        if selection.is_split:
+            return None
+        pairs = await self._pairs(selection)
+        if by_uid and len(pairs) != 1:
+            return None
+        [window] = self._windows(leaf)
+        parts = await asyncio.gather(
+            *(self._largest_of(metric, owners, window, top.count) for metric, owners in pairs)
+        )
+        rows = [row for part in parts for row in part]
+        if by_uid:
+            return added(rows, ("uid",))
+        return [Row(_shown(row.labels, leaf), row.values) for row in rows]
+
+    async def _largest_of(
+        self, metric: Metric, owners: Owners, window: Range, count: int
+    ) -> list[Row]:
+        if len(owners.uids) > MEMBERS_MAX:
+            raise TooLargeError(
+                f"query: {len(owners.uids)} users, at most {MEMBERS_MAX} are allowed"
+            )
+        found = [(uid, 0) for uid in owners.hidden]
+        try:
+            if owners.uids:
+                found += await self._engine.top(metric.number, window, count, uids=owners.uids)
+        except DetailExpiredError as error:
+            self._miss({0}, error.resolution)
+            found += [(uid, 0) for uid in owners.uids[:count]]
+        labels = {**metric.labels, **owners.labels}
+        return [Row({**labels, "uid": str(uid)}, [value]) for uid, value in found]
+
+    async def _leaf(self, leaf: Leaf, *, merged: bool = False, split: bool = False) -> list[Row]:
+        """The series of a selector: of each owner, or of all of a group; by atid where asked."""
+        selection = selected(_selector(leaf), self._things)
+        asked = self._windows(leaf)
+        pairs = await self._pairs(selection)
+        edges = len(edges_of(asked))
+        for _, owners in pairs:
+            self._spend(len(owners.uids) * edges)
+        parts = await asyncio.gather(
+            *(
+                self._group(metric, owners, selection, asked, merged=merged, split=split)
+                for metric, owners in pairs
+            )
+        )
+        rows = [Row(_shown(row.labels, leaf), row.values) for part in parts for row in part]
+        if len({frozenset(row.labels.items()) for row in rows}) != len(rows):
+            raise BadQueryError(
+                "query: two series have the same labels; ask for psd_sum, whose label is the thing"
+            )
+        return rows
+
+    async def _group(
+        self,
+        metric: Metric,
+        owners: Owners,
+        selection: Selection,
+        asked: Sequence[Range],
+        *,
+        merged: bool,
+        split: bool,
+    ) -> list[Row]:
+        by_atid = split or selection.is_split
+        labels = {**metric.labels, **owners.labels}
+        uids, count = owners.uids, len(asked)
+        counted = Counted(uids, metric.number, selection.atids, by_atid, merged)
+        found = await exact_sums(lambda each: sums(self._engine, counted, each), asked)
+        self._miss(found.expired, found.resolution)
+        columns = dict(found.columns)
+        hidden = [] if merged else owners.hidden
+        places = 1 if merged else len(uids) + len(hidden)
+        # Atids that were named have a series, as users have; others where they have bookings.
+        named: Sequence[int | None] = sorted(selection.atids or ()) if by_atid else [None]
+        for place in range(places):
+            for atid in named:
+                columns.setdefault((place, atid), [0] * count)
+        everyone = [*uids, *hidden]
+        return [
+            Row(
+                {
+                    **labels,
+                    **({} if merged else {"uid": str(everyone[place])}),
+                    **({} if atid is None else {"atid": str(atid)}),
+                },
+                list(column),
+            )
+            for (place, atid), column in columns.items()
+        ]
+
+    async def _pairs(self, selection: Selection) -> list[tuple[Metric, Owners]]:
+        return [
+            (metric, owners)
+            for metric in selection.metrics
+            for owners in await self._owners.of(selection, metric)
+        ]
+
+    def _windows(self, leaf: Leaf) -> list[Range]:
+        return windows(self._instants_ms, leaf.window_ms if isinstance(leaf, Increase) else None)
+
+    def _miss(self, expired: set[int] | frozenset[int], resolution: str | None) -> None:
+        self.expired |= expired
+        if expired and resolution is not None:
+            self._resolutions.add(resolution)
+
+    def _spend(self, work: int) -> None:
+        self._spent += work
+        if self._spent > WORK_MAX:
+            raise TooLargeError(
+                "query: too many users times instants; name uid or board, widen the step, "
+                "or ask for the topk of one instant"
+            )
+
+
+def added(rows: Sequence[Row], by: Sequence[str]) -> list[Row]:
+    """Rows added up by the labels that are kept; a value that is missing adds nothing."""
+    found: dict[tuple[str, ...], Row] = {}
+    for row in rows:
+        key = tuple(row.labels.get(label, "") for label in by)
+        total = found.get(key)
+        if total is None:
+            labels = {label: row.labels[label] for label in by if label in row.labels}
+            found[key] = Row(labels, list(row.values))
+            continue
+        for place, value in enumerate(row.values):
+            before = total.values[place]
+            if value is not None:
+                total.values[place] = value if before is None else before + value
+    return list(found.values())
+
+
+def largest(rows: Sequence[Row], count: int) -> list[Row]:
+    """At each instant the values of the ``count`` largest; of equal ones the lower uid is ahead.
+
+    The rows come in the order of their largest value, the largest first.
+    """
+    instants = len(rows[0].values) if rows else 0
+    kept = [Row(row.labels, [None] * instants) for row in rows]
+    orders = [_order(row) for row in rows]
+    for place in range(instants):
+        ranked: list[tuple[int, tuple[int, str], int]] = [
+            (-value, orders[number], number)
+            for number, row in enumerate(rows)
+            if (value := row.values[place]) is not None
+        ]
+        for value, _, number in heapq.nsmallest(count, ranked):
+            kept[number].values[place] = -value
+    shown = [number for number, row in enumerate(kept) if any(v is not None for v in row.values)]
+    shown.sort(key=lambda number: (-_peak(kept[number]), orders[number]))
+    return [kept[number] for number in shown]
+
+
+def _peak(row: Row) -> int:
+    return max(value for value in row.values if value is not None)
+
+
+def _order(row: Row) -> tuple[int, str]:
+    uid = row.labels.get("uid")
+    return (0 if uid is None else asked_id(uid, "uid"), repr(sorted(row.labels.items())))
+
+
+def _selector(leaf: Leaf) -> Selector:
+    return leaf.selector if isinstance(leaf, Increase) else leaf
+
+
+def _shown(labels: Mapping[str, str], leaf: Leaf) -> dict[str, str]:
+    """What comes out of a function is no longer the metric that went in."""
+    is_metric = isinstance(leaf, Selector)
+    return {label: value for label, value in labels.items() if is_metric or label != NAME}
+
+
+def _check_answer(rows: Sequence[Row], instants: int) -> None:
+    if len(rows) > SERIES_MAX:
+        raise TooLargeError(
+            f"query: {len(rows)} series, at most {SERIES_MAX} are allowed; "
+            "name uid or board, or ask for topk or sum"
+        )
+    if len(rows) * instants > CELLS_MAX:
+        raise TooLargeError(
+            f"query: {len(rows)} series of {instants} points, at most {CELLS_MAX} points in all "
+            "are allowed; widen the step"
+        )

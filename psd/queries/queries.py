@@ -1,0 +1,98 @@
+"""The queries as HTTP, the command line and the domains ask them: check, then answer.
+
+::
+
+    queries = Queries(engine, QueryRules({"steps": 1}), clock)
+    answer = await queries.sum(SumQuery(thing="steps", uid="1503960366", end=1460505600))
+    answer.data[0].sum                                     -> 13158
+
+Each raises what its question breaks (BadQueryError, TooLargeError), NotFoundError for a board that
+there is not, and what the engine raises.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from psd.clock import Clock
+from psd.errors import NotFoundError
+from psd.queries.boards import NamedBoard
+from psd.queries.freshness import QueueDepth, unknown_depth
+from psd.queries.leaderboard import LeaderboardEngine, answer_leaderboard
+from psd.queries.moments import moment_text
+from psd.queries.questions import (
+    QueryRules,
+    check_who,
+    leaderboard_question,
+    series_question,
+    sum_question,
+)
+from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
+from psd.queries.results import AnyAnswer, LeaderboardAnswer, SeriesAnswer, SumAnswer
+from psd.queries.series import SeriesEngine, answer_series
+from psd.queries.sums import Sees, SumEngine, answer_sum, everybody
+
+
+class QueryEngine(SumEngine, SeriesEngine, LeaderboardEngine, Protocol):
+    """Everything that queries ask of the engine."""
+
+
+class BoardSource(Protocol):
+    """Where named boards are kept."""
+
+    async def board(self, name: str) -> NamedBoard | None:
+        """The board of a name, with its members."""
+        ...
+
+
+class NoBoards:
+    """A place without boards."""
+
+    async def board(self, name: str) -> NamedBoard | None:
+        """None."""
+        return None
+
+
+class Queries:
+    """One set of query functions over an engine; ``depth`` tells how much waits to be booked."""
+
+    def __init__(
+        self,
+        engine: QueryEngine,
+        rules: QueryRules,
+        clock: Clock,
+        depth: QueueDepth = unknown_depth,
+        boards: BoardSource | None = None,
+    ) -> None:
+        self._engine = engine
+        self._rules = rules
+        self._clock = clock
+        self._depth = depth
+        self._boards = boards or NoBoards()
+
+    async def sum(self, query: SumQuery, sees: Sees = everybody) -> SumAnswer:
+        """Things of users over one range."""
+        question = sum_question(query, self._rules, self._clock.now_s())
+        return await answer_sum(self._engine, question, self._depth, sees)
+
+    async def series(self, query: SeriesQuery, sees: Sees = everybody) -> SeriesAnswer:
+        """Sums by calendar unit."""
+        question = series_question(query, self._rules, self._clock.now_s())
+        return await answer_series(self._engine, question, self._depth, sees)
+
+    async def leaderboard(
+        self, query: LeaderboardQuery, sees: Sees = everybody
+    ) -> LeaderboardAnswer:
+        """A page of a board."""
+        check_who(query)
+        named = None
+        if query.board is not None:
+            named = await self._boards.board(query.board)
+            if named is None:
+                raise NotFoundError(f"board: {query.board!r} is not known")
+        question = leaderboard_question(query, self._rules, self._clock.now_s(), named)
+        return await answer_leaderboard(self._engine, question, self._depth, sees)
+
+    def is_closed(self, answer: AnyAnswer) -> bool:
+        """Whether the range of an answer is over, so that only late reports can change it."""
+        return answer.range.end <= moment_text(self._clock.now_s())

@@ -1,0 +1,279 @@
+"""Queries checked against the settings: names become numbers, times become ranges. Pure.
+
+::
+
+    sum_question(SumQuery(thing="steps", uid="7", start=0, end=9), rules, now_s)
+    -> SumQuestion(things={"steps": 1}, uids=[7], atids=None, range_=Range(0, 9), ...)
+    sum_question(SumQuery(thing="floors", uid="7"), rules, now_s)
+    -> BadQueryError: thing: 'floors' is unknown; known are calories, cb, ...
+
+A range that ended is closed: nothing but late reports can still change its answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from psd.config import Settings
+from psd.engine.plan import Range
+from psd.errors import BadQueryError, TooLargeError
+from psd.queries.boards import NamedBoard, Window, standing_range
+from psd.queries.calendar import buckets, zone
+from psd.queries.ids import asked_id, asked_ids
+from psd.queries.moments import asked_range, held, moment
+from psd.queries.requests import (
+    POINTS_MAX,
+    By,
+    Every,
+    Fill,
+    LeaderboardQuery,
+    Names,
+    SeriesQuery,
+    SumQuery,
+    Ties,
+    Time,
+)
+
+LIMIT = 10
+SPAN = 5
+
+ANY_ATID = "all"
+"""What v1 and v2 say for every atid; saying nothing is the same."""
+
+Atids = frozenset[int] | None
+"""The atids that count; None is all."""
+
+
+class QueryRules(msgspec.Struct, frozen=True):
+    """What a query is checked against; ``things`` are numbers by name."""
+
+    things: Mapping[str, int]
+    ids_max: int = 1000
+    things_max: int = 32
+    span_max_s: int = 0
+    points_max: int = POINTS_MAX
+
+
+def rules_of_queries(settings: Settings) -> QueryRules:
+    """The rules that the settings make."""
+    return QueryRules(
+        things={name: thing.id for name, thing in settings.things.items()},
+        ids_max=settings.server.ids_max,
+        things_max=settings.server.things_max,
+        span_max_s=settings.server.range_span_max_s,
+    )
+
+
+class SumQuestion(msgspec.Struct, frozen=True):
+    """A SumQuery that can be answered."""
+
+    things: dict[str, int]
+    uids: list[int]
+    atids: Atids
+    range_: Range
+    aggregates: frozenset[str]
+    every: Every
+    tz: ZoneInfo
+
+
+class SeriesQuestion(msgspec.Struct, frozen=True):
+    """A SeriesQuery that can be answered; ``buckets`` are the points of each group."""
+
+    things: dict[str, int]
+    uids: list[int]
+    atids: Atids
+    range_: Range
+    buckets: list[Range]
+    every: Every
+    tz: ZoneInfo
+    fill: Fill
+    by: By | None
+    points_max: int
+
+
+class LeaderboardQuestion(msgspec.Struct, frozen=True):
+    """A LeaderboardQuery that can be answered; without ``uids`` it is about everybody."""
+
+    thing: str
+    thing_number: int
+    uids: list[int] | None
+    atids: Atids
+    range_: Range
+    previous: Range | None
+    ties: Ties
+    limit: int
+    cursor: str | None
+    around: int | None
+    span: int
+
+
+def sum_question(query: SumQuery, rules: QueryRules, now_s: int) -> SumQuestion:
+    """Check a query; raises BadQueryError or TooLargeError."""
+    asked = query.aggregates
+    aggregates = frozenset([asked] if isinstance(asked, str) else asked)
+    if not aggregates:
+        raise BadQueryError("aggregates: [] names none")
+    return SumQuestion(
+        things=_things(query.thing, rules),
+        uids=_uids(query.uid, rules),
+        atids=_atids(query.atid, rules),
+        range_=_range(query.start, query.end, query.as_of, rules, now_s),
+        aggregates=aggregates,
+        every=query.every,
+        tz=zone(query.tz),
+    )
+
+
+def series_question(query: SeriesQuery, rules: QueryRules, now_s: int) -> SeriesQuestion:
+    """Check a query; raises BadQueryError, or TooLargeError for too many points."""
+    things, uids = _things(query.thing, rules), _uids(query.uid, rules)
+    range_ = _range(query.start, query.end, query.as_of, rules, now_s)
+    tz = zone(query.tz)
+    cut = buckets(range_, query.every, tz, rules.points_max)
+    groups = len(things) * (len(uids) if query.by == "uid" else 1)
+    check_points(len(cut), groups, rules.points_max)
+    return SeriesQuestion(
+        things=things,
+        uids=uids,
+        atids=_atids(query.atid, rules),
+        range_=range_,
+        buckets=cut,
+        every=query.every,
+        tz=tz,
+        fill=query.fill,
+        by=query.by,
+        points_max=rules.points_max,
+    )
+
+
+def leaderboard_question(
+    query: LeaderboardQuery, rules: QueryRules, now_s: int, board: NamedBoard | None = None
+) -> LeaderboardQuestion:
+    """Check a query; ``board`` is the one that it names. Raises BadQueryError, TooLargeError."""
+    check_who(query)
+    name = _one_thing(query.thing, board)
+    atids = _atids(query.atid, rules)
+    if board and atids is None and board.atid:
+        atids = frozenset(asked_ids(board.atid, "atid"))
+    window = board.window if board else None
+    range_ = _board_range(query, window, rules, now_s)
+    return LeaderboardQuestion(
+        thing=name,
+        thing_number=_things(name, rules)[name],
+        uids=_who(query, rules, board),
+        atids=atids,
+        range_=range_,
+        previous=_previous(query, window, range_),
+        ties=query.ties or (board.ties if board else "competition"),
+        limit=LIMIT if query.limit is None else query.limit,
+        cursor=query.cursor,
+        around=None if query.around is None else asked_id(query.around, "around"),
+        span=SPAN if query.span is None else query.span,
+    )
+
+
+def check_points(points: int, groups: int, points_max: int) -> None:
+    """Refuse a series of more points than allowed, over all its groups."""
+    if points * groups > points_max:
+        raise TooLargeError(
+            f"every: {points} points for each of {groups} groups asked, "
+            f"at most {points_max} points are allowed"
+        )
+
+
+def check_who(query: LeaderboardQuery) -> None:
+    """Refuse what contradicts itself whatever the board is: raises BadQueryError."""
+    ways = {"uid": query.uid is not None, "board": query.board is not None, "all": query.all}
+    given = [name for name, is_given in ways.items() if is_given]
+    if len(given) > 1:
+        raise BadQueryError(f"{given[1]}: not together with {given[0]}")
+    if query.around is not None and query.cursor is not None:
+        raise BadQueryError(f"cursor: {query.cursor[:64]!r} not together with around")
+    if query.span is not None and query.around is None:
+        raise BadQueryError(f"span: {query.span} says nothing without around")
+
+
+def _one_thing(names: Names | None, board: NamedBoard | None) -> str:
+    if names is None and board is not None:
+        return board.thing
+    if names is None:
+        raise BadQueryError("thing: missing; it is needed")
+    listed = [names] if isinstance(names, str) else names
+    if len(listed) != 1:
+        raise BadQueryError(f"thing: {len(listed)} asked; a board is about one")
+    if board is not None and listed[0] != board.thing:
+        raise BadQueryError(f"thing: {listed[0]!r} is not that of the board, {board.thing!r}")
+    return listed[0]
+
+
+def _who(query: LeaderboardQuery, rules: QueryRules, board: NamedBoard | None) -> list[int] | None:
+    if board is not None:
+        return asked_ids(board.members, "members")
+    return None if query.uid is None else _uids(query.uid, rules)
+
+
+def _board_range(
+    query: LeaderboardQuery, window: Window | None, rules: QueryRules, now_s: int
+) -> Range:
+    if window is None or query.start is not None or query.end is not None:
+        start = 0 if query.start is None else query.start
+        return _range(start, query.end, query.as_of, rules, now_s)
+    at = now_s if query.as_of is None else moment(query.as_of, "as_of")
+    return standing_range(window, held(at))
+
+
+def _previous(query: LeaderboardQuery, window: Window | None, range_: Range) -> Range | None:
+    """The range to compare with: the same one up to an instant, or one that is written out."""
+    asked = query.compare_to
+    if asked is None:
+        return None
+    if isinstance(asked, str) and "/" in asked:
+        start, _, end = asked.partition("/")
+        return asked_range(start, end, 0, prefix="compare_to.")
+    at = held(moment(asked, "compare_to"))
+    if window is not None and query.start is None and query.end is None:
+        return standing_range(window, at)
+    return Range(range_.start, max(range_.start, min(range_.end, at)))
+
+
+def _range(
+    start: Time, end: Time | None, as_of: Time | None, rules: QueryRules, now_s: int
+) -> Range:
+    range_ = asked_range(start, end, now_s, as_of)
+    span_s = range_.end - range_.start
+    if rules.span_max_s and span_s > rules.span_max_s:
+        raise TooLargeError(f"range: {span_s} s asked, at most {rules.span_max_s} s are allowed")
+    return range_
+
+
+def _things(names: Names, rules: QueryRules) -> dict[str, int]:
+    listed = [names] if isinstance(names, str) else names
+    if not listed:
+        raise BadQueryError("thing: [] names none")
+    if len(listed) > rules.things_max:
+        raise TooLargeError(f"thing: {len(listed)} asked, at most {rules.things_max} are allowed")
+    for name in listed:
+        if name not in rules.things:
+            known = ", ".join(sorted(rules.things))
+            raise BadQueryError(f"thing: {name!r} is unknown; known are {known}")
+    return {name: rules.things[name] for name in listed}
+
+
+def _uids(ids: int | str | list[int | str], rules: QueryRules) -> list[int]:
+    return _ids(ids, "uid", rules)
+
+
+def _atids(ids: int | str | list[int | str] | None, rules: QueryRules) -> Atids:
+    return None if ids is None or ids == ANY_ATID else frozenset(_ids(ids, "atid", rules))
+
+
+def _ids(ids: int | str | list[int | str], field: str, rules: QueryRules) -> list[int]:
+    if isinstance(ids, list) and len(ids) > rules.ids_max:
+        raise TooLargeError(f"{field}: {len(ids)} asked, at most {rules.ids_max} are allowed")
+    found = asked_ids(ids, field)
+    if not found:
+        raise BadQueryError(f"{field}: [] names none")
+    return found

@@ -1,0 +1,158 @@
+"""Sums by calendar unit, for people's calendars: an hour, a day, a month of a time zone.
+
+A point stands for a unit, or for the part of it that lies in the range. Two days in Berlin, around
+the night in which the clocks go forward, are 23 and 24 hours long::
+
+    {"data": [{"start": "2017-03-25T23:00:00Z", "end": "2017-03-26T22:00:00Z", "thing": "steps",
+               "sum": 8000},
+              {"start": "2017-03-26T22:00:00Z", "end": "2017-03-27T22:00:00Z", "thing": "steps",
+               "sum": 0}], ...}
+
+A unit in which nothing was booked is a gap; one whose bookings cancel out is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+from msgspec import UNSET
+
+from psd.engine.plan import Range
+from psd.engine.series import Series
+from psd.engine.series import SeriesQuestion as BucketQuestion
+from psd.queries.calendar import buckets
+from psd.queries.freshness import (
+    UTC,
+    Level,
+    NewestReader,
+    QueueDepth,
+    answered,
+    coarsest,
+    watermark,
+)
+from psd.queries.moments import moment_text
+from psd.queries.questions import SeriesQuestion, check_points
+from psd.queries.requests import Every, Fill
+from psd.queries.results import AnsweredRange, SeriesAnswer, SeriesPoint
+from psd.queries.sums import Sees, everybody
+
+Group = tuple[str, int | None, Series]
+"""The thing, the uid or atid of the group, and its numbers."""
+
+
+class SeriesEngine(NewestReader, Protocol):
+    """What series ask of the engine."""
+
+    async def series(
+        self, uids: Sequence[int], question: BucketQuestion
+    ) -> list[dict[int | None, Series]]:
+        """Each owner's sums by bucket, by position; by atid, or one column None."""
+        ...
+
+    async def series_of_all(
+        self, uids: Sequence[int], question: BucketQuestion
+    ) -> dict[int | None, Series]:
+        """The same of all owners together."""
+        ...
+
+
+async def answer_series(
+    engine: SeriesEngine, question: SeriesQuestion, depth: QueueDepth, sees: Sees = everybody
+) -> SeriesAnswer:
+    """The points of each thing and group; one script call for each thing and page of users.
+
+    Raises TooLargeError when there are more atids than ``points_max`` has room for.
+    """
+    seen = [uid for uid in question.uids if sees(uid)]
+
+    async def points(range_: Range, level: Level | None) -> list[SeriesPoint]:
+        units = question.buckets if level is None else _coarser_buckets(question, range_, level)
+        if not units:
+            return []
+        parts = await asyncio.gather(
+            *(_groups(engine, question, name, units, seen) for name in question.things)
+        )
+        groups = [group for part in parts for group in part]
+        check_points(len(units), len(groups), question.points_max)
+        return [point for group in groups for point in _points(question, units, group)]
+
+    found, mark = await asyncio.gather(
+        answered(question.range_, points),
+        watermark(engine, seen, list(question.things.values()), depth),
+    )
+    resolution = coarsest([found.resolution])
+    return SeriesAnswer(
+        data=found.value,
+        exact=resolution is UNSET,
+        resolution=resolution,
+        range=AnsweredRange.of(found.range_),
+        watermark=mark,
+    )
+
+
+def coarser_unit(every: Every, level: Level) -> Every:
+    """The unit of UTC's calendar that takes the place of one that is finer than a level."""
+    if level == "year":
+        return "year"
+    if level == "month":
+        return every if every in ("quarter", "year") else "month"
+    if every == "issuance_week":
+        return "week"
+    return "day" if every in ("minute", "hour") else every
+
+
+def _coarser_buckets(question: SeriesQuestion, range_: Range, level: Level) -> list[Range]:
+    return buckets(range_, coarser_unit(question.every, level), UTC, question.points_max)
+
+
+async def _groups(
+    engine: SeriesEngine,
+    question: SeriesQuestion,
+    name: str,
+    units: Sequence[Range],
+    seen: Sequence[int],
+) -> list[Group]:
+    """The columns of one thing, by uid or atid."""
+    asked = BucketQuestion(
+        question.things[name],
+        [*(unit.start for unit in units), units[-1].end],
+        question.atids,
+        by_atid=question.by == "atid",
+        counts=question.fill != "zero",
+    )
+    nothing = Series([0] * len(units), [0] * len(units))
+    if question.by == "uid":
+        found = await engine.series(seen, asked) if seen else []
+        owners = dict(zip(seen, found, strict=True))
+        return [
+            (name, uid, owners[uid][None] if uid in owners else nothing) for uid in question.uids
+        ]
+    columns = await engine.series_of_all(seen, asked) if seen else {}
+    if question.by == "atid":
+        atids: Iterable[int] = question.atids or {atid for atid in columns if atid is not None}
+        return [(name, atid, columns.get(atid, nothing)) for atid in sorted(atids)]
+    return [(name, None, columns.get(None, nothing))]
+
+
+def _points(
+    question: SeriesQuestion, units: Sequence[Range], group: Group
+) -> Iterator[SeriesPoint]:
+    name, key, series = group
+    for at, unit in enumerate(units):
+        is_gap = series.bookings is not None and series.bookings[at] == 0
+        if is_gap and question.fill == "none":
+            continue
+        yield SeriesPoint(
+            start=moment_text(unit.start),
+            end=moment_text(unit.end),
+            thing=name,
+            sum=_filled(series.sums[at], question.fill, is_gap=is_gap),
+            uid=str(key) if question.by == "uid" else UNSET,
+            atid=key if question.by == "atid" and key is not None else UNSET,
+        )
+
+
+def _filled(value: int, fill: Fill, *, is_gap: bool) -> int | None:
+    return None if is_gap and fill == "null" else value

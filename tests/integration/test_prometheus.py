@@ -1,0 +1,398 @@
+"""Prometheus's read API over a real store, asked as Grafana's data source asks."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+import pytest
+
+from psd.clock import ManualClock
+from psd.config import AccessSettings, RedisSettings, ServerSettings, Settings
+from psd.engine.events import Report
+from psd.queries.board_definitions import Definition
+from psd.queries.boards import RollingWindow
+from psd.queries.prometheus import evaluation
+from psd.runtime import Runtime, open_runtime
+from tests.support.access import bearer, token_for
+from tests.support.engine import DAY_S, NOON_S, book, forget, report
+from tests.support.http import FORM, Answer, HttpClient, serving
+
+MIDNIGHT_S = NOON_S - DAY_S // 2
+NOW_S = NOON_S + 30 * DAY_S
+RESTRICTED = token_for("reader-of-1", "read", frozenset({1}))
+READER = token_for("reader", "read")
+
+EVENTS = [
+    report(100, NOON_S, uid=1, atid=2, aid=1),
+    report(20, NOON_S + 3600, uid=1, atid=7, aid=2),
+    report(3, NOON_S + DAY_S, uid=1, atid=2, aid=3),
+    report(50, NOON_S, uid=2, atid=2, aid=4),
+    report(4000, NOON_S + 2 * DAY_S, uid=3, atid=2, aid=5),
+    report(9, NOON_S, uid=1, atid=2, aid=6, thing=2),
+]
+
+
+@pytest.fixture
+def settings(redis_url: str) -> Settings:
+    return Settings(
+        redis=RedisSettings(url=redis_url, durability="fast"), server=ServerSettings(port=0)
+    )
+
+
+@pytest.fixture
+async def runtime(settings: Settings) -> AsyncIterator[Runtime]:
+    runtime = await open_runtime(settings, ManualClock(NOW_S))
+    assert set(await book(runtime, EVENTS)) == {"booked"}
+    window = RollingWindow(seconds=DAY_S)
+    for name, members in (("april", [1, 2]), ("may.16", [2, 3])):
+        definition = Definition(thing="steps", window=window)
+        await runtime.boards.put(name, definition, "test", members=members)
+    yield runtime
+    await runtime.close()
+
+
+@pytest.fixture
+async def client(runtime: Runtime) -> AsyncIterator[HttpClient]:
+    async with serving(runtime) as client:
+        yield client
+
+
+async def get(client: HttpClient, path: str, fields: Mapping[str, Any] | None = None) -> Answer:
+    return await client.get(f"/api/v1/{path}?{urlencode(fields or {}, doseq=True)}")
+
+
+async def data(client: HttpClient, path: str, fields: Mapping[str, Any] | None = None) -> Any:
+    answer = await get(client, path, fields)
+    assert answer.status == 200, answer.text
+    told = answer.json()
+    assert told.keys() == {"status", "data"}, answer.text
+    assert told["status"] == "success"
+    return told["data"]
+
+
+async def vector(
+    client: HttpClient, query: str, time: float = NOW_S
+) -> list[tuple[dict[str, str], str]]:
+    found = await data(client, "query", {"query": query, "time": time})
+    assert found["resultType"] == "vector"
+    assert all(row["value"][0] == time for row in found["result"])
+    return [(row["metric"], row["value"][1]) for row in found["result"]]
+
+
+async def test_save_and_test_of_grafana_goes_through(client: HttpClient) -> None:
+    tried = await client.request("POST", "/api/v1/query", b"query=1%2B1&time=4", FORM)
+    assert tried.json() == {
+        "status": "success",
+        "data": {"resultType": "scalar", "result": [4, "2"]},
+    }
+    build = await data(client, "status/buildinfo")
+    assert build["application"] == "psd"
+    assert (await get(client, "rules")).status == 404
+    assert "page not found" in (await get(client, "rules/test/test")).text
+
+
+async def test_the_metrics_and_labels_that_grafanas_editor_looks_up(client: HttpClient) -> None:
+    times = {"start": NOON_S, "end": NOW_S, "limit": 40_000}
+    names = await data(client, "label/__name__/values", times)
+    assert {"steps", "calories", "psd_sum"} <= set(names)
+    kind = (await data(client, "metadata", {"limit": 40_000}))["steps"][0]
+    assert kind == {"type": "counter", "help": "the sum of steps that were booked", "unit": "steps"}
+    form = urlencode({**times, "match[]": "steps"}).encode()
+    labels = await client.request("POST", "/api/v1/labels", form, FORM)
+    assert labels.json()["data"] == ["__name__", "atid", "board", "uid"]
+    every = await data(client, "labels", times)
+    assert every == ["__name__", "atid", "board", "thing", "uid"]
+    assert await data(client, "label/uid/values", {**times, "match[]": "steps"}) == ["1", "2", "3"]
+    assert await data(client, "label/uid/values", {"match[]": 'steps{board="april"}'}) == ["1", "2"]
+    assert await data(client, "label/atid/values", {"match[]": 'steps{uid="1"}'}) == ["2", "7"]
+    assert await data(client, "label/board/values", times) == ["april", "may.16"]
+    assert await data(client, "label/thing/values", {"match[]": 'psd_sum{thing="steps"}'}) == [
+        "steps"
+    ]
+    assert await data(client, "label/job/values", times) == []
+
+
+async def test_the_series_that_grafana_lists_for_an_older_prometheus(client: HttpClient) -> None:
+    async def series(match: str) -> Any:
+        form = urlencode({"match[]": match, "limit": "40000", "start": 1, "end": 2}).encode()
+        return (await client.request("POST", "/api/v1/series", form, FORM)).json()["data"]
+
+    every = await series('{__name__!=""}')
+    assert {"__name__": "calories", "uid": "1"} in every
+    assert {"__name__": "psd_sum", "thing": "steps", "uid": "3"} in every
+    assert await series('{__name__="steps",board!=""}') == [
+        {"__name__": "steps", "board": board, "uid": uid}
+        for board, uid in (("april", "1"), ("april", "2"), ("may.16", "2"), ("may.16", "3"))
+    ]
+    assert await series('steps{uid="1",atid!=""}') == [
+        {"__name__": "steps", "uid": "1", "atid": atid} for atid in ("2", "7")
+    ]
+    assert {row["uid"] for row in await series('{uid!=""}')} == {"1", "2", "3"}
+
+
+async def test_a_panel_posts_its_range(client: HttpClient) -> None:
+    fields = {
+        "query": 'increase(steps{uid=~"(1|3)"}[1d])',
+        "start": str(MIDNIGHT_S),
+        "end": f"{MIDNIGHT_S + 2 * DAY_S}",
+        "step": "86400",
+    }
+    answer = await client.request(
+        "POST", "/api/v1/query_range", urlencode(fields).encode(), f"{FORM}; charset=utf-8"
+    )
+    times = [MIDNIGHT_S, MIDNIGHT_S + DAY_S, MIDNIGHT_S + 2 * DAY_S]
+    assert answer.json() == {
+        "status": "success",
+        "data": {
+            "resultType": "matrix",
+            "result": [
+                {
+                    "metric": {"uid": "1"},
+                    "values": [
+                        [at, text] for at, text in zip(times, ["0", "120", "3"], strict=True)
+                    ],
+                },
+                {"metric": {"uid": "3"}, "values": [[at, "0"] for at in times]},
+            ],
+        },
+    }
+    assert await data(client, "query_range", fields) == answer.json()["data"]
+
+
+async def test_a_selector_alone_is_a_counter(client: HttpClient) -> None:
+    for at, total in ((NOON_S, "0"), (NOON_S + 1, "100"), (NOW_S, "123")):
+        assert await vector(client, 'steps{uid="1"}', at) == [
+            ({"__name__": "steps", "uid": "1"}, total)
+        ]
+    assert await vector(client, 'psd_sum{thing=~"steps|calories",uid="1"}') == [
+        ({"__name__": "psd_sum", "thing": "calories", "uid": "1"}, "9"),
+        ({"__name__": "psd_sum", "thing": "steps", "uid": "1"}, "123"),
+    ]
+
+
+@pytest.mark.parametrize("function", ["increase", "sum_over_time"])
+async def test_a_second_counts_when_it_is_over(client: HttpClient, function: str) -> None:
+    query = f'{function}(steps{{uid="1"}}[1s])'
+    assert [(await vector(client, query, NOON_S + n))[0][1] for n in range(3)] == ["0", "100", "0"]
+    # (12:00:00.5, 12:00:01.5] holds the end of the second, (12:00:01.1, 12:00:01.6] does not.
+    assert (await vector(client, query, NOON_S + 1.5))[0][1] == "100"
+    half = f'{function}(steps{{uid="1"}}[500ms])'
+    assert (await vector(client, half, NOON_S + 1.4))[0][1] == "100"
+    assert (await vector(client, half, NOON_S + 1.6))[0][1] == "0"
+
+
+async def test_atids_are_told_apart_where_they_are_asked_for(client: HttpClient) -> None:
+    assert await vector(client, 'increase(steps{uid="1",atid=~"2|5"}[30d1s])') == [
+        ({"uid": "1", "atid": "2"}, "103"),
+        ({"uid": "1", "atid": "5"}, "0"),
+    ]
+    by_atid = await vector(client, 'sum by (atid) (steps{board="april"})')
+    assert sorted(by_atid, key=str) == [({"atid": "2"}, "153"), ({"atid": "7"}, "20")]
+    assert await vector(client, 'sum(steps{uid="1",atid="7"})') == [({}, "20")]
+
+
+async def test_boards_stand_for_their_members(client: HttpClient) -> None:
+    assert await vector(client, 'sum by (board) (steps{board=~"april|may\\\\.16"})') == [
+        ({"board": "april"}, "173"),
+        ({"board": "may.16"}, "4050"),
+    ]
+    assert await vector(client, 'steps{board!="",uid="2"}') == [
+        ({"__name__": "steps", "board": board, "uid": "2"}, "50") for board in ("april", "may.16")
+    ]
+    answer = await get(client, "query", {"query": 'steps{board="june"}'})
+    assert answer.json() == {
+        "status": "success",
+        "data": {"resultType": "vector", "result": []},
+        "warnings": ["board 'june' is not known"],
+    }
+
+
+async def test_the_largest_of_everybody_and_of_a_board(client: HttpClient) -> None:
+    assert await vector(client, "topk(2, steps)") == [
+        ({"__name__": "steps", "uid": "3"}, "4000"),
+        ({"__name__": "steps", "uid": "1"}, "123"),
+    ]
+    by_uid = 'topk(1, sum by (uid) (increase(steps{board="april"}[1d])))'
+    assert await vector(client, by_uid, NOON_S + DAY_S) == [({"uid": "1"}, "120")]
+    at = {"start": NOON_S + 1, "end": NOON_S + 2 * DAY_S + 1, "step": "1d"}
+    found = await data(client, "query_range", {"query": "topk(1, increase(steps[1d]))", **at})
+    assert [(row["metric"]["uid"], row["values"]) for row in found["result"]] == [
+        ("3", [[NOON_S + 2 * DAY_S + 1, "4000"]]),
+        ("1", [[NOON_S + 1, "100"], [NOON_S + DAY_S + 1, "23"]]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "reason"),
+    [
+        ("query", {}, "query: missing"),
+        ("query", {"query": "rate(steps[5m])"}, "rate() is not answered"),
+        ("query", {"query": "floors"}, "metric 'floors' is unknown"),
+        ("query", {"query": "steps", "time": "noon"}, "time: 'noon'"),
+        ("query", {"query": '{__name__=~"steps|calories"}', "time": ""}, ""),
+        ("query", {"query": 'increase({__name__=~"steps|cb",uid="1"}[1d])'}, "the same labels"),
+        ("query_range", {"query": "steps", "start": 0, "end": 9}, "step: missing"),
+        ("query_range", {"query": "steps", "start": 0, "end": 11_000, "step": 1}, "11000 points"),
+        ("series", {}, "match[]: missing"),
+        ("series", {"match[]": "{"}, "the end where"),
+        ("labels", {"match[]": ["steps"] * 40}, "match[]: 40 given"),
+        ("label/uid/values", {"limit": "x"}, "limit: 'x'"),
+    ],
+)
+async def test_what_is_not_answered_is_bad_data(
+    client: HttpClient, path: str, fields: dict[str, Any], reason: str
+) -> None:
+    answer = await get(client, path, fields)
+    if not reason:
+        assert answer.status == 200
+        return
+    assert answer.status == 400
+    told = answer.json()
+    assert (told["status"], told["errorType"]) == ("error", "bad_data")
+    assert reason in told["error"]
+
+
+async def test_more_than_is_allowed_is_refused(
+    client: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "SERIES_MAX", 2)
+    answer = await get(client, "query", {"query": "steps"})
+    assert (answer.status, answer.json()["errorType"]) == (422, "execution")
+    assert "ask for topk or sum" in answer.json()["error"]
+    assert await vector(client, "sum(steps)") == [({}, "4173")]
+    monkeypatch.setattr(evaluation, "WORK_MAX", 30)
+    asked = {"query": "sum(steps)", "start": NOON_S, "end": NOON_S + 8, "step": 1}
+    assert (await get(client, "query_range", asked)).status == 200
+    asked = {**asked, "end": NOON_S + 9}
+    assert (await get(client, "query_range", asked)).status == 422
+
+
+async def test_a_limit_cuts_a_list_and_says_so(client: HttpClient) -> None:
+    answer = await get(client, "label/uid/values", {"limit": 2})
+    assert answer.json() == {
+        "status": "success",
+        "data": ["1", "2"],
+        "warnings": ["cut after 2, the limit"],
+    }
+
+
+async def test_instants_without_their_detail_are_left_out_with_a_warning(
+    runtime: Runtime, client: HttpClient
+) -> None:
+    await forget(runtime.store.client, "second")
+    at = {"start": MIDNIGHT_S, "end": MIDNIGHT_S + 2 * DAY_S, "step": "12h"}
+    asked = {"query": 'sum(increase(steps{uid="1"}[1d]))', **at}
+    answer = (await get(client, "query_range", asked)).json()
+    [row] = answer["data"]["result"]
+    assert [value for _, value in row["values"]] == ["0", "120", "3"]
+    assert [at for at, _ in row["values"]] == [MIDNIGHT_S + n * DAY_S for n in range(3)]
+    assert answer["warnings"] == [
+        "detail has expired: 2 of 5 instants are left out; windows of whole days (UTC) are still "
+        "exact"
+    ]
+    for query in ('increase(steps{uid="1"}[1h])', "topk(1, increase(steps[1h]))"):
+        answer = (await get(client, "query", {"query": query, "time": NOON_S + 1})).json()
+        assert answer["data"]["result"] == []
+        assert "1 of 1 instants are left out" in answer["warnings"][0]
+
+
+async def test_the_others_of_a_restricted_reader_have_nothing(settings: Settings) -> None:
+    access = AccessSettings(tokens=(RESTRICTED.line, READER.line))
+    runtime = await open_runtime(
+        msgspec.structs.replace(settings, access=access), ManualClock(NOW_S)
+    )
+    await book(runtime, EVENTS)
+    definition = Definition(thing="steps", window=RollingWindow(seconds=DAY_S))
+    await runtime.boards.put("april", definition, "test", members=[1, 2])
+
+    async def asked(path: str, fields: Mapping[str, Any]) -> Any:
+        full = f"/api/v1/{path}?{urlencode(fields, doseq=True)}"
+        headers = bearer(RESTRICTED.secret)
+        return (await client.request("GET", full, headers=headers)).json()["data"]
+
+    try:
+        async with serving(runtime) as client:
+            found = await asked("query", {"query": 'steps{uid=~"1|2"}'})
+            assert [row["value"][1] for row in found["result"]] == ["123", "0"]
+            for query in ("topk(5, steps)", "sum by (uid) (steps)"):
+                found = await asked("query", {"query": query})
+                assert [row["metric"]["uid"] for row in found["result"]] == ["1"]
+            assert (await asked("query", {"query": "sum(steps)"}))["result"][0]["value"][1] == "123"
+            assert (await asked("query", {"query": 'steps{board="april"}'}))["result"] == []
+            assert await asked("label/uid/values", {}) == ["1"]
+            assert await asked("label/board/values", {}) == []
+            assert await asked("label/atid/values", {"match[]": 'steps{uid="2"}'}) == []
+            refused = await client.get("/api/v1/query?query=1%2B1")
+            assert (refused.status, refused.json()["errorType"]) == (401, "unauthorized")
+    finally:
+        await runtime.close()
+
+
+async def test_random_questions_are_answered_like_a_list_of_bookings(
+    runtime: Runtime, client: HttpClient
+) -> None:
+    rng = random.Random(5)
+    start = MIDNIGHT_S + 40 * DAY_S
+    events = [
+        report(
+            rng.randint(-50, 900),
+            start + rng.randint(0, 6 * DAY_S),
+            uid=rng.randint(1, 6),
+            atid=rng.randint(1, 3),
+            aid=100 + number,
+        )
+        for number in range(400)
+    ]
+    await book(runtime, events)
+    everything = [event for event in (*EVENTS, *events) if event.thing == 1]
+    for _ in range(120):
+        uids = sorted(rng.sample(range(1, 8), rng.randint(1, 4)))
+        step = rng.choice([60, 600, 3600, 7200, DAY_S])
+        first = start + rng.randint(-10, 20) * 3600 + rng.choice([0, 0, 17])
+        count = rng.randint(1, 30)
+        window = rng.choice([None, step, 60, 3600, 3 * DAY_S])
+        atids = rng.choice([None, [2], [1, 3]])
+        by = rng.choice([(), ("uid",), ("atid",), ("uid", "atid")])
+        query = query_text(uids, atids, window, by)
+        asked = {"query": query, "start": first, "end": first + (count - 1) * step, "step": step}
+        found = await data(client, "query_range", asked)
+        times = [first + number * step for number in range(count)]
+        told = {
+            tuple(row["metric"].get(label, "") for label in by): [int(v) for _, v in row["values"]]
+            for row in found["result"]
+        }
+        chosen = [
+            event
+            for event in everything
+            if event.uid in uids and (atids is None or event.atid in atids)
+        ]
+        wanted = naive(chosen, times, window, by)
+        assert {key: told.pop(key) for key in wanted} == wanted, query
+        assert all(not any(values) for values in told.values()), query
+
+
+def query_text(
+    uids: list[int], atids: list[int] | None, window: int | None, by: tuple[str, ...]
+) -> str:
+    matchers = f'uid=~"{"|".join(map(str, uids))}"'
+    if atids is not None:
+        matchers += f',atid=~"{"|".join(map(str, atids))}"'
+    leaf = f"steps{{{matchers}}}" if window is None else f"increase(steps{{{matchers}}}[{window}s])"
+    return f"sum by ({', '.join(by)}) ({leaf})" if by else f"sum({leaf})"
+
+
+def naive(
+    events: list[Report], times: list[int], window: int | None, by: tuple[str, ...]
+) -> dict[tuple[str, ...], list[int]]:
+    found: dict[tuple[str, ...], list[int]] = {}
+    for event in events:
+        key = tuple(str(getattr(event, label)) for label in by)
+        row = found.setdefault(key, [0] * len(times))
+        for place, at in enumerate(times):
+            begins = 0 if window is None else at - window
+            row[place] += event.value if begins <= event.ts2 < at else 0
+    return {key: row for key, row in found.items() if any(row)}

@@ -1,0 +1,298 @@
+"""``psd sum | series | top | around | compare | activities`` against a running server."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from psd.cli.asking import url_of
+from psd.cli.main import psd
+from psd.config import AccessSettings, RedisSettings, ServerSettings, Settings
+from psd.queries.board_definitions import Definition
+from psd.queries.boards import FixedWindow
+from psd.runtime import Runtime, open_runtime
+from tests.support.access import token_for
+from tests.support.engine import DAY_S, NOON_S, book, report
+from tests.support.http import serving
+
+ADMIN = token_for("app", "read write")
+MIDNIGHT_S = NOON_S - DAY_S // 2
+DAY = ("--start", "2016-04-12", "--end", "2016-04-13")
+
+
+@pytest.fixture
+async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
+    settings = Settings(
+        redis=RedisSettings(url=redis_url, durability="fast"),
+        server=ServerSettings(port=0),
+        access=AccessSettings(tokens=(ADMIN.line,)),
+    )
+    runtime = await open_runtime(settings)
+    yield runtime
+    await runtime.close()
+
+
+@pytest.fixture(autouse=True)
+async def url(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    events = [
+        report(50, NOON_S, uid=1, aid=1),
+        report(30, NOON_S + 20, uid=2, aid=1),
+        report(10, NOON_S + 3600, uid=2, aid=2),
+        report(20, NOON_S + 60, uid=-3, aid=1),
+        report(7, NOON_S, uid=1, aid=1, thing=2),
+    ]
+    assert set(await book(runtime, events)) == {"booked"}
+    async with serving(runtime) as http:
+        monkeypatch.setenv("PSD_SERVER_PORT", http.url.rpartition(":")[2])
+        monkeypatch.setenv("PSD_TOKEN", ADMIN.secret)
+        yield http.url
+
+
+async def run(*arguments: str) -> Result:
+    """The command, in a thread of its own as the server runs in this one."""
+    return await asyncio.to_thread(CliRunner().invoke, psd, arguments)
+
+
+async def output(*arguments: str) -> str:
+    result = await run(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+async def lines(*arguments: str) -> list[str]:
+    return [line.rstrip() for line in (await output(*arguments)).splitlines()]
+
+
+async def json_of(*arguments: str) -> Any:
+    return msgspec.json.decode(await output(*arguments, "--json"))
+
+
+async def rows(*arguments: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(await output(*arguments, "--csv"))))
+
+
+async def test_sums_are_a_row_for_each_user_and_thing() -> None:
+    asked = ("sum", "steps,calories", "1", "2", *DAY)
+    assert [line.split() for line in await lines(*asked)] == [
+        ["uid", "thing", "sum"],
+        ["1", "steps", "50"],
+        ["1", "calories", "7"],
+        ["2", "steps", "40"],
+        ["2", "calories", "0"],
+    ]
+    document = await json_of(*asked)
+    assert [row["sum"] for row in document["data"]] == [50, 7, 40, 0]
+    assert document["range"]["start"] == "2016-04-12T00:00:00Z"
+    assert (await rows(*asked))[0] == {"uid": "1", "thing": "steps", "sum": "50"}
+    aggregates = ("--aggregates", "count,first,avg,sum", "--every", "hour")
+    assert (await lines("sum", "steps", "-3", "9", *DAY, *aggregates))[1:] == [
+        "  -3  steps      1  2016-04-12T12:01:00Z  0.83   20",
+        "   9  steps      0                     -  0.00    0",
+    ]
+    assert (await json_of("sum", "steps", "2", "--as-of", str(NOON_S + 60)))["data"][0]["sum"] == 30
+    assert (await json_of("sum", "steps", "2", "--atid", "8"))["data"][0]["sum"] == 0
+
+
+async def test_a_series_is_a_table_a_sparkline_or_bars() -> None:
+    asked = ("series", "steps", "1", "2", "--every", "hour", "--tz", "Europe/Berlin")
+    between = ("--start", "2016-04-12T11:00:00Z", "--end", "2016-04-12T15:00:00Z")
+    assert await lines(*asked, *between) == [
+        " start                   thing  sum",
+        " 2016-04-12 13:00+02:00  steps    0",
+        " 2016-04-12 14:00+02:00  steps   80",
+        " 2016-04-12 15:00+02:00  steps   10",
+        " 2016-04-12 16:00+02:00  steps    0",
+    ]
+    assert await lines(*asked, *between, "--sparkline") == ["steps  ▁█▂▁  0 to 80"]
+    assert (await lines(*asked, *between, "--bars"))[2:4] == [
+        " 2016-04-12 14:00+02:00  steps   80  ████████████████████",
+        " 2016-04-12 15:00+02:00  steps   10  ██▌",
+    ]
+    grouped = (*asked, *between, "--by", "uid", "--fill", "null", "--sparkline")
+    assert await lines(*grouped) == ["steps 1   █    50 to 50", "steps 2   █▃   10 to 30"]
+    grouped = (*asked, *between, "--by", "atid", "--fill", "none")
+    assert [row["atid"] for row in await rows(*grouped)] == ["2", "2"]
+    assert len((await json_of(*asked, *between))["data"]) == 4
+
+
+async def test_a_day_of_a_zone_is_a_date() -> None:
+    berlin = ("--tz", "Europe/Berlin", "--start", "2016-04-11T22:00:00Z", "--end", "2016-04-13")
+    found = await lines("series", "steps", "1", *berlin)
+    assert [line.split()[:2] for line in found[1:]] == [
+        ["2016-04-12", "steps"], ["2016-04-13", "steps"]
+    ]  # fmt: skip
+
+
+async def test_a_board_is_printed_from_the_top_and_around_somebody() -> None:
+    assert [line.split() for line in await lines("top", "steps", "--limit", "2", "--bars")] == [
+        ["rank", "uid", "value", "percentile", "reached"],
+        ["1", "1", "50", "66.7", "2016-04-12T12:00:00Z", "█" * 20],
+        ["2", "2", "40", "33.3", "2016-04-12T13:00:00Z", "█" * 16],
+    ]
+    assert [row["uid"] for row in await rows("top", "steps", "--uid", "2", "--uid", "-3")] == [
+        "2", "-3"
+    ]  # fmt: skip
+    earlier = await json_of("top", "steps", "--as-of", "2016-04-12T12:30:00Z", "--ties", "dense")
+    assert [row["value"] for row in earlier["data"]] == [50, 30, 20]
+    around = await lines("around", "-3", "steps", "--span", "1")
+    assert [line.split()[:3] for line in around[1:]] == [["2", "2", "40"], [">", "3", "-3"]]
+
+
+async def test_a_page_tells_on_stderr_how_to_go_on() -> None:
+    result = await run("top", "steps", "--limit", "2")
+    cursor = result.stderr.removeprefix("more: --cursor ").strip()
+    rest = await run("top", "steps", "--limit", "2", "--cursor", cursor)
+    assert [line.split()[:2] for line in rest.stdout.splitlines()[1:]] == [["3", "-3"]]
+    assert rest.stderr == ""
+    assert (await run("top", "steps", "--limit", "2", "--json")).stderr == ""
+
+
+async def test_a_named_board_brings_its_own_thing(runtime: Runtime) -> None:
+    window = FixedWindow(MIDNIGHT_S, MIDNIGHT_S + DAY_S)
+    april = Definition(thing="steps", window=window)
+    await runtime.boards.put("april", april, "me", members=[1, 2])
+    assert [row["uid"] for row in await rows("top", "--board", "april")] == ["1", "2"]
+    assert [row["uid"] for row in await rows("around", "2", "--board", "april", "--span", "0")] == [
+        "2"
+    ]
+    result = await run("top", "--board", "may")
+    assert (result.exit_code, result.stderr) == (1, "psd: board: 'may' is not known\n")
+
+
+async def test_who_overtook_whom_has_arrows(runtime: Runtime) -> None:
+    await book(runtime, [report(99, NOON_S + 7200, uid=-3, aid=9)])
+    asked = ("compare", "steps", "--compare-to", "2016-04-12T13:30:00Z", *DAY)
+    assert [line.split() for line in await lines(*asked)] == [
+        ["rank", "change", "uid", "value", "was", "difference"],
+        ["1", "▲2", "-3", "119", "3", "+99"],
+        ["2", "▼1", "1", "50", "1", "+0"],
+        ["3", "▼1", "2", "40", "2", "+0"],
+    ]
+    other = ("compare", "steps", "--compare-to", "2016-04-12/2016-04-12T12:00:10Z", "--limit", "1")
+    assert (await json_of(*other, *DAY))["data"][0]["value_change"] == 119
+    assert (await rows(*asked))[0]["rank_change"] == "2"
+
+
+async def test_activities_are_listed_withdrawn_and_audited() -> None:
+    assert [line.split() for line in await lines("activities", "1", *DAY)] == [
+        ["aid", "atid", "steps", "calories", "bookings", "first", "last"],
+        ["1", "2", "50", "7", "2", "2016-04-12T12:00:00Z", "2016-04-12T12:00:00Z"],
+    ]
+    flat = await rows("activities", "1")
+    assert [(row["thing"], row["sum"]) for row in flat] == [("steps", "50"), ("calories", "7")]
+    assert [row["aid"] for row in await rows("activities", "2", "--limit", "1")] == ["1"]
+    result = await run("activities", "1", "--withdraw", "1", "--note", "counted twice")
+    assert (result.exit_code, result.stderr) == (0, "activity 1 of user 1: withdrawn\n")
+    assert result.stdout.split()[:8] == [
+        "thing", "atid", "sum", "bookings", "first", "last", "steps", "2"
+    ]  # fmt: skip
+    assert (await json_of("activities", "1"))["data"] == []
+    audit = await lines("activities", "1", "--audit")
+    assert audit[1].split()[1:] == ["1", "app", "50", "steps,", "7", "calories", "counted", "twice"]
+    again = await run("activities", "1", "--withdraw", "1")
+    assert again.stderr == "activity 1 of user 1: unchanged\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("sum", "steps"), "Missing argument 'UID...'"),
+        (("sum", "steps", "--nope"), "'--nope' is not a valid integer"),
+        (("sum", "steps", "1", "--aggregates", "mean"), "known are sum, count"),
+        (("sum", "steps", "1", "--json", "--csv"), "contradict each other"),
+        (("series", "steps", "1"), "Missing option '--start'"),
+        (("series", "steps", "1", "--every", "age"), "'age' is not one of"),
+        (("top",), "Missing argument 'THING', or --board."),
+        (("compare", "steps"), "Missing option '--compare-to'"),
+        (("activities", "1", "--note", "x"), "--note belongs to --withdraw"),
+        (("activities", "1", "--withdraw", "1", "--start", "0"), "--withdraw stands alone"),
+        (("activities", "1", "--audit", "--thing", "steps"), "--audit goes with"),
+    ],
+)
+async def test_a_wrong_command_line_is_told_and_nothing_is_asked(
+    arguments: tuple[str, ...], message: str
+) -> None:
+    result = await run("--set", "server.port=1", *arguments)
+    assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
+
+
+async def test_an_error_is_a_line_and_an_exit_code(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = await run("top", "floors")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("psd: thing: 'floors' is unknown; known are calories")
+    token = tmp_path / "token"
+    token.write_text(ADMIN.secret + "\n")
+    monkeypatch.setenv("PSD_TOKEN", "wrong")
+    assert (await run("top", "steps")).exit_code == 1
+    asked = ("top", "steps", "--url", url, "--token-file", str(token))
+    assert (await run(*asked)).exit_code == 0
+    nobody = await run("top", "steps", "--url", "host:1155")
+    assert (nobody.exit_code, "is not an http://" in nobody.stderr) == (1, True)
+
+
+async def test_a_server_that_is_away_is_worth_another_try() -> None:
+    result = await run("top", "steps", "--url", "http://127.0.0.1:1")
+    assert result.exit_code == 75
+    assert result.stderr.startswith("psd: http://127.0.0.1:1 does not answer: ")
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:1155"),
+        ("0.0.0.0", "http://127.0.0.1:1155"),
+        ("", "http://127.0.0.1:1155"),
+        ("::", "http://[::1]:1155"),
+        ("fe80::1", "http://[fe80::1]:1155"),
+        ("psd.example", "http://psd.example:1155"),
+    ],
+)
+def test_the_server_of_the_settings_is_asked_from_this_machine(host: str, url: str) -> None:
+    assert url_of(Settings(server=ServerSettings(host=host))) == url
+
+
+def on_a_terminal(*arguments: str) -> str:
+    """What a person sees, 100 columns wide."""
+    leader, follower = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "100", "TERM": "xterm", "NO_COLOR": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "psd", *arguments],
+        stdout=follower,
+        stderr=subprocess.PIPE,
+        env=environment,
+    ) as process:
+        os.close(follower)
+        found = bytearray()
+        try:
+            while chunk := os.read(leader, 4096):
+                found += chunk
+        except OSError:
+            # Linux says so when the last writer has gone.
+            pass
+        assert process.wait() == 0, process.stderr and process.stderr.read()
+    os.close(leader)
+    return found.decode().replace("\r\n", "\n")
+
+
+async def test_a_person_sees_a_sparkline_and_bars() -> None:
+    series = ("series", "steps", "1", "2", "--every", "hour", *DAY)
+    shown = await asyncio.to_thread(on_a_terminal, *series)
+    assert shown.splitlines()[0] == "steps  ▁▁▁▁▁▁▁▁▁▁▁▁█▂▁▁▁▁▁▁▁▁▁▁  0 to 80"
+    assert "2016-04-12 12:00+00:00" in shown
+    shown = await asyncio.to_thread(on_a_terminal, "top", "steps")
+    assert "█" * 20 in shown
+    assert "─" in shown
