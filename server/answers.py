@@ -11,7 +11,7 @@ keys of objects sorted, no blanks, ``<``, ``>`` and ``&`` escaped::
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from aiohttp import web
@@ -60,6 +60,48 @@ def json(body: bytes, status: int = 200) -> web.Response:
 def failure(message: str, status: int) -> web.Response:
     """The original's JSON for an error: ``{"error": message}``."""
     return json(original_json({"error": message}), status)
+
+
+class UserFailure(msgspec.Struct):
+    """An error as the original's rewards tell it."""
+
+    code: int
+    message: str
+
+
+def user_failure(message: str, status: int) -> web.Response:
+    """The JSON for an error of the original's rewards: ``{"code": 404, "message": ...}``."""
+    return json(original_json(UserFailure(status, message)), status)
+
+
+class PrometheusFailure(msgspec.Struct):
+    """An error as Prometheus tells it; of a type that it has none for, psd's code stands there."""
+
+    status: Literal["error"]
+    errorType: str  # noqa: N815  (Prometheus's name for it)
+    error: str
+
+
+_PROMETHEUS_TYPES = {
+    400: "bad_data",
+    404: "not_found",
+    406: "not_acceptable",
+    410: "execution",
+    422: "execution",
+    500: "internal",
+    503: "unavailable",
+}
+
+
+def prometheus_failure(code: str, message: str, status: int) -> web.Response:
+    """Prometheus's JSON for an error: ``{"status":"error","errorType":"bad_data","error":...}``."""
+    kind = _PROMETHEUS_TYPES.get(status, code)
+    return json(msgspec.json.encode(PrometheusFailure("error", kind, message)), status)
+
+
+def whole(number: int) -> msgspec.Raw:
+    """A whole number of any size, as Go writes one; msgspec refuses what has no 64 bits."""
+    return msgspec.Raw(str(number).encode())
 
 
 def problem(code: str, title: str, detail: str, status: int) -> web.Response:

@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 
 from psd.observe.health import Draining
+from psd.queries.prometheus.api import PrometheusApi
 from psd.runtime import Runtime
 from server.access import Access
 from server.bodies import BodyReader
@@ -18,7 +19,16 @@ from server.middleware import Gate
 from server.routes.counts import CountRoutes
 from server.routes.enqueue import EnqueueRoutes
 from server.routes.operations import OperationRoutes
+from server.routes.prometheus import PrometheusRoutes
+from server.routes.queries import QueryResourceRoutes
 from server.routes.query import QueryRoutes
+from server.routes.reference import ReferenceRoutes
+from server.routes.rewards_reads import rewards_read_routes
+from server.routes.rewards_writes import RewardsWriteRoutes
+from server.routes.v3_activities import activity_routes
+from server.routes.v3_boards import BoardRoutes
+from server.routes.v3_events import event_routes
+from server.routes.v3_standings import StandingRoutes
 from server.routes.write import WriteRoutes
 from server.routing import Route
 
@@ -44,15 +54,32 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
         clock=runtime.clock,
         bodies=bodies,
         messages_max=batch_max,
+        vehicle_things=runtime.books.things,
     )
-    write = WriteRoutes(engine, rules, runtime.clock, bodies, batch_max, runtime.archive)
+    clock, archive = runtime.clock, runtime.archive
+    write = WriteRoutes(runtime.books, rules, clock, bodies, batch_max, archive)
+    rewards_writes = RewardsWriteRoutes(
+        runtime.books, runtime.vehicle_rules, rules, clock, bodies, batch_max, archive
+    )
+    prometheus = PrometheusApi(engine, runtime.boards, settings.things, clock)
     routes: list[Route] = [
         *write.routes(),
+        *rewards_writes.routes(),
+        *rewards_read_routes(runtime),
+        *event_routes(runtime, rules, bodies),
+        *activity_routes(runtime, bodies),
         *QueryRoutes(engine, things, bodies, settings.server).routes(),
+        *QueryResourceRoutes(runtime.queries, bodies, depth_max).routes(),
+        *PrometheusRoutes(prometheus, bodies).routes(),
+        *BoardRoutes(runtime.boards, bodies, depth_max).routes(),
+        *StandingRoutes(
+            runtime.queries, runtime.challenges, runtime.finals, bodies, depth_max
+        ).routes(),
         *CountRoutes(engine, bodies, settings.server).routes(),
         *enqueue.routes(),
         *OperationRoutes(runtime.store, runtime.metrics, draining).routes(),
     ]
+    routes += ReferenceRoutes(routes).routes()
     access = Access(settings, runtime.clock)
     gate = Gate(runtime.metrics, draining, access)
     gate.know(routes)

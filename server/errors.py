@@ -1,7 +1,8 @@
 """Which HTTP status an error has, and how each kind of route says it.
 
 The table maps classes of psd/errors.py; the nearest class of an error's ancestry counts.
-Routes speak in one of three styles: ``text`` and ``json`` are the original's (v1, v2),
+Routes speak in one of five styles: ``text`` and ``json`` are those of the original daemon (v1,
+v2), ``user`` is that of the original's rewards, ``prometheus`` that of Prometheus's read API, and
 ``problem`` is RFC 9457 and belongs to the routes that are ours::
 
     answer_error(StoreUnavailableError("redis: timed out"), "json")
@@ -17,11 +18,18 @@ from aiohttp import web
 
 from psd.errors import (
     AccessError,
+    BadQueryError,
+    ChangedError,
+    ConflictError,
     DetailExpiredError,
     ForbiddenError,
+    IdempotencyMismatchError,
     InputError,
     MalformedError,
+    NotFoundError,
+    OrderError,
     PsdError,
+    RequestInHandError,
     TooLargeError,
     UnauthorizedError,
     UnavailableError,
@@ -29,14 +37,21 @@ from psd.errors import (
 )
 from server import answers
 
-Style = Literal["text", "json", "problem"]
+Style = Literal["text", "json", "user", "prometheus", "problem"]
 
 STATUSES: dict[type[PsdError], int] = {
     PsdError: 500,
     InputError: 406,
     MalformedError: 400,
     WrongTypeError: 400,
+    BadQueryError: 400,
     TooLargeError: 422,
+    NotFoundError: 404,
+    OrderError: 409,
+    ConflictError: 409,
+    ChangedError: 412,
+    RequestInHandError: 409,
+    IdempotencyMismatchError: 422,
     DetailExpiredError: 410,
     UnavailableError: 503,
     UnauthorizedError: 401,
@@ -64,7 +79,7 @@ def answer_error(error: PsdError, style: Style) -> web.Response:
     response = answer(style, status_of(error), error.code, message)
     if isinstance(error, AccessError):
         response.headers["WWW-Authenticate"] = ", ".join(filter(None, [REALM, error.challenge]))
-    if error.retryable:
+    if error.retryable or isinstance(error, RequestInHandError):
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
 
@@ -75,4 +90,8 @@ def answer(style: Style, status: int, code: str, message: str) -> web.Response:
         return answers.text(message, status)
     if style == "json":
         return answers.failure(message, status)
+    if style == "user":
+        return answers.user_failure(message, status)
+    if style == "prometheus":
+        return answers.prometheus_failure(code, message, status)
     return answers.problem(code, HTTPStatus(status).phrase, message, status)

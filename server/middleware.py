@@ -22,6 +22,7 @@ from server import answers
 from server.access import IDENTITY, Access
 from server.errors import Style, answer, answer_error
 from server.routing import Handler, Route
+from server.tracing import REQUEST_ID, TRACEPARENT, enter, leave, trace_of
 
 log = logging.getLogger("server")
 
@@ -97,6 +98,8 @@ class Gate:
         @web.middleware
         async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
             started = clock()
+            trace = trace_of(request.headers)
+            entered = enter(trace)
             self.in_hand += 1
             route = routes.get(handler, unmatched)
             try:
@@ -127,6 +130,9 @@ class Gate:
                 response.force_close()
             if log.isEnabledFor(logging.DEBUG):
                 _log_request(request, response, seconds)
+            leave(entered)
+            response.headers[TRACEPARENT] = trace.traceparent
+            response.headers[REQUEST_ID] = trace.request_id
             return response
 
         return gate

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from psd.access.identity import Scope
 from server.errors import Style
+from server.openapi.about import About
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -27,7 +28,7 @@ class Route(msgspec.Struct, frozen=True):
 
     ``scope`` ``open`` asks nobody who they are. With ``whole`` the answer is about everybody, so
     that an identity that is restricted to some owners does not get it. A route that declares
-    nothing is for admins.
+    nothing is for admins. ``about`` is its part of the reference (server/openapi).
     """
 
     method: str
@@ -36,6 +37,7 @@ class Route(msgspec.Struct, frozen=True):
     style: Style = "problem"
     scope: Scope | Literal["open"] = "admin"
     whole: bool = False
+    about: About = About()
 
     @property
     def pattern(self) -> str:

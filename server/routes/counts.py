@@ -19,6 +19,7 @@ from psd.errors import TooLargeError
 from server import answers
 from server.bodies import BodyReader
 from server.deadline import StoreDeadline
+from server.openapi.original import READ_COUNT, READ_COUNTS
 from server.routes.query import asked_range
 from server.routing import Route
 
@@ -42,6 +43,7 @@ class CountRoutes:
                 "text",
                 scope="read",
                 whole=True,
+                about=READ_COUNT,
             ),
             Route(
                 "POST",
@@ -50,6 +52,7 @@ class CountRoutes:
                 "json",
                 scope="read",
                 whole=True,
+                about=READ_COUNTS,
             ),
         ]
 

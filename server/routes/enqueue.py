@@ -11,26 +11,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 
 import msgspec
 from aiohttp import web
 
 from psd.access.identity import Identity
 from psd.clock import Clock
-from psd.engine.events import Event, EventRules, Report
-from psd.errors import (
-    ForbiddenError,
-    InputError,
-    MalformedError,
-    QueueUnavailableError,
-    TooLargeError,
-)
+from psd.engine.events import EventRules
+from psd.errors import InputError, MalformedError, QueueUnavailableError, TooLargeError
 from psd.queue.base import Queue
 from server import answers
 from server.access import IDENTITY
 from server.bodies import BodyReader
+from server.openapi.original import ENQUEUE
 from server.routing import Route
+from server.writing import require_writable
 
 log = logging.getLogger("server")
 
@@ -56,6 +52,7 @@ class EnqueueRoutes:
         clock: Clock,
         bodies: BodyReader,
         messages_max: int,
+        vehicle_things: Collection[int],
     ) -> None:
         self._new_queue = new_queue
         self._topic = topic
@@ -63,12 +60,13 @@ class EnqueueRoutes:
         self._clock = clock
         self._bodies = bodies
         self._messages_max = messages_max
+        self._vehicle_things = vehicle_things
         self._queue: Queue | None = None
         self._late: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[Route]:
         """What this module serves."""
-        return [Route("POST", "/v1/enqueue", self.enqueue, "json", "write")]
+        return [Route("POST", "/v1/enqueue", self.enqueue, "json", "write", about=ENQUEUE)]
 
     async def enqueue(self, request: web.Request) -> web.Response:
         """Check the messages and publish them together."""
@@ -117,7 +115,7 @@ class EnqueueRoutes:
             if len(lines) < 2:
                 raise
         else:
-            _require_owners(identity, events)
+            require_writable(identity, events, self._vehicle_things)
             return [body]
         if len(lines) > self._messages_max:
             raise TooLargeError(
@@ -128,15 +126,5 @@ class EnqueueRoutes:
                 events = self._rules.events(line, now_s, UNNAMED)
             except InputError as error:
                 raise type(error)(f"line {number}: {error}") from error
-            _require_owners(identity, events)
+            require_writable(identity, events, self._vehicle_things)
         return lines
-
-
-def _require_owners(identity: Identity, events: Sequence[Event]) -> None:
-    """Refuse events of other owners, and counts, which have none, to a restricted identity."""
-    if identity.owners is None:
-        return
-    for event in events:
-        if not isinstance(event, Report):
-            raise ForbiddenError("count: this token may write for its owners only")
-        identity.require_owner(event.uid)

@@ -25,6 +25,7 @@ from psd.observe.metrics import Metrics
 from psd.version import VERSION
 from server import answers
 from server.access import IDENTITY
+from server.openapi import operations
 from server.routing import Route
 
 READINESS_TIMEOUT_S = 1.8
@@ -53,11 +54,13 @@ class OperationRoutes:
     def routes(self) -> list[Route]:
         """What this module serves."""
         return [
-            Route("GET", "/health/ping", self.ping, scope="open"),
-            Route("GET", "/healthz", self.healthz, scope="open"),
-            Route("GET", "/readyz", self.readyz, scope="open"),
-            Route("GET", "/metrics", self.metrics, scope="read", whole=True),
-            Route("GET", "/version", self.version, scope="open"),
+            Route("GET", "/health/ping", self.ping, scope="open", about=operations.PING),
+            Route("GET", "/healthz", self.healthz, scope="open", about=operations.HEALTHZ),
+            Route("GET", "/readyz", self.readyz, scope="open", about=operations.READYZ),
+            Route(
+                "GET", "/metrics", self.metrics, scope="read", whole=True, about=operations.METRICS
+            ),
+            Route("GET", "/version", self.version, scope="open", about=operations.VERSION),
         ]
 
     async def ping(self, _request: web.Request) -> web.Response:

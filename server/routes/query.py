@@ -23,6 +23,7 @@ from server import answers
 from server.access import IDENTITY
 from server.bodies import BodyReader
 from server.deadline import StoreDeadline
+from server.openapi import original
 from server.parameters import ANY_ATID, check_span, identifier, inclusive_range, integer
 from server.routing import Route
 
@@ -60,11 +61,46 @@ class QueryRoutes:
         """What this module serves."""
         times = "{atid}/{start}/{end}"
         return [
-            Route("GET", f"/v1/query/{{uid}}/{{thing}}/{times}", self.query, "text", "read"),
-            Route("POST", f"/v1/query_ids/{{thing}}/{times}", self.query_ids, "json", "read"),
-            Route("POST", f"/v1/mu_query/{{thing}}/{times}", self.mu_query, "json", "read"),
-            Route("POST", f"/v1/mumt_query/{times}", self.mumt_query, "json", "read"),
-            Route("POST", f"/v2/mumt_query/{times}", self.mumt_query_at_offsets, "json", "read"),
+            Route(
+                "GET",
+                f"/v1/query/{{uid}}/{{thing}}/{times}",
+                self.query,
+                "text",
+                "read",
+                about=original.QUERY,
+            ),
+            Route(
+                "POST",
+                f"/v1/query_ids/{{thing}}/{times}",
+                self.query_ids,
+                "json",
+                "read",
+                about=original.QUERY_IDS,
+            ),
+            Route(
+                "POST",
+                f"/v1/mu_query/{{thing}}/{times}",
+                self.mu_query,
+                "json",
+                "read",
+                about=original.MU_QUERY,
+            ),
+            Route(
+                "POST",
+                f"/v1/mumt_query/{times}",
+                self.mumt_query,
+                "json",
+                "read",
+                about=original.MUMT_QUERY,
+            ),
+            Route(
+                "POST",
+                f"/v2/mumt_query/{times}",
+                self.mumt_query_at_offsets,
+                "json",
+                "read",
+                about=original.MUMT_QUERY_AT_OFFSETS,
+            ),
         ]
 
     async def query(self, request: web.Request) -> web.Response:

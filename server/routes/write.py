@@ -10,30 +10,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
-import msgspec
 from aiohttp import web
 
 from psd.archive.messages import metrics_entries
 from psd.archive.writer import Appends
 from psd.clock import Clock
 from psd.engine.events import EventRules, MetricFields, Report, decode_metric
-from psd.engine.nesting import too_deep
-from psd.engine.store import Engine, Outcome
-from psd.errors import (
-    InputError,
-    InvalidTimeError,
-    MalformedError,
-    TooLargeError,
-    UnknownThingError,
-)
+from psd.engine.store import Outcome
+from psd.errors import InputError, InvalidTimeError, MalformedError, UnknownThingError
+from psd.rewards.booking import RewardsBooks
 from server import answers
 from server.access import IDENTITY
 from server.bodies import BodyReader
 from server.deadline import StoreDeadline
+from server.openapi.original import WRITE, WRITE_MANY
 from server.routing import Route
+from server.writing import refusal, require_writable, split_documents, summary
 
 INVALID_ARGUMENTS = "invalid arguments"
 INVALID_TIMESTAMP = "timestamp was invalid"
@@ -44,14 +38,14 @@ class WriteRoutes:
 
     def __init__(
         self,
-        engine: Engine,
+        books: RewardsBooks,
         rules: EventRules,
         clock: Clock,
         bodies: BodyReader,
         reports_max: int,
         archive: Appends,
     ) -> None:
-        self._engine = engine
+        self._books = books
         self._rules = rules
         self._clock = clock
         self._bodies = bodies
@@ -61,8 +55,8 @@ class WriteRoutes:
     def routes(self) -> list[Route]:
         """What this module serves."""
         return [
-            Route("POST", "/v1/write", self.write, "text", "write"),
-            Route("POST", "/v1/write_many", self.write_many, "json", "write"),
+            Route("POST", "/v1/write", self.write, "text", "write", about=WRITE),
+            Route("POST", "/v1/write_many", self.write_many, "json", "write", about=WRITE_MANY),
         ]
 
     async def write(self, request: web.Request) -> web.Response:
@@ -80,7 +74,7 @@ class WriteRoutes:
             if fields.ts2 <= 0:
                 return answers.text(INVALID_TIMESTAMP, 406)
             raise
-        request[IDENTITY].require_owner(report.uid)
+        require_writable(request[IDENTITY], [report], self._books.things)
         (outcome,) = await self._book([report], [fields], now_ms)
         if outcome.error is not None:
             raise outcome.error
@@ -92,7 +86,7 @@ class WriteRoutes:
         But one of an owner whom the sender may not write for refuses all: that is no mistake in
         a row, it is a wrong token or a hostile sender.
         """
-        require_owner = request[IDENTITY].require_owner
+        identity = request[IDENTITY]
         documents = split_documents(await self._bodies.read(request), self._reports_max)
         now_ms = self._clock.now_ms()
         reports: dict[int, Report] = {}
@@ -103,12 +97,12 @@ class WriteRoutes:
                 fields = decode_metric(document, self._rules.depth_max)
                 reports[index] = self._rules.report(fields, now_ms // 1000)
             except InputError as error:
-                refused.append(_refusal(index, error))
+                refused.append(refusal(index, error))
             else:
-                require_owner(reports[index].uid)
+                require_writable(identity, [reports[index]], self._books.things)
                 accepted.append(fields)
         outcomes = await self._book(list(reports.values()), accepted, now_ms)
-        return _summary(dict(zip(reports, outcomes, strict=True)), refused)
+        return summary(dict(zip(reports, outcomes, strict=True)), refused)
 
     async def _book(
         self, reports: list[Report], fields: list[MetricFields], now_ms: int
@@ -116,48 +110,4 @@ class WriteRoutes:
         """Keep in the archive, then book, as the worker does with what comes from the queue."""
         async with StoreDeadline():
             await self._archive.append(metrics_entries(now_ms, fields))
-            return await self._engine.book(reports)
-
-
-def split_documents(body: bytes, documents_max: int) -> list[bytes]:
-    """The JSON texts in a body: the elements of a list, or the lines that are not blank.
-
-    Raises :class:`MalformedError` for a list that is not JSON, :class:`TooLargeError` when
-    there are more than ``documents_max``, or one is nested too deep to be cut out.
-    """
-    if body.lstrip()[:1] == b"[":
-        try:
-            documents = [bytes(raw) for raw in _DECODE_LIST(body)]
-        except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
-            raise MalformedError(f"body: {exc}") from exc
-        except RecursionError as exc:
-            raise too_deep() from exc
-    else:
-        documents = [line for line in body.splitlines() if line.strip()]
-    if len(documents) > documents_max:
-        raise TooLargeError(f"body: {len(documents)} reports, at most {documents_max} are allowed")
-    return documents
-
-
-_DECODE_LIST = msgspec.json.Decoder(list[msgspec.Raw]).decode
-
-
-def _refusal(index: int, error: InputError) -> dict[str, Any]:
-    return {"index": index, "code": error.code, "message": str(error)}
-
-
-def _summary(outcomes: dict[int, Outcome], refused: list[dict[str, Any]]) -> web.Response:
-    refused += [
-        _refusal(index, outcome.error)
-        for index, outcome in outcomes.items()
-        if outcome.error is not None
-    ]
-    refused.sort(key=lambda refusal: int(refusal["index"]))
-    counted = Counter(outcome.status for outcome in outcomes.values())
-    body = {
-        "booked": counted["booked"],
-        "unchanged": counted["unchanged"],
-        "duplicate": counted["duplicate"],
-        "refused": refused,
-    }
-    return answers.json(msgspec.json.encode(body), 406 if refused else 200)
+            return await self._books.book(reports)

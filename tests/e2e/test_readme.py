@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -41,8 +43,9 @@ async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
         yield address
 
 
-def test_there_are_ten_lines() -> None:
-    assert len(CURL_LINES) == 10
+def test_there_are_ten_lines_of_the_originals_and_two_more() -> None:
+    assert len(CURL_LINES) == 12
+    assert [line for line in CURL_LINES if "/v3/" in line] == CURL_LINES[10:]
 
 
 @pytest.mark.parametrize("line", CURL_LINES)
@@ -67,6 +70,18 @@ async def test_the_written_report_and_the_enqueued_count_can_be_read(url: str) -
     assert fetch(f"{url}/v1/query/7/steps/2/1460419200/1460419260").text == "90"
     run_curl(CURL_LINES[7], url)
     await wait_until("the count is booked", lambda: run_curl(CURL_LINES[8], url).text == "1")
+
+
+async def test_the_commands_ask_the_server_that_the_lines_ask(url: str) -> None:
+    commands = re.findall(r"^psd (?:top|series) .*$", README, re.MULTILINE)
+    assert len(commands) == 2
+    for line in commands:
+        words = [sys.executable, "-m", "psd", *shlex.split(line)[1:], "--url", url]
+        done = await asyncio.to_thread(
+            subprocess.run, words, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        assert "1503960366" in done.stdout or "13158" in done.stdout.replace(",", "")
 
 
 async def test_the_picture_shows_sums_that_psd_answers(url: str) -> None:

@@ -15,12 +15,15 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["psd.engine.events"]):
-    from psd.config import Settings
-    from psd.engine.events import TIME_END_S, VALUE_MAX, Report, decode_metric, rules_of
-    from psd.errors import INPUT_ERRORS, InputError
+DECODERS = ["psd.engine.events", "psd.engine.decoding", "psd.rewards.events"]
 
-RULES = rules_of(Settings())
+with atheris.instrument_imports(include=[*DECODERS, "psd.rewards.messages"]):
+    from psd.config import Settings
+    from psd.engine.events import TIME_END_S, VALUE_MAX, Change, decode_metric, second_of
+    from psd.errors import INPUT_ERRORS, InputError
+    from psd.runtime import every_rule
+
+RULES = every_rule(Settings())
 NOW_S = 1_760_000_000
 MESSAGE_CHARACTERS_MAX = 2000
 
@@ -37,8 +40,8 @@ def one_input(data: bytes) -> None:
             raise RuntimeError(f"{error.code}: {len(str(error))} characters") from error
         return
     for event in events:
-        second = event.ts2 if isinstance(event, Report) else event.ts
-        if not (0 < second < TIME_END_S and abs(event.value) <= VALUE_MAX):
+        value = 0 if isinstance(event, Change) else event.value
+        if not (0 < second_of(event) < TIME_END_S and abs(value) <= VALUE_MAX):
             raise RuntimeError(f"{event} passed the rules")
 
 

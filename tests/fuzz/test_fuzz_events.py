@@ -20,11 +20,19 @@ RUNS = 1_000_000
 MEMORY_MB_MAX = 256
 
 METRIC = {"thing": "steps", "uid": 1, "atid": 2, "aid": 3, "value": 10, "ts1": 5, "ts2": 9}
+ACTIVITY = {"vehicle": 1, "integration": "Tesla", "time": 1_644_210_000, "signals": ["a", "vin"]}
+EARNINGS = {"vehicle": 1, "thing": "promotions", "points": 5, "time": 1_644_210_000, "id": "a"}
+VEHICLE = {"vehicle": 1, "owner": "0x" + "Ab" * 20, "integrations": ["Tesla"], "vin": None}
 MESSAGES = (
     {"command": "metric", "metric": METRIC},
     {"command": "metric", "metric": {**METRIC, "mode": "increment", "id": "x"}},
     {"command": "metrics", "metrics": [METRIC, {**METRIC, "aid": -(2**63)}]},
     {"command": "count", "count": {"thing": "hifive_1", "value": -(2**53), "ts": 5, "id": "a"}},
+    {"command": "activity", "activity": {**ACTIVITY, "time": "2022-02-07T05:00:00.5+01:00"}},
+    {"command": "activities", "activities": [ACTIVITY, {**ACTIVITY, "id": "a"}]},
+    {"command": "earnings", "earnings": [EARNINGS]},
+    {"command": "vehicle", "vehicle": {**VEHICLE, "minted_at": "2022-02-07 05:00:00Z"}},
+    {"command": "vehicles", "vehicles": [VEHICLE, {"vehicle": 2**63 - 1, "minted": True}]},
     {"command": "metric", "metric": {**METRIC, "value": 2**64, "extra": [[{}]]}},
 )
 
@@ -35,7 +43,9 @@ def write_corpus(folder: Path) -> Path:
     for number, message in enumerate(MESSAGES):
         (folder / f"json{number}").write_bytes(b"\0" + msgspec.json.encode(message))
         (folder / f"msgpack{number}").write_bytes(
-            b"\0" + msgpack.packb(message) if number < 4 else b"\0\x81\xa1x\x91\x91\x90"
+            b"\0" + msgpack.packb(message)
+            if message is not MESSAGES[-1]
+            else b"\0\x81\xa1x\x91\x91\x90"
         )
     (folder / "write").write_bytes(b"\xff" + msgspec.json.encode(METRIC))
     (folder / "deep").write_bytes(b'\0{"x":' + b"[" * 2000 + b"]" * 2000 + b"}")

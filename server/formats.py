@@ -1,0 +1,160 @@
+"""Answers of the queries as JSON, CSV or msgpack, and 304 for what a client has already.
+
+``?format=csv`` goes before the ``Accept`` header; whoever asks for nothing that there is gets
+JSON. A CSV holds the rows alone, so what stands around them becomes headers::
+
+    uid,thing,sum                      Psd-Exact: true
+    1503960366,steps,13158             Psd-Range: 2016-04-12T00:00:00Z/2016-04-13T00:00:00Z
+                                       Psd-Newest: 2016-05-12T23:00:00Z
+
+The ETag of a closed range is that of its rows and not of the watermark, which tells how fresh they
+are and changes with every event. It is a weak one for that reason.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from typing import Any, Literal, get_args
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET
+
+from psd.errors import BadQueryError
+from psd.queries.results import (
+    AnyAnswer,
+    LeaderboardAnswer,
+    SeriesAnswer,
+    SeriesPoint,
+    Standing,
+    SumAnswer,
+    SumRow,
+    Watermark,
+)
+
+Format = Literal["json", "csv", "msgpack"]
+
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+CONTENT_TYPES: dict[Format, str] = {
+    "json": "application/json; charset=utf-8",
+    "csv": "text/csv; charset=utf-8; header=present",
+    "msgpack": "application/msgpack",
+}
+
+MEDIA_TYPES: dict[str, Format] = {
+    "*/*": "json",
+    "application/*": "json",
+    "application/json": "json",
+    "text/*": "csv",
+    "text/csv": "csv",
+    "application/msgpack": "msgpack",
+    "application/x-msgpack": "msgpack",
+    "application/vnd.msgpack": "msgpack",
+}
+
+ROWS: dict[type[AnyAnswer], type[msgspec.Struct]] = {
+    SumAnswer: SumRow,
+    SeriesAnswer: SeriesPoint,
+    LeaderboardAnswer: Standing,
+}
+
+_QUALITY = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*(?:;|\Z)", re.ASCII)
+_ENTITY_TAG = re.compile(r'(?:W/)?"([^"]*)"')
+_NOTHING = Watermark(None, None)
+
+
+def asked_format(request: web.Request) -> Format:
+    """The format that a request asks for; raises BadQueryError for an unknown ``format``."""
+    named = request.query.getall("format", [])
+    if named:
+        if named[-1] not in FORMATS:
+            raise BadQueryError(f"format: {named[-1][:64]!r} is not one of {', '.join(FORMATS)}")
+        return named[-1]
+    return accepted(request.headers.get("Accept", "*/*"))
+
+
+def accepted(header: str) -> Format:
+    """The first of the best formats that an Accept header names; JSON when it names none."""
+    best: Format = "json"
+    best_quality = 0.0
+    for part in header.split(","):
+        media = MEDIA_TYPES.get(part.partition(";")[0].strip().lower())
+        found = _QUALITY.search(part)
+        quality = float(found[1]) if found else 1.0
+        if media is not None and quality > best_quality:
+            best, best_quality = media, quality
+    return best
+
+
+def write_answer(request: web.Request, answer: AnyAnswer, *, is_closed: bool) -> web.Response:
+    """The whole answer of a query, or 304 where the client has its rows already."""
+    format_ = asked_format(request)
+    headers = {"Content-Type": CONTENT_TYPES[format_], "Vary": "Accept, Authorization"}
+    headers["Cache-Control"] = "private, no-cache"
+    if is_closed and request.method == "GET":
+        tag = entity_tag(answer, format_)
+        headers["ETag"] = f'W/"{tag}"'
+        if holds_tag(request.headers.get("If-None-Match", ""), tag):
+            del headers["Content-Type"]
+            return web.Response(status=304, headers=headers)
+    if format_ == "csv":
+        headers.update(_around_rows(answer))
+    return web.Response(body=encoded(answer, format_), headers=headers)
+
+
+def entity_tag(answer: AnyAnswer, format_: Format) -> str:
+    """The tag of an answer in a format, whatever its watermark is."""
+    content = msgspec.json.encode(msgspec.structs.replace(answer, watermark=_NOTHING))
+    return f"{hashlib.sha256(content).hexdigest()[:24]}-{format_}"
+
+
+def holds_tag(header: str, tag: str) -> bool:
+    """Whether an If-None-Match header names a tag, weak or not."""
+    return header.strip() == "*" or tag in _ENTITY_TAG.findall(header)
+
+
+def encoded(answer: AnyAnswer, format_: Format) -> bytes:
+    """The body of an answer."""
+    if format_ == "json":
+        return msgspec.json.encode(answer)
+    if format_ == "msgpack":
+        return msgspec.msgpack.encode(answer)
+    return csv_rows(answer.data, ROWS[type(answer)])
+
+
+def csv_rows(rows: list[Any], kind: type[msgspec.Struct] | None = None) -> bytes:
+    """Rows as RFC 4180 has them, below the names of their fields; null is an empty cell.
+
+    Without a row there is nothing, or given their ``kind`` the names of what each row has.
+    """
+    if not rows and kind is None:
+        return b""
+    names = [
+        field.name
+        for field in msgspec.structs.fields(kind or type(rows[0]))
+        if (getattr(rows[0], field.name) is not UNSET if rows else field.required)
+    ]
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(names)
+    writer.writerows([getattr(row, name) for name in names] for row in rows)
+    return text.getvalue().encode()
+
+
+def _around_rows(answer: AnyAnswer) -> dict[str, str]:
+    """What stands around the rows, as headers; what is not known is left out."""
+    mark = answer.watermark
+    fields: dict[str, Any] = {
+        "Psd-Exact": str(answer.exact).lower(),
+        "Psd-Resolution": answer.resolution,
+        "Psd-Range": f"{answer.range.start}/{answer.range.end}",
+        "Psd-Newest": mark.newest,
+        "Psd-Queue-Depth": mark.queue_depth,
+    }
+    if isinstance(answer, LeaderboardAnswer):
+        fields |= {"Psd-Next": answer.next, "Psd-Total": answer.total}
+    return {name: str(value) for name, value in fields.items() if value not in (None, UNSET)}

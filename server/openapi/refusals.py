@@ -1,0 +1,105 @@
+"""The answers of a document that follow from a route: its errors, in its words. Pure.
+
+Which statuses there are is in server/errors.py, and in server/refusals.py for what no route
+answers. A route adds what is its own (``About.refused``)::
+
+    refused_by(Route("GET", "/v3/sum", ..., scope="read", about=...)) -> [400, 401, 403, 414, ...]
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from server.answers import PrometheusFailure, UserFailure
+from server.errors import Style
+from server.openapi.about import JSON_TYPE, PROBLEM_TYPE, TEXT_TYPE
+from server.openapi.schemas import Schema
+
+if TYPE_CHECKING:
+    from server.routing import Route
+
+MEANINGS: dict[int, str] = {
+    400: "what was sent cannot be read, or asks for what there is no answer to",
+    401: "a token is needed, and this is none that is known",
+    403: "the token may not do this",
+    404: "there is no such thing, or no such path",
+    406: "read, and refused: a rule is broken",
+    408: "the body did not come in time",
+    409: "it stands against what is kept, or the same request is not answered yet",
+    410: "the range needs buckets that have expired; the text says what is still exact",
+    412: "it is not as the request took it to be",
+    413: "the body is too large",
+    414: "the request line is too long",
+    422: "more than is allowed at once",
+    431: "the headers are too long",
+    503: "a dependency did not answer; nothing is known, try again",
+}
+
+BEFORE_ROUTES = frozenset({400, 408, 414, 431})
+"""Given by the connection itself, for whatever route: always as a problem."""
+
+HEADERS: dict[int, Schema] = {
+    401: {"WWW-Authenticate": {"$ref": "#/components/headers/WWW-Authenticate"}},
+    403: {"WWW-Authenticate": {"$ref": "#/components/headers/WWW-Authenticate"}},
+    503: {"Retry-After": {"$ref": "#/components/headers/Retry-After"}},
+}
+
+
+class Problem(msgspec.Struct):
+    """An error as RFC 9457 has it; `code` is stable, `detail` is for people."""
+
+    type: Literal["about:blank"]
+    title: str
+    status: int
+    code: str
+    detail: str
+
+
+class Failure(msgspec.Struct):
+    """An error in the original's words."""
+
+    error: str
+
+
+CONTENT: dict[Style, tuple[str, type]] = {
+    "problem": (PROBLEM_TYPE, Problem),
+    "json": (JSON_TYPE, Failure),
+    "user": (JSON_TYPE, UserFailure),
+    "prometheus": (JSON_TYPE, PrometheusFailure),
+    "text": (TEXT_TYPE, str),
+}
+"""How each style of route tells its errors."""
+
+
+def refused_by(route: Route) -> list[int]:
+    """The statuses of errors that a route may answer, in order."""
+    about = route.about
+    found = {*about.refused, 431}
+    if route.scope != "open":
+        found |= {401, 403, 503}
+    if about.body:
+        found |= {400, 408, 413}
+    if about.query or "{" in route.path:
+        found |= {400, 414}
+    if "{" in route.path:
+        found.add(404)
+    return sorted(found)
+
+
+def reference(style: Style, status: int) -> str:
+    """The name of a style's answer in the document's components."""
+    return f"{style}-{status}"
+
+
+def refusal_content(style: Style, status: int) -> dict[str, type]:
+    """The bodies that an error has."""
+    content = dict([CONTENT[style]])
+    if status in BEFORE_ROUTES:
+        content[PROBLEM_TYPE] = Problem
+    if status == HTTPStatus.NOT_FOUND:
+        # A path that no route has is told in the original's text.
+        content[TEXT_TYPE] = str
+    return content

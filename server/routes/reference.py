@@ -1,0 +1,90 @@
+"""The reference: as a document for programs, as a page for people, both of the routes that run.
+
+::
+
+    GET /openapi.json   -> an OpenAPI 3.1 document
+    GET /docs           -> the same as a page, which loads nothing and runs nothing
+
+Both are made when they are first asked for, and tell nothing that is secret: which routes there
+are, and not what is behind them. So they are open, as the page of a login is.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+
+import msgspec
+from aiohttp import web
+
+from psd.version import VERSION
+from server import answers
+from server.formats import holds_tag
+from server.openapi import operations
+from server.openapi.document import document_of
+from server.openapi.page import STYLE, page_of
+from server.openapi.schemas import Schema
+from server.routing import Route
+
+_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+
+PAGE_HEADERS = {
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+"""The page's one style is named by its hash; nothing else may come, from here or from elsewhere."""
+
+
+class ReferenceRoutes:
+    """The reference of some routes, and of its own."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._routes = routes
+
+    def routes(self) -> list[Route]:
+        """What this module serves."""
+        return [
+            Route("GET", "/openapi.json", self.document, scope="open", about=operations.DOCUMENT),
+            Route("GET", "/docs", self.page, scope="open", about=operations.REFERENCE),
+        ]
+
+    async def document(self, request: web.Request) -> web.StreamResponse:
+        """The document, or 304."""
+        return self._document.answer(request)
+
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        """The page, or 304."""
+        return self._page.answer(request)
+
+    @cached_property
+    def _shown(self) -> Schema:
+        return document_of([*self._routes, *self.routes()], VERSION)
+
+    @cached_property
+    def _document(self) -> Written:
+        return Written(msgspec.json.encode(self._shown), {"Content-Type": answers.JSON})
+
+    @cached_property
+    def _page(self) -> Written:
+        headers = {"Content-Type": answers.HTML, **PAGE_HEADERS}
+        return Written(page_of(self._shown).encode(), headers)
+
+
+class Written:
+    """An answer that is the same for everybody, as long as the process runs."""
+
+    def __init__(self, body: bytes, headers: dict[str, str]) -> None:
+        self._body = body
+        self._tag = hashlib.sha256(body).hexdigest()[:24]
+        self._kept = {"ETag": f'"{self._tag}"', "Cache-Control": "no-cache"}
+        self._headers = headers | self._kept
+
+    def answer(self, request: web.Request) -> web.Response:
+        """The whole of it, or 304 for whoever has it already."""
+        if holds_tag(request.headers.get("If-None-Match", ""), self._tag):
+            return web.Response(status=304, headers=self._kept)
+        return web.Response(body=self._body, headers=self._headers)

@@ -1,0 +1,176 @@
+"""The activities of one user: those in a range, the withdrawal of one, and who withdrew which.
+
+::
+
+    GET    /v3/users/7/activities?start=2016-04-12T00:00:00Z&thing=steps
+    DELETE /v3/users/7/activities/41?note=counted+twice
+    -> 200 {"uid":"7","aid":"41","status":"withdrawn","taken":[{"thing":"steps","sum":90,...}]}
+    GET    /v3/users/7/audit
+
+Whoever may not see a user gets what a user without activities has, and may withdraw nothing (403).
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+from aiohttp import web
+
+from psd.archive.entries import Entry
+from psd.archive.writer import Appends
+from psd.clock import Clock
+from psd.engine.store import Engine
+from psd.engine.withdrawal import (
+    WithdrawFields,
+    Withdrawn,
+    message_of,
+    things_of_owners,
+    withdrawal_of,
+)
+from psd.errors import BadQueryError
+from psd.queries.activities import (
+    ActivitiesAnswer,
+    ActivitiesQuery,
+    ActivityQueries,
+    AuditQuery,
+    WithdrawnAnswer,
+    WithdrawQuery,
+    nothing_known,
+)
+from psd.queries.depth import depth_of
+from psd.queries.ids import asked_id
+from psd.queries.moments import moment_text
+from psd.queries.parsing import from_json, from_pairs
+from psd.runtime import Runtime
+from server import answers
+from server.access import IDENTITY
+from server.bodies import BodyReader
+from server.deadline import StoreDeadline
+from server.formats import CONTENT_TYPES, asked_format, csv_rows, holds_tag
+from server.openapi.activities import ACTIVITIES, AUDIT, WITHDRAW
+from server.routing import Route
+
+_encode = msgspec.json.Encoder().encode
+
+
+class ActivityRoutes:
+    """The routes about single activities."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        queries: ActivityQueries,
+        things: tuple[int, ...],
+        clock: Clock,
+        bodies: BodyReader,
+        archive: Appends,
+    ) -> None:
+        self._engine = engine
+        self._queries = queries
+        self._things = things
+        self._clock = clock
+        self._bodies = bodies
+        self._archive = archive
+
+    def routes(self) -> list[Route]:
+        """What this module serves."""
+        one = "/v3/users/{uid}/activities/{aid}"
+        return [
+            Route(
+                "GET", "/v3/users/{uid}/activities", self.activities, scope="read", about=ACTIVITIES
+            ),
+            Route("DELETE", one, self.withdraw, scope="write", about=WITHDRAW),
+            Route("GET", "/v3/users/{uid}/audit", self.audit, scope="read", about=AUDIT),
+        ]
+
+    async def activities(self, request: web.Request) -> web.Response:
+        """A page of the activities in a range."""
+        uid = asked_id(request.match_info["uid"], "uid")
+        asked_format(request)
+        pairs = [pair for pair in request.query.items() if pair[0] != "format"]
+        query = from_pairs(pairs, ActivitiesQuery)
+        sees, now_s = request[IDENTITY].sees(uid), self._clock.now_s()
+        async with StoreDeadline():
+            answer = await self._queries.activities(uid, query, now_s, sees=sees)
+        return _page(request, answer, is_closed=answer.range.end < moment_text(now_s))
+
+    async def withdraw(self, request: web.Request) -> web.Response:
+        """Take an activity back; the note comes in the URL, or in a JSON object."""
+        identity = request[IDENTITY]
+        uid = asked_id(request.match_info["uid"], "uid")
+        aid = asked_id(request.match_info["aid"], "aid")
+        identity.require_owner(uid)
+        note = await self._note(request)
+        now_ms = self._clock.now_ms()
+        fields = WithdrawFields(uid, aid, note, identity.who)
+        withdrawal = withdrawal_of(fields, self._things, now_ms // 1000)
+        async with StoreDeadline():
+            if not await self._engine.knows_activity(uid, aid, self._things):
+                raise nothing_known(uid, aid)
+            await self._archive.append([Entry(now_ms, "", message_of(withdrawal))])
+            done = await self._engine.withdraw(withdrawal)
+        if done.outcome.error is not None:
+            raise done.outcome.error
+        taken = self._queries.taken(done.taken)
+        return answers.json(_encode(WithdrawnAnswer(str(uid), str(aid), _status(done), taken)))
+
+    async def audit(self, request: web.Request) -> web.Response:
+        """A page of the withdrawals, the newest first."""
+        uid = asked_id(request.match_info["uid"], "uid")
+        query = from_pairs(request.query.items(), AuditQuery)
+        async with StoreDeadline():
+            answer = await self._queries.audit(uid, query, sees=request[IDENTITY].sees(uid))
+        return answers.json(_encode(answer))
+
+    async def _note(self, request: web.Request) -> str:
+        query = from_pairs(request.query.items(), WithdrawQuery)
+        body = await self._bodies.read(request)
+        if not body.strip():
+            return query.note
+        if query.note:
+            raise BadQueryError("note: expected in the URL or in the body, not in both")
+        return from_json(body, WithdrawQuery).note
+
+
+def activity_routes(runtime: Runtime, bodies: BodyReader) -> list[Route]:
+    """The routes over a runtime; things about vehicles have no activities of users."""
+    known = {name: thing.id for name, thing in runtime.settings.things.items()}
+    numbers = things_of_owners(known, runtime.books.things)
+    limits = runtime.settings.server
+    queries = ActivityQueries(
+        runtime.engine,
+        {name: number for name, number in known.items() if number in numbers},
+        span_max_s=limits.range_span_max_s,
+        ids_max=limits.ids_max,
+        depth=depth_of(runtime.settings.queue, runtime.store),
+    )
+    routes = ActivityRoutes(
+        runtime.engine, queries, numbers, runtime.clock, bodies, runtime.archive
+    )
+    return routes.routes()
+
+
+def _page(request: web.Request, answer: ActivitiesAnswer, *, is_closed: bool) -> web.Response:
+    """A page in the format that is asked for, or 304 where the client has its rows already."""
+    format_ = asked_format(request)
+    headers = {"Content-Type": CONTENT_TYPES[format_], "Vary": "Accept, Authorization"}
+    headers["Cache-Control"] = "private, no-cache"
+    if is_closed:
+        told = _encode([answer.data, answer.next, answer.range])
+        tag = f"{hashlib.sha256(told).hexdigest()[:24]}-{format_}"
+        headers["ETag"] = f'W/"{tag}"'
+        if holds_tag(request.headers.get("If-None-Match", ""), tag):
+            del headers["Content-Type"]
+            return web.Response(status=304, headers=headers)
+    if format_ == "csv":
+        headers["Psd-Range"] = f"{answer.range.start}/{answer.range.end}"
+        if answer.next is not None:
+            headers["Psd-Next"] = answer.next
+        return web.Response(body=csv_rows(answer.flat()), headers=headers)
+    encode = _encode if format_ == "json" else msgspec.msgpack.encode
+    return web.Response(body=encode(answer), headers=headers)
+
+
+def _status(done: Withdrawn) -> str:
+    return "withdrawn" if done.outcome.status == "booked" else "unchanged"
