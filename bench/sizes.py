@@ -29,6 +29,10 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     wrk_seconds: int = 4
     slow_seconds: int = 15
     floor_requests: int = 200_000
+    query_users: tuple[int, ...] = (10, 100, 1_000, 10_000, 100_000)
+    queries: int = 201
+    slow_queries: int = 31
+    reward_vehicles: int = 1_000_000
 
 
 FULL = Sizes()
@@ -47,4 +51,8 @@ QUICK = Sizes(
     wrk_seconds=1,
     slow_seconds=3,
     floor_requests=50_000,
+    query_users=(10, 100, 1_000, 10_000),
+    queries=41,
+    slow_queries=6,
+    reward_vehicles=20_000,
 )

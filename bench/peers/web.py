@@ -24,6 +24,7 @@ from psd.engine.plan import Range
 from psd.observe.metrics import Metrics
 from psd.runtime import open_runtime
 from psd.store.lane import Command, Lane
+from psd.store.routed import RoutedLane
 from server.app import build_app
 
 REDIS = web.AppKey("redis", Redis)
@@ -95,7 +96,11 @@ async def one_trip_app(socket: Path) -> web.Application:
     runtime = await open_runtime(settings)
     await runtime.store.readiness()
     store = runtime.store
-    store.reads = PoolLane(store.client, settings.redis.timeout_s, runtime.metrics)
+
+    def pool_lane(_node: object) -> Lane:
+        return PoolLane(store.client, settings.redis.timeout_s, runtime.metrics)
+
+    store.reads = RoutedLane(store.cluster, pool_lane)
     app = build_app(runtime)
 
     async def close(_: web.Application) -> None:
