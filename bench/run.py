@@ -1,7 +1,7 @@
 """psd and its peers, side by side in one run: ``python -m bench.run [--quick] [sections]``.
 
 Sections: a worker, b write, c query, d sums, e storage, f heavy owner, g board, h archive,
-i slow clients, z floor.
+i slow clients, q queries of every kind, r weekly rewards, z floor.
 ``python -m bench.run --quick ef`` runs two of them. The table goes to standard output;
 progress goes to standard error. Exit code 1 when any answer was wrong; with ``--strict`` also
 when a must was missed.
@@ -23,7 +23,19 @@ from bench import machine
 from bench.figures import as_json, render
 from bench.model import WrongAnswerError
 from bench.processes import NotInstalledError
-from bench.sections import archive, boards, floor, heavy, http, reading, slowloris, storage, worker
+from bench.sections import (
+    archive,
+    boards,
+    floor,
+    heavy,
+    http,
+    queries,
+    reading,
+    rewards,
+    slowloris,
+    storage,
+    worker,
+)
 from bench.sizes import FULL, QUICK
 from bench.workbench import Workbench
 
@@ -37,6 +49,8 @@ SECTIONS: dict[str, Callable[[Workbench], Awaitable[None]]] = {
     "g": boards.run,
     "h": archive.run,
     "i": slowloris.run,
+    "q": queries.run,
+    "r": rewards.run,
     "z": floor.run,
 }
 
@@ -110,14 +124,14 @@ async def run(letters: str, *, quick: bool) -> BenchReport:
             except NotInstalledError as exc:
                 left_out.append(f"section {letter} left out: {exc} is not installed")
             print(f"{letter}: {time.perf_counter() - section_clock:.0f} s", file=sys.stderr)
-        rows = bench.rows
+        rows, notes = bench.rows, bench.notes
     return BenchReport(
         started,
         machine.describe(),
         quick,
         time.perf_counter() - clock,
         tuple(as_json(row) for row in rows),
-        "\n\n".join([render(rows), *left_out]),
+        "\n\n".join([render(rows), *notes, *left_out]),
         tuple(row.verdict for row in rows),
     )
 

@@ -24,6 +24,7 @@ class Workbench:
     def __init__(self, sizes: Sizes) -> None:
         self.sizes = sizes
         self.rows: list[Row] = []
+        self.notes: list[str] = []
         self.missing: set[str] = set()
         self._stack = AsyncExitStack()
         self._started = 0

@@ -227,6 +227,8 @@ async def test_a_query_of_own_and_foreign_owners_tells_the_own(client: HttpClien
         "Bearer ..",
         "Bearer " + "." * 2 + "x" * 7000,
     ],
+    # By number: each process of a parallel run has tokens of its own.
+    ids=map(str, range(11)),
 )
 async def test_a_header_that_is_no_token_is_refused(client: HttpClient, value: str) -> None:
     headers = {"Authorization": value}
