@@ -6,10 +6,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests mostly wait for servers: three processes keep two cores busy.
+TEST_PROCESSES ?= 3
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench chaos chaos-short all clean
+.PHONY: help setup run test test-cluster lint bench chaos chaos-short all clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -20,7 +22,11 @@ run: setup ## psd on this machine, with the sample loaded
 	$(BIN)/psd up --sample
 
 test: $(VENV)/.dev-stamp ## every test; servers that are missing are skipped, on CI they fail
-	$(BIN)/python -m pytest $(PYTEST_ARGUMENTS)
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGUMENTS)
+
+test-cluster: $(VENV)/.dev-stamp ## the tests on a store, once more on a Redis Cluster of three masters
+	PSD_TEST_CLUSTER=1 $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile \
+		tests/integration $(PYTEST_ARGUMENTS)
 
 lint: $(VENV)/.dev-stamp ## ruff, mypy, the import layers, luacheck
 	$(BIN)/ruff check .
