@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from psd.engine.events import Accepted, Report, Withdrawal
-from psd.store.keys import OWNER_SHARDS, owner_shard, owners_key
+from psd.store.keys import NEWEST_KEY, OWNER_SHARDS, owner_shard, owners_key
 from psd.store.lane import Command
 from psd.store.owner_calls import Placement
 from psd.store.redis import Store
@@ -36,10 +36,14 @@ OwnerThing = tuple[int, int]
 
 
 class Unindexed(msgspec.Struct, frozen=True):
-    """Owners to index, as known when so many connections had been made."""
+    """Owners to index, as known when so many connections had been made.
+
+    ``newest`` are seconds by thing that are newer than any that this process has sent before.
+    """
 
     epoch: int
     owners: set[OwnerThing]
+    newest: dict[int, int] = {}
 
 
 class OwnerIndex:
@@ -49,6 +53,7 @@ class OwnerIndex:
         self._store = store
         self._placement = placement
         self._known: set[OwnerThing] = set()
+        self._newest: dict[int, int] = {}
         self._epoch = -1
 
     def missing(self, events: Sequence[Accepted], positions: Iterable[int]) -> Unindexed:
@@ -58,18 +63,24 @@ class OwnerIndex:
         """
         if self._epoch != self._store.writes.epoch or len(self._known) > REMEMBERED_MAX:
             self._known.clear()
+            self._newest.clear()
             self._epoch = self._store.writes.epoch
         found = [events[position] for position in positions]
         owners = {(e.thing, e.uid) for e in found if type(e) is Report}
         owners |= {(t, e.uid) for e in found if type(e) is Withdrawal for t in e.things}
-        return Unindexed(self._epoch, owners - self._known)
+        newest = dict(self._newest)
+        for event in found:
+            if type(event) is Report and event.ts2 > newest.get(event.thing, -1):
+                newest[event.thing] = event.ts2
+        newer = {t: second for t, second in newest.items() if second > self._newest.get(t, -1)}
+        return Unindexed(self._epoch, owners - self._known, newer)
 
     async def ahead(self, unindexed: Unindexed) -> list[Command]:
         """Commands that go ahead of the bookings on their connection.
 
         In a cluster, where there are several connections, owners are indexed before: a trip more.
         """
-        commands = index_commands(unindexed.owners)
+        commands = [*index_commands(unindexed.owners), *_newest_commands(unindexed.newest)]
         if commands and self._placement.is_spread:
             await self._store.writes.call_all(commands)
             return []
@@ -92,13 +103,21 @@ class OwnerIndex:
                 raise reply
         while unindexed.epoch != self._store.writes.epoch:
             unindexed = self.missing(events, positions)
-            await self.add(unindexed.owners)
+            again = [*index_commands(unindexed.owners), *_newest_commands(unindexed.newest)]
+            await self._store.writes.call_all(again)
         if unindexed.epoch == self._epoch:
             self._known |= unindexed.owners
+            for thing, second in unindexed.newest.items():
+                self._newest[thing] = max(second, self._newest.get(thing, -1))
 
     async def add(self, owners: Iterable[OwnerThing]) -> None:
         """Put owners into the index. One trip."""
         await self._store.writes.call_all(index_commands(owners))
+
+    async def newest(self, thing: int) -> int | None:
+        """The newest second that anybody sent to be booked; None in a store from before. 1 call."""
+        found = await self._store.reads.call(("ZSCORE", NEWEST_KEY, thing))
+        return None if found is None else int(float(found))
 
     async def population(self, thing: int) -> list[int]:
         """All owners of a thing, ascending. One trip."""
@@ -107,6 +126,10 @@ class OwnerIndex:
         ]
         shards = await self._store.reads.call_all(commands)
         return sorted(int(uid) for members in shards for uid in members)
+
+
+def _newest_commands(newest: dict[int, int]) -> list[Command]:
+    return [("ZADD", NEWEST_KEY, "GT", second, thing) for thing, second in newest.items()]
 
 
 def index_commands(owners: Iterable[OwnerThing]) -> list[Command]:

@@ -6,6 +6,7 @@ bookings is told by psd/engine/population.py.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Sequence
 
@@ -19,7 +20,7 @@ from psd.observe.metrics import Metrics
 from psd.store.redis import Store
 
 
-class Reads:
+class Reads(ABC):
     """Questions about owners; raises what the engine raises."""
 
     def __init__(self, store: Store, metrics: Metrics) -> None:
@@ -29,8 +30,8 @@ class Reads:
         self._bookings = BookingReader(store, reader)
         self._standings = StandingsReader(reader)
 
-    async def _known_levels(self) -> Levels:
-        raise NotImplementedError
+    @abstractmethod
+    async def _known_levels(self) -> Levels: ...
 
     async def series(
         self, uids: Sequence[int], question: SeriesQuestion
@@ -70,6 +71,14 @@ class Reads:
     async def newest(self, uids: Sequence[int], things: Sequence[int]) -> int | None:
         """The newest second that these owners have booked of these things, None for none."""
         return await self._bookings.newest(uids, things)
+
+    async def newest_of_everybody(self, thing: int) -> int | None:
+        """The newest second that anybody sent to be booked of a thing. One call.
+
+        Later than what is booked where that was refused or taken back. None in a store that was
+        written before psd kept it.
+        """
+        return await self._index.newest(thing)
 
     async def population(self, thing: int) -> list[int]:
         """Everybody who may have bookings of a thing, ascending. One trip."""

@@ -47,6 +47,14 @@ class NewestReader(Protocol):
         ...
 
 
+class EverybodyReader(NewestReader, Protocol):
+    """What the watermark of everybody asks."""
+
+    async def newest_of_everybody(self, thing: int) -> int | None:
+        """The newest second that anybody sent to be booked; None where that is not kept."""
+        ...
+
+
 class Exactly(msgspec.Struct, Generic[T], frozen=True):
     """A value, the range that it is really about, and what it is exact to when that differs."""
 
@@ -113,6 +121,22 @@ async def watermark(
 ) -> Watermark:
     """How fresh what is booked of these things for these owners is."""
     newest_s, waiting = await asyncio.gather(_newest(engine, uids, things), _known(depth))
+    return _watermark(newest_s, waiting)
+
+
+async def watermark_of_everybody(
+    engine: EverybodyReader, uids: Sequence[int], thing: int, depth: QueueDepth
+) -> Watermark:
+    """The same for all ``uids`` that a thing has, by what psd keeps of it.
+
+    Asking each of 10,000 took as long as their sums, 80 ms.
+    """
+    kept_s, waiting = await asyncio.gather(engine.newest_of_everybody(thing), _known(depth))
+    newest_s = await _newest(engine, uids, [thing]) if kept_s is None else kept_s
+    return _watermark(newest_s, waiting)
+
+
+def _watermark(newest_s: int | None, waiting: int | None) -> Watermark:
     return Watermark(None if newest_s is None else moment_text(newest_s), waiting)
 
 

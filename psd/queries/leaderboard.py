@@ -26,22 +26,23 @@ from psd.engine.activities import ScoreQuestion
 from psd.engine.plan import Range
 from psd.errors import DetailExpiredError, NotFoundError
 from psd.queries.freshness import (
+    EverybodyReader,
     Exactly,
     Level,
-    NewestReader,
     QueueDepth,
     answered,
     coarsest,
     watermark,
+    watermark_of_everybody,
 )
 from psd.queries.moments import moment_text
 from psd.queries.questions import LeaderboardQuestion
 from psd.queries.ranking import Board, Change, Place, compared, read_cursor
-from psd.queries.results import AnsweredRange, LeaderboardAnswer, Standing
+from psd.queries.results import AnsweredRange, LeaderboardAnswer, Standing, Watermark
 from psd.queries.sums import Sees, everybody
 
 
-class LeaderboardEngine(NewestReader, Protocol):
+class LeaderboardEngine(EverybodyReader, Protocol):
     """What leaderboards ask of the engine."""
 
     async def population(self, thing: int) -> list[int]:
@@ -108,7 +109,7 @@ async def answer_leaderboard(
     now, before, mark = await asyncio.gather(
         reader.page(),
         reader.previous(),
-        watermark(engine, reader.seen, [question.thing_number], depth),
+        _mark(engine, question, reader.seen, depth),
     )
     page = now.value
     changes: Sequence[Change | None] = [None] * len(page.places)
@@ -132,6 +133,17 @@ async def answer_leaderboard(
         previous_range=UNSET if before is None else AnsweredRange.of(before.range_),
         watermark=mark,
     )
+
+
+async def _mark(
+    engine: LeaderboardEngine,
+    question: LeaderboardQuestion,
+    seen: Sequence[int],
+    depth: QueueDepth,
+) -> Watermark:
+    if question.uids is None and seen:
+        return await watermark_of_everybody(engine, seen, question.thing_number, depth)
+    return await watermark(engine, seen, [question.thing_number], depth)
 
 
 class _Reader:

@@ -115,12 +115,15 @@ async def _groups(
     seen: Sequence[int],
 ) -> list[Group]:
     """The columns of one thing, by uid or atid."""
+    # Totals by atid do not tell how many bookings they add up: a type whose bookings cancel out
+    # would be missing from the groups, depending on how the range lies.
+    must_find_types = question.by == "atid" and not question.atids
     asked = BucketQuestion(
         question.things[name],
         [*(unit.start for unit in units), units[-1].end],
         question.atids,
         by_atid=question.by == "atid",
-        counts=question.fill != "zero",
+        counts=must_find_types or question.fill != "zero",
     )
     nothing = Series([0] * len(units), [0] * len(units))
     if question.by == "uid":

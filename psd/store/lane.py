@@ -236,7 +236,7 @@ class _Link:
 
     async def _send(self, connection: Connection, commands: list[Command]) -> list[Any]:
         await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-        if commands[0][0] in ("EVALSHA", "SADD"):
+        if commands[0][0] in ("EVALSHA", "SADD", "ZADD"):
             reach("after_send")
         replies: list[Any] = []
         for _ in commands:

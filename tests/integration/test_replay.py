@@ -57,7 +57,12 @@ def contents(stack: WorkerStack) -> dict[bytes, Any]:
     """Every bucket, but for the queue: strings as they are, hashes in no order."""
     kept: dict[bytes, Any] = {}
     with stack.redis.sync_client() as client:
-        reads = {b"hash": client.hgetall, b"set": client.smembers, b"string": client.get}
+        reads = {
+            b"hash": client.hgetall,
+            b"set": client.smembers,
+            b"string": client.get,
+            b"zset": lambda key: client.zrange(key, 0, -1, withscores=True),
+        }
         for key in client.scan_iter():
             if not key.startswith((b"psd:stream", b"psd:probe", b"psd:schema")):
                 kept[key] = reads[client.type(key)](key)

@@ -149,3 +149,20 @@ async def test_ten_thousand_points_are_answered(client: HttpClient) -> None:
     found = await points(client, "uid=1&every=day&start=1990-01-01T00:00:00Z&end=1494979200")
     assert len(found) == 9998
     assert sum(int(str(point["sum"])) for point in found) == 11
+
+
+@pytest.mark.parametrize("fill", ["zero", "null", "none"])
+async def test_a_type_whose_bookings_cancel_out_is_a_group_whatever_fills_the_gaps(
+    client: HttpClient, runtime: Runtime, fill: str
+) -> None:
+    events = [
+        report(5, SPRING, uid=3, atid=2, aid=1),
+        report(-5, SPRING + 60, uid=3, atid=2, aid=2),
+        report(1, SPRING, uid=3, atid=7, aid=3),
+    ]
+    await book(runtime, events)
+    found = await points(client, f"uid=3&every=year&by=atid&fill={fill}&start=0&end={SPRING + 99}")
+    assert {(each["atid"], each["sum"]) for each in found if each["sum"] is not None} >= {
+        (2, 0),
+        (7, 1),
+    }
