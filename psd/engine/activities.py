@@ -90,7 +90,7 @@ class BookingReader:
     async def reached(self, questions: Sequence[ScoreQuestion]) -> list[int | None]:
         """Seconds by position, None for never. O(bookings up to the answer), 0.2 us each."""
         found: list[int | None] = [None] * len(questions)
-        replies = await self._reader.of_pages(self._reached, lambda: self._score_pages(questions))
+        replies = await self._reader.of_pages(lambda: self._score_pages(questions))
         for places, seconds in replies:
             for place, second in zip(places, seconds, strict=True):
                 found[place] = second

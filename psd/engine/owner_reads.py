@@ -8,14 +8,12 @@ commands of others find their turn in between.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 from psd.engine.sums import check_whole, sum_error
 from psd.errors import StoreError
-from psd.observe.metrics import Metrics
 from psd.store.keys import owner_root
 from psd.store.owner_calls import Page, Placement, owner_pages
 from psd.store.redis import Store
@@ -33,9 +31,8 @@ Reply = tuple[list[int], list[Any]]
 class OwnerReader:
     """Calls of scripts about owners; each reply's first element says whether detail expired."""
 
-    def __init__(self, store: Store, metrics: Metrics, placement: Placement) -> None:
+    def __init__(self, store: Store, placement: Placement) -> None:
         self._store = store
-        self._metrics = metrics
         self.placement = placement
 
     async def of_owners(
@@ -48,18 +45,15 @@ class OwnerReader:
         """One reply a page of at most ``page_max`` owners, in no particular order."""
         roots = [owner_root(uid) for uid in uids]
         return await self.of_pages(
-            script, lambda: owner_pages(self.placement, script, roots, arguments, page_max)
+            lambda: owner_pages(self.placement, script, roots, arguments, page_max)
         )
 
-    async def of_pages(self, script: Script, pages_of: Callable[[], Iterable[Page]]) -> list[Reply]:
+    async def of_pages(self, pages_of: Callable[[], Iterable[Page]]) -> list[Reply]:
         """One reply a page, in no particular order; the pages are made anew when owners moved.
 
         Raises :class:`~psd.errors.DetailExpiredError` where a script had to read what has expired.
         """
-        started = time.perf_counter()
-        replies = await self._store.reads.regrouped(lambda: self._taken(pages_of()))
-        self._metrics.script_seconds.labels(script.name).observe(time.perf_counter() - started)
-        return replies
+        return await self._store.reads.regrouped(lambda: self._taken(pages_of()))
 
     async def _taken(self, pages: Iterable[Page]) -> list[Reply]:
         waves = iter(pages)

@@ -16,15 +16,14 @@ from psd.engine.plan import Levels, Range
 from psd.engine.population import OwnerIndex
 from psd.engine.series import Series, SeriesQuestion, SeriesReader
 from psd.engine.standings import StandingsReader
-from psd.observe.metrics import Metrics
 from psd.store.redis import Store
 
 
 class Reads(ABC):
     """Questions about owners; raises what the engine raises."""
 
-    def __init__(self, store: Store, metrics: Metrics) -> None:
-        reader = OwnerReader(store, metrics, store.placement)
+    def __init__(self, store: Store) -> None:
+        reader = OwnerReader(store, store.placement)
         self._index = OwnerIndex(store, store.placement)
         self._series = SeriesReader(reader)
         self._bookings = BookingReader(store, reader)

@@ -6,7 +6,6 @@ One instance serves one event loop. Every method raises
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -58,13 +57,13 @@ class Engine(Reads):
     """Books events into the buckets and sums them over ranges."""
 
     def __init__(self, store: Store, settings: Settings, clock: Clock, metrics: Metrics) -> None:
-        super().__init__(store, metrics)
+        super().__init__(store)
         self._store = store
         self._clock = clock
         self._metrics = metrics
         self._book = load_script("engine.book")
         self._withdrawals = WithdrawalScripts()
-        self._sums = SumReader(store, metrics)
+        self._sums = SumReader(store)
         self._retention = settings.retention
         self._booking = settings.booking
         self._kept_s = reports_kept_s(settings.retention)
@@ -104,14 +103,12 @@ class Engine(Reads):
         positions = self._bookable(events, outcomes)
         unindexed = self._index.missing(events, positions)
         ahead = await self._index.ahead(unindexed)
-        started = time.perf_counter()
         reach("before_script")
         answers = await self._store.writes.call_pages(
             positions, lambda places: self._pages(events, places), ahead=ahead, after=self._waits()
         )
         await self._index.settle(events, positions, unindexed, answers.ahead)
         reach("after_reply")
-        self._metrics.script_seconds.labels(self._book.name).observe(time.perf_counter() - started)
         for places, reply in answers.pages:
             if isinstance(events[places[0]], Withdrawal):
                 outcomes[places[0]] = withdrawn_of(reply).outcome

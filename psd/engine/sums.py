@@ -6,7 +6,6 @@ in one trip.
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +15,6 @@ import msgspec
 
 from psd.engine.plan import Levels, Range, plan_range
 from psd.errors import DetailExpiredError, OutOfBoundsError, PsdError, StoreError
-from psd.observe.metrics import Metrics
 from psd.store.codec import pack_id, unpack_ids
 from psd.store.owner_calls import Page, owner_pages
 from psd.store.redis import Store
@@ -45,14 +43,12 @@ class AtidSum(msgspec.Struct, frozen=True):
 class SumReader:
     """The four scripts that read."""
 
-    def __init__(self, store: Store, metrics: Metrics) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._sum = load_script("engine.sum")
         self._collect = load_script("engine.collect")
         self._activity_sum = load_script("engine.activity_sum")
         self._atids = load_script("engine.atids")
-        self._sum_seconds = metrics.script_seconds.labels(self._sum.name)
-        self._collect_seconds = metrics.script_seconds.labels(self._collect.name)
 
     async def of_roots(
         self,
@@ -68,7 +64,6 @@ class SumReader:
         read, and the activities are told too, of one atid at most. One script call per range and
         page of owners.
         """
-        started = time.perf_counter()
         found: list[OwnerSums] = [OwnerSums({}, {})] * len(roots)
 
         async def read() -> None:
@@ -82,8 +77,6 @@ class SumReader:
             await self._store.reads.regrouped(read)
         except StoreError as exc:
             raise sum_error(exc) from exc
-        seconds = self._collect_seconds if levels is None else self._sum_seconds
-        seconds.observe(time.perf_counter() - started)
         return found
 
     def _pages(

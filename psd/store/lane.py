@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, cast
 
+from prometheus_client import Histogram
 from redis.asyncio import Connection, Redis
 from redis.exceptions import (
     AskError,
@@ -76,6 +78,9 @@ class Lane:
     ) -> None:
         self._timeout_s = timeout_s
         self._metrics = metrics
+        self._script_seconds: dict[bytes | str | int, Histogram] = {
+            load_script(name).sha: metrics.script_seconds.labels(name) for name in script_names()
+        }
         self._waiting: list[Waiting] = []
         self._idle = [_Link(client) for _ in range(connections)]
         self._trips: dict[asyncio.Task[None], _Link] = {}
@@ -165,6 +170,7 @@ class Lane:
             trip = self._next_trip(TRIP_COMMANDS_MAX)
 
     async def _take(self, link: _Link, trip: list[Waiting]) -> None:
+        started = time.perf_counter()
         try:
             async with asyncio.timeout(self._timeout_s):
                 replies = await link.exchange([command for command, _ in trip])
@@ -180,7 +186,7 @@ class Lane:
             await link.disconnect()
             _fail(trip, StoreUnavailableError("redis: the connection was closed"))
             raise
-        self._metrics.trip_commands.observe(len(trip))
+        self._observe(trip, time.perf_counter() - started)
         for (_, future), reply in zip(trip, replies, strict=True):
             if future.done():
                 continue
@@ -188,6 +194,13 @@ class Lane:
                 future.set_exception(psd_error(reply))
             else:
                 future.set_result(reply)
+
+    def _observe(self, trip: list[Waiting], seconds: float) -> None:
+        self._metrics.trip_commands.observe(len(trip))
+        for sha in {command[1] for command, _ in trip if command[0] == "EVALSHA"}:
+            seconds_of = self._script_seconds.get(sha)
+            if seconds_of is not None:
+                seconds_of.observe(seconds)
 
     def _fail_waiting(self, error: PsdError) -> None:
         waiting, self._waiting = self._waiting, []

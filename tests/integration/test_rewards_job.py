@@ -504,3 +504,16 @@ async def test_a_store_that_loses_a_script_or_holds_a_foreign_key_says_so(fleet:
     await fleet.psd.store.client.set(rewards_key("weeks"), "foreign")
     with pytest.raises(StoreError, match="WRONGTYPE"):
         await fleet.calculate(0)
+
+
+async def test_the_time_of_every_script_that_ran_is_measured(fleet: Fleet) -> None:
+    await three_weeks(fleet)
+    await fleet.psd.rewards.rows_of([1])
+    counted = {
+        sample.labels["script"]
+        for family in fleet.psd.metrics.script_seconds.collect()
+        for sample in family.samples
+        if sample.name.endswith("_count") and sample.value
+    }
+    assert {"engine.book", "engine.sum", "rewards.publish", "rewards.hold_lock"} <= counted
+    assert "rewards.rows" in counted
