@@ -206,6 +206,13 @@ ROUTES: dict[str, Body] = {
     "POST /v3/series": question_body,
     "GET /v3/leaderboard": no_body,
     "POST /v3/leaderboard": board_body,
+    "GET /v1/user": no_body,
+    "GET /v1/user/history": no_body,
+    "GET /v1/rewards/convert": no_body,
+    "GET /v1/aftermarket/device/{tokenID}": no_body,
+    "GET /v3/streaks": no_body,
+    "GET /v3/streaks/at-risk": no_body,
+    "GET /v3/vehicles/{id}/statement": no_body,
     "POST /v3/activity": activity_body,
     "POST /v3/earnings": earnings_body,
     "POST /v3/vehicles": vehicle_body,
@@ -228,6 +235,8 @@ ROUTES: dict[str, Body] = {
 
 GOOD = {
     "name": "cup",
+    "id": "7",
+    "tokenID": "7",
     "uid": "1",
     "thing": "steps",
     "atid": "all",
@@ -280,7 +289,7 @@ async def send(client: HttpClient, rng: random.Random, route: str) -> tuple[str,
     return f"{method} {path!r} {body[:200]!r}", answer
 
 
-OWN_PAGES = ("/docs", "/openapi.json")
+OWN_PAGES = ("/docs", "/openapi.json", "/metrics")
 """What psd says of itself, 260 kB at most, whatever is asked."""
 
 
