@@ -41,13 +41,13 @@ lint: $(VENV)/.dev-stamp ## ruff, mypy, the import layers, luacheck
 		echo "luacheck is missing, so lua/ was NOT checked: apt-get install lua-check" >&2; \
 	fi
 
-bench: $(VENV)/.bench-stamp ## psd beside its peers; takes about ten minutes
+bench: $(VENV)/.bench-stamp ## psd beside its peers; takes about 25 minutes
 	$(BIN)/python -m bench.run $(BENCH_ARGUMENTS)
 
 chaos: $(VENV)/.dev-stamp ## kills and troubles of every part, then every bucket; about an hour
 	$(BIN)/python -m tests.chaos.run $(CHAOS_ARGUMENTS)
 
-chaos-short: $(VENV)/.dev-stamp ## the same with fewer trials, as CI runs it; about seven minutes
+chaos-short: $(VENV)/.dev-stamp ## the same with fewer trials, as CI runs it; about five minutes
 	$(BIN)/python -m tests.chaos.run --short $(CHAOS_ARGUMENTS)
 
 all: lint test bench ## lint, test and bench

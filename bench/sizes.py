@@ -1,6 +1,6 @@
 """How much of everything a run does: the full run and ``--quick``.
 
-The full run takes about eight minutes on two cores, ``--quick`` under two. Quick figures
+The full run takes about 25 minutes on two cores, ``--quick`` about four. Quick figures
 show that the bench works and roughly where psd stands; only full figures are quoted.
 """
 

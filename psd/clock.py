@@ -7,8 +7,20 @@ it is moved.
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from typing import Protocol
+
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def utc_text(second: int) -> str:
+    """A Unix second as every answer, table and log of psd writes it (RFC 3339).
+
+    >>> utc_text(1460451600)
+    '2016-04-12T09:00:00Z'
+    """
+    return (EPOCH + dt.timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Clock(Protocol):

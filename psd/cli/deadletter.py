@@ -18,13 +18,13 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 import msgspec
 
 from psd.cli.options import pass_settings
+from psd.clock import utc_text
 from psd.config import LoadedSettings, Settings
 from psd.errors import MalformedError
 from psd.queue.deadletter import INSPECT_CHANNEL, DeadLetterBox, HeldLetter, Letter
@@ -177,13 +177,13 @@ async def dead_letter_box(settings: Settings) -> AsyncIterator[DeadLetterBox]:
 
 def summary(letter: Letter) -> str:
     """One line of ``psd dlq ls``."""
-    at = rfc3339(letter.first_seen_s)
+    at = utc_text(letter.first_seen_s)
     return f"{letter.id}  {at}  {letter.code}  attempts {letter.attempts}  {letter.reason}"
 
 
 def readable(letter: Letter) -> dict[str, Any]:
     """The letter for people and for JSON; without ``cut_bytes`` where nothing was cut."""
-    fields = {**msgspec.structs.asdict(letter), "first_seen": rfc3339(letter.first_seen_s)}
+    fields = {**msgspec.structs.asdict(letter), "first_seen": utc_text(letter.first_seen_s)}
     del fields["first_seen_s"], fields["body"]
     if not letter.cut_bytes:
         del fields["cut_bytes"]
@@ -197,8 +197,3 @@ def readable(letter: Letter) -> dict[str, Any]:
 def as_json_line(letter: Letter) -> str:
     """One line of ``psd dlq ls --json``."""
     return msgspec.json.encode(readable(letter)).decode()
-
-
-def rfc3339(second: int) -> str:
-    """``1460419200`` -> ``2016-04-12T00:00:00Z``."""
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -22,7 +22,7 @@ import msgspec
 
 from psd.cli.options import pass_settings
 from psd.cli.query import running
-from psd.cli.times import time_text
+from psd.clock import utc_text
 from psd.config import LoadedSettings, Settings
 from psd.errors import NotFoundError
 from psd.rewards.payouts import PayoutRow, payout_rows, read_receipts
@@ -126,7 +126,7 @@ def blacklist_ls(loaded: LoadedSettings, /, *, as_json: bool) -> None:
         _with_runtime(loaded.settings, lambda runtime: runtime.ledger.blacklist())
     )
     for each in entries.values():
-        line = f"{each.owner}  {time_text(each.created_at_s)}  {each.author}: {each.note}"
+        line = f"{each.owner}  {utc_text(each.created_at_s)}  {each.author}: {each.note}"
         click.echo(msgspec.json.encode(each) if as_json else line)
 
 
@@ -193,7 +193,7 @@ def override_ls(loaded: LoadedSettings, /, *, week: int | None, as_json: bool) -
     for each in made:
         line = (
             f"week {each.week}  vehicle {each.vehicle}  streak {each.streak}  "
-            f"{time_text(each.created_at_s)}  {each.author}: {each.note}"
+            f"{utc_text(each.created_at_s)}  {each.author}: {each.note}"
         )
         click.echo(msgspec.json.encode(each) if as_json else line)
 

@@ -28,7 +28,7 @@ from rich.table import Table
 from psd.cli.options import pass_settings
 from psd.cli.query import running
 from psd.cli.rewards_job import tokens_text
-from psd.cli.times import time_text
+from psd.clock import utc_text
 from psd.config import LoadedSettings, Settings
 from psd.rewards.accounts import WeekSum
 from psd.rewards.results import WeekResult, WeekStatus
@@ -152,7 +152,7 @@ def week_line(
     line = WeekLine(
         week,
         _start(week),
-        time_text(bounds(week).end),
+        utc_text(bounds(week).end),
         status.status if status else "",
         status.reason if status else "",
         dirty=dirty,
@@ -170,7 +170,7 @@ def week_line(
         tables=result.version,
         digest=result.tables,
         source=result.source,
-        computed_at=time_text(result.computed_at_s),
+        computed_at=utc_text(result.computed_at_s),
     )
 
 
@@ -253,11 +253,11 @@ def _history_line(each: WeekSum) -> dict[str, Any]:
     return {
         "week": each.week,
         "start": _start(each.week),
-        "end": time_text(bounds(each.week).end),
+        "end": utc_text(bounds(each.week).end),
         "points": each.points,
         "tokens": str(each.tokens),
     }
 
 
 def _start(week: int) -> str:
-    return time_text(bounds(week).start)
+    return utc_text(bounds(week).start)

@@ -15,8 +15,9 @@ import re
 
 import click
 
+from psd.clock import EPOCH
+
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?\Z")
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def parse_time(text: str, time_format: str | None = None) -> int:
@@ -43,16 +44,7 @@ def whole_seconds(moment: dt.datetime) -> int:
     """Whole seconds since 1970, rounded down; a moment without a zone is UTC."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
-    return (moment - _EPOCH) // dt.timedelta(seconds=1)
-
-
-def time_text(second: int) -> str:
-    """A Unix second as people read it.
-
-    >>> time_text(1460451600)
-    '2016-04-12T09:00:00Z'
-    """
-    return (_EPOCH + dt.timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (moment - EPOCH) // dt.timedelta(seconds=1)
 
 
 def time_argument(text: str) -> int:

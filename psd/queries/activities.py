@@ -20,13 +20,14 @@ from typing import Annotated, Protocol
 import msgspec
 from msgspec import Meta
 
+from psd.clock import utc_text
 from psd.engine.activities import ActivitySum
 from psd.engine.plan import Range
 from psd.engine.withdrawal import LOG_ID, LogEntry, Taken
 from psd.errors import BadQueryError, NotFoundError, TooLargeError
 from psd.queries.freshness import NewestReader, QueueDepth, watermark
 from psd.queries.ids import asked_ids
-from psd.queries.moments import asked_range, moment_text
+from psd.queries.moments import asked_range
 from psd.queries.requests import LIMIT_MAX, Ids, Names, Time
 from psd.queries.results import AnsweredRange, Watermark
 
@@ -227,14 +228,14 @@ class ActivityQueries:
                 each.atid,
                 each.sum,
                 each.bookings,
-                moment_text(each.first_s),
-                moment_text(each.last_s),
+                utc_text(each.first_s),
+                utc_text(each.last_s),
             )
             for each in taken
         ]
 
     def _withdrawal(self, entry: LogEntry) -> WithdrawalRow:
-        at = moment_text(entry.time_s)
+        at = utc_text(entry.time_s)
         taken = self.taken(entry.taken)
         return WithdrawalRow("withdraw", str(entry.aid), at, entry.by, entry.note, taken)
 
@@ -244,8 +245,8 @@ class ActivityQueries:
             activity.atid,
             {self._names[number]: value for number, value in activity.sums.items() if value},
             activity.bookings,
-            moment_text(activity.first_s),
-            moment_text(activity.last_s),
+            utc_text(activity.first_s),
+            utc_text(activity.last_s),
         )
 
     def _numbers(self, names: Names | None) -> list[int]:

@@ -15,10 +15,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from psd.clock import utc_text
 from psd.queries.board_definitions import Definition, SeededRounds, StoredBoard
 from psd.queries.boards import Window
 from psd.queries.boards_store import CHANGE_MAX
-from psd.queries.moments import moment_text
 from psd.queries.requests import LIMIT_MAX, SPAN_MAX, Id, Ids, LeaderboardQuery, Ties, Time
 
 BOARDS_LIMIT = 100
@@ -129,8 +129,8 @@ class BoardRow(msgspec.Struct, frozen=True):
             name=board.name,
             revision=board.revision,
             members=members,
-            made_at=moment_text(board.made_at_s),
-            changed_at=moment_text(board.changed_at_s),
+            made_at=utc_text(board.made_at_s),
+            changed_at=utc_text(board.changed_at_s),
             changed_by=board.changed_by,
             title=kept.title,
             thing=kept.thing,

@@ -26,7 +26,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from psd.clock import Clock
+from psd.clock import Clock, utc_text
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, NotFoundError, TooLargeError
 from psd.queries.board_definitions import (
@@ -40,7 +40,7 @@ from psd.queries.boards import round_ranges, seeded_at_s, standing_range
 from psd.queries.boards_store import BoardsStore
 from psd.queries.brackets import Contender, Match, Outcome, decided, first_round, next_round
 from psd.queries.freshness import Exactly, QueueDepth, coarsest, watermark
-from psd.queries.moments import held, moment, moment_text
+from psd.queries.moments import held, moment
 from psd.queries.ranking import Score
 from psd.queries.requests import Time
 from psd.queries.results import Watermark
@@ -149,9 +149,9 @@ class Challenges:
         resolution = coarsest([field.resolution, *(stage.resolution for stage in stages)])
         return BracketAnswer(
             board=name,
-            as_of=moment_text(at_s),
+            as_of=utc_text(at_s),
             seeded_by=seeded_by,
-            seeded_at=None if rounds.order else moment_text(seeded_at_s(rounds)),
+            seeded_at=None if rounds.order else utc_text(seeded_at_s(rounds)),
             contenders=len(field.uids or []),
             rounds=round_rows(stages),
             champion=champion(stages),
@@ -245,8 +245,8 @@ def round_rows(stages: Sequence[Stage]) -> list[RoundRow]:
     return [
         RoundRow(
             number=number,
-            start=moment_text(stage.range_.start),
-            end=moment_text(stage.range_.end),
+            start=utc_text(stage.range_.start),
+            end=utc_text(stage.range_.end),
             state=stage.state,
             matches=_match_rows(stage),
         )
@@ -282,5 +282,5 @@ def _contender(contender: Contender, own: Score | None, other: Score | None) -> 
     if own is None:
         return ContenderRow(contender.seed, uid)
     is_even = other is not None and own.value == other.value
-    at = moment_text(own.reached_s) if is_even and own.reached_s is not None else None
+    at = utc_text(own.reached_s) if is_even and own.reached_s is not None else None
     return ContenderRow(contender.seed, uid, own.value, at)

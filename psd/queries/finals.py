@@ -20,14 +20,14 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from psd.clock import Clock
+from psd.clock import Clock, utc_text
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, ConflictError, DetailExpiredError, NotFoundError
 from psd.queries.board_definitions import Definition, StoredBoard
 from psd.queries.boards import standing_range
 from psd.queries.boards_store import BoardsStore
 from psd.queries.challenges import Challenges, MatchRow, RoundRow, champion, round_rows
-from psd.queries.moments import held, moment, moment_text
+from psd.queries.moments import held, moment
 from psd.queries.ranking import Board, Place
 from psd.queries.requests import LIMIT_MAX, Time
 from psd.queries.results import AnsweredRange, Standing, Watermark
@@ -127,8 +127,8 @@ class Finals:
         as_of_s = _instant(board.definition, as_of)
         if as_of_s > now_s:
             raise ConflictError(
-                f"as_of: board {name!r} is not over before {moment_text(as_of_s)}, "
-                f"now it is {moment_text(now_s)}"
+                f"as_of: board {name!r} is not over before {utc_text(as_of_s)}, "
+                f"now it is {utc_text(now_s)}"
             )
         kept = await self._found(board, author, now_s, as_of_s)
         await self._boards.keep_final(board, _encode(kept), again=again)
@@ -241,8 +241,8 @@ def _page(
     return FinalAnswer(
         board=name,
         declared_by=kept.declared_by,
-        declared_at=moment_text(kept.declared_at_s),
-        as_of=moment_text(kept.as_of_s),
+        declared_at=utc_text(kept.declared_at_s),
+        as_of=utc_text(kept.as_of_s),
         range=AnsweredRange.of(kept.range_),
         data=[_standing(place, seconds[place.uid]) for place in places],
         next=board.cursor(stop - 1) if places and stop < board.total else None,
@@ -293,5 +293,5 @@ def _board_of(kept: KeptFinal) -> Board:
 
 
 def _standing(place: Place, reached_s: int | None) -> Standing:
-    reached_at = None if reached_s is None else moment_text(reached_s)
+    reached_at = None if reached_s is None else utc_text(reached_s)
     return Standing(place.rank, str(place.uid), place.value, reached_at, place.percentile)

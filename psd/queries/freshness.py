@@ -21,10 +21,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from psd.clock import utc_text
 from psd.engine.plan import Range
 from psd.errors import DetailExpiredError, UnavailableError
 from psd.queries.calendar import bucket_of
-from psd.queries.moments import moment_text
 from psd.queries.results import Watermark
 
 Level = Literal["day", "month", "year"]
@@ -137,7 +137,7 @@ async def watermark_of_everybody(
 
 
 def _watermark(newest_s: int | None, waiting: int | None) -> Watermark:
-    return Watermark(None if newest_s is None else moment_text(newest_s), waiting)
+    return Watermark(None if newest_s is None else utc_text(newest_s), waiting)
 
 
 async def _newest(engine: NewestReader, uids: Sequence[int], things: Sequence[int]) -> int | None:

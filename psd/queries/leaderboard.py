@@ -22,6 +22,7 @@ from typing import Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from psd.clock import utc_text
 from psd.engine.activities import ScoreQuestion
 from psd.engine.plan import Range
 from psd.errors import DetailExpiredError, NotFoundError
@@ -35,7 +36,6 @@ from psd.queries.freshness import (
     watermark,
     watermark_of_everybody,
 )
-from psd.queries.moments import moment_text
 from psd.queries.questions import LeaderboardQuestion
 from psd.queries.ranking import Board, Change, Place, compared, read_cursor
 from psd.queries.results import AnsweredRange, LeaderboardAnswer, Standing, Watermark
@@ -279,7 +279,7 @@ def _standing(place: Place, seconds: Mapping[int, int | None], change: Change | 
         rank=place.rank,
         uid=str(place.uid),
         value=place.value,
-        reached_at=None if reached_s is None else moment_text(reached_s),
+        reached_at=None if reached_s is None else utc_text(reached_s),
         percentile=place.percentile,
         previous_rank=change.previous_rank if change else UNSET,
         previous_value=change.previous_value if change else UNSET,

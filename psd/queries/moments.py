@@ -5,7 +5,7 @@ says it as RFC 3339 in UTC::
 
     moment("2016-04-12T05:00:00-04:00", "start")   -> 1460451600
     moment("1460451600", "start")                  -> 1460451600
-    moment_text(1460451600)                        -> "2016-04-12T09:00:00Z"
+    utc_text(1460451600)                        -> "2016-04-12T09:00:00Z"
     moment("yesterday", "start")
     -> BadQueryError: start: 'yesterday' is neither RFC 3339 nor whole Unix seconds
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+from psd.clock import EPOCH
 from psd.engine.events import TIME_END_S
 from psd.engine.plan import Range
 from psd.errors import BadQueryError
@@ -26,7 +27,6 @@ _DATE_FIRST = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _LOST_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d\Z)", re.ASCII)
 """``+02:00`` comes as a blank and ``02:00`` when nobody escaped the plus sign of a URL."""
 
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _TEXT_MAX = 64
 
 
@@ -47,16 +47,11 @@ def moment(value: int | str, field: str) -> int:
         ) from exc
     if when.tzinfo is None:
         when = when.replace(tzinfo=dt.UTC)
-    return (when - _EPOCH) // dt.timedelta(seconds=1)
+    return (when - EPOCH) // dt.timedelta(seconds=1)
 
 
 def _with_plus(text: str) -> str:
     return _LOST_PLUS.sub("+", text) if "T" in text.upper() else text
-
-
-def moment_text(second: int) -> str:
-    """A second as every answer writes it."""
-    return (_EPOCH + dt.timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def held(second: int) -> int:

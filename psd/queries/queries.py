@@ -14,12 +14,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from psd.clock import Clock
+from psd.clock import Clock, utc_text
 from psd.errors import NotFoundError
 from psd.queries.boards import NamedBoard
 from psd.queries.freshness import QueueDepth, unknown_depth
 from psd.queries.leaderboard import LeaderboardEngine, answer_leaderboard
-from psd.queries.moments import moment_text
 from psd.queries.questions import (
     QueryRules,
     check_who,
@@ -95,4 +94,4 @@ class Queries:
 
     def is_closed(self, answer: AnyAnswer) -> bool:
         """Whether the range of an answer is over, so that only late reports can change it."""
-        return answer.range.end <= moment_text(self._clock.now_s())
+        return answer.range.end <= utc_text(self._clock.now_s())

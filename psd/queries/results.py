@@ -16,8 +16,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from psd.clock import utc_text
 from psd.engine.plan import Range
-from psd.queries.moments import moment_text
 
 
 class Watermark(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ class AnsweredRange(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, range_: Range) -> AnsweredRange:
         """A range with its ends as texts."""
-        return cls(moment_text(range_.start), moment_text(range_.end))
+        return cls(utc_text(range_.start), utc_text(range_.end))
 
 
 class SumRow(msgspec.Struct, frozen=True):

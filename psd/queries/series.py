@@ -19,6 +19,7 @@ from typing import Protocol
 
 from msgspec import UNSET
 
+from psd.clock import utc_text
 from psd.engine.plan import Range
 from psd.engine.series import Series
 from psd.engine.series import SeriesQuestion as BucketQuestion
@@ -32,7 +33,6 @@ from psd.queries.freshness import (
     coarsest,
     watermark,
 )
-from psd.queries.moments import moment_text
 from psd.queries.questions import SeriesQuestion, check_points
 from psd.queries.requests import Every, Fill
 from psd.queries.results import AnsweredRange, SeriesAnswer, SeriesPoint
@@ -148,8 +148,8 @@ def _points(
         if is_gap and question.fill == "none":
             continue
         yield SeriesPoint(
-            start=moment_text(unit.start),
-            end=moment_text(unit.end),
+            start=utc_text(unit.start),
+            end=utc_text(unit.end),
             thing=name,
             sum=_filled(series.sums[at], question.fill, is_gap=is_gap),
             uid=str(key) if question.by == "uid" else UNSET,

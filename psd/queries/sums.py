@@ -17,6 +17,7 @@ from typing import Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from psd.clock import utc_text
 from psd.engine.activities import ActivitySum
 from psd.engine.plan import Range
 from psd.engine.series import Series
@@ -25,7 +26,6 @@ from psd.engine.sums import OwnerSums
 from psd.errors import DetailExpiredError, TooLargeError
 from psd.queries.calendar import buckets
 from psd.queries.freshness import Level, NewestReader, QueueDepth, answered, coarsest, watermark
-from psd.queries.moments import moment_text
 from psd.queries.questions import SumQuestion
 from psd.queries.requests import POINTS_MAX
 from psd.queries.results import AnsweredRange, SumAnswer, SumRow
@@ -216,7 +216,7 @@ def _detail(activities: Sequence[ActivitySum]) -> Details:
         return Details(0, None, None)
     first_s = min(activity.first_s for activity in activities)
     last_s = max(activity.last_s for activity in activities)
-    return Details(len(activities), moment_text(first_s), moment_text(last_s))
+    return Details(len(activities), utc_text(first_s), utc_text(last_s))
 
 
 def _row(

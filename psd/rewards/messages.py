@@ -24,6 +24,7 @@ import re
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from psd.clock import EPOCH
 from psd.engine.decoding import Decoders
 from psd.engine.events import SHOWN_CHARACTERS_MAX
 from psd.errors import InvalidTimeError
@@ -81,7 +82,6 @@ _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def second_in(name: str, time: Time) -> int:
@@ -95,7 +95,7 @@ def second_in(name: str, time: Time) -> int:
     try:
         if not _RFC_3339.fullmatch(time):
             raise ValueError
-        return (dt.datetime.fromisoformat(time.upper()) - _EPOCH) // dt.timedelta(seconds=1)
+        return (dt.datetime.fromisoformat(time.upper()) - EPOCH) // dt.timedelta(seconds=1)
     except (ValueError, OverflowError) as exc:
         raise InvalidTimeError(
             f"{name}: {time[:SHOWN_CHARACTERS_MAX]!r} is neither RFC 3339 with a zone "

@@ -14,18 +14,16 @@ pairing, earnings, what was paid) stands beside it, and the sentences say where 
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 
 import msgspec
 
+from psd.clock import utc_text
 from psd.rewards.explanation import Material, Reason, explain
 from psd.rewards.ledger import Payout
 from psd.rewards.levels import level_of
 from psd.rewards.rows import Why
 from psd.rewards.weeks import bounds
-
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class StreakBefore(msgspec.Struct, frozen=True):
@@ -111,8 +109,8 @@ def statement_of(material: Material, *, dirty: bool) -> Statement:
     return Statement(
         vehicle=row.vehicle,
         week=result.week,
-        start=time_text(week.start),
-        end=time_text(week.end),
+        start=utc_text(week.start),
+        end=utc_text(week.end),
         connection_streak=row.connection_streak,
         disconnection_streak=row.disconnection_streak,
         level=level_of(row.connection_streak, tables.levels),
@@ -127,23 +125,14 @@ def statement_of(material: Material, *, dirty: bool) -> Statement:
         integrations=_integrations(material),
         tables=UsedTables(result.version, result.tables),
         source=result.source,
-        computed_at=time_text(result.computed_at_s),
+        computed_at=utc_text(result.computed_at_s),
         dirty=dirty,
         explanation=explain(material),
     )
 
 
-def time_text(second: int) -> str:
-    """A Unix second as RFC 3339.
-
-    >>> time_text(1644210000)
-    '2022-02-07T05:00:00Z'
-    """
-    return (_EPOCH + dt.timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _payment(payout: Payout) -> Payment:
-    return Payment(payout.tokens, payout.request, time_text(payout.paid_at_s))
+    return Payment(payout.tokens, payout.request, utc_text(payout.paid_at_s))
 
 
 def _streak_before(material: Material) -> StreakBefore:
@@ -180,4 +169,4 @@ def _integrations(material: Material) -> list[Seen]:
 
 
 def _time_or_none(second: int | None) -> str | None:
-    return None if second is None else time_text(second)
+    return None if second is None else utc_text(second)

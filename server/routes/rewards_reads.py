@@ -17,6 +17,7 @@ from __future__ import annotations
 import msgspec
 from aiohttp import web
 
+from psd.clock import utc_text
 from psd.engine.events import ID_MAX
 from psd.errors import MalformedError
 from psd.rewards.accounts import Accounts
@@ -25,7 +26,6 @@ from psd.rewards.evidence import Evidence
 from psd.rewards.levels import level_of
 from psd.rewards.rows import Row
 from psd.rewards.shards import SHARDS
-from psd.rewards.statement import time_text
 from psd.rewards.store import RewardsStore, asked_week
 from psd.rewards.tables import Tables
 from psd.rewards.weeks import WEEK_MAX, bounds
@@ -185,7 +185,7 @@ class RewardsReadRoutes:
         return await self._at_risk.of_owner(owner, after, limit)
 
     def _risk_page(self, page: Page) -> RiskPage:
-        deadline = time_text(bounds(page.week).end)
+        deadline = utc_text(bounds(page.week).end)
         rest = None if page.next is None else write_cursor(page.next.shard, page.next.vehicle)
         data = [self._risk_entry(each, deadline) for each in page.found]
         return RiskPage(page.week, data, rest)
@@ -197,7 +197,7 @@ class RewardsReadRoutes:
             owner=risk.vehicle.owner,
             connection_streak=streak,
             level=level_of(streak, self._tables.levels),
-            last_activity=None if risk.last_activity_s is None else time_text(risk.last_activity_s),
+            last_activity=None if risk.last_activity_s is None else utc_text(risk.last_activity_s),
             deadline=deadline,
         )
 

@@ -23,14 +23,13 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from psd.clock import Clock
+from psd.clock import Clock, utc_text
 from psd.engine.plan import ISSUANCE_START_S, WEEK_S
 from psd.errors import InvalidTimeError, MalformedError, NotFoundError
 from psd.rewards.accounts import Account, Accounts, Device, WeekSum
 from psd.rewards.levels import level_of, standing
 from psd.rewards.messages import second_in
 from psd.rewards.results import WeekResult
-from psd.rewards.statement import time_text
 from psd.rewards.store import RewardsStore
 from psd.rewards.tables import Tables
 from psd.rewards.tokens import WEI
@@ -246,7 +245,7 @@ def conversion(points: int, week: int, results: Mapping[int, WeekResult]) -> Con
         raise NotFoundError("no week has finished by then")
     shares = results[finished].shares
     wei = points * int(shares.pool) // shares.points if int(shares.distributed) else 0
-    start = time_text(bounds(finished).start)
+    start = utc_text(bounds(finished).start)
     return Conversion(points, msgspec.Raw(decimal_text(wei).encode()), start)
 
 
@@ -310,4 +309,4 @@ def _integrations(device: Device, tables: Tables) -> list[UserIntegration]:
 
 def _week(week: int) -> tuple[str, str]:
     seconds = bounds(week)
-    return time_text(seconds.start), time_text(seconds.end)
+    return utc_text(seconds.start), utc_text(seconds.end)

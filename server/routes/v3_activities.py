@@ -19,7 +19,7 @@ from aiohttp import web
 
 from psd.archive.entries import Entry
 from psd.archive.writer import Appends
-from psd.clock import Clock
+from psd.clock import Clock, utc_text
 from psd.engine.store import Engine
 from psd.engine.withdrawal import (
     WithdrawFields,
@@ -40,7 +40,6 @@ from psd.queries.activities import (
 )
 from psd.queries.depth import depth_of
 from psd.queries.ids import asked_id
-from psd.queries.moments import moment_text
 from psd.queries.parsing import from_json, from_pairs
 from psd.runtime import Runtime
 from server import answers
@@ -93,7 +92,7 @@ class ActivityRoutes:
         sees, now_s = request[IDENTITY].sees(uid), self._clock.now_s()
         async with StoreDeadline():
             answer = await self._queries.activities(uid, query, now_s, sees=sees)
-        return _page(request, answer, is_closed=answer.range.end < moment_text(now_s))
+        return _page(request, answer, is_closed=answer.range.end < utc_text(now_s))
 
     async def withdraw(self, request: web.Request) -> web.Response:
         """Take an activity back; the note comes in the URL, or in a JSON object."""

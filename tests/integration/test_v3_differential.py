@@ -8,10 +8,9 @@ from random import Random
 
 import pytest
 
-from psd.clock import ManualClock
+from psd.clock import ManualClock, utc_text
 from psd.engine.plan import Range
 from psd.queries.calendar import buckets, zone
-from psd.queries.moments import moment_text
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.queries.results import Standing
 from psd.runtime import Runtime
@@ -182,8 +181,8 @@ async def test_random_sums_are_those_of_a_list_of_bookings(
                 assert row.sum == sum(event.value for event in bookings)
                 assert row.count == len({event.aid for event in bookings})
                 seconds = [event.ts2 for event in bookings]
-                assert row.first == (moment_text(min(seconds)) if seconds else None)
-                assert row.last == (moment_text(max(seconds)) if seconds else None)
+                assert row.first == (utc_text(min(seconds)) if seconds else None)
+                assert row.last == (utc_text(max(seconds)) if seconds else None)
                 assert (row.min, row.max) == (min(sums), max(sums))
                 assert row.avg == sum(sums) / len(sums)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from psd.clock import utc_text
 from psd.engine.plan import Range
 from psd.errors import SourceError
 from psd.rewards.sources.elastic import DecimalSubjects
@@ -17,7 +18,6 @@ from psd.rewards.sources.elastic_request import (
     page_request,
     read_page,
     read_sources,
-    rfc3339,
     subject_request,
 )
 from psd.rewards.weeks import bounds
@@ -29,7 +29,7 @@ WHOLE = {"total": 3, "successful": 3, "skipped": 0, "failed": 0}
 def recorded(week: Range, after: str | None) -> dict[str, Any]:
     body: dict[str, Any] = json.loads(json.dumps(GOLDEN["elastic_request"]["body"]))
     time = body["query"]["bool"]["filter"][0]["range"]["time"]
-    time |= {"gte": rfc3339(week.start), "lt": rfc3339(week.end)}
+    time |= {"gte": utc_text(week.start), "lt": utc_text(week.end)}
     composite = body["aggs"]["active_devices"]["composite"]
     del composite["after"]
     if after is not None:
@@ -46,7 +46,7 @@ def answer(**changes: Any) -> dict[str, Any]:
 
 
 def test_bounds_are_written_in_utc_with_a_z() -> None:
-    assert rfc3339(bounds(0).start) == "2022-01-31T05:00:00Z"
+    assert utc_text(bounds(0).start) == "2022-01-31T05:00:00Z"
 
 
 @pytest.mark.parametrize("after", [None, "207"])

@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from psd.clock import utc_text
 from psd.rewards.explanation import Activity, Material
 from psd.rewards.ledger import Override, Payout
 from psd.rewards.results import WeekResult
 from psd.rewards.rows import Row, Why
 from psd.rewards.settling import Facts, Settling
-from psd.rewards.statement import Statement, statement_of, time_text
+from psd.rewards.statement import Statement, statement_of
 from psd.rewards.tables import load_tables
 from psd.rewards.tokens import Shares, cut_of
 from psd.rewards.vehicles import Vehicle
@@ -304,5 +305,5 @@ def test_bookings_of_what_is_no_integration_are_not_told(atid: int) -> None:
 
 
 def test_a_time_is_written_as_rfc_3339_has_it() -> None:
-    assert time_text(0) == "1970-01-01T00:00:00Z"
-    assert time_text(bounds(9282).end) == "2199-12-30T05:00:00Z"
+    assert utc_text(0) == "1970-01-01T00:00:00Z"
+    assert utc_text(bounds(9282).end) == "2199-12-30T05:00:00Z"

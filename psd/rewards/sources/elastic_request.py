@@ -20,11 +20,11 @@ for this one subject again, with :func:`subject_request`, which lists 1,000.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
 
+from psd.clock import utc_text
 from psd.engine.plan import Range
 from psd.errors import SourceError
 
@@ -105,11 +105,6 @@ class _Answer(msgspec.Struct, frozen=True, rename={"shards": "_shards"}):
     aggregations: Mapping[str, Any] = {}
 
 
-def rfc3339(second: int) -> str:
-    """A second as Elasticsearch reads it, in UTC."""
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def page_request(week: Range, after: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The recorded request; ``after`` is the ``after_key`` of the page before."""
     composite: dict[str, Any] = {
@@ -139,7 +134,7 @@ def subject_request(week: Range, subject: str | int) -> dict[str, Any]:
 
 
 def _active_in(week: Range) -> dict[str, Any]:
-    bounds = {"gte": rfc3339(week.start), "lt": rfc3339(week.end)}
+    bounds = {"gte": utc_text(week.start), "lt": utc_text(week.end)}
     return {
         "filter": [{"range": {"time": bounds}}],
         "should": [{"exists": {"field": f"data.{signal}"}} for signal in SIGNALS],
