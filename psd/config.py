@@ -54,6 +54,7 @@ class QueueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deadletter_topic: str = "psd.dlq"
     nsqd_addresses: tuple[str, ...] = ("127.0.0.1:4150",)
     lookupd_addresses: tuple[str, ...] = ()
+    nsqd_http_addresses: tuple[str, ...] = ()
     max_in_flight: int = 2500
     msg_timeout_s: int = 60
 

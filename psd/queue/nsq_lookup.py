@@ -10,25 +10,14 @@ environment names; here it is one request on the event loop, within two seconds:
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
 from psd.errors import QueueUnavailableError
+from psd.queue.nsq_http import UNANSWERED, get
 
 LOOKUP_TIMEOUT_S = 2.0
-
-REPLY_BYTES_MAX = 4 * 1024 * 1024
-"""A producer takes about 200 bytes: room for 20,000 nsqd."""
-
-UNANSWERED = (
-    OSError,
-    ValueError,
-    msgspec.MsgspecError,
-    asyncio.IncompleteReadError,
-    asyncio.LimitOverrunError,
-)
-"""All that can go wrong between a wrong address and a reply that is no list of producers."""
 
 
 class Producer(msgspec.Struct):
@@ -36,6 +25,7 @@ class Producer(msgspec.Struct):
 
     broadcast_address: str
     tcp_port: int
+    http_port: int
 
 
 class Reply(msgspec.Struct):
@@ -50,35 +40,19 @@ async def look_up(lookupd: str, topic: str) -> list[str]:
 
     ``lookupd`` is ``host:port``, or a URL. A topic that no nsqd has yet is nowhere: [].
     """
+    found = await producers(lookupd, topic)
+    return [f"{each.broadcast_address}:{each.tcp_port}" for each in found]
+
+
+async def producers(lookupd: str, topic: str) -> list[Producer]:
+    """The nsqd that have the topic, as nsqlookupd describes them; raises as :func:`look_up`."""
     try:
         async with asyncio.timeout(LOOKUP_TIMEOUT_S):
-            status, body = await _get(lookupd, f"lookup?topic={quote(topic)}")
+            status, body = await get(lookupd, f"lookup?topic={quote(topic)}")
         reply = msgspec.json.decode(body, type=Reply)
     except UNANSWERED as exc:
         reason = str(exc) or type(exc).__name__
         raise QueueUnavailableError(f"nsqlookupd {lookupd}: {reason}") from exc
     if status != 200 and reply.message != "TOPIC_NOT_FOUND":
         raise QueueUnavailableError(f"nsqlookupd {lookupd}: {status} {reply.message}")
-    return [f"{each.broadcast_address}:{each.tcp_port}" for each in reply.producers]
-
-
-async def _get(address: str, path: str) -> tuple[int, bytes]:
-    """Status and body of a GET; HTTP/1.0, so that the end of the body is the end."""
-    url = urlsplit(address if "://" in address else f"http://{address}")
-    secure = url.scheme == "https"
-    reader, writer = await asyncio.open_connection(
-        url.hostname, url.port or (443 if secure else 80), ssl=secure or None, limit=REPLY_BYTES_MAX
-    )
-    try:
-        request = f"GET {url.path.rstrip('/')}/{path} HTTP/1.0\r\nHost: {url.netloc}\r\n\r\n"
-        writer.write(request.encode())
-        head = await reader.readuntil(b"\r\n\r\n")
-        body = await reader.read(REPLY_BYTES_MAX)
-        while chunk := await reader.read(REPLY_BYTES_MAX - len(body)):
-            body += chunk
-    finally:
-        writer.close()
-    protocol, _, rest = head.partition(b" ")
-    if not protocol.startswith(b"HTTP/"):
-        raise ValueError("it does not speak HTTP")
-    return int(rest[:3]), body
+    return reply.producers
