@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 from aiohttp import web
 
+from psd.engine.events import EventRules
 from psd.observe.health import Draining
 from psd.queries.prometheus.api import PrometheusApi
 from psd.runtime import Runtime
@@ -40,10 +41,7 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
     """The application over a runtime; ``draining`` is shared with whoever stops the process."""
     settings = runtime.settings
     draining = draining or Draining(runtime.metrics)
-    engine = runtime.engine
     bodies = BodyReader(settings.server.body_timeout_s)
-    things = {name: thing.id for name, thing in settings.things.items()}
-    batch_max = settings.booking.batch_reports_max
     # What a worker would refuse is not put on its queue, so the setting can only be narrower.
     depth_max = min(settings.server.json_depth_max, runtime.rules.depth_max)
     rules = msgspec.structs.replace(runtime.rules, depth_max=depth_max)
@@ -53,29 +51,12 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
         rules=rules,
         clock=runtime.clock,
         bodies=bodies,
-        messages_max=batch_max,
+        messages_max=settings.booking.batch_reports_max,
         vehicle_things=runtime.books.things,
     )
-    clock, archive = runtime.clock, runtime.archive
-    write = WriteRoutes(runtime.books, rules, clock, bodies, batch_max, archive)
-    rewards_writes = RewardsWriteRoutes(
-        runtime.books, runtime.vehicle_rules, rules, clock, bodies, batch_max, archive
-    )
-    prometheus = PrometheusApi(engine, runtime.boards, settings.things, clock)
     routes: list[Route] = [
-        *write.routes(),
-        *rewards_writes.routes(),
-        *rewards_read_routes(runtime),
-        *event_routes(runtime, rules, bodies),
-        *activity_routes(runtime, bodies),
-        *QueryRoutes(engine, things, bodies, settings.server).routes(),
-        *QueryResourceRoutes(runtime.queries, bodies, depth_max).routes(),
-        *PrometheusRoutes(prometheus, bodies).routes(),
-        *BoardRoutes(runtime.boards, bodies, depth_max).routes(),
-        *StandingRoutes(
-            runtime.queries, runtime.challenges, runtime.finals, bodies, depth_max
-        ).routes(),
-        *CountRoutes(engine, bodies, settings.server).routes(),
+        *_writes(runtime, rules, bodies),
+        *_reads(runtime, bodies, depth_max),
         *enqueue.routes(),
         *OperationRoutes(runtime.store, runtime.metrics, draining).routes(),
     ]
@@ -92,3 +73,33 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
     app.on_cleanup.append(enqueue.close)
     app.on_cleanup.append(access.close)
     return app
+
+
+def _writes(runtime: Runtime, rules: EventRules, bodies: BodyReader) -> list[Route]:
+    """The routes that book, and those that change what is known of vehicles."""
+    books, clock, archive = runtime.books, runtime.clock, runtime.archive
+    batch_max = runtime.settings.booking.batch_reports_max
+    vehicles = runtime.vehicle_rules
+    return [
+        *WriteRoutes(books, rules, clock, bodies, batch_max, archive).routes(),
+        *RewardsWriteRoutes(books, vehicles, rules, clock, bodies, batch_max, archive).routes(),
+        *event_routes(runtime, rules, bodies),
+        *activity_routes(runtime, bodies),
+    ]
+
+
+def _reads(runtime: Runtime, bodies: BodyReader, depth_max: int) -> list[Route]:
+    """The routes that answer questions, and those of boards, which are named questions."""
+    settings, engine, queries = runtime.settings, runtime.engine, runtime.queries
+    things = {name: thing.id for name, thing in settings.things.items()}
+    prometheus = PrometheusApi(engine, runtime.boards, settings.things, runtime.clock)
+    standings = StandingRoutes(queries, runtime.challenges, runtime.finals, bodies, depth_max)
+    return [
+        *QueryRoutes(engine, things, bodies, settings.server).routes(),
+        *CountRoutes(engine, bodies, settings.server).routes(),
+        *QueryResourceRoutes(queries, bodies, depth_max).routes(),
+        *BoardRoutes(runtime.boards, bodies, depth_max).routes(),
+        *standings.routes(),
+        *PrometheusRoutes(prometheus, bodies).routes(),
+        *rewards_read_routes(runtime),
+    ]

@@ -88,3 +88,13 @@ async def fleet_on(url: str, flags: Mapping[str, Any] | None = None) -> AsyncIte
     """A fleet on the server at ``url``."""
     async with engine_on(url, flags) as psd:
         yield Fleet(psd)
+
+
+async def three_weeks(fleet: Fleet) -> None:
+    """Vehicle 1 on Smartcar in weeks 0 to 2, vehicle 2 on Tesla in weeks 0 and 2; computed."""
+    for week in range(3):
+        await fleet.drive(week, 1, "Smartcar")
+    await fleet.drive(0, 2, "Tesla")
+    await fleet.drive(2, 2, "Tesla")
+    for week in range(3):
+        await fleet.calculate(week)
