@@ -92,6 +92,10 @@ async def client_of(url: str) -> AsyncIterator[HttpClient]:
 @asynccontextmanager
 async def serving(runtime: Runtime, idle_timeout_s: float = 75) -> AsyncIterator[HttpClient]:
     """A server on a free port of this machine, and its client."""
+    # Whatever the settings say: another test may listen on the configured port just now.
+    settings = runtime.settings
+    free = msgspec.structs.replace(settings.server, port=0)
+    runtime.settings = msgspec.structs.replace(settings, server=free)
     server = HttpServer(runtime, idle_timeout_s)
     await server.start()
     try:
