@@ -146,11 +146,21 @@ async def write_store(engine: Engine, folder: Path, seed: int) -> Written:
 
 
 def reports_before(rng: random.Random) -> list[Report]:
-    """A full leaf of owner 1, and a long activity of owner 2."""
+    """A full leaf of owner 1, a long activity of owner 2, and something newer of owner 3.
+
+    So the call is of owners that are indexed, at seconds that are not the newest: nothing goes
+    ahead of its one transaction (psd/engine/population.py).
+    """
     seconds = rng.sample(range(NOON_S, NOON_S + 3 * 86_400), LEAF_BOOKINGS)
     full = [Report(1, 1, rng.choice((2, 300)), n % 20, 10 + n, s, s) for n, s in enumerate(seconds)]
     ends = range(NOON_S + 600, NOON_S + 6_600, 1_000)
-    return [*full, *(Report(1, 2, 2, 7, 10 * n, NOON_S, end) for n, end in enumerate(ends, 1))]
+    newest_s = NOON_S + 30 * 86_400
+    newest = Report(1, 3, 2, 1, 1, newest_s, newest_s)
+    return [
+        newest,
+        *full,
+        *(Report(1, 2, 2, 7, 10 * n, NOON_S, end) for n, end in enumerate(ends, 1)),
+    ]
 
 
 def reports_of_the_call(rng: random.Random) -> list[Report]:
