@@ -141,7 +141,7 @@ class Cluster:
             yield misplaced
             if not misplaced:
                 return
-            if time.monotonic() > give_up_s:
+            if not self.is_spread or time.monotonic() > give_up_s:
                 raise misplaced[0]
             await self.learn(version, misplaced)
             # A node that names another is right at once, unless both are of different opinions.

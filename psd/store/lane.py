@@ -20,6 +20,7 @@ from redis.asyncio import Connection, Redis
 from redis.exceptions import (
     AskError,
     ClusterDownError,
+    MasterDownError,
     MovedError,
     NoScriptError,
     RedisError,
@@ -276,7 +277,8 @@ def psd_error(reply: RedisError) -> PsdError:
     """The error of psd that an error reply stands for."""
     text = str(reply)
     code = getattr(reply, "status_code", None) or text.partition(" ")[0]
-    if isinstance(reply, _ELSEWHERE):
+    # To redis-py a replica that has lost its master is a cluster that is down.
+    if isinstance(reply, _ELSEWHERE) and not isinstance(reply, MasterDownError):
         moved = text if isinstance(reply, MovedError) else ""
         return MisplacedError(f"redis: {code}: {text}", moved=moved)
     if any(known in text for known in _ELSEWHERE_IN_SCRIPT):

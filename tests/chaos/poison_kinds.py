@@ -74,7 +74,7 @@ def _bad_text(number: int) -> bytes:
 
 
 def _unknown_command(number: int) -> bytes:
-    return msgspec.json.encode({"command": "withdraw", "withdraw": _metric(number)})
+    return msgspec.json.encode({"command": "undo", "withdraw": _metric(number)})
 
 
 def _too_many_reports(number: int) -> bytes:

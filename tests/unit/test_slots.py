@@ -6,11 +6,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import pytest
-from redis.exceptions import AskError, ClusterDownError, MovedError, ResponseError, TryAgainError
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    MasterDownError,
+    MovedError,
+    ResponseError,
+    TryAgainError,
+)
 
 from psd.engine.booking import calls_for
 from psd.engine.events import Count, Event
-from psd.errors import MisplacedError, StoreError
+from psd.errors import MisplacedError, StoreError, StoreUnavailableError
 from psd.store.fitness import worst
 from psd.store.keys import CATALOGUE, count_root, owner_root, rewards_key, shard_root
 from psd.store.lane import psd_error
@@ -171,3 +178,12 @@ def test_of_a_check_of_all_nodes_the_worst_answer_is_told() -> None:
     assert worst({"a:1": "ok", "b:1": advice}) == f"ok: b:1: {advice.removeprefix('ok: ')}"
     assert worst({"a:1": advice, "b:1": "too old"}) == "b:1: too old"
     assert worst({"": "too old"}) == "too old"
+
+
+def test_a_replica_without_its_master_is_away_and_no_cluster_that_is_down() -> None:
+    """To redis-py the one is a kind of the other."""
+    away = psd_error(MasterDownError("MASTERDOWN Link with MASTER is down"))
+    assert type(away) is StoreUnavailableError
+    assert isinstance(
+        psd_error(ClusterDownError("CLUSTERDOWN The cluster is down")), MisplacedError
+    )
