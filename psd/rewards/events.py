@@ -14,7 +14,6 @@ is that id's, so that two events of a second count both and a repeat is known fo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
@@ -52,6 +51,7 @@ from psd.rewards.messages import (
     second_in,
 )
 from psd.rewards.tables import POINTS_MAX, Tables
+from psd.rewards.vehicles import owner_text
 from psd.rewards.weeks import week_of
 
 SIGNALS_THING = "signals"
@@ -63,7 +63,6 @@ OWNER_BYTES_MAX = 128
 VIN_CHARACTERS_MAX = 32
 """A VIN has 17; older vehicles have others."""
 
-_ADDRESS = re.compile(r"0[xX][0-9a-fA-F]{40}")
 _NAMED_ACTIVITY = 1 << 62
 """Set in the aid of an activity with an id, which then is no integration's number."""
 
@@ -242,12 +241,7 @@ def _owner(owner: int | str) -> str:
     text = str(owner)
     if not 1 <= len(text.encode()) <= OWNER_BYTES_MAX:
         raise OutOfBoundsError(f"owner: {shown(text)} must have 1 to {OWNER_BYTES_MAX} bytes")
-    return canonical_owner(text)
-
-
-def canonical_owner(owner: str) -> str:
-    """The owner as the registry keeps it: an address in lower case, all else as it is."""
-    return owner.lower() if _ADDRESS.fullmatch(owner) else owner
+    return owner_text(text)
 
 
 def _vin(vin: str) -> str:

@@ -21,9 +21,9 @@ import msgspec
 
 from psd.engine.booking import BOOKED, UNCHANGED, Outcome
 from psd.errors import OutOfBoundsError, ShapeError
-from psd.rewards.events import CHANGEABLE, Value, VehicleChange, canonical_owner
+from psd.rewards.events import CHANGEABLE, Value, VehicleChange
 from psd.rewards.shards import SHARDS, by_shard, shard_of
-from psd.rewards.vehicles import Vehicle
+from psd.rewards.vehicles import Vehicle, owner_text
 from psd.store.kept import write_in_order, write_kept
 from psd.store.keys import owner_vehicles_key, rewards_key, vehicles_key, vins_key
 from psd.store.lane import Command
@@ -117,7 +117,7 @@ class Registry:
 
     async def of_owner(self, owner: str) -> list[Vehicle]:
         """The vehicles that are this owner's now, by number. 2 trips."""
-        owner = canonical_owner(owner)
+        owner = owner_text(owner)
         named = await self._store.reads.call(("SMEMBERS", owner_vehicles_key(owner)))
         found = await self.vehicles(int(each) for each in named)
         return [found[number] for number in sorted(found) if found[number].owner == owner]

@@ -11,9 +11,10 @@ import pytest
 from psd.config import Settings, Thing
 from psd.engine.events import Accepted, EventRules, Report
 from psd.errors import ConfigError, InputError
-from psd.rewards.events import VehicleChange, VehicleRules, canonical_owner
+from psd.rewards.events import VehicleChange, VehicleRules
 from psd.rewards.messages import second_in
 from psd.rewards.tables import load_tables, shipped_tables
+from psd.rewards.vehicles import owner_text
 from psd.runtime import every_rule, tables_of
 
 NOW_S = 1_700_000_000
@@ -174,9 +175,9 @@ def test_of_a_vehicle_only_what_was_sent_changes_and_null_forgets() -> None:
 
 
 def test_only_an_address_is_lowered() -> None:
-    assert canonical_owner("0X" + "F" * 40) == "0x" + "f" * 40
+    assert owner_text("0X" + "F" * 40) == "0x" + "f" * 40
     for owner in ("Auth0|Ab", "0x" + "F" * 39, "0x" + "G" * 40, "ABC"):
-        assert canonical_owner(owner) == owner
+        assert owner_text(owner) == owner
 
 
 def test_a_vehicle_may_be_described_as_it_was_before_week_0() -> None:
