@@ -4,13 +4,15 @@
 -- ARGV[2]  second after its last
 -- ARGV[3]  msgpack array of thing numbers
 -- ARGV[4]  packed msgpack array of packed atids to filter by, or an empty string for all
--- Returns: list: false or the resolution that is still exact, then for each activity: its packed
---          aid, the packed atid of its earliest booking of the first thing that has one, its
---          bookings, first second, last second, and its sum of each thing
+-- Returns: list: false or the resolution that is still exact, the newest second with a booking of
+--          these things at any time or false, then for each activity: its packed aid, the packed
+--          atid of its earliest booking of the first thing that has one, its bookings, first
+--          second, last second, and its sum of each thing
 -- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1)
 -- Idempotent: yes. Writes nothing
 -- Cost: O(bookings in range), 0.4 us each
 -- @include lib/descent
+-- @include lib/newest
 -- @include lib/atid_sets
 
 local range_start, range_end = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -57,11 +59,12 @@ end
 for number, thing in ipairs(things) do
   thing_number = number
   descend(KEYS[1] .. ':' .. thing, visitor)
+  note_newest_of(KEYS[1] .. ':' .. thing)
 end
 if not in_bounds then
   return redis.error_reply('PSD_OUT_OF_BOUNDS sum: an activity adds up past +-(2^53 - 1)')
 end
-local reply = { lost }
+local reply = { lost, newest_told() }
 for _, activity in ipairs(order) do
   local at = #reply
   reply[at + 1], reply[at + 2] = activity.aid, activity.atid

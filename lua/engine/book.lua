@@ -15,6 +15,7 @@
 --       and O(hours of the activity) where windows reach across them; batches up to 1,000
 -- @include lib/activity_writes
 -- @include lib/pending
+-- @include lib/newest_writes
 -- @include lib/markers
 -- @include lib/owners
 
@@ -35,6 +36,7 @@ local function book(root, thing, atid, aid, value, ts1, ts2, marker)
   if not plan_fits(plan) or not add_moves(prefix, plan.moves) then return 3 end
   commit_plan(plan)
   note_changes(prefix, aid, plan.moves)
+  note_newest_moves(prefix, plan.moves)
   if marker then mark(root, ts2, marker) end
   return #plan.moves > 0 and 1 or 0
 end
@@ -50,4 +52,5 @@ end
 save_activities()
 flush_writes()
 save_cells()
+save_newest()
 return codes

@@ -8,14 +8,17 @@
 -- ARGV[4]  "atid" for a column for each atid, else an empty string for one column
 -- ARGV[5]  "1" reads every booking, so that bookings by atid are counted too, else empty
 -- ARGV[6]  "1" adds up all owners of the page, else empty
--- Returns: list: false or the resolution that is still exact, then per owner (or once, added up) a
---          msgpack array of columns [atid as text or "", [bucket from 0, sum, bookings, ...]] of
---          the buckets with bookings; bookings are 0 where totals by atid were read
+-- ARGV[7]  "1" to tell the newest second of any of these owners' bookings, else empty
+-- Returns: list: false or the resolution that is still exact, the newest second or false, then per
+--          owner (or once, added up) a msgpack array of columns [atid as text or "", [bucket from
+--          0, sum, bookings, ...]] of the buckets with bookings; bookings are 0 where totals by
+--          atid were read
 -- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1)
 -- Idempotent: yes. Writes nothing
 -- Cost: per owner O(buckets with bookings), and a leaf of up to 512 records for each boundary
 --       that cuts a day with bookings; with ARGV[5] O(bookings), 0.2 us each; 10,000 buckets
 -- @include lib/descent
+-- @include lib/newest
 -- @include lib/atid_sets
 -- @include lib/owners
 
@@ -153,8 +156,9 @@ local function packed_columns()
   return cmsgpack.pack(packed)
 end
 
-local reply = { false }
-for _, root in ipairs(owner_roots(6)) do
+local reply, tells_newest = { false, false }, ARGV[7] == '1'
+for _, root in ipairs(owner_roots(7)) do
+  if tells_newest then note_newest_of(root .. prefix_end) end
   leaves, at = {}, 1
   if #weeks > 0 then take_weeks(root .. prefix_end) else descend(root .. prefix_end, visitor) end
   if not in_bounds then
@@ -162,6 +166,6 @@ for _, root in ipairs(owner_roots(6)) do
   end
   if not adds_owners then reply[#reply + 1] = packed_columns() end
 end
-if adds_owners then reply[2] = packed_columns() end
-reply[1] = lost
+if adds_owners then reply[3] = packed_columns() end
+reply[1], reply[2] = lost, newest_told()
 return reply

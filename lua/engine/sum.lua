@@ -3,8 +3,9 @@
 -- ARGV[1]  msgpack plan (psd/engine/plan.py), as lib/planned_sums says
 -- ARGV[2]  msgpack array of thing numbers
 -- ARGV[3]  packed msgpack array of packed atids to filter by, or an empty string for all
--- Returns: list: false or the resolution that is still exact ("day", "month", "year"), then one
---          integer per owner and thing, owner by owner
+-- ARGV[4]  "1" to tell the newest second of any of these owners' bookings, else empty
+-- Returns: list: false or the resolution that is still exact ("day", "month", "year"), the newest
+--          second or false, then one integer per owner and thing, owner by owner
 -- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1)
 -- Idempotent: yes. Writes nothing
 -- Cost: per owner and thing at most 1 + 2 + 2 hashes and 2 leaves of 512 records, which are read
@@ -14,11 +15,11 @@
 
 local plan, atids, levels = cmsgpack.unpack(ARGV[1]), atid_set(ARGV[3]), {}
 for number, thing in ipairs(cmsgpack.unpack(ARGV[2])) do
-  levels[number] = prepared_plan(plan, thing, atids)
+  levels[number] = prepared_plan(plan, thing, atids, ARGV[4] == '1')
 end
 
-local sums = { false }
-for _, root in ipairs(owner_roots(3)) do
+local sums = { false, false }
+for _, root in ipairs(owner_roots(4)) do
   next_owner()
   for number = 1, #levels do
     local sum = planned_sum(root, levels[number])
@@ -28,5 +29,5 @@ for _, root in ipairs(owner_roots(3)) do
     sums[#sums + 1] = sum
   end
 end
-sums[1] = lost
+sums[1], sums[2] = lost, newest_told()
 return sums

@@ -17,6 +17,7 @@
 -- @include lib/activity_back
 -- @include lib/activity_writes
 -- @include lib/pending
+-- @include lib/newest_writes
 
 local root, aid = KEYS[1], ARGV[1]
 read_lifetimes(ARGV[3])
@@ -30,6 +31,7 @@ for _, thing in ipairs(cmsgpack.unpack(ARGV[2])) do
     if back.is_cut then return { 5 } end
     if not add_moves(prefix, back.moves) then return { 3 } end
     note_changes(prefix, aid, back.moves)
+    note_newest_moves(prefix, back.moves)
     activity.withdrawn, activity.dirty, is_changed = true, true, true
     if #back.moves > 0 then
       took[#took + 1] =
@@ -42,9 +44,9 @@ if not is_changed then return reply end
 
 -- Ids of a log grow, also when a withdrawal of long ago is replayed.
 local log, id = root .. ':log', ARGV[4] .. '-0'
-local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-if newest then
-  local second, number = string.match(newest[1], '^(%d+)-(%d+)$')
+local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+if last then
+  local second, number = string.match(last[1], '^(%d+)-(%d+)$')
   if tonumber(second) >= tonumber(ARGV[4]) then
     id = second .. '-' .. text(tonumber(number) + 1)
   end
@@ -57,5 +59,6 @@ write('XADD', log, 'MAXLEN', ARGV[7], id, 'second', ARGV[4], 'aid', id_text(aid)
   'note', ARGV[6], 'things', ARGV[2], 'took', cmsgpack.pack(took))
 flush_writes()
 save_cells()
+save_newest()
 reply[1] = 1
 return reply

@@ -56,8 +56,7 @@ end
 local function load_activity(prefix, aid)
   local by_aid = activities[prefix]
   if not by_aid then
-    local count = hashes[prefix .. ':y'] and hashes[prefix .. ':y'].activities
-      or tonumber(redis.call('HGET', prefix .. ':y', 'activities') or 0)
+    local count = load_activities(prefix)
     by_aid = { count = count, shards = shard_count(count), known = {} }
     activities[prefix] = by_aid
   end

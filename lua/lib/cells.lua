@@ -36,15 +36,33 @@ local function load_bucket(key, lifetime, field)
   return hash.buckets[field] or new_bucket(hash, field, redis.call('HGET', key, field))
 end
 
--- A year and its part of one atid; with it, in the same read, the number of activities.
+-- Take the number of activities and the newest second with a booking (lib/newest_writes): -1 for
+-- none, false where there are activities and nothing tells.
+local function take_activities(hash, activities, newest_second)
+  hash.activities = tonumber(activities or 0)
+  hash.newest = tonumber(newest_second or nil) or hash.activities == 0 and -1
+end
+
+-- A year and its part of one atid; with them, in the same read, what is told of the activities.
 local function load_year(prefix, field, atid)
   local key = prefix .. ':y'
   if hashes[key] then return end
   local hash, part_field = hash_at(key, keep.year), field .. ':' .. id_text(atid)
-  local values = redis.call('HMGET', key, 'activities', field, part_field)
-  hash.activities = tonumber(values[1] or 0)
-  new_bucket(hash, field, values[2])
-  new_part(hash, part_field, values[3])
+  local values = redis.call('HMGET', key, 'activities', 'newest', field, part_field)
+  take_activities(hash, values[1], values[2])
+  new_bucket(hash, field, values[3])
+  new_part(hash, part_field, values[4])
+end
+
+-- What is told of the activities of an owner's thing.
+local function load_activities(prefix)
+  local key = prefix .. ':y'
+  local hash = hash_at(key, keep.year)
+  if not hash.activities then
+    local values = redis.call('HMGET', key, 'activities', 'newest')
+    take_activities(hash, values[1], values[2])
+  end
+  return hash.activities
 end
 
 -- Two buckets of one hash and their parts of one atid in one read, if none is known yet.
@@ -91,6 +109,9 @@ local function changed_fields(key, hash)
   local set, dropped, at = { 'HSET', key }, nil, 2
   if hash.activities_dirty then
     set[3], set[4], at = 'activities', hash.activities, 4
+  end
+  if hash.is_newest_dirty then
+    set[at + 1], set[at + 2], at = 'newest', hash.newest, at + 2
   end
   for field, bucket in pairs(hash.buckets) do
     if bucket.dirty then

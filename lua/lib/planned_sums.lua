@@ -4,7 +4,7 @@
 -- [months], [part months]], a part month [field, label, start, is_total, [days], [part days]], a
 -- part day [field, label, start, low, high]; seconds are Unix seconds, high is exclusive; is_total
 -- means: the unit's total minus what follows; verify_* are true where that level has a lifetime.
--- @include lib/leaf_reads
+-- @include lib/newest
 -- @include lib/atid_sets
 
 -- What one level reads, the same for every owner: fields of whole units (of the atids, if some
@@ -40,8 +40,9 @@ local function name_levels(level, thing)
   end
 end
 
--- The levels of a plan for one thing, for all atids or a set of them.
-local function prepared_plan(plan, thing, atids)
+-- The levels of a plan for one thing, for all atids or a set of them. With `tells_newest` the
+-- newest second is noted of every owner that is summed: it stands in the hash of the years.
+local function prepared_plan(plan, thing, atids, tells_newest)
   local weeks, years, part_years, verify_months, verify_days = unpack(plan)
   local year_level = prepared_level(':y', years, part_years, 3, false, atids)
   local levels = { year_level }
@@ -61,6 +62,10 @@ local function prepared_plan(plan, thing, atids)
         day.unit = { level = 'day', label = day.plan[2], start = day.plan[3] }
       end
     end
+  end
+  if tells_newest then
+    year_level.fields[#year_level.fields + 1] = 'newest'
+    year_level.newest_at = #year_level.fields
   end
   for _, level in ipairs(levels) do name_levels(level, ':' .. thing) end
   return levels
@@ -121,6 +126,7 @@ function level_sum(root, level, unit, count)
   local fields, typed_fields = level.fields, level.typed_fields
   local key = root .. level.suffix
   local values = #fields > 0 and redis.call('HMGET', key, unpack(fields)) or {}
+  if level.newest_at then note_newest(root .. level.thing, values[level.newest_at]) end
   if count and not is_whole(key, count, level.verify, values) then note_lost(level.resolution) end
   local sum, at = 0, level.whole
   if typed_fields and #typed_fields > 0 then

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from psd.audit.expected import Expected
-from psd.audit.holdings import Bucket, Content, Holdings
+from psd.audit.holdings import ACTIVITIES, NEWEST, Bucket, Content, Holdings
 from psd.audit.layout import leaf_start
 from psd.audit.shapes import (
     WITHDRAWN,
@@ -153,8 +153,10 @@ def _total_text(bucket: Bucket) -> str:
 def _source(suffix: str, field: bytes) -> str:
     if suffix[0] == "w":
         return _BY_BOOKINGS if field.startswith(b"i") else _BY_DAYS
-    if field == b"activities":
+    if field == ACTIVITIES:
         return _BY_ACTIVITIES
+    if field == NEWEST:
+        return _BY_BOOKINGS
     return _SOURCES[suffix[0]]
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from psd.audit.holdings import (
     ACTIVITIES,
+    NEWEST,
     Activity,
     Booking,
     Bucket,
@@ -83,6 +84,9 @@ def expected_of(
     for key, field, value in fields_of(buckets):
         hashes[key][field] = value
     _add_activities(hashes, contents, held, truth, limits, lifetimes)
+    newest_s = _newest_s(held, truth, lifetimes, has_lost=bool(totals.lost))
+    if newest_s is not None:
+        hashes["y"][NEWEST] = b"%d" % newest_s
     contents |= hashes
     contents |= _leaves(bookings, buckets, limits)
     return Expected(contents, totals.lost, counted, _is_incomplete(held, truth, lifetimes))
@@ -96,6 +100,17 @@ def _is_incomplete(held: Holdings, truth: Truth, lifetimes: Lifetimes) -> bool:
         or any(activity.is_damaged or activity.is_cut for activity in held.activities.values())
         or (held.activity_count or 0) > _known(truth)
     )
+
+
+def _newest_s(held: Holdings, truth: Truth, lifetimes: Lifetimes, *, has_lost: bool) -> int | None:
+    """The newest second with a booking; what is held may be of a later one that is lost by now."""
+    booked_s = max((second for second, _, _ in truth.bookings), default=None)
+    may_end = any(lifetimes.end(level) for level in ("year", "second", "activity"))
+    if may_end and held.newest_s is None:
+        return None
+    if held.newest_s is None or not (may_end or has_lost):
+        return booked_s
+    return held.newest_s if booked_s is None else max(held.newest_s, booked_s)
 
 
 def _known(truth: Truth) -> int:

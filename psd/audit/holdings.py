@@ -40,6 +40,7 @@ Booking = tuple[int, int, int]
 """(second, atid, aid): what tells bookings of one owner and thing apart."""
 
 ACTIVITIES = b"activities"
+NEWEST = b"newest"
 
 
 class Bucket(msgspec.Struct):
@@ -140,6 +141,8 @@ class Holdings(msgspec.Struct):
     bookings: dict[Booking, int]
     activities: dict[int, Activity]
     activity_count: int | None
+    newest_s: int | None = None
+    """The newest second with a booking, as the year hash tells it."""
 
     logged: frozenset[int] = frozenset()
     """Activities that the owner's log calls withdrawn."""
@@ -199,6 +202,8 @@ class Holdings(msgspec.Struct):
             try:
                 if field == ACTIVITIES:
                     self.activity_count = sum_of(value)
+                elif field == NEWEST:
+                    self.newest_s = sum_of(value)
                 elif atid:
                     self._bucket((key, name)).parts[int(atid)] = sum_of(value)
                 else:

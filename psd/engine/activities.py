@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import msgpack
 import msgspec
 
+from psd.engine.newest import Newest
 from psd.engine.owner_reads import OwnerReader
 from psd.engine.plan import Range
 from psd.engine.sums import check_whole, packed_atids, sum_error
@@ -63,7 +64,12 @@ class BookingReader:
         self._newest = load_script("engine.newest")
 
     async def activities(
-        self, uid: int, things: Sequence[int], within: Range, atids: frozenset[int] | None
+        self,
+        uid: int,
+        things: Sequence[int],
+        within: Range,
+        atids: frozenset[int] | None,
+        newest: Newest | None = None,
     ) -> list[ActivitySum]:
         """One owner's activities by aid. One script call, 0.4 us a booking."""
         asked = (within.start, within.end, msgpack.packb(list(things)), packed_atids(atids))
@@ -71,9 +77,11 @@ class BookingReader:
             reply = await self._store.run(self._activities, owner_root(uid), *asked)
         except StoreError as exc:
             raise sum_error(exc) from exc
+        if newest is not None:
+            newest.note(reply[1])
         check_whole(reply[0], activities=True)
         width = 5 + len(things)
-        found = [reply[at : at + width] for at in range(1, len(reply), width)]
+        found = [reply[at : at + width] for at in range(2, len(reply), width)]
         sums = [
             ActivitySum(
                 aid=int.from_bytes(aid, "big", signed=True),
@@ -107,11 +115,10 @@ class BookingReader:
                 page = [roots[place] for place in places]
                 yield places, owner_call(placement, self._reached, page, (packed,))
 
-    async def newest(self, uids: Sequence[int], things: Sequence[int]) -> int | None:
+    async def newest(self, uids: Sequence[int], things: Sequence[int], newest: Newest) -> None:
         """The newest second that any of the owners has booked of any of the things."""
-        arguments = (msgpack.packb(list(things)),)
-        pages = await self._reader.of_owners(self._newest, uids, arguments, NEWEST_OWNERS_MAX)
-        return max((second for _, [second] in pages if second is not None), default=None)
+        asked = (msgpack.packb(list(things)),)
+        await self._reader.of_owners(self._newest, uids, asked, NEWEST_OWNERS_MAX, newest)
 
 
 def _asked(question: ScoreQuestion) -> list[int | bytes]:

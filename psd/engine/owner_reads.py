@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+from psd.engine.newest import Newest
 from psd.engine.sums import check_whole, sum_error
 from psd.errors import StoreError
 from psd.store.keys import owner_root
@@ -41,12 +42,20 @@ class OwnerReader:
         uids: Sequence[int],
         arguments: Sequence[bytes | str | int],
         page_max: int,
+        newest: Newest | None = None,
     ) -> list[Reply]:
-        """One reply a page of at most ``page_max`` owners, in no particular order."""
+        """One reply a page of at most ``page_max`` owners, in no particular order.
+
+        Of scripts whose second element is the newest second of the page's owners.
+        """
         roots = [owner_root(uid) for uid in uids]
-        return await self.of_pages(
+        replies = await self.of_pages(
             lambda: owner_pages(self.placement, script, roots, arguments, page_max)
         )
+        if newest is not None:
+            for _, [second, *_] in replies:
+                newest.note(second)
+        return [(places, rest) for places, [_, *rest] in replies]
 
     async def of_pages(self, pages_of: Callable[[], Iterable[Page]]) -> list[Reply]:
         """One reply a page, in no particular order; the pages are made anew when owners moved.

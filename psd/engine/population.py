@@ -7,20 +7,22 @@ Owner 7's first steps (thing 1) are booked by two commands of one trip::
     EVALSHA <engine.book> psd:{7} ...
 
 So whoever has bookings is in it; who is in it may have none (the booking was refused, or all was
-taken back). Each process remembers whom it has put there, until a connection has to be made anew:
-then the store may be another, or an older state of it.
+taken back). Nobody leaves it. Each process remembers whom it has put there, and whom it has found
+there, until a connection has to be made anew: then the store may be another, or an older state
+of it. As long as the sets are as large as they were, they have whom they had.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
 from psd.engine.events import Accepted, Report, Withdrawal
-from psd.store.keys import NEWEST_KEY, OWNER_SHARDS, owner_shard, owners_key
+from psd.store.keys import OWNER_SHARDS, owner_shard, owners_key
 from psd.store.lane import Command
 from psd.store.owner_calls import Placement
 from psd.store.redis import Store
@@ -28,22 +30,31 @@ from psd.store.redis import Store
 REMEMBERED_MAX = 500_000
 """Owners' things that a process knows to be indexed, some 60 MB; past it, it begins anew."""
 
+POPULATION_MAX = 1_000_000
+"""Owners of a thing that are kept in memory for the next question, some 80 MB."""
+
 MEMBERS_MAX = 500
 """Members of one command."""
+
+T = TypeVar("T")
 
 OwnerThing = tuple[int, int]
 """(thing, uid)."""
 
 
 class Unindexed(msgspec.Struct, frozen=True):
-    """Owners to index, as known when so many connections had been made.
-
-    ``newest`` are seconds by thing that are newer than any that this process has sent before.
-    """
+    """Owners to index, as known when so many connections had been made."""
 
     epoch: int
     owners: set[OwnerThing]
-    newest: dict[int, int] = {}
+
+
+class Population(msgspec.Struct, frozen=True):
+    """Everybody who was in the index of a thing: by its parts, and all of them, ascending."""
+
+    epoch: int
+    shards: list[list[int]]
+    uids: list[int]
 
 
 class OwnerIndex:
@@ -53,8 +64,8 @@ class OwnerIndex:
         self._store = store
         self._placement = placement
         self._known: set[OwnerThing] = set()
-        self._newest: dict[int, int] = {}
         self._epoch = -1
+        self._populations: dict[int, Population] = {}
 
     def missing(self, events: Sequence[Accepted], positions: Iterable[int]) -> Unindexed:
         """Owners' things of the events there, unless this process knows them to be indexed.
@@ -63,24 +74,18 @@ class OwnerIndex:
         """
         if self._epoch != self._store.writes.epoch or len(self._known) > REMEMBERED_MAX:
             self._known.clear()
-            self._newest.clear()
             self._epoch = self._store.writes.epoch
         found = [events[position] for position in positions]
         owners = {(e.thing, e.uid) for e in found if type(e) is Report}
         owners |= {(t, e.uid) for e in found if type(e) is Withdrawal for t in e.things}
-        newest = dict(self._newest)
-        for event in found:
-            if type(event) is Report and event.ts2 > newest.get(event.thing, -1):
-                newest[event.thing] = event.ts2
-        newer = {t: second for t, second in newest.items() if second > self._newest.get(t, -1)}
-        return Unindexed(self._epoch, owners - self._known, newer)
+        return Unindexed(self._epoch, owners - self._known)
 
     async def ahead(self, unindexed: Unindexed) -> list[Command]:
         """Commands that go ahead of the bookings on their connection.
 
         In a cluster, where there are several connections, owners are indexed before: a trip more.
         """
-        commands = [*index_commands(unindexed.owners), *_newest_commands(unindexed.newest)]
+        commands = index_commands(unindexed.owners)
         if commands and self._placement.is_spread:
             await self._store.writes.call_all(commands)
             return []
@@ -103,33 +108,61 @@ class OwnerIndex:
                 raise reply
         while unindexed.epoch != self._store.writes.epoch:
             unindexed = self.missing(events, positions)
-            again = [*index_commands(unindexed.owners), *_newest_commands(unindexed.newest)]
-            await self._store.writes.call_all(again)
+            await self._store.writes.call_all(index_commands(unindexed.owners))
         if unindexed.epoch == self._epoch:
             self._known |= unindexed.owners
-            for thing, second in unindexed.newest.items():
-                self._newest[thing] = max(second, self._newest.get(thing, -1))
 
     async def add(self, owners: Iterable[OwnerThing]) -> None:
         """Put owners into the index. One trip."""
         await self._store.writes.call_all(index_commands(owners))
 
-    async def newest(self, thing: int) -> int | None:
-        """The newest second that anybody sent to be booked; None in a store from before. 1 call."""
-        found = await self._store.reads.call(("ZSCORE", NEWEST_KEY, thing))
-        return None if found is None else int(float(found))
-
     async def population(self, thing: int) -> list[int]:
-        """All owners of a thing, ascending. One trip."""
-        commands: list[Command] = [
-            ("SMEMBERS", owners_key(shard, thing)) for shard in range(OWNER_SHARDS)
-        ]
-        shards = await self._store.reads.call_all(commands)
-        return sorted(int(uid) for members in shards for uid in members)
+        """All owners of a thing, ascending; not to be changed. One trip, two where some are new."""
+        known = self._remembered(thing)
+        epoch, changed = self._store.reads.epoch, list(range(OWNER_SHARDS))
+        if known is not None:
+            sizes = await self._of_shards("SCARD", thing, changed)
+            changed = [shard for shard in changed if sizes[shard] != len(known.shards[shard])]
+            if not changed:
+                return known.uids
+        members = await self._of_shards("SMEMBERS", thing, changed)
+        shards = list(known.shards) if known is not None else [[]] * OWNER_SHARDS
+        for shard, found in zip(changed, members, strict=True):
+            shards[shard] = [int(uid) for uid in found]
+        uids = sorted(uid for found in shards for uid in found)
+        self._populations.pop(thing, None)
+        if epoch == self._store.reads.epoch and len(uids) <= POPULATION_MAX:
+            self._populations[thing] = Population(epoch, shards, uids)
+        return uids
 
+    async def of_everybody(
+        self, thing: int, ask: Callable[[Sequence[int]], Awaitable[T]]
+    ) -> list[T]:
+        """What is answered about all owners of a thing, in one part or two.
 
-def _newest_commands(newest: dict[int, int]) -> list[Command]:
-    return [("ZADD", NEWEST_KEY, "GT", second, thing) for thing, second in newest.items()]
+        Those who were there when somebody asked before are asked about while it is found out
+        whether there are more; then these are asked about, too.
+        """
+        known = self._remembered(thing)
+        if known is None:
+            uids = await self.population(thing)
+            return [await ask(uids)]
+        answer, uids = await asyncio.gather(ask(known.uids), self.population(thing))
+        if uids is known.uids:
+            return [answer]
+        if known.epoch != self._store.reads.epoch:
+            return [await ask(uids)]
+        more = sorted(set(uids).difference(known.uids))
+        return [answer, await ask(more)]
+
+    def _remembered(self, thing: int) -> Population | None:
+        known = self._populations.get(thing)
+        return known if known is not None and known.epoch == self._store.reads.epoch else None
+
+    async def _of_shards(self, verb: str, thing: int, shards: Sequence[int]) -> list[Any]:
+        return await self._store.reads.call_all(
+            [(verb, owners_key(shard, thing)) for shard in shards]
+        )
 
 
 def index_commands(owners: Iterable[OwnerThing]) -> list[Command]:

@@ -1,22 +1,27 @@
 """What is read of many owners or of single bookings: series, activities, scores, rankings.
 
 :class:`Reads` is the half of the engine that never writes; each method is one question. Who has
-bookings is told by psd/engine/population.py.
+bookings is told by psd/engine/population.py; a ``newest`` that is given takes the newest second of
+those who are asked (psd/engine/newest.py).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from psd.engine.activities import ActivitySum, BookingReader, ScoreQuestion
+from psd.engine.newest import Newest
 from psd.engine.owner_reads import OwnerReader
 from psd.engine.plan import Levels, Range
 from psd.engine.population import OwnerIndex
 from psd.engine.series import Series, SeriesQuestion, SeriesReader
 from psd.engine.standings import StandingsReader
 from psd.store.redis import Store
+
+T = TypeVar("T")
 
 
 class Reads(ABC):
@@ -33,20 +38,20 @@ class Reads(ABC):
     async def _known_levels(self) -> Levels: ...
 
     async def series(
-        self, uids: Sequence[int], question: SeriesQuestion
+        self, uids: Sequence[int], question: SeriesQuestion, *, newest: Newest | None = None
     ) -> list[dict[int | None, Series]]:
         """Each owner's sums by bucket, by position; by atid, or one column None.
 
         O(buckets with bookings) and a leaf for each boundary that cuts a day; one script call a
         page of owners.
         """
-        return await self._series.of_owners(uids, question, await self._known_levels())
+        return await self._series.of_owners(uids, question, await self._known_levels(), newest)
 
     async def series_of_all(
-        self, uids: Sequence[int], question: SeriesQuestion
+        self, uids: Sequence[int], question: SeriesQuestion, *, newest: Newest | None = None
     ) -> dict[int | None, Series]:
         """The same of all these owners together, added up where they are."""
-        return await self._series.of_all(uids, question, await self._known_levels())
+        return await self._series.of_all(uids, question, await self._known_levels(), newest)
 
     async def activities(
         self,
@@ -55,9 +60,10 @@ class Reads(ABC):
         range_: Range,
         *,
         atids: frozenset[int] | None = None,
+        newest: Newest | None = None,
     ) -> list[ActivitySum]:
         """One owner's activities with bookings in the range, by aid; reads each booking."""
-        return await self._bookings.activities(uid, things, range_.clamped(), atids)
+        return await self._bookings.activities(uid, things, range_.clamped(), atids, newest)
 
     async def reached(self, questions: Sequence[ScoreQuestion]) -> list[int | None]:
         """When each running sum first was its score or more, by position.
@@ -69,19 +75,25 @@ class Reads(ABC):
 
     async def newest(self, uids: Sequence[int], things: Sequence[int]) -> int | None:
         """The newest second that these owners have booked of these things, None for none."""
-        return await self._bookings.newest(uids, things)
-
-    async def newest_of_everybody(self, thing: int) -> int | None:
-        """The newest second that anybody sent to be booked of a thing. One call.
-
-        Later than what is booked where that was refused or taken back. None in a store that was
-        written before psd kept it.
-        """
-        return await self._index.newest(thing)
+        newest = Newest()
+        await self._bookings.newest(uids, things, newest)
+        return newest.second
 
     async def population(self, thing: int) -> list[int]:
-        """Everybody who may have bookings of a thing, ascending. One trip."""
+        """Everybody who may have bookings of a thing, ascending; not to be changed.
+
+        One trip, two where some are new since this process asked before.
+        """
         return await self._index.population(thing)
+
+    async def of_everybody(
+        self, thing: int, ask: Callable[[Sequence[int]], Awaitable[T]]
+    ) -> list[T]:
+        """What is answered about everybody, in one part or two.
+
+        No trip but those of ``ask`` where nobody is new since this process asked before.
+        """
+        return await self._index.of_everybody(thing, ask)
 
     async def standings(
         self,
@@ -90,10 +102,11 @@ class Reads(ABC):
         range_: Range,
         *,
         atids: frozenset[int] | None = None,
+        newest: Newest | None = None,
     ) -> array[int]:
         """Each owner's sum by position, 8 bytes each."""
         levels = await self._known_levels()
-        return await self._standings.standings(uids, thing, range_, atids, levels)
+        return await self._standings.standings(uids, thing, range_, atids, levels, newest)
 
     async def top(
         self,
@@ -103,6 +116,7 @@ class Reads(ABC):
         *,
         atids: frozenset[int] | None = None,
         uids: Sequence[int] | None = None,
+        newest: Newest | None = None,
     ) -> list[tuple[int, int]]:
         """(uid, sum) of the ``limit`` largest of everybody, and of all who tie with the last.
 
@@ -110,4 +124,4 @@ class Reads(ABC):
         """
         asked = await self.population(thing) if uids is None else uids
         levels = await self._known_levels()
-        return await self._standings.top(asked, thing, range_, limit, atids, levels)
+        return await self._standings.top(asked, thing, range_, limit, atids, levels, newest)

@@ -20,6 +20,7 @@ import msgpack
 import msgspec
 
 from psd.engine.events import TIME_END_S
+from psd.engine.newest import Newest, asks
 from psd.engine.owner_reads import OwnerReader, Reply
 from psd.engine.plan import WEEK_S, WEEKS_MAX, Levels, week_blocks
 from psd.engine.sums import packed_atids
@@ -60,7 +61,7 @@ class SeriesQuestion(msgspec.Struct, frozen=True):
         return self.counts or (self.atids is None and not self.by_atid)
 
     def arguments(self, levels: Levels, *, adds_owners: bool) -> tuple[bytes | str | int, ...]:
-        """What lua/engine/series.lua takes."""
+        """What lua/engine/series.lua takes, up to whether it tells the newest second."""
         reads_all = self.is_counted and (self.atids is not None or self.by_atid)
         bounds = [min(max(bound, 0), TIME_END_S) for bound in self.boundaries]
         weeks = [] if levels.weeks_expire or reads_all else weeks_of(bounds)
@@ -82,20 +83,29 @@ class SeriesReader:
         self._script = load_script("engine.series")
 
     async def of_owners(
-        self, uids: Sequence[int], question: SeriesQuestion, levels: Levels
+        self,
+        uids: Sequence[int],
+        question: SeriesQuestion,
+        levels: Levels,
+        newest: Newest | None = None,
     ) -> list[dict[int | None, Series]]:
         """Each owner's columns, by position: by atid, or one column None."""
         found: list[dict[int | None, Series]] = [{} for _ in uids]
-        for places, columns in await self._replies(uids, question, levels, adds_owners=False):
+        replies = await self._replies(uids, question, levels, newest, adds_owners=False)
+        for places, columns in replies:
             for place, packed in zip(places, columns, strict=True):
                 found[place] = columns_of(packed, question)
         return found
 
     async def of_all(
-        self, uids: Sequence[int], question: SeriesQuestion, levels: Levels
+        self,
+        uids: Sequence[int],
+        question: SeriesQuestion,
+        levels: Levels,
+        newest: Newest | None = None,
     ) -> dict[int | None, Series]:
         """The columns of all owners added up."""
-        pages = await self._replies(uids, question, levels, adds_owners=True)
+        pages = await self._replies(uids, question, levels, newest, adds_owners=True)
         return added_columns([columns_of(packed, question) for _, [packed] in pages], question)
 
     async def _replies(
@@ -103,13 +113,14 @@ class SeriesReader:
         uids: Sequence[int],
         question: SeriesQuestion,
         levels: Levels,
+        newest: Newest | None,
         *,
         adds_owners: bool,
     ) -> list[Reply]:
-        arguments = question.arguments(levels, adds_owners=adds_owners)
+        arguments = (*question.arguments(levels, adds_owners=adds_owners), asks(newest))
         by_buckets = PAGE_BUCKETS_MAX // len(question.boundaries)
         page_max = PAGE_OWNERS_MAX if adds_owners else max(1, min(PAGE_OWNERS_MAX, by_buckets))
-        return await self._reader.of_owners(self._script, uids, arguments, page_max)
+        return await self._reader.of_owners(self._script, uids, arguments, page_max, newest)
 
 
 def weeks_of(bounds: Sequence[int]) -> list[list[Any]]:

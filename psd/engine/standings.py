@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from psd.engine.newest import Newest, asks
 from psd.engine.owner_reads import OwnerReader
 from psd.engine.plan import Levels, Range, plan_range
 from psd.engine.sums import packed_atids
@@ -34,10 +35,12 @@ class StandingsReader:
         range_: Range,
         atids: frozenset[int] | None,
         levels: Levels,
+        newest: Newest | None = None,
     ) -> array[int]:
         """Each owner's sum, by position."""
-        arguments = (plan_range(range_.clamped(), levels), thing, packed_atids(atids))
-        pages = await self._reader.of_owners(self._standings, uids, arguments, PAGE_OWNERS_MAX)
+        plan = plan_range(range_.clamped(), levels)
+        asked = (plan, thing, packed_atids(atids), asks(newest))
+        pages = await self._reader.of_owners(self._standings, uids, asked, PAGE_OWNERS_MAX, newest)
         sums = array("q", bytes(8 * len(uids)))
         for places, [packed] in pages:
             page = array("q", packed)
@@ -58,20 +61,27 @@ class StandingsReader:
         limit: int,
         atids: frozenset[int] | None,
         levels: Levels,
+        newest: Newest | None = None,
     ) -> list[tuple[int, int]]:
         """(uid, sum) of the ``limit`` largest sums and all that tie with the last of them.
 
         Largest first, at equal sums by uid.
         """
-        arguments = (plan_range(range_.clamped(), levels), thing, packed_atids(atids), limit)
-        pages = await self._reader.of_owners(self._top, uids, arguments, PAGE_OWNERS_MAX)
+        plan = plan_range(range_.clamped(), levels)
+        asked = (plan, thing, packed_atids(atids), limit, asks(newest))
+        pages = await self._reader.of_owners(self._top, uids, asked, PAGE_OWNERS_MAX, newest)
         found = [
             (uids[places[flat[at]]], flat[at + 1])
             for places, flat in pages
             for at in range(0, len(flat), 2)
         ]
-        found.sort(key=lambda standing: (-standing[1], standing[0]))
-        if len(found) <= limit:
-            return found
-        last = found[limit - 1][1]
-        return [standing for standing in found if standing[1] >= last]
+        return largest(found, limit)
+
+
+def largest(standings: Iterable[tuple[int, int]], limit: int) -> list[tuple[int, int]]:
+    """The ``limit`` largest, and all that tie with the last: largest first, then by uid."""
+    ordered = sorted(standings, key=lambda standing: (-standing[1], standing[0]))
+    if len(ordered) <= limit:
+        return ordered
+    last = ordered[limit - 1][1]
+    return [standing for standing in ordered if standing[1] >= last]

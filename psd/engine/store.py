@@ -24,6 +24,7 @@ from psd.engine.booking import (
     reports_kept_s,
 )
 from psd.engine.events import Count, Event, Withdrawal
+from psd.engine.newest import Newest
 from psd.engine.plan import Levels, Range
 from psd.engine.reads import Reads
 from psd.engine.sums import AtidSum, OwnerSums, SumReader, is_out_of_bounds
@@ -151,21 +152,25 @@ class Engine(Reads):
         atid: int | None = None,
         atids: frozenset[int] | None = None,
         activities: bool = False,
+        newest: Newest | None = None,
     ) -> list[OwnerSums]:
         """Sums of each thing for each owner over the range at the owner's position.
 
         Of bookings of one ``atid``, or of a set of ``atids`` (with ``activities`` of one alone).
-        One script call per distinct range and page of owners, all in one trip. Raises
+        One script call per distinct range and page of owners, all in one trip. ``newest`` takes the
+        newest second, but not with ``activities``. Raises
         :class:`~psd.errors.DetailExpiredError` when a range needs buckets that have expired.
         """
         wanted = atids if atid is None else frozenset((atid,))
         assert not activities or wanted is None or len(wanted) == 1
+        assert not activities or newest is None
         return await self._sums.of_roots(
             [owner_root(uid) for uid in uids],
             things,
             ranges,
             wanted,
             None if activities else await self._known_levels(),
+            newest,
         )
 
     async def counts(self, names: Sequence[str], range_: Range) -> list[int]:

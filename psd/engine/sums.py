@@ -13,6 +13,7 @@ from typing import Any
 import msgpack
 import msgspec
 
+from psd.engine.newest import Newest, asks
 from psd.engine.plan import Levels, Range, plan_range
 from psd.errors import DetailExpiredError, OutOfBoundsError, PsdError, StoreError
 from psd.store.codec import pack_id, unpack_ids
@@ -57,19 +58,22 @@ class SumReader:
         ranges: Sequence[Range],
         atids: frozenset[int] | None,
         levels: Levels | None,
+        newest: Newest | None = None,
     ) -> list[OwnerSums]:
         """Sums for each root over its range, by position.
 
-        From totals, given the ``levels`` that may have lost keys; without them every booking is
-        read, and the activities are told too, of one atid at most. One script call per range and
-        page of owners.
+        From totals, given the ``levels`` that may have lost keys; these tell the ``newest`` second
+        too. Without them every booking is read, and the activities are told, of one atid at most.
+        One script call per range and page of owners.
         """
         found: list[OwnerSums] = [OwnerSums({}, {})] * len(roots)
 
         async def read() -> None:
-            pages = self._pages(roots, things, ranges, atids, levels)
+            pages = self._pages(roots, things, ranges, atids, levels, newest)
             replies = await self._store.reads.call_all([command for _, command in pages])
             for (page, _), reply in zip(pages, replies, strict=True):
+                if newest is not None:
+                    newest.note(reply[1])
                 check_whole(reply[0], activities=levels is None)
                 _place_sums(page, reply, things, levels is None, found)
 
@@ -86,6 +90,7 @@ class SumReader:
         ranges: Sequence[Range],
         atids: frozenset[int] | None,
         levels: Levels | None,
+        newest: Newest | None,
     ) -> list[Page]:
         """The calls, and which places of the roots each is about."""
         pages: list[Page] = []
@@ -94,7 +99,7 @@ class SumReader:
             places_by_range[range_].append(place)
         for asked, places in places_by_range.items():
             range_ = asked.clamped()
-            script, arguments = self._asked(things, range_, atids, levels)
+            script, arguments = self._asked(things, range_, atids, levels, newest)
             owners = [roots[place] for place in places]
             placement = self._store.placement
             for page, command in owner_pages(placement, script, owners, arguments, PAGE_OWNERS_MAX):
@@ -127,13 +132,15 @@ class SumReader:
         range_: Range,
         atids: frozenset[int] | None,
         levels: Levels | None,
-    ) -> tuple[Script, tuple[bytes | int, ...]]:
+        newest: Newest | None,
+    ) -> tuple[Script, tuple[bytes | int | str, ...]]:
         """The script that sums by a plan, or that reads every booking; and its arguments."""
         packed_things: bytes = msgpack.packb(list(things))
         if levels is None:
             atid = _packed_or_empty(None if atids is None else min(atids))
             return self._collect, (range_.start, range_.end, packed_things, atid)
-        return self._sum, (plan_range(range_, levels), packed_things, packed_atids(atids))
+        plan = plan_range(range_, levels)
+        return self._sum, (plan, packed_things, packed_atids(atids), asks(newest))
 
 
 def is_out_of_bounds(reply: Any) -> bool:
@@ -155,9 +162,9 @@ def _place_sums(
     activities: bool,
     found: list[OwnerSums],
 ) -> None:
-    width = len(things) + (3 if activities else 0)
+    width, first = (len(things) + 3, 1) if activities else (len(things), 2)
     for number, place in enumerate(page):
-        row = reply[1 + number * width : 1 + (number + 1) * width]
+        row = reply[first + number * width : first + (number + 1) * width]
         kinds: dict[int, int] = {}
         if activities:
             aids, atids, count = row[-3:]

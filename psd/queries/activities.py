@@ -22,10 +22,11 @@ from msgspec import Meta
 
 from psd.clock import utc_text
 from psd.engine.activities import ActivitySum
+from psd.engine.newest import Newest
 from psd.engine.plan import Range
 from psd.engine.withdrawal import LOG_ID, LogEntry, Taken
 from psd.errors import BadQueryError, NotFoundError, TooLargeError
-from psd.queries.freshness import NewestReader, QueueDepth, watermark
+from psd.queries.freshness import QueueDepth, waiting, watermark
 from psd.queries.ids import asked_ids
 from psd.queries.moments import asked_range
 from psd.queries.requests import LIMIT_MAX, Ids, Names, Time
@@ -142,7 +143,7 @@ class WithdrawnAnswer(msgspec.Struct, frozen=True):
     taken: list[TakenRow]
 
 
-class ActivityEngine(NewestReader, Protocol):
+class ActivityEngine(Protocol):
     """What these questions ask of the engine."""
 
     async def activities(
@@ -152,6 +153,7 @@ class ActivityEngine(NewestReader, Protocol):
         range_: Range,
         *,
         atids: frozenset[int] | None = None,
+        newest: Newest | None = None,
     ) -> list[ActivitySum]:
         """One owner's activities in a range."""
         ...
@@ -198,8 +200,9 @@ class ActivityQueries:
             )
         after = None if query.cursor is None else _place_of(query.cursor)
         found: list[ActivitySum] = []
+        newest = Newest()
         if sees:
-            found = await self._engine.activities(uid, numbers, range_, atids=atids)
+            found = await self._engine.activities(uid, numbers, range_, atids=atids, newest=newest)
         rest = sorted(each for each in map(_with_place, found) if after is None or each[0] > after)
         page = [activity for _, activity in rest[: query.limit]]
         return ActivitiesAnswer(
@@ -207,7 +210,7 @@ class ActivityQueries:
             cursor_of(page[-1]) if len(rest) > query.limit else None,
             exact=True,
             range=AnsweredRange.of(range_),
-            watermark=await watermark(self._engine, [uid] if sees else [], numbers, self._depth),
+            watermark=watermark(newest.second, await waiting(self._depth)),
         )
 
     async def audit(self, uid: int, query: AuditQuery, *, sees: bool) -> AuditAnswer:

@@ -13,7 +13,6 @@ about. With days left of 2016-04-12 08:00 to 2016-04-14 20:00::
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, Literal, Protocol, TypeVar
 from zoneinfo import ZoneInfo
@@ -40,18 +39,10 @@ T = TypeVar("T")
 
 
 class NewestReader(Protocol):
-    """What the watermark asks of the engine."""
+    """What the watermark asks of the engine where nothing else is asked of the users."""
 
     async def newest(self, uids: Sequence[int], things: Sequence[int]) -> int | None:
         """The newest second that these owners have booked of these things."""
-        ...
-
-
-class EverybodyReader(NewestReader, Protocol):
-    """What the watermark of everybody asks."""
-
-    async def newest_of_everybody(self, thing: int) -> int | None:
-        """The newest second that anybody sent to be booked; None where that is not kept."""
         ...
 
 
@@ -116,43 +107,14 @@ def _rank(resolution: str) -> int:
     return LEVELS.index(resolution) if resolution in LEVELS else 0
 
 
-async def watermark(
-    engine: NewestReader, uids: Sequence[int], things: Sequence[int], depth: QueueDepth
-) -> Watermark:
-    """How fresh what is booked of these things for these owners is."""
-    newest_s, waiting = await asyncio.gather(_newest(engine, uids, things), _known(depth))
-    return _watermark(newest_s, waiting)
-
-
-async def watermark_of_everybody(
-    engine: EverybodyReader, uids: Sequence[int], thing: int, depth: QueueDepth
-) -> Watermark:
-    """The same for all ``uids`` that a thing has, by what psd keeps of it.
-
-    Asking each of 10,000 took as long as their sums, 80 ms.
-    """
-    kept_s, waiting = await asyncio.gather(engine.newest_of_everybody(thing), _known(depth))
-    newest_s = await _newest(engine, uids, [thing]) if kept_s is None else kept_s
-    return _watermark(newest_s, waiting)
-
-
-def _watermark(newest_s: int | None, waiting: int | None) -> Watermark:
-    return Watermark(None if newest_s is None else utc_text(newest_s), waiting)
-
-
-async def _newest(engine: NewestReader, uids: Sequence[int], things: Sequence[int]) -> int | None:
-    if not uids or not things:
-        return None
-    try:
-        return await engine.newest(uids, things)
-    except DetailExpiredError:
-        # Nothing finer than a day is kept: no second can be told.
-        return None
-
-
-async def _known(depth: QueueDepth) -> int | None:
-    """An answer does not fail because the queue cannot be asked."""
+async def waiting(depth: QueueDepth) -> int | None:
+    """The depth of the queue; an answer does not fail because the queue cannot be asked."""
     try:
         return await depth()
     except UnavailableError:
         return None
+
+
+def watermark(newest_s: int | None, waiting: int | None) -> Watermark:
+    """How fresh an answer is: the newest second booked, and how many messages wait to be."""
+    return Watermark(None if newest_s is None else utc_text(newest_s), waiting)

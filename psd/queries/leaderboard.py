@@ -16,37 +16,49 @@ board that is compared with another ranks the same users.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from psd.clock import utc_text
 from psd.engine.activities import ScoreQuestion
+from psd.engine.newest import Newest
 from psd.engine.plan import Range
+from psd.engine.standings import largest
 from psd.errors import DetailExpiredError, NotFoundError
 from psd.queries.freshness import (
-    EverybodyReader,
     Exactly,
     Level,
     QueueDepth,
     answered,
     coarsest,
+    waiting,
     watermark,
-    watermark_of_everybody,
 )
 from psd.queries.questions import LeaderboardQuestion
 from psd.queries.ranking import Board, Change, Place, compared, read_cursor
-from psd.queries.results import AnsweredRange, LeaderboardAnswer, Standing, Watermark
+from psd.queries.results import AnsweredRange, LeaderboardAnswer, Standing
 from psd.queries.sums import Sees, everybody
 
+T = TypeVar("T")
 
-class LeaderboardEngine(EverybodyReader, Protocol):
+Standings = list[tuple[int, int]]
+"""(uid, sum) of users."""
+
+
+class LeaderboardEngine(Protocol):
     """What leaderboards ask of the engine."""
 
     async def population(self, thing: int) -> list[int]:
         """Everybody who may have bookings of a thing."""
+        ...
+
+    async def of_everybody(
+        self, thing: int, ask: Callable[[Sequence[int]], Awaitable[T]]
+    ) -> list[T]:
+        """What is answered about everybody, in one part or two."""
         ...
 
     async def standings(
@@ -56,6 +68,7 @@ class LeaderboardEngine(EverybodyReader, Protocol):
         range_: Range,
         *,
         atids: frozenset[int] | None = None,
+        newest: Newest | None = None,
     ) -> Sequence[int]:
         """Each owner's sum, by position."""
         ...
@@ -68,6 +81,7 @@ class LeaderboardEngine(EverybodyReader, Protocol):
         *,
         atids: frozenset[int] | None = None,
         uids: Sequence[int] | None = None,
+        newest: Newest | None = None,
     ) -> list[tuple[int, int]]:
         """(uid, sum) of the largest sums, and of all who tie with the last of them."""
         ...
@@ -75,6 +89,17 @@ class LeaderboardEngine(EverybodyReader, Protocol):
     async def reached(self, questions: Sequence[ScoreQuestion]) -> list[int | None]:
         """When each running sum first was its score or more."""
         ...
+
+
+class Boards(msgspec.Struct, frozen=True):
+    """The sums of a board, or the largest of them, and those of the board to compare it with.
+
+    ``uids`` are all of both boards.
+    """
+
+    uids: Sequence[int]
+    now: Exactly[Standings]
+    before: Exactly[Standings] | None
 
 
 class Seconds(msgspec.Struct, frozen=True):
@@ -99,24 +124,21 @@ async def answer_leaderboard(
     depth: QueueDepth,
     sees: Sees = everybody,
 ) -> LeaderboardAnswer:
-    """A page of the board. Raises NotFoundError for an ``around`` that is not on it."""
-    uids = question.uids
-    if uids is None:
-        uids = await engine.population(question.thing_number)
-    if question.around is not None and question.around not in uids:
+    """A page of the board. Raises NotFoundError for an ``around`` that is not on it.
+
+    Two trips: the sums, then when those who are shown had theirs. A third before them tells who
+    everybody is, the first time that a process asks for a thing.
+    """
+    reader = _Reader(engine, question, sees)
+    boards, depth_now = await asyncio.gather(reader.boards(), waiting(depth))
+    if question.around is not None and question.around not in boards.uids:
         raise NotFoundError(f"around: {question.around} is not on this board")
-    reader = _Reader(engine, question, uids, sees)
-    now, before, mark = await asyncio.gather(
-        reader.page(),
-        reader.previous(),
-        _mark(engine, question, reader.seen, depth),
-    )
-    page = now.value
+    page = await reader.page(boards)
     changes: Sequence[Change | None] = [None] * len(page.places)
-    resolutions = [now.resolution, page.seconds.resolution]
-    if before is not None:
+    resolutions = [boards.now.resolution, page.seconds.resolution]
+    if boards.before is not None:
         shown = [place.uid for place in page.places]
-        old = await reader.places_of(shown, before)
+        old = await reader.places_of(shown, boards.before)
         changes = compared(page.places, old.value)
         resolutions += [old.resolution]
     resolution = coarsest(resolutions)
@@ -129,44 +151,39 @@ async def answer_leaderboard(
         total=page.total,
         exact=resolution is UNSET,
         resolution=resolution,
-        range=AnsweredRange.of(now.range_),
-        previous_range=UNSET if before is None else AnsweredRange.of(before.range_),
-        watermark=mark,
+        range=AnsweredRange.of(boards.now.range_),
+        previous_range=UNSET if boards.before is None else AnsweredRange.of(boards.before.range_),
+        watermark=watermark(reader.newest.second, depth_now),
     )
 
 
-async def _mark(
-    engine: LeaderboardEngine,
-    question: LeaderboardQuestion,
-    seen: Sequence[int],
-    depth: QueueDepth,
-) -> Watermark:
-    if question.uids is None and seen:
-        return await watermark_of_everybody(engine, seen, question.thing_number, depth)
-    return await watermark(engine, seen, [question.thing_number], depth)
-
-
 class _Reader:
-    """One question's calls."""
+    """One question's calls; ``newest`` takes the newest second of those who are asked."""
 
     def __init__(
-        self,
-        engine: LeaderboardEngine,
-        question: LeaderboardQuestion,
-        uids: Sequence[int],
-        sees: Sees,
+        self, engine: LeaderboardEngine, question: LeaderboardQuestion, sees: Sees
     ) -> None:
         self._engine = engine
         self._question = question
-        self._uids = uids
-        self.seen = uids if sees is everybody else [uid for uid in uids if sees(uid)]
-        self._seen_set = frozenset(self.seen)
+        self._sees = sees
+        self.newest = Newest()
 
-    async def page(self) -> Exactly[Page]:
+    async def boards(self) -> Boards:
+        """The sums of all who are on the board, or of all who can be on its first page."""
+        thing = self._question.thing_number
+        if self._question.uids is not None:
+            return await self._boards_of(self._question.uids)
+        if self._sees is not everybody:
+            return await self._boards_of(await self._engine.population(thing))
+        found, *more = await self._engine.of_everybody(thing, self._boards_of)
+        for others in more:
+            found = await self._together(found, others)
+        return found
+
+    async def page(self, boards: Boards) -> Page:
         """The page that was asked for."""
-        question = self._question
-        found = await answered(question.range_, self._upper if self._is_first() else self._all)
-        below = len(self._uids) - len(found.value)
+        question, found = self._question, boards.now
+        below = len(boards.uids) - len(found.value)
         deciding = Seconds({})
         if question.ties == "first_to_reach":
             board = Board(found.value, "competition", below=below)
@@ -181,17 +198,10 @@ class _Reader:
             {**deciding.by_uid, **shown.by_uid}, deciding.resolution or shown.resolution
         )
         has_more = question.around is None and bool(places) and stop < board.total
-        cursor = board.cursor(stop - 1) if has_more else None
-        return Exactly(Page(places, seconds, cursor, board.total), found.range_, found.resolution)
-
-    async def previous(self) -> Exactly[list[tuple[int, int]]] | None:
-        """Everybody's standing on the board to compare with."""
-        if self._question.previous is None:
-            return None
-        return await answered(self._question.previous, self._all)
+        return Page(places, seconds, board.cursor(stop - 1) if has_more else None, board.total)
 
     async def places_of(
-        self, uids: Sequence[int], before: Exactly[list[tuple[int, int]]]
+        self, uids: Sequence[int], before: Exactly[Standings]
     ) -> Exactly[dict[int, Place]]:
         """Where these users stood on the board to compare with."""
         ties = self._question.ties
@@ -206,31 +216,57 @@ class _Reader:
         known = None if isinstance(resolution, UnsetType) else resolution
         return Exactly(places, before.range_, known)
 
-    def _is_first(self) -> bool:
-        """Whether nothing but the largest sums is needed."""
-        question = self._question
-        is_whole = len(self.seen) == len(self._uids)
-        return is_whole and question.cursor is None and question.around is None
+    async def _boards_of(self, uids: Sequence[int]) -> Boards:
+        """The sums of these; only of those who can be on the first page where that is asked."""
+        question, sees = self._question, self._sees
+        seen = uids if sees is everybody else [uid for uid in uids if sees(uid)]
 
-    async def _upper(self, range_: Range, _level: Level | None) -> list[tuple[int, int]]:
-        if not self.seen:
-            return []
-        question = self._question
-        return await self._engine.top(
-            question.thing_number, range_, question.limit, atids=question.atids, uids=self.seen
-        )
+        async def all_of(range_: Range, _level: Level | None) -> Standings:
+            sums: Sequence[int] = []
+            if seen:
+                sums = await self._engine.standings(
+                    seen,
+                    question.thing_number,
+                    range_,
+                    atids=question.atids,
+                    newest=self.newest,
+                )
+            if len(seen) == len(uids):
+                return list(zip(seen, sums, strict=True))
+            known = dict(zip(seen, sums, strict=True))
+            return [(uid, known.get(uid, 0)) for uid in uids]
 
-    async def _all(self, range_: Range, _level: Level | None) -> list[tuple[int, int]]:
-        question = self._question
-        sums: Sequence[int] = []
-        if self.seen:
-            sums = await self._engine.standings(
-                self.seen, question.thing_number, range_, atids=question.atids
+        async def upper_of(range_: Range, _level: Level | None) -> Standings:
+            if not seen:
+                return []
+            return await self._engine.top(
+                question.thing_number,
+                range_,
+                question.limit,
+                atids=question.atids,
+                uids=seen,
+                newest=self.newest,
             )
-        if len(self.seen) == len(self._uids):
-            return list(zip(self.seen, sums, strict=True))
-        known = dict(zip(self.seen, sums, strict=True))
-        return [(uid, known.get(uid, 0)) for uid in self._uids]
+
+        is_first = question.cursor is None and question.around is None and len(seen) == len(uids)
+        now = answered(question.range_, upper_of if is_first else all_of)
+        if question.previous is None:
+            return Boards(uids, await now, None)
+        return Boards(uids, *await asyncio.gather(now, answered(question.previous, all_of)))
+
+    async def _together(self, one: Boards, other: Boards) -> Boards:
+        """The board of two parts of everybody; asked again where they are of different ranges."""
+        uids = [*one.uids, *other.uids]
+        if _ranges(one) != _ranges(other):
+            return await self._boards_of(uids)
+        now = [*one.now.value, *other.now.value]
+        if len(now) < len(uids):
+            now = largest(now, self._question.limit)
+        before = one.before
+        if before is not None and other.before is not None:
+            everything = [*before.value, *other.before.value]
+            before = msgspec.structs.replace(before, value=everything)
+        return Boards(uids, msgspec.structs.replace(one.now, value=now), before)
 
     async def _seconds(self, places: Iterable[Place], range_: Range) -> Seconds:
         """When these users first had their values; nothing where the detail has expired."""
@@ -238,7 +274,7 @@ class _Reader:
         asked = [
             ScoreQuestion(place.uid, question.thing_number, range_, place.value, question.atids)
             for place in places
-            if place.uid in self._seen_set
+            if self._sees(place.uid)
         ]
         if not asked:
             return Seconds({})
@@ -247,6 +283,11 @@ class _Reader:
         except DetailExpiredError as error:
             return Seconds(dict.fromkeys(each.uid for each in asked), error.resolution)
         return Seconds({each.uid: at for each, at in zip(asked, found, strict=True)})
+
+
+def _ranges(boards: Boards) -> tuple[Range, Range | None]:
+    """What the two boards are really about."""
+    return boards.now.range_, None if boards.before is None else boards.before.range_
 
 
 def _region(board: Board, question: LeaderboardQuestion) -> range:

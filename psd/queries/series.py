@@ -20,6 +20,7 @@ from typing import Protocol
 from msgspec import UNSET
 
 from psd.clock import utc_text
+from psd.engine.newest import Newest
 from psd.engine.plan import Range
 from psd.engine.series import Series
 from psd.engine.series import SeriesQuestion as BucketQuestion
@@ -27,10 +28,10 @@ from psd.queries.calendar import buckets
 from psd.queries.freshness import (
     UTC,
     Level,
-    NewestReader,
     QueueDepth,
     answered,
     coarsest,
+    waiting,
     watermark,
 )
 from psd.queries.questions import SeriesQuestion, check_points
@@ -42,17 +43,17 @@ Group = tuple[str, int | None, Series]
 """The thing, the uid or atid of the group, and its numbers."""
 
 
-class SeriesEngine(NewestReader, Protocol):
+class SeriesEngine(Protocol):
     """What series ask of the engine."""
 
     async def series(
-        self, uids: Sequence[int], question: BucketQuestion
+        self, uids: Sequence[int], question: BucketQuestion, *, newest: Newest | None = None
     ) -> list[dict[int | None, Series]]:
         """Each owner's sums by bucket, by position; by atid, or one column None."""
         ...
 
     async def series_of_all(
-        self, uids: Sequence[int], question: BucketQuestion
+        self, uids: Sequence[int], question: BucketQuestion, *, newest: Newest | None = None
     ) -> dict[int | None, Series]:
         """The same of all owners together."""
         ...
@@ -66,29 +67,27 @@ async def answer_series(
     Raises TooLargeError when there are more atids than ``points_max`` has room for.
     """
     seen = [uid for uid in question.uids if sees(uid)]
+    newest = Newest()
 
     async def points(range_: Range, level: Level | None) -> list[SeriesPoint]:
         units = question.buckets if level is None else _coarser_buckets(question, range_, level)
         if not units:
             return []
         parts = await asyncio.gather(
-            *(_groups(engine, question, name, units, seen) for name in question.things)
+            *(_groups(engine, question, name, units, seen, newest) for name in question.things)
         )
         groups = [group for part in parts for group in part]
         check_points(len(units), len(groups), question.points_max)
         return [point for group in groups for point in _points(question, units, group)]
 
-    found, mark = await asyncio.gather(
-        answered(question.range_, points),
-        watermark(engine, seen, list(question.things.values()), depth),
-    )
+    found, depth_now = await asyncio.gather(answered(question.range_, points), waiting(depth))
     resolution = coarsest([found.resolution])
     return SeriesAnswer(
         data=found.value,
         exact=resolution is UNSET,
         resolution=resolution,
         range=AnsweredRange.of(found.range_),
-        watermark=mark,
+        watermark=watermark(newest.second, depth_now),
     )
 
 
@@ -113,6 +112,7 @@ async def _groups(
     name: str,
     units: Sequence[Range],
     seen: Sequence[int],
+    newest: Newest,
 ) -> list[Group]:
     """The columns of one thing, by uid or atid."""
     # Totals by atid do not tell how many bookings they add up: a type whose bookings cancel out
@@ -127,12 +127,12 @@ async def _groups(
     )
     nothing = Series([0] * len(units), [0] * len(units))
     if question.by == "uid":
-        found = await engine.series(seen, asked) if seen else []
+        found = await engine.series(seen, asked, newest=newest) if seen else []
         owners = dict(zip(seen, found, strict=True))
         return [
             (name, uid, owners[uid][None] if uid in owners else nothing) for uid in question.uids
         ]
-    columns = await engine.series_of_all(seen, asked) if seen else {}
+    columns = await engine.series_of_all(seen, asked, newest=newest) if seen else {}
     if question.by == "atid":
         atids: Iterable[int] = question.atids or {atid for atid in columns if atid is not None}
         return [(name, atid, columns.get(atid, nothing)) for atid in sorted(atids)]

@@ -11,21 +11,30 @@ as 0. Three days of 10, 0 and 20 steps have::
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from psd.clock import utc_text
 from psd.engine.activities import ActivitySum
+from psd.engine.newest import Newest
 from psd.engine.plan import Range
 from psd.engine.series import Series
 from psd.engine.series import SeriesQuestion as BucketQuestion
 from psd.engine.sums import OwnerSums
 from psd.errors import DetailExpiredError, TooLargeError
 from psd.queries.calendar import buckets
-from psd.queries.freshness import Level, NewestReader, QueueDepth, answered, coarsest, watermark
+from psd.queries.freshness import (
+    Level,
+    NewestReader,
+    QueueDepth,
+    answered,
+    coarsest,
+    waiting,
+    watermark,
+)
 from psd.queries.questions import SumQuestion
 from psd.queries.requests import POINTS_MAX
 from psd.queries.results import AnsweredRange, SumAnswer, SumRow
@@ -38,6 +47,8 @@ DETAIL_ROWS_MAX = 1000
 
 SPREAD_BUCKETS_MAX = 200_000
 """Buckets of all rows together: 1,000 users and 200 days, some 0.2 s."""
+
+T = TypeVar("T")
 
 Sees = Callable[[int], bool]
 """Whether whoever asks may see this owner; the others are told of as users without data."""
@@ -56,12 +67,13 @@ class SumEngine(NewestReader, Protocol):
         ranges: Sequence[Range],
         *,
         atids: frozenset[int] | None = None,
+        newest: Newest | None = None,
     ) -> list[OwnerSums]:
         """Sums of each thing for each owner, by position."""
         ...
 
     async def series(
-        self, uids: Sequence[int], question: BucketQuestion
+        self, uids: Sequence[int], question: BucketQuestion, *, newest: Newest | None = None
     ) -> list[dict[int | None, Series]]:
         """Each owner's sums by bucket, by position."""
         ...
@@ -113,19 +125,22 @@ async def answer_sum(
     """One row for each user and thing; a few script calls a page of users, in one trip."""
     seen = [uid for uid in question.uids if sees(uid)]
     _check_cost(question, len(seen))
-    numbers = list(question.things.values())
+    numbers, newest = list(question.things.values()), Newest()
 
     async def totals(range_: Range, _level: Level | None) -> dict[int, OwnerSums]:
-        if not seen or "sum" not in question.aggregates:
+        if not seen:
+            return {}
+        if "sum" not in question.aggregates:
+            newest.note(await engine.newest(seen, numbers))
             return {}
         ranges = [range_] * len(seen)
-        found = await engine.sums(seen, numbers, ranges, atids=question.atids)
+        found = await engine.sums(seen, numbers, ranges, atids=question.atids, newest=newest)
         return dict(zip(seen, found, strict=True))
 
-    found, parts, mark = await asyncio.gather(
+    found, parts, depth_now = await asyncio.gather(
         answered(question.range_, totals),
         _parts(engine, question, question.range_, seen),
-        watermark(engine, seen, numbers, depth),
+        waiting(depth),
     )
     if found.range_ != question.range_:
         parts = await _parts(engine, question, found.range_, seen)
@@ -139,7 +154,7 @@ async def answer_sum(
         exact=resolution is UNSET,
         resolution=resolution,
         range=AnsweredRange.of(found.range_),
-        watermark=mark,
+        watermark=watermark(newest.second, depth_now),
     )
 
 
@@ -163,21 +178,25 @@ async def _parts(
     engine: SumEngine, question: SumQuestion, range_: Range, seen: Sequence[int]
 ) -> Parts:
     """What stands beside the sums of a range; nothing where its detail has expired."""
-    spreads: dict[Row, Spread] = {}
-    details: dict[Row, Details] = {}
-    expired: list[str | None] = []
+    asks_spreads = bool(question.aggregates & SPREAD and seen)
+    asks_details = bool(question.aggregates & DETAILS and seen)
+    spreads, details = await asyncio.gather(
+        _unless_expired(_spreads(engine, question, range_, seen) if asks_spreads else None),
+        _unless_expired(_details(engine, question, range_, seen) if asks_details else None),
+    )
+    resolution = coarsest([spreads[1], details[1]])
+    known = None if isinstance(resolution, UnsetType) else resolution
+    return Parts(spreads[0], details[0], known)
+
+
+async def _unless_expired(
+    asking: Awaitable[dict[Row, T]] | None,
+) -> tuple[dict[Row, T], str | None]:
+    """What is found, or nothing and what is still exact; nobody asks None."""
     try:
-        if question.aggregates & SPREAD and seen:
-            spreads = await _spreads(engine, question, range_, seen)
+        return ({} if asking is None else await asking), None
     except DetailExpiredError as error:
-        expired.append(error.resolution)
-    try:
-        if question.aggregates & DETAILS and seen:
-            details = await _details(engine, question, range_, seen)
-    except DetailExpiredError as error:
-        expired.append(error.resolution)
-    resolution = coarsest(expired)
-    return Parts(spreads, details, None if isinstance(resolution, UnsetType) else resolution)
+        return {}, error.resolution
 
 
 async def _spreads(

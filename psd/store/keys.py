@@ -118,10 +118,6 @@ def owner_shard(uid: int) -> int:
     return (uid * 0x9E3779B97F4A7C15 & (1 << 64) - 1) >> 58
 
 
-NEWEST_KEY = "psd:owners:newest"
-"""For each thing the newest second that anybody sent to be booked."""
-
-
 @lru_cache(maxsize=8192)
 def owners_key(shard: int, thing: int) -> str:
     """The owners of a thing in one part of the index (psd/engine/population.py)."""
@@ -195,7 +191,6 @@ CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind("dropped boards", rf"{_BOARDS}:dropped", "set", "", "boards whose keys are to end"),
     KeyKind("board members", rf"{_BOARD}:members", "set", "", "uids"),
     KeyKind("board final", rf"{_BOARD}:final", "string", "", "the final standing, msgpack"),
-    KeyKind("newest", r"psd:owners:newest", "zset", "", "thing: newest second sent to be booked"),
     KeyKind("owners", r"psd:owners:\{o\d+\}:\d+", "set", "", "uids that may have bookings"),
 )
 _COMPILED = tuple((re.compile(kind.pattern), kind) for kind in CATALOGUE)

@@ -250,7 +250,7 @@ class _Link:
 
     async def _send(self, connection: Connection, commands: list[Command]) -> list[Any]:
         await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-        if commands[0][0] in ("EVALSHA", "SADD", "ZADD"):
+        if commands[0][0] in ("EVALSHA", "SADD"):
             reach("after_send")
         replies: list[Any] = []
         for _ in commands:

@@ -114,6 +114,8 @@ def expected(events: Iterable[Event]) -> Fields:
             fields |= _directory(f"{prefix}:r:{aid}", records)
             bookings += _booked(aid, records)
         fields[f"{prefix}:y", "activities"] = str(len(by_aid))
+        if bookings:
+            fields[f"{prefix}:y", "newest"] = str(max(each.second for each in bookings))
         fields |= _totals(prefix, bookings) | _leaves(prefix, bookings)
     return fields
 

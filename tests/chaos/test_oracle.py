@@ -40,7 +40,8 @@ def calendar_totals(fields: Fields) -> Fields:
     return {
         (key, field): text
         for (key, field), text in fields.items()
-        if key.split("}")[1].split(":")[2] in {"y", "m", "d", "w"} and field != "activities"
+        if key.split("}")[1].split(":")[2] in {"y", "m", "d", "w"}
+        and field not in {"activities", "newest"}
     }
 
 

@@ -20,6 +20,7 @@ from psd.audit.examine import Difference
 from psd.audit.shapes import records_of, records_value
 from psd.audit.truth import bookings_of
 from psd.errors import ShapeError
+from tests.support.keyspace import ACTIVITY_FIELDS
 
 Hash = dict[bytes, bytes]
 Content = bytes | Hash | None
@@ -67,13 +68,13 @@ def _without(rng: random.Random, held: Hash) -> Hash:
 
 
 def _with_other_sum(rng: random.Random, held: Hash) -> Hash:
-    field = rng.choice(sorted(field for field in held if field != b"activities") or sorted(held))
+    field = rng.choice(sorted(held.keys() - set(ACTIVITY_FIELDS)) or sorted(held))
     number, colon, count = held[field].partition(b":")
     return {**held, field: b"%d%s%s" % (int(number) + rng.choice((-7, 1, 300)), colon, count)}
 
 
 def _with_other_count(rng: random.Random, held: Hash) -> Hash:
-    fields = sorted(field for field in held if b":" not in field and field != b"activities")
+    fields = sorted(f for f in held if b":" not in f and f not in ACTIVITY_FIELDS)
     if not fields:
         return _with_other_sum(rng, held)
     field = rng.choice(fields)
@@ -88,6 +89,12 @@ def _with_more(rng: random.Random, held: Hash) -> Hash:
 def _with_other_activity_count(rng: random.Random, held: Hash) -> Hash:
     number = int(held.get(b"activities", b"0"))
     return {**held, b"activities": b"%d" % max(0, number + rng.choice((-1, 1, 500)))}
+
+
+def _with_other_newest(rng: random.Random, held: Hash) -> Hash:
+    if rng.random() < 0.3:
+        return {field: value for field, value in held.items() if field != b"newest"}
+    return {**held, b"newest": b"%d" % rng.randrange(2**32)}
 
 
 def _gone(_: random.Random, __: Content) -> None:
@@ -173,6 +180,7 @@ DAMAGES: tuple[tuple[str, str, Change, bool], ...] = (
     ("total's field too many", TOTALS, _with_more, True),
     ("totals gone", TOTALS, _gone, True),
     ("number of activities", ":y$", _with_other_activity_count, True),
+    ("newest second", ":y$", _with_other_newest, True),
     ("leaf's byte", r":l:\d+$", _with_other_byte, True),
     ("leaf cut", r":l:\d+$", _cut_short, True),
     ("leaf gone", r":l:\d+$", _gone, True),

@@ -53,6 +53,8 @@ def mistakes(held: Mapping[str, Any], model: Model) -> list[str]:
         found.append("the totals of hours or minutes")
     if _activity_numbers(held) != _activities_sent(model):
         found.append("the number of activities")
+    if _newest(held) != _newest_booked(model):
+        found.append("the newest seconds")
     if _withdrawn_marks(held) != _withdrawn(model):
         found.append("the marks of withdrawn activities")
     return found
@@ -114,6 +116,21 @@ def _activity_numbers(held: Mapping[str, Any]) -> dict[str, int]:
 def _activities_sent(model: Model) -> Counter[str]:
     known = [*model.all_activities(), *model.withdrawn]
     return Counter(f"psd:{{{uid}}}:{thing}" for uid, thing, _ in known)
+
+
+def _newest(held: Mapping[str, Any]) -> dict[str, int]:
+    return {
+        key.removesuffix(":y"): int(content[b"newest"])
+        for key, content in held.items()
+        if key.endswith(":y") and b"newest" in content
+    }
+
+
+def _newest_booked(model: Model) -> dict[str, int]:
+    newest: dict[str, int] = {}
+    for prefix, (second, *_) in _model_bookings(model):
+        newest[prefix] = max(second, newest.get(prefix, 0))
+    return newest
 
 
 def _withdrawn_marks(held: Mapping[str, Any]) -> set[tuple[str, int]]:

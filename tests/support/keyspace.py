@@ -16,6 +16,9 @@ from redis.asyncio import Redis
 from tests.support.model import Model
 
 OWNERS = b"psd:owners:"
+ACTIVITY_FIELDS = (b"activities", b"newest")
+"""What the hash of years has beside totals."""
+
 ISSUANCE_OFFSET = timedelta(hours=5)
 
 
@@ -49,7 +52,7 @@ def calendar_totals(held: dict[str, Any]) -> dict[tuple[str, str], str]:
         for key, content in held.items()
         if key.split("}")[-1].split(":")[2:3] in (["y"], ["m"], ["d"], ["w"])
         for field, value in content.items()
-        if field != b"activities"
+        if field not in ACTIVITY_FIELDS
     }
 
 

@@ -22,13 +22,14 @@ from tests.support.engine import NOON_S
 from tests.support.model import replay
 
 PREFIX = "psd:{7}:1:"
+NEWEST = b"%d" % NOON_S
 NOON_OF_APRIL_S = NOON_S - leaf_start("201604")
 
 
 def store(**changed: Any) -> dict[str, Content]:
     """One booking of 373 by activity 41, type 2, on 12 April 2016 at noon; None is no key."""
     contents: dict[str, Any] = {
-        "y": {b"2016": b"373", b"2016:2": b"373", b"activities": b"1"},
+        "y": {b"2016": b"373", b"2016:2": b"373", b"activities": b"1", b"newest": NEWEST},
         "m:2016": {b"4": b"373", b"4:2": b"373"},
         "d:201604": {b"12": b"373"},
         "d:201604:t": {b"12:2": b"373"},
@@ -67,6 +68,22 @@ def test_a_wrong_total_is_told_with_what_it_should_be() -> None:
     assert lines == ["m:2016 4: 374:2, should be 373 by its days"]
 
 
+@pytest.mark.parametrize("newest", [{}, {b"newest": b"1460462401"}])
+def test_the_newest_second_is_that_of_the_bookings(newest: dict[bytes, bytes]) -> None:
+    years = {b"2016": b"373", b"2016:2": b"373", b"activities": b"1", **newest}
+    expected, lines = audited(store(y=years))
+    found = newest.get(b"newest", b"nothing").decode()
+    assert lines == [f"y newest: {found}, should be {NOON_S} by its bookings"]
+    assert expected.contents == store()
+
+
+def test_a_newest_second_whose_bookings_may_have_expired_stays() -> None:
+    later = {b"2016": b"373", b"2016:2": b"373", b"activities": b"1", b"newest": b"1460462401"}
+    assert audited(store(y=later), "second_s")[1] == []
+    del later[b"newest"]
+    assert audited(store(y=later), "second_s")[1] == []
+
+
 def test_where_a_leaf_is_wrong_the_totals_side_with_the_report() -> None:
     expected, lines = audited(store(l_201604=leaf(12)))
     assert expected.contents == store()
@@ -98,7 +115,8 @@ def test_a_booking_without_a_report_is_kept_as_a_fixed_one() -> None:
 
 def test_totals_alone_are_told_as_lost_and_stay() -> None:
     held = store(a_0=None, l_201604=None)
-    totals = store(a_0=None, l_201604=None, y={b"2016": b"373", b"2016:2": b"373"})
+    years = {b"2016": b"373", b"2016:2": b"373", b"newest": NEWEST}
+    totals = store(a_0=None, l_201604=None, y=years)
     expected, lines = audited(held)
     assert lines == [
         "y activities: 1, should be nothing by the activities there are",
@@ -108,7 +126,8 @@ def test_totals_alone_are_told_as_lost_and_stay() -> None:
 
 
 def test_one_level_alone_that_counts_more_is_wrong() -> None:
-    expected, lines = audited(store(y={b"2016": b"400:3", b"2016:2": b"400", b"activities": b"1"}))
+    more = {b"2016": b"400:3", b"2016:2": b"400", b"activities": b"1", b"newest": NEWEST}
+    expected, lines = audited(store(y=more))
     assert expected.contents == store()
     assert len(lines) == 2
 

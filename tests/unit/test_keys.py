@@ -62,7 +62,6 @@ KINDS = {
     "psd:board:{april_2016:0123456789abcdef}:members": "board members",
     "psd:board:{a.b-c:0123456789abcdef}:final": "board final",
     "psd:owners:{o42}:1": "owners",
-    "psd:owners:newest": "newest",
 }
 
 

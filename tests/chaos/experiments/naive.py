@@ -81,14 +81,14 @@ async def _wrong_sums(stage: Stage, stream: Stream) -> list[Difference]:
 def _sums(fields: Fields) -> Fields:
     """Sums other than 0 over all types of activity, by year, month, day and week.
 
-    The number of activities stands among the years, and only psd writes it.
+    The number of activities and the newest second stand among the years; only psd writes them.
     """
     sums: Fields = {}
     for (key, field), text in fields.items():
         level = key.split("}")[1].split(":")[2]
         total = text.partition(":")[0]
         is_total = level in {"y", "m", "d", "w"} and not key.endswith(":t")
-        if is_total and ":" not in field and field != "activities":
+        if is_total and ":" not in field and field not in {"activities", "newest"}:
             sums[key, field] = total
     return {place: total for place, total in sums.items() if total != "0"}
 

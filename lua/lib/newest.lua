@@ -1,0 +1,81 @@
+-- Newest: the newest second that an owner has booked of a thing. The year hash has it in its field
+-- "newest"; where that is missing (a hash from before psd kept it, or nothing is booked) it is
+-- found by going down from the years to the last record of the last leaf.
+-- @include lib/leaf_reads
+
+-- The newest second of all that were noted, -1 for none.
+local newest = -1
+
+local LAST_FIELD_LEVEL = { month = 'day', day = 'hour', hour = 'minute' }
+local UNIT_BELOW_S = { day = 86400, hour = 3600, minute = 60 }
+
+-- The highest numeric field of a hash, its count, and the count of all.
+local function last_field(key)
+  local values, last, last_count, counted = redis.call('HGETALL', key), nil, 0, 0
+  for at = 1, #values, 2 do
+    local number = tonumber(values[at])
+    if number then
+      local _, count = read_total(values[at + 1])
+      counted = counted + count
+      if not last or number > last then last, last_count = number, count end
+    end
+  end
+  return last, last_count, counted
+end
+
+-- Take the last record of the leaf of a unit's bookings.
+local function note_last_record(prefix, unit, count)
+  local leaf = redis.call('GET', leaf_key(prefix, unit))
+  local size = leaf and leaf_shape(leaf).size
+  if not leaf or (#leaf - 1) / size < count then return note_lost('day') end
+  newest = math.max(newest, unit.start + struct.unpack('>I3', leaf, #leaf - size + 1))
+end
+
+local function note_last_of_unit(prefix, unit, count)
+  if not is_split(unit, count) then return note_last_record(prefix, unit, count) end
+  local last, last_count, counted = last_field(totals_key_below(prefix, unit))
+  if counted < count then return note_lost(unit.level == 'month' and 'month' or 'day') end
+  local size = UNIT_BELOW_S[LAST_FIELD_LEVEL[unit.level]]
+  local start = unit.start + (unit.level == 'month' and last - 1 or last) * size
+  if start + size - 1 > newest then
+    note_last_of_unit(prefix, unit_below(unit, start), last_count)
+  end
+end
+
+-- Note the newest booking by going down; only as far as it can be newer than what is noted.
+local function find_newest(prefix)
+  local year, year_count = last_field(prefix .. ':y')
+  if not year or year_start(year + 1) * 86400 - 1 <= newest then return end
+  local month, month_count, counted = last_field(prefix .. ':m:' .. year)
+  if counted < year_count then return note_lost('year') end
+  local start = year_start(year) * 86400
+  for _ = 2, month do start = day_of(start + 31 * 86400).month_start end
+  if day_of(start + 31 * 86400).month_start - 1 <= newest then return end
+  note_last_of_unit(prefix, unit_of_month(start), month_count)
+end
+
+-- The same without losing the answer of a call where detail has expired: then none is noted.
+local function find_newest_kept(prefix)
+  local lost_before = lost
+  find_newest(prefix)
+  lost = lost_before
+end
+
+-- Note the newest booking of an owner's thing, given the field of its year hash.
+local function note_newest(prefix, field)
+  if field then
+    newest = math.max(newest, tonumber(field))
+  else
+    find_newest_kept(prefix)
+  end
+end
+
+-- The same where nothing else is read of the year hash.
+local function note_newest_of(prefix)
+  note_newest(prefix, redis.call('HGET', prefix .. ':y', 'newest'))
+end
+
+-- What a reply says: the newest second of all that were noted, or false.
+local function newest_told()
+  return newest >= 0 and newest
+end

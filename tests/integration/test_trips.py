@@ -1,0 +1,97 @@
+"""How often a question waits for Redis: whatever it asks of however many users travels together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any
+
+import pytest
+
+from psd.config import RedisSettings, Settings
+from psd.queries.queries import Queries
+from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
+from psd.runtime import Runtime, open_runtime
+from psd.store.lane import Lane
+from tests.support.engine import NOON_S, book, report
+
+UIDS = [*range(1, 61)]
+RANGE: dict[str, Any] = {"start": NOON_S - 3600, "end": NOON_S + 40}
+EVERY_AGGREGATE = ["sum", "count", "min", "max", "avg", "first", "last"]
+
+
+class Waits:
+    """Counts the times that something is sent to Redis while no other reply is waited for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._under_way = self._begun = 0
+        take = Lane._take
+
+        async def counted(*trip: Any) -> None:
+            self._begun += not self._under_way
+            self._under_way += 1
+            try:
+                await take(*trip)
+            finally:
+                self._under_way -= 1
+
+        monkeypatch.setattr(Lane, "_take", counted)
+
+    async def of(self, asking: Awaitable[object]) -> int:
+        """How often one question waits."""
+        before = self._begun
+        await asking
+        return self._begun - before
+
+
+@pytest.fixture
+async def psd(redis_url: str) -> AsyncIterator[Runtime]:
+    runtime = await open_runtime(Settings(redis=RedisSettings(url=redis_url, durability="fast")))
+    await book(runtime, [report(uid, NOON_S + uid, uid=uid) for uid in UIDS])
+    yield runtime
+    await runtime.close()
+
+
+@pytest.fixture
+async def queries(psd: Runtime) -> Queries:
+    """After a question for everybody on each connection: then the process knows who they are."""
+    for _ in range(3):
+        await psd.queries.leaderboard(LeaderboardQuery(thing="steps"))
+    return psd.queries
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
+    return Waits(monkeypatch)
+
+
+async def test_sums_and_series_of_many_users_wait_once(queries: Queries, waits: Waits) -> None:
+    for uids in ([1], UIDS):
+        plain = SumQuery(thing=["steps", "calories"], uid=uids, **RANGE)
+        whole = SumQuery(thing="steps", uid=uids, aggregates=EVERY_AGGREGATE, **RANGE)
+        series = SeriesQuery(thing=["steps", "calories"], uid=uids, every="minute", **RANGE)
+        assert await waits.of(queries.sum(plain)) == 1
+        assert await waits.of(queries.sum(whole)) == 1
+        assert await waits.of(queries.series(series)) == 1
+
+
+@pytest.mark.parametrize("who", [{}, {"uid": UIDS}], ids=["everybody", "some"])
+async def test_boards_wait_for_the_sums_and_for_when_they_were_reached(
+    queries: Queries, waits: Waits, who: dict[str, Any]
+) -> None:
+    for asked in ({}, {"around": 7}, {"compare_to": NOON_S}, {"as_of": NOON_S + 20}):
+        query = LeaderboardQuery(thing="steps", **who, **asked, **RANGE)
+        assert await waits.of(queries.leaderboard(query)) == 2, asked
+
+
+async def test_somebody_new_is_asked_for_by_himself(
+    psd: Runtime, queries: Queries, waits: Waits
+) -> None:
+    await book(psd, [report(1000, NOON_S + 30, uid=99), report(5, NOON_S, uid=100)])
+    query = LeaderboardQuery(thing="steps", limit=2, **RANGE)
+    before = await psd.queries.leaderboard(
+        LeaderboardQuery(thing="steps", uid=[*UIDS, 99, 100], limit=2, **RANGE)
+    )
+    answer = await queries.leaderboard(query)
+    assert answer == before
+    assert [row.uid for row in answer.data] == ["99", "39"]
+    assert await waits.of(queries.leaderboard(query)) == 2
