@@ -26,7 +26,7 @@ from psd.engine.newest import Newest
 from psd.engine.plan import Range
 from psd.engine.withdrawal import LOG_ID, LogEntry, Taken
 from psd.errors import BadQueryError, NotFoundError, TooLargeError
-from psd.queries.freshness import QueueDepth, waiting, watermark
+from psd.queries.freshness import QueueDepth, watermark, with_depth
 from psd.queries.ids import asked_ids
 from psd.queries.moments import asked_range
 from psd.queries.requests import LIMIT_MAX, Ids, Names, Time
@@ -199,10 +199,14 @@ class ActivityQueries:
                 f"range: {span_s} s asked, at most {self._span_max_s} s are allowed"
             )
         after = None if query.cursor is None else _place_of(query.cursor)
-        found: list[ActivitySum] = []
         newest = Newest()
-        if sees:
-            found = await self._engine.activities(uid, numbers, range_, atids=atids, newest=newest)
+
+        async def asked() -> list[ActivitySum]:
+            if not sees:
+                return []
+            return await self._engine.activities(uid, numbers, range_, atids=atids, newest=newest)
+
+        found, waiting = await with_depth(asked(), self._depth)
         rest = sorted(each for each in map(_with_place, found) if after is None or each[0] > after)
         page = [activity for _, activity in rest[: query.limit]]
         return ActivitiesAnswer(
@@ -210,7 +214,7 @@ class ActivityQueries:
             cursor_of(page[-1]) if len(rest) > query.limit else None,
             exact=True,
             range=AnsweredRange.of(range_),
-            watermark=watermark(newest.second, await waiting(self._depth)),
+            watermark=watermark(newest.second, waiting),
         )
 
     async def audit(self, uid: int, query: AuditQuery, *, sees: bool) -> AuditAnswer:

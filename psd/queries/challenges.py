@@ -39,7 +39,7 @@ from psd.queries.board_scores import BoardScores, ScoreEngine, Scoring
 from psd.queries.boards import round_ranges, seeded_at_s, standing_range
 from psd.queries.boards_store import BoardsStore
 from psd.queries.brackets import Contender, Match, Outcome, decided, first_round, next_round
-from psd.queries.freshness import Exactly, QueueDepth, coarsest, waiting, watermark
+from psd.queries.freshness import Exactly, QueueDepth, coarsest, watermark, with_depth
 from psd.queries.moments import held, moment
 from psd.queries.ranking import Score
 from psd.queries.requests import Time
@@ -191,8 +191,7 @@ class Challenges:
 
     async def watermark(self, members: Sequence[int], thing: int) -> Watermark:
         """How fresh what is booked for the members of a board is."""
-        newest_s = await self._engine.newest(members, [thing])
-        return watermark(newest_s, await waiting(self._depth))
+        return watermark(*await with_depth(self._engine.newest(members, [thing]), self._depth))
 
     def scoring(self, definition: Definition) -> Scoring:
         """What counts on a board; raises BadQueryError for a thing that is no longer configured."""

@@ -13,6 +13,7 @@ about. With days left of 2016-04-12 08:00 to 2016-04-14 20:00::
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, Literal, Protocol, TypeVar
 from zoneinfo import ZoneInfo
@@ -107,8 +108,17 @@ def _rank(resolution: str) -> int:
     return LEVELS.index(resolution) if resolution in LEVELS else 0
 
 
-async def waiting(depth: QueueDepth) -> int | None:
-    """The depth of the queue; an answer does not fail because the queue cannot be asked."""
+async def with_depth(asking: Awaitable[T], depth: QueueDepth) -> tuple[T, int | None]:
+    """What is found, and the depth of the queue meanwhile, which may be unknown.
+
+    An answer does not fail because the queue cannot be asked.
+    """
+    if depth is unknown_depth:
+        return await asking, None
+    return await asyncio.gather(asking, _known(depth))
+
+
+async def _known(depth: QueueDepth) -> int | None:
     try:
         return await depth()
     except UnavailableError:

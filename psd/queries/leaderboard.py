@@ -34,8 +34,8 @@ from psd.queries.freshness import (
     QueueDepth,
     answered,
     coarsest,
-    waiting,
     watermark,
+    with_depth,
 )
 from psd.queries.questions import LeaderboardQuestion
 from psd.queries.ranking import Board, Change, Place, compared, read_cursor
@@ -130,7 +130,7 @@ async def answer_leaderboard(
     everybody is, the first time that a process asks for a thing.
     """
     reader = _Reader(engine, question, sees)
-    boards, depth_now = await asyncio.gather(reader.boards(), waiting(depth))
+    boards, waiting = await with_depth(reader.boards(), depth)
     if question.around is not None and question.around not in boards.uids:
         raise NotFoundError(f"around: {question.around} is not on this board")
     page = await reader.page(boards)
@@ -153,7 +153,7 @@ async def answer_leaderboard(
         resolution=resolution,
         range=AnsweredRange.of(boards.now.range_),
         previous_range=UNSET if boards.before is None else AnsweredRange.of(boards.before.range_),
-        watermark=watermark(reader.newest.second, depth_now),
+        watermark=watermark(reader.newest.second, waiting),
     )
 
 

@@ -31,8 +31,8 @@ from psd.queries.freshness import (
     QueueDepth,
     answered,
     coarsest,
-    waiting,
     watermark,
+    with_depth,
 )
 from psd.queries.questions import SeriesQuestion, check_points
 from psd.queries.requests import Every, Fill
@@ -80,14 +80,14 @@ async def answer_series(
         check_points(len(units), len(groups), question.points_max)
         return [point for group in groups for point in _points(question, units, group)]
 
-    found, depth_now = await asyncio.gather(answered(question.range_, points), waiting(depth))
+    found, waiting = await with_depth(answered(question.range_, points), depth)
     resolution = coarsest([found.resolution])
     return SeriesAnswer(
         data=found.value,
         exact=resolution is UNSET,
         resolution=resolution,
         range=AnsweredRange.of(found.range_),
-        watermark=watermark(newest.second, depth_now),
+        watermark=watermark(newest.second, waiting),
     )
 
 

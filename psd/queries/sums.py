@@ -27,13 +27,14 @@ from psd.engine.sums import OwnerSums
 from psd.errors import DetailExpiredError, TooLargeError
 from psd.queries.calendar import buckets
 from psd.queries.freshness import (
+    Exactly,
     Level,
     NewestReader,
     QueueDepth,
     answered,
     coarsest,
-    waiting,
     watermark,
+    with_depth,
 )
 from psd.queries.questions import SumQuestion
 from psd.queries.requests import POINTS_MAX
@@ -137,12 +138,14 @@ async def answer_sum(
         found = await engine.sums(seen, numbers, ranges, atids=question.atids, newest=newest)
         return dict(zip(seen, found, strict=True))
 
-    found, parts, depth_now = await asyncio.gather(
-        answered(question.range_, totals),
-        _parts(engine, question, question.range_, seen),
-        waiting(depth),
-    )
-    if found.range_ != question.range_:
+    async def sums_and_parts() -> tuple[Exactly[dict[int, OwnerSums]], Parts]:
+        asked = answered(question.range_, totals)
+        if not seen or not question.aggregates & (SPREAD | DETAILS):
+            return await asked, Parts({}, {}, None)
+        return await asyncio.gather(asked, _parts(engine, question, question.range_, seen))
+
+    (found, parts), waiting = await with_depth(sums_and_parts(), depth)
+    if found.range_ != question.range_ and seen:
         parts = await _parts(engine, question, found.range_, seen)
     resolution = coarsest([found.resolution, parts.resolution])
     return SumAnswer(
@@ -154,7 +157,7 @@ async def answer_sum(
         exact=resolution is UNSET,
         resolution=resolution,
         range=AnsweredRange.of(found.range_),
-        watermark=watermark(newest.second, depth_now),
+        watermark=watermark(newest.second, waiting),
     )
 
 
@@ -178,8 +181,8 @@ async def _parts(
     engine: SumEngine, question: SumQuestion, range_: Range, seen: Sequence[int]
 ) -> Parts:
     """What stands beside the sums of a range; nothing where its detail has expired."""
-    asks_spreads = bool(question.aggregates & SPREAD and seen)
-    asks_details = bool(question.aggregates & DETAILS and seen)
+    asks_spreads = bool(question.aggregates & SPREAD)
+    asks_details = bool(question.aggregates & DETAILS)
     spreads, details = await asyncio.gather(
         _unless_expired(_spreads(engine, question, range_, seen) if asks_spreads else None),
         _unless_expired(_details(engine, question, range_, seen) if asks_details else None),

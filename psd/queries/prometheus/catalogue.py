@@ -5,9 +5,11 @@
     GET /api/v1/label/__name__/values                      -> calories, ..., psd_sum, steps
     GET /api/v1/label/uid/values?match[]=steps             -> everybody who has steps
     GET /api/v1/label/atid/values?match[]=steps{uid="7"}   -> the atids of user 7's steps
+    GET /api/v1/label/uid/values?match[]=steps{uid=~".*7.*"}    -> those with a 7
 
-The times of a look-up do not matter: who ever had bookings is told. ``limit`` cuts a list, and then
-there is a warning.
+A pattern is answered for the label that is looked up, and for metrics and things. The times of a
+look-up do not matter: who ever had bookings is told. ``limit`` cuts a list, and then there is a
+warning.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from psd.errors import BadQueryError, DetailExpiredError, TooLargeError
 from psd.queries.prometheus.evaluation import NAME, QueryEngine
 from psd.queries.prometheus.owners import Owners, OwnersFinder
 from psd.queries.prometheus.parser import LABELS, parsed_selector
+from psd.queries.prometheus.patterns import Pattern, parsed_pattern
 from psd.queries.prometheus.reading import Counted, sums
 from psd.queries.prometheus.selection import SUMS, Metric, Selection, all_metrics, selected
 from psd.queries.prometheus.tree import Matcher, Selector
@@ -34,6 +37,8 @@ MATCHES_MAX = 32
 OWNERS_MAX = 50_000
 """Users whose atids are looked up at once: some 1 s of Redis."""
 
+OPEN_LABELS = frozenset({"uid", "atid", "board"})
+
 EVER = Range(0, TIME_END_S)
 
 
@@ -42,6 +47,22 @@ class Listed(msgspec.Struct, frozen=True):
 
     values: list[str] | list[dict[str, str]]
     warnings: list[str]
+
+
+class Sought(msgspec.Struct, frozen=True):
+    """A selection, and what values of the label that is looked up must be like besides."""
+
+    selection: Selection
+    patterns: tuple[Pattern, ...] = ()
+
+    def takes(self, value: str) -> bool:
+        """Whether a value of the label is meant."""
+        return all(pattern.matches(value) for pattern in self.patterns)
+
+    def takes_board(self, name: str) -> bool:
+        """Whether a board is meant, by its name or by a pattern."""
+        boards = self.selection.boards
+        return self.takes(name) and (not isinstance(boards, list) or name in boards)
 
 
 class Catalogue:
@@ -56,7 +77,7 @@ class Catalogue:
         self._limit = min(limit or VALUES_MAX, VALUES_MAX)
         self._warnings: list[str] = []
 
-    def selections(self, matches: Sequence[str]) -> list[Selection]:
+    def selectors(self, matches: Sequence[str]) -> list[Selector]:
         """What ``match[]`` asks for; raises BadQueryError."""
         if len(matches) > MATCHES_MAX:
             raise BadQueryError(f"match[]: {len(matches)} given, at most {MATCHES_MAX}")
@@ -66,10 +87,17 @@ class Catalogue:
             labels = {matcher.label for matcher in selector.matchers}
             if selector.name is None and NAME not in labels:
                 # Grafana asks for all values of a label by {uid!=""}: it is about every metric.
-                every = (*selector.matchers, Matcher(NAME, "!=", ""))
-                selector = Selector(None, every)
-            found.append(selected(selector, self._things))
+                selector = Selector(None, (*selector.matchers, Matcher(NAME, "!=", "")))
+            found.append(selector)
         return found
+
+    def selections(self, matches: Sequence[str]) -> list[Selection]:
+        """The selections that ``match[]`` comes to; raises BadQueryError, TooLargeError."""
+        return [selected(selector, self._things) for selector in self.selectors(matches)]
+
+    def sought(self, label: str, matches: Sequence[str]) -> list[Sought]:
+        """The same, with the patterns of a label of which only Redis knows the values."""
+        return [self._sought(label, selector) for selector in self.selectors(matches)]
 
     def labels(self, matches: Sequence[str]) -> Listed:
         """The names of labels."""
@@ -81,17 +109,17 @@ class Catalogue:
 
     async def values(self, label: str, matches: Sequence[str]) -> Listed:
         """The values of a label; of one that psd does not have, none."""
-        selections = self.selections(matches)
+        sought = self.sought(label, matches)
         if label == "uid":
-            return self._cut(_ascending(await self._uids(selections)))
+            return self._cut(_ascending(await self._uids(sought)))
         if label == "atid":
-            return self._cut(_ascending(await self._atids(selections)))
+            return self._cut(_ascending(await self._atids(sought)))
         if label == "board":
-            return self._cut(await self._boards(selections))
+            return self._cut(await self._boards(sought))
         if label not in LABELS:
             return self._cut([])
-        metrics = [metric for each in selections for metric in each.metrics]
-        metrics = metrics if selections else all_metrics(self._things)
+        metrics = [metric for each in sought for metric in each.selection.metrics]
+        metrics = metrics if sought else all_metrics(self._things)
         found = {metric.labels[label] for metric in metrics if label in metric.labels}
         return self._cut(sorted(found))
 
@@ -120,28 +148,42 @@ class Catalogue:
                     for atid in sorted({*known.get(place, ()), *(selection.atids or ())}):
                         yield {**labels, "uid": str(uid), "atid": str(atid)}
 
-    async def _uids(self, selections: Sequence[Selection]) -> set[int]:
+    def _sought(self, label: str, selector: Selector) -> Sought:
+        patterns: list[Pattern] = []
+        matchers: list[Matcher] = []
+        for matcher in selector.matchers:
+            is_open = label in OPEN_LABELS and matcher.label == label
+            pattern = _pattern(matcher) if is_open else None
+            if pattern is None:
+                matchers.append(matcher)
+            else:
+                patterns.append(pattern)
+                matchers.append(Matcher(label, "!=", ""))
+        narrowed = Selector(selector.name, tuple(matchers))
+        return Sought(selected(narrowed, self._things), tuple(patterns))
+
+    async def _uids(self, sought: Sequence[Sought]) -> set[int]:
         found: set[int] = set()
-        for selection in selections or [self._everything()]:
-            async for _, owners in self._owners_of(selection):
-                found.update(owners.uids)
-                found.update(owners.hidden)
+        for each in sought or [self._everything()]:
+            async for _, owners in self._owners_of(each.selection):
+                uids = (*owners.uids, *owners.hidden)
+                found.update(uid for uid in uids if each.takes(str(uid)))
         return found
 
-    async def _atids(self, selections: Sequence[Selection]) -> set[int]:
+    async def _atids(self, sought: Sequence[Sought]) -> set[int]:
         found: set[int] = set()
-        for selection in selections or [self._everything()]:
-            async for metric, owners in self._owners_of(selection):
-                known = await self._atids_of(selection, metric, owners, merged=True)
-                found |= {*known.get(0, ()), *(selection.atids or ())}
+        for each in sought or [self._everything()]:
+            async for metric, owners in self._owners_of(each.selection):
+                known = await self._atids_of(each.selection, metric, owners, merged=True)
+                atids = {*known.get(0, ()), *(each.selection.atids or ())}
+                found.update(atid for atid in atids if each.takes(str(atid)))
         return found
 
-    async def _boards(self, selections: Sequence[Selection]) -> list[str]:
-        names = await self._owners.board_names(self._limit + 1)
-        asked = [each.boards for each in selections if isinstance(each.boards, list)]
-        if not asked:
+    async def _boards(self, sought: Sequence[Sought]) -> list[str]:
+        names = await self._owners.board_names(1 + (VALUES_MAX if sought else self._limit))
+        if not sought:
             return names
-        return [name for name in names if any(name in each for each in asked)]
+        return [name for name in names if any(each.takes_board(name) for each in sought)]
 
     async def _owners_of(self, selection: Selection) -> AsyncIterator[tuple[Metric, Owners]]:
         for metric in selection.metrics:
@@ -168,9 +210,9 @@ class Catalogue:
                 found.setdefault(place, set()).add(atid)
         return found
 
-    def _everything(self) -> Selection:
+    def _everything(self) -> Sought:
         metrics = [metric for metric in all_metrics(self._things) if metric.name != SUMS]
-        return Selection(metrics, None, None, None, is_split=False)
+        return Sought(Selection(metrics, None, None, None, is_split=False))
 
     def _cut(self, values: list[str] | list[dict[str, str]]) -> Listed:
         warnings = [*self._owners.warnings, *self._warnings]
@@ -180,6 +222,13 @@ class Catalogue:
 
     def _warn(self, text: str) -> None:
         self._warnings.append(text)
+
+
+def _pattern(matcher: Matcher) -> Pattern | None:
+    """A pattern that says more than that the label is there."""
+    if matcher.operator != "=~" or matcher.value in (".*", "(.*)"):
+        return None
+    return parsed_pattern(matcher.value)
 
 
 def _ascending(ids: Iterable[int]) -> list[str]:

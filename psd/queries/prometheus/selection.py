@@ -8,7 +8,8 @@ boards are written out, alone or as alternatives::
                  atids=frozenset({2}), is_split=True)
 
 ``atid`` and ``board`` are labels of series that are asked for by them: whoever does not mention
-``atid`` gets all atids added up. ``!=""`` and ``=~".+"`` ask for a label whatever it says.
+``atid`` gets all atids added up. ``!=""`` and ``=~".+"`` ask for a label whatever it says. Metrics
+and things, of which there are few, may also be meant by a pattern: ``{__name__=~".*ste.*"}``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import msgspec
 
 from psd.errors import BadQueryError, TooLargeError
 from psd.queries.ids import asked_ids
+from psd.queries.prometheus.patterns import LITERAL, parsed_pattern, unescaped
 from psd.queries.prometheus.tree import Matcher, Selector
 
 SUMS = "psd_sum"
@@ -43,8 +45,7 @@ Wanted = list[str] | Present | None
 
 _WHATEVER = frozenset({".+", "(.+)"})
 _ANYTHING = frozenset({".*", "(.*)", ""})
-_LITERAL = re.compile(r"(?:[A-Za-z0-9_ :/@#%&=,;~<>!\"'-]|\\[^A-Za-z0-9])+", re.ASCII)
-_ESCAPED = re.compile(r"\\(.)")
+_LITERAL = re.compile(rf"(?:{LITERAL})+", re.ASCII)
 
 
 class Metric(msgspec.Struct, frozen=True):
@@ -74,8 +75,11 @@ class Selection(msgspec.Struct, frozen=True):
 
 def selected(selector: Selector, things: Mapping[str, int]) -> Selection:
     """Check a selector; raises BadQueryError or TooLargeError."""
+    known = {"__name__": [*sorted(things), SUMS], "thing": sorted(things)}
     wanted = {
-        label: _wanted([each for each in selector.matchers if each.label == label])
+        label: _wanted(
+            [each for each in selector.matchers if each.label == label], known.get(label, ())
+        )
         for label in ("__name__", "thing", "uid", "atid", "board")
     }
     uids, atids, board = wanted["uid"], wanted["atid"], wanted["board"]
@@ -129,11 +133,11 @@ def _with_thing(known: list[Metric], asked: Wanted, things: Mapping[str, int]) -
     return [metric for metric in found if metric.thing in asked]
 
 
-def _wanted(matchers: Sequence[Matcher]) -> Wanted:
-    """What all matchers of one label leave."""
+def _wanted(matchers: Sequence[Matcher], known: Sequence[str]) -> Wanted:
+    """What all matchers of one label leave; patterns choose among the ``known`` values."""
     found: Wanted = None
     for matcher in matchers:
-        one = _values(matcher)
+        one = _values(matcher, known)
         if isinstance(one, list) and isinstance(found, list):
             found = [each for each in found if each in one]
         elif isinstance(one, list) or found is None:
@@ -141,7 +145,7 @@ def _wanted(matchers: Sequence[Matcher]) -> Wanted:
     return found
 
 
-def _values(matcher: Matcher) -> Wanted:
+def _values(matcher: Matcher, known: Sequence[str]) -> Wanted:
     label, operator, value = matcher.label, matcher.operator, matcher.value
     if operator == "=":
         return [value]
@@ -151,6 +155,9 @@ def _values(matcher: Matcher) -> Wanted:
         return None
     if operator != "=~":
         raise BadQueryError(f'query: {label}{operator}"..." is not answered; say = or =~')
+    pattern = parsed_pattern(value) if known else None
+    if pattern is not None:
+        return [each for each in known if pattern.matches(each)]
     return _alternatives(label, value)
 
 
@@ -167,4 +174,4 @@ def _alternatives(label: str, pattern: str) -> list[str]:
             raise BadQueryError(
                 f"query: {label}=~{pattern[:64]!r} is not answered; name what is meant: 'a|b'"
             )
-    return list(dict.fromkeys(_ESCAPED.sub(r"\1", part) for part in parts))
+    return list(dict.fromkeys(unescaped(part) for part in parts))
