@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from psd.cli.asking import Asking, asks, given, range_options, tell_next
-from psd.queries.activities import ActivitiesAnswer, TakenRow
+from psd.queries.activity_answers import ActivitiesAnswer, TakenRow
 from psd.queries.requests import LIMIT_MAX
 
 LIMIT = 100

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 
 from psd.client.paging import When, pages, second
 from psd.client.transport import Request, Resource, parameters, path_of
-from psd.queries.activities import (
+from psd.queries.activity_answers import (
     ActivitiesAnswer,
     ActivityRow,
     AuditAnswer,

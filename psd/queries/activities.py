@@ -15,10 +15,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Protocol
-
-import msgspec
-from msgspec import Meta
+from typing import Protocol
 
 from psd.clock import utc_text
 from psd.engine.activities import ActivitySum
@@ -26,121 +23,22 @@ from psd.engine.newest import Newest
 from psd.engine.plan import Range
 from psd.engine.withdrawal import LOG_ID, LogEntry, Taken
 from psd.errors import BadQueryError, NotFoundError, TooLargeError
+from psd.queries.activity_answers import (
+    ActivitiesAnswer,
+    ActivitiesQuery,
+    ActivityRow,
+    AuditAnswer,
+    AuditQuery,
+    TakenRow,
+    WithdrawalRow,
+)
 from psd.queries.freshness import QueueDepth, watermark, with_depth
 from psd.queries.ids import asked_ids
 from psd.queries.moments import asked_range
-from psd.queries.requests import LIMIT_MAX, Ids, Names, Time
-from psd.queries.results import AnsweredRange, Watermark
-
-LIMIT = 100
-
-Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX)]
-Cursor = Annotated[str, Meta(max_length=100)]
+from psd.queries.requests import Ids, Names
+from psd.queries.results import AnsweredRange
 
 _PLACE = re.compile(r"([0-9]{1,10})\.(-?[0-9]{1,19})", re.ASCII)
-
-
-class ActivitiesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Activities with a booking in [start, end) of these things and atids; all unless given."""
-
-    thing: Names | None = None
-    atid: Ids | None = None
-    start: Time = 0
-    end: Time | None = None
-    limit: Limit = LIMIT
-    cursor: Cursor | None = None
-
-
-class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A page of an owner's withdrawals."""
-
-    limit: Limit = LIMIT
-    cursor: Cursor | None = None
-
-
-class WithdrawQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What may be said of a withdrawal."""
-
-    note: str = ""
-
-
-class ActivityRow(msgspec.Struct, frozen=True):
-    """An activity's bookings in the range; ``sums`` has the things of which it has any."""
-
-    aid: str
-    atid: int
-    sums: dict[str, int]
-    bookings: int
-    first: str
-    last: str
-
-
-class FlatActivityRow(msgspec.Struct, frozen=True):
-    """What an activity has of one thing, for a table; all else is of the activity as a whole."""
-
-    aid: str
-    atid: int
-    thing: str
-    sum: int
-    bookings: int
-    first: str
-    last: str
-
-
-class ActivitiesAnswer(msgspec.Struct, frozen=True):
-    """A page of activities; ``next`` is the cursor of the one after it."""
-
-    data: list[ActivityRow]
-    next: str | None
-    exact: bool
-    range: AnsweredRange
-    watermark: Watermark
-
-    def flat(self) -> list[FlatActivityRow]:
-        """A row for each activity and thing."""
-        return [
-            FlatActivityRow(row.aid, row.atid, thing, value, row.bookings, row.first, row.last)
-            for row in self.data
-            for thing, value in row.sums.items()
-        ]
-
-
-class TakenRow(msgspec.Struct, frozen=True):
-    """What an activity had of a thing when it was withdrawn."""
-
-    thing: str
-    atid: int
-    sum: int
-    bookings: int
-    first: str
-    last: str
-
-
-class WithdrawalRow(msgspec.Struct, frozen=True):
-    """One withdrawal: what, when, by whom and why."""
-
-    action: str
-    aid: str
-    at: str
-    by: str
-    note: str
-    taken: list[TakenRow]
-
-
-class AuditAnswer(msgspec.Struct, frozen=True):
-    """A page of withdrawals, the newest first."""
-
-    data: list[WithdrawalRow]
-    next: str | None
-
-
-class WithdrawnAnswer(msgspec.Struct, frozen=True):
-    """What became of a withdrawal: ``withdrawn``, or ``unchanged`` when it came before."""
-
-    uid: str
-    aid: str
-    status: str
-    taken: list[TakenRow]
 
 
 class ActivityEngine(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from psd.queries.activities import (
+from psd.queries.activity_answers import (
     ActivitiesAnswer,
     ActivitiesQuery,
     AuditAnswer,

@@ -29,14 +29,13 @@ from psd.engine.withdrawal import (
     withdrawal_of,
 )
 from psd.errors import BadQueryError
-from psd.queries.activities import (
+from psd.queries.activities import ActivityQueries, nothing_known
+from psd.queries.activity_answers import (
     ActivitiesAnswer,
     ActivitiesQuery,
-    ActivityQueries,
     AuditQuery,
     WithdrawnAnswer,
     WithdrawQuery,
-    nothing_known,
 )
 from psd.queries.depth import depth_of
 from psd.queries.ids import asked_id

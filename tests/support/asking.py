@@ -16,7 +16,8 @@ import msgspec
 from yarl import URL
 
 from psd.engine.plan import Range
-from psd.queries.activities import ActivitiesQuery, ActivityQueries
+from psd.queries.activities import ActivityQueries
+from psd.queries.activity_answers import ActivitiesQuery
 from psd.queries.board_requests import StandingQuery
 from psd.queries.freshness import unknown_depth
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
