@@ -16,10 +16,10 @@ from psd.engine.store import Engine
 from psd.engine.withdrawal import withdraw_kinds
 from psd.errors import ConfigError, PsdError, StoreUnavailableError
 from psd.observe.metrics import Metrics
-from psd.queries.boards_store import BoardsStore
-from psd.queries.challenges import Challenges
+from psd.queries.boards.challenges import Challenges
+from psd.queries.boards.finals import Finals
+from psd.queries.boards.store import BoardsStore
 from psd.queries.depth import depth_of
-from psd.queries.finals import Finals
 from psd.queries.queries import Queries
 from psd.queries.questions import rules_of_queries
 from psd.queue.base import Queue

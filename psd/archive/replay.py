@@ -37,8 +37,8 @@ from psd.archive.entries import Entry
 from psd.archive.events import Decoded, decoded_entries, identity_of, is_replaceable
 from psd.archive.reader import Damage
 from psd.clock import Clock
-from psd.engine.booking import Outcome
 from psd.engine.events import Accepted, Change, EventRules, Withdrawal
+from psd.engine.outcomes import Outcome
 from psd.errors import InputError
 
 CHUNK_REPORTS = 500_000

@@ -27,10 +27,10 @@ from psd.cli.query import running
 from psd.cli.rewards_read import show_table
 from psd.config import LoadedSettings, Settings
 from psd.errors import ChangedError, ConflictError
-from psd.queries.board_definitions import Definition, StoredBoard
-from psd.queries.board_requests import BoardRow
-from psd.queries.boards import CalendarWindow, FixedWindow, Window
-from psd.queries.boards_store import NEW
+from psd.queries.boards.definitions import Definition, StoredBoard
+from psd.queries.boards.requests import BoardRow
+from psd.queries.boards.store import NEW
+from psd.queries.boards.windows import CalendarWindow, FixedWindow, Window
 from psd.queries.parsing import from_fields
 from psd.queries.requests import EVERY, LIMIT_MAX, Ties
 from psd.runtime import Runtime

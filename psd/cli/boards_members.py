@@ -20,11 +20,10 @@ from psd.cli.board_output import json_option, write_csv
 from psd.cli.boards_keep import on_boards
 from psd.cli.options import pass_settings
 from psd.config import LoadedSettings
-from psd.queries.board_definitions import Membership
-from psd.queries.board_requests import MemberRow
-from psd.queries.boards_store import CHANGE_MAX
+from psd.queries.boards.definitions import CHANGE_MAX, Membership
+from psd.queries.boards.member_lists import uids_of_csv
+from psd.queries.boards.requests import MemberRow
 from psd.queries.ids import asked_ids
-from psd.queries.member_lists import uids_of_csv
 from psd.runtime import Runtime
 
 NUMBERS = {"ignore_unknown_options": True}

@@ -25,9 +25,14 @@ from psd.cli.boards_keep import on_boards
 from psd.cli.options import pass_settings
 from psd.cli.rewards_read import show_table
 from psd.config import LoadedSettings
-from psd.queries.board_requests import StandingQuery
-from psd.queries.challenges import BracketAnswer, ContenderRow, MatchRow, RoundRow
-from psd.queries.finals import FinalAnswer
+from psd.queries.boards.answers import (
+    BracketAnswer,
+    ContenderRow,
+    FinalAnswer,
+    MatchRow,
+    RoundRow,
+)
+from psd.queries.boards.requests import StandingQuery
 from psd.queries.parsing import from_pairs
 from psd.queries.requests import LIMIT_MAX, SPAN_MAX, Ties
 from psd.queries.results import LeaderboardAnswer, Standing

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import msgspec
 
-from psd.engine.booking import Status
-from psd.queries.board_requests import BoardRow
+from psd.engine.outcomes import Status
+from psd.queries.boards.requests import BoardRow
 
 
 class EventResult(msgspec.Struct, frozen=True):

@@ -23,8 +23,9 @@ import msgspec
 from psd.client.answers import KeptBoard
 from psd.client.paging import When, compared, pages, second
 from psd.client.transport import Reply, Request, Resource, parameters, path_of
-from psd.queries.board_definitions import Definition, Membership
-from psd.queries.board_requests import (
+from psd.queries.boards.answers import BracketAnswer, FinalAnswer
+from psd.queries.boards.definitions import CHANGE_MAX, Definition, Membership
+from psd.queries.boards.requests import (
     BoardBody,
     BoardRow,
     BoardsPage,
@@ -32,9 +33,6 @@ from psd.queries.board_requests import (
     MembersChange,
     MembersPage,
 )
-from psd.queries.boards_store import CHANGE_MAX
-from psd.queries.challenges import BracketAnswer
-from psd.queries.finals import FinalAnswer
 from psd.queries.requests import LIMIT_MAX, Id, Ties
 from psd.queries.results import LeaderboardAnswer, Standing
 

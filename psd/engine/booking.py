@@ -1,4 +1,4 @@
-"""From events to the arguments of lua/engine/book.lua, and from its codes to outcomes. Pure.
+"""From events to the arguments of lua/engine/book.lua. Pure.
 
 ``calls_for`` groups a worker's batch by owner, so that each owner's reports are booked together
 and the outcomes find their way back to the positions they came from.
@@ -7,14 +7,12 @@ and the outcomes find their way back to the positions they came from.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Literal
 
 import msgpack
 import msgspec
 
 from psd.config import BookingSettings, RetentionSettings
 from psd.engine.events import Count, Event, Report
-from psd.errors import InputError, OutOfBoundsError
 from psd.store.codec import marker_of, pack_id
 from psd.store.keys import count_root, owner_root
 from psd.store.owner_calls import ONE_SERVER, Placement
@@ -27,27 +25,6 @@ unless they are more than this."""
 COUNT_THING = 0
 COUNT_ID = b"\x00"
 """A count is an increment of thing 0, atid 0, aid 0 under a root of its own."""
-
-Status = Literal["booked", "unchanged", "duplicate", "withdrawn", "refused"]
-"""``withdrawn`` is a report of an activity that was withdrawn: it is in order, and not booked."""
-
-
-class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """What became of one event; ``error`` is set exactly when it was refused."""
-
-    status: Status
-    error: InputError | None = None
-
-
-UNCHANGED = Outcome("unchanged")
-BOOKED = Outcome("booked")
-DUPLICATE = Outcome("duplicate")
-REFUSED = Outcome(
-    "refused", OutOfBoundsError("value: it would take a sum past +-(2^53 - 1); nothing was written")
-)
-WITHDRAWN = Outcome("withdrawn")
-OUTCOMES = (UNCHANGED, BOOKED, DUPLICATE, REFUSED, WITHDRAWN)
-"""Outcomes by the codes that book.lua returns."""
 
 
 class Call(msgspec.Struct):

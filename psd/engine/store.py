@@ -15,16 +15,14 @@ from psd.config import Settings
 from psd.engine.booking import (
     COUNT_THING,
     LEVELS,
-    OUTCOMES,
-    REFUSED,
     Call,
-    Outcome,
     calls_for,
     lifetimes,
     reports_kept_s,
 )
 from psd.engine.events import Count, Event, Withdrawal
 from psd.engine.newest import Newest
+from psd.engine.outcomes import OUTCOMES, REFUSED, Outcome
 from psd.engine.plan import Levels, Range
 from psd.engine.reads import Reads
 from psd.engine.sums import AtidSum, OwnerSums, SumReader, is_out_of_bounds

@@ -20,8 +20,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeGuard
 
-from psd.engine.booking import Outcome
 from psd.engine.events import Accepted, Change, Event, Report
+from psd.engine.outcomes import Outcome
 from psd.engine.plan import ISSUANCE_START_S
 from psd.observe.metrics import Metrics
 from psd.rewards.events import VehicleChange

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from psd.rewards.ledger import Override, Payout
+from psd.rewards.decisions import Override, Payout
 from psd.rewards.levels import level_of, standing
 from psd.rewards.results import WeekResult
 from psd.rewards.rows import Row, Why

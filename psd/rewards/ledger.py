@@ -1,4 +1,4 @@
-"""What people decide about rewards: who is barred, streaks set by hand, what was paid.
+"""Keeps what people decide about rewards (psd/rewards/decisions.py).
 
 None of it is touched by a computation, so it survives every rerun::
 
@@ -17,6 +17,7 @@ import msgspec
 
 from psd.clock import Clock
 from psd.errors import NotFoundError, OutOfBoundsError
+from psd.rewards.decisions import BlacklistEntry, Override, Payout
 from psd.rewards.shards import by_shard, shard_of
 from psd.rewards.streaks import WEEKS_MAX
 from psd.rewards.weeks import check_week
@@ -26,36 +27,6 @@ from psd.store.lane import Command
 from psd.store.redis import Store
 
 TEXT_MAX = 1000
-
-
-class BlacklistEntry(msgspec.Struct, frozen=True):
-    """Why an owner is not paid, who said so, and since when (Unix seconds)."""
-
-    owner: str
-    note: str
-    author: str
-    created_at_s: int
-
-
-class Override(msgspec.Struct, frozen=True):
-    """The connection streak that a vehicle has in a week, whatever was computed."""
-
-    week: int
-    vehicle: int
-    streak: int
-    note: str
-    author: str
-    created_at_s: int
-
-
-class Payout(msgspec.Struct, frozen=True):
-    """What was paid to a vehicle for a week; ``tokens`` in wei, as text."""
-
-    week: int
-    vehicle: int
-    tokens: str
-    request: str
-    paid_at_s: int
 
 
 _encode = msgspec.json.Encoder().encode

@@ -15,7 +15,8 @@ from collections.abc import AsyncIterator, Iterable
 import msgspec
 
 from psd.errors import MalformedError, OutOfBoundsError
-from psd.rewards.ledger import BlacklistEntry, Ledger, Payout
+from psd.rewards.decisions import BlacklistEntry, Payout
+from psd.rewards.ledger import Ledger
 from psd.rewards.registry import Registry
 from psd.rewards.results import WeekResult
 from psd.rewards.rows import Row

@@ -19,7 +19,7 @@ from functools import lru_cache
 
 import msgspec
 
-from psd.engine.booking import BOOKED, UNCHANGED, Outcome
+from psd.engine.outcomes import BOOKED, UNCHANGED, Outcome
 from psd.errors import OutOfBoundsError, ShapeError
 from psd.rewards.events import CHANGEABLE, Value, VehicleChange
 from psd.rewards.shards import SHARDS, by_shard, shard_of

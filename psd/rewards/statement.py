@@ -19,8 +19,8 @@ from collections.abc import Mapping
 import msgspec
 
 from psd.clock import utc_text
+from psd.rewards.decisions import Payout
 from psd.rewards.explanation import Material, Reason, explain
-from psd.rewards.ledger import Payout
 from psd.rewards.levels import level_of
 from psd.rewards.rows import Why
 from psd.rewards.weeks import bounds

@@ -105,7 +105,7 @@ def boards_key(name: str) -> str:
 
 @lru_cache(maxsize=8192)
 def named_board_root(name: str, id_: str) -> str:
-    """Root of what one board has: its members, its final (psd/queries/boards_store.py)."""
+    """Root of what one board has: its members, its final (psd/queries/boards/store.py)."""
     return f"psd:board:{{{name}:{id_}}}"
 
 

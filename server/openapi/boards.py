@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from psd.queries.board_definitions import Membership
-from psd.queries.board_requests import (
+from psd.queries.boards.answers import BracketAnswer, FinalAnswer
+from psd.queries.boards.definitions import Membership
+from psd.queries.boards.requests import (
     BoardBody,
     BoardRow,
     BoardsPage,
@@ -23,8 +24,6 @@ from psd.queries.board_requests import (
     MembersRemoval,
     StandingQuery,
 )
-from psd.queries.challenges import BracketAnswer
-from psd.queries.finals import FinalAnswer
 from psd.queries.results import LeaderboardAnswer
 from server.openapi.about import (
     CSV_TYPE,

@@ -24,8 +24,9 @@ from aiohttp import web
 
 from psd.engine.nesting import JSON, check_nesting
 from psd.errors import BadQueryError, MalformedError
-from psd.queries.board_definitions import Membership, StoredBoard
-from psd.queries.board_requests import (
+from psd.queries.boards.definitions import Membership, StoredBoard
+from psd.queries.boards.member_lists import uids_of_csv
+from psd.queries.boards.requests import (
     BoardBody,
     BoardRow,
     BoardsPage,
@@ -36,8 +37,7 @@ from psd.queries.board_requests import (
     MembersQuery,
     MembersRemoval,
 )
-from psd.queries.boards_store import NEW, BoardsStore
-from psd.queries.member_lists import uids_of_csv
+from psd.queries.boards.store import NEW, BoardsStore
 from psd.queries.parsing import from_json, from_pairs
 from server import answers
 from server.access import IDENTITY

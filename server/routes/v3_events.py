@@ -30,10 +30,10 @@ from psd.access.identity import ANYBODY, Identity
 from psd.archive.entries import Entry
 from psd.archive.writer import Appends
 from psd.clock import Clock
-from psd.engine.booking import Outcome, Status
 from psd.engine.decoding import Decoders, decode_message, is_json
 from psd.engine.events import Accepted, Count, EventRules, MetricFields, Withdrawal
 from psd.engine.nesting import JSON, MSGPACK, check_nesting
+from psd.engine.outcomes import Outcome, Status
 from psd.engine.withdrawal import message_of
 from psd.errors import InputError, MalformedError, MissingIdError, TooLargeError
 from psd.rewards.booking import RewardsBooks

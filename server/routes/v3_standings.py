@@ -16,9 +16,9 @@ from __future__ import annotations
 import msgspec
 from aiohttp import web
 
-from psd.queries.board_requests import BracketQuery, FinalBody, FinalQuery, StandingQuery
-from psd.queries.challenges import Challenges
-from psd.queries.finals import Finals
+from psd.queries.boards.challenges import Challenges
+from psd.queries.boards.finals import Finals
+from psd.queries.boards.requests import BracketQuery, FinalBody, FinalQuery, StandingQuery
 from psd.queries.parsing import from_json, from_pairs
 from psd.queries.queries import Queries
 from server import answers

@@ -8,8 +8,8 @@ from redis.asyncio import Redis
 
 from psd.engine.events import Withdrawal
 from psd.engine.plan import ISSUANCE_START_S, Range
-from psd.queries.board_definitions import Definition
-from psd.queries.boards import FixedWindow
+from psd.queries.boards.definitions import Definition
+from psd.queries.boards.windows import FixedWindow
 from psd.queries.requests import LeaderboardQuery
 from psd.rewards.events import VehicleChange
 from psd.runtime import Runtime

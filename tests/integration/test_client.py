@@ -26,8 +26,8 @@ from psd.errors import (
     StoreUnavailableError,
     UnauthorizedError,
 )
-from psd.queries.board_definitions import Definition, SeededRounds
-from psd.queries.boards import FixedWindow, RollingWindow, Round
+from psd.queries.boards.definitions import Definition, SeededRounds
+from psd.queries.boards.windows import FixedWindow, RollingWindow, Round
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.runtime import Runtime, open_runtime
 from tests.support.access import token_for

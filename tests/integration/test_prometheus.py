@@ -1,56 +1,43 @@
-"""Prometheus's read API over a real store, asked as Grafana's data source asks."""
+"""Prometheus's read API over a real store; test_grafana.py asks as Grafana does."""
 
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from psd.clock import ManualClock
-from psd.config import AccessSettings, RedisSettings, ServerSettings, Settings
-from psd.engine.events import Report
-from psd.queries.board_definitions import Definition
-from psd.queries.boards import RollingWindow
+from psd.config import AccessSettings, Settings
+from psd.queries.boards.definitions import Definition
+from psd.queries.boards.windows import RollingWindow
 from psd.queries.prometheus import evaluation
+from psd.queries.prometheus.patterns import parsed_pattern
 from psd.runtime import Runtime, open_runtime
 from tests.support.access import bearer, token_for
 from tests.support.engine import DAY_S, NOON_S, book, forget, report
-from tests.support.http import FORM, Answer, HttpClient, serving
+from tests.support.http import FORM, HttpClient, serving
+from tests.support.prometheus_app import EVENTS, MIDNIGHT_S, NOW_S, opened, settings_on
+from tests.support.prometheus_asking import data, get, naive, query_text, vector
 
-MIDNIGHT_S = NOON_S - DAY_S // 2
-NOW_S = NOON_S + 30 * DAY_S
 RESTRICTED = token_for("reader-of-1", "read", frozenset({1}))
 READER = token_for("reader", "read")
-
-EVENTS = [
-    report(100, NOON_S, uid=1, atid=2, aid=1),
-    report(20, NOON_S + 3600, uid=1, atid=7, aid=2),
-    report(3, NOON_S + DAY_S, uid=1, atid=2, aid=3),
-    report(50, NOON_S, uid=2, atid=2, aid=4),
-    report(4000, NOON_S + 2 * DAY_S, uid=3, atid=2, aid=5),
-    report(9, NOON_S, uid=1, atid=2, aid=6, thing=2),
-]
 
 
 @pytest.fixture
 def settings(redis_url: str) -> Settings:
-    return Settings(
-        redis=RedisSettings(url=redis_url, durability="fast"), server=ServerSettings(port=0)
-    )
+    return settings_on(redis_url)
 
 
 @pytest.fixture
 async def runtime(settings: Settings) -> AsyncIterator[Runtime]:
-    runtime = await open_runtime(settings, ManualClock(NOW_S))
-    assert set(await book(runtime, EVENTS)) == {"booked"}
-    window = RollingWindow(seconds=DAY_S)
-    for name, members in (("april", [1, 2]), ("may.16", [2, 3])):
-        definition = Definition(thing="steps", window=window)
-        await runtime.boards.put(name, definition, "test", members=members)
+    runtime = await opened(settings)
     yield runtime
     await runtime.close()
 
@@ -61,69 +48,18 @@ async def client(runtime: Runtime) -> AsyncIterator[HttpClient]:
         yield client
 
 
-async def get(client: HttpClient, path: str, fields: Mapping[str, Any] | None = None) -> Answer:
-    return await client.get(f"/api/v1/{path}?{urlencode(fields or {}, doseq=True)}")
+async def test_labels_and_series_are_looked_up_by_what_they_say(client: HttpClient) -> None:
+    async def series(match: str) -> Any:
+        return await data(client, "series", {"match[]": match})
 
-
-async def data(client: HttpClient, path: str, fields: Mapping[str, Any] | None = None) -> Any:
-    answer = await get(client, path, fields)
-    assert answer.status == 200, answer.text
-    told = answer.json()
-    assert told.keys() == {"status", "data"}, answer.text
-    assert told["status"] == "success"
-    return told["data"]
-
-
-async def vector(
-    client: HttpClient, query: str, time: float = NOW_S
-) -> list[tuple[dict[str, str], str]]:
-    found = await data(client, "query", {"query": query, "time": time})
-    assert found["resultType"] == "vector"
-    assert all(row["value"][0] == time for row in found["result"])
-    return [(row["metric"], row["value"][1]) for row in found["result"]]
-
-
-async def test_save_and_test_of_grafana_goes_through(client: HttpClient) -> None:
-    tried = await client.request("POST", "/api/v1/query", b"query=1%2B1&time=4", FORM)
-    assert tried.json() == {
-        "status": "success",
-        "data": {"resultType": "scalar", "result": [4, "2"]},
-    }
-    build = await data(client, "status/buildinfo")
-    assert build["application"] == "psd"
-    assert (await get(client, "rules")).status == 404
-    assert "page not found" in (await get(client, "rules/test/test")).text
-
-
-async def test_the_metrics_and_labels_that_grafanas_editor_looks_up(client: HttpClient) -> None:
-    times = {"start": NOON_S, "end": NOW_S, "limit": 40_000}
-    names = await data(client, "label/__name__/values", times)
-    assert {"steps", "calories", "psd_sum"} <= set(names)
-    kind = (await data(client, "metadata", {"limit": 40_000}))["steps"][0]
-    assert kind == {"type": "counter", "help": "the sum of steps that were booked", "unit": "steps"}
-    form = urlencode({**times, "match[]": "steps"}).encode()
-    labels = await client.request("POST", "/api/v1/labels", form, FORM)
-    assert labels.json()["data"] == ["__name__", "atid", "board", "uid"]
-    every = await data(client, "labels", times)
-    assert every == ["__name__", "atid", "board", "thing", "uid"]
-    assert await data(client, "label/uid/values", {**times, "match[]": "steps"}) == ["1", "2", "3"]
     assert await data(client, "label/uid/values", {"match[]": 'steps{board="april"}'}) == ["1", "2"]
-    assert await data(client, "label/atid/values", {"match[]": 'steps{uid="1"}'}) == ["2", "7"]
-    assert await data(client, "label/board/values", times) == ["april", "may.16"]
-    assert await data(client, "label/thing/values", {"match[]": 'psd_sum{thing="steps"}'}) == [
+    assert await data(client, "label/board/values", {"match[]": 'steps{board="may.16"}'}) == [
+        "may.16"
+    ]
+    assert await data(client, "label/thing/values", {"match[]": 'psd_sum{thing=~"st.*"}'}) == [
         "steps"
     ]
-    assert await data(client, "label/job/values", times) == []
-
-
-async def test_the_series_that_grafana_lists_for_an_older_prometheus(client: HttpClient) -> None:
-    async def series(match: str) -> Any:
-        form = urlencode({"match[]": match, "limit": "40000", "start": 1, "end": 2}).encode()
-        return (await client.request("POST", "/api/v1/series", form, FORM)).json()["data"]
-
-    every = await series('{__name__!=""}')
-    assert {"__name__": "calories", "uid": "1"} in every
-    assert {"__name__": "psd_sum", "thing": "steps", "uid": "3"} in every
+    assert await data(client, "label/job/values") == []
     assert await series('{__name__="steps",board!=""}') == [
         {"__name__": "steps", "board": board, "uid": uid}
         for board, uid in (("april", "1"), ("april", "2"), ("may.16", "2"), ("may.16", "3"))
@@ -131,7 +67,36 @@ async def test_the_series_that_grafana_lists_for_an_older_prometheus(client: Htt
     assert await series('steps{uid="1",atid!=""}') == [
         {"__name__": "steps", "uid": "1", "atid": atid} for atid in ("2", "7")
     ]
-    assert {row["uid"] for row in await series('{uid!=""}')} == {"1", "2", "3"}
+    assert "page not found" in (await get(client, "rules/test/test")).text
+
+
+@given(
+    text=st.lists(st.sampled_from([".*", "s", "st", "ps", "1", "|", r"\."]), max_size=8).map(
+        "".join
+    ),
+    is_blind=st.booleans(),
+    name=st.text(alphabet="stpS1.|", max_size=8),
+)
+@example(text=".*s.*", is_blind=False, name="s")
+@example(text="st.*ts", is_blind=False, name="sts")
+@example(text="|.*t", is_blind=False, name="")
+def test_patterns_choose_as_regular_expressions_do(text: str, is_blind: bool, name: str) -> None:
+    text = "(?i)" * is_blind + text
+    pattern = parsed_pattern(text)
+    if pattern is None:
+        words = text.removeprefix("(?i)").split("|")
+        assert not all(words) or (".*" not in text and not is_blind)
+    else:
+        assert pattern.matches(name) == bool(re.fullmatch(text, name))
+
+
+async def test_patterns_choose_metrics_in_expressions(client: HttpClient) -> None:
+    assert await vector(client, 'sum by (thing) (psd_sum{thing=~".*ste.*|cal.*",uid="1"})') == [
+        ({"thing": "calories"}, "9"),
+        ({"thing": "steps"}, "123"),
+    ]
+    assert await vector(client, 'sum({__name__=~"st.*",uid="1"})') == [({}, "123")]
+    assert await vector(client, '{__name__=~"nothing.*"}') == []
 
 
 async def test_a_panel_posts_its_range(client: HttpClient) -> None:
@@ -241,6 +206,9 @@ async def test_the_largest_of_everybody_and_of_a_board(client: HttpClient) -> No
         ("series", {"match[]": "{"}, "the end where"),
         ("labels", {"match[]": ["steps"] * 40}, "match[]: 40 given"),
         ("label/uid/values", {"limit": "x"}, "limit: 'x'"),
+        ("label/atid/values", {"match[]": 'steps{uid=~".*7.*"}'}, "name what is meant"),
+        ("query", {"query": 'steps{uid=~".*7.*"}'}, "name what is meant"),
+        ("label/uid/values", {"match[]": 'steps{uid=~"[78]"}'}, "name what is meant"),
     ],
 )
 async def test_what_is_not_answered_is_bad_data(
@@ -264,6 +232,8 @@ async def test_more_than_is_allowed_is_refused(
     assert (answer.status, answer.json()["errorType"]) == (422, "execution")
     assert "ask for topk or sum" in answer.json()["error"]
     assert await vector(client, "sum(steps)") == [({}, "4173")]
+    many = {"match[]": f'steps{{uid=~"{"|".join(["7.*"] * 17)}"}}'}
+    assert (await get(client, "label/uid/values", many)).status == 422
     monkeypatch.setattr(evaluation, "WORK_MAX", 30)
     asked = {"query": "sum(steps)", "start": NOON_S, "end": NOON_S + 8, "step": 1}
     assert (await get(client, "query_range", asked)).status == 200
@@ -324,6 +294,8 @@ async def test_the_others_of_a_restricted_reader_have_nothing(settings: Settings
             assert (await asked("query", {"query": "sum(steps)"}))["result"][0]["value"][1] == "123"
             assert (await asked("query", {"query": 'steps{board="april"}'}))["result"] == []
             assert await asked("label/uid/values", {}) == ["1"]
+            any_uid = 'steps{uid=~".*1.*|.*2.*"}'
+            assert await asked("label/uid/values", {"match[]": any_uid}) == ["1"]
             assert await asked("label/board/values", {}) == []
             assert await asked("label/atid/values", {"match[]": 'steps{uid="2"}'}) == []
             refused = await client.get("/api/v1/query?query=1%2B1")
@@ -373,26 +345,3 @@ async def test_random_questions_are_answered_like_a_list_of_bookings(
         wanted = naive(chosen, times, window, by)
         assert {key: told.pop(key) for key in wanted} == wanted, query
         assert all(not any(values) for values in told.values()), query
-
-
-def query_text(
-    uids: list[int], atids: list[int] | None, window: int | None, by: tuple[str, ...]
-) -> str:
-    matchers = f'uid=~"{"|".join(map(str, uids))}"'
-    if atids is not None:
-        matchers += f',atid=~"{"|".join(map(str, atids))}"'
-    leaf = f"steps{{{matchers}}}" if window is None else f"increase(steps{{{matchers}}}[{window}s])"
-    return f"sum by ({', '.join(by)}) ({leaf})" if by else f"sum({leaf})"
-
-
-def naive(
-    events: list[Report], times: list[int], window: int | None, by: tuple[str, ...]
-) -> dict[tuple[str, ...], list[int]]:
-    found: dict[tuple[str, ...], list[int]] = {}
-    for event in events:
-        key = tuple(str(getattr(event, label)) for label in by)
-        row = found.setdefault(key, [0] * len(times))
-        for place, at in enumerate(times):
-            begins = 0 if window is None else at - window
-            row[place] += event.value if begins <= event.ts2 < at else 0
-    return {key: row for key, row in found.items() if any(row)}

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from psd.rewards import at_risk
-from psd.rewards.ledger import Payout
+from psd.rewards.decisions import Payout
 from psd.rewards.tokens import WEI
 from psd.rewards.weeks import bounds
 from tests.support.engine import forget

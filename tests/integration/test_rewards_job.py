@@ -12,7 +12,7 @@ from psd.engine.plan import Range
 from psd.errors import (
     OrderError,
 )
-from psd.rewards.ledger import Payout
+from psd.rewards.decisions import Payout
 from psd.rewards.payouts import payout_rows, read_receipts
 from psd.rewards.population import Sources
 from psd.rewards.rows import Why

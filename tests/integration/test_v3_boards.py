@@ -11,7 +11,7 @@ import pytest
 
 from psd.clock import ManualClock
 from psd.errors import NotFoundError
-from psd.queries import boards_store
+from psd.queries.boards import store as boards_store
 from psd.queries.requests import LeaderboardQuery
 from psd.runtime import Runtime
 from psd.store.keys import boards_key, kind_of

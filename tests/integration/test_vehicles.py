@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from psd.engine.booking import Outcome
 from psd.engine.events import Accepted, Count, Report
+from psd.engine.outcomes import Outcome
 from psd.errors import StoreUnavailableError
 from psd.rewards.booking import RewardsBooks
 from psd.rewards.events import VehicleChange

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from psd.queries.board_definitions import Definition
-from psd.queries.challenges import BracketAnswer
+from psd.queries.boards.answers import BracketAnswer
+from psd.queries.boards.definitions import Definition
 from psd.queries.requests import LeaderboardQuery
 from psd.queries.results import Standing
 from psd.runtime import Runtime

@@ -21,7 +21,7 @@ import pytest
 import pytest_asyncio
 
 from psd.clock import ManualClock
-from psd.queries.board_definitions import Definition
+from psd.queries.boards.definitions import Definition
 from tests.support.asking import Asking, as_csv, flat_activities, is_csv
 from tests.support.engine import engine_on
 from tests.support.histories import THINGS, History, random_history, sample_history

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psd.engine.plan import ISSUANCE_START_S, WEEK_S, Range
-from psd.queries.brackets import played, rounds_needed
+from psd.queries.boards.brackets import played, rounds_needed
 from psd.queries.calendar import bucket_of, buckets, zone
 from psd.queries.ranking import NEVER_S, Board, Place, Score, percentile
 from psd.queries.requests import EVERY, Ties

@@ -18,7 +18,7 @@ from yarl import URL
 from psd.engine.plan import Range
 from psd.queries.activities import ActivityQueries
 from psd.queries.activity_answers import ActivitiesQuery
-from psd.queries.board_requests import StandingQuery
+from psd.queries.boards.requests import StandingQuery
 from psd.queries.freshness import unknown_depth
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.runtime import Runtime

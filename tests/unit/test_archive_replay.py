@@ -16,8 +16,8 @@ from psd.archive.files import day_of
 from psd.archive.reader import read_entries
 from psd.archive.replay import MARGIN_S, BooksNothing, Replay, Summary, Window
 from psd.clock import ManualClock
-from psd.engine.booking import Outcome
 from psd.engine.events import Event, EventRules
+from psd.engine.outcomes import Outcome
 from psd.errors import StoreUnavailableError
 from tests.support.model import ModelEngine
 

@@ -9,7 +9,9 @@ import pytest
 
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, MalformedError, TooLargeError
-from psd.queries.board_definitions import (
+from psd.queries.boards.brackets import Match, rounds_needed
+from psd.queries.boards.challenges import champion, played_until, round_rows
+from psd.queries.boards.definitions import (
     CONTENDERS_MAX,
     Definition,
     StoredBoard,
@@ -17,13 +19,11 @@ from psd.queries.board_definitions import (
     field_order,
     members_max,
 )
-from psd.queries.board_requests import BoardBody, BoardRow, StandingQuery
-from psd.queries.boards import MEMBERS_MAX
-from psd.queries.brackets import Match, rounds_needed
-from psd.queries.challenges import champion, played_until, round_rows
-from psd.queries.finals import match_differences
+from psd.queries.boards.finals import match_differences
+from psd.queries.boards.member_lists import uids_of_csv
+from psd.queries.boards.requests import BoardBody, BoardRow, StandingQuery
+from psd.queries.boards.windows import MEMBERS_MAX
 from psd.queries.freshness import Exactly
-from psd.queries.member_lists import uids_of_csv
 from psd.queries.ranking import Score
 from psd.queries.requests import LeaderboardQuery
 

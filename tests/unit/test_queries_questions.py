@@ -11,14 +11,12 @@ from psd.clock import utc_text
 from psd.engine.events import TIME_END_S
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, MalformedError, TooLargeError
-from psd.queries.boards import (
+from psd.queries.boards.windows import (
     CalendarWindow,
     FixedWindow,
     NamedBoard,
     RollingWindow,
     check_board,
-    check_members,
-    is_final,
     round_ranges,
     seeded_at_s,
     standing_range,
@@ -118,12 +116,10 @@ def test_a_board_answers_for_its_thing_members_and_window() -> None:
 def test_windows_at_an_instant() -> None:
     fixed = FixedWindow("2016-04-01", "2016-04-02")
     assert window_at(fixed, NOON_S) == Range(1459468800, 1459555200)
-    assert (is_final(fixed, NOON_S), is_final(fixed, 1459555199)) == (True, False)
     assert window_at(RollingWindow(3600), NOON_S) == Range(NOON_S - 3600, NOON_S)
     berlin = CalendarWindow("month", "Europe/Berlin")
     assert window_at(berlin, NOON_S) == Range(1459461600, 1462053600)
     assert standing_range(berlin, NOON_S) == Range(1459461600, NOON_S)
-    assert not is_final(berlin, NOON_S)
 
 
 @pytest.mark.parametrize(
@@ -163,10 +159,6 @@ def test_rounds_tell_their_ranges_and_when_they_are_seeded() -> None:
     assert board.rounds is not None
     assert round_ranges(board.rounds) == [Range(5, 9), Range(9, 12)]
     assert seeded_at_s(board.rounds) == 5
-
-
-def test_members_are_listed_once() -> None:
-    assert check_members(["7", 7, "8"]) == [7, 8]
 
 
 def test_the_date_that_apia_left_out_has_no_day() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from psd.errors import BadQueryError
-from psd.queries.brackets import (
+from psd.queries.boards.brackets import (
     Contender,
     Match,
     decided,

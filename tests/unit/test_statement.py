@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from psd.clock import utc_text
+from psd.rewards.decisions import Override, Payout
 from psd.rewards.explanation import Activity, Material
-from psd.rewards.ledger import Override, Payout
 from psd.rewards.results import WeekResult
 from psd.rewards.rows import Row, Why
 from psd.rewards.settling import Facts, Settling

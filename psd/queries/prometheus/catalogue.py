@@ -59,6 +59,10 @@ class Sought(msgspec.Struct, frozen=True):
         """Whether a value of the label is meant."""
         return all(pattern.matches(value) for pattern in self.patterns)
 
+    def taken(self, ids: set[int]) -> set[int]:
+        """Those of some users or atids that are meant; without patterns, all."""
+        return {each for each in ids if self.takes(str(each))} if self.patterns else ids
+
     def takes_board(self, name: str) -> bool:
         """Whether a board is meant, by its name or by a pattern."""
         boards = self.selection.boards
@@ -165,18 +169,21 @@ class Catalogue:
     async def _uids(self, sought: Sequence[Sought]) -> set[int]:
         found: set[int] = set()
         for each in sought or [self._everything()]:
+            uids: set[int] = set()
             async for _, owners in self._owners_of(each.selection):
-                uids = (*owners.uids, *owners.hidden)
-                found.update(uid for uid in uids if each.takes(str(uid)))
+                uids.update(owners.uids)
+                uids.update(owners.hidden)
+            found |= each.taken(uids)
         return found
 
     async def _atids(self, sought: Sequence[Sought]) -> set[int]:
         found: set[int] = set()
         for each in sought or [self._everything()]:
+            atids = set(each.selection.atids or ())
             async for metric, owners in self._owners_of(each.selection):
                 known = await self._atids_of(each.selection, metric, owners, merged=True)
-                atids = {*known.get(0, ()), *(each.selection.atids or ())}
-                found.update(atid for atid in atids if each.takes(str(atid)))
+                atids |= known.get(0, set())
+            found |= each.taken(atids)
         return found
 
     async def _boards(self, sought: Sequence[Sought]) -> list[str]:

@@ -22,7 +22,7 @@ import msgspec
 
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, DetailExpiredError, TooLargeError
-from psd.queries.boards import MEMBERS_MAX
+from psd.queries.boards.windows import MEMBERS_MAX
 from psd.queries.ids import asked_id
 from psd.queries.prometheus.instants import windows
 from psd.queries.prometheus.owners import Owners, OwnersFinder, PopulationReader

@@ -8,20 +8,20 @@ This is how a query editor looks for a name of which somebody typed a part::
     parsed_pattern("cal.*|st.*ps")      -> either
     parsed_pattern("st[ea]ps")          -> None: brackets are no part of this
 
-A pattern is about the whole name, as in Prometheus. Nothing is tried twice: a name takes as many
-steps as it has characters, however long the pattern is.
+A pattern is about the whole name, as in Prometheus. What a text between two open parts has taken
+it keeps, so that nothing is tried twice, whatever was asked.
 """
 
 from __future__ import annotations
 
 import re
 
-import msgspec
-
 from psd.errors import TooLargeError
 
 ALTERNATIVES_MAX = 16
-"""Alternatives of one pattern, each of which may be tried on half a million users."""
+"""Alternatives of one pattern: 0.7 s for half a million users, and 0.6 s for one alternative."""
+
+CHARACTERS_MAX = 1000
 
 BLIND = "(?i)"
 OPEN = ".*"
@@ -30,39 +30,43 @@ LITERAL = r"[A-Za-z0-9_ :/@#%&=,;~<>!\"'-]|\\[^A-Za-z0-9]"
 """A character that stands for itself, with a backslash where it means something otherwise."""
 
 _WORD = re.compile(rf"\.\*|(?:{LITERAL})+", re.ASCII)
-_PARTS = re.compile(rf"(?:\.\*|{LITERAL})+", re.ASCII)
+_PART = re.compile(rf"(?:\.\*|{LITERAL})+", re.ASCII)
 _ESCAPED = re.compile(r"\\(.)")
 
 
-class Pattern(msgspec.Struct, frozen=True):
-    """Alternatives, each the texts around its open parts; without any of these, one text."""
+class Pattern:
+    """One pattern; made by ``parsed_pattern``."""
 
-    alternatives: tuple[tuple[str, ...], ...]
-    is_blind: bool = False
+    def __init__(self, alternatives: list[list[str]], *, is_blind: bool) -> None:
+        flags = re.DOTALL | (re.IGNORECASE if is_blind else 0)
+        self._expression = re.compile("|".join(map(_expression, alternatives)), flags)
 
     def matches(self, name: str) -> bool:
         """Whether the whole of a name is like this."""
-        name = name.lower() if self.is_blind else name
-        return any(_is_like(name, texts) for texts in self.alternatives)
+        return self._expression.fullmatch(name) is not None
 
 
 def parsed_pattern(text: str) -> Pattern | None:
-    """A pattern with open parts or without regard to case; None where it is anything else."""
+    """A pattern with open parts or without regard to case; None where it is anything else.
+
+    Raises TooLargeError.
+    """
     is_blind = text.startswith(BLIND)
-    text = text.removeprefix(BLIND)
-    if text.startswith("(") and text.endswith(")"):
-        text = text[1:-1]
-    parts = text.split("|")
-    if not all(_PARTS.fullmatch(part) for part in parts):
+    inner = text.removeprefix(BLIND)
+    if inner.startswith("(") and inner.endswith(")"):
+        inner = inner[1:-1]
+    parts = inner.split("|")
+    if not all(_PART.fullmatch(part) for part in parts):
         return None
-    alternatives = tuple(_texts(part.lower() if is_blind else part) for part in parts)
+    alternatives = [_texts(part) for part in parts]
     if not is_blind and all(len(texts) == 1 for texts in alternatives):
         return None
-    if len(parts) > ALTERNATIVES_MAX:
+    if len(parts) > ALTERNATIVES_MAX or len(text) > CHARACTERS_MAX:
         raise TooLargeError(
-            f"query: {len(parts)} alternatives of a pattern, at most {ALTERNATIVES_MAX} are allowed"
+            f"query: a pattern of {len(parts)} alternatives and {len(text)} characters, at most "
+            f"{ALTERNATIVES_MAX} and {CHARACTERS_MAX} are allowed"
         )
-    return Pattern(alternatives, is_blind)
+    return Pattern(alternatives, is_blind=is_blind)
 
 
 def unescaped(literal: str) -> str:
@@ -70,27 +74,20 @@ def unescaped(literal: str) -> str:
     return _ESCAPED.sub(r"\1", literal)
 
 
-def _texts(part: str) -> tuple[str, ...]:
-    """``.*st.*ps`` is an empty text, ``st`` and ``ps``."""
+def _texts(part: str) -> list[str]:
+    """The texts around the open parts: of ``.*st.*ps`` an empty one, ``st`` and ``ps``."""
     found = [""]
     for word in _WORD.findall(part):
-        if word != OPEN:
-            found[-1] = unescaped(word)
-        elif found[-1] or len(found) == 1:
+        if word == OPEN:
             found.append("")
-    return tuple(found)
+        else:
+            found[-1] = unescaped(word)
+    return found
 
 
-def _is_like(name: str, texts: tuple[str, ...]) -> bool:
-    first, *others = texts
+def _expression(texts: list[str]) -> str:
+    first, *others = map(re.escape, texts)
     if not others:
-        return name == first
-    if not name.startswith(first):
-        return False
-    at = len(first)
-    for text in others[:-1]:
-        found = name.find(text, at)
-        if found < 0:
-            return False
-        at = found + len(text)
-    return name.endswith(others[-1]) and len(name) - len(others[-1]) >= at
+        return first
+    between = "".join(f"(?>.*?{text})" for text in others[:-1] if text)
+    return f"{first}{between}.*{others[-1]}"

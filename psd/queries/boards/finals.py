@@ -18,15 +18,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from psd.clock import Clock, utc_text
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, ConflictError, DetailExpiredError, NotFoundError
-from psd.queries.board_definitions import Definition, StoredBoard
-from psd.queries.boards import standing_range
-from psd.queries.boards_store import BoardsStore
-from psd.queries.challenges import Challenges, MatchRow, RoundRow, champion, round_rows
+from psd.queries.boards.answers import (
+    FinalAnswer,
+    MatchDifference,
+    RoundRow,
+    StandingDifference,
+)
+from psd.queries.boards.challenges import Challenges, champion, round_rows
+from psd.queries.boards.definitions import Definition, StoredBoard
+from psd.queries.boards.store import BoardsStore
+from psd.queries.boards.windows import standing_range
 from psd.queries.moments import held, moment
 from psd.queries.ranking import Board, Place
 from psd.queries.requests import LIMIT_MAX, Time
@@ -54,51 +60,6 @@ class KeptFinal(msgspec.Struct, frozen=True):
     def range_(self) -> Range:
         """The range of the standing."""
         return Range(self.start_s, self.end_s)
-
-
-class StandingDifference(msgspec.Struct, frozen=True):
-    """A member whose place the buckets of now would make another one."""
-
-    uid: str
-    rank: int
-    value: int
-    rank_now: int
-    value_now: int
-
-
-class MatchDifference(msgspec.Struct, frozen=True):
-    """A match that the buckets of now would make another one, as it was and as it would be."""
-
-    round: int
-    match: int
-    declared: MatchRow
-    now: MatchRow
-
-
-class FinalAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of the standing as it was declared, its bracket, and what differs from it now.
-
-    ``changed`` counts members, ``matches_changed`` matches; both are null, and ``exact`` false,
-    where the detail that they need has expired.
-    """
-
-    board: str
-    declared_by: str
-    declared_at: str
-    as_of: str
-    range: AnsweredRange
-    data: list[Standing]
-    next: str | None
-    total: int
-    changed: int | None
-    differences: list[StandingDifference]
-    rounds: list[RoundRow] | UnsetType = UNSET
-    champion: str | UnsetType | None = UNSET
-    matches_changed: int | UnsetType | None = UNSET
-    match_differences: list[MatchDifference] | UnsetType = UNSET
-    exact: bool = True
-    resolution: str | UnsetType = UNSET
-    watermark: Watermark
 
 
 _encode = msgspec.msgpack.Encoder().encode

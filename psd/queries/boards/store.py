@@ -31,7 +31,8 @@ from psd.errors import (
     StoreError,
     TooLargeError,
 )
-from psd.queries.board_definitions import (
+from psd.queries.boards.definitions import (
+    CHANGE_MAX,
     Definition,
     Membership,
     StoredBoard,
@@ -39,7 +40,7 @@ from psd.queries.board_definitions import (
     members_max,
     not_there,
 )
-from psd.queries.boards import NamedBoard, check_name
+from psd.queries.boards.windows import NamedBoard, check_name
 from psd.queries.ids import asked_ids
 from psd.store.kept import write_kept
 from psd.store.keys import boards_key, named_board_root
@@ -48,9 +49,6 @@ from psd.store.redis import Store
 from psd.store.scripts import load_script
 
 BOARDS_MAX = 10_000
-
-CHANGE_MAX = 10_000
-"""Members of one change: the script takes some 20 ms for them."""
 
 TRIES = 20
 """How often a change is made anew because another one came between: each time somebody's went

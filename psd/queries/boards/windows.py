@@ -8,9 +8,9 @@ A window is a fixed range, the seconds before an instant, or the calendar unit t
     window_at(board.window, 1461151800)    (2016-04-20 11:30 UTC)
     -> Range(1459461600, 1462053600)       (April in Berlin)
 
-The standing at an instant is that of ``window_at`` cut at the instant. A fixed window is final
-when it has ended. ``rounds`` are the windows of head-to-head brackets (psd/queries/brackets.py);
-their field is seeded by the board named in ``seeded_by``, as it stood at ``seeded_at``.
+The standing at an instant is that of ``window_at`` cut at the instant. ``rounds`` are the windows
+of head-to-head brackets (psd/queries/boards/brackets.py); their field is seeded by the board named
+in ``seeded_by``, as it stood at ``seeded_at``.
 """
 
 from __future__ import annotations
@@ -112,11 +112,6 @@ def standing_range(window: Window, second: int) -> Range:
     """What counts at an instant: the window as far as it has come by then."""
     whole = window_at(window, second)
     return Range(whole.start, max(whole.start, min(whole.end, second)))
-
-
-def is_final(window: Window, now_s: int) -> bool:
-    """Whether nothing that happens from now on can count; late reports still can."""
-    return isinstance(window, FixedWindow) and window_at(window, now_s).end <= now_s
 
 
 def check_name(name: str) -> str:

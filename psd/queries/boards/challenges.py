@@ -2,7 +2,7 @@
 
 Who meets whom follows from the field and from the sums of each round's window, so a late report
 changes the bracket as it changes the sums, until the board is declared final
-(psd/queries/finals.py). Of three members, half-way through the second round::
+(psd/queries/boards/finals.py). Of three members, half-way through the second round::
 
     {"board": "cup", "as_of": "2016-04-14T12:00:00Z", "champion": null, "rounds": [
        {"number": 1, "state": "over", "start": "...", "end": "...", "matches": [
@@ -21,31 +21,29 @@ whose contenders are not known yet, there are no matches.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from psd.clock import Clock, utc_text
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, NotFoundError, TooLargeError
-from psd.queries.board_definitions import (
+from psd.queries.boards.answers import BracketAnswer, ContenderRow, MatchRow, RoundRow, State
+from psd.queries.boards.brackets import Contender, Match, Outcome, decided, first_round, next_round
+from psd.queries.boards.definitions import (
     CONTENDERS_MAX,
     Definition,
     StoredBoard,
     field_order,
 )
-from psd.queries.board_scores import BoardScores, ScoreEngine, Scoring
-from psd.queries.boards import round_ranges, seeded_at_s, standing_range
-from psd.queries.boards_store import BoardsStore
-from psd.queries.brackets import Contender, Match, Outcome, decided, first_round, next_round
+from psd.queries.boards.scores import BoardScores, ScoreEngine, Scoring
+from psd.queries.boards.store import BoardsStore
+from psd.queries.boards.windows import round_ranges, seeded_at_s, standing_range
 from psd.queries.freshness import Exactly, QueueDepth, coarsest, watermark, with_depth
 from psd.queries.moments import held, moment
 from psd.queries.ranking import Score
 from psd.queries.requests import Time
 from psd.queries.results import Watermark
-
-State = Literal["over", "under_way", "to_come"]
 
 Scores = Callable[[Sequence[Match], Range], Awaitable[Exactly[Mapping[int, Score]]]]
 
@@ -58,52 +56,6 @@ class Stage(msgspec.Struct, frozen=True):
     matches: list[Match]
     outcomes: list[Outcome] | None
     resolution: str | None = None
-
-
-class ContenderRow(msgspec.Struct, frozen=True):
-    """One of a match; ``score`` is null before the round begins and for a bye.
-
-    ``reached_at`` says when the score was first that much, where both have the same.
-    """
-
-    seed: int
-    uid: str
-    score: int | None = None
-    reached_at: str | None = None
-
-
-class MatchRow(msgspec.Struct, frozen=True):
-    """A match; without a second one it is a bye. ``winner`` is null until the round is over."""
-
-    first: ContenderRow
-    second: ContenderRow | None
-    ahead: str | None
-    winner: str | None
-
-
-class RoundRow(msgspec.Struct, frozen=True):
-    """A round and its matches, in the order of the bracket's lines."""
-
-    number: int
-    start: str
-    end: str
-    state: State
-    matches: list[MatchRow]
-
-
-class BracketAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """All rounds of a board at an instant; ``contenders`` is 0 before the field is seeded."""
-
-    board: str
-    as_of: str
-    seeded_by: str
-    seeded_at: str | None
-    contenders: int
-    rounds: list[RoundRow]
-    champion: str | None
-    exact: bool = True
-    resolution: str | UnsetType = UNSET
-    watermark: Watermark
 
 
 class Field(msgspec.Struct, frozen=True):

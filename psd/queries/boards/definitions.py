@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Meta
 
 from psd.errors import BadQueryError, NotFoundError, TooLargeError
-from psd.queries.boards import (
+from psd.queries.boards.windows import (
     MEMBERS_MAX,
     FixedWindow,
     NamedBoard,
@@ -36,6 +36,9 @@ from psd.queries.ids import asked_ids
 from psd.queries.parsing import from_fields
 from psd.queries.requests import Id, Name, Ties
 from psd.store.keys import named_board_root
+
+CHANGE_MAX = 10_000
+"""Members of one change: the script takes some 20 ms for them."""
 
 CONTENDERS_MAX = 4096
 """Members of a board with rounds: 12 rounds, whose sums of 8,192 owners take 0.1 s of Redis."""
