@@ -31,6 +31,11 @@ UNMATCHED = "unmatched"
 
 _CODES = {408: "timeout", 413: "too_large"}
 
+_OWN_PATHS: tuple[tuple[str, Style], ...] = (("/v3/", "problem"), ("/api/v1/", "prometheus"))
+"""Where psd has no original to be like, and how errors are told there."""
+
+PATH_SHOWN_MAX = 200
+
 
 class _Measured:
     """A route's style and its metrics, bound to their labels."""
@@ -139,14 +144,30 @@ class Gate:
 
 
 async def _answer_unmatched(request: web.Request) -> web.StreamResponse:
-    """404, or the way to the same path without an extra slash at its end."""
+    """404, 405, or the way to the same path without an extra slash at its end.
+
+    The original's paths know no 405 (pointspaced, HTTP). An unknown path in the place of Prometheus
+    gets the original's words too: Grafana looks for them.
+    """
     path = request.rel_url.raw_path
     if len(path) > 1 and path.endswith("/"):
         shorter = request.rel_url.with_path(path[:-1], encoded=True, keep_query=True)
         match = await request.app.router.resolve(request.clone(rel_url=shorter))
         if match.http_exception is None:
             return answers.redirect(str(shorter), keep_method=request.method != "GET")
-    return answers.not_found()
+    style = next((style for root, style in _OWN_PATHS if path.startswith(root)), None)
+    if style is None:
+        return answers.not_found()
+    unmatched = request.match_info.http_exception
+    if isinstance(unmatched, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(unmatched.allowed_methods))
+        message = f"method: {request.method} is not allowed here, only {allowed}"
+        response = answer(style, 405, "method_not_allowed", message)
+        response.headers["Allow"] = allowed
+        return response
+    if style == "prometheus":
+        return answers.not_found()
+    return answer(style, 404, "not_found", f"path: nothing is served at {path[:PATH_SHOWN_MAX]}")
 
 
 def _answer_psd(error: PsdError, style: Style, request: web.Request) -> web.StreamResponse:

@@ -195,7 +195,6 @@ async def test_expired_detail_is_told_instead_of_a_smaller_sum(
         ("HEAD", f"/v1/query/1/steps/all/0/{T}"),
         ("POST", f"/v1/query/1/steps/all/0/{T}"),
         ("DELETE", "/v1/write"),
-        ("GET", "/v3/nothing"),
         ("GET", "/v1/query/1/steps/all/0/"),
         ("GET", f"/v1/query/1/steps/all/0/{T}//"),
     ],
@@ -205,6 +204,37 @@ async def test_an_unknown_path_and_a_wrong_method_are_not_found(
 ) -> None:
     answer = await client.request(method, path)
     assert (answer.status, answer.content_type) == (404, "text/plain")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "told", "allowed"),
+    [
+        ("GET", "/v3/nothing", 404, "path: nothing is served at /v3/nothing", None),
+        (
+            "DELETE",
+            "/v3/sum",
+            405,
+            "method: DELETE is not allowed here, only GET, POST",
+            "GET, POST",
+        ),
+        ("GET", "/v3/events", 405, "method: GET is not allowed here, only POST", "POST"),
+    ],
+)
+async def test_v3_tells_what_is_wrong_with_a_path_or_a_method(
+    client: HttpClient, method: str, path: str, status: int, told: str, allowed: str | None
+) -> None:
+    answer = await client.request(method, path)
+    assert (answer.status, answer.content_type) == (status, "application/problem+json")
+    assert answer.json()["detail"] == told
+    assert answer.headers.get("Allow") == allowed
+
+
+async def test_prometheus_paths_tell_it_in_their_words(client: HttpClient) -> None:
+    answer = await client.request("POST", "/api/v1/status/buildinfo")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+    assert answer.json()["status"] == "error"
+    missing = await client.get("/api/v1/rules")
+    assert (missing.status, missing.text) == (404, "404 page not found")
 
 
 async def test_a_redirect_keeps_the_query_string(client: HttpClient) -> None:
