@@ -28,6 +28,7 @@ from psd.queries.calendar import buckets
 from psd.queries.freshness import (
     UTC,
     Level,
+    NewestReader,
     QueueDepth,
     answered,
     coarsest,
@@ -43,7 +44,7 @@ Group = tuple[str, int | None, Series]
 """The thing, the uid or atid of the group, and its numbers."""
 
 
-class SeriesEngine(Protocol):
+class SeriesEngine(NewestReader, Protocol):
     """What series ask of the engine."""
 
     async def series(
@@ -72,6 +73,7 @@ async def answer_series(
     async def points(range_: Range, level: Level | None) -> list[SeriesPoint]:
         units = question.buckets if level is None else _coarser_buckets(question, range_, level)
         if not units:
+            newest.note(await engine.newest(seen, list(question.things.values())))
             return []
         parts = await asyncio.gather(
             *(_groups(engine, question, name, units, seen, newest) for name in question.things)
