@@ -24,7 +24,7 @@ run: setup ## psd on this machine, with the sample loaded
 test: $(VENV)/.dev-stamp ## every test; servers that are missing are skipped, on CI they fail
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGUMENTS)
 
-test-cluster: $(VENV)/.dev-stamp ## the tests on a store, once more on a Redis Cluster of three masters
+test-cluster: $(VENV)/.dev-stamp ## the integration tests, once more on a Redis Cluster of three masters
 	PSD_TEST_CLUSTER=1 $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile \
 		tests/integration $(PYTEST_ARGUMENTS)
 

@@ -1,7 +1,7 @@
 """Fixtures that more than one kind of test uses.
 
-With PSD_TEST_CLUSTER=1 the shared server is a Redis Cluster of three masters, for the tests that
-can run on one (tests/integration/conftest.py).
+With PSD_TEST_CLUSTER=1 each store is a Redis Cluster of three masters, the shared one and those
+that tests start for themselves (``StoreKind``).
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ from tests.support.redis_server import RedisServer
 
 ON_CLUSTER = os.environ.get("PSD_TEST_CLUSTER") == "1"
 
+AnyStore = RedisServer | RedisCluster
+
+StoreKind = RedisCluster if ON_CLUSTER else RedisServer
+"""What a test starts that needs a store of its own."""
+
 
 @pytest.fixture(scope="session")
-def redis_server(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[RedisServer | RedisCluster]:
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnyStore]:
     """The distribution's Redis, shared by all tests that do not harm it."""
-    kind = RedisCluster if ON_CLUSTER else RedisServer
-    with kind(tmp_path_factory.mktemp("redis")) as server:
+    with StoreKind(tmp_path_factory.mktemp("redis")) as server:
         yield server
 
 
 @pytest.fixture
-def redis_url(redis_server: RedisServer | RedisCluster) -> str:
+def redis_url(redis_server: AnyStore) -> str:
     """The shared server, empty."""
     redis_server.flush()
     return redis_server.url

@@ -6,28 +6,23 @@ nothing, so an import that broke off is simply run again.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import http.client
 from collections.abc import AsyncIterator, Sequence
 from typing import Literal, Protocol
-from urllib.parse import urlsplit
 
 import click
 import msgspec
 
 from psd.archive.messages import metrics_entries
 from psd.cli.import_rows import BookableRow, RefusedRow
+from psd.client import AsyncClient
 from psd.config import Settings
 from psd.engine.events import MetricFields, Report
-from psd.errors import INPUT_ERRORS, InputError, PsdError, StoreUnavailableError
+from psd.errors import INPUT_ERRORS, BadQueryError, InputError
 from psd.queue.base import Queue
 from psd.runtime import Runtime, open_runtime
 
 Via = Literal["queue", "http", "direct"]
-
-HTTP_TIMEOUT_S = 30.0
-TRY_LATER = 503
 
 
 class Tally(msgspec.Struct):
@@ -90,70 +85,25 @@ class DirectRoute:
                 tally.refuse(line, outcome.error)
 
 
-class HttpRefusal(msgspec.Struct):
-    """Why the server booked nothing of one report of a batch."""
-
-    index: int
-    code: str
-    message: str
-
-
-class HttpAnswer(msgspec.Struct):
-    """The body of ``POST /v1/write_many``."""
-
-    booked: int
-    unchanged: int
-    duplicate: int
-    refused: list[HttpRefusal]
-    withdrawn: int = 0
-
-
 class HttpRoute:
-    """As ``POST /v1/write_many`` to a running server."""
+    """As ``POST /v3/events`` to a running server.
 
-    def __init__(self, url: str, token: str = "") -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise click.UsageError(f"--url {url!r} is not an http:// or https:// address")
-        kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
-        self._url = url
-        self._headers = {"Content-Type": "application/x-ndjson"}
-        if token:
-            self._headers["Authorization"] = f"Bearer {token}"
-        self._path = parts.path.rstrip("/") + "/v1/write_many"
-        self._connection = kinds[parts.scheme](parts.hostname, parts.port, timeout=HTTP_TIMEOUT_S)
+    A batch whose answer was lost is sent again, and counts as what it was the first time.
+    """
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
 
     async def send(self, rows: Sequence[BookableRow], tally: Tally) -> None:
         """Post the batch."""
         lines, _ = lines_and_reports(rows)
-        metrics = [wire_fields(fields) for row in rows for fields in row.fields]
-        body = b"".join(msgspec.json.encode(each) + b"\n" for each in metrics)
-        answer = await asyncio.to_thread(self._post, body)
-        for outcome in ("booked", "unchanged", "duplicate", "withdrawn"):
-            tally.add(outcome, getattr(answer, outcome))
-        for refusal in answer.refused:
-            error = INPUT_ERRORS.get(refusal.code, InputError)(refusal.message)
-            tally.refuse(lines[refusal.index], error)
-
-    def _post(self, body: bytes) -> HttpAnswer:
-        try:
-            self._connection.request("POST", self._path, body, self._headers)
-            response = self._connection.getresponse()
-            content = response.read()
-        except (OSError, http.client.HTTPException) as exc:
-            raise StoreUnavailableError(f"{self._url} does not answer: {exc}") from exc
-        if response.status not in (200, 406):
-            text = content.decode(errors="replace").strip()
-            kind = StoreUnavailableError if response.status == TRY_LATER else PsdError
-            raise kind(f"{self._url} answers {response.status}: {text}")
-        try:
-            return msgspec.json.decode(content, type=HttpAnswer)
-        except msgspec.MsgspecError as exc:
-            raise PsdError(f"{self._url} is not a psd server: {exc}") from exc
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+        answer = await self._client.events(wire_fields(each) for row in rows for each in row.fields)
+        for status, count in answer.summary.items():
+            if status != "refused":
+                tally.add(status, count)
+        for result in answer.refused:
+            error = INPUT_ERRORS.get(result.code, InputError)(result.message)
+            tally.refuse(lines[result.index], error)
 
 
 @contextlib.asynccontextmanager
@@ -162,9 +112,8 @@ async def open_route(
 ) -> AsyncIterator[Route]:
     """Open one of the ways; ``token`` is what the server asks for, if it asks."""
     if via == "http":
-        route = HttpRoute(url, token)
-        with contextlib.closing(route):
-            yield route
+        async with client_of(url, token) as client:
+            yield HttpRoute(client)
         return
     runtime = await open_runtime(settings, archiving=via == "direct")
     try:
@@ -178,6 +127,14 @@ async def open_route(
                 await queue.close()
     finally:
         await runtime.close()
+
+
+def client_of(url: str, token: str) -> AsyncClient:
+    """A client of the server; raises click.UsageError for what is no address."""
+    try:
+        return AsyncClient(url, token=token)
+    except BadQueryError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def wire_fields(fields: MetricFields) -> dict[str, int | str]:

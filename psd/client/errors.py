@@ -58,16 +58,18 @@ KINDS: dict[str, type[PsdError]] = {
 }
 
 
-def error_of(status: int, content_type: str, body: bytes, request_id: str = "") -> PsdError:
-    """The error that an answer stands for."""
-    error = _error_of(status, _problem(content_type, body), body)
+def error_of(
+    status: int, content_type: str, body: bytes, request_id: str = "", server: str = "the server"
+) -> PsdError:
+    """The error that an answer stands for; ``server`` is named where it says nothing of psd's."""
+    problem = _problem(content_type, body)
+    error = _error_of(status, problem, problem.detail or _shown(server, status, body))
     named = f", request {request_id}" if request_id else ""
     error.add_note(f"the server answered {status}{named}")
     return error
 
 
-def _error_of(status: int, problem: Problem, body: bytes) -> PsdError:
-    detail = problem.detail or _shown(status, body)
+def _error_of(status: int, problem: Problem, detail: str) -> PsdError:
     if problem.code == DetailExpiredError.code:
         found = _EXACT_TO.search(detail)
         return DetailExpiredError(_EXACT_TO.sub("", detail), found[1] if found else "")
@@ -87,6 +89,6 @@ def _problem(content_type: str, body: bytes) -> Problem:
         return Problem()
 
 
-def _shown(status: int, body: bytes) -> str:
+def _shown(server: str, status: int, body: bytes) -> str:
     text = body[:_SHOWN_CHARACTERS].decode(errors="replace").strip()
-    return f"the server answered {status}: {text}" if text else f"the server answered {status}"
+    return f"{server} answers {status}: {text}" if text else f"{server} answers {status}"

@@ -56,8 +56,9 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What came back."""
+    """What came back from the server at ``url``."""
 
+    url: str
     status: int
     headers: CIMultiDictProxy[str]
     body: bytes
@@ -68,21 +69,23 @@ class Reply(msgspec.Struct, frozen=True):
             return msgspec.json.decode(self.body, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
             raise ClientError(
-                f"the answer is not that of a psd server ({exc})", status=self.status
+                f"the answer of {self.url} is not that of a psd server ({exc})",
+                status=self.status,
             ) from exc
 
     def error(self) -> PsdError:
         """What the reply stands for when it is none of the accepted ones."""
         told = self.headers.get
-        return error_of(self.status, told("Content-Type", ""), self.body, told("X-Request-Id", ""))
+        return error_of(
+            self.status, told("Content-Type", ""), self.body, told("X-Request-Id", ""), self.url
+        )
 
 
 class Transport:
     """Sends requests to the server at ``url``; the pool is opened by the first of them."""
 
     def __init__(self, url: str, token: str, timeout_s: float, retries: Retries) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_address(url):
             raise BadQueryError(f"url: {url!r} is not an http:// or https:// address")
         self.url = url.rstrip("/")
         self._headers = {"Accept": JSON, "User-Agent": USER_AGENT}
@@ -139,10 +142,20 @@ class Transport:
                 headers=headers,
                 allow_redirects=False,
             ) as response:
-                return Reply(response.status, response.headers, await response.read())
+                body = await response.read()
+                return Reply(self.url, response.status, response.headers, body)
         except (aiohttp.ClientError, OSError, TimeoutError, _BrokenOffError) as exc:
             told = str(exc) or type(exc).__name__
             raise ServerUnavailableError(f"{self.url} does not answer: {told}") from exc
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        # A port that is no number, or half of an IPv6 address.
+        return False
 
 
 class _BrokenOffError(Exception):

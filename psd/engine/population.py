@@ -118,14 +118,19 @@ class OwnerIndex:
 
     async def population(self, thing: int) -> list[int]:
         """All owners of a thing, ascending; not to be changed. One trip, two where some are new."""
-        known = self._remembered(thing)
-        epoch, changed = self._store.reads.epoch, list(range(OWNER_SHARDS))
+        known, changed = self._remembered(thing), list(range(OWNER_SHARDS))
         if known is not None:
             sizes = await self._of_shards("SCARD", thing, changed)
+            # The store that tells the sizes may be another than the one that was asked before.
+            known = self._remembered(thing)
+        if known is not None:
             changed = [shard for shard in changed if sizes[shard] != len(known.shards[shard])]
             if not changed:
                 return known.uids
+        epoch = self._store.reads.epoch
         members = await self._of_shards("SMEMBERS", thing, changed)
+        if known is not None and epoch != self._store.reads.epoch:
+            return await self.population(thing)
         shards = list(known.shards) if known is not None else [[]] * OWNER_SHARDS
         for shard, found in zip(changed, members, strict=True):
             shards[shard] = [int(uid) for uid in found]
@@ -148,12 +153,10 @@ class OwnerIndex:
             uids = await self.population(thing)
             return [await ask(uids)]
         answer, uids = await asyncio.gather(ask(known.uids), self.population(thing))
-        if uids is known.uids:
-            return [answer]
         if known.epoch != self._store.reads.epoch:
             return [await ask(uids)]
-        more = sorted(set(uids).difference(known.uids))
-        return [answer, await ask(more)]
+        more = sorted(set(uids).difference(known.uids)) if uids is not known.uids else []
+        return [answer, await ask(more)] if more else [answer]
 
     def _remembered(self, thing: int) -> Population | None:
         known = self._populations.get(thing)

@@ -62,6 +62,9 @@ _ELSEWHERE_IN_SCRIPT = ("non local key", "slot not served", "cluster is down")
 """The same for a key that a script asks for. Nothing was written by then: a script asks for the
 root of each owner before anything else (lua/lib/owners.lua)."""
 
+_WAIT_ON_REPLICA = "WAIT cannot be used with replica instances"
+"""A master that has become a replica: what this WAIT follows is with another node by now."""
+
 T = TypeVar("T")
 
 Command = tuple[bytes | str | int, ...]
@@ -283,6 +286,8 @@ def psd_error(reply: RedisError) -> PsdError:
         return MisplacedError(f"redis: {code}: {text}", moved=moved)
     if any(known in text for known in _ELSEWHERE_IN_SCRIPT):
         return MisplacedError(f"redis: {text}", is_split=True)
+    if _WAIT_ON_REPLICA in text:
+        return MisplacedError(f"redis: {text}")
     # Redis 6.2 wraps what a script met: "ERR Error running script ...: -OOM command not ...".
     wrapped = any(f" -{known} " in text for known in _AWAY)
     if code in _AWAY or wrapped or isinstance(reply, RedisConnectionError):

@@ -1,36 +1,41 @@
-"""The servers that a worker runs on, for both kinds of queue."""
+"""What many tests run on: a runtime and its server, and for a worker both kinds of queue."""
 
 from __future__ import annotations
 
+import itertools
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from psd.runtime import open_runtime
+from psd.runtime import Runtime, open_runtime
 from psd.store.redis import Store
-from tests.conftest import ON_CLUSTER
+from tests.conftest import ON_CLUSTER, AnyStore
+from tests.support.engine import engine_on
+from tests.support.http import HttpClient, serving
 from tests.support.nsqd import Nsqd
-from tests.support.one_server import ONE_SERVER_ONLY, WITHOUT_STORE
 from tests.support.redis_cluster import RedisCluster, StoreClient
 from tests.support.redis_server import KEEP, RedisServer
 from tests.support.worker_stack import WorkerStack
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The one reason not to run on the cluster."""
+    config.addinivalue_line("markers", "one_server(why): it is about one server, not a cluster")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On the cluster: the tests that are given their store, but for those that cannot."""
+    """On the cluster: all tests but those that say why they are about one server."""
     if ON_CLUSTER:
-        config.hook.pytest_deselected(items=[item for item in items if not is_for_cluster(item)])
-        items[:] = filter(is_for_cluster, items)
+        config.hook.pytest_deselected(items=list(filter(is_about_one_server, items)))
+        items[:] = itertools.filterfalse(is_about_one_server, items)
 
 
-def is_for_cluster(item: pytest.Item) -> bool:
-    """Whether a test is about a store that it is given, one server or another."""
-    name = f"{item.path.name}::{getattr(item, 'originalname', item.name)}"
-    names = {item.path.parent.name, item.path.name, name}
-    is_given = not {"redis_server", "own_redis"}.isdisjoint(getattr(item, "fixturenames", ()))
-    return is_given and names.isdisjoint(WITHOUT_STORE) and names.isdisjoint(ONE_SERVER_ONLY)
+def is_about_one_server(item: pytest.Item) -> bool:
+    """Whether a test or its file is marked so."""
+    return item.get_closest_marker("one_server") is not None
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +52,16 @@ def archive_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PSD_ARCHIVE_FOLDER", str(tmp_path / "archive"))
 
 
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """Where and from which level on a test logs is forgotten after it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
 @pytest.fixture(scope="session")
 def kept_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
     """A cluster that the tests may kill, one after the other: it takes two seconds to form."""
@@ -55,9 +70,7 @@ def kept_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisClus
 
 
 @pytest.fixture
-def own_redis(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> Iterator[RedisServer | RedisCluster]:
+def own_redis(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyStore]:
     """A Redis that the test may kill."""
     if ON_CLUSTER:
         cluster: RedisCluster = request.getfixturevalue("kept_cluster")
@@ -68,9 +81,23 @@ def own_redis(
         yield server
 
 
+@pytest.fixture
+async def runtime(redis_url: str, tmp_path: Path) -> AsyncIterator[Runtime]:
+    """Books and archives; a file whose tests need another one has its own of this name."""
+    async with engine_on(redis_url, {"queue.kind": "stream"}, archive=tmp_path / "archive") as psd:
+        yield psd
+
+
+@pytest.fixture
+async def client(runtime: Runtime) -> AsyncIterator[HttpClient]:
+    """Asks a server over the runtime of the file."""
+    async with serving(runtime) as client:
+        yield client
+
+
 @pytest.fixture(params=["nsq", "stream"])
 async def stack(
-    request: pytest.FixtureRequest, own_redis: RedisServer, tmp_path: Path
+    request: pytest.FixtureRequest, own_redis: AnyStore, tmp_path: Path
 ) -> AsyncIterator[WorkerStack]:
     """Redis and each kind of queue."""
     with ExitStack() as servers:

@@ -20,6 +20,8 @@ from psd.embedded.server_process import Tether, embedded_server
 from psd.errors import ConfigError, StartError
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.one_server("psd up starts one; cluster/ has what it starts of a cluster")
+
 HOLDER = """
 import asyncio, json, sys
 from pathlib import Path

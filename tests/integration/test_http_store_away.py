@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
 
 from psd.config import QueueSettings, RedisSettings, ServerSettings, Settings
 from psd.runtime import open_runtime
+from tests.conftest import AnyStore
 from tests.support.http import Answer, HttpClient, serving
-from tests.support.redis_server import RedisServer
 from tests.support.waiting import wait_until
 
 T = 1458061000
@@ -23,15 +22,9 @@ ANSWER_LIMIT_S = 2.0
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path / "redis") as server:
-        yield server
-
-
-@pytest.fixture
-async def client(store: RedisServer) -> AsyncIterator[HttpClient]:
+async def client(own_redis: AnyStore) -> AsyncIterator[HttpClient]:
     settings = Settings(
-        redis=RedisSettings(url=store.url),
+        redis=RedisSettings(url=own_redis.url),
         queue=QueueSettings(kind="stream"),
         server=ServerSettings(port=0),
     )
@@ -71,16 +64,16 @@ async def ask_timed(client: HttpClient, path: str) -> tuple[Answer, float]:
 
 @pytest.mark.parametrize("how", ["stalled", "gone"])
 async def test_every_data_route_answers_503_in_time(
-    client: HttpClient, store: RedisServer, how: str
+    client: HttpClient, own_redis: AnyStore, how: str
 ) -> None:
     if how == "stalled":
-        store.pause()
+        own_redis.pause()
     else:
-        store.kill9()
+        own_redis.kill9()
     paths = [*BODIES, *READS, *FORMS]
     found = await asyncio.gather(*(ask_timed(client, path) for path in paths))
     if how == "stalled":
-        store.resume()
+        own_redis.resume()
     for path, (answer, elapsed_s) in zip(paths, found, strict=True):
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1"), path
         assert len(answer.text) > 10, path
@@ -88,15 +81,15 @@ async def test_every_data_route_answers_503_in_time(
 
 
 async def test_the_server_lives_and_is_not_ready_and_recovers_by_itself(
-    client: HttpClient, store: RedisServer
+    client: HttpClient, own_redis: AnyStore
 ) -> None:
     assert (await client.get("/readyz")).status == 200
-    store.kill9()
+    own_redis.kill9()
     ready = await client.get("/readyz")
     assert (ready.status, ready.json()["ready"]) == (503, False)
     assert (await client.get("/healthz")).status == 200
     assert (await client.get("/health/ping")).text == '{"pong":"OK"}'
-    store.start()
+    own_redis.start()
 
     async def is_ready() -> bool:
         return (await client.get("/readyz")).status == 200

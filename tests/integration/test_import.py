@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -14,7 +15,10 @@ from redis import Redis
 from psd.cli.main import psd
 from psd.config import load_settings
 from psd.embedded.stack import Stack, running_stack
+from tests.support.access import asked_of, token_for
+from tests.support.unsteady import unsteady
 
+WRITER = token_for("loader", "write")
 GOOD = """user,at,steps,kcal
 7,2016-04-12T08:00:00,400,20
 7,2016-04-12T09:00:00,100,5
@@ -38,6 +42,12 @@ def run(redis_url: str, *arguments: str) -> Result:
 def run_import(redis_url: str, file: Path, *arguments: str) -> Result:
     """Import the steps of a file."""
     return run(redis_url, "import", str(file), *COLUMNS, *arguments)
+
+
+async def import_over_http(redis_url: str, file: Path, url: str, *arguments: str) -> Result:
+    """The same through a server of this process."""
+    options = ("--via", "http", "--url", url, *arguments)
+    return await asyncio.to_thread(run_import, redis_url, file, *options)
 
 
 def steps_of(redis_url: str, uid: int) -> int:
@@ -68,10 +78,10 @@ def contents(redis_url: str) -> dict[bytes, bytes]:
 
 
 @contextlib.asynccontextmanager
-async def stack_on(redis_url: str) -> AsyncIterator[Stack]:
-    """A server and a worker over the store."""
+async def stack_on(redis_url: str, more: Mapping[str, Any] | None = None) -> AsyncIterator[Stack]:
+    """A server and a worker over the store, with more settings."""
     flags = {"redis.url": redis_url, "queue.kind": "stream", "server.port": 0}
-    flags["archive.enabled"] = False
+    flags |= {"archive.enabled": False, **(more or {})}
     async with running_stack(load_settings(flags=flags).settings, None) as stack:
         yield stack
 
@@ -115,9 +125,8 @@ async def test_http_books_and_refuses_as_direct_does(redis_url: str, tmp_path: P
     file = tmp_path / "big.csv"
     file.write_text("user,at,steps\n7,100,9007199254740991\n7,200,1\nx,1,1\n8,100,5\n")
     async with stack_on(redis_url) as stack:
-        arguments = (redis_url, file, "--via", "http", "--url", stack.url)
-        first = await asyncio.to_thread(run_import, *arguments)
-        again = await asyncio.to_thread(run_import, *arguments)
+        first = await import_over_http(redis_url, file, stack.url)
+        again = await import_over_http(redis_url, file, stack.url)
     assert (first.exit_code, first.stdout) == (1, "4 rows, 2 booked, 2 refused\n")
     assert [line.partition(":")[0] for line in first.stderr.splitlines()] == ["line 3", "line 4"]
     assert again.stdout == "4 rows, 2 unchanged, 2 refused\n"
@@ -127,10 +136,30 @@ async def test_an_address_that_is_not_a_psd_server_is_exit_code_1(
     redis_url: str, good: Path
 ) -> None:
     async with stack_on(redis_url) as stack:
-        arguments = (redis_url, good, "--via", "http", "--url", f"{stack.url}/elsewhere")
-        result = await asyncio.to_thread(run_import, *arguments)
+        result = await import_over_http(redis_url, good, f"{stack.url}/elsewhere")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "answers 404: 404 page not found" in result.stderr
+    assert "/elsewhere answers 404: 404 page not found" in result.stderr
+
+
+async def test_rows_whose_answer_was_lost_are_sent_again_and_told_as_booked(
+    redis_url: str, good: Path
+) -> None:
+    async with stack_on(redis_url) as stack, unsteady(stack.url, "503", "lost") as front:
+        result = await import_over_http(redis_url, good, front.url)
+    assert (result.exit_code, result.output) == (0, "3 rows, 3 booked, 0 refused\n")
+    assert [seen.path for seen in front.requests] == ["/v3/events"] * 3
+    assert len({seen.headers["Idempotency-Key"] for seen in front.requests}) == 1
+
+
+async def test_http_shows_the_token_of_its_file(redis_url: str, good: Path, tmp_path: Path) -> None:
+    told = tmp_path / "token"
+    told.write_text(WRITER.secret)
+    async with stack_on(redis_url, asked_of(WRITER)) as stack:
+        nobody = await import_over_http(redis_url, good, stack.url)
+        writer = await import_over_http(redis_url, good, stack.url, "--token-file", str(told))
+    assert (nobody.exit_code, nobody.stdout) == (1, "")
+    assert "token" in nobody.stderr
+    assert (writer.exit_code, writer.output) == (0, "3 rows, 3 booked, 0 refused\n")
 
 
 async def test_queue_with_wait_returns_when_the_worker_has_booked_all(

@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from psd.config import LogSettings
 from psd.observe.logs import configure_logging
-from psd.queries.activities import ActivitiesQuery
+from psd.queries.activity_answers import ActivitiesQuery
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.version import VERSION
 from server.app import build_app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -10,20 +11,24 @@ from pathlib import Path
 import msgspec
 import pytest
 import redis
-import redis.asyncio
 from click.testing import CliRunner, Result
 
 from psd.cli.main import psd
 from psd.config import AccessSettings, RedisSettings
 from psd.rewards.weeks import bounds
 from psd.runtime import Runtime, open_runtime
+from tests.conftest import ON_CLUSTER, AnyStore, StoreKind
 from tests.support.http import serving
-from tests.support.redis_server import ENGINES, RedisServer
+from tests.support.redis_server import ENGINES
 from tests.support.waiting import wait_until
 from tests.support.worker_stack import NOON_S, WorkerStack, count, steps, worker_running
 
 PAGE = Path(__file__).parents[2] / "docs" / "security.md"
 PASSWORD = "correct-horse"
+
+CLUSTER_PART = "".join(
+    re.findall(r"On a Redis Cluster the user needs `([^`]+)`", PAGE.read_text(encoding="utf-8"))
+)
 
 TOLERATED = ("config|get", "config", "client|setinfo", "client")
 """psd asks for these and goes on without them: what it is told of the server's durability, and
@@ -31,27 +36,36 @@ how redis-py introduces itself."""
 
 
 def documented_user() -> list[str]:
-    """The words of the ACL line."""
+    """The words of the ACL line, with what a cluster's nodes need."""
     lines = re.findall(r"^ACL SETUSER psd .+$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert len(lines) == 1
-    return lines[0].replace("PASSWORD", PASSWORD).split()
+    words = lines[0].replace("PASSWORD", PASSWORD).split()
+    return [*words, CLUSTER_PART] if ON_CLUSTER else words
 
 
-def url_of(server: RedisServer) -> str:
-    return f"unix://psd:{PASSWORD}@{server.socket}?db=0"
+def url_of(server: AnyStore) -> str:
+    scheme, _, place = server.url.partition("://")
+    return f"{scheme}://psd:{PASSWORD}@{place}"
 
 
-@pytest.fixture(params=ENGINES)
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path / "redis", request.param) as running:
-        with redis.Redis(unix_socket_path=running.socket) as owner:
-            owner.execute_command(*documented_user())
-            owner.execute_command("ACL", "LOG", "RESET")
+@pytest.fixture(scope="module", params=ENGINES)
+def engine_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AnyStore]:
+    with StoreKind(tmp_path_factory.mktemp(request.param), request.param) as running:
+        running.ask_each(*documented_user())
         yield running
 
 
 @pytest.fixture
-async def stack(server: RedisServer) -> AsyncIterator[WorkerStack]:
+def server(engine_server: AnyStore) -> AnyStore:
+    engine_server.flush()
+    engine_server.ask_each("ACL", "LOG", "RESET")
+    return engine_server
+
+
+@pytest.fixture
+async def stack(server: AnyStore) -> AsyncIterator[WorkerStack]:
     built = WorkerStack("stream", server, None)
     own = RedisSettings(url=url_of(server), timeout_s=0.5)
     built.settings = msgspec.structs.replace(built.settings, redis=own)
@@ -60,10 +74,9 @@ async def stack(server: RedisServer) -> AsyncIterator[WorkerStack]:
     await built.runtime.close()
 
 
-def refused_to_psd(server: RedisServer) -> set[str]:
+def refused_to_psd(server: AnyStore) -> set[str]:
     """What the server has refused to the user, by the object that it names."""
-    with redis.Redis(unix_socket_path=server.socket) as owner:
-        entries = owner.execute_command("ACL", "LOG")
+    entries = itertools.chain(*server.ask_each("ACL", "LOG"))
     found = [
         entry if isinstance(entry, dict) else dict(zip(entry[::2], entry[1::2], strict=True))
         for entry in entries
@@ -78,13 +91,13 @@ def refused_to_psd(server: RedisServer) -> set[str]:
     } - set(TOLERATED)
 
 
-async def command_line(server: RedisServer, *words: str) -> Result:
+async def command_line(server: AnyStore, *words: str) -> Result:
     options = ("--set", f"redis.url={url_of(server)}", "--set", "queue.kind=stream")
     return await asyncio.to_thread(CliRunner().invoke, psd, [*options, *words])
 
 
 async def test_the_worker_books_and_puts_poison_aside_with_it(
-    stack: WorkerStack, server: RedisServer
+    stack: WorkerStack, server: AnyStore
 ) -> None:
     bodies = [steps(7, aid, 10) for aid in range(700)]
     bodies += [steps(7, 5000, 5, mode="increment", id="a"), count("hifive_1", 3), b"poison"]
@@ -97,7 +110,7 @@ async def test_the_worker_books_and_puts_poison_aside_with_it(
 
 
 async def test_the_server_writes_reads_and_is_ready_with_it(
-    stack: WorkerStack, server: RedisServer
+    stack: WorkerStack, server: AnyStore
 ) -> None:
     settings = stack.settings
     settings = msgspec.structs.replace(
@@ -118,7 +131,7 @@ async def test_the_server_writes_reads_and_is_ready_with_it(
     assert refused_to_psd(server) == set()
 
 
-async def test_the_commands_work_with_it(stack: WorkerStack, server: RedisServer) -> None:
+async def test_the_commands_work_with_it(stack: WorkerStack, server: AnyStore) -> None:
     fields = ("--thing", "steps", "--uid", "7", "--value", "4", "--ts2", str(NOON_S))
     for words, told in (
         (("write", *fields), "booked"),
@@ -132,7 +145,9 @@ async def test_the_commands_work_with_it(stack: WorkerStack, server: RedisServer
     assert refused_to_psd(server) == set()
 
 
-async def test_the_weekly_rewards_work_with_it(stack: WorkerStack, server: RedisServer) -> None:
+async def test_the_weekly_rewards_work_with_it(
+    stack: WorkerStack, server: AnyStore, tmp_path: Path
+) -> None:
     start_s = bounds(0).start
     activity = {"vehicle": 7, "integration": "Tesla", "time": start_s, "id": "a"}
     vehicle = {"vehicle": 7, "owner": 42, "vin": "WVW1"}
@@ -145,7 +160,7 @@ async def test_the_weekly_rewards_work_with_it(stack: WorkerStack, server: Redis
     async with worker_running(stack):
         await stack.publish(bodies)
         await wait_until("nothing is left over", stack.drained)
-    receipts = server.folder / "receipts.csv"
+    receipts = tmp_path / "receipts.csv"
     receipts.write_text("vehicle,tokens,request\n7,5,r\n", encoding="utf-8")
     for words in (
         ("rewards", "calculate", "0"),
@@ -165,11 +180,11 @@ async def test_the_weekly_rewards_work_with_it(stack: WorkerStack, server: Redis
     assert refused_to_psd(server) == set()
 
 
-async def test_an_audit_and_its_repair_work_with_it(server: RedisServer) -> None:
+async def test_an_audit_and_its_repair_work_with_it(server: AnyStore) -> None:
     fields = ("--thing", "steps", "--uid", "7", "--ts2", str(NOON_S))
     written = await command_line(server, "write", *fields, "--value", "4")
     assert written.exit_code == 0, written.output
-    with redis.Redis(unix_socket_path=server.socket) as owner:
+    with server.sync_client() as owner:
         owner.hset("psd:{7}:1:d:201604", "12", "5")
     for words, code in ((("verify",), 1), (("verify", "--repair"), 0), (("verify",), 0)):
         result = await command_line(server, *words)
@@ -177,7 +192,7 @@ async def test_an_audit_and_its_repair_work_with_it(server: RedisServer) -> None
     assert refused_to_psd(server) == set()
 
 
-async def test_lifetimes_are_given_and_taken_back_with_it(server: RedisServer) -> None:
+async def test_lifetimes_are_given_and_taken_back_with_it(server: AnyStore) -> None:
     fields = ("--thing", "steps", "--uid", "7", "--ts2", str(NOON_S))
     for value, seconds in (("4", "999999999"), ("5", "0")):
         retention = ("--set", f"retention.second_s={seconds}")
@@ -207,12 +222,9 @@ REFUSED = (
 )
 
 
-async def test_it_may_do_nothing_else(server: RedisServer) -> None:
-    client = redis.asyncio.Redis.from_url(url_of(server))
-    try:
-        assert await client.set("psd:a", "1")
-        for words in REFUSED:
-            with pytest.raises(redis.exceptions.NoPermissionError):
-                await client.execute_command(*words.split())
-    finally:
-        await client.aclose()
+async def test_it_may_do_nothing_else(stack: WorkerStack) -> None:
+    client = await stack.runtime.store.cluster.client_of("psd:a")
+    assert await client.set("psd:a", "1")
+    for words in REFUSED:
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            await client.execute_command(*words.split())

@@ -12,19 +12,18 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from psd.config import load_settings
 from psd.errors import StoreError, StoreUnavailableError
 from psd.observe.metrics import Metrics
 from psd.store.lane import TRIP_COMMANDS_MAX, Lane
-from psd.store.redis import READ_CONNECTIONS, Store, make_client
-from psd.store.scripts import script_names
-from tests.support.engine import EVER, book, engine_on, report, sum_of
-from tests.support.nsqd import free_ports
+from psd.store.redis import make_client
+from tests.support.redis_cluster import stalled
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.one_server("a lane is to one server, on a cluster to one of its nodes")
+
 TIMEOUT_S = 0.3
-"""Of the lanes here, so that stalls are short; a test with psd's own default is among them."""
+"""Of the lanes here, so that stalls are short; test_store_servers.py has psd's own default."""
 
 GRACE_S = 0.5
 LIMIT_S = 2.0
@@ -81,16 +80,6 @@ async def on(
         yield built
 
 
-@asynccontextmanager
-async def stalled(server: RedisServer) -> AsyncIterator[None]:
-    """The server keeps its connections and answers nothing meanwhile."""
-    server.pause()
-    try:
-        yield
-    finally:
-        server.resume()
-
-
 async def loop_turns() -> None:
     """A few turns of the loop, in which commands leave that can."""
     answers = iter((False, True))
@@ -118,7 +107,7 @@ async def test_commands_of_one_turn_of_the_loop_travel_together(
 async def test_commands_that_come_during_a_trip_travel_together(own_server: RedisServer) -> None:
     async with lane_on(own_server, connections=1) as on:
         await on.lane.call(("PING",))
-        async with stalled(on.server):
+        with stalled(on.server):
             calls = [asyncio.create_task(on.lane.call(("ECHO", "first")))]
             await loop_turns()
             for number in range(20):
@@ -162,7 +151,7 @@ async def test_call_all_raises_the_first_error_after_all_were_answered(on: LaneO
 async def test_a_stalled_server_fails_all_that_wait_at_once(on: LaneOnServer) -> None:
     """Those of the trips under way, and those that wait behind them."""
     await on.lane.call(("PING",))
-    async with stalled(on.server):
+    with stalled(on.server):
         found, took_s = await outcomes(
             *(on.lane.call(("INCR", "n")) for _ in range(3 * TRIP_COMMANDS_MAX))
         )
@@ -171,20 +160,9 @@ async def test_a_stalled_server_fails_all_that_wait_at_once(on: LaneOnServer) ->
     assert max(took_s, again_s) < TIMEOUT_S + GRACE_S
 
 
-async def test_a_stalled_server_is_known_within_two_seconds(own_server: RedisServer) -> None:
-    async with engine_on(own_server.url) as psd:
-        await book(psd, [report()])
-        async with stalled(own_server):
-            asked = [sum_of(psd, uid=uid) for uid in range(3)]
-            found, took_s = await outcomes(book(psd, [report(7)]), *asked, psd.store.readiness())
-    assert {type(each) for each in found[:-1]} == {StoreUnavailableError}
-    assert set(found[-1]) == {"writable"}
-    assert took_s < LIMIT_S
-
-
 async def test_after_a_stall_no_reply_reaches_the_wrong_caller(on: LaneOnServer) -> None:
     await on.lane.call(("PING",))
-    async with stalled(on.server):
+    with stalled(on.server):
         await outcomes(*(on.lane.call(("ECHO", f"old {n}")) for n in range(30)))
     replies, _ = await outcomes(*(on.lane.call(("ECHO", f"new {n}")) for n in range(30)))
     assert replies == [f"new {n}".encode() for n in range(30)]
@@ -192,7 +170,7 @@ async def test_after_a_stall_no_reply_reaches_the_wrong_caller(on: LaneOnServer)
 
 async def test_nothing_is_sent_twice_over_a_stall(on: LaneOnServer) -> None:
     await on.lane.call(("PING",))
-    async with stalled(on.server):
+    with stalled(on.server):
         await outcomes(*(on.lane.call(("INCR", f"key {n}")) for n in range(30)))
     await on.lane.call(("PING",))
     await wait_until("the old connection is gone", lambda: _connections(on.client))
@@ -223,22 +201,10 @@ async def test_a_server_that_is_not_there_is_unavailable_at_once(tmp_path: Path)
     assert took_s < LIMIT_S
 
 
-async def test_a_server_that_was_restarted_is_used_again(tmp_path: Path) -> None:
-    with RedisServer(tmp_path) as server:
-        async with engine_on(server.url) as psd:
-            await book(psd, [report()])
-            server.kill9()
-            with pytest.raises(StoreUnavailableError):
-                await book(psd, [report()])
-            server.start()
-            assert await book(psd, [report(7)]) == ["booked"]
-            assert await sum_of(psd) == 7
-
-
 async def test_a_caller_that_leaves_disturbs_no_other(on: LaneOnServer) -> None:
     """Some leave during their trip, some while they wait for one."""
     await on.lane.call(("PING",))
-    async with stalled(on.server):
+    with stalled(on.server):
         tasks = []
         for number in range(12):
             tasks.append(asyncio.create_task(on.lane.call(("ECHO", str(number)))))
@@ -254,89 +220,10 @@ async def test_a_caller_that_leaves_disturbs_no_other(on: LaneOnServer) -> None:
 
 
 async def test_closing_fails_what_waits(on: LaneOnServer) -> None:
-    async with stalled(on.server):
+    with stalled(on.server):
         tasks = [asyncio.create_task(on.lane.call(("PING",))) for _ in range(3)]
         await loop_turns()
         await on.lane.close()
         found, took_s = await outcomes(*tasks)
     assert {type(each) for each in found} == {StoreUnavailableError}
     assert took_s < LIMIT_S
-
-
-async def test_scripts_that_are_gone_are_loaded_once_a_trip(own_server: RedisServer) -> None:
-    own_server.flush()
-    async with engine_on(own_server.url) as psd:
-        await psd.store.client.config_resetstat()
-        asked = [psd.engine.sums([uid], [1], [EVER]) for uid in range(40)]
-        found, _ = await outcomes(*asked)
-        assert [owners[0].sums for owners in found] == [{1: 0}] * 40
-        stats = await psd.store.client.info("commandstats")
-        # A connection that is still dialling may find what the other one has loaded.
-        assert stats["cmdstat_script|load"]["calls"] in {
-            len(list(script_names())) * (n + 1) for n in range(READ_CONNECTIONS)
-        }
-
-
-async def test_concurrent_questions_of_one_turn_travel_in_a_trip_a_connection(
-    own_server: RedisServer,
-) -> None:
-    own_server.flush()
-    async with engine_on(own_server.url) as psd:
-        await book(psd, [report(10 + uid, uid=uid) for uid in range(40)])
-        sample = psd.metrics.registry.get_sample_value
-        before = sample("psd_trip_commands_count") or 0
-        found, _ = await outcomes(*(psd.engine.sums([uid], [1], [EVER]) for uid in range(40)))
-        assert [owners[0].sums[1] for owners in found] == [10 + uid for uid in range(40)]
-        assert sample("psd_trip_commands_count") == before + READ_CONNECTIONS
-
-
-@pytest.mark.parametrize("flushed", [False, True], ids=["scripts known", "scripts flushed"])
-async def test_a_batch_waits_for_its_replicas_also_when_its_script_had_to_be_loaded(
-    tmp_path: Path, flushed: bool
-) -> None:
-    """A replica that answers nothing cannot have the batch, so the batch is not kept."""
-    (port,) = free_ports(1)
-    served = ("--port", str(port), "--repl-diskless-sync-delay", "0")
-    follows = ("--replicaof", f"127.0.0.1 {port}")
-    flags = {"redis.durability": "replicated", "redis.replica_timeout_ms": 300}
-    with (
-        RedisServer(tmp_path / "primary", options=served) as primary,
-        RedisServer(tmp_path / "replica", options=follows) as replica,
-    ):
-        async with engine_on(primary.url, flags) as psd:
-            await wait_until("the replica follows", lambda: _replicas(psd.store.client))
-            assert await book(psd, [report(10)]) == ["booked"]
-            if flushed:
-                await psd.store.client.script_flush()
-            await wait_until("the replica has all", lambda: _replicas(psd.store.client))
-            async with stalled(replica):
-                with pytest.raises(StoreUnavailableError, match="0 of 1 replicas"):
-                    await book(psd, [report(11)])
-
-
-async def _replicas(client: Redis) -> bool:
-    info = await client.info("replication")
-    return bool(
-        info["connected_slaves"] == 1
-        and info["slave0"]["state"] == "online"
-        and info["slave0"]["offset"] == info["master_repl_offset"]
-    )
-
-
-@pytest.mark.parametrize(
-    ("options", "advice"),
-    [
-        ((), "ok: durability is durable, but the server has appendonly no"),
-        (("--appendonly", "yes", "--appendfsync", "everysec"), "appendfsync everysec"),
-    ],
-)
-async def test_readiness_advises_where_the_server_keeps_less_than_is_configured(
-    tmp_path: Path, options: tuple[str, ...], advice: str
-) -> None:
-    with RedisServer(tmp_path, options=options) as server:
-        settings = load_settings(flags={"redis.url": server.url}).settings
-        store = Store(settings.redis, Metrics())
-        found = await store.readiness()
-        await store.close()
-    assert found["writable"] == found["scripts"] == found["policy"] == "ok"
-    assert advice in found["durability"]

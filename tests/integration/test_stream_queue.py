@@ -3,41 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from redis.asyncio import Redis
 
+from psd.config import RedisSettings
 from psd.errors import QueueUnavailableError
+from psd.observe.metrics import Metrics
 from psd.queue.base import Message
 from psd.queue.stream import StreamQueue
 from psd.store.keys import stream_key
-from psd.store.redis import make_client
-from tests.support.redis_server import ENGINES, KEEP, Engine, RedisServer
+from psd.store.redis import Store
+from tests.conftest import AnyStore, StoreKind
+from tests.support.redis_server import ENGINES, Engine
 from tests.support.waiting import wait_until
 
 TOPIC = "psd"
 
 
+@asynccontextmanager
+async def store_at(url: str) -> AsyncIterator[Store]:
+    store = Store(RedisSettings(url=url), Metrics())
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
 @pytest.fixture
-async def client(redis_server: RedisServer, redis_url: str) -> AsyncIterator[Redis]:
-    async with make_client(redis_server.url) as connected:
+async def store(redis_url: str) -> AsyncIterator[Store]:
+    async with store_at(redis_url) as connected:
         yield connected
-
-
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path / "redis", options=KEEP) as server:
-        yield server
 
 
 @asynccontextmanager
 async def consumer(
-    client: Redis, msg_timeout_s: float = 60.0, max_in_flight: int = 2500
+    store: Store, msg_timeout_s: float = 60.0, max_in_flight: int = 2500
 ) -> AsyncIterator[StreamQueue]:
-    queue = StreamQueue(client, TOPIC, "psd", msg_timeout_s, max_in_flight)
+    queue = StreamQueue(store.cluster, TOPIC, "psd", msg_timeout_s, max_in_flight)
     await queue.start()
     try:
         yield queue
@@ -53,14 +58,14 @@ async def receive(queue: StreamQueue, count: int) -> list[Message]:
     return messages
 
 
-async def nothing_left(client: Redis) -> bool:
-    return await client.xlen(stream_key(TOPIC)) == 0
+async def nothing_left(store: Store) -> bool:
+    return await store.client.xlen(stream_key(TOPIC)) == 0
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 async def test_every_engine_delivers_redelivers_and_forgets(engine: Engine, tmp_path: Path) -> None:
-    with RedisServer(tmp_path / "redis", engine) as server:
-        async with make_client(server.url) as client, consumer(client, msg_timeout_s=0.4) as queue:
+    with StoreKind(tmp_path / "redis", engine) as server:
+        async with store_at(server.url) as store, consumer(store, msg_timeout_s=0.4) as queue:
             await queue.publish(TOPIC, [b"one", b"\x00\xff"])
             first = await receive(queue, 2)
             again = await receive(queue, 2)
@@ -68,33 +73,33 @@ async def test_every_engine_delivers_redelivers_and_forgets(engine: Engine, tmp_
             assert [message.body for message in first] == [b"one", b"\x00\xff"]
             assert [message.id for message in again] == [message.id for message in first]
             assert [message.attempts for message in first + again] == [1, 1, 2, 2]
-            assert await nothing_left(client)
+            assert await nothing_left(store)
 
 
-async def test_a_message_tells_when_it_was_published(client: Redis) -> None:
-    async with consumer(client) as queue:
-        seconds, _ = await client.time()
+async def test_a_message_tells_when_it_was_published(store: Store) -> None:
+    async with consumer(store) as queue:
+        seconds, _ = await store.client.time()
         await queue.publish(TOPIC, [b"one"])
         (message,) = await receive(queue, 1)
         assert 0 <= message.published_at_ns / 1e9 - seconds < 5
 
 
-async def test_messages_published_before_the_first_start_are_delivered(client: Redis) -> None:
-    await StreamQueue(client, TOPIC, "psd").publish(TOPIC, [b"early"])
-    async with consumer(client) as queue:
+async def test_messages_published_before_the_first_start_are_delivered(store: Store) -> None:
+    await StreamQueue(store.cluster, TOPIC, "psd").publish(TOPIC, [b"early"])
+    async with consumer(store) as queue:
         assert [message.body for message in await receive(queue, 1)] == [b"early"]
 
 
-async def test_receive_waits_for_more_only_as_long_as_it_is_told(client: Redis) -> None:
-    async with consumer(client) as queue:
+async def test_receive_waits_for_more_only_as_long_as_it_is_told(store: Store) -> None:
+    async with consumer(store) as queue:
         await queue.publish(TOPIC, [b"%d" % number for number in range(30)])
         await receive(queue, 1)
         assert len(await queue.receive(10, 5.0)) == 10
         assert len(await queue.receive(100, 0.01)) == 19
 
 
-async def test_a_cancelled_receive_loses_nothing(client: Redis) -> None:
-    async with consumer(client) as queue:
+async def test_a_cancelled_receive_loses_nothing(store: Store) -> None:
+    async with consumer(store) as queue:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await queue.receive(10, 1.0)
@@ -105,15 +110,15 @@ async def test_a_cancelled_receive_loses_nothing(client: Redis) -> None:
         assert [message.body for message in await receive(queue, 1)] == [b"one"]
 
 
-async def test_two_consumers_share_the_messages(client: Redis) -> None:
-    async with consumer(client, max_in_flight=50) as one, consumer(client, max_in_flight=50) as two:
+async def test_two_consumers_share_the_messages(store: Store) -> None:
+    async with consumer(store, max_in_flight=50) as one, consumer(store, max_in_flight=50) as two:
         await one.publish(TOPIC, [b"%d" % number for number in range(100)])
         bodies = {message.body for message in await receive(one, 50) + await receive(two, 50)}
         assert len(bodies) == 100
 
 
-async def test_no_more_is_read_than_may_be_in_flight(client: Redis) -> None:
-    async with consumer(client, max_in_flight=10) as queue:
+async def test_no_more_is_read_than_may_be_in_flight(store: Store) -> None:
+    async with consumer(store, max_in_flight=10) as queue:
         await queue.publish(TOPIC, [b"%d" % number for number in range(25)])
         held = await receive(queue, 10)
         with pytest.raises(TimeoutError):
@@ -124,14 +129,14 @@ async def test_no_more_is_read_than_may_be_in_flight(client: Redis) -> None:
 
 
 async def test_a_requeued_message_comes_back_after_its_delay_to_any_consumer(
-    client: Redis,
+    store: Store,
 ) -> None:
-    async with consumer(client) as one:
+    async with consumer(store) as one:
         await one.publish(TOPIC, [b"one"])
         held = await receive(one, 1)
         await one.pause()
         loop = asyncio.get_running_loop()
-        async with consumer(client) as two:
+        async with consumer(store) as two:
             requeued_at_s = loop.time()
             await one.requeue(held, 0.5)
             (again,) = await receive(two, 1)
@@ -139,12 +144,12 @@ async def test_a_requeued_message_comes_back_after_its_delay_to_any_consumer(
             assert (again.id, again.attempts) == (held[0].id, 2)
 
 
-async def test_touch_keeps_a_message_from_timing_out(client: Redis) -> None:
-    async with consumer(client, msg_timeout_s=0.6) as one:
+async def test_touch_keeps_a_message_from_timing_out(store: Store) -> None:
+    async with consumer(store, msg_timeout_s=0.6) as one:
         await one.publish(TOPIC, [b"one"])
         held = await receive(one, 1)
         await one.pause()
-        async with consumer(client, msg_timeout_s=0.6) as two:
+        async with consumer(store, msg_timeout_s=0.6) as two:
             for _ in range(6):
                 await one.touch(held)
                 with pytest.raises(TimeoutError):
@@ -153,28 +158,28 @@ async def test_touch_keeps_a_message_from_timing_out(client: Redis) -> None:
             assert [message.attempts for message in await receive(two, 1)] == [2]
 
 
-async def test_what_a_killed_consumer_held_goes_to_another_one(client: Redis) -> None:
-    dead = StreamQueue(client, TOPIC, "psd", msg_timeout_s=0.5)
+async def test_what_a_killed_consumer_held_goes_to_another_one(store: Store) -> None:
+    dead = StreamQueue(store.cluster, TOPIC, "psd", msg_timeout_s=0.5)
     await dead.start()
     await dead.publish(TOPIC, [b"one"])
     await receive(dead, 1)
     await dead.stop()
-    async with consumer(client, msg_timeout_s=0.5) as queue:
+    async with consumer(store, msg_timeout_s=0.5) as queue:
         assert [message.attempts for message in await receive(queue, 1)] == [2]
     await dead.close()
 
 
-async def test_close_gives_unfinished_messages_back_at_once(client: Redis) -> None:
-    async with consumer(client) as queue:
+async def test_close_gives_unfinished_messages_back_at_once(store: Store) -> None:
+    async with consumer(store) as queue:
         await queue.publish(TOPIC, [b"%d" % number for number in range(20)])
         held = await receive(queue, 5)
         await queue.finish(held[:2])
-    async with consumer(client) as queue:
+    async with consumer(store) as queue:
         assert len(await receive(queue, 18)) == 18
 
 
-async def test_after_stop_what_was_read_is_still_delivered_then_the_end(client: Redis) -> None:
-    async with consumer(client) as queue:
+async def test_after_stop_what_was_read_is_still_delivered_then_the_end(store: Store) -> None:
+    async with consumer(store) as queue:
         await queue.publish(TOPIC, [b"one", b"two"])
         await receive(queue, 1)
         await queue.stop()
@@ -182,8 +187,8 @@ async def test_after_stop_what_was_read_is_still_delivered_then_the_end(client: 
         assert await queue.receive(10, 0.01) == []
 
 
-async def test_pause_stops_reading_and_resume_goes_on(client: Redis) -> None:
-    async with consumer(client) as queue:
+async def test_pause_stops_reading_and_resume_goes_on(store: Store) -> None:
+    async with consumer(store) as queue:
         await queue.publish(TOPIC, [b"one"])
         await queue.finish(await receive(queue, 1))
         await queue.pause()
@@ -201,51 +206,51 @@ def reading(queue: StreamQueue) -> bool:
     return bool(connections)
 
 
-async def test_a_flush_of_the_store_does_not_deafen_a_consumer(client: Redis) -> None:
-    async with consumer(client) as queue:
+async def test_a_flush_of_the_store_does_not_deafen_a_consumer(store: Store) -> None:
+    async with consumer(store) as queue:
         await queue.publish(TOPIC, [b"one"])
         await queue.finish(await receive(queue, 1))
-        await client.flushall()
+        await store.client.flushall()
         await queue.publish(TOPIC, [b"two"])
         assert [message.body for message in await receive(queue, 1)] == [b"two"]
 
 
-async def test_a_restart_of_redis_is_survived_within_two_seconds(own_server: RedisServer) -> None:
-    async with make_client(own_server.url) as client, consumer(client) as queue:
+async def test_a_restart_of_redis_is_survived_within_two_seconds(own_redis: AnyStore) -> None:
+    async with store_at(own_redis.url) as store, consumer(store) as queue:
         await queue.publish(TOPIC, [b"one"])
         held = await receive(queue, 1)
-        own_server.kill9()
+        own_redis.kill9()
         with pytest.raises(QueueUnavailableError):
             await queue.publish(TOPIC, [b"lost, and the publisher knows"])
         with pytest.raises(QueueUnavailableError):
             await queue.finish(held)
-        own_server.start()
+        own_redis.start()
         await queue.publish(TOPIC, [b"two"])
         async with asyncio.timeout(2):
             assert [message.body for message in await queue.receive(1, 0)] == [b"two"]
         await queue.finish(held)
 
 
-async def test_replies_lost_while_redis_was_frozen_are_read_again(own_server: RedisServer) -> None:
+async def test_replies_lost_while_redis_was_frozen_are_read_again(own_redis: AnyStore) -> None:
     expected = [b"%d" % number for number in range(50)]
-    async with make_client(own_server.url) as client, consumer(client) as queue:
+    async with store_at(own_redis.url) as store, consumer(store) as queue:
         await queue.publish(TOPIC, [b"one"])
         await receive(queue, 1)
         await wait_until("a read is under way", lambda: reading(queue))
-        own_server.pause()
+        own_redis.pause()
         with pytest.raises(QueueUnavailableError):
             await queue.publish(TOPIC, expected)
         await wait_until("the read gave up", lambda: not queue._joined)
-        own_server.resume()
+        own_redis.resume()
         assert sorted(message.body for message in await receive(queue, 50)) == sorted(expected)
 
 
 async def test_consumers_gone_for_an_hour_are_forgotten(
-    client: Redis, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("psd.queue.stream.CONSUMER_FORGOTTEN_AFTER_MS", -1)
     for _ in range(3):
-        async with consumer(client) as queue:
+        async with consumer(store) as queue:
             await queue.publish(TOPIC, [b"one"])
             await queue.finish(await receive(queue, 1))
-    assert len(await client.xinfo_consumers(stream_key(TOPIC), "psd")) == 1
+    assert len(await store.client.xinfo_consumers(stream_key(TOPIC), "psd")) == 1

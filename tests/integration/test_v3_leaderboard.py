@@ -9,11 +9,10 @@ import msgspec
 import pytest
 
 from psd.clock import ManualClock
-from psd.config import AccessSettings, RedisSettings, ServerSettings, Settings
-from psd.runtime import Runtime, open_runtime
-from tests.support.access import bearer, token_for
-from tests.support.engine import DAY_S, NOON_S, book, report
-from tests.support.http import HttpClient, serving
+from psd.runtime import Runtime
+from tests.support.access import asked_of, bearer, token_for
+from tests.support.engine import DAY_S, NOON_S, book, engine_on, report
+from tests.support.http import HttpClient
 
 READER = token_for("reader", "read")
 READER_OF_1 = token_for("reader-of-1", "read", frozenset({1}))
@@ -21,18 +20,6 @@ READER_OF_1 = token_for("reader-of-1", "read", frozenset({1}))
 
 @pytest.fixture
 async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
-    settings = Settings(
-        redis=RedisSettings(url=redis_url, durability="fast"),
-        server=ServerSettings(port=0),
-        access=AccessSettings(tokens=(READER.line, READER_OF_1.line)),
-    )
-    runtime = await open_runtime(settings, ManualClock(NOON_S + 30 * DAY_S))
-    yield runtime
-    await runtime.close()
-
-
-@pytest.fixture
-async def client(runtime: Runtime) -> AsyncIterator[HttpClient]:
     events = [
         report(50, NOON_S, uid=1, aid=1),
         report(30, NOON_S + 20, uid=2, aid=1),
@@ -40,9 +27,10 @@ async def client(runtime: Runtime) -> AsyncIterator[HttpClient]:
         report(40, NOON_S + 60, uid=3, aid=1),
         report(30, NOON_S + 30, uid=4, aid=1),
     ]
-    assert set(await book(runtime, events)) == {"booked"}
-    async with serving(runtime) as client:
-        yield client
+    clock = ManualClock(NOON_S + 30 * DAY_S)
+    async with engine_on(redis_url, asked_of(READER, READER_OF_1), clock) as runtime:
+        assert set(await book(runtime, events)) == {"booked"}
+        yield runtime
 
 
 async def asked(client: HttpClient, parameters: str, secret: str = READER.secret) -> Any:

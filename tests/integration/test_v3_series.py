@@ -8,10 +8,9 @@ import msgspec
 import pytest
 
 from psd.clock import ManualClock
-from psd.config import RedisSettings, ServerSettings, Settings
-from psd.runtime import Runtime, open_runtime
-from tests.support.engine import DAY_S, book, report, second
-from tests.support.http import HttpClient, serving
+from psd.runtime import Runtime
+from tests.support.engine import DAY_S, book, engine_on, report, second
+from tests.support.http import HttpClient
 
 BERLIN = "tz=Europe/Berlin"
 SPRING = second("2017-03-26 00:30:00")
@@ -20,16 +19,6 @@ SPRING = second("2017-03-26 00:30:00")
 
 @pytest.fixture
 async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
-    settings = Settings(
-        redis=RedisSettings(url=redis_url, durability="fast"), server=ServerSettings(port=0)
-    )
-    runtime = await open_runtime(settings, ManualClock(SPRING + 30 * DAY_S))
-    yield runtime
-    await runtime.close()
-
-
-@pytest.fixture
-async def client(runtime: Runtime) -> AsyncIterator[HttpClient]:
     events = [
         report(1, SPRING, uid=1, atid=2, aid=1),
         report(2, SPRING + 3600, uid=1, atid=7, aid=2),
@@ -38,9 +27,9 @@ async def client(runtime: Runtime) -> AsyncIterator[HttpClient]:
         report(5, SPRING + 3 * DAY_S, uid=2, atid=2, aid=5),
         report(-5, SPRING + 3 * DAY_S, uid=2, atid=2, aid=6),
     ]
-    assert set(await book(runtime, events)) == {"booked"}
-    async with serving(runtime) as client:
-        yield client
+    async with engine_on(redis_url, clock=ManualClock(SPRING + 30 * DAY_S)) as runtime:
+        assert set(await book(runtime, events)) == {"booked"}
+        yield runtime
 
 
 async def points(client: HttpClient, parameters: str) -> list[dict[str, object]]:

@@ -8,10 +8,9 @@ import msgspec
 import pytest
 
 from psd.clock import ManualClock
-from psd.config import QueueSettings, RedisSettings, ServerSettings, Settings
-from psd.runtime import Runtime, open_runtime
-from tests.support.engine import DAY_S, NOON_S, book, report
-from tests.support.http import HttpClient, serving
+from psd.runtime import Runtime
+from tests.support.engine import DAY_S, NOON_S, book, engine_on, report
+from tests.support.http import HttpClient
 
 DAY = "2016-04-12T00:00:00Z"
 NEXT_DAY = "2016-04-13T00:00:00Z"
@@ -20,18 +19,6 @@ WATERMARK = {"newest": "2016-04-13T12:00:00Z", "queue_depth": 0}
 
 @pytest.fixture
 async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
-    settings = Settings(
-        redis=RedisSettings(url=redis_url, durability="fast"),
-        queue=QueueSettings(kind="stream"),
-        server=ServerSettings(port=0, ids_max=5, things_max=3),
-    )
-    runtime = await open_runtime(settings, ManualClock(NOON_S + 30 * DAY_S))
-    yield runtime
-    await runtime.close()
-
-
-@pytest.fixture
-async def client(runtime: Runtime) -> AsyncIterator[HttpClient]:
     events = [
         report(10, NOON_S, uid=1, atid=2, aid=3),
         report(5, NOON_S + 10, uid=1, atid=7, aid=4),
@@ -39,9 +26,10 @@ async def client(runtime: Runtime) -> AsyncIterator[HttpClient]:
         report(8, NOON_S, uid=2, atid=2, aid=6),
         report(90, NOON_S, uid=2, atid=2, aid=7, thing=2),
     ]
-    assert await book(runtime, events) == ["booked"] * 5
-    async with serving(runtime) as client:
-        yield client
+    flags = {"queue.kind": "stream", "server.ids_max": 5, "server.things_max": 3}
+    async with engine_on(redis_url, flags, ManualClock(NOON_S + 30 * DAY_S)) as runtime:
+        assert await book(runtime, events) == ["booked"] * 5
+        yield runtime
 
 
 async def test_a_sum_tells_its_range_how_exact_it_is_and_how_fresh(client: HttpClient) -> None:

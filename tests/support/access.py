@@ -41,6 +41,11 @@ def token_for(
     return Token(secret, write_line(TokenLine(identity, digest(secret))))
 
 
+def asked_of(*tokens: Token) -> dict[str, list[str]]:
+    """The setting of a server that serves nobody without one of these."""
+    return {"access.tokens": [token.line for token in tokens]}
+
+
 def bearer(secret: str) -> dict[str, str]:
     """The header that a client sends."""
     return {"Authorization": f"Bearer {secret}"}

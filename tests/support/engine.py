@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
@@ -31,11 +32,20 @@ EVER = Range(0, TIME_END_S)
 
 @asynccontextmanager
 async def engine_on(
-    url: str, flags: Mapping[str, Any] | None = None, clock: Clock | None = None
+    url: str,
+    flags: Mapping[str, Any] | None = None,
+    clock: Clock | None = None,
+    archive: Path | None = None,
 ) -> AsyncIterator[Runtime]:
-    """A runtime on the server at ``url`` that answers as soon as Redis does."""
+    """A runtime on the server at ``url`` that answers as soon as Redis does.
+
+    What it accepts goes to ``archive``, a folder, if one is given.
+    """
     own = {"redis.url": url, "redis.durability": "fast"}
-    runtime = await open_runtime(load_settings(flags={**own, **(flags or {})}).settings, clock)
+    if archive is not None:
+        own["archive.folder"] = str(archive)
+    settings = load_settings(flags={**own, **(flags or {})}).settings
+    runtime = await open_runtime(settings, clock, archiving=archive is not None)
     try:
         yield runtime
     finally:

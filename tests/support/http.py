@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from psd.engine.events import TIME_END_S
 from psd.runtime import Runtime
 from server.serving import HttpServer
 
@@ -80,6 +81,11 @@ class HttpClient:
             allow_redirects=False,
         ) as response:
             return Answer(response.status, await response.text(), dict(response.headers))
+
+
+async def total(client: HttpClient, uid: int = 1, thing: str = "steps") -> int:
+    """All that a user ever had of a thing, by the original's route."""
+    return int((await client.get(f"/v1/query/{uid}/{thing}/all/0/{TIME_END_S}")).text)
 
 
 @asynccontextmanager

@@ -13,9 +13,11 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import pytest
 import redis
@@ -32,22 +34,34 @@ FORM_TIMEOUT_S = 30.0
 
 
 class ClusterNode:
-    """One master."""
+    """One master, or a replica."""
 
     def __init__(self, folder: Path, port: int, command: Sequence[str]) -> None:
         self.folder = folder
         self.port = port
         self._command = command
+        self._configured: dict[str, tuple[str, str]] = {}
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it; it may not answer yet."""
         assert self.process is None, "the node runs already"
         self.folder.mkdir(parents=True, exist_ok=True)
+        command = list(self._command)
+        for name, (_, value) in self._configured.items():
+            command += [f"--{name}", value]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
+
+    def pause(self) -> None:
+        """SIGSTOP: connections stay open, nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self._signal(signal.SIGCONT)
 
     def end(self, with_signal: signal.Signals) -> None:
         """It is gone when this returns."""
@@ -63,6 +77,50 @@ class ClusterNode:
             client.response_callbacks.clear()
             return client.execute_command(*command)
 
+    def configure(self, name: str, value: str) -> None:
+        """Set an option, for its next starts too."""
+        with redis.Redis(host=HOST, port=self.port, decode_responses=True) as client:
+            before, _ = self._configured.get(name, (client.config_get(name)[name], value))
+            client.config_set(name, value)
+        self._configured[name] = (before, value)
+
+    def reset(self) -> None:
+        """Every option as it was at the first start."""
+        while self._configured:
+            name, (before, _) = self._configured.popitem()
+            self.ask("CONFIG", "SET", name, before)
+
+    @property
+    def is_rewriting(self) -> bool:
+        """Whether an append-only file that was switched on is not whole yet."""
+        told = self.ask("INFO", "persistence")
+        return b"aof_rewrite_in_progress:1" in told or b"aof_rewrite_scheduled:1" in told
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+
+class WholeClient(redis.asyncio.RedisCluster):
+    """A client that asks all masters what redis-py would ask one of them."""
+
+    async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
+        """One reply, also of all masters: numbers are added, lists joined."""
+        if args[0] in _OF_A_SERVER:
+            kwargs.setdefault("target_nodes", self.PRIMARIES)
+        reply = await super().execute_command(*args, **kwargs)
+        return _added(reply.values()) if args == ("INFO", "commandstats") else reply
+
+
+_OF_A_SERVER = ("CONFIG RESETSTAT", "CONFIG SET", "DBSIZE", "INFO", "KEYS")
+
+
+def _added(nodes: Iterable[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
+    calls: Counter[str] = Counter()
+    for stats in nodes:
+        calls.update({name: each["calls"] for name, each in stats.items()})
+    return {name: {"calls": number} for name, number in calls.items()}
+
 
 class StoreClient:
     """Stands in for the attribute ``client`` of a store, which is that of one node.
@@ -75,7 +133,7 @@ class StoreClient:
             return store.cluster.client
         held = vars(store).get("_test_client")
         if held is None:
-            held = redis.asyncio.RedisCluster.from_url(store.settings.url)
+            held = WholeClient.from_url(store.settings.url)
             vars(store)["_test_client"] = held
         return held
 
@@ -103,11 +161,11 @@ class RedisCluster:
     ) -> None:
         self.engine = engine
         self._moving: set[int] = set()
+        self._replicas: list[ClusterNode] = []
         self.binary = binary(engine)
-        self.nodes = [
-            self._node(folder / f"node{number}", port, options)
-            for number, port in enumerate(free_ports(MASTERS))
-        ]
+        self._folder = folder
+        self._options = options
+        self.nodes = [self._node(port) for port in free_ports(MASTERS)]
 
     @property
     def url(self) -> str:
@@ -138,16 +196,34 @@ class RedisCluster:
             node.end(signal.SIGKILL)
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open, nothing answers."""
-        self._signal(signal.SIGSTOP)
+        """SIGSTOP to every node."""
+        for node in self.nodes:
+            node.pause()
 
     def resume(self) -> None:
-        """SIGCONT."""
-        self._signal(signal.SIGCONT)
+        """SIGCONT to every node."""
+        for node in self.nodes:
+            node.resume()
 
     def remove(self) -> None:
-        """Stop it for good."""
-        self.kill9()
+        """Stop it for good, its replicas too."""
+        for node in (*self.nodes, *self._replicas):
+            node.end(signal.SIGKILL)
+
+    def add_replica(self, master: ClusterNode) -> ClusterNode:
+        """A node that follows one of the masters, for as long as the cluster runs."""
+        [port] = free_ports(1)
+        node = self._node(port)
+        self._replicas.append(node)
+        node.start()
+        deadline_s = time.monotonic() + FORM_TIMEOUT_S
+        while not self._answers(node):
+            self._wait(deadline_s)
+        node.ask("CLUSTER", "MEET", HOST, master.port)
+        while not self._is_whole(node):
+            self._wait(deadline_s)
+        node.ask("CLUSTER", "REPLICATE", master.ask("CLUSTER", "MYID"))
+        return node
 
     def restore(self) -> None:
         """Up, awake and empty, whatever a test has done to it."""
@@ -160,6 +236,11 @@ class RedisCluster:
             for node in self.nodes:
                 node.ask("CLUSTER", "SETSLOT", slot, "STABLE")
         self._moving.clear()
+        for node in self.nodes:
+            node.reset()
+        deadline_s = time.monotonic() + FORM_TIMEOUT_S
+        while any(node.is_rewriting for node in self.nodes):
+            self._wait(deadline_s)
         self.flush()
 
     def flush(self) -> None:
@@ -168,9 +249,17 @@ class RedisCluster:
             node.ask("FLUSHALL")
             node.ask("SCRIPT", "FLUSH")
 
-    def client(self) -> redis.asyncio.RedisCluster:
+    def configure(self, name: str, value: str) -> None:
+        """Set an option of one node, which is enough for psd to heed it, until ``restore``."""
+        self.nodes[-1].configure(name, value)
+
+    def ask_each(self, *command: Any) -> list[Any]:
+        """The reply of every node, as it gives it."""
+        return [node.ask(*command) for node in self.nodes]
+
+    def client(self) -> WholeClient:
         """A client of the whole cluster; close it with ``aclose``."""
-        return redis.asyncio.RedisCluster(host=HOST, port=self.nodes[0].port)
+        return WholeClient(host=HOST, port=self.nodes[0].port)
 
     def sync_client(self) -> redis.RedisCluster:
         """The same for code that is not asynchronous; a context manager."""
@@ -210,10 +299,11 @@ class RedisCluster:
     def __exit__(self, *_: object) -> None:
         self.remove()
 
-    def _node(self, folder: Path, port: int, options: Sequence[str]) -> ClusterNode:
+    def _node(self, port: int) -> ClusterNode:
+        folder = self._folder / str(port)
         command = [self.binary, "--port", str(port), "--bind", HOST, "--save", ""]
         command += ["--cluster-enabled", "yes", "--dir", str(folder)]
-        command += ["--maxmemory-policy", "noeviction", *options]
+        command += ["--maxmemory-policy", "noeviction", *self._options]
         return ClusterNode(folder, port, command)
 
     def _form(self) -> None:
@@ -224,16 +314,11 @@ class RedisCluster:
             if number:
                 self.nodes[0].ask("CLUSTER", "MEET", HOST, node.port)
 
-    def _signal(self, number: signal.Signals) -> None:
-        for node in self.nodes:
-            assert node.process is not None
-            node.process.send_signal(number)
-
     def _wait(self, deadline_s: float) -> None:
         if time.monotonic() > deadline_s:
             logs = "\n".join((node.folder / "log").read_text() for node in self.nodes)
             self.kill9()
-            pytest.fail(f"the cluster does not form:\n{logs}")
+            pytest.fail(f"the cluster is not whole:\n{logs}")
         time.sleep(0.02)
 
     def _answers(self, node: ClusterNode) -> bool:
@@ -245,3 +330,23 @@ class RedisCluster:
     def _is_whole(self, node: ClusterNode) -> bool:
         told = node.ask("CLUSTER", "INFO")
         return b"cluster_state:ok" in told and b"cluster_slots_ok:16384" in told
+
+
+class Pausable(Protocol):
+    """A server, a node or a cluster."""
+
+    def pause(self) -> None:
+        """Stop to answer."""
+
+    def resume(self) -> None:
+        """Go on."""
+
+
+@contextmanager
+def stalled(server: Pausable) -> Iterator[None]:
+    """The server keeps its connections and answers nothing meanwhile."""
+    server.pause()
+    try:
+        yield
+    finally:
+        server.resume()

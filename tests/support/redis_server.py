@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import pytest
 import redis
@@ -130,6 +130,22 @@ class RedisServer:
         """Stop it for good."""
         self._end(signal.SIGKILL)
         self._socket_folder.cleanup()
+
+    def configure(self, name: str, value: str) -> None:
+        """Set an option, for its next starts too."""
+        with self.sync_client() as client:
+            client.config_set(name, value)
+        self.options += [f"--{name}", value]
+
+    def ask(self, *command: Any) -> Any:
+        """One command, its reply as the server gives it."""
+        with self.sync_client() as client:
+            client.response_callbacks.clear()
+            return client.execute_command(*command)
+
+    def ask_each(self, *command: Any) -> list[Any]:
+        """The reply of every server, here of the one."""
+        return [self.ask(*command)]
 
     def client(self, timeout_s: float = 1.5) -> redis.asyncio.Redis:
         """A client that never sends a command twice; close it with ``aclose``."""

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from psd.clock import ManualClock
+from psd.rewards.tokens import WEI
 from psd.rewards.weeks import bounds
 from psd.runtime import Runtime
 from tests.support.engine import engine_on
@@ -22,6 +23,10 @@ from tests.support.http import HttpClient, serving
 from tests.support.reward_job import Fleet
 
 HOUR_S = 3600
+OWNER = "42"
+ADDRESS = "0x" + "aB" * 20
+POOL = 1_105_000 * WEI
+"""The tokens of each of the first weeks, in 10^-18."""
 
 
 class Served:
@@ -62,3 +67,19 @@ async def weeks_served(
     own = {"queue.kind": "stream", "server.port": 0}
     async with engine_on(url, {**own, **(flags or {})}, clock) as psd, serving(psd) as client:
         yield Served(psd, client, clock)
+
+
+async def a_family(served: Served) -> None:
+    """Vehicle 7 is on for weeks 0 to 4, vehicle 8 for 0 and 1, week 5 is not computed."""
+    await served.describe(7, owner=OWNER, integrations=["Smartcar", "AutoPi"], vin="V" * 17)
+    await served.describe(8, owner=ADDRESS, integrations=["Tesla"], minted=True)
+    await served.drive_in(7, "Smartcar", 0, 1, 2, 3, 4)
+    await served.drive_in(7, "AutoPi", 4)
+    await served.drive_in(8, "Tesla", 0, 1)
+    await served.compute(4)
+
+
+async def statement(served: Served, vehicle: int, week: int) -> dict[str, Any]:
+    """The statement of a vehicle's week."""
+    found: dict[str, Any] = await served.ok(f"/v3/vehicles/{vehicle}/statement?week={week}")
+    return found

@@ -21,6 +21,7 @@ from psd.queue.deadletter import INSPECT_CHANNEL, DeadLetterBox, Letter
 from psd.runtime import Runtime, open_runtime
 from psd.store.keys import stream_key
 from tests.support.nsqd import Nsqd
+from tests.support.redis_cluster import RedisCluster
 from tests.support.redis_server import RedisServer
 from workers.runner import Worker
 from workers.service import build_worker
@@ -48,7 +49,7 @@ def count(name: str, value: int) -> bytes:
 class WorkerStack:
     """The servers, and what a test asks of them; ``runtime`` is the test's own."""
 
-    def __init__(self, kind: Kind, redis: RedisServer, nsqd: Nsqd | None) -> None:
+    def __init__(self, kind: Kind, redis: RedisServer | RedisCluster, nsqd: Nsqd | None) -> None:
         self.kind = kind
         self.redis = redis
         self.nsqd = nsqd
@@ -87,7 +88,8 @@ class WorkerStack:
         """Whether every message of the topic is finished."""
         topic, channel = self.settings.queue.topic, self.settings.queue.channel
         if self.nsqd is None:
-            return bool(await self.runtime.store.client.xlen(stream_key(topic)) == 0)
+            client = await self.runtime.store.cluster.client_of(stream_key(topic))
+            return bool(await client.xlen(stream_key(topic)) == 0)
         # nsqd moves messages from the topic to the channel in its own time.
         arrived = self.nsqd.channel(topic, channel)["message_count"]
         return arrived >= self.nsqd.published(topic) and not self.nsqd.depth(topic, channel)

@@ -115,7 +115,18 @@ def test_what_stands_in_a_url_is_escaped() -> None:
     assert parameters({"end": None}) == ""
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:1155", "ftp://host", "http://", ""])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:1155",
+        "ftp://host",
+        "http://",
+        "",
+        "http://host:port",
+        "http://h:0",
+        "http://[::1",
+    ],
+)
 def test_an_address_is_http(url: str) -> None:
     with pytest.raises(BadQueryError, match="url: "):
         Transport(url, "", 1, ONCE)

@@ -7,98 +7,27 @@ for a while on two masters at once.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
 import pytest
 
-from psd.engine.events import Event
-from psd.engine.plan import Range
 from psd.errors import MisplacedError
 from psd.runtime import Runtime
 from psd.store.keys import stream_key
 from psd.store.slots import slot_of
 from tests.support.audits import audit_of
+from tests.support.cluster_load import OWNERS, book_on, busy
 from tests.support.engine import EVER, NOON_S, book, engine_on, increment, report, sum_of
 from tests.support.redis_cluster import ClusterNode, RedisCluster
-from tests.support.waiting import wait_until
 
 BUSY = 7
 BUSY_ROOT = "psd:{7}"
-OWNERS = range(1, 61)
-"""The busy owner's slot is moved; the others share script calls with it."""
+"""The owner whose slot is moved; the others share script calls with it."""
 
 MOVES = 6
 
 HASTY = {"redis.timeout_s": 0.2}
 """It gives up soon where a slot does not arrive."""
-
-
-class Writer:
-    """Books a batch for all owners each turn, at a second of its own; a list of what it booked.
-
-    An increment a batch and owner, so that one booked twice or not at all shows.
-    """
-
-    def __init__(self, psd: Runtime, thing: int) -> None:
-        self.thing = thing
-        self.booked: list[dict[int, int]] = []
-        self._psd = psd
-
-    async def run(self, stopping: asyncio.Event) -> None:
-        while not stopping.is_set():
-            batch, second = len(self.booked), NOON_S + len(self.booked)
-            values = {uid: 1 + (uid * 31 + batch * 17) % 97 for uid in OWNERS}
-            events: list[Event] = [
-                increment(f"{batch}-{uid}", value, second, uid=uid, aid=batch % 9, thing=self.thing)
-                for uid, value in values.items()
-            ]
-            statuses = await book(self._psd, events)
-            assert statuses == ["booked"] * len(events), statuses
-            self.booked.append(values)
-
-    def sums(self, batches: int) -> list[int]:
-        """What the first so many batches add up to, owner by owner."""
-        totals: dict[int, int] = defaultdict(int)
-        for values in self.booked[:batches]:
-            for uid, value in values.items():
-                totals[uid] += value
-        return [totals[uid] for uid in OWNERS]
-
-
-class Reader:
-    """Sums what a writer has booked so far, and holds it against the writer's list."""
-
-    def __init__(self, psd: Runtime, writer: Writer, *, activities: bool) -> None:
-        self.answers = 0
-        self._psd = psd
-        self._writer = writer
-        self._activities = activities
-
-    async def run(self, stopping: asyncio.Event) -> None:
-        thing = self._writer.thing
-        while not stopping.is_set():
-            batches = len(self._writer.booked)
-            within = [Range(NOON_S, NOON_S + batches)] * len(OWNERS)
-            found = await self._psd.engine.sums(
-                list(OWNERS), [thing], within, activities=self._activities
-            )
-            assert [owner.sums[thing] for owner in found] == self._writer.sums(batches)
-            self.answers += 1
-
-
-@asynccontextmanager
-async def busy(psd: Runtime) -> AsyncIterator[tuple[list[Writer], list[Reader]]]:
-    """Two writers and four readers, until the end; raises what went wrong with one of them."""
-    writers = [Writer(psd, thing) for thing in (1, 2)]
-    readers = [Reader(psd, w, activities=kind) for w in writers for kind in (False, True)]
-    stopping = asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        for each in (*writers, *readers):
-            group.create_task(each.run(stopping))
-        yield writers, readers
-        stopping.set()
 
 
 async def move(cluster: RedisCluster, key: str, target: ClusterNode, keys_max: int = 10**6) -> None:
@@ -129,15 +58,8 @@ async def test_a_slot_that_moves_under_load_changes_no_answer(
 ) -> None:
     async with busy(psd) as (writers, readers):
         for _ in range(MOVES):
-            before = [len(writer.booked) for writer in writers]
             await move(cluster, BUSY_ROOT, another(cluster, BUSY_ROOT))
-            await wait_until(
-                "both book on",
-                lambda held=before: all(
-                    len(w.booked) > n for w, n in zip(writers, held, strict=True)
-                ),
-                timeout_s=30,
-            )
+            await book_on(writers)
     for writer in writers:
         found = [await sum_of(psd, EVER, uid, writer.thing) for uid in OWNERS]
         assert found == writer.sums(len(writer.booked))

@@ -201,7 +201,8 @@ async def test_every_engine_books_and_sums_owners_of_many_slots_in_one_call(
 ) -> None:
     """And refuses an owner on its way before anything is written."""
     with RedisCluster(tmp_path_factory.mktemp(engine), engine) as cluster:  # type: ignore[arg-type]  (a parameter)
-        async with engine_on(cluster.url, {"redis.timeout_s": 0.3}) as psd:
+        hasty = {"redis.timeout_s": 0.3}
+        async with engine_on(cluster.url) as psd, engine_on(cluster.url, hasty) as in_haste:
             await prepared(cluster, psd)
             assert await book(psd, [report(20, uid=uid) for uid in UIDS]) == ["booked"] * 200
             assert [calls(node, "evalsha") for node in cluster.nodes] == [1, 1, 1]
@@ -210,7 +211,7 @@ async def test_every_engine_books_and_sums_owners_of_many_slots_in_one_call(
             cluster.begin_move(slot_of("psd:{1}"), node, target)
             uids = [u for u in UIDS if cluster.node_of(f"psd:{{{u}}}") is node]
             with pytest.raises(StoreUnavailableError):
-                await book(psd, [report(30, NOON_S + 86_400, uid=u, aid=9) for u in uids])
+                await book(in_haste, [report(30, NOON_S + 86_400, uid=u, aid=9) for u in uids])
             others = [u for u in uids if slot_of(f"psd:{{{u}}}") != slot_of("psd:{1}")]
             found = await psd.engine.sums(others, [1], [EVER] * len(others))
             assert {owner.sums[1] for owner in found} == {20}

@@ -1,0 +1,30 @@
+"""The server that the tests of psd.client ask, and a client that may do everything there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from psd.client import AsyncClient
+from psd.runtime import Runtime
+from tests.support.client_side import ADMIN, steps_of_three
+from tests.support.http import HttpClient
+
+
+@pytest.fixture
+async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
+    async with steps_of_three(redis_url) as runtime:
+        yield runtime
+
+
+@pytest.fixture
+def url(client: HttpClient) -> str:
+    """Where the server is."""
+    return client.url
+
+
+@pytest.fixture
+async def psd(url: str) -> AsyncIterator[AsyncClient]:
+    async with AsyncClient(url, token=ADMIN.secret) as client:
+        yield client

@@ -1,0 +1,73 @@
+"""Events of somebody with a token: for whom they may book, and in whose name."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from tests.support.access import asked_of, bearer, token_for
+from tests.support.engine import engine_on
+from tests.support.event_requests import T, count, metric, send
+from tests.support.http import HttpClient, serving
+
+TOKENS = {
+    "writer": token_for("writer", "write read"),
+    "other": token_for("other", "write"),
+    "owner-1": token_for("owner-1", "write", frozenset({1})),
+}
+
+
+@pytest.fixture
+async def guarded(redis_url: str) -> AsyncIterator[HttpClient]:
+    """A server that asks for tokens."""
+    flags = {"queue.kind": "stream", **asked_of(*TOKENS.values())}
+    async with engine_on(redis_url, flags) as runtime, serving(runtime) as client:
+        yield client
+
+
+async def test_a_foreign_document_keeps_all_of_a_body_from_being_booked(
+    guarded: HttpClient,
+) -> None:
+    headers = bearer(TOKENS["owner-1"].secret)
+    for body in (
+        [metric(), metric(uid=2)],
+        [metric(), count(id="c")],
+        [metric(), metric(thing="signals")],
+        [metric(), {"command": "withdraw", "withdraw": {"uid": 2, "aid": 3}}],
+    ):
+        assert (await send(guarded, body, headers=headers)).status == 403
+    reader = bearer(TOKENS["writer"].secret)
+    sums = await guarded.request(
+        "POST",
+        f"/v1/query_ids/steps/all/0/{T}",
+        b"ids=1,2",
+        headers=reader,
+        content_type="application/x-www-form-urlencoded",
+    )
+    assert sums.json() == {"1": 0, "2": 0}
+    assert (await send(guarded, [metric()], headers=headers)).status == 200
+
+
+async def test_keys_of_two_tokens_never_meet(guarded: HttpClient) -> None:
+    key = {"Idempotency-Key": "k"}
+    for name, status in (("writer", "booked"), ("other", "unchanged"), ("writer", "booked")):
+        answer = await send(guarded, [metric()], headers=bearer(TOKENS[name].secret) | key)
+        assert [row["status"] for row in answer.json()["data"]] == [status]
+
+
+async def test_a_withdrawal_is_written_down_in_the_name_of_the_token(guarded: HttpClient) -> None:
+    headers = bearer(TOKENS["writer"].secret)
+    withdraw = {"command": "withdraw", "withdraw": {"uid": 1, "aid": 3, "by": "somebody else"}}
+    answer = await send(guarded, [metric(), withdraw, metric()], headers=headers)
+    found = [row["status"] for row in answer.json()["data"]]
+    assert found == ["booked", "booked", "withdrawn"]
+    audit = await guarded.request("GET", "/v3/users/1/audit", headers=headers)
+    assert [row["by"] for row in audit.json()["data"]] == ["writer"]
+    for by, status in (("somebody else", 403), ("", 403), ("writer", 202)):
+        body = msgspec.json.encode(
+            {"command": "withdraw", "withdraw": {"uid": 1, "aid": 3, "by": by}}
+        )
+        answer = await guarded.request("POST", "/v1/enqueue", body, headers=headers)
+        assert answer.status == status, answer.text

@@ -1,0 +1,57 @@
+"""The keys of a board end with it, whatever is killed or comes meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from psd.errors import NotFoundError
+from psd.store.keys import boards_key, kind_of
+from tests.support.http_boards import BoardsClient, keys_of
+
+
+async def test_every_key_of_a_board_is_known_and_ends_with_it(boards: BoardsClient) -> None:
+    before = await keys_of(boards.psd)
+    await boards.put("a", 1, 2)
+    await boards.ask("POST", "/a/final")
+    made = await keys_of(boards.psd) - before
+    kinds = {getattr(kind_of(key), "name", None) for key in made}
+    assert kinds == {"boards", "board members", "board final"}
+    await boards.ask("DELETE", "/a")
+    assert await keys_of(boards.psd) == before
+
+
+async def test_what_a_killed_removal_left_ends_with_the_next_one(boards: BoardsClient) -> None:
+    store = boards.psd.boards
+    await boards.put("a", 1)
+    dead = await store.get("a")
+    await boards.psd.store.writes.call_all(
+        [
+            ("HDEL", boards_key("definitions"), "a"),
+            ("SADD", boards_key("dropped"), f"a:{dead.id}"),
+        ]
+    )
+    await boards.put("a", 2)
+    assert await store.members("a") == [2]
+    await boards.put("b")
+    await boards.ask("DELETE", "/b")
+    assert not await keys_of(boards.psd) & {f"{dead.root}:members", boards_key("dropped")}
+    assert await store.members("a") == [2]
+
+
+async def test_members_of_a_board_that_is_taken_away_meanwhile_leave_nothing(
+    boards: BoardsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await boards.put("a")
+    store = boards.psd.boards
+    stale = await store.get("a")
+    await store.drop("a")
+
+    async def known(_name: str) -> Any:
+        return stale
+
+    monkeypatch.setattr(store, "get", known)
+    with pytest.raises(NotFoundError):
+        await store.change_members("a", [1])
+    assert f"{stale.root}:members" not in await keys_of(boards.psd)
