@@ -40,6 +40,11 @@ class PsdSystem:
         found = await self._runtime.engine.sums(uids, things, ranges, activities=activities)
         return [Answer(owner.sums, owner.activities) for owner in found]
 
+    async def top(self, count: int, thing: int, range_: Range) -> list[tuple[int, int]]:
+        """The largest sums of everybody as (sum, user), in one call."""
+        found = await self._runtime.engine.top(thing, range_, count)
+        return sorted(((total, uid) for uid, total in found), reverse=True)[:count]
+
     async def close(self) -> None:
         """Leave the server."""
         await self._runtime.close()

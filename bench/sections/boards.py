@@ -40,11 +40,11 @@ async def run(bench: Workbench) -> None:
         for range_ in ranges:
             expected = model.top(PLACES, THING, range_)
             measurements = {
-                psd.name: partial(_engine_ms, psd, uids, range_, expected),
-                original.name: partial(_engine_ms, original, uids, range_, expected),
+                psd.name: partial(_top_ms, psd, range_, expected),
+                original.name: partial(_original_ms, original, uids, range_, expected),
             }
             if postgres is not None:
-                measurements[postgres.name] = partial(_postgres_ms, postgres, range_, expected)
+                measurements[postgres.name] = partial(_top_ms, postgres, range_, expected)
             for name, figure in (await interleaved(1, measurements)).items():
                 taken.setdefault(name, []).extend(figure.values)
     figures = {name: Figure(tuple(values)) for name, values in taken.items()}
@@ -60,8 +60,8 @@ async def run(bench: Workbench) -> None:
 Board = list[tuple[int, int]]
 
 
-async def _engine_ms(
-    system: PsdSystem | OriginalLayout, uids: list[int], range_: Range, expected: Board
+async def _original_ms(
+    system: OriginalLayout, uids: list[int], range_: Range, expected: Board
 ) -> float:
     started = time.perf_counter()
     answers = await system.sums(uids, (THING,), range_)
@@ -72,9 +72,9 @@ async def _engine_ms(
     return waited_ms
 
 
-async def _postgres_ms(postgres: Postgres, range_: Range, expected: Board) -> float:
+async def _top_ms(system: PsdSystem | Postgres, range_: Range, expected: Board) -> float:
     started = time.perf_counter()
-    top = await postgres.top(PLACES, THING, range_)
+    top = await system.top(PLACES, THING, range_)
     waited_ms = (time.perf_counter() - started) * 1e3
-    check(postgres.name, f"{MEASURE}, {range_}", top, expected)
+    check(system.name, f"{MEASURE}, {range_}", top, expected)
     return waited_ms

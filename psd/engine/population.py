@@ -22,10 +22,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from psd.engine.events import Accepted, Report, Withdrawal
+from psd.engine.owner_reads import OwnerReader
 from psd.store.keys import OWNER_SHARDS, owner_shard, owners_key
 from psd.store.lane import Command
-from psd.store.owner_calls import Placement
+from psd.store.owner_calls import Placement, owner_pages
 from psd.store.redis import Store
+from psd.store.scripts import load_script
 
 REMEMBERED_MAX = 500_000
 """Owners' things that a process knows to be indexed, some 60 MB; past it, it begins anew."""
@@ -66,6 +68,8 @@ class OwnerIndex:
         self._known: set[OwnerThing] = set()
         self._epoch = -1
         self._populations: dict[int, Population] = {}
+        self._reader = OwnerReader(store, placement)
+        self._counts = load_script("engine.owner_counts")
 
     def missing(self, events: Sequence[Accepted], positions: Iterable[int]) -> Unindexed:
         """Owners' things of the events there, unless this process knows them to be indexed.
@@ -120,7 +124,7 @@ class OwnerIndex:
         """All owners of a thing, ascending; not to be changed. One trip, two where some are new."""
         known, changed = self._remembered(thing), list(range(OWNER_SHARDS))
         if known is not None:
-            sizes = await self._of_shards("SCARD", thing, changed)
+            sizes = await self._sizes(thing)
             # The store that tells the sizes may be another than the one that was asked before.
             known = self._remembered(thing)
         if known is not None:
@@ -128,7 +132,8 @@ class OwnerIndex:
             if not changed:
                 return known.uids
         epoch = self._store.reads.epoch
-        members = await self._of_shards("SMEMBERS", thing, changed)
+        commands: list[Command] = [("SMEMBERS", owners_key(shard, thing)) for shard in changed]
+        members = await self._store.reads.call_all(commands)
         if known is not None and epoch != self._store.reads.epoch:
             return await self.population(thing)
         shards = list(known.shards) if known is not None else [[]] * OWNER_SHARDS
@@ -162,10 +167,17 @@ class OwnerIndex:
         known = self._populations.get(thing)
         return known if known is not None and known.epoch == self._store.reads.epoch else None
 
-    async def _of_shards(self, verb: str, thing: int, shards: Sequence[int]) -> list[Any]:
-        return await self._store.reads.call_all(
-            [(verb, owners_key(shard, thing)) for shard in shards]
+    async def _sizes(self, thing: int) -> list[int]:
+        """How many owners each part has: one call a node."""
+        keys = [owners_key(shard, thing) for shard in range(OWNER_SHARDS)]
+        replies = await self._reader.of_pages(
+            lambda: owner_pages(self._placement, self._counts, keys, (), OWNER_SHARDS)
         )
+        sizes = [0] * OWNER_SHARDS
+        for places, counts in replies:
+            for place, count in zip(places, counts, strict=True):
+                sizes[place] = count
+        return sizes
 
 
 def index_commands(owners: Iterable[OwnerThing]) -> list[Command]:
