@@ -21,6 +21,9 @@ from tests.support.raw_http import RawConnection, raw
 HEAD_TIMEOUT_S = 0.4
 BODY_TIMEOUT_S = 0.3
 IDLE_TIMEOUT_S = 0.7
+TICK_S = 0.005
+"""An event loop counts in milliseconds: what is due may come a moment before its time."""
+
 LATE_S = 3.0
 """By when whatever has a deadline above must have ended, on a busy machine."""
 
