@@ -13,8 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 
-_PASSED_ON: ContextVar[Mapping[str, str]] = ContextVar("passed_on", default={})  # noqa: B039  (never changed in place)
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+_PASSED_ON: ContextVar[Mapping[str, str]] = ContextVar("passed_on", default=_NOTHING)
 
 
 @contextmanager

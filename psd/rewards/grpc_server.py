@@ -93,21 +93,19 @@ class RewardsServicer(rewards_pb2_grpc.RewardsServiceServicer):
         self._reader = reader
         self._callers = callers
 
-    async def GetTotalPoints(self, request: Any, context: Any) -> Any:  # noqa: N802  (its name)
+    async def GetTotalPoints(self, request: Any, context: Any) -> Any:
         """Points of all vehicles in all weeks."""
         async with self._answering(context, "read"):
             points = await self._reader.total_points()
             return rewards_pb2.GetTotalPointsResponse(totalPoints=points)
 
-    async def GetAverageTokens(self, request: Any, context: Any) -> Any:  # noqa: N802  (its name)
+    async def GetAverageTokens(self, request: Any, context: Any) -> Any:
         """Whole tokens that a row of the newest finished week got on average."""
         async with self._answering(context, "read"):
             tokens = await self._reader.average_tokens()
             return rewards_pb2.AverageTokensResponse(averageTokens=tokens)
 
-    async def GetQualifiedDevices(  # noqa: N802  (its name)
-        self, request: Any, context: Any
-    ) -> None:
+    async def GetQualifiedDevices(self, request: Any, context: Any) -> None:
         """Active vehicles, one message each; the original declares this and does not answer."""
         async with self._answering(context, "read"):
             start_s, end_s = _second(request.start), _second(request.end)
@@ -117,7 +115,7 @@ class RewardsServicer(rewards_pb2_grpc.RewardsServiceServicer):
                     rewards_pb2.GetQualifiedDevicesDevice(id=str(vehicle), integration_ids=names)
                 )
 
-    async def GetDeviceRewards(self, request: Any, context: Any) -> Any:  # noqa: N802  (its name)
+    async def GetDeviceRewards(self, request: Any, context: Any) -> Any:
         """The weeks of one vehicle, oldest first."""
         async with self._answering(context, "read"):
             weeks = await self._reader.device_rewards(vehicle_of(request.id))
@@ -137,9 +135,7 @@ class RewardsServicer(rewards_pb2_grpc.RewardsServiceServicer):
                 ],
             )
 
-    async def GetBlacklistStatus(  # noqa: N802  (its name)
-        self, request: Any, context: Any
-    ) -> Any:
+    async def GetBlacklistStatus(self, request: Any, context: Any) -> Any:
         """Whether an address is listed; one that is not has an empty note and time 0."""
         async with self._answering(context, "read"):
             entry = await self._reader.blacklist_entry(owner_of(request.ethereum_address))
@@ -149,9 +145,7 @@ class RewardsServicer(rewards_pb2_grpc.RewardsServiceServicer):
                 created_at=Timestamp(seconds=entry.created_at_s if entry else 0),
             )
 
-    async def SetBlacklistStatus(  # noqa: N802  (its name)
-        self, request: Any, context: Any
-    ) -> Any:
+    async def SetBlacklistStatus(self, request: Any, context: Any) -> Any:
         """List an address, or take it off; both may be repeated."""
         async with self._answering(context, "admin") as identity:
             owner, listed = owner_of(request.ethereum_address), request.is_blacklisted

@@ -16,8 +16,9 @@ from tests.conftest import ON_CLUSTER, AnyStore
 from tests.support.engine import engine_on
 from tests.support.http import HttpClient, serving
 from tests.support.nsqd import Nsqd
-from tests.support.redis_cluster import RedisCluster, StoreClient
+from tests.support.redis_cluster import RedisCluster
 from tests.support.redis_server import KEEP, RedisServer
+from tests.support.whole_client import StoreClient
 from tests.support.worker_stack import WorkerStack
 
 

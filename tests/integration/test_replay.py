@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from psd.config import ArchiveSettings
-from psd.runtime import Runtime, open_runtime
+from tests.support.archiving import archived, archiving, work_off
 from tests.support.http import serving
-from tests.support.waiting import wait_until
 from tests.support.worker_process import psd
 from tests.support.worker_stack import NOON_S, WorkerStack, count, steps
-from workers.runner import Worker
-from workers.service import build_worker
 
 EVER = ("--from", "1", "--to", "2100-01-01")
 
@@ -27,30 +20,7 @@ EVER = ("--from", "1", "--to", "2100-01-01")
 @pytest.fixture
 def stack(stack: WorkerStack, tmp_path: Path) -> WorkerStack:
     """The stack with an archive where a process in this folder has its own by default."""
-    archive = ArchiveSettings(folder=str(tmp_path / "archive"))
-    stack.settings = msgspec.structs.replace(stack.settings, archive=archive)
-    return stack
-
-
-@asynccontextmanager
-async def archiving(stack: WorkerStack) -> AsyncIterator[Runtime]:
-    """A runtime whose process accepts events."""
-    runtime = await open_runtime(stack.settings, archiving=True)
-    try:
-        yield runtime
-    finally:
-        await runtime.close()
-
-
-async def work_off(stack: WorkerStack, messages: list[bytes]) -> None:
-    """A worker that ends with an empty queue."""
-    async with archiving(stack) as runtime:
-        worker: Worker = build_worker(runtime)
-        working = asyncio.create_task(worker.run())
-        await stack.publish(messages)
-        await wait_until("nothing is left over", stack.drained)
-        worker.stop()
-        await working
+    return archived(stack, tmp_path)
 
 
 def contents(stack: WorkerStack) -> dict[bytes, Any]:

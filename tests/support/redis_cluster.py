@@ -13,8 +13,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -24,9 +23,9 @@ import redis
 import redis.asyncio
 
 from psd.embedded.cluster import free_ports
-from psd.store.redis import Store
 from psd.store.slots import SLOTS, slot_of
 from tests.support.redis_server import STOP_TIMEOUT_S, Engine, binary
+from tests.support.whole_client import WholeClient
 
 MASTERS = 3
 HOST = "127.0.0.1"
@@ -99,58 +98,6 @@ class ClusterNode:
     def _signal(self, number: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(number)
-
-
-class WholeClient(redis.asyncio.RedisCluster):
-    """A client that asks all masters what redis-py would ask one of them."""
-
-    async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
-        """One reply, also of all masters: numbers are added, lists joined."""
-        if args[0] in _OF_A_SERVER:
-            kwargs.setdefault("target_nodes", self.PRIMARIES)
-        reply = await super().execute_command(*args, **kwargs)
-        return _added(reply.values()) if args == ("INFO", "commandstats") else reply
-
-
-_OF_A_SERVER = ("CONFIG RESETSTAT", "CONFIG SET", "DBSIZE", "INFO", "KEYS")
-
-
-def _added(nodes: Iterable[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
-    calls: Counter[str] = Counter()
-    for stats in nodes:
-        calls.update({name: each["calls"] for name, each in stats.items()})
-    return {name: {"calls": number} for name, number in calls.items()}
-
-
-class StoreClient:
-    """Stands in for the attribute ``client`` of a store, which is that of one node.
-
-    What a test does with it, it does on all nodes.
-    """
-
-    def __get__(self, store: Store, _: object = None) -> Any:
-        if store.settings.url.startswith("unix:"):
-            return store.cluster.client
-        held = vars(store).get("_test_client")
-        if held is None:
-            held = WholeClient.from_url(store.settings.url)
-            vars(store)["_test_client"] = held
-        return held
-
-    def __set__(self, store: Store, _: object) -> None:
-        pass
-
-    @staticmethod
-    def closing(close: Callable[[Store], Awaitable[None]]) -> Callable[[Store], Awaitable[None]]:
-        """A store's ``close`` that closes this client too."""
-
-        async def close_all(store: Store) -> None:
-            await close(store)
-            held = vars(store).pop("_test_client", None)
-            if held is not None:
-                await held.aclose()
-
-        return close_all
 
 
 class RedisCluster:
