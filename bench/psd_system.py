@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.model import Answer, check
-from psd.config import Settings, load_settings
+from psd.config import Settings
+from psd.config_sources import load_settings
 from psd.engine.events import Report
 from psd.engine.plan import Range
 from psd.runtime import Runtime, open_runtime

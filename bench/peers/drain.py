@@ -24,7 +24,7 @@ from redis.asyncio import Redis
 from bench.peers.original import write_event
 from bench.psd_system import environ_for
 from bench.workloads import THING_NAMES
-from psd.config import load_settings
+from psd.config_sources import load_settings
 from psd.engine.events import Report, decode_envelope
 from psd.runtime import open_runtime
 

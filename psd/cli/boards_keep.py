@@ -25,7 +25,8 @@ from psd.cli.board_output import json_option, show_rows
 from psd.cli.options import pass_settings
 from psd.cli.query import running
 from psd.cli.rewards_read import show_table
-from psd.config import LoadedSettings, Settings
+from psd.config import Settings
+from psd.config_sources import LoadedSettings
 from psd.errors import ChangedError, ConflictError
 from psd.queries.boards.definitions import Definition, StoredBoard
 from psd.queries.boards.requests import BoardRow

@@ -24,7 +24,7 @@ from psd.cli.board_output import bar, csv_option, json_option, show_rows, write_
 from psd.cli.boards_keep import on_boards
 from psd.cli.options import pass_settings
 from psd.cli.rewards_read import show_table
-from psd.config import LoadedSettings
+from psd.config_sources import LoadedSettings
 from psd.queries.boards.answers import (
     BracketAnswer,
     ContenderRow,

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from psd.cli.options import pass_settings
-from psd.config import KNOWN_KEYS, LoadedSettings, Settings, Thing
+from psd.config import Settings, Thing
+from psd.config_sources import KNOWN_KEYS, LoadedSettings
 
 SECRETS = frozenset({"booking.marker_key"})
 """Settings that are secret as a whole; a URL hides its password only."""

@@ -25,7 +25,8 @@ import msgspec
 
 from psd.cli.options import pass_settings
 from psd.clock import utc_text
-from psd.config import LoadedSettings, Settings
+from psd.config import Settings
+from psd.config_sources import LoadedSettings
 from psd.errors import MalformedError
 from psd.queue.deadletter import INSPECT_CHANNEL, DeadLetterBox, HeldLetter, Letter
 from psd.runtime import open_runtime

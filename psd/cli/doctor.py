@@ -17,7 +17,8 @@ import msgspec
 
 from psd.cli.config import masked, table
 from psd.cli.options import pass_settings
-from psd.config import LoadedSettings, QueueSettings, Settings
+from psd.config import QueueSettings, Settings
+from psd.config_sources import LoadedSettings
 from psd.embedded.drain import queue_depth
 from psd.errors import PsdError
 from psd.observe.metrics import Metrics

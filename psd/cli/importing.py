@@ -33,7 +33,8 @@ from psd.cli.import_rows import (
 )
 from psd.cli.options import pass_settings
 from psd.clock import SystemClock
-from psd.config import LoadedSettings, Settings
+from psd.config import Settings
+from psd.config_sources import LoadedSettings
 from psd.embedded.drain import wait_until_drained
 from psd.engine.events import rules_of
 from psd.observe.metrics import Metrics

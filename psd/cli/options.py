@@ -23,7 +23,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import click
 import msgspec
 
-from psd.config import LoadedSettings, load_settings
+from psd.config_sources import LoadedSettings, load_settings
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -17,7 +17,8 @@ from typing import BinaryIO
 import click
 
 from psd.cli.options import pass_settings
-from psd.config import LoadedSettings, Settings
+from psd.config import Settings
+from psd.config_sources import LoadedSettings
 from psd.errors import InputError, QueueUnavailableError, TooLargeError
 from psd.runtime import Runtime, open_runtime
 

@@ -21,7 +21,8 @@ import msgspec
 from psd.archive.messages import metrics_entries
 from psd.cli.options import pass_settings
 from psd.cli.times import time_argument
-from psd.config import LoadedSettings, Settings
+from psd.config import Settings
+from psd.config_sources import LoadedSettings
 from psd.engine.events import MetricFields
 from psd.engine.plan import Range
 from psd.runtime import Runtime, open_runtime

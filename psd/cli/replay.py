@@ -26,7 +26,8 @@ from psd.archive.replay import BooksNothing, Progress, Replay, Summary, Window
 from psd.cli.options import pass_settings
 from psd.cli.times import time_argument
 from psd.clock import SystemClock
-from psd.config import LoadedSettings, Settings
+from psd.config import Settings
+from psd.config_sources import LoadedSettings
 from psd.errors import ArchiveUnavailableError, ConfigError
 from psd.runtime import every_rule, open_runtime
 

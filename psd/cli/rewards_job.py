@@ -26,7 +26,8 @@ from rich.progress import Progress as RichProgress
 
 from psd.cli.options import pass_settings
 from psd.cli.query import running
-from psd.config import LoadedSettings, Settings
+from psd.config import Settings
+from psd.config_sources import LoadedSettings
 from psd.observe.logs import configure_logging
 from psd.rewards.computation import Progress
 from psd.rewards.difference import Difference

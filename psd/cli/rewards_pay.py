@@ -23,7 +23,8 @@ import msgspec
 from psd.cli.options import pass_settings
 from psd.cli.query import running
 from psd.clock import utc_text
-from psd.config import LoadedSettings, Settings
+from psd.config import Settings
+from psd.config_sources import LoadedSettings
 from psd.errors import NotFoundError
 from psd.rewards.payouts import PayoutRow, payout_rows, read_receipts
 from psd.rewards.store import asked_week

@@ -29,7 +29,8 @@ from psd.cli.options import pass_settings
 from psd.cli.query import running
 from psd.cli.rewards_job import tokens_text
 from psd.clock import utc_text
-from psd.config import LoadedSettings, Settings
+from psd.config import Settings
+from psd.config_sources import LoadedSettings
 from psd.rewards.accounts import WeekSum
 from psd.rewards.results import WeekResult, WeekStatus
 from psd.rewards.statement import Seen, Statement

@@ -10,7 +10,8 @@ import click
 
 from psd.cli.options import insecure_option, loaded_with, pass_settings
 from psd.cli.query import running
-from psd.config import LoadedSettings, Settings
+from psd.config import Settings
+from psd.config_sources import LoadedSettings
 from psd.observe.logs import configure_logging
 from psd.rewards.grpc_reader import StoreReader
 from psd.rewards.sources.buckets import BucketSource

@@ -9,7 +9,7 @@ import click
 
 from psd.access.exposure import check_exposure
 from psd.cli.options import insecure_option, loaded_with, pass_settings, store_overrides
-from psd.config import LoadedSettings
+from psd.config_sources import LoadedSettings
 from psd.errors import StartError
 from psd.observe.logs import configure_logging
 from server import serving

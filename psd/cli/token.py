@@ -19,7 +19,7 @@ from psd.access.tokens import TokenLine, digest, new_token, read_line, token_tab
 from psd.cli.options import pass_settings
 from psd.cli.times import parse_time
 from psd.clock import SystemClock
-from psd.config import LoadedSettings
+from psd.config_sources import LoadedSettings
 from psd.errors import UnauthorizedError
 
 LAST_END_S = 253_402_300_800

@@ -20,7 +20,8 @@ import click
 from psd.access.exposure import check_exposure, is_checked
 from psd.cli.options import RUNNING_FILE, insecure_option, loaded_with, store_overrides
 from psd.cli.sample import leaderboard, load_sample, show_leaderboard, users_and_last_week
-from psd.config import LoadedSettings, Settings
+from psd.config import Settings
+from psd.config_sources import LoadedSettings
 from psd.embedded.cluster import ClusterPlan, cluster_plan
 from psd.embedded.folder import DataFolder
 from psd.embedded.stack import Stack, Status, running_stack

@@ -33,7 +33,8 @@ from psd.audit.population import IndexAudit
 from psd.audit.sweep import Audited, Auditor, Pace, Scope, Sweep, lifetimes_of
 from psd.cli.options import pass_settings
 from psd.cli.query import running, thing_number
-from psd.config import LoadedSettings, Settings
+from psd.config import Settings
+from psd.config_sources import LoadedSettings
 from psd.engine.events import TIME_END_S
 from psd.runtime import every_rule
 from psd.store.keys import owner_root

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from psd.cli.options import loaded_with, pass_settings, store_overrides
-from psd.config import LoadedSettings
+from psd.config_sources import LoadedSettings
 from psd.observe.logs import configure_logging
 from workers import service
 

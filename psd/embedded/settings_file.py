@@ -16,7 +16,8 @@ from typing import Any
 
 import msgspec
 
-from psd.config import SECTIONS, Settings
+from psd.config import Settings
+from psd.config_sources import SECTIONS
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 
 import pytest
 
-from psd.config import load_settings
+from psd.config_sources import load_settings
 from psd.engine.events import Report
 from psd.runtime import Runtime, open_runtime
 from tests.chaos.oracle import compare, differences, expected

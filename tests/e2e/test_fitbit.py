@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from psd.config import load_settings
+from psd.config_sources import load_settings
 from psd.engine.plan import Range
 from psd.runtime import Runtime, open_runtime
 from tests.support.psd_up import fetch, psd_up

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from redis import Redis
 
 from psd.cli.main import psd
-from psd.config import load_settings
+from psd.config_sources import load_settings
 from psd.embedded.stack import Stack, running_stack
 from tests.support.access import asked_of, token_for
 from tests.support.unsteady import unsteady

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from psd.clock import ManualClock
-from psd.config import load_settings
+from psd.config_sources import load_settings
 from psd.engine.plan import Range
 from psd.errors import ConfigError, DetailExpiredError, TooLateError
 from psd.runtime import Runtime

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from psd.config import load_settings
+from psd.config_sources import load_settings
 from psd.engine.events import VALUE_MAX
 from psd.errors import StoreError, StoreUnavailableError
 from psd.runtime import Runtime, open_runtime

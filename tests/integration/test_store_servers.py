@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from psd.config import load_settings
+from psd.config_sources import load_settings
 from psd.errors import StoreUnavailableError
 from psd.observe.metrics import Metrics
 from psd.store.redis import READ_CONNECTIONS, Store

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from psd.config import load_settings
+from psd.config_sources import load_settings
 from psd.errors import ConfigError, StoreUnavailableError
 from psd.runtime import open_runtime
 from tests.conftest import AnyStore

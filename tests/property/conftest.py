@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from psd.config import load_settings
+from psd.config_sources import load_settings
 from psd.runtime import Runtime, open_runtime
 from psd.store import scripts
 from tests.support.small_leaves import small_lua_folder

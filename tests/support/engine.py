@@ -17,7 +17,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from psd.clock import Clock
-from psd.config import load_settings
+from psd.config_sources import load_settings
 from psd.engine.events import TIME_END_S, Count, Event, Report
 from psd.engine.plan import Range
 from psd.runtime import Runtime, open_runtime

@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 import uvloop
 
-from psd.config import load_settings
+from psd.config_sources import load_settings
 from psd.runtime import Runtime, open_runtime
 from psd.store import scripts
 from tests.support.redis_server import RedisServer

@@ -15,7 +15,7 @@ from psd.cli.main import COMMANDS, exit_code, psd
 from psd.cli.options import settings_path
 from psd.cli.rewards import RewardsGroup
 from psd.cli.up import status_text
-from psd.config import load_settings
+from psd.config_sources import load_settings
 from psd.embedded.settings_file import settings_file, settings_toml
 from psd.embedded.stack import Status
 from psd.errors import ConfigError, PsdError, QueueUnavailableError, StartError, TooLateError

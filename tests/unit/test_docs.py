@@ -10,7 +10,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from psd.cli.main import psd as command_line
-from psd.config import DEFAULT_THINGS, KNOWN_KEYS, Settings, environment_name
+from psd.config import DEFAULT_THINGS, Settings
+from psd.config_sources import KNOWN_KEYS, environment_name
 from psd.observe.metrics import Metrics
 from psd.runtime import open_runtime
 from psd.store.scripts import script_names

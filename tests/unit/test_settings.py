@@ -11,14 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from psd.config import (
-    KNOWN_KEYS,
-    SECTIONS,
-    Settings,
-    environment_name,
-    load_settings,
-    section_fields,
-)
+from psd.config import Settings
+from psd.config_sources import KNOWN_KEYS, SECTIONS, environment_name, load_settings, section_fields
 from psd.errors import ConfigError
 
 SHIPPED = Path(__file__).parents[2] / "conf" / "settings.toml.dist"

@@ -34,7 +34,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from psd.config import Settings, load_settings
+from psd.config import Settings
+from psd.config_sources import load_settings
 from psd.queue.base import Message
 from psd.runtime import open_runtime
 from tests.chaos.experiments.torn_aof import append_only_file

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from redis.asyncio import Redis
 
-from psd.config import load_settings
+from psd.config_sources import load_settings
 from psd.engine.events import Count, Event, Report
 from psd.engine.plan import Range
 from psd.engine.store import Engine

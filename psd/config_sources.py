@@ -1,0 +1,200 @@
+"""From file, environment and command line to the settings (psd/config.py), read once at start.
+
+Precedence: defaults < ``conf/settings.toml`` < ``PSD_*`` environment < command-line flags.
+The environment name of ``[redis] url`` is ``PSD_REDIS_URL``; a secret may also be given as
+``PSD_REDIS_URL_FILE``, the path of a file that holds it. Lists are comma separated, things
+are ``name=id`` or ``name=id:unit`` pairs.
+
+>>> load_settings(environ={"PSD_SERVER_PORT": "1156"}).settings.server.port
+1156
+
+An unknown key is refused with the nearest key that exists, so that a typing error never
+silently leaves a default in place.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_origin
+
+import msgspec
+
+from psd.config import Settings
+from psd.errors import ConfigError
+
+
+class LoadedSettings(msgspec.Struct, frozen=True):
+    """The settings and where each value came from (``default``, a path, ``PSD_...``, ``flag``)."""
+
+    settings: Settings
+    sources: dict[str, str]
+
+
+def section_fields(section: str) -> tuple[str, ...]:
+    """The keys of one section, in the order of conf/settings.toml.dist."""
+    kind = {field.name: field.type for field in msgspec.structs.fields(Settings)}[section]
+    return tuple(field.name for field in msgspec.structs.fields(kind))
+
+
+SECTIONS = tuple(f.name for f in msgspec.structs.fields(Settings) if f.name != "things")
+KNOWN_KEYS = tuple(f"{s}.{key}" for s in SECTIONS for key in section_fields(s))
+
+
+def load_settings(
+    path: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> LoadedSettings:
+    """Merge the four sources; ``flags`` maps ``section.key`` to a value.
+
+    Raises :class:`ConfigError` for an unknown key, a value of the wrong type, a file that
+    cannot be read, or settings that contradict each other.
+    """
+    values: dict[str, Any] = {}
+    sources = dict.fromkeys((*KNOWN_KEYS, "things"), "default")
+    for layer in (_from_file(path), _from_environ(environ or {}), _from_flags(flags or {})):
+        for key, (value, source) in layer.items():
+            values[key] = value
+            sources[key] = source
+    settings = _convert(values)
+    check_consistent(settings)
+    return LoadedSettings(settings, sources)
+
+
+def check_consistent(settings: Settings) -> None:
+    """Refuse settings that are each allowed and together are not."""
+    keep = settings.retention
+    for name, seconds in msgspec.structs.asdict(keep).items():
+        if seconds < 0:
+            raise ConfigError(f"retention.{name} = {seconds}: a lifetime is 0 (for ever) or more")
+    for name, limit in msgspec.structs.asdict(settings.server).items():
+        # 0 would refuse everything, which nobody means who writes it.
+        if name.endswith(("_max", "body_timeout_s", "head_timeout_s")) and limit <= 0:
+            raise ConfigError(f"server.{name} = {limit:g}: a limit is more than 0")
+    order = (
+        ("year_s", keep.year_s),
+        ("month_s", keep.month_s),
+        ("day_s", keep.day_s),
+        ("second_s", keep.second_s),
+    )
+    for (coarse, coarse_s), (fine, fine_s) in itertools.pairwise(order):
+        if coarse_s and (fine_s == 0 or fine_s > coarse_s):
+            raise ConfigError(
+                f"retention.{fine} = {fine_s}: a finer level must not outlive the coarser one "
+                f"(retention.{coarse} = {coarse_s} s; 0 is for ever)"
+            )
+    names: dict[int, str] = {}
+    for name, thing in settings.things.items():
+        if thing.id in names:
+            raise ConfigError(f"things.{name}: id {thing.id} is already {names[thing.id]!r}")
+        names[thing.id] = name
+
+
+def _convert(values: Mapping[str, Any]) -> Settings:
+    tree: dict[str, Any] = {}
+    for key, value in values.items():
+        section, _, name = key.partition(".")
+        if name:
+            tree.setdefault(section, {})[name] = value
+        else:
+            tree[section] = value
+    try:
+        return msgspec.convert(tree, Settings, strict=False)
+    except msgspec.ValidationError as exc:
+        message, _, where = str(exc).partition(" - at ")
+        key = where.strip("`$.") or "settings"
+        raise ConfigError(
+            f"{key} = {values.get(key)!r}: {message[0].lower()}{message[1:]}"
+        ) from exc
+
+
+Layer = dict[str, tuple[Any, str]]
+
+
+def _from_file(path: Path | None) -> Layer:
+    if path is None:
+        return {}
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise ConfigError(f"{path}: {exc}") from exc
+    layer: Layer = {}
+    for section, content in tree.items():
+        if section == "things":
+            layer["things"] = (content, str(path))
+            continue
+        if not isinstance(content, dict):
+            raise _unknown(section, f"in {path}")
+        for name, value in content.items():
+            key = f"{section}.{name}"
+            if key not in KNOWN_KEYS:
+                raise _unknown(key, f"in {path}")
+            layer[key] = (value, str(path))
+    return layer
+
+
+def _from_environ(environ: Mapping[str, str]) -> Layer:
+    names = {environment_name(key): key for key in (*KNOWN_KEYS, "things")}
+    layer: Layer = {}
+    for name, text in environ.items():
+        if not name.startswith("PSD_") or name.startswith("PSD_TEST_") or name in NOT_SETTINGS:
+            continue
+        key = names.get(name) or names.get(name.removesuffix("_FILE"))
+        if key is None:
+            raise _unknown(name, "in the environment", names)
+        value = text if name in names else _secret_in(name, Path(text))
+        layer[key] = (_parse_text(key, value), name)
+    return layer
+
+
+def _secret_in(name: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as exc:
+        raise ConfigError(f"{name}: {exc}") from exc
+
+
+NOT_SETTINGS = frozenset({"PSD_CONFIG", "PSD_FAILPOINT", "PSD_TOKEN"})
+"""Environment names that are not settings: the path of the settings file itself, where a test
+wants the process to die (psd/failpoints.py), and the token of the commands that ask a server."""
+
+
+def _from_flags(flags: Mapping[str, Any]) -> Layer:
+    layer: Layer = {}
+    for key, value in flags.items():
+        if key not in KNOWN_KEYS and key != "things":
+            raise _unknown(key, "as a flag")
+        layer[key] = (_parse_text(key, value) if isinstance(value, str) else value, "flag")
+    return layer
+
+
+def environment_name(key: str) -> str:
+    """``redis.url`` -> ``PSD_REDIS_URL``."""
+    return "PSD_" + key.replace(".", "_").upper()
+
+
+def _parse_text(key: str, text: str) -> Any:
+    if key == "things":
+        things = {}
+        for pair in filter(None, text.split(",")):
+            name, _, rest = pair.partition("=")
+            number, _, unit = rest.partition(":")
+            things[name.strip()] = {"id": number, "unit": unit}
+        return things
+    section, _, name = key.partition(".")
+    kind = {f.name: f.type for f in msgspec.structs.fields(Settings)}[section]
+    field = next(f for f in msgspec.structs.fields(kind) if f.name == name)
+    if get_origin(field.type) is tuple:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _unknown(
+    key: str, where: str, known: Mapping[str, str] | tuple[str, ...] = KNOWN_KEYS
+) -> ConfigError:
+    near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.0)
+    return ConfigError(f"{key}: unknown setting {where}; did you mean {near[0]}?")
