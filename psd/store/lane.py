@@ -62,8 +62,9 @@ _ELSEWHERE_IN_SCRIPT = ("non local key", "slot not served", "cluster is down")
 """The same for a key that a script asks for. Nothing was written by then: a script asks for the
 root of each owner before anything else (lua/lib/owners.lua)."""
 
-_WAIT_ON_REPLICA = "WAIT cannot be used with replica instances"
-"""A master that has become a replica: what this WAIT follows is with another node by now."""
+_WAIT_ENDED = ("WAIT cannot be used with replica instances", "UNBLOCKED force unblock")
+"""A master has become a replica: whether the next one has what this WAIT follows is not known, so
+the WAIT alone must not be sent again."""
 
 T = TypeVar("T")
 
@@ -286,8 +287,8 @@ def psd_error(reply: RedisError) -> PsdError:
         return MisplacedError(f"redis: {code}: {text}", moved=moved)
     if any(known in text for known in _ELSEWHERE_IN_SCRIPT):
         return MisplacedError(f"redis: {text}", is_split=True)
-    if _WAIT_ON_REPLICA in text:
-        return MisplacedError(f"redis: {text}")
+    if any(known in text for known in _WAIT_ENDED):
+        return StoreUnavailableError(f"redis: {text}")
     # Redis 6.2 wraps what a script met: "ERR Error running script ...: -OOM command not ...".
     wrapped = any(f" -{known} " in text for known in _AWAY)
     if code in _AWAY or wrapped or isinstance(reply, RedisConnectionError):
