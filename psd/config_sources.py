@@ -158,9 +158,9 @@ def _secret_in(name: str, path: Path) -> str:
         raise ConfigError(f"{name}: {exc}") from exc
 
 
-NOT_SETTINGS = frozenset({"PSD_CONFIG", "PSD_FAILPOINT", "PSD_TOKEN"})
+NOT_SETTINGS = frozenset({"PSD_CONFIG", "PSD_FAILPOINT", "PSD_TOKEN", "PSD_URL"})
 """Environment names that are not settings: the path of the settings file itself, where a test
-wants the process to die (psd/failpoints.py), and the token of the commands that ask a server."""
+wants the process to die (psd/failpoints.py), and token and server of the commands that ask one."""
 
 
 def _from_flags(flags: Mapping[str, Any]) -> Layer:

@@ -21,10 +21,9 @@ from typing import Any, TypeVar, get_args
 import click
 import msgspec
 
-from psd.cli.board_output import json_option, show_rows
 from psd.cli.options import pass_settings
+from psd.cli.printing import json_option, show_rows, show_table
 from psd.cli.query import running
-from psd.cli.rewards_read import show_table
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.errors import ChangedError, ConflictError

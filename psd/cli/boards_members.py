@@ -16,9 +16,9 @@ from typing import IO
 
 import click
 
-from psd.cli.board_output import json_option, write_csv
 from psd.cli.boards_keep import on_boards
 from psd.cli.options import pass_settings
+from psd.cli.printing import json_option, write_csv
 from psd.config_sources import LoadedSettings
 from psd.queries.boards.definitions import CHANGE_MAX, Membership
 from psd.queries.boards.member_lists import uids_of_csv

@@ -20,10 +20,10 @@ import click
 import msgspec
 from msgspec import UNSET
 
-from psd.cli.board_output import bar, csv_option, json_option, show_rows, write_csv
 from psd.cli.boards_keep import on_boards
 from psd.cli.options import pass_settings
-from psd.cli.rewards_read import show_table
+from psd.cli.printing import csv_option, json_option, show_rows, show_table, write_csv
+from psd.cli.sparkline import BAR_CHARACTERS, bar
 from psd.config_sources import LoadedSettings
 from psd.queries.boards.answers import (
     BracketAnswer,
@@ -166,7 +166,7 @@ def _show_standings(rows: list[Standing], *, as_json: bool, as_csv: bool) -> Non
             row.reached_at or "-",
             f"{row.percentile:g}",
             *(_changes(row) if is_compared else ()),
-            *((bar(row.value, highest),) if has_bars else ()),
+            *((bar(row.value, highest, BAR_CHARACTERS),) if has_bars else ()),
         )
         for row in rows
     ]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from psd.cli.import_rows import (
     read_rows,
 )
 from psd.cli.options import pass_settings
+from psd.cli.server_options import AskedServer, server_options
 from psd.clock import SystemClock
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
@@ -99,12 +99,7 @@ class Plan(msgspec.Struct, frozen=True):
     show_default=True,
     help="Through the queue, a running server, or straight into the store.",
 )
-@click.option("--url", metavar="U", help="The server for --via http. Default: the configured one.")
-@click.option(
-    "--token-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File of the token for --via http, where the server asks for one.",
-)
+@server_options
 @click.option(
     "--format",
     "file_format",
@@ -121,8 +116,7 @@ def import_file(
     things: tuple[str, ...],
     file_format: FileFormat | None,
     via: Via,
-    url: str | None,
-    token_file: Path | None,
+    server: AskedServer,
     wait: bool,
     **columns: Any,
 ) -> None:
@@ -141,9 +135,7 @@ def import_file(
         things=named_things(things, settings),
         **columns,
     )
-    url = url or f"http://{settings.server.host}:{settings.server.port}"
-    token = token_in(token_file) if token_file else ""
-    tally = asyncio.run(run_import(plan, settings, via, url, token))
+    tally = asyncio.run(run_import(plan, settings, via, server))
     if wait:
         asyncio.run(wait_for_worker(settings))
     show(tally)
@@ -167,19 +159,11 @@ def named_things(pairs: tuple[str, ...], settings: Settings) -> dict[str, str]:
     return things
 
 
-def token_in(path: Path) -> str:
-    """The token that a file holds; an option of its own would show it to every user of ps."""
-    token = path.read_text(encoding="utf-8", errors="replace").strip()
-    if not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise click.BadParameter(f"{path} does not hold one token", param_hint="--token-file")
-    return token
-
-
-async def run_import(plan: Plan, settings: Settings, via: Via, url: str, token: str = "") -> Tally:
+async def run_import(plan: Plan, settings: Settings, via: Via, server: AskedServer) -> Tally:
     """Read, check and send the whole file."""
     with plan.file.open("rb") as file, progress_of(plan.file) as progress:
         rows = read_rows(file, plan.file_format, progress)
-        async with open_route(via, settings, url, token) as route:
+        async with open_route(via, settings, server.url, server.token) as route:
             return await send_rows(rows, plan, settings, route)
 
 

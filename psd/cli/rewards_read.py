@@ -15,17 +15,14 @@ On a terminal the tables have lines and colours; elsewhere they are plain text, 
 from __future__ import annotations
 
 import asyncio
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 import msgspec
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from psd.cli.options import pass_settings
+from psd.cli.printing import json_option, show_table
 from psd.cli.query import running
 from psd.cli.rewards_job import tokens_text
 from psd.clock import utc_text
@@ -37,13 +34,8 @@ from psd.rewards.statement import Seen, Statement
 from psd.rewards.vehicles import owner_text
 from psd.rewards.weeks import bounds
 
-PLAIN_WIDTH = 1000
-"""Columns of a file or a pipe: rows are never broken there."""
-
 DATE_CHARACTERS = len("2022-01-31")
 """Every week begins and ends at 05:00 UTC, so its dates say enough in a table."""
-
-json_option = click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 
 
 class WeekLine(msgspec.Struct):
@@ -234,20 +226,6 @@ def _seen(seen: Seen) -> tuple[str, ...]:
         seen.first_seen or "-",
         seen.last_seen or "-",
     )
-
-
-def show_table(names: Sequence[str], rows: Sequence[Sequence[str]], right: set[int]) -> None:
-    """A table on a terminal, aligned lines elsewhere."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=max(PLAIN_WIDTH, shutil.get_terminal_size().columns))
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, header_style="bold")
-    for at, name in enumerate(names):
-        # A terminal that is too narrow breaks lines; nothing is cut off.
-        table.add_column(name, justify="right" if at in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table, markup=False, highlight=False)
 
 
 def _history_line(each: WeekSum) -> dict[str, Any]:

@@ -18,7 +18,6 @@ import click
 from msgspec import UNSET
 
 from psd.cli.asking import (
-    BAR_CHARACTERS,
     Asking,
     asks,
     columns,
@@ -27,7 +26,7 @@ from psd.cli.asking import (
     range_options,
     tell_range,
 )
-from psd.cli.sparkline import bar, sparkline
+from psd.cli.sparkline import BAR_CHARACTERS, bar, sparkline
 from psd.queries.calendar import zone
 from psd.queries.requests import EVERY
 from psd.queries.results import SeriesPoint

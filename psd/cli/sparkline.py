@@ -17,6 +17,9 @@ from itertools import pairwise
 COLUMNS = "▁▂▃▄▅▆▇█"
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 
+BAR_CHARACTERS = 20
+"""How long the bars of tables are."""
+
 Values = Sequence[float | None]
 
 

@@ -21,7 +21,6 @@ import click
 from msgspec import UNSET, UnsetType
 
 from psd.cli.asking import (
-    BAR_CHARACTERS,
     Asking,
     asks,
     given,
@@ -30,7 +29,7 @@ from psd.cli.asking import (
     tell_next,
     tell_range,
 )
-from psd.cli.sparkline import bar
+from psd.cli.sparkline import BAR_CHARACTERS, bar
 from psd.queries.requests import LIMIT_MAX, SPAN_MAX, Ties
 from psd.queries.results import LeaderboardAnswer, Standing
 

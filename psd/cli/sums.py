@@ -15,7 +15,6 @@ import click
 import msgspec
 
 from psd.cli.asking import (
-    BAR_CHARACTERS,
     Asking,
     asks,
     given,
@@ -23,7 +22,7 @@ from psd.cli.asking import (
     range_options,
     tell_range,
 )
-from psd.cli.sparkline import bar
+from psd.cli.sparkline import BAR_CHARACTERS, bar
 from psd.queries.requests import AGGREGATES, EVERY, Aggregate
 from psd.queries.results import SumRow
 

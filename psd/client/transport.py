@@ -34,6 +34,7 @@ from psd.errors import (
     RequestInHandError,
     ServerUnavailableError,
 )
+from psd.outages import outage
 from psd.version import VERSION
 
 T = TypeVar("T")
@@ -145,7 +146,7 @@ class Transport:
                 body = await response.read()
                 return Reply(self.url, response.status, response.headers, body)
         except (aiohttp.ClientError, OSError, TimeoutError, _BrokenOffError) as exc:
-            told = str(exc) or type(exc).__name__
+            told = outage(exc, self._timeout.total)
             raise ServerUnavailableError(f"{self.url} does not answer: {told}") from exc
 
 
@@ -168,7 +169,9 @@ async def _sent_once(
     """Keep aiohttp from sending a PUT or DELETE again by itself: the caller may not want that."""
     try:
         return await handler(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+    except aiohttp.ServerDisconnectedError as exc:
+        raise _BrokenOffError("it hung up") from exc
+    except aiohttp.ClientOSError as exc:
         raise _BrokenOffError(str(exc) or type(exc).__name__) from exc
 
 

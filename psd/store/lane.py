@@ -32,6 +32,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from psd.errors import MisplacedError, PsdError, StoreError, StoreUnavailableError
 from psd.failpoints import reach
 from psd.observe.metrics import Metrics
+from psd.outages import outage
 from psd.store.scripts import load_script, script_names
 
 TRIP_COMMANDS_MIN = 8
@@ -181,8 +182,7 @@ class Lane:
                 replies = await link.exchange([command for command, _ in trip])
         except (RedisError, OSError, TimeoutError) as exc:
             await link.disconnect()
-            reason = str(exc) or f"no answer within {self._timeout_s:g} s"
-            error = StoreUnavailableError(f"redis: {reason}")
+            error = StoreUnavailableError(f"redis: {outage(exc, self._timeout_s)}")
             _fail(trip, error)
             # Whoever waits behind a trip that found no server would only wait for as long again.
             self._fail_waiting(error)

@@ -17,8 +17,8 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from psd.cli.asking import url_of
 from psd.cli.main import psd
+from psd.cli.server_options import url_of
 from psd.config import AccessSettings, RedisSettings, ServerSettings, Settings
 from psd.queries.boards.definitions import Definition
 from psd.queries.boards.windows import FixedWindow
