@@ -5,31 +5,36 @@
 -- ARGV[3]  packed msgpack array of packed atids to filter by, or an empty string for all
 -- ARGV[4]  how many of the largest sums are wanted
 -- ARGV[5]  "1" to tell the newest second of any of these owners' bookings, else empty
--- Returns: list: false or the resolution that is still exact, the newest second or false, then
---          position (from 0) and sum of each owner whose sum is not below the smallest of those
---          wanted: ties are all there
+-- ARGV[6]  "1" for the owners who have bookings of the thing, in the range or not; empty for all
+-- Returns: list: false or the resolution that is still exact, the newest second or false, how many
+--          owners were ranked, then position (from 0) and sum of each owner whose sum is not below
+--          the smallest of those wanted: ties are all there
 -- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1)
 -- Idempotent: yes. Writes nothing
 -- Cost: per owner that of engine/sum with one thing, 5 to 15 us; 1,000 owners
 -- @include lib/planned_sums
 -- @include lib/owners
 
-local levels = prepared_plan(cmsgpack.unpack(ARGV[1]), ARGV[2], atid_set(ARGV[3]), ARGV[5] == '1')
-local wanted, sums, sorted = tonumber(ARGV[4]), {}, {}
-for number, root in ipairs(owner_roots(5)) do
+local plan, takes_all = cmsgpack.unpack(ARGV[1]), ARGV[6] ~= '1'
+local levels = prepared_plan(plan, ARGV[2], atid_set(ARGV[3]), ARGV[5] == '1' or not takes_all)
+local wanted, places, sums, sorted = tonumber(ARGV[4]), {}, {}, {}
+for number, root in ipairs(owner_roots(6)) do
   next_owner()
-  sums[number] = planned_sum(root, levels)
-  sorted[number] = sums[number]
+  local sum = planned_sum(root, levels)
+  if takes_all or is_booked then
+    local at = #sums + 1
+    places[at], sums[at], sorted[at] = number - 1, sum, sum
+  end
 end
 if not in_bounds then
   return redis.error_reply('PSD_OUT_OF_BOUNDS sum: the range adds up past +-(2^53 - 1)')
 end
 table.sort(sorted)
-local smallest, reply = sorted[math.max(1, #sorted - wanted + 1)], { lost, newest_told() }
-for number = 1, #sums do
-  if sums[number] >= smallest then
-    reply[#reply + 1] = number - 1
-    reply[#reply + 1] = sums[number]
+local smallest, reply = sorted[math.max(1, #sorted - wanted + 1)], { lost, newest_told(), #sums }
+for at = 1, #sums do
+  if sums[at] >= smallest then
+    reply[#reply + 1] = places[at]
+    reply[#reply + 1] = sums[at]
   end
 end
 return reply

@@ -6,6 +6,9 @@
 -- The newest second of all that were noted, -1 for none.
 local newest = -1
 
+-- Whether the owner that was noted last has bookings of the thing, kept in detail or not.
+local is_booked = false
+
 local LAST_FIELD_LEVEL = { month = 'day', day = 'hour', hour = 'minute' }
 local UNIT_BELOW_S = { day = 86400, hour = 3600, minute = 60 }
 
@@ -45,6 +48,7 @@ end
 -- Note the newest booking by going down; only as far as it can be newer than what is noted.
 local function find_newest(prefix)
   local year, year_count = last_field(prefix .. ':y')
+  is_booked = year ~= nil
   if not year or year_start(year + 1) * 86400 - 1 <= newest then return end
   local month, month_count, counted = last_field(prefix .. ':m:' .. year)
   if counted < year_count then return note_lost('year') end
@@ -64,6 +68,7 @@ end
 -- Note the newest booking of an owner's thing, given the field of its year hash.
 local function note_newest(prefix, field)
   if field then
+    is_booked = true
     newest = math.max(newest, tonumber(field))
   else
     find_newest_kept(prefix)

@@ -6,8 +6,12 @@ Owner 7's first steps (thing 1) are booked by two commands of one trip::
     SADD psd:owners:{o42}:1 7
     EVALSHA <engine.book> psd:{7} ...
 
-So whoever has bookings is in it; who is in it may have none (the booking was refused, or all was
-taken back). Nobody leaves it. Each process remembers whom it has put there, and whom it has found
+So whoever has bookings is in it; who is in it may have none: the booking was refused, it was a
+report of 0 or of an activity that is withdrawn, or all was taken back. Nobody leaves it, because
+somebody else may be booking just now. The *population* of a thing are those who have bookings:
+the hash of their years tells, which whoever asks about them reads anyway.
+
+Each process remembers whom it has put there, and whom it has found
 there, until a connection has to be made anew: then the store may be another, or an older state
 of it. As long as the sets are as large as they were, they have whom they had.
 """
@@ -23,7 +27,7 @@ import msgspec
 
 from psd.engine.events import Accepted, Report, Withdrawal
 from psd.engine.owner_reads import OwnerReader
-from psd.store.keys import OWNER_SHARDS, owner_shard, owners_key
+from psd.store.keys import OWNER_SHARDS, owner_root, owner_shard, owners_key
 from psd.store.lane import Command
 from psd.store.owner_calls import Placement, owner_pages
 from psd.store.redis import Store
@@ -38,6 +42,9 @@ POPULATION_MAX = 1_000_000
 MEMBERS_MAX = 500
 """Members of one command."""
 
+BOOKED_OWNERS_MAX = 1000
+"""Owners of one call that only tells who has bookings: some 1 ms of Redis."""
+
 T = TypeVar("T")
 
 OwnerThing = tuple[int, int]
@@ -51,8 +58,8 @@ class Unindexed(msgspec.Struct, frozen=True):
     owners: set[OwnerThing]
 
 
-class Population(msgspec.Struct, frozen=True):
-    """Everybody who was in the index of a thing: by its parts, and all of them, ascending."""
+class Indexed(msgspec.Struct, frozen=True):
+    """Everybody in the index of a thing as it was: by its parts, and all of them, ascending."""
 
     epoch: int
     shards: list[list[int]]
@@ -67,9 +74,10 @@ class OwnerIndex:
         self._placement = placement
         self._known: set[OwnerThing] = set()
         self._epoch = -1
-        self._populations: dict[int, Population] = {}
+        self._indexed: dict[int, Indexed] = {}
         self._reader = OwnerReader(store, placement)
         self._counts = load_script("engine.owner_counts")
+        self._booked = load_script("engine.booked")
 
     def missing(self, events: Sequence[Accepted], positions: Iterable[int]) -> Unindexed:
         """Owners' things of the events there, unless this process knows them to be indexed.
@@ -121,7 +129,12 @@ class OwnerIndex:
         await self._store.writes.call_all(index_commands(owners))
 
     async def population(self, thing: int) -> list[int]:
-        """All owners of a thing, ascending; not to be changed. One trip, two where some are new."""
+        """All who have bookings of a thing, ascending. One trip, three where some are new."""
+        parts = await self.of_everybody(thing, lambda uids: self._having(uids, thing))
+        return parts[0] if len(parts) == 1 else sorted(uid for part in parts for uid in part)
+
+    async def indexed(self, thing: int) -> list[int]:
+        """All who may have bookings, ascending. One trip, two where some are new."""
         known, changed = self._remembered(thing), list(range(OWNER_SHARDS))
         if known is not None:
             sizes = await self._sizes(thing)
@@ -135,36 +148,44 @@ class OwnerIndex:
         commands: list[Command] = [("SMEMBERS", owners_key(shard, thing)) for shard in changed]
         members = await self._store.reads.call_all(commands)
         if known is not None and epoch != self._store.reads.epoch:
-            return await self.population(thing)
+            return await self.indexed(thing)
         shards = list(known.shards) if known is not None else [[]] * OWNER_SHARDS
         for shard, found in zip(changed, members, strict=True):
             shards[shard] = [int(uid) for uid in found]
         uids = sorted(uid for found in shards for uid in found)
-        self._populations.pop(thing, None)
+        self._indexed.pop(thing, None)
         if epoch == self._store.reads.epoch and len(uids) <= POPULATION_MAX:
-            self._populations[thing] = Population(epoch, shards, uids)
+            self._indexed[thing] = Indexed(epoch, shards, uids)
         return uids
 
     async def of_everybody(
         self, thing: int, ask: Callable[[Sequence[int]], Awaitable[T]]
     ) -> list[T]:
-        """What is answered about all owners of a thing, in one part or two.
+        """What is answered about all who may have bookings of a thing, in one part or two.
 
         Those who were there when somebody asked before are asked about while it is found out
         whether there are more; then these are asked about, too.
         """
         known = self._remembered(thing)
         if known is None:
-            uids = await self.population(thing)
+            uids = await self.indexed(thing)
             return [await ask(uids)]
-        answer, uids = await asyncio.gather(ask(known.uids), self.population(thing))
+        answer, uids = await asyncio.gather(ask(known.uids), self.indexed(thing))
         if known.epoch != self._store.reads.epoch:
             return [await ask(uids)]
         more = sorted(set(uids).difference(known.uids)) if uids is not known.uids else []
         return [answer, await ask(more)] if more else [answer]
 
-    def _remembered(self, thing: int) -> Population | None:
-        known = self._populations.get(thing)
+    async def _having(self, uids: Sequence[int], thing: int) -> list[int]:
+        """Those of these owners who have bookings of a thing, in their order."""
+        roots = [owner_root(uid) for uid in uids]
+        pages = await self._reader.of_pages(
+            lambda: owner_pages(self._placement, self._booked, roots, (thing,), BOOKED_OWNERS_MAX)
+        )
+        return [uids[at] for at in sorted(places[at] for places, found in pages for at in found)]
+
+    def _remembered(self, thing: int) -> Indexed | None:
+        known = self._indexed.get(thing)
         return known if known is not None and known.epoch == self._store.reads.epoch else None
 
     async def _sizes(self, thing: int) -> list[int]:

@@ -18,7 +18,7 @@ from psd.engine.owner_reads import OwnerReader
 from psd.engine.plan import Levels, Range
 from psd.engine.population import OwnerIndex
 from psd.engine.series import Series, SeriesQuestion, SeriesReader
-from psd.engine.standings import StandingsReader
+from psd.engine.standings import NOT_BOOKED, StandingsReader, Upper
 from psd.store.redis import Store
 
 T = TypeVar("T")
@@ -80,17 +80,18 @@ class Reads(ABC):
         return newest.second
 
     async def population(self, thing: int) -> list[int]:
-        """Everybody who may have bookings of a thing, ascending; not to be changed.
+        """Everybody who has bookings of a thing, ascending.
 
-        One trip, two where some are new since this process asked before.
+        One trip, three where some are new since this process asked before.
         """
         return await self._index.population(thing)
 
     async def of_everybody(
         self, thing: int, ask: Callable[[Sequence[int]], Awaitable[T]]
     ) -> list[T]:
-        """What is answered about everybody, in one part or two.
+        """What is answered about everybody who may have bookings, in one part or two.
 
+        ``ask`` leaves those out who have none, as :meth:`booked_top` does.
         No trip but those of ``ask`` where nobody is new since this process asked before.
         """
         return await self._index.of_everybody(thing, ask)
@@ -120,8 +121,45 @@ class Reads(ABC):
     ) -> list[tuple[int, int]]:
         """(uid, sum) of the ``limit`` largest of everybody, and of all who tie with the last.
 
-        Largest first, at equal sums by uid. Who has no bookings in the range has 0.
+        Largest first, at equal sums by uid. Who has no bookings in the range has 0; of everybody
+        are those who have bookings of the thing at all.
         """
-        asked = await self.population(thing) if uids is None else uids
+        if uids is None:
+            asked = await self._index.indexed(thing)
+            upper = await self.booked_top(asked, thing, range_, limit, atids=atids, newest=newest)
+        else:
+            levels = await self._known_levels()
+            upper = await self._standings.top(uids, thing, range_, limit, atids, levels, newest)
+        return upper.standings
+
+    async def booked_standings(
+        self,
+        uids: Sequence[int],
+        thing: int,
+        range_: Range,
+        *,
+        atids: frozenset[int] | None = None,
+        newest: Newest | None = None,
+    ) -> list[tuple[int, int]]:
+        """(uid, sum) of those of these owners who have bookings of the thing, in their order."""
         levels = await self._known_levels()
-        return await self._standings.top(asked, thing, range_, limit, atids, levels, newest)
+        sums = await self._standings.standings(
+            uids, thing, range_, atids, levels, newest, tells_booked=True
+        )
+        return [pair for pair in zip(uids, sums, strict=True) if pair[1] != NOT_BOOKED]
+
+    async def booked_top(
+        self,
+        uids: Sequence[int],
+        thing: int,
+        range_: Range,
+        limit: int,
+        *,
+        atids: frozenset[int] | None = None,
+        newest: Newest | None = None,
+    ) -> Upper:
+        """The largest of those of these owners who have bookings of the thing, and how many do."""
+        levels = await self._known_levels()
+        return await self._standings.top(
+            uids, thing, range_, limit, atids, levels, newest, only_booked=True
+        )

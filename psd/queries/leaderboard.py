@@ -9,97 +9,29 @@ for those who are shown, and where it decides who is ahead, for all who share su
                "previous_rank": 3, "previous_value": 1800, "rank_change": 2,
                "value_change": 1400}], "next": "lqFj...", "total": 10, ...}
 
-Everybody is whoever has booked of the thing at any time; who has nothing in the range has 0. A
-board that is compared with another ranks the same users.
+Everybody is whoever has a booking of the thing, of whatever time and atid; who has none in the
+range has 0. A report of 0 books nothing, and what is withdrawn is no booking any more. A board that
+is compared with another ranks the same users.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from psd.clock import utc_text
 from psd.engine.activities import ScoreQuestion
-from psd.engine.newest import Newest
 from psd.engine.plan import Range
-from psd.engine.standings import largest
+from psd.engine.standings import Upper
 from psd.errors import DetailExpiredError, NotFoundError
-from psd.queries.freshness import (
-    Exactly,
-    Level,
-    QueueDepth,
-    answered,
-    coarsest,
-    watermark,
-    with_depth,
-)
+from psd.queries.board_sums import Boards, BoardSums, LeaderboardEngine
+from psd.queries.freshness import Exactly, QueueDepth, coarsest, watermark, with_depth
 from psd.queries.questions import LeaderboardQuestion
 from psd.queries.ranking import Board, Change, Place, compared, read_cursor
 from psd.queries.results import AnsweredRange, LeaderboardAnswer, Standing
 from psd.queries.sums import Sees, everybody
-
-T = TypeVar("T")
-
-Standings = list[tuple[int, int]]
-"""(uid, sum) of users."""
-
-
-class LeaderboardEngine(Protocol):
-    """What leaderboards ask of the engine."""
-
-    async def population(self, thing: int) -> list[int]:
-        """Everybody who may have bookings of a thing."""
-        ...
-
-    async def of_everybody(
-        self, thing: int, ask: Callable[[Sequence[int]], Awaitable[T]]
-    ) -> list[T]:
-        """What is answered about everybody, in one part or two."""
-        ...
-
-    async def standings(
-        self,
-        uids: Sequence[int],
-        thing: int,
-        range_: Range,
-        *,
-        atids: frozenset[int] | None = None,
-        newest: Newest | None = None,
-    ) -> Sequence[int]:
-        """Each owner's sum, by position."""
-        ...
-
-    async def top(
-        self,
-        thing: int,
-        range_: Range,
-        limit: int,
-        *,
-        atids: frozenset[int] | None = None,
-        uids: Sequence[int] | None = None,
-        newest: Newest | None = None,
-    ) -> list[tuple[int, int]]:
-        """(uid, sum) of the largest sums, and of all who tie with the last of them."""
-        ...
-
-    async def reached(self, questions: Sequence[ScoreQuestion]) -> list[int | None]:
-        """When each running sum first was its score or more."""
-        ...
-
-
-class Boards(msgspec.Struct, frozen=True):
-    """The sums of a board, or the largest of them, and those of the board to compare it with.
-
-    ``uids`` are all of both boards.
-    """
-
-    uids: Sequence[int]
-    now: Exactly[Standings]
-    before: Exactly[Standings] | None
 
 
 class Seconds(msgspec.Struct, frozen=True):
@@ -129,16 +61,17 @@ async def answer_leaderboard(
     Two trips: the sums, then when those who are shown had theirs. A third before them tells who
     everybody is, the first time that a process asks for a thing.
     """
-    reader = _Reader(engine, question, sees)
-    boards, waiting = await with_depth(reader.boards(), depth)
-    if question.around is not None and question.around not in boards.uids:
+    sums = BoardSums(engine, question, sees)
+    boards, waiting = await with_depth(sums.boards(), depth)
+    if question.around is not None and not boards.has(question.around):
         raise NotFoundError(f"around: {question.around} is not on this board")
-    page = await reader.page(boards)
+    pages = _Pages(engine, question, sees)
+    page = await pages.page(boards)
     changes: Sequence[Change | None] = [None] * len(page.places)
     resolutions = [boards.now.resolution, page.seconds.resolution]
     if boards.before is not None:
         shown = [place.uid for place in page.places]
-        old = await reader.places_of(shown, boards.before)
+        old = await pages.places_of(shown, boards.before)
         changes = compared(page.places, old.value)
         resolutions += [old.resolution]
     resolution = coarsest(resolutions)
@@ -153,12 +86,12 @@ async def answer_leaderboard(
         resolution=resolution,
         range=AnsweredRange.of(boards.now.range_),
         previous_range=UNSET if boards.before is None else AnsweredRange.of(boards.before.range_),
-        watermark=watermark(reader.newest.second, waiting),
+        watermark=watermark(sums.newest.second, waiting),
     )
 
 
-class _Reader:
-    """One question's calls; ``newest`` takes the newest second of those who are asked."""
+class _Pages:
+    """Pages of one question's board, and when those on them had their values."""
 
     def __init__(
         self, engine: LeaderboardEngine, question: LeaderboardQuestion, sees: Sees
@@ -166,30 +99,18 @@ class _Reader:
         self._engine = engine
         self._question = question
         self._sees = sees
-        self.newest = Newest()
-
-    async def boards(self) -> Boards:
-        """The sums of all who are on the board, or of all who can be on its first page."""
-        thing = self._question.thing_number
-        if self._question.uids is not None:
-            return await self._boards_of(self._question.uids)
-        if self._sees is not everybody:
-            return await self._boards_of(await self._engine.population(thing))
-        found, *more = await self._engine.of_everybody(thing, self._boards_of)
-        for others in more:
-            found = await self._together(found, others)
-        return found
 
     async def page(self, boards: Boards) -> Page:
         """The page that was asked for."""
         question, found = self._question, boards.now
-        below = len(boards.uids) - len(found.value)
+        standings = found.value.standings
+        below = found.value.total - len(standings)
         deciding = Seconds({})
         if question.ties == "first_to_reach":
-            board = Board(found.value, "competition", below=below)
+            board = Board(standings, "competition", below=below)
             sharing = board.sharing(_region(board, question))
             deciding = await self._seconds(board.places(sharing).values(), found.range_)
-        board = Board(found.value, question.ties, deciding.by_uid, below)
+        board = Board(standings, question.ties, deciding.by_uid, below)
         start, stop = _bounds(board, question)
         places = board.page(start, stop)
         missing = [place for place in places if place.uid not in deciding.by_uid]
@@ -201,72 +122,20 @@ class _Reader:
         return Page(places, seconds, board.cursor(stop - 1) if has_more else None, board.total)
 
     async def places_of(
-        self, uids: Sequence[int], before: Exactly[Standings]
+        self, uids: Sequence[int], before: Exactly[Upper]
     ) -> Exactly[dict[int, Place]]:
         """Where these users stood on the board to compare with."""
-        ties = self._question.ties
+        ties, standings = self._question.ties, before.value.standings
         deciding = Seconds({})
         if ties == "first_to_reach":
-            board = Board(before.value, "competition")
+            board = Board(standings, "competition")
             at = {board.at_value(place.value) for place in board.places(uids).values()}
             sharing = [uid for positions in at for uid in board.sharing(positions)]
             deciding = await self._seconds(board.places(sharing).values(), before.range_)
-        places = Board(before.value, ties, deciding.by_uid).places(uids)
+        places = Board(standings, ties, deciding.by_uid).places(uids)
         resolution = coarsest([before.resolution, deciding.resolution])
         known = None if isinstance(resolution, UnsetType) else resolution
         return Exactly(places, before.range_, known)
-
-    async def _boards_of(self, uids: Sequence[int]) -> Boards:
-        """The sums of these; only of those who can be on the first page where that is asked."""
-        question, sees = self._question, self._sees
-        seen = uids if sees is everybody else [uid for uid in uids if sees(uid)]
-
-        async def all_of(range_: Range, _level: Level | None) -> Standings:
-            sums: Sequence[int] = []
-            if seen:
-                sums = await self._engine.standings(
-                    seen,
-                    question.thing_number,
-                    range_,
-                    atids=question.atids,
-                    newest=self.newest,
-                )
-            if len(seen) == len(uids):
-                return list(zip(seen, sums, strict=True))
-            known = dict(zip(seen, sums, strict=True))
-            return [(uid, known.get(uid, 0)) for uid in uids]
-
-        async def upper_of(range_: Range, _level: Level | None) -> Standings:
-            if not seen:
-                return []
-            return await self._engine.top(
-                question.thing_number,
-                range_,
-                question.limit,
-                atids=question.atids,
-                uids=seen,
-                newest=self.newest,
-            )
-
-        is_first = question.cursor is None and question.around is None and len(seen) == len(uids)
-        now = answered(question.range_, upper_of if is_first else all_of)
-        if question.previous is None:
-            return Boards(uids, await now, None)
-        return Boards(uids, *await asyncio.gather(now, answered(question.previous, all_of)))
-
-    async def _together(self, one: Boards, other: Boards) -> Boards:
-        """The board of two parts of everybody; asked again where they are of different ranges."""
-        uids = [*one.uids, *other.uids]
-        if _ranges(one) != _ranges(other):
-            return await self._boards_of(uids)
-        now = [*one.now.value, *other.now.value]
-        if len(now) < len(uids):
-            now = largest(now, self._question.limit)
-        before = one.before
-        if before is not None and other.before is not None:
-            everything = [*before.value, *other.before.value]
-            before = msgspec.structs.replace(before, value=everything)
-        return Boards(uids, msgspec.structs.replace(one.now, value=now), before)
 
     async def _seconds(self, places: Iterable[Place], range_: Range) -> Seconds:
         """When these users first had their values; nothing where the detail has expired."""
@@ -283,11 +152,6 @@ class _Reader:
         except DetailExpiredError as error:
             return Seconds(dict.fromkeys(each.uid for each in asked), error.resolution)
         return Seconds({each.uid: at for each, at in zip(asked, found, strict=True)})
-
-
-def _ranges(boards: Boards) -> tuple[Range, Range | None]:
-    """What the two boards are really about."""
-    return boards.now.range_, None if boards.before is None else boards.before.range_
 
 
 def _region(board: Board, question: LeaderboardQuestion) -> range:

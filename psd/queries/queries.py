@@ -16,9 +16,10 @@ from typing import Protocol
 
 from psd.clock import Clock, utc_text
 from psd.errors import NotFoundError
+from psd.queries.board_sums import LeaderboardEngine
 from psd.queries.boards.windows import NamedBoard
 from psd.queries.freshness import QueueDepth, unknown_depth
-from psd.queries.leaderboard import LeaderboardEngine, answer_leaderboard
+from psd.queries.leaderboard import answer_leaderboard
 from psd.queries.questions import (
     QueryRules,
     check_who,

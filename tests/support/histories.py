@@ -58,18 +58,20 @@ class History:
         self.seconds = sorted({event.ts2 for event in events if isinstance(event, Report)})
 
     def of_thing(self, thing: int) -> list[int]:
-        """Everybody about whom something of a thing was sent."""
-        return sorted({event.uid for event in self.events if thing in things_of(event)})
+        """Everybody who has a booking of a thing, once all is booked."""
+        model = self.model
+        return sorted(
+            {
+                uid
+                for uid, of, aid in model.all_activities()
+                if of == thing and model.entries(uid, of, aid)
+            }
+        )
 
     def _book(self, event: Report | Withdrawal) -> str:
         if isinstance(event, Withdrawal):
             return self.model.withdraw(event)
         return self.model.book(event)
-
-
-def things_of(event: Report | Withdrawal) -> tuple[int, ...]:
-    """The things that an event is about."""
-    return event.things if isinstance(event, Withdrawal) else (event.thing,)
 
 
 def second_of_day(text: str) -> int:

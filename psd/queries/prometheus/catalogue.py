@@ -8,8 +8,8 @@
     GET /api/v1/label/uid/values?match[]=steps{uid=~".*7.*"}    -> those with a 7
 
 A pattern is answered for the label that is looked up, and for metrics and things. The times of a
-look-up do not matter: who ever had bookings is told. ``limit`` cuts a list, and then there is a
-warning.
+look-up do not matter: who has bookings, of whatever time, is told. ``limit`` cuts a list, and then
+there is a warning.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class PopulationReader(Protocol):
     """Who has bookings."""
 
     async def population(self, thing: int) -> list[int]:
-        """Everybody who may have bookings of a thing, ascending."""
+        """Everybody who has bookings of a thing, ascending."""
         ...
 
 

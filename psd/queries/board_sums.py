@@ -1,0 +1,201 @@
+"""Which sums a leaderboard is made of: of those who were named, or of everybody.
+
+::
+
+    sums = BoardSums(engine, question, everybody)
+    boards = await sums.boards()
+    boards.now.value                        -> Upper(total=10, standings=[(22484408, 3200), ...])
+    sums.newest.second                      -> 1460505599, of all who are on it
+
+For a first page the largest sums alone leave Redis, for every other all of them do. Everybody are
+those with bookings of the thing; the index knows who may have some, and the call that sums tells
+who has. Who is named stands on the board whether anything is booked or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from psd.engine.activities import ScoreQuestion
+from psd.engine.newest import Newest
+from psd.engine.plan import Range
+from psd.engine.standings import Upper
+from psd.queries.freshness import Exactly, Level, answered
+from psd.queries.questions import LeaderboardQuestion
+from psd.queries.sums import Sees, everybody
+
+T = TypeVar("T")
+
+Standings = list[tuple[int, int]]
+"""(uid, sum) of users."""
+
+
+class LeaderboardEngine(Protocol):
+    """What leaderboards ask of the engine."""
+
+    async def of_everybody(
+        self, thing: int, ask: Callable[[Sequence[int]], Awaitable[T]]
+    ) -> list[T]:
+        """What is answered about everybody who may have bookings, in one part or two."""
+        ...
+
+    async def standings(
+        self,
+        uids: Sequence[int],
+        thing: int,
+        range_: Range,
+        *,
+        atids: frozenset[int] | None = None,
+        newest: Newest | None = None,
+    ) -> Sequence[int]:
+        """Each owner's sum, by position."""
+        ...
+
+    async def top(
+        self,
+        thing: int,
+        range_: Range,
+        limit: int,
+        *,
+        atids: frozenset[int] | None = None,
+        uids: Sequence[int] | None = None,
+        newest: Newest | None = None,
+    ) -> list[tuple[int, int]]:
+        """(uid, sum) of the largest sums, and of all who tie with the last of them."""
+        ...
+
+    async def booked_standings(
+        self,
+        uids: Sequence[int],
+        thing: int,
+        range_: Range,
+        *,
+        atids: frozenset[int] | None = None,
+        newest: Newest | None = None,
+    ) -> Standings:
+        """(uid, sum) of those of these owners who have bookings of the thing."""
+        ...
+
+    async def booked_top(
+        self,
+        uids: Sequence[int],
+        thing: int,
+        range_: Range,
+        limit: int,
+        *,
+        atids: frozenset[int] | None = None,
+        newest: Newest | None = None,
+    ) -> Upper:
+        """The largest of those of these owners who have bookings, and how many have."""
+        ...
+
+    async def reached(self, questions: Sequence[ScoreQuestion]) -> list[int | None]:
+        """When each running sum first was its score or more."""
+        ...
+
+
+class Boards(msgspec.Struct, frozen=True):
+    """The sums of a board, or the largest of them, and those of the board to compare it with."""
+
+    now: Exactly[Upper]
+    before: Exactly[Upper] | None
+
+    def has(self, uid: int) -> bool:
+        """Whether somebody is on the board, of which all sums are known."""
+        return any(uid == standing[0] for standing in self.now.value.standings)
+
+
+class BoardSums:
+    """One question's sums; ``newest`` takes the newest second of those who are asked about."""
+
+    def __init__(
+        self, engine: LeaderboardEngine, question: LeaderboardQuestion, sees: Sees
+    ) -> None:
+        self._engine = engine
+        self._question = question
+        self._sees = sees
+        self.newest = Newest()
+
+    async def boards(self) -> Boards:
+        """The sums of all who are on the board, or of all who can be on its first page."""
+        question = self._question
+        if question.uids is not None:
+            return await self._boards_of(question.uids)
+        asked: list[int] = []
+
+        async def ask(uids: Sequence[int]) -> Boards:
+            asked.extend(uids)
+            return await self._boards_of(uids)
+
+        found, *more = await self._engine.of_everybody(question.thing_number, ask)
+        for others in more:
+            if _ranges(found) != _ranges(others):
+                return await self._boards_of(asked)
+            found = _together(found, others, question.limit)
+        return found
+
+    async def _boards_of(self, uids: Sequence[int]) -> Boards:
+        """The boards of these; only of those who can be on the first page where that is asked."""
+        question = self._question
+
+        async def whole(range_: Range, _level: Level | None) -> Upper:
+            standings = await self._standings(uids, range_)
+            return Upper(len(standings), standings)
+
+        async def upper(range_: Range, _level: Level | None) -> Upper:
+            return await self._upper(uids, range_)
+
+        is_first = question.cursor is None and question.around is None
+        now = answered(question.range_, upper if is_first else whole)
+        if question.previous is None:
+            return Boards(await now, None)
+        return Boards(*await asyncio.gather(now, answered(question.previous, whole)))
+
+    async def _standings(self, uids: Sequence[int], range_: Range) -> Standings:
+        """The sums of whoever has bookings, or of those who were named: hidden ones have 0."""
+        question, engine, seen = self._question, self._engine, self._seen(uids)
+        thing, atids, newest = question.thing_number, question.atids, self.newest
+        if question.uids is None:
+            return await engine.booked_standings(seen, thing, range_, atids=atids, newest=newest)
+        sums = await engine.standings(seen, thing, range_, atids=atids, newest=newest)
+        known = dict(zip(seen, sums, strict=True))
+        return [(uid, known.get(uid, 0)) for uid in uids]
+
+    async def _upper(self, uids: Sequence[int], range_: Range) -> Upper:
+        """The largest of these sums; all, where some of those who were named are hidden."""
+        question, engine, seen = self._question, self._engine, self._seen(uids)
+        thing, atids, newest = question.thing_number, question.atids, self.newest
+        if question.uids is None:
+            return await engine.booked_top(
+                seen, thing, range_, question.limit, atids=atids, newest=newest
+            )
+        if len(seen) < len(uids):
+            standings = await self._standings(uids, range_)
+            return Upper(len(standings), standings)
+        found = await engine.top(
+            thing, range_, question.limit, atids=atids, uids=seen, newest=newest
+        )
+        return Upper(len(seen), found)
+
+    def _seen(self, uids: Sequence[int]) -> Sequence[int]:
+        sees = self._sees
+        return uids if sees is everybody else [uid for uid in uids if sees(uid)]
+
+
+def _ranges(boards: Boards) -> tuple[Range, Range | None]:
+    """What the two boards are really about."""
+    return boards.now.range_, None if boards.before is None else boards.before.range_
+
+
+def _together(one: Boards, other: Boards, limit: int) -> Boards:
+    """The boards of two parts of everybody, over the same ranges."""
+    before = one.before
+    if before is not None and other.before is not None:
+        whole = before.value.together(other.before.value, limit)
+        before = msgspec.structs.replace(before, value=whole)
+    upper = one.now.value.together(other.now.value, limit)
+    return Boards(msgspec.structs.replace(one.now, value=upper), before)
