@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from psd.cli.arguments import NumbersCommand
 from psd.cli.asking import Asking, asks, given, range_options, tell_next
 from psd.queries.activity_answers import ActivitiesAnswer, TakenRow
 from psd.queries.requests import LIMIT_MAX
@@ -22,7 +23,7 @@ from psd.queries.requests import LIMIT_MAX
 LIMIT = 100
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(cls=NumbersCommand)
 @click.argument("uid", type=int)
 @click.option("--thing", multiple=True, help="Only of this thing. Repeatable.")
 @range_options

@@ -16,6 +16,7 @@ from typing import IO
 
 import click
 
+from psd.cli.arguments import NumbersCommand
 from psd.cli.boards_keep import on_boards
 from psd.cli.options import pass_settings
 from psd.cli.printing import json_option, write_csv
@@ -25,9 +26,6 @@ from psd.queries.boards.member_lists import uids_of_csv
 from psd.queries.boards.requests import MemberRow
 from psd.queries.ids import asked_ids
 from psd.runtime import Runtime
-
-NUMBERS = {"ignore_unknown_options": True}
-"""A uid may be negative, which is no option."""
 
 
 @click.command()
@@ -49,7 +47,7 @@ def ls(loaded: LoadedSettings, /, *, name: str, as_json: bool, as_csv: bool) -> 
         click.echo("\n".join(map(str, uids)))
 
 
-@click.command(context_settings=NUMBERS)
+@click.command(cls=NumbersCommand)
 @click.argument("name")
 @click.argument("uids", nargs=-1, required=True, metavar="UID...")
 @pass_settings
@@ -58,7 +56,7 @@ def add(loaded: LoadedSettings, /, *, name: str, uids: tuple[str, ...]) -> None:
     _tell(name, asyncio.run(_change(loaded, name, uids, is_adding=True)))
 
 
-@click.command(context_settings=NUMBERS)
+@click.command(cls=NumbersCommand)
 @click.argument("name")
 @click.argument("uids", nargs=-1, metavar="UID...")
 @click.option("--all", "everybody", is_flag=True, help="Everybody.")

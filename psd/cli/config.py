@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
 from psd.config import Settings, Thing
 from psd.config_sources import KNOWN_KEYS, LoadedSettings
@@ -18,7 +19,7 @@ SECRETS = frozenset({"booking.marker_key"})
 _PASSWORD = re.compile(r"(?P<before>://[^:@/\s]*):[^@/\s]*@")
 
 
-@click.group()
+@click.group(cls=Group)
 def config() -> None:
     """Look at the settings."""
 

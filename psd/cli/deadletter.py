@@ -23,6 +23,7 @@ from typing import Any
 import click
 import msgspec
 
+from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
 from psd.clock import utc_text
 from psd.config import Settings
@@ -48,7 +49,7 @@ all_option = click.option("--all", "everything", is_flag=True, help="All letters
 ids_argument = click.argument("ids", nargs=-1, metavar="[ID]...")
 
 
-@click.group()
+@click.group(cls=Group)
 def dlq() -> None:
     """Look after the dead letter."""
 

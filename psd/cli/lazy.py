@@ -9,6 +9,7 @@ a list is the first sentence of its own help::
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from collections.abc import Mapping
 from typing import ClassVar
@@ -16,7 +17,22 @@ from typing import ClassVar
 import click
 
 
-class LazyGroup(click.Group):
+class Group(click.Group):
+    """A group that tells what a mistyped command may have meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; a usage error names those that are called nearly so."""
+        name = args[0]
+        if ctx.resilient_parsing or name.startswith("-") or self.get_command(ctx, name):
+            return super().resolve_command(ctx, args)
+        near = difflib.get_close_matches(name, self.list_commands(ctx))
+        hint = f" (Did you mean {' or '.join(map(repr, near))}?)" if near else ""
+        raise click.UsageError(f"No such command {name!r}.{hint}", ctx)
+
+
+class LazyGroup(Group):
     """``table`` maps a name to where the command is (``module:name``) and its line of help."""
 
     table: ClassVar[Mapping[str, tuple[str, str]]] = {}

@@ -22,7 +22,7 @@ import click
 
 from psd.cli.lazy import LazyGroup
 from psd.cli.options import global_options
-from psd.errors import ConfigError, PsdError, UnavailableError
+from psd.errors import BadQueryError, ConfigError, PsdError, UnavailableError, UnknownThingError
 from psd.version import VERSION
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -54,6 +54,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Name -> where the command is, and its line in ``psd --help``."""
 
 EXIT_FAILED = 1
+EXIT_USAGE = 2
 EXIT_TRY_LATER = 75
 EXIT_BAD_CONFIG = 78
 
@@ -78,6 +79,9 @@ def exit_code(error: PsdError) -> int:
         return EXIT_TRY_LATER
     if isinstance(error, ConfigError):
         return EXIT_BAD_CONFIG
+    if isinstance(error, BadQueryError | UnknownThingError):
+        # What a server or the store refuses of a command line is what click would have refused.
+        return EXIT_USAGE
     return EXIT_FAILED
 
 

@@ -4,7 +4,7 @@ They need no server and no queue::
 
     $ psd write --thing steps --uid 7 --aid 1 --value 400 --ts2 2016-04-12T08:00:00Z
     booked
-    $ psd query 7 steps 2016-04-12 2016-04-13
+    $ psd query steps 7 2016-04-12 2016-04-13
     400
 """
 
@@ -19,6 +19,7 @@ import click
 import msgspec
 
 from psd.archive.messages import metrics_entries
+from psd.cli.arguments import NumbersCommand, thing_then_user
 from psd.cli.options import pass_settings
 from psd.cli.times import time_argument
 from psd.config import Settings
@@ -28,9 +29,8 @@ from psd.engine.plan import Range
 from psd.runtime import Runtime, open_runtime
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("uid", type=int)
-@click.argument("thing")
+@click.command(cls=NumbersCommand)
+@click.argument("asked", nargs=2, metavar="THING UID")
 @click.argument("start", type=time_argument)
 @click.argument("end", type=time_argument)
 @click.option("--atid", type=int, help="Only activities of this type.")
@@ -41,8 +41,7 @@ def query(
     loaded: LoadedSettings,
     /,
     *,
-    uid: int,
-    thing: str,
+    asked: tuple[str, str],
     start: int,
     end: int,
     atid: int | None,
@@ -53,7 +52,8 @@ def query(
 
     START and END are RFC 3339 times or epoch seconds; END itself is not in the range.
     """
-    number = thing_number(thing, loaded.settings)
+    thing, uid = thing_then_user(asked, loaded.settings.things)
+    number = thing_number(thing or "", loaded.settings)
     question = Question(uid, number, Range(start, end + inclusive), atid, aid)
     click.echo(asyncio.run(ask(loaded.settings, question)))
 

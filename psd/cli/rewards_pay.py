@@ -20,6 +20,7 @@ from typing import IO, TypeVar
 import click
 import msgspec
 
+from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
 from psd.cli.query import running
 from psd.clock import utc_text
@@ -82,7 +83,7 @@ def paid(loaded: LoadedSettings, /, *, week: int, receipts: Path) -> None:
     click.echo(f"{asyncio.run(_record(loaded.settings, week, receipts)):,} payouts recorded")
 
 
-@click.group()
+@click.group(cls=Group)
 def blacklist() -> None:
     """Look after owners who are not paid.
 
@@ -131,7 +132,7 @@ def blacklist_ls(loaded: LoadedSettings, /, *, as_json: bool) -> None:
         click.echo(msgspec.json.encode(each) if as_json else line)
 
 
-@click.group()
+@click.group(cls=Group)
 def override() -> None:
     """Look after streaks that are set by hand.
 

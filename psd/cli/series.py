@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import click
 from msgspec import UNSET
 
+from psd.cli.arguments import NumbersCommand
 from psd.cli.asking import (
     Asking,
     asks,
@@ -39,7 +40,7 @@ SPARKLINE_COLUMNS = 60
 """Where there is no terminal to measure."""
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(cls=NumbersCommand)
 @click.argument("thing", metavar="THING[,THING...]")
 @click.argument("uid", type=int, nargs=-1, required=True)
 @click.option("--every", type=click.Choice(EVERY), default="day", show_default=True, help="Unit.")

@@ -3,7 +3,7 @@
 ::
 
     $ psd top steps --start 2016-04-12 --end 2016-04-13 --limit 3
-    $ psd around 22 steps --span 2
+    $ psd around steps 22 --span 2
     $ psd compare steps --compare-to 2016-04-12T08:00:00Z --start 2016-04-12 --end 2016-04-13
      rank  change  uid  value  was  difference
         1       =   11   9000    1       +9000
@@ -20,6 +20,7 @@ from typing import Any, get_args
 import click
 from msgspec import UNSET, UnsetType
 
+from psd.cli.arguments import NumbersCommand, thing_then_user
 from psd.cli.asking import (
     Asking,
     asks,
@@ -47,6 +48,15 @@ def of_a_board(function: Callable[..., Any]) -> Callable[..., Any]:
     ):
         function = option(function)
     return function
+
+
+def one_or_two(
+    ctx: click.Context, param: click.Parameter, words: tuple[str, ...]
+) -> tuple[str | None, int]:
+    """The thing, if one is named, and the user (a click callback)."""
+    if len(words) > 2:
+        raise click.BadParameter(f"{' '.join(words)!r} is more than a thing and a user")
+    return thing_then_user(words)
 
 
 limit_option = click.option(
@@ -84,9 +94,8 @@ def top(
     _show(asking, answer, bars=bars)
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("user", metavar="UID", type=int)
-@click.argument("thing", required=False)
+@click.command(cls=NumbersCommand)
+@click.argument("asked", nargs=-1, required=True, metavar="[THING] UID", callback=one_or_two)
 @of_a_board
 @click.option(
     "--span",
@@ -101,8 +110,7 @@ def around(
     asking: Asking,
     /,
     *,
-    user: int,
-    thing: str | None,
+    asked: tuple[str | None, int],
     uid: tuple[int, ...],
     span: int,
     bars: bool,
@@ -112,6 +120,7 @@ def around(
 
     A running server is asked. THING is needed unless --board names a board, which has its own.
     """
+    thing, user = asked
     fields = _fields(thing, uid, board)
     with asking.client() as psd:
         answer = psd.around(str(user), span=span, **fields)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import click
 import msgspec
 
+from psd.cli.arguments import NumbersCommand
 from psd.cli.asking import (
     Asking,
     asks,
@@ -35,7 +36,7 @@ def aggregates_in(ctx: click.Context, param: click.Parameter, text: str) -> list
         raise click.BadParameter(f"{text!r}: known are {', '.join(AGGREGATES)}") from exc
 
 
-@click.command(name="sum", context_settings={"ignore_unknown_options": True})
+@click.command(name="sum", cls=NumbersCommand)
 @click.argument("thing", metavar="THING[,THING...]")
 @click.argument("uid", type=int, nargs=-1, required=True)
 @range_options

@@ -16,6 +16,7 @@ import click
 
 from psd.access.identity import SCOPES, Identity
 from psd.access.tokens import TokenLine, digest, new_token, read_line, token_table, write_line
+from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
 from psd.cli.times import parse_time
 from psd.clock import SystemClock
@@ -29,7 +30,7 @@ UNIT_SECONDS = {"h": 3600, "d": 86_400, "w": 604_800}
 _SPAN = re.compile(r"([1-9][0-9]{0,4})([hdw])")
 
 
-@click.group()
+@click.group(cls=Group)
 def token() -> None:
     """Make and look at API tokens."""
 

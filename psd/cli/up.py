@@ -209,6 +209,6 @@ def lines_to_try(url: str, folder: DataFolder | None, *, checked: bool) -> str:
     if folder is not None:
         lines += [
             f"export PSD_CONFIG={shlex.quote(str(folder.settings))}",
-            "psd query 7 steps 2016-04-12 2016-04-13",
+            "psd query steps 7 2016-04-12 2016-04-13",
         ]
     return "\nTry:\n\n" + "\n".join(f"  {line}" for line in lines) + "\n"

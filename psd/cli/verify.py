@@ -31,6 +31,7 @@ from psd.audit.archived import ArchivedReports
 from psd.audit.layout import Limits
 from psd.audit.population import IndexAudit
 from psd.audit.sweep import Audited, Auditor, Pace, Scope, Sweep, lifetimes_of
+from psd.cli.arguments import NumbersCommand
 from psd.cli.options import pass_settings
 from psd.cli.query import running, thing_number
 from psd.config import Settings
@@ -55,7 +56,7 @@ class Orders(msgspec.Struct, frozen=True):
     archive: Path | None
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(cls=NumbersCommand)
 @click.argument("uids", nargs=-1, type=int, metavar="[UID]...")
 @click.option(
     "--thing", "things", multiple=True, metavar="THING", help="Only this thing. Repeatable."

@@ -249,7 +249,7 @@ async def test_with_a_redis_url_no_server_is_started(
     async with psd_up(PSD, tmp_path, "--redis", redis_url) as url:
         assert server_pids(tmp_path) == []
         assert write(url, uid=8, value=9, second=100) == "ok"
-        query = ("query", "8", "steps", "0", "1000")
+        query = ("query", "steps", "8", "0", "1000")
         assert run(tmp_path, "--set", f"redis.url={redis_server.url}", *query).stdout == "9\n"
 
 

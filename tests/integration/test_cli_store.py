@@ -28,7 +28,7 @@ def write(redis_url: str, *arguments: str) -> str:
 
 def query(redis_url: str, *arguments: str) -> int:
     """Steps of user 7."""
-    result = run(redis_url, "query", "7", "steps", *arguments)
+    result = run(redis_url, "query", "steps", "7", *arguments)
     assert result.exit_code == 0, result.output
     return int(result.stdout)
 
@@ -70,14 +70,14 @@ def test_sums_are_filtered_by_type_and_by_activity(redis_url: str) -> None:
 def test_a_negative_user_is_a_user(redis_url: str) -> None:
     booked = run(redis_url, "write", "--thing", "steps", "--uid", "-3", "--value", "1", *AT)
     assert booked.stdout == "booked\n"
-    assert run(redis_url, "query", "-3", "steps", *DAY).stdout == "1\n"
+    assert run(redis_url, "query", "steps", "-3", *DAY).stdout == "1\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("query", "7", "miles", "0", "1"), 2, "'miles' is not configured; known are calories,"),
-        (("query", "7", "steps", "0", "soon"), 2, "'soon' is neither RFC 3339 nor epoch seconds"),
+        (("query", "miles", "7", "0", "1"), 2, "'miles' is not configured; known are calories,"),
+        (("query", "steps", "7", "0", "soon"), 2, "'soon' is neither RFC 3339 nor epoch seconds"),
         (("write", "--thing", "steps", "--uid", "7", "--value", "1", "--ts2", "0"), 1, "ts2: 0"),
         (
             ("write", "--thing", "steps", "--uid", "7", "--value", "1", *AT, "--increment"),
@@ -100,7 +100,7 @@ def test_what_is_wrong_is_said_in_one_line(
 
 
 def test_a_store_that_is_away_is_exit_code_75() -> None:
-    result = run("redis://127.0.0.1:1/0", "query", "7", "steps", *DAY)
+    result = run("redis://127.0.0.1:1/0", "query", "steps", "7", *DAY)
     assert (result.exit_code, result.stdout) == (75, "")
     assert result.stderr.startswith("psd: redis: ")
 

@@ -183,7 +183,7 @@ def test_ndjson_is_taken_by_its_name(redis_url: str, tmp_path: Path) -> None:
 def test_type_and_id_may_be_constants(redis_url: str, good: Path) -> None:
     constants = ("--atid", "3", "--aid", "77", "--via", "direct")
     assert run_import(redis_url, good, *constants).exit_code == 0
-    query = ("query", "7", "steps", "2016-04-01", "2016-05-01")
+    query = ("query", "steps", "7", "2016-04-01", "2016-05-01")
     assert run(redis_url, *query, "--atid", "3").output == "500\n"
     assert run(redis_url, *query, "--atid", "4").output == "0\n"
     assert run(redis_url, *query, "--aid", "77").output == "500\n"

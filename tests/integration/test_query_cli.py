@@ -146,7 +146,7 @@ async def test_a_board_is_printed_from_the_top_and_around_somebody() -> None:
     ]  # fmt: skip
     earlier = await json_of("top", "steps", "--as-of", "2016-04-12T12:30:00Z", "--ties", "dense")
     assert [row["value"] for row in earlier["data"]] == [50, 30, 20]
-    around = await lines("around", "-3", "steps", "--span", "1")
+    around = await lines("around", "steps", "-3", "--span", "1")
     assert [line.split()[:3] for line in around[1:]] == [["2", "2", "40"], [">", "3", "-3"]]
 
 
@@ -209,7 +209,7 @@ async def test_activities_are_listed_withdrawn_and_audited() -> None:
     ("arguments", "message"),
     [
         (("sum", "steps"), "Missing argument 'UID...'"),
-        (("sum", "steps", "--nope"), "'--nope' is not a valid integer"),
+        (("sum", "steps", "--nope"), "No such option '--nope'"),
         (("sum", "steps", "1", "--aggregates", "mean"), "known are sum, count"),
         (("sum", "steps", "1", "--json", "--csv"), "contradict each other"),
         (("series", "steps", "1"), "Missing option '--start'"),
@@ -232,7 +232,7 @@ async def test_an_error_is_a_line_and_an_exit_code(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused = await run("top", "floors")
-    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert (refused.exit_code, refused.stdout) == (2, "")
     assert refused.stderr.startswith("psd: thing: 'floors' is unknown; known are calories")
     token = tmp_path / "token"
     token.write_text(ADMIN.secret + "\n")
@@ -241,13 +241,50 @@ async def test_an_error_is_a_line_and_an_exit_code(
     asked = ("top", "steps", "--url", url, "--token-file", str(token))
     assert (await run(*asked)).exit_code == 0
     nobody = await run("top", "steps", "--url", "host:1155")
-    assert (nobody.exit_code, "is not an http://" in nobody.stderr) == (1, True)
+    assert (nobody.exit_code, "is not an http://" in nobody.stderr) == (2, True)
+
+
+async def test_the_server_and_the_token_may_stand_in_the_environment(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PSD_SERVER_PORT", "1")
+    monkeypatch.setenv("PSD_URL", url)
+    assert (await lines("sum", "steps", "1", *DAY))[1].split() == ["1", "steps", "50"]
+    assert (await run("top", "steps", "--url", "http://127.0.0.1:1")).exit_code == 75
+    monkeypatch.setenv("PSD_TOKEN", "two words")
+    result = await run("top", "steps")
+    assert (result.exit_code, "$PSD_TOKEN does not hold one token" in result.stderr) == (2, True)
+    assert "two words" not in result.stderr
+
+
+async def test_the_user_may_stand_before_the_thing_as_it_once_did() -> None:
+    assert await lines("around", "-3", "steps", "--span", "0") == await lines(
+        "around", "steps", "-3", "--span", "0"
+    )
+
+
+async def test_an_unknown_thing_is_the_same_mistake_everywhere() -> None:
+    commands = (
+        ("query", "floors", "1", "2016-04-12", "2016-04-13"),
+        ("sum", "floors", "1"),
+        ("series", "floors", "1", "--start", "2016-04-12"),
+        ("top", "floors"),
+        ("around", "floors", "1"),
+        ("compare", "floors", "--compare-to", "2016-04-12"),
+        ("activities", "1", "--thing", "floors"),
+        ("write", "--thing", "floors", "--uid", "1", "--value", "1", "--ts2", "5"),
+        ("verify", "--thing", "floors"),
+    )
+    codes = {command: (await run(*command)).exit_code for command in commands}
+    assert codes == dict.fromkeys(commands, 2)
 
 
 async def test_a_server_that_is_away_is_worth_another_try() -> None:
     result = await run("top", "steps", "--url", "http://127.0.0.1:1")
     assert result.exit_code == 75
-    assert result.stderr.startswith("psd: http://127.0.0.1:1 does not answer: ")
+    assert result.stderr == (
+        "psd: http://127.0.0.1:1 does not answer: nothing listens there (connection refused)\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ async def test_the_commands_work_with_it(stack: WorkerStack, server: AnyStore) -
     fields = ("--thing", "steps", "--uid", "7", "--value", "4", "--ts2", str(NOON_S))
     for words, told in (
         (("write", *fields), "booked"),
-        (("query", "7", "steps", str(NOON_S), str(NOON_S + 1)), "4"),
+        (("query", "steps", "7", str(NOON_S), str(NOON_S + 1)), "4"),
         (("doctor",), "store.durability"),
         (("dlq", "ls"), ""),
     ):

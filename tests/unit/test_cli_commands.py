@@ -11,6 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from psd.cli.arguments import thing_then_user
 from psd.cli.main import COMMANDS, exit_code, psd
 from psd.cli.options import settings_path
 from psd.cli.rewards import RewardsGroup
@@ -18,7 +19,15 @@ from psd.cli.up import status_text
 from psd.config_sources import load_settings
 from psd.embedded.settings_file import settings_file, settings_toml
 from psd.embedded.stack import Status
-from psd.errors import ConfigError, PsdError, QueueUnavailableError, StartError, TooLateError
+from psd.errors import (
+    BadQueryError,
+    ConfigError,
+    PsdError,
+    QueueUnavailableError,
+    StartError,
+    TooLateError,
+    UnknownThingError,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +87,8 @@ def test_commands_that_ask_a_server_import_no_store_and_no_queue() -> None:
         (StartError("x"), 1),
         (TooLateError("x"), 1),
         (PsdError("x"), 1),
+        (BadQueryError("x"), 2),
+        (UnknownThingError("x"), 2),
         (QueueUnavailableError("x"), 75),
         (ConfigError("x"), 78),
     ],
@@ -99,8 +110,87 @@ def test_an_assignment_without_a_key_or_value_is_a_usage_error(text: str) -> Non
     assert "is not SECTION.KEY=VALUE" in result.stderr
 
 
-def test_an_unknown_command_is_a_usage_error() -> None:
-    assert run("uq").exit_code == 2
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("seriess",), "'series'"),
+        (("boards", "lss"), "'ls'"),
+        (("boards", "members", "ad"), "'add'"),
+        (("rewards", "blacklist", "lss"), "'ls'"),
+        (("config", "shwo"), "'show'"),
+        (("dlq", "relpay"), "'replay'"),
+        (("token", "nwe"), "'new'"),
+    ],
+)
+def test_an_unknown_command_is_a_usage_error_that_names_the_nearest(
+    words: tuple[str, ...], meant: str
+) -> None:
+    result = run(*words)
+    assert (result.exit_code, f"Did you mean {meant}?" in result.stderr) == (2, True)
+
+
+def test_an_unknown_command_that_is_like_none_has_no_hint() -> None:
+    result = run("xyzzy")
+    assert (result.exit_code, "No such command 'xyzzy'.\n" in result.stderr) == (2, True)
+
+
+def every_command(group: click.Group, *words: str) -> list[tuple[tuple[str, ...], click.Command]]:
+    """Each command below a group and how it is called."""
+    found: list[tuple[tuple[str, ...], click.Command]] = []
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            found += every_command(command, *words, name)
+        else:
+            found.append(((*words, name), command))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (words, parameter.opts[0])
+        for words, command in every_command(psd)
+        for parameter in command.params
+        if isinstance(parameter, click.Option) and parameter.opts[0].startswith("--")
+    ],
+    ids=" ".join,
+)
+def test_a_mistyped_option_is_told_with_the_nearest(words: tuple[str, ...], option: str) -> None:
+    result = run(*words, option + "e", "1")
+    assert result.exit_code == 2
+    assert f"No such option '{option}e'." in result.stderr
+    assert "Did you mean" in result.stderr
+    assert f"'{option}'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("steps", "7"), ("steps", 7)),
+        (("steps", "-7"), ("steps", -7)),
+        (("7", "steps"), ("steps", 7)),
+        (("-7",), (None, -7)),
+        (("7", "8"), ("7", 8)),
+    ],
+)
+def test_a_thing_stands_before_the_user(
+    words: tuple[str, ...], expected: tuple[str | None, int]
+) -> None:
+    assert thing_then_user(words) == expected
+
+
+def test_a_thing_whose_name_is_a_number_is_a_thing_in_both_orders() -> None:
+    assert thing_then_user(("7", "8"), {"8"}) == ("8", 7)
+    assert thing_then_user(("8", "7"), {"8"}) == ("8", 7)
+
+
+@pytest.mark.parametrize("words", [("steps",), ("steps", "floors"), ("7", "7" * 20)])
+def test_a_user_is_a_number(words: tuple[str, ...]) -> None:
+    with pytest.raises(click.BadParameter, match="is not a whole number"):
+        thing_then_user(words)
 
 
 def test_config_show_tells_value_and_source_and_hides_passwords(
