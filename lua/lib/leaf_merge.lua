@@ -20,20 +20,28 @@ local function changes_fit(leaf, changes)
   return true
 end
 
--- Byte at which the change's record stands or belongs, and whether it stands there.
+-- -1, 0 or 1: the record at byte `at` of a leaf against a change at `offset`.
+local function compare_record(leaf, shape, at, change, offset)
+  local record_offset = struct.unpack('>I3', leaf, at)
+  if record_offset ~= offset then return record_offset < offset and -1 or 1 end
+  local aid_at = at + 3 + shape.atid
+  local order = compare_bytes(id_trimmed(string.sub(leaf, at + 3, aid_at - 1)), change[2])
+  if order ~= 0 then return order end
+  return compare_bytes(id_trimmed(string.sub(leaf, aid_at, aid_at + shape.aid - 1)), change[3])
+end
+
+-- Byte at which the change's record stands or belongs, and whether it stands there. Halves the
+-- leaf by (second, atid, aid): all 512 records may be of one second.
 local function record_place(leaf, shape, change, offset)
-  local size, atid_width = shape.size, shape.atid
-  local at = leaf_position(leaf, size, offset) * size + 2
-  while at <= #leaf and struct.unpack('>I3', leaf, at) == offset do
-    local atid = id_trimmed(string.sub(leaf, at + 3, at + 2 + atid_width))
-    local aid = id_trimmed(string.sub(leaf, at + 3 + atid_width, at + size - shape.delta - 1))
-    local order = compare_bytes(atid, change[2])
-    if order == 0 then order = compare_bytes(aid, change[3]) end
-    if order == 0 then return at, true end
-    if order > 0 then break end
-    at = at + size
+  local size = shape.size
+  local low, high = 0, (#leaf - 1) / size
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    local order = compare_record(leaf, shape, middle * size + 2, change, offset)
+    if order == 0 then return middle * size + 2, true end
+    if order < 0 then low = middle + 1 else high = middle end
   end
-  return at, false
+  return low * size + 2, false
 end
 
 local function packed_change(shape, offset, change)
