@@ -12,7 +12,6 @@ otherwise, so that the same row is the same activity at every import.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,11 +21,14 @@ import click
 import msgspec
 
 from psd.cli.times import parse_time
+from psd.csv_table import Table
 from psd.engine.events import EventRules, MetricFields, Report
 from psd.errors import InputError, MalformedError, WrongTypeError
 
 FileFormat = Literal["csv", "ndjson"]
 Progress = Callable[[int], None]
+
+PART_BYTES = 65_536
 
 _INTEGER = re.compile(r"[+-]?\d{1,19}\Z")
 
@@ -52,7 +54,7 @@ class Columns(msgspec.Struct, frozen=True):
     def check(self, known: list[str]) -> None:
         """Refuse a column that the file does not have."""
         for column in self.named():
-            if column not in known:
+            if not column or column not in known:
                 raise click.UsageError(f"no column {column!r}; columns are {', '.join(known)}")
 
 
@@ -80,9 +82,13 @@ class RefusedRow(msgspec.Struct, frozen=True):
 
 
 def read_rows(file: BinaryIO, file_format: FileFormat, progress: Progress) -> Iterator[Row]:
-    """Every row of a file; ``progress`` is told the bytes of each line that was read."""
-    lines = _counted_lines(file, progress)
-    return _csv_rows(lines) if file_format == "csv" else _json_rows(lines)
+    """Every row of a file; ``progress`` is told the bytes of each part that was read.
+
+    Raises an InputError for a CSV whose heading is none, before the first row.
+    """
+    if file_format == "csv":
+        return _csv_rows(_counted_parts(file, progress))
+    return _json_rows(_counted_lines(file, progress))
 
 
 def format_of(path: Path) -> FileFormat:
@@ -91,7 +97,10 @@ def format_of(path: Path) -> FileFormat:
 
 
 def column_or_constant(text: str, known: list[str]) -> str | int:
-    """A column of that name, else a whole number; raises click.UsageError."""
+    """A column of that name, else a whole number; raises click.UsageError.
+
+    For what was given only: a default is never a column, whatever a file names its columns.
+    """
     if text in known:
         return text
     if _INTEGER.match(text):
@@ -158,37 +167,25 @@ def _cell(cells: dict[str, Any], column: str) -> Any:
     return cell
 
 
+def _counted_parts(file: BinaryIO, progress: Progress) -> Iterator[bytes]:
+    while part := file.read(PART_BYTES):
+        progress(len(part))
+        yield part
+
+
 def _counted_lines(file: BinaryIO, progress: Progress) -> Iterator[str]:
     for number, line in enumerate(file):
         progress(len(line))
         yield line.decode("utf-8-sig" if number == 0 else "utf-8", errors="surrogateescape")
 
 
-def _csv_rows(lines: Iterator[str]) -> Iterator[Row]:
-    reader = csv.reader(lines, strict=True)
-    header: list[str] | None = None
-    last_line = 0
-    while True:
-        try:
-            record = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as exc:
-            yield Row(reader.line_num, {}, MalformedError(f"row: {exc}"))
-            last_line = reader.line_num
-            continue
-        line, last_line = last_line + 1, reader.line_num
-        if header is None:
-            header = [name.strip() for name in record]
-        elif record:
-            yield _csv_row(line, header, record)
-
-
-def _csv_row(line: int, header: list[str], record: list[str]) -> Row:
-    if len(record) != len(header):
-        message = f"row: {len(record)} cells under {len(header)} columns"
-        return Row(line, {}, MalformedError(message))
-    return Row(line, dict(zip(header, record, strict=True)))
+def _csv_rows(parts: Iterator[bytes]) -> Iterator[Row]:
+    table = Table(parts)
+    for record in table:
+        if record.error is None:
+            yield Row(record.line, dict(zip(table.columns, record.cells, strict=True)))
+        else:
+            yield Row(record.line, {}, record.error)
 
 
 def _json_rows(lines: Iterator[str]) -> Iterator[Row]:

@@ -47,7 +47,11 @@ REFUSALS_SHOWN = 20
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What the command line asks for; ``atid`` and ``aid`` are still a column or a number."""
+    """What the command line asks for.
+
+    ``atid`` and ``aid`` are still a column or a number; None, where nothing was given, is atid 0
+    and the row's time.
+    """
 
     file: Path
     file_format: FileFormat
@@ -55,7 +59,7 @@ class Plan(msgspec.Struct, frozen=True):
     time: str
     time_format: str | None
     things: dict[str, str]
-    atid: str = "0"
+    atid: str | None = None
     aid: str | None = None
 
     def columns(self, known: list[str]) -> Columns:
@@ -64,7 +68,7 @@ class Plan(msgspec.Struct, frozen=True):
             self.uid,
             self.time,
             self.things,
-            column_or_constant(self.atid, known),
+            0 if self.atid is None else column_or_constant(self.atid, known),
             None if self.aid is None else column_or_constant(self.aid, known),
             self.time_format,
         )
@@ -90,7 +94,7 @@ class Plan(msgspec.Struct, frozen=True):
     metavar="THING=COL",
     help="A thing and the column of its value. Repeatable.",
 )
-@click.option("--atid", default="0", metavar="COL|N", help="Activity type. Default: 0.")
+@click.option("--atid", metavar="COL|N", help="Activity type. Default: 0.")
 @click.option("--aid", metavar="COL|N", help="Activity id. Default: the row's time.")
 @click.option(
     "--via",
@@ -124,7 +128,8 @@ def import_file(
 
     A row is one activity booked at its time. Importing the same file again changes nothing.
     Two rows of one user at the same second are the same activity, of which the last one
-    stands: give --aid where that is wrong. Exit code 1 when a row was refused.
+    stands: give --aid where that is wrong. Exit code 1 when a row was refused. A CSV with a column
+    name twice is refused whole; behind a row whose quotes do not add up, nothing is read.
     """
     settings = loaded.settings
     if wait and (via != "queue" or settings.queue.kind != "stream"):

@@ -180,6 +180,26 @@ def test_ndjson_is_taken_by_its_name(redis_url: str, tmp_path: Path) -> None:
     assert steps_of(redis_url, 7) == 400
 
 
+def test_a_column_name_twice_books_nothing(redis_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "twice.csv"
+    file.write_text("user,at,steps,steps\n7,2016-04-12T08:00:00Z,400,9\n")
+    result = run_import(redis_url, file, "--via", "direct")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "psd: line 1: column 'steps' stands twice\n"
+    assert steps_of(redis_url, 7) == 0
+
+
+def test_rows_behind_a_quote_that_is_never_closed_are_not_booked_by_half(
+    redis_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "quote.csv"
+    rows = ["user,at,steps,note", "7,100,400,-", '7,200,1,"left open', "8,100,9,-", ""]
+    file.write_text("\n".join(rows))
+    result = run_import(redis_url, file, "--via", "direct")
+    assert (result.exit_code, result.stdout) == (1, "2 rows, 1 booked, 1 refused\n")
+    assert result.stderr.startswith("line 3: row: a quote is opened and never closed")
+
+
 def test_type_and_id_may_be_constants(redis_url: str, good: Path) -> None:
     constants = ("--atid", "3", "--aid", "77", "--via", "direct")
     assert run_import(redis_url, good, *constants).exit_code == 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import click
+import msgspec
 import pytest
 
 from psd.cli.import_rows import (
@@ -15,8 +17,10 @@ from psd.cli.import_rows import (
     column_or_constant,
     read_rows,
 )
+from psd.cli.importing import Plan
 from psd.cli.times import parse_time
 from psd.engine.events import EventRules, Report
+from psd.errors import MalformedError
 
 RULES = EventRules({"steps": 1, "calories": 2})
 NOW_S = 1_500_000_000
@@ -89,6 +93,22 @@ def test_a_row_that_breaks_a_rule_is_refused_with_its_line(row: str, code: str) 
 def test_a_quoted_line_end_keeps_the_line_numbers_right() -> None:
     text = 'user,at,steps,note\n7,100,1,"two\nlines"\n7,101,x,-\n'
     assert refusals(text) == [(4, "wrong_type")]
+
+
+def test_a_column_name_twice_refuses_the_file_before_its_first_row() -> None:
+    for heading in ("user,at,steps,steps", "user,at,steps, user"):
+        rows = read_rows(io.BytesIO(f"{heading}\n7,100,1,2\n".encode()), "csv", lambda _: None)
+        with pytest.raises(MalformedError, match=r"line 1: column '(steps|user)' stands twice"):
+            next(rows)
+
+
+def test_a_default_is_no_column_whatever_the_file_names_its_columns() -> None:
+    plan = Plan(Path("w.csv"), "csv", "user", "at", None, {"steps": "1"})
+    known = ["user", "at", "0", "1", "None"]
+    assert plan.columns(known) == Columns("user", "at", {"steps": "1"}, atid=0, aid=None)
+    given = msgspec.structs.replace(plan, atid="0", aid="1")
+    assert plan.columns(known).named() == ["user", "at", "1"]
+    assert given.columns(known).named() == ["user", "at", "1", "0", "1"]
 
 
 def test_blank_lines_are_no_rows() -> None:
