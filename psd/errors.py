@@ -14,6 +14,7 @@
     │   ├── TooLateError            too_late         older than the oldest time that still books
     │   ├── TooEarlyError           too_early        further ahead of the clock than is allowed
     │   ├── TooLargeError           too_large        more bytes, ids or reports than allowed
+    │   ├── UnsupportedCodingError  unsupported_coding  packed or written in a way that is not read
     │   └── BadQueryError           bad_query        a question that has no answer
     ├── NotFoundError               not_found        nothing is kept under this name
     ├── ConflictError               conflict         what is kept stands against it
@@ -119,6 +120,12 @@ class TooLargeError(InputError):
     """More bytes, ids, things or reports than the limit."""
 
     code = "too_large"
+
+
+class UnsupportedCodingError(InputError):
+    """A body is packed, or its text is written, in a way that nobody here reads."""
+
+    code = "unsupported_coding"
 
 
 class BadQueryError(InputError):
@@ -328,6 +335,7 @@ INPUT_ERRORS: dict[str, type[InputError]] = {
         TooLateError,
         TooEarlyError,
         TooLargeError,
+        UnsupportedCodingError,
         BadQueryError,
     )
 }

@@ -15,7 +15,7 @@ from psd.observe.health import Draining
 from psd.queries.prometheus.api import PrometheusApi
 from psd.runtime import Runtime
 from server.access import Access
-from server.bodies import BodyReader
+from server.bodies import BodyReader, say_nothing_yet
 from server.middleware import Gate
 from server.routes.counts import CountRoutes
 from server.routes.enqueue import EnqueueRoutes
@@ -69,7 +69,9 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
     )
     app[GATE] = gate
     for route in routes:
-        app.router.add_route(route.method, route.pattern, route.handler)
+        app.router.add_route(
+            route.method, route.pattern, route.handler, expect_handler=say_nothing_yet
+        )
     app.on_cleanup.append(enqueue.close)
     app.on_cleanup.append(access.close)
     return app

@@ -33,9 +33,11 @@ from psd.errors import (
     TooLargeError,
     UnauthorizedError,
     UnavailableError,
+    UnsupportedCodingError,
     WrongTypeError,
 )
 from server import answers
+from server.codings import ACCEPTED
 
 Style = Literal["text", "json", "user", "prometheus", "problem"]
 
@@ -46,6 +48,7 @@ STATUSES: dict[type[PsdError], int] = {
     WrongTypeError: 400,
     BadQueryError: 400,
     TooLargeError: 422,
+    UnsupportedCodingError: 415,
     NotFoundError: 404,
     OrderError: 409,
     ConflictError: 409,
@@ -79,6 +82,8 @@ def answer_error(error: PsdError, style: Style) -> web.Response:
     response = answer(style, status_of(error), error.code, message)
     if isinstance(error, AccessError):
         response.headers["WWW-Authenticate"] = ", ".join(filter(None, [REALM, error.challenge]))
+    if isinstance(error, UnsupportedCodingError):
+        response.headers["Accept-Encoding"] = ACCEPTED
     if error.retryable or isinstance(error, RequestInHandError):
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response

@@ -4,6 +4,8 @@ The query string of the URL and JSON bodies are no forms. A missing field is an 
 which as a list is one empty element::
 
     read_form("application/x-www-form-urlencoded", b"ids=1,2&ids=3") -> {"ids": "1,2"}
+
+A multipart form ends with its closing boundary, or it was cut off and is refused.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import re
 from email.message import Message
 from urllib.parse import unquote_plus
 
-from psd.errors import TooLargeError
+from psd.errors import MalformedError, TooLargeError
 
 FIELDS_MAX = 256
 """Three are ever read; the limit bounds the work that a hostile body can ask for."""
@@ -61,7 +63,8 @@ def _read_multipart(boundary: str, body: bytes) -> dict[str, str]:
             fields.setdefault(name, content.decode("utf-8", "replace"))
     if len(parts) > FIELDS_MAX:
         raise TooLargeError(f"form: more than {FIELDS_MAX} fields")
-    return fields
+    # Of a list of ids that breaks off, the last one would be another's.
+    raise MalformedError("form: cut off, its closing boundary is missing")
 
 
 def _field_name(head: str) -> str | None:

@@ -57,6 +57,8 @@ class Guard:
         # too long: the line of the request, or a header (with its colon and blank).
         self.parser_options: dict[str, Any] = {
             "access_log": None,
+            # Nothing of a stranger's body is unpacked: server/bodies.py does it, once admitted.
+            "auto_decompress": False,
             "keepalive_timeout": idle_timeout_s,
             "lingering_time": LINGERING_TIME_S,
             "max_line_size": max(settings.line_bytes_max - LINE_BYTES_AROUND, 1),

@@ -49,6 +49,7 @@ ANSWER_HEADERS: dict[str, str] = {
     "X-Request-Id": "The name of the request in the logs of psd.",
     "WWW-Authenticate": "What kind of token is needed (RFC 6750).",
     "Retry-After": "Seconds after which to try again.",
+    "Accept-Encoding": "How a body may be packed.",
 }
 
 _WORD = re.compile(r"\w+", re.ASCII)

@@ -33,6 +33,8 @@ MEANINGS: dict[int, str] = {
     412: "it is not as the request took it to be",
     413: "the body is too large",
     414: "the request line is too long",
+    415: "the body is packed or written in a way that is not read here",
+    417: "something else than 100-continue is expected of the server",
     422: "more than is allowed at once",
     431: "the headers are too long",
     503: "a dependency did not answer; nothing is known, try again",
@@ -44,6 +46,7 @@ BEFORE_ROUTES = frozenset({400, 408, 414, 431})
 HEADERS: dict[int, Schema] = {
     401: {"WWW-Authenticate": {"$ref": "#/components/headers/WWW-Authenticate"}},
     403: {"WWW-Authenticate": {"$ref": "#/components/headers/WWW-Authenticate"}},
+    415: {"Accept-Encoding": {"$ref": "#/components/headers/Accept-Encoding"}},
     503: {"Retry-After": {"$ref": "#/components/headers/Retry-After"}},
 }
 
@@ -81,7 +84,7 @@ def refused_by(route: Route) -> list[int]:
     if route.scope != "open":
         found |= {401, 403, 503}
     if about.body:
-        found |= {400, 408, 413}
+        found |= {400, 408, 413, 415, 417}
     if about.query or "{" in route.path:
         found |= {400, 414}
     if "{" in route.path:

@@ -61,8 +61,9 @@ class WriteRoutes:
 
     async def write(self, request: web.Request) -> web.Response:
         """Book one report, or one increment."""
+        body = await self._bodies.read(request)
         try:
-            fields = decode_metric(await self._bodies.read(request), self._rules.depth_max)
+            fields = decode_metric(body, self._rules.depth_max)
         except MalformedError:
             return answers.text(INVALID_ARGUMENTS, 400)
         now_ms = self._clock.now_ms()

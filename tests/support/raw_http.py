@@ -83,6 +83,12 @@ class RawConnection(asyncio.Protocol):
         body, self._received = self._received[start:end], self._received[end:]
         return RawAnswer(int(line.split()[1]), headers, body)
 
+    async def told(self, line: bytes) -> None:
+        """Take what comes before an answer, which has to be this."""
+        await self._until(lambda: len(self._received) >= len(line))
+        assert self._received.startswith(line), self._received
+        self._received = self._received[len(line) :]
+
     async def closed(self) -> bool:
         """Whether the server says nothing more and closes."""
         await self._until(lambda: self._lost)

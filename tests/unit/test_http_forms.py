@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psd.errors import TooLargeError
+from psd.errors import MalformedError, TooLargeError
 from server.forms import FIELDS_MAX, read_form
 
 URLENCODED = "application/x-www-form-urlencoded"
@@ -70,6 +70,24 @@ def test_a_multipart_form_without_boundary_has_no_fields() -> None:
     assert read_form("multipart/form-data", b"--X\r\n") == {}
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"ids=1,2",
+        b'--X\r\nContent-Disposition: form-data; name="ids"\r\n\r\n5,6,7',
+        b'--X\r\nContent-Disposition: form-data; name="ids"\r\n\r\n5,6,7\r\n--X',
+        b'--X\r\nContent-Disposition: form-data; name="ids"\r\n\r\n5,6,7\r\n--X-',
+    ],
+)
+def test_a_multipart_form_that_is_cut_off_is_refused(body: bytes) -> None:
+    with pytest.raises(MalformedError, match="closing boundary"):
+        read_form(MULTIPART, body)
+
+
 @given(st.sampled_from([URLENCODED, MULTIPART]), st.binary(max_size=200))
 def test_no_body_breaks_the_reader(content_type: str, body: bytes) -> None:
-    assert isinstance(read_form(content_type, body), dict)
+    try:
+        assert isinstance(read_form(content_type, body), dict)
+    except MalformedError:
+        assert content_type == MULTIPART
