@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from psd.secrets import Secret
+
 Durability = Literal["fast", "durable", "replicated"]
 ClusterMode = Literal["auto", "yes", "no"]
 QueueKind = Literal["nsq", "stream"]
@@ -95,7 +97,7 @@ class BookingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What may be booked, and how long an id is remembered."""
 
     dedupe_horizon_s: int = 691_200
-    marker_key: str = "psd"
+    marker_key: Secret = "psd"
     max_event_age_s: int = 0
     max_event_lead_s: int = 300
     batch_reports_max: int = 1000
@@ -118,7 +120,7 @@ class RewardsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tables: str = ""
     elasticsearch_url: str = "http://127.0.0.1:9200"
     elasticsearch_index: str = "device-status-*"
-    elasticsearch_api_key: str = ""
+    elasticsearch_api_key: Secret = ""
     elasticsearch_timeout_s: float = 30.0
     devices_address: str = ""
     definitions_address: str = ""

@@ -25,6 +25,7 @@ import msgspec
 
 from psd.config import Settings
 from psd.errors import ConfigError
+from psd.secrets import STARS, is_secret, masked
 
 
 class LoadedSettings(msgspec.Struct, frozen=True):
@@ -107,9 +108,8 @@ def _convert(values: Mapping[str, Any]) -> Settings:
     except msgspec.ValidationError as exc:
         message, _, where = str(exc).partition(" - at ")
         key = where.strip("`$.") or "settings"
-        raise ConfigError(
-            f"{key} = {values.get(key)!r}: {message[0].lower()}{message[1:]}"
-        ) from exc
+        told = STARS if key in SECRETS else masked(repr(values.get(key)))
+        raise ConfigError(f"{key} = {told}: {message[0].lower()}{message[1:]}") from exc
 
 
 Layer = dict[str, tuple[Any, str]]
@@ -157,6 +157,15 @@ def _secret_in(name: str, path: Path) -> str:
     except OSError as exc:
         raise ConfigError(f"{name}: {exc}") from exc
 
+
+SECRETS = frozenset(
+    f"{section.name}.{field.name}"
+    for section in msgspec.structs.fields(Settings)
+    if section.name != "things"
+    for field in msgspec.structs.fields(section.type)
+    if is_secret(field.type)
+)
+"""Settings that are secret as a whole; an address hides its password only."""
 
 NOT_SETTINGS = frozenset({"PSD_CONFIG", "PSD_FAILPOINT", "PSD_TOKEN", "PSD_URL"})
 """Environment names that are not settings: the path of the settings file itself, where a test

@@ -23,6 +23,8 @@ import aiohttp
 from psd.access.exposure import is_loopback
 from psd.access.jwts import JwtRules, Key, KeySet, read_jwks
 from psd.errors import ConfigError, KeysUnavailableError, UnauthorizedError
+from psd.outages import outage
+from psd.secrets import masked
 
 log = logging.getLogger("server")
 
@@ -48,6 +50,7 @@ class Keys:
         self._cache_s = cache_s
         self._on_change = on_change
         self._held: KeySet | None = None
+        self._problem = ""
         self._document = b""
         self._looked_at_s = float("-inf")
         self._look: asyncio.Task[None] | None = None
@@ -60,7 +63,7 @@ class Keys:
         try:
             read_jwks(Path(self._where).read_bytes(), self._rules)
         except (OSError, ValueError, KeysUnavailableError) as exc:
-            raise ConfigError(f"access.jwks = {self._where!r}: {exc}") from exc
+            raise ConfigError(f"access.jwks = {masked(self._where)!r}: {exc}") from exc
 
     async def key(self, kid: str | None) -> Key:
         """The key of an id; raises UnauthorizedError or KeysUnavailableError."""
@@ -77,6 +80,13 @@ class Keys:
         if found is None:
             raise UnauthorizedError("jwt: signed with a key that is not known")
         return found
+
+    async def count(self) -> int:
+        """How many usable keys there are, looked for now; raises KeysUnavailableError."""
+        await asyncio.shield(self._begin_look())
+        if self._held is None or self._problem:
+            raise KeysUnavailableError(f"access.jwks: {self._problem}")
+        return len(self._held)
 
     def keep_fresh(self) -> None:
         """Begin to look for other keys when these are old; nobody waits for it."""
@@ -104,10 +114,13 @@ class Keys:
                 self._held = read_jwks(document, self._rules)
                 self._document = document
                 self._on_change()
+            self._problem = ""
         except (KeysUnavailableError, OSError, aiohttp.ClientError, TimeoutError) as error:
             kept = 0 if self._held is None else len(self._held)
-            reason = str(error) or type(error).__name__
-            log.warning("the JWKS cannot be read", extra={"reason": reason, "keys_kept": kept})
+            self._problem = str(error) if isinstance(error, KeysUnavailableError) else outage(error)
+            log.warning(
+                "the JWKS cannot be read", extra={"reason": self._problem, "keys_kept": kept}
+            )
 
     async def _read(self) -> bytes:
         return await asyncio.to_thread(Path(self._where).read_bytes)
@@ -145,5 +158,7 @@ def is_url(where: str) -> bool:
     if parts.scheme not in ("http", "https"):
         return False
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise ConfigError(f"access.jwks = {where!r}: http:// is for loopback alone; use https://")
+        raise ConfigError(
+            f"access.jwks = {masked(where)!r}: http:// is for loopback alone; use https://"
+        )
     return True

@@ -133,6 +133,11 @@ class TokenTable:
     def __len__(self) -> int:
         return len(self._lines)
 
+    def ended(self, now_s: int) -> int:
+        """How many of them have expired."""
+        ends = (line.identity.expires_at_s for line in self._lines.values())
+        return sum(end_s is not None and end_s <= now_s for end_s in ends)
+
     def identity(self, token: str, now_s: int) -> Identity:
         """Whose token this is; raises :class:`UnauthorizedError`."""
         held = digest(token)

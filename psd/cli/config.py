@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,12 +10,8 @@ import click
 from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
 from psd.config import Settings, Thing
-from psd.config_sources import KNOWN_KEYS, LoadedSettings
-
-SECRETS = frozenset({"booking.marker_key"})
-"""Settings that are secret as a whole; a URL hides its password only."""
-
-_PASSWORD = re.compile(r"(?P<before>://[^:@/\s]*):[^@/\s]*@")
+from psd.config_sources import KNOWN_KEYS, SECRETS, LoadedSettings
+from psd.secrets import STARS, masked
 
 
 @click.group(cls=Group)
@@ -25,30 +20,38 @@ def config() -> None:
 
 
 @config.command()
-@click.option("--changed", is_flag=True, help="Only settings that are not at their default.")
+@click.option("--changed", is_flag=True, help="Only settings that differ from their default.")
 @pass_settings
 def show(loaded: LoadedSettings, changed: bool) -> None:
-    """Print each setting, its value and its source; passwords are masked."""
-    keys = [key for key in (*KNOWN_KEYS, "things") if not changed or is_changed(loaded, key)]
-    rows = [(key, shown(loaded.settings, key), loaded.sources[key]) for key in keys]
-    click.echo("\n".join(table([("KEY", "VALUE", "SOURCE"), *rows])))
+    """Print each setting, its value and its source; secrets are masked."""
+    defaults = Settings()
+    rows = [("KEY", "VALUE", "DEFAULT", "SOURCE") if changed else ("KEY", "VALUE", "SOURCE")]
+    for key in (*KNOWN_KEYS, "things"):
+        value, default = shown(loaded.settings, key), shown(defaults, key)
+        source = loaded.sources[key]
+        if not changed:
+            rows.append((key, value, source))
+        elif value_of(loaded.settings, key) != value_of(defaults, key):
+            rows.append((key, value, default, source))
+    click.echo("\n".join(table(rows)))
 
 
-def is_changed(loaded: LoadedSettings, key: str) -> bool:
-    """Whether some layer set this."""
-    return loaded.sources[key] != "default"
+def value_of(settings: Settings, key: str) -> Any:
+    """A setting's value by its name, ``section.key``."""
+    section, _, name = key.partition(".")
+    found = getattr(settings, section)
+    return getattr(found, name) if name else found
 
 
 def shown(settings: Settings, key: str) -> str:
     """A setting's value as a person reads it, without secrets."""
-    section, _, name = key.partition(".")
-    if not name:
-        return ",".join(things_text(settings.things))
-    if key in SECRETS and getattr(getattr(settings, section), name):
-        return "***"
-    value: Any = getattr(getattr(settings, section), name)
+    value = value_of(settings, key)
+    if isinstance(value, dict):
+        return ",".join(things_text(value))
     if isinstance(value, tuple):
-        return ",".join(value) or "-"
+        return ",".join(map(masked, value)) or "-"
+    if value and key in SECRETS:
+        return STARS
     return masked(str(value)) if value != "" else "-"
 
 
@@ -58,11 +61,6 @@ def things_text(things: dict[str, Thing]) -> list[str]:
         f"{name}={thing.id}:{thing.unit}" if thing.unit else f"{name}={thing.id}"
         for name, thing in things.items()
     ]
-
-
-def masked(text: str) -> str:
-    """Replace the password of a URL by stars."""
-    return _PASSWORD.sub(r"\g<before>:***@", text)
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> list[str]:

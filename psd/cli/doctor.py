@@ -1,6 +1,7 @@
 """``psd doctor``: what psd depends on, what is reachable, and what is wrong with it.
 
-Each line is a check, ``ok`` or ``bad``, and what was found. Exit code 1 when one is bad.
+Each line is a check, ``ok`` or ``BAD``, and what was found. Exit code 1 when one is bad. Store and
+queue are asked here; what a server opens beside them is in doctor_opens.py.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ from importlib.metadata import version
 import click
 import msgspec
 
-from psd.cli.config import masked, table
+from psd.cli.config import table
+from psd.cli.doctor_opens import Finding, examine_opened
 from psd.cli.options import pass_settings
+from psd.cli.printing import json_option
 from psd.config import QueueSettings, Settings
 from psd.config_sources import LoadedSettings
 from psd.embedded.drain import queue_depth
 from psd.errors import PsdError
 from psd.observe.metrics import Metrics
+from psd.outages import outage
+from psd.secrets import masked
 from psd.store.fitness import info_field
 from psd.store.lane import Command
 from psd.store.redis import Store
@@ -35,25 +40,22 @@ seconds are what NTP keeps with room to spare."""
 CONNECT_TIMEOUT_S = 2.0
 
 
-class Finding(msgspec.Struct, frozen=True):
-    """One line of the report."""
-
-    check: str
-    ok: bool
-    found: str
-
-
 @click.command()
+@json_option
 @pass_settings
-def doctor(loaded: LoadedSettings) -> None:
+def doctor(loaded: LoadedSettings, /, *, as_json: bool) -> None:
     """Check what psd depends on.
 
-    Versions, the store (policy, durability, scripts, clock) and the queue. Exit code 1 when
-    something is wrong. It writes one key that expires after a second.
+    Versions, all that a server opens (tokens, keys, archive, tables, address), the store (policy,
+    durability, scripts, clock) and the queue. Exit code 1 when something is wrong. It writes one
+    key that expires after a second, and a file in the archive's folder that is gone at once.
     """
     findings = asyncio.run(examine(loaded))
-    rows = [(finding.check, "ok" if finding.ok else "BAD", finding.found) for finding in findings]
-    click.echo("\n".join(table(rows)))
+    if as_json:
+        click.echo(msgspec.json.encode(findings))
+    else:
+        rows = [(each.check, "ok" if each.ok else "BAD", each.found) for each in findings]
+        click.echo("\n".join(table(rows)))
     if not all(finding.ok for finding in findings):
         click.get_current_context().exit(1)
 
@@ -68,6 +70,7 @@ async def examine(loaded: LoadedSettings) -> list[Finding]:
         Finding("libraries", True, ", ".join(f"{n} {version(n)}" for n in ("redis", "aiohttp"))),
         Finding("settings", True, ", ".join(sources) or "no file"),
     ]
+    findings += [finding async for finding in examine_opened(settings)]
     store = Store(settings.redis, Metrics())
     try:
         findings += [finding async for finding in examine_store(store, settings)]
@@ -133,7 +136,7 @@ async def knock(address: str) -> tuple[bool, str]:
     except TimeoutError:
         return False, f"{address}: no answer within {CONNECT_TIMEOUT_S:g} s"
     except (OSError, ValueError) as exc:
-        return False, f"{address}: {exc}"
+        return False, f"{address}: {outage(exc)}"
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()

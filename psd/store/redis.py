@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from psd.config import RedisSettings
 from psd.errors import ConfigError, PsdError
 from psd.observe.metrics import Metrics
+from psd.secrets import masked
 from psd.store.cluster import Cluster
 from psd.store.fitness import check_fit, durability_check, policy_check, version_check, worst
 from psd.store.keys import PROBE_KEY, RETENTION_KEY, SCHEMA_KEY, SCHEMA_VERSION
@@ -151,5 +152,6 @@ def make_client(url: str) -> Redis:
     """A client whose commands are sent once: redis-py 8 resends by default after a lost reply."""
     try:
         return Redis.from_url(url, retry=Retry(NoBackoff(), 0), protocol=2, socket_timeout=None)
-    except ValueError as exc:
-        raise ConfigError(f"redis.url: {exc}") from exc
+    except ValueError:
+        # What the library says repeats a part of the address, which may be of the password.
+        raise ConfigError(f"redis.url = {masked(url)!r}: it cannot be read as an address") from None

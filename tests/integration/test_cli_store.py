@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -121,3 +123,68 @@ def test_doctor_without_a_store_says_so_and_fails() -> None:
     [line] = [line for line in result.stdout.splitlines() if line.startswith("store")]
     assert line.split()[1] == "BAD"
     assert "secret" not in result.stdout
+
+
+def checks_of(redis_url: str, *settings: str) -> dict[str, tuple[bool, str]]:
+    """What doctor finds, by check; a setting is ``section.key=value``."""
+    flags = [word for setting in settings for word in ("--set", setting)]
+    result = run(redis_url, *flags, "doctor", "--json")
+    found = {each["check"]: (each["ok"], each["found"]) for each in json.loads(result.stdout)}
+    assert result.exit_code == (0 if all(is_ok for is_ok, _ in found.values()) else 1)
+    return found
+
+
+def test_doctor_finds_nothing_wrong_where_a_server_would_start(
+    redis_url: str, tmp_path: Path
+) -> None:
+    archive = tmp_path / "deep" / "archive"
+    found = checks_of(redis_url, "server.port=0", f"archive.folder={archive}")
+    assert {check: is_ok for check, (is_ok, _) in found.items() if not is_ok} == {}
+    assert found["archive"] == (True, f"{archive} can be made and written")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("check", "setting", "message"),
+    [
+        ("tokens", "access.tokens_file={folder}/none", "No such file or directory"),
+        ("tokens", "access.tokens_file={folder}/broken", "line 1: name: expected 1 to 64"),
+        ("tokens", "access.tokens=name=x", "sha256: expected 64 hexadecimal digits"),
+        ("access", "server.host=0.0.0.0", "other machines reach it, and nobody is checked"),
+        ("archive", "archive.folder={folder}/broken/archive", "cannot be written"),
+        ("tables", "rewards.tables={folder}/broken", "broken"),
+        ("address", "server.host=192.0.2.1", "Cannot assign requested address"),
+        ("jwks", "access.jwks={folder}/broken", "access.jwt_issuer = ''"),
+    ],
+)
+def test_doctor_opens_what_a_server_would_open(
+    redis_url: str, tmp_path: Path, check: str, setting: str, message: str
+) -> None:
+    (tmp_path / "broken").write_text("sha256=1\n")
+    found = checks_of(
+        redis_url,
+        "server.port=0",
+        f"archive.folder={tmp_path}/archive",
+        setting.format(folder=tmp_path),
+    )
+    is_ok, told = found[check]
+    assert (is_ok, message in told) == (False, True), told
+
+
+def test_doctor_fetches_the_keys_that_verify_jwts(redis_url: str, tmp_path: Path) -> None:
+    rules = ("access.jwt_issuer=i", "access.jwt_audience=a")
+    (tmp_path / "keys").write_text(json.dumps({"keys": []}))
+    for where, message in (
+        ("http://127.0.0.1:1/keys?token=hidden", "nothing listens there (connection refused)"),
+        (f"{tmp_path}/keys", "no key in it can verify"),
+    ):
+        is_ok, told = checks_of(redis_url, f"access.jwks={where}", *rules)["jwks"]
+        assert (is_ok, message in told) == (False, True), told
+        assert "hidden" not in told
+
+
+def test_an_address_that_cannot_be_read_is_told_without_its_password() -> None:
+    result = run("redis://me:p4/ss@host:x", "query", "steps", "7", *DAY)
+    assert result.exit_code == 78
+    assert "redis://me:***@host:x" in result.stderr
+    assert "p4" not in result.stderr

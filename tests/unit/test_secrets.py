@@ -1,0 +1,42 @@
+"""Nothing that may be a password is shown."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from psd.config import Settings
+from psd.config_sources import KNOWN_KEYS, SECRETS
+from psd.secrets import masked
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("redis://me:p4ss@host:6379/0", "redis://me:***@host:6379/0"),
+        ("redis://:p4ss@host", "redis://:***@host"),
+        ("redis://p4ss@host", "redis://***@host"),
+        ("redis://me:p4@ss@host:1/0", "redis://me:***@host:1/0"),
+        ("redis://me:p4/ss@host:1/0", "redis://me:***@host:1/0"),
+        ("redis://me:p4?ss#@host", "redis://me:***@host"),
+        ("redis://host/0?db=1&password=p4ss", "redis://host/0?db=1&password=***"),
+        ("unix:///run/a@b.sock?password=p4ss&db=2", "unix:///run/a@b.sock?password=***&db=2"),
+        ("https://host/jwks?api_key=p4ss", "https://host/jwks?api_key=***"),
+        ("https://host/a?Access-Token=p4ss;x=1", "https://host/a?Access-Token=***;x=1"),
+        ("rediss://me:p4:ss@[::1]:6379", "rediss://me:***@[::1]:6379"),
+        ("127.0.0.1:4150", "127.0.0.1:4150"),
+        ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(text: str, shown: str) -> None:
+    assert masked(text) == shown
+
+
+def test_settings_that_are_secrets_have_the_type_of_secrets() -> None:
+    sounds_secret = {key for key in KNOWN_KEYS if key.endswith(("_key", "password", "secret"))}
+    assert sounds_secret == SECRETS == {"booking.marker_key", "rewards.elasticsearch_api_key"}
+
+
+def test_a_secret_is_a_text_like_any_other() -> None:
+    settings = msgspec.convert({"booking": {"marker_key": "x"}}, Settings)
+    assert settings.booking.marker_key == "x"
