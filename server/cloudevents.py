@@ -9,28 +9,34 @@ and ``id``, which together name an event, the id of what is applied once per id:
     -> {"command": "count", "count": {"thing": "signups", "value": 1, "ts": 1460462400,
                                       "id": "/app 91"}}
 
-In binary mode the attributes stand in headers ``ce-*`` and the body is the data, JSON or msgpack
-by its Content-Type. Attributes that are not named here, extensions among them, are passed over.
+Ids that differ never meet: a source has no blank, so the first one ends it, and the elements of a
+list have a number before it, ``" 0 /app 91"``, where no source can begin.
+
+In binary mode the attributes stand in headers ``ce-*`` (server/ce_headers.py) and the body is the
+data, JSON or msgpack by its Content-Type. Attributes that are not named here, extensions among
+them, are passed over, and null is as good as none.
 """
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Literal
-from urllib.parse import unquote
 
 import msgspec
 
 from psd.engine.events import shown
 from psd.errors import MalformedError, UnknownCommandError, WrongTypeError
 from psd.rewards.messages import second_in
+from server.ce_headers import Headers, attribute
 
 SPECVERSION = "1.0"
 PREFIX = "psd."
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
+EVENT_TYPES = "application/cloudevents"
+"""With this every event format begins; of another type is an event in binary mode, or none."""
 MSGPACK_TYPES = frozenset(
     {"application/msgpack", "application/x-msgpack", "application/vnd.msgpack"}
 )
@@ -52,17 +58,22 @@ APPLIED_ONCE = frozenset({"count", "earnings"})
 
 _JSON_TYPE = re.compile(r"(?:[\w.+-]+/json|[\w.-]+/[\w.-]+\+json)", re.ASCII)
 
+_NO_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+"""What no text of a CloudEvent may have."""
+
+_BLANK = re.compile(r"\s")
+
 Raw = msgspec.Raw
 Fields = dict[str, msgspec.Raw]
 
 
 class Event(msgspec.Struct):
-    """The attributes and data of one event; texts that are missing are empty."""
+    """The attributes and data of one event."""
 
-    specversion: str = ""
-    id: str = ""
-    source: str = ""
-    type: str = ""
+    specversion: str | None = None
+    id: str | None = None
+    source: str | None = None
+    type: str | None = None
     time: str | None = None
     datacontenttype: str | None = None
     data: msgspec.Raw = Raw(b"")
@@ -100,35 +111,39 @@ def message_of_structured(document: bytes) -> bytes:
         raise WrongTypeError(f"{field}: {rule[0].lower()}{rule[1:]}") from exc
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise MalformedError(f"event: {exc}") from exc
+    content_type = event.datacontenttype or "application/json"
     if event.data_base64 is None:
-        return _message(event, bytes(event.data), event.datacontenttype or "application/json")
+        if bytes(event.data) and _format_name(content_type) != "json":
+            raise MalformedError("data: of msgpack stands in data_base64")
+        return _message(event, bytes(event.data), content_type)
+    if bytes(event.data):
+        raise MalformedError("data_base64: beside data; an event has one of both")
     try:
         data = base64.b64decode(event.data_base64, validate=True)
     except ValueError as exc:
         raise MalformedError(f"data_base64: {exc}") from exc
-    return _message(event, data, event.datacontenttype or "application/json")
+    return _message(event, data, content_type)
 
 
-def message_of_binary(headers: Mapping[str, str], body: bytes) -> bytes:
+def message_of_binary(headers: Headers, body: bytes) -> bytes:
     """The message of an event in binary mode; raises an :class:`InputError`."""
+    if "ce-datacontenttype" in headers:
+        raise MalformedError("datacontenttype: is the Content-Type and no header ce-*")
     event = Event(
-        specversion=_header(headers, "ce-specversion"),
-        id=_header(headers, "ce-id"),
-        source=_header(headers, "ce-source"),
-        type=_header(headers, "ce-type"),
-        time=_header(headers, "ce-time") or None,
+        specversion=attribute(headers, "specversion"),
+        id=attribute(headers, "id"),
+        source=attribute(headers, "source"),
+        type=attribute(headers, "type"),
+        time=attribute(headers, "time"),
     )
     return _message(event, body, headers.get("Content-Type", "application/json"))
-
-
-def _header(headers: Mapping[str, str], name: str) -> str:
-    """An attribute; whatever is not printable ASCII is percent-encoded in a header."""
-    return unquote(headers.get(name, "").strip(), errors="replace")
 
 
 def _message(event: Event, data: bytes, content_type: str) -> bytes:
     command = _command(event)
     form = _FORMATS[_format_name(content_type)]
+    if not data:
+        raise MalformedError("data: missing")
     try:
         fields = form.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
@@ -136,7 +151,7 @@ def _message(event: Event, data: bytes, content_type: str) -> bytes:
     event_id = f"{event.source} {event.id}"
     if isinstance(fields, list):
         for number, each in enumerate(fields):
-            _complete(each, event, command, f"{event_id} {number}", form)
+            _complete(each, event, command, f" {number} {event_id}", form)
     else:
         _complete(fields, event, command, event_id, form)
     return form.encode({"command": command, command: fields})
@@ -145,19 +160,27 @@ def _message(event: Event, data: bytes, content_type: str) -> bytes:
 def _command(event: Event) -> str:
     """The command of an event whose attributes are in order."""
     for name in ("specversion", "id", "source", "type"):
-        if not getattr(event, name):
+        text = getattr(event, name)
+        if not text:
             raise MalformedError(f"{name}: missing; every CloudEvent has it")
+        if _NO_CHARACTERS.search(text):
+            raise MalformedError(f"{name}: {shown(text)} has a control character")
     if event.specversion != SPECVERSION:
-        raise MalformedError(f"specversion: {shown(event.specversion)} must be {SPECVERSION!r}")
-    if not event.type.startswith(PREFIX):
-        raise UnknownCommandError(
-            f"type: {shown(event.type)} is unknown; it is {PREFIX!r} and a command, as psd.metric"
+        raise MalformedError(
+            f"specversion: {shown(event.specversion or '')} must be {SPECVERSION!r}"
         )
-    return event.type.removeprefix(PREFIX)
+    if _BLANK.search(event.source or ""):
+        raise MalformedError(f"source: {shown(event.source or '')} has a blank; no URI has one")
+    kind = event.type or ""
+    if not kind.startswith(PREFIX):
+        raise UnknownCommandError(
+            f"type: {shown(kind)} is unknown; it is {PREFIX!r} and a command, as psd.metric"
+        )
+    return kind.removeprefix(PREFIX)
 
 
 def _format_name(content_type: str) -> Literal["json", "msgpack"]:
-    kind = content_type.partition(";")[0].strip().lower()
+    kind = media_type(content_type)
     if kind in MSGPACK_TYPES:
         return "msgpack"
     if _JSON_TYPE.fullmatch(kind):
@@ -168,31 +191,40 @@ def _format_name(content_type: str) -> Literal["json", "msgpack"]:
 def _complete(fields: Fields, event: Event, command: str, event_id: str, form: _Format) -> None:
     """Put in what the data leaves to the event."""
     time_field = TIME_FIELDS.get(command)
-    if time_field and time_field not in fields and event.time is not None:
+    if time_field and event.time is not None and _value(fields, time_field, form) is None:
         fields[time_field] = Raw(form.encode(second_in("time", event.time)))
-    if "id" not in fields and (command in APPLIED_ONCE or _is_increment(fields, form)):
+    is_once = command in APPLIED_ONCE or _value(fields, "mode", form) == "increment"
+    if is_once and _value(fields, "id", form) is None:
         fields["id"] = Raw(form.encode(event_id))
 
 
-def _is_increment(fields: Fields, form: _Format) -> bool:
-    mode = fields.get("mode")
+def _value(fields: Fields, name: str, form: _Format) -> Any:
+    """A field; None where there is none, or null."""
+    found = fields.get(name)
     try:
-        return mode is not None and form.decode_any(bytes(mode)) == "increment"
+        return None if found is None else form.decode_any(bytes(found))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         # Whoever reads the message says what is wrong with it.
-        return False
+        return found
 
 
 def is_structured(content_type: str) -> bool:
     """Whether a body is one event."""
-    return content_type.partition(";")[0].strip().lower() == STRUCTURED
+    return media_type(content_type) == STRUCTURED
 
 
 def is_batch(content_type: str) -> bool:
     """Whether a body is a list of events."""
-    return content_type.partition(";")[0].strip().lower() == BATCH
+    return media_type(content_type) == BATCH
 
 
-def is_binary(headers: Mapping[str, str]) -> bool:
-    """Whether the attributes of an event stand in the headers."""
-    return "ce-specversion" in headers
+def check_event_format(content_type: str) -> None:
+    """Refuse the event formats that are not read here; what is none of them is no concern."""
+    kind = media_type(content_type)
+    if kind.startswith(EVENT_TYPES) and kind not in (STRUCTURED, BATCH):
+        raise MalformedError(f"Content-Type: {shown(kind)} is neither {STRUCTURED} nor {BATCH}")
+
+
+def media_type(content_type: str) -> str:
+    """What a Content-Type says, without its parameters."""
+    return content_type.partition(";")[0].strip().lower()

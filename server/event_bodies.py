@@ -7,22 +7,23 @@ What comes is told by its first byte, and by its headers where it is CloudEvents
     \x92\x87...\x87...          msgpack, a list of maps, or one map
     Content-Type: application/cloudevents+json          one event (server/cloudevents.py)
     Content-Type: application/cloudevents-batch+json    a list of them
-    ce-specversion: 1.0                                 one event whose data is the body
+    ce-specversion, ce-id, ce-source, ce-type           one event whose data is the body
 
 A document that can be told from the others but not read stands in its place as the error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
 from psd.engine.nesting import too_deep
 from psd.errors import InputError, MalformedError, TooLargeError
+from server.ce_headers import Headers, is_binary
 from server.cloudevents import (
+    check_event_format,
     is_batch,
-    is_binary,
     is_structured,
     message_of_binary,
     message_of_structured,
@@ -38,11 +39,10 @@ _decode_list = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 Document = bytes | InputError
 
 
-def documents_of(headers: Mapping[str, str], body: bytes, documents_max: int) -> list[Document]:
+def documents_of(headers: Headers, body: bytes, documents_max: int) -> list[Document]:
     """Every document of a body; raises MalformedError or TooLargeError for the body itself."""
     content_type = headers.get("Content-Type", "")
-    if is_binary(headers):
-        return [_message(lambda _: message_of_binary(headers, body), body)]
+    check_event_format(content_type)
     if is_structured(content_type):
         return [_message(message_of_structured, body)]
     if is_batch(content_type):
@@ -50,6 +50,8 @@ def documents_of(headers: Mapping[str, str], body: bytes, documents_max: int) ->
             raise MalformedError("body: a batch of CloudEvents is a JSON list")
         documents = split_documents(body, documents_max)
         return [_message(message_of_structured, document) for document in documents]
+    if is_binary(headers):
+        return [_message(lambda _: message_of_binary(headers, body), body)]
     first = body[0] if body else None
     if first in _MSGPACK_MAPS:
         return [body]

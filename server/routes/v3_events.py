@@ -41,6 +41,7 @@ from psd.runtime import Runtime
 from server import answers
 from server.access import IDENTITY
 from server.bodies import BodyReader
+from server.ce_headers import Headers
 from server.deadline import StoreDeadline
 from server.event_bodies import Document, documents_of
 from server.idempotency import HEADER, REPLAYED, Replays, checked_key
@@ -138,7 +139,7 @@ class EventRoutes:
             response.headers[REPLAYED] = "true"
         return response
 
-    async def _take(self, headers: Mapping[str, str], body: bytes, identity: Identity) -> bytes:
+    async def _take(self, headers: Headers, body: bytes, identity: Identity) -> bytes:
         """Check each document, keep the good ones in the archive, then book them."""
         now_ms = self._clock.now_ms()
         taken: dict[int, Taken] = {}
