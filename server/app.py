@@ -29,6 +29,7 @@ from server.routes.rewards_writes import RewardsWriteRoutes
 from server.routes.v3_activities import activity_routes
 from server.routes.v3_boards import BoardRoutes
 from server.routes.v3_events import event_routes
+from server.routes.v3_reports import report_routes
 from server.routes.v3_standings import StandingRoutes
 from server.routes.write import WriteRoutes
 from server.routing import Route
@@ -103,5 +104,6 @@ def _reads(runtime: Runtime, bodies: BodyReader, depth_max: int) -> list[Route]:
         *BoardRoutes(runtime.boards, bodies, depth_max).routes(),
         *standings.routes(),
         *PrometheusRoutes(prometheus, bodies).routes(),
+        *report_routes(runtime, bodies),
         *rewards_read_routes(runtime),
     ]

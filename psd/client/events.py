@@ -6,6 +6,7 @@
                                 "ts1": 1460419200, "ts2": 1460419260}])
     answer.summary                     -> {"booked": 1, "unchanged": 0, ...}
     [result.message for result in answer.refused]                         -> []
+    [row.value for row in await psd.reported(the_same_events)]            -> [90]
     async for answer in psd.event_batches(rows, key="import-2016-04"): ...
 
 A request holds up to 5,000 events and a megabyte, and has an ``Idempotency-Key``: ``key`` and its
@@ -17,24 +18,22 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
-from typing import Any
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
 
 import msgspec
 
 from psd.client.answers import EventResult, EventsAnswer
+from psd.client.documents import Event, document_of
 from psd.client.transport import Request, Resource
+from psd.queries.reported import WINDOWS_MAX, ReportedAnswer, StandingRow
 
-EVENTS_MAX = 5000
+EVENTS_MAX = WINDOWS_MAX
+"""5,000 of one request, as the server takes them."""
+
 BODY_BYTES_MAX = 1_000_000
 """Below the megabyte of ``server.body_bytes_max``; 5,000 reports of a minute take half of it."""
 
-Event = Mapping[str, Any] | msgspec.Struct | bytes
-"""The fields of a metric, or a message of the queue; bytes are its JSON."""
-
 Events = Iterable[Event] | AsyncIterable[Event]
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Batch:
@@ -86,6 +85,17 @@ class EventsPart(Resource):
             done += len(batch.documents)
             number += 1
 
+    async def reported(self, windows: Iterable[Event]) -> list[StandingRow]:
+        """What stands in the window of each of these reports, in order.
+
+        Only ``thing``, ``uid``, ``aid``, ``ts1`` and ``ts2`` are looked at.
+        """
+        found: list[StandingRow] = []
+        async for batch in _batches(windows):
+            sent = Request("POST", "/v3/reports", batch.body(), is_repeatable=True)
+            found += (await self._transport.send(sent)).read(ReportedAnswer).data
+        return found
+
     async def _book(self, batch: Batch, key: str) -> EventsAnswer:
         headers = {"Idempotency-Key": key}
         sent = Request("POST", "/v3/events", batch.body(), headers, is_repeatable=True)
@@ -95,7 +105,7 @@ class EventsPart(Resource):
 async def _batches(events: Events) -> AsyncIterator[Batch]:
     batch = Batch()
     async for event in _each(events):
-        document = event if isinstance(event, bytes) else _encode(event)
+        document = document_of(event)
         if not batch.has_room(document):
             yield batch
             batch = Batch()

@@ -201,6 +201,7 @@ class Client(Waiting[AsyncClient]):
     all_audit = each(AsyncClient.all_audit)
     events = waiting(AsyncClient.events)
     event_batches = each(AsyncClient.event_batches)
+    reported = waiting(AsyncClient.reported)
 
     def __enter__(self) -> Self:
         return self

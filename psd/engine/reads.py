@@ -17,8 +17,10 @@ from psd.engine.newest import Newest
 from psd.engine.owner_reads import OwnerReader
 from psd.engine.plan import Levels, Range
 from psd.engine.population import OwnerIndex
+from psd.engine.reported import ReportReader
 from psd.engine.series import Series, SeriesQuestion, SeriesReader
 from psd.engine.standings import NOT_BOOKED, StandingsReader, Upper
+from psd.engine.windows import Standing, Window
 from psd.store.redis import Store
 
 T = TypeVar("T")
@@ -33,6 +35,7 @@ class Reads(ABC):
         self._series = SeriesReader(reader)
         self._bookings = BookingReader(store, reader)
         self._standings = StandingsReader(reader)
+        self._reports = ReportReader(store)
 
     @abstractmethod
     async def _known_levels(self) -> Levels: ...
@@ -64,6 +67,10 @@ class Reads(ABC):
     ) -> list[ActivitySum]:
         """One owner's activities with bookings in the range, by aid; reads each booking."""
         return await self._bookings.activities(uid, things, range_.clamped(), atids, newest)
+
+    async def reported(self, windows: Sequence[Window]) -> list[Standing]:
+        """What reports stand in these windows, by position; one script call an owner."""
+        return await self._reports.standing(windows)
 
     async def reached(self, questions: Sequence[ScoreQuestion]) -> list[int | None]:
         """When each running sum first was its score or more, by position.

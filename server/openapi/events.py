@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from psd.engine.events import CountFields, MetricFields
 from psd.engine.withdrawal import WithdrawFields
+from psd.queries.reported import ReportedAnswer, WindowFields
 from psd.rewards.messages import ActivityFields, EarningsFields, VehicleFields
 from server.cloudevents import BATCH, STRUCTURED
 from server.openapi.about import (
@@ -84,3 +85,23 @@ def events(answer: type[msgspec.Struct]) -> About:
             ),
         ),
     )
+
+
+REPORTS = About(
+    group="Events",
+    summary="Which reports stand, of up to 5,000.",
+    details="A document names a window of an activity in the words of a report; what it says of "
+    "`atid` and `value` is passed over. The answer has a row for each, in order.",
+    body={JSON_TYPE: list[WindowFields], LINES_TYPE: WindowFields},
+    body_needed=False,
+    answers=(json_answer(ReportedAnswer, "what stands in each window"),),
+    refused=(422,),
+    examples=(
+        Example(
+            "/v3/reports",
+            '{"data":[{"status":"booked","atid":"2","value":10},{"status":"absent"}]}',
+            '[{"thing":"steps","uid":1,"aid":3,"ts1":1496539746,"ts2":1496539747},'
+            '{"thing":"steps","uid":1,"aid":3,"ts1":1496539746,"ts2":1496539748}]',
+        ),
+    ),
+)

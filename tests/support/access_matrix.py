@@ -265,6 +265,12 @@ MATRIX: dict[str, Case] = {
     "POST /v3/earnings": booking_of_vehicles("/v3/earnings", EARNINGS),
     "POST /v3/vehicles": booking_of_vehicles("/v3/vehicles", b'[{"vehicle":1,"owner":1}]'),
     "POST /v3/events": booking("/v3/events", REPORT, 200),
+    "POST /v3/reports": query(
+        "/v3/reports",
+        REPORT,
+        '{"data":[{"status":"booked","atid":"2","value":10}]}',
+        '{"data":[{"status":"absent"}]}',
+    ),
     "DELETE /v3/users/{uid}/activities/{aid}": booking("/v3/users/1/activities/3", b"", 200),
     "GET /v3/users/{uid}/activities": query(
         "/v3/users/1/activities?start=1496539746&end=1496539748",
