@@ -48,13 +48,14 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 class Table:
     """Rows under a heading, which is read at once; rows are read as they are asked for.
 
-    Raises an InputError for a heading that is none.
+    ``line`` is that of the heading. Raises an InputError for a heading that is none.
     """
 
     def __init__(self, chunks: Iterable[bytes], delimiter: str = ",") -> None:
         self._records = read_records(chunks, delimiter)
         nothing = Record(1, [], MalformedError("a line of column names is missing"))
         [heading] = unbroken([next(self._records, nothing)])
+        self.line = heading.line
         self.columns = _names(heading)
         self._unnamed = [at for at, name in enumerate(self.columns) if at and not name]
 

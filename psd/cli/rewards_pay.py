@@ -27,7 +27,8 @@ from psd.clock import utc_text
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.errors import NotFoundError
-from psd.rewards.payouts import PayoutRow, payout_rows, read_receipts
+from psd.rewards.payouts import PayoutRow, payout_rows, record_receipts
+from psd.rewards.receipts import Receipt, read_receipts
 from psd.rewards.store import asked_week
 from psd.rewards.vehicles import owner_text
 from psd.runtime import Runtime
@@ -72,15 +73,26 @@ def export(
 @click.command()
 @click.argument("week", type=int)
 @click.argument("receipts", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--correction",
+    "is_correction",
+    is_flag=True,
+    help="Also record totals that are less than was recorded, more than the vehicle earned, or "
+    "of another request or owner.",
+)
 @pass_settings
-def paid(loaded: LoadedSettings, /, *, week: int, receipts: Path) -> None:
+def paid(loaded: LoadedSettings, /, *, week: int, receipts: Path, is_correction: bool) -> None:
     """Record what was paid.
 
-    RECEIPTS is a CSV file with the columns vehicle, tokens, request. Records survive every
-    computation of the week. The same file again changes nothing. A file with a wrong line is
-    refused whole.
+    RECEIPTS is a CSV file with the columns vehicle, tokens (all that was paid for the week so
+    far), request. Rows of an export are taken as they are. Records survive every computation of
+    the week. The same file again changes nothing. A file with a wrong line is refused whole.
     """
-    click.echo(f"{asyncio.run(_record(loaded.settings, week, receipts)):,} payouts recorded")
+    with receipts.open("rb") as file:
+        found = read_receipts(file, week)
+    count = asyncio.run(_record(loaded.settings, week, found, is_correction))
+    known = f", {len(found) - count:,} were recorded before" if count < len(found) else ""
+    click.echo(f"{count:,} payouts recorded{known}")
 
 
 @click.group(cls=Group)
@@ -215,13 +227,19 @@ async def _export(
                 write(row)
 
 
-async def _record(settings: Settings, week: int, receipts: Path) -> int:
+async def _record(
+    settings: Settings, week: int, receipts: list[Receipt], is_correction: bool
+) -> int:
     async with running(settings) as runtime:
-        asked_week(await runtime.rewards.results(), week)
-        with receipts.open(encoding="utf-8", newline="") as lines:
-            found = read_receipts(lines, week, runtime.clock.now_s())
-        await runtime.ledger.record(found)
-        return len(found)
+        return await record_receipts(
+            runtime.rewards,
+            runtime.ledger,
+            runtime.registry,
+            week,
+            receipts,
+            runtime.clock.now_s(),
+            is_correction=is_correction,
+        )
 
 
 def _csv_writer(output: IO[str]) -> Callable[[PayoutRow], None]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+TEXT_MAX = 1000
+"""Characters of a note, an author, a request."""
+
 
 class BlacklistEntry(msgspec.Struct, frozen=True):
     """Why an owner is not paid, who said so, and since when (Unix seconds)."""

@@ -17,7 +17,7 @@ import msgspec
 
 from psd.clock import Clock
 from psd.errors import NotFoundError, OutOfBoundsError
-from psd.rewards.decisions import BlacklistEntry, Override, Payout
+from psd.rewards.decisions import TEXT_MAX, BlacklistEntry, Override, Payout
 from psd.rewards.shards import by_shard, shard_of
 from psd.rewards.streaks import WEEKS_MAX
 from psd.rewards.weeks import check_week
@@ -25,9 +25,6 @@ from psd.store.kept import write_kept
 from psd.store.keys import payouts_key, rewards_key
 from psd.store.lane import Command
 from psd.store.redis import Store
-
-TEXT_MAX = 1000
-
 
 _encode = msgspec.json.Encoder().encode
 

@@ -103,12 +103,28 @@ async def test_an_export_is_paid_and_recorded_and_owes_nothing_then(
     assert msgspec.json.decode(first)["request"] == "batch-1"
 
 
+HEADING = "vehicle,tokens,request\n"
+
+
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
-        ("vehicle,tokens\n1,2\n", "no column 'request'"),
-        ("vehicle,tokens,request\n1,-5,r\n", "line 2: tokens: '-5' is no whole number"),
-        ("vehicle,tokens,request\n1,5,r\n1,5,r\n", "line 3: vehicle: 1 stands twice"),
+        ("vehicle,tokens\n1,2\n", "line 1: no column 'request'"),
+        (f"{HEADING}1,5,r\n2,-5,r\n", "line 3: tokens: '-5' is no whole number"),
+        (f"{HEADING}1,5,r\n1,5,r\n", "line 3: vehicle: 1 stands twice"),
+        (f'{HEADING}1,5,"r\n2,5,r\n', "line 2: row: a quote is opened and never closed"),
+        (f"{HEADING}1,5,r\n2,4,420,000,r\n", "line 3: row: 5 cells under 3 columns"),
+        (f"{HEADING}1,5,r\n2,4\n", "line 3: row: 2 cells under 3 columns"),
+        ("vehicle,tokens,tokens,request\n1,5,6,r\n", "line 1: column 'tokens' stands twice"),
+        ("vehicle,tokens,request,\n1,4,420,000\n", "line 2: row: a cell under a column without"),
+        ("week,vehicle,tokens,request\n0,1,5,r\n5,2,5,r\n", "line 3: week: 5, but"),
+        (f"{HEADING}1,5,r\n9,5,r\n", "line 3: vehicle: 9 has no row in week 0"),
+        (f"{HEADING}1,5,r\n2,{10**25},r\n", "is more than the 884000000000000000000000 that"),
+        (f"{HEADING}1,5,r\n2,4.2e21,r\n", "line 3: tokens: '4.2e21' is no whole number"),
+        (f"{HEADING}1,5,r\n2,5,k\xf6ln\n", "line 3: row: not UTF-8 (byte 0xf6)"),
+        (f"{HEADING}1,5,r\n2,5,{'x' * 200_000}\n", "line 3: row: longer than 131,072 bytes"),
+        ("vehicle,tokens,request,owner\n1,5,r,43\n", "line 2: owner: '43' was paid, but '42'"),
+        ("", "line 1: a line of column names is missing"),
     ],
 )
 async def test_a_wrong_receipt_is_refused_whole(
@@ -116,11 +132,64 @@ async def test_a_wrong_receipt_is_refused_whole(
 ) -> None:
     await output("calculate", "0")
     receipts = tmp_path / "receipts.csv"
-    receipts.write_text(lines)
+    receipts.write_bytes(lines.encode("latin-1"))
     result = await run("paid", "0", str(receipts))
     assert result.exit_code == 1
+    assert result.stderr.startswith("psd: line ")
     assert reason in result.stderr
-    assert await fleet.psd.ledger.payouts([1], 0) == {}
+    assert await fleet.psd.ledger.payouts([1, 2, 9], 0) == {}
+
+
+async def test_rows_of_an_export_are_receipts_and_again_change_nothing(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    await output("calculate", "0")
+    receipts = tmp_path / "receipts.csv"
+    receipts.write_text("\ufeff" + await output("export", "0", "--due"), encoding="utf-8")
+    assert await output("paid", "0", str(receipts)) == "2 payouts recorded\n"
+    before = await fleet.psd.ledger.payouts([1, 2], 0)
+    said = await output("paid", "0", str(receipts))
+    assert said == "0 payouts recorded, 2 were recorded before\n"
+    receipts.write_text(await output("export", "0"), encoding="utf-8")
+    assert (await output("paid", "0", str(receipts))).startswith("0 payouts recorded")
+    assert await fleet.psd.ledger.payouts([1, 2], 0) == before
+    assert await rows("0", "--due") == []
+
+
+async def test_what_nobody_was_to_be_paid_is_no_receipt(fleet: Fleet, tmp_path: Path) -> None:
+    await output("calculate", "0")
+    await output("blacklist", "add", "42", "--note", "stolen")
+    receipts = tmp_path / "receipts.csv"
+    receipts.write_text(await output("export", "0"))
+    result = await run("paid", "0", str(receipts))
+    assert result.exit_code == 1
+    assert "tokens: 221000000000000000000000, but paid and due make 0" in result.stderr
+    assert await fleet.psd.ledger.payouts([1, 2], 0) == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("1,20,run-9", "tokens: 20 is less than the 500 that were recorded before"),
+        ("1,500,run-9", "request: 'run-9', but 'run-8' paid these tokens"),
+    ],
+)
+async def test_what_contradicts_an_earlier_receipt_needs_to_be_called_a_correction(
+    fleet: Fleet, tmp_path: Path, line: str, reason: str
+) -> None:
+    await output("calculate", "0")
+    receipts = tmp_path / "receipts.csv"
+    receipts.write_text(f"{HEADING}1,500,run-8\n")
+    assert await output("paid", "0", str(receipts)) == "1 payouts recorded\n"
+    receipts.write_text(f"{HEADING}2,7,run-9\n{line}\n")
+    result = await run("paid", "0", str(receipts))
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"psd: line 3: {reason}")
+    kept = await fleet.psd.ledger.payouts([1, 2], 0)
+    assert [(each.vehicle, each.tokens) for each in kept.values()] == [(1, "500")]
+    assert await output("paid", "0", str(receipts), "--correction") == "2 payouts recorded\n"
+    kept = await fleet.psd.ledger.payouts([1, 2], 0)
+    assert {each.request for each in kept.values()} == {"run-9"}
 
 
 async def test_the_blacklist_keeps_the_first_note_and_takes_nothing_from_points(

@@ -13,8 +13,9 @@ from psd.errors import (
     OrderError,
 )
 from psd.rewards.decisions import Payout
-from psd.rewards.payouts import payout_rows, read_receipts
+from psd.rewards.payouts import payout_rows, record_receipts
 from psd.rewards.population import Sources
+from psd.rewards.receipts import read_receipts
 from psd.rewards.rows import Why
 from psd.rewards.shards import shard_of
 from psd.rewards.tables import load_tables
@@ -272,8 +273,9 @@ async def test_payouts_survive_a_computation_and_the_rest_stays_due(fleet: Fleet
     result = await fleet.psd.rewards.result(2)
     assert result is not None
     paid = (await fleet.tokens(2))[1]
-    lines = ["vehicle,tokens,request", f"1,{paid},r-1"]
-    await fleet.psd.ledger.record(read_receipts(lines, 2, 1_700_000_000))
+    receipts = read_receipts([f"vehicle,tokens,request\n1,{paid},r-1".encode()], 2)
+    held = (fleet.psd.rewards, fleet.psd.ledger, fleet.psd.registry)
+    assert await record_receipts(*held, 2, receipts, 1_700_000_000) == 1
     await fleet.psd.ledger.bar("bob", "stolen", "ann")
     await fleet.earn(2, 1, 5000)
     await fleet.calculate(2)
