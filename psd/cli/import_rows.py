@@ -155,9 +155,9 @@ def _time(cells: dict[str, Any], columns: Columns) -> int:
     cell = _cell(cells, columns.time)
     try:
         return parse_time(str(cell), columns.time_format)
-    except (ValueError, OverflowError) as exc:
-        expected = columns.time_format or "ISO 8601 or epoch seconds"
-        raise WrongTypeError(f"{columns.time}: {cell!r} is not a time ({expected})") from exc
+    except ValueError as exc:
+        hint = "" if columns.time_format else "; --time-format says how times are written"
+        raise WrongTypeError(f"{columns.time}: {exc}{hint}") from exc
 
 
 def _cell(cells: dict[str, Any], column: str) -> Any:

@@ -32,6 +32,7 @@ from psd.cli.import_rows import (
 )
 from psd.cli.options import pass_settings
 from psd.cli.server_options import AskedServer, server_options
+from psd.cli.times import format_argument
 from psd.clock import SystemClock
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
@@ -82,6 +83,7 @@ class Plan(msgspec.Struct, frozen=True):
 @click.option("--time", required=True, metavar="COL", help="Column of the time.")
 @click.option(
     "--time-format",
+    type=format_argument,
     metavar="F",
     help="Format of the time as strptime has it, for example '%m/%d/%Y %H:%M'. "
     "Default: ISO 8601 or epoch seconds. Times without a zone are UTC.",

@@ -21,7 +21,7 @@ import msgspec
 from psd.archive.messages import metrics_entries
 from psd.cli.arguments import NumbersCommand, thing_then_user
 from psd.cli.options import pass_settings
-from psd.cli.times import time_argument
+from psd.cli.times import booked_time_argument, time_argument
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.engine.events import MetricFields
@@ -64,8 +64,10 @@ def query(
 @click.option("--atid", default=0, show_default=True, help="Type of the activity.")
 @click.option("--aid", default=0, show_default=True, help="Id of the activity.")
 @click.option("--value", required=True, type=int, help="The activity's total from ts1 to ts2.")
-@click.option("--ts1", type=time_argument, metavar="TIME", help="Start. Default: ts2.")
-@click.option("--ts2", required=True, type=time_argument, metavar="TIME", help="End, inclusive.")
+@click.option("--ts1", type=booked_time_argument, metavar="TIME", help="Start. Default: ts2.")
+@click.option(
+    "--ts2", required=True, type=booked_time_argument, metavar="TIME", help="End, inclusive."
+)
 @click.option("--increment", is_flag=True, help="Add the value once for --id instead.")
 @click.option("--id", "event_id", help="Id of the increment.")
 @pass_settings

@@ -25,6 +25,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from psd.engine.plan import DAY_S, ISSUANCE_START_S, WEEK_S, Range
 from psd.errors import BadQueryError, TooLargeError
 from psd.queries.requests import Every
+from psd.zones import beginning_of, jump, offset_s
 
 CLOCK_UNITS_S = {"minute": 60, "hour": 3600}
 
@@ -44,8 +45,6 @@ LONGEST_S = {**SHORTEST_S, "month": 31 * DAY_S, "quarter": 92 * DAY_S, "year": 3
 _ZONE_NAME = re.compile(r"[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*", re.ASCII)
 """Names of the IANA database. Its copies posix/ and right/ (which counts leap seconds) and the
 machine's own localtime begin with a small letter."""
-
-_EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
 
 
 @lru_cache(maxsize=512)
@@ -108,13 +107,13 @@ def _issuance_weeks(second: int) -> Iterator[int]:
 
 
 def _clock_units(second: int, unit_s: int, tz: ZoneInfo) -> Iterator[int]:
-    offset_s = _offset_s(second, tz)
+    before_s = offset_s(second, tz)
     while True:
-        boundary = second + unit_s - (second + offset_s) % unit_s
-        offset_then_s = _offset_s(boundary, tz)
-        if offset_then_s != offset_s:
-            boundary = _jump(second, boundary, tz)
-            offset_s = offset_then_s
+        boundary = second + unit_s - (second + before_s) % unit_s
+        after_s = offset_s(boundary, tz)
+        if after_s != before_s:
+            boundary = jump(second, boundary, tz)
+            before_s = after_s
         yield boundary
         second = boundary
 
@@ -129,43 +128,10 @@ def _date_units(
     date = first_date(dt.datetime.fromtimestamp(second, tz).date())
     while True:
         date = next_date(date)
-        boundary = _beginning(date, tz)
+        boundary = beginning_of(date, tz)
         if boundary > second:
             yield boundary
             second = boundary
-
-
-def _beginning(date: dt.date, tz: ZoneInfo) -> int:
-    """The first second whose local date is this one or a later one."""
-    midnight = dt.datetime(date.year, date.month, date.day, tzinfo=tz)
-    wall_s = (date.toordinal() - _EPOCH_DAY) * DAY_S
-    second = wall_s - _seconds(midnight.utcoffset())
-    after_jump_s = _offset_s(second, tz)
-    if second + after_jump_s == wall_s:
-        return second
-    # The local clock jumps over this midnight; the day begins where it lands.
-    return _jump(wall_s - after_jump_s, second, tz)
-
-
-def _jump(low: int, high: int, tz: ZoneInfo) -> int:
-    """The first second in (low, high] that has the offset of ``high``."""
-    offset_s = _offset_s(high, tz)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _offset_s(middle, tz) == offset_s:
-            high = middle
-        else:
-            low = middle
-    return high
-
-
-def _offset_s(second: int, tz: ZoneInfo) -> int:
-    return _seconds(dt.datetime.fromtimestamp(second, tz).utcoffset())
-
-
-def _seconds(offset: dt.timedelta | None) -> int:
-    assert offset is not None
-    return offset // dt.timedelta(seconds=1)
 
 
 def _add_months(date: dt.date, months: int) -> dt.date:

@@ -1,57 +1,45 @@
 """Times in questions and answers, and the ranges they bound. Pure.
 
-A question says a time as RFC 3339 or as whole Unix seconds, in a number or in a text; an answer
-says it as RFC 3339 in UTC::
+psd/times.py reads them; here a refusal names the field, and a range that cannot hold anything is
+one. An answer says its times as RFC 3339 in UTC::
 
-    moment("2016-04-12T05:00:00-04:00", "start")   -> 1460451600
-    moment("1460451600", "start")                  -> 1460451600
-    utc_text(1460451600)                        -> "2016-04-12T09:00:00Z"
-    moment("yesterday", "start")
-    -> BadQueryError: start: 'yesterday' is neither RFC 3339 nor whole Unix seconds
+    moment("2016-04-12T05:00:00-04:00", "start")           -> 1460451600
+    moment("2016-04-12", "start", zone("Europe/Berlin"))   -> 1460412000, midnight there
+    moment("-7d", "start", UTC, 1460451600)                -> 1459846800
+    moment("soon", "start")
+    -> BadQueryError: start: 'soon' is neither RFC 3339 nor whole Unix seconds, nor ...
 
-A time without a zone is UTC, and parts of a second are dropped, as on the command line.
+A number in JSON says what the same number says in a URL: 20160412 is a date.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import re
+from zoneinfo import ZoneInfo
 
-from psd.clock import EPOCH
 from psd.engine.events import TIME_END_S
 from psd.engine.plan import Range
 from psd.errors import BadQueryError
+from psd.times import read, shown, unit_hint
+from psd.zones import UTC
 
-_SECONDS = re.compile(r"[+-]?\d{1,19}", re.ASCII)
-_DATE_FIRST = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_LOST_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d\Z)", re.ASCII)
+_LOST_PLUS = re.compile(
+    r"((?:T\d{4,6}|:\d\d)(?:[.,]\d+)?) (?=\d\d:?\d\d\Z)", re.ASCII | re.IGNORECASE
+)
 """``+02:00`` comes as a blank and ``02:00`` when nobody escaped the plus sign of a URL."""
 
-_TEXT_MAX = 64
 
+def moment(value: int | str, field: str, tz: ZoneInfo = UTC, now_s: int | None = None) -> int:
+    """The Unix second that a question names; raises BadQueryError.
 
-def moment(value: int | str, field: str) -> int:
-    """The Unix second that a question names; raises BadQueryError."""
-    if isinstance(value, int):
-        return value
-    if _SECONDS.fullmatch(value):
-        return int(value)
+    What has no zone is of ``tz``. Without ``now_s``, in a definition that is kept, what is
+    relative to now is refused.
+    """
+    asked = _LOST_PLUS.sub(r"\1+", value) if isinstance(value, str) else value
     try:
-        if not _DATE_FIRST.match(value) or len(value) > _TEXT_MAX:
-            raise ValueError(value)
-        when = dt.datetime.fromisoformat(_with_plus(value))
+        return read(asked, tz, now_s)
     except ValueError as exc:
-        shown = value[:_TEXT_MAX]
-        raise BadQueryError(
-            f"{field}: {shown!r} is neither RFC 3339 nor whole Unix seconds"
-        ) from exc
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=dt.UTC)
-    return (when - EPOCH) // dt.timedelta(seconds=1)
-
-
-def _with_plus(text: str) -> str:
-    return _LOST_PLUS.sub("+", text) if "T" in text.upper() else text
+        raise BadQueryError(f"{field}: {exc}") from exc
 
 
 def held(second: int) -> int:
@@ -62,21 +50,44 @@ def held(second: int) -> int:
 def asked_range(
     start: int | str,
     end: int | str | None,
-    now_s: int,
+    now_s: int | None,
     as_of: int | str | None = None,
     *,
+    tz: ZoneInfo = UTC,
     prefix: str = "",
 ) -> Range:
     """The half-open range of a question; ``end`` is now unless given, ``as_of`` cuts it.
 
-    Raises BadQueryError where both ends are given and stand in the wrong order. A range that
-    only the cut has emptied is empty: at that instant nothing of it had happened.
+    Raises BadQueryError where nothing can lie in it: a start past 2199, or an end that is given
+    and not behind the start. A range that only the cut has emptied is empty: at that instant
+    nothing of it had happened. An end past 2199 is the end of all time. ``now_s`` is None in a
+    definition that is kept, which has an end.
     """
-    first = moment(start, f"{prefix}start")
-    last = now_s if end is None else moment(end, f"{prefix}end")
-    if end is not None and first > last:
-        raise BadQueryError(f"{prefix}start: {start!r} must not be after {prefix}end {end!r}")
+    first = moment(start, f"{prefix}start", tz, now_s)
+    if first >= TIME_END_S:
+        raise BadQueryError(
+            f"{prefix}start: {shown(start)} lies past 2199, where nothing is booked"
+            f"{unit_hint(first)}"
+        )
+    if end is None:
+        assert now_s is not None, "only a question may leave its end to the clock"
+        last = now_s
+    else:
+        last = moment(end, f"{prefix}end", tz, now_s)
+        _check_order(first, last, start, end, prefix)
     if as_of is not None:
-        last = min(last, moment(as_of, "as_of"))
+        last = min(last, moment(as_of, "as_of", tz, now_s))
     first, last = held(first), held(last)
     return Range(first, max(first, last))
+
+
+def _check_order(first: int, last: int, start: int | str, end: int | str, prefix: str) -> None:
+    if first > last:
+        raise BadQueryError(
+            f"{prefix}start: {shown(start)} must not be after {prefix}end {shown(end)}"
+        )
+    if held(first) == held(last):
+        what = prefix.rstrip(".") or "range"
+        raise BadQueryError(
+            f"{what}: {shown(start)} to {shown(end)} holds no second; the end is not in it"
+        )

@@ -104,7 +104,8 @@ def test_refused_rows_are_told_with_their_lines_and_the_rest_is_booked(
     assert result.exit_code == 1
     assert result.stdout == "4 rows, 2 booked, 2 refused\n"
     assert result.stderr.splitlines() == [
-        "line 3: at: 'never' is not a time (ISO 8601 or epoch seconds) (wrong_type)",
+        "line 3: at: 'never' is neither RFC 3339 nor whole Unix seconds nor a date; "
+        "--time-format says how times are written (wrong_type)",
         "line 4: steps: blank (malformed)",
     ]
     assert (steps_of(redis_url, 7), steps_of(redis_url, 8)) == (400, 9)
@@ -114,7 +115,9 @@ def test_a_row_whose_sum_leaves_the_range_is_refused_with_its_line(
     redis_url: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "big.csv"
-    file.write_text("user,at,steps\n7,100,9007199254740991\n7,200,1\n8,100,5\n")
+    file.write_text(
+        "user,at,steps\n7,1460451600,9007199254740991\n7,1460451700,1\n8,1460451600,5\n"
+    )
     result = run_import(redis_url, file, "--via", "direct")
     assert (result.exit_code, result.stdout) == (1, "3 rows, 2 booked, 1 refused\n")
     assert result.stderr.startswith("line 3: ")
@@ -123,7 +126,9 @@ def test_a_row_whose_sum_leaves_the_range_is_refused_with_its_line(
 
 async def test_http_books_and_refuses_as_direct_does(redis_url: str, tmp_path: Path) -> None:
     file = tmp_path / "big.csv"
-    file.write_text("user,at,steps\n7,100,9007199254740991\n7,200,1\nx,1,1\n8,100,5\n")
+    file.write_text(
+        "user,at,steps\n7,1460451600,9007199254740991\n7,1460451700,1\nx,1,1\n8,1460451600,5\n"
+    )
     async with stack_on(redis_url) as stack:
         first = await import_over_http(redis_url, file, stack.url)
         again = await import_over_http(redis_url, file, stack.url)
@@ -193,7 +198,13 @@ def test_rows_behind_a_quote_that_is_never_closed_are_not_booked_by_half(
     redis_url: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "quote.csv"
-    rows = ["user,at,steps,note", "7,100,400,-", '7,200,1,"left open', "8,100,9,-", ""]
+    rows = [
+        "user,at,steps,note",
+        "7,1460451600,400,-",
+        '7,1460451700,1,"left open',
+        "8,1460451600,9,-",
+        "",
+    ]
     file.write_text("\n".join(rows))
     result = run_import(redis_url, file, "--via", "direct")
     assert (result.exit_code, result.stdout) == (1, "2 rows, 1 booked, 1 refused\n")

@@ -104,7 +104,7 @@ def test_a_board_with_rounds_has_fewer_members_and_no_more_rounds_than_windows_a
 
 def test_all_is_over_when_the_window_and_the_last_round_are() -> None:
     assert definition().end_s() == 900
-    assert definition(rounds=rounds(5, 2000)).end_s() == 2000
+    assert definition(rounds=rounds(5, 20_000)).end_s() == 20_000
     assert definition(rounds=rounds(5, 90)).end_s() == 900
     rolling = {"kind": "rolling", "seconds": 9}
     assert definition(window=rolling).end_s() is None
