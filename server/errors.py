@@ -11,6 +11,7 @@ v2), ``user`` is that of the original's rewards, ``prometheus`` that of Promethe
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Literal
 
@@ -30,6 +31,7 @@ from psd.errors import (
     OrderError,
     PsdError,
     RequestInHandError,
+    StoreUnavailableError,
     TooLargeError,
     UnauthorizedError,
     UnavailableError,
@@ -65,6 +67,9 @@ STATUSES: dict[type[PsdError], int] = {
 REALM = 'Bearer realm="psd"'
 """The only way in: a token or a JWT, as RFC 6750 has it."""
 
+_REDIS_CODE = re.compile(r"redis: ([A-Z]{2,}): ")
+"""What Redis says behind its code may name users, commands and scripts."""
+
 RETRY_AFTER_S = 1
 """A client that comes back after one second meets at most a handful of failed tries."""
 
@@ -76,10 +81,8 @@ def status_of(error: PsdError) -> int:
 
 def answer_error(error: PsdError, style: Style) -> web.Response:
     """The whole answer for an error that a handler raised."""
-    message = str(error)
-    if isinstance(error, DetailExpiredError):
-        message = f"{message} (exact down to: {error.resolution})"
-    response = answer(style, status_of(error), error.code, message)
+    status = status_of(error)
+    response = answer(style, status, error.code, told_of(error, status))
     if isinstance(error, AccessError):
         response.headers["WWW-Authenticate"] = ", ".join(filter(None, [REALM, error.challenge]))
     if isinstance(error, UnsupportedCodingError):
@@ -87,6 +90,18 @@ def answer_error(error: PsdError, style: Style) -> web.Response:
     if error.retryable or isinstance(error, RequestInHandError):
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
+
+
+def told_of(error: PsdError, status: int) -> str:
+    """What a client reads of an error: what is no fault of its own stands in the log alone."""
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return f"{error.code}: an unexpected error; it was logged"
+    found = _REDIS_CODE.match(str(error)) if isinstance(error, StoreUnavailableError) else None
+    if found:
+        return f"redis: {found[1]}: it does not work now"
+    if isinstance(error, DetailExpiredError):
+        return f"{error} (exact down to: {error.resolution})"
+    return str(error)
 
 
 def answer(style: Style, status: int, code: str, message: str) -> web.Response:

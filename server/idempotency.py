@@ -6,7 +6,8 @@ A request claims its key, works, and keeps its answer there for a day::
     SET psd:idempotency:9f2c... <hash of the body><answer> EX 86400
 
 Whoever comes with a key that is claimed gets 409 until the answer is there, and with another body
-422. Keys of different tokens never meet. Booking twice changes nothing, so whatever dies between
+422. Keys of different tokens never meet, though the tokens have one name, and whoever comes again
+must still be allowed what is asked. Booking twice changes nothing, so whatever dies between
 the two leaves no more than a claim that ends by itself, and the next one works again.
 """
 
@@ -50,7 +51,7 @@ class Replays:
         self._store = store
 
     async def answer(self, name: str, key: str, request: bytes, work: Work) -> tuple[bytes, bool]:
-        """The answer to a request of ``name`` with this key, and whether it is an earlier one.
+        """The answer to a request with this key of ``name``, and whether it is an earlier one.
 
         ``request`` is what must be the same: the body and what tells how to read it. Raises
         RequestInHandError, IdempotencyMismatchError, and what ``work`` raises.

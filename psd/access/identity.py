@@ -32,7 +32,8 @@ Owners = frozenset[int] | None
 class Identity(msgspec.Struct, frozen=True):
     """Someone known; ``expires_at_s`` is the first second at which that ends, None for never.
 
-    ``subject`` is what a JWT calls whoever asks, as it stands there.
+    ``subject`` is what a JWT calls whoever asks, as it stands there; ``mark`` tells tokens of one
+    name apart, and no token can be made of it.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Identity(msgspec.Struct, frozen=True):
     owners: Owners = None
     expires_at_s: int | None = None
     subject: str | None = None
+    mark: str = ""
 
     @property
     def owner(self) -> str | None:
@@ -54,6 +56,11 @@ class Identity(msgspec.Struct, frozen=True):
     def who(self) -> str:
         """What tells this one from the others: JWTs share a name and differ in their subject."""
         return self.name if self.subject is None else f"{self.name} {self.subject}"
+
+    @property
+    def keyed(self) -> str:
+        """Whose keys a request's idempotency key is one of: tokens may share a name."""
+        return f"{self.who} {self.mark}" if self.mark else self.who
 
     def may(self, scope: Scope) -> bool:
         """Whether this scope was given; admin includes the others."""

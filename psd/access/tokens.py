@@ -32,6 +32,9 @@ PREFIX = "psd_"
 
 TOKEN_BYTES = 32
 
+MARK_CHARACTERS = 16
+"""Of a token's hash: enough that no two of a name are alike."""
+
 LINE_BYTES_MAX = 65_536
 """Some 3,000 owners of one token; more belong into a JWT each."""
 
@@ -128,7 +131,7 @@ class TokenTable:
     """The tokens that are known; made anew when a file of them changes."""
 
     def __init__(self, lines: Iterable[TokenLine]) -> None:
-        self._lines = {line.sha256: line for line in lines}
+        self._lines = {line.sha256: _marked(line) for line in lines}
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -148,6 +151,12 @@ class TokenTable:
         if end_s is not None and now_s >= end_s:
             raise UnauthorizedError("token: expired")
         return line.identity
+
+
+def _marked(line: TokenLine) -> TokenLine:
+    """The line, whose identity is told from that of another token of its name."""
+    identity = msgspec.structs.replace(line.identity, mark=line.sha256[:MARK_CHARACTERS])
+    return TokenLine(identity, line.sha256)
 
 
 def configured_lines(settings: AccessSettings) -> list[TokenLine]:

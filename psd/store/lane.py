@@ -286,11 +286,14 @@ def psd_error(reply: RedisError) -> PsdError:
         moved = text if isinstance(reply, MovedError) else ""
         return MisplacedError(f"redis: {code}: {text}", moved=moved)
     if any(known in text for known in _ELSEWHERE_IN_SCRIPT):
-        return MisplacedError(f"redis: {text}", is_split=True)
+        return MisplacedError("redis: a script's keys are with several nodes", is_split=True)
     if any(known in text for known in _WAIT_ENDED):
         return StoreUnavailableError(f"redis: {text}")
     # Redis 6.2 wraps what a script met: "ERR Error running script ...: -OOM command not ...".
-    wrapped = any(f" -{known} " in text for known in _AWAY)
-    if code in _AWAY or wrapped or isinstance(reply, RedisConnectionError):
+    wrapped = next((known for known in _AWAY if f" -{known} " in text), None)
+    if wrapped is not None:
+        # Whoever asks may read this: the rest names scripts and their lines.
+        return StoreUnavailableError(f"redis: {wrapped}: within a script")
+    if code in _AWAY or isinstance(reply, RedisConnectionError):
         return StoreUnavailableError(f"redis: {code}: {text}")
     return StoreError(f"redis: {text}")

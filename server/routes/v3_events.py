@@ -93,6 +93,13 @@ class Taken(msgspec.Struct):
     entry: Entry
 
 
+class Checked(msgspec.Struct):
+    """A whole body by place: what may be booked, and what is refused before that."""
+
+    taken: dict[int, Taken]
+    refused: dict[int, Result]
+
+
 class EventRoutes:
     """The route that takes every kind of event."""
 
@@ -124,36 +131,42 @@ class EventRoutes:
         key = checked_key(keys[0]) if keys else None
         body = await self._bodies.read(request)
         headers, identity = request.headers, request[IDENTITY]
+        # Also of a request that was answered before: its owners may be another's by now.
+        checked = await self._check_all(headers, body, identity)
 
         async def work() -> bytes:
-            return await self._take(headers, body, identity)
+            return await self._book(checked)
 
         async with StoreDeadline():
             if key is None:
                 return answers.json(await work())
             told, is_earlier = await self._replays.answer(
-                identity.who, key, _fingerprint(headers, body), work
+                identity.keyed, key, _fingerprint(headers, body), work
             )
         response = answers.json(told)
         if is_earlier:
             response.headers[REPLAYED] = "true"
         return response
 
-    async def _take(self, headers: Headers, body: bytes, identity: Identity) -> bytes:
-        """Check each document, keep the good ones in the archive, then book them."""
+    async def _check_all(self, headers: Headers, body: bytes, identity: Identity) -> Checked:
+        """What may be booked and what is refused; raises ForbiddenError for all of it."""
         now_ms = self._clock.now_ms()
-        taken: dict[int, Taken] = {}
-        results: dict[int, Result] = {}
+        checked = Checked({}, {})
         for index, document in enumerate(documents_of(headers, body, EVENTS_MAX)):
             try:
                 found = self._checked(document, now_ms, identity)
             except InputError as error:
-                results[index] = _refused(index, error)
+                checked.refused[index] = _refused(index, error)
             else:
                 require_writable(identity, found.events, self._books.things)
-                taken[index] = found
+                checked.taken[index] = found
             if index % DOCUMENTS_AT_ONCE == DOCUMENTS_AT_ONCE - 1:
                 await asyncio.sleep(0)
+        return checked
+
+    async def _book(self, checked: Checked) -> bytes:
+        """Keep the good documents in the archive, then book them."""
+        taken, results = checked.taken, dict(checked.refused)
         events = [event for found in taken.values() for event in found.events]
         if len(events) > EVENTS_MAX:
             raise TooLargeError(f"body: {len(events)} events, at most {EVENTS_MAX} are allowed")

@@ -16,6 +16,8 @@ TOKENS = {
     "writer": token_for("writer", "write read"),
     "other": token_for("other", "write"),
     "owner-1": token_for("owner-1", "write", frozenset({1})),
+    "both": token_for("shared", "write", frozenset({1, 2})),
+    "second": token_for("shared", "write", frozenset({2})),
 }
 
 
@@ -55,6 +57,31 @@ async def test_keys_of_two_tokens_never_meet(guarded: HttpClient) -> None:
     for name, status in (("writer", "booked"), ("other", "unchanged"), ("writer", "booked")):
         answer = await send(guarded, [metric()], headers=bearer(TOKENS[name].secret) | key)
         assert [row["status"] for row in answer.json()["data"]] == [status]
+
+
+async def test_tokens_of_one_name_share_no_keys_and_each_is_asked_for_its_owners(
+    guarded: HttpClient,
+) -> None:
+    key = {"Idempotency-Key": "k"}
+    first, second = (bearer(TOKENS[name].secret) | key for name in ("both", "second"))
+    assert (await send(guarded, [metric()], headers=first)).status == 200
+    answer = await send(guarded, [metric()], headers=second)
+    assert (answer.status, answer.headers.get("Idempotency-Replayed")) == (403, None)
+    own = await send(guarded, [metric(uid=2)], headers=second)
+    assert own.json()["data"] == [{"index": 0, "status": "booked"}], "no 422 for another's key"
+    assert (await send(guarded, [metric()], headers=first)).headers["Idempotency-Replayed"]
+
+
+async def test_an_answer_is_replayed_for_whoever_may_still_ask(redis_url: str) -> None:
+    """The owners of a token were fewer, when its request came again."""
+    key = {"Idempotency-Key": "k"} | bearer(TOKENS["both"].secret)
+    for owners, status in (("1+2", 200), ("2", 403), ("1+2", 200)):
+        line = TOKENS["both"].line.replace("owners=1+2", f"owners={owners}")
+        flags = {"queue.kind": "stream", "access.tokens": [line]}
+        async with engine_on(redis_url, flags) as runtime, serving(runtime) as client:
+            answer = await send(client, [metric()], headers=key)
+            assert answer.status == status
+    assert answer.headers["Idempotency-Replayed"] == "true"
 
 
 async def test_a_withdrawal_is_written_down_in_the_name_of_the_token(guarded: HttpClient) -> None:

@@ -103,3 +103,27 @@ def test_a_redirect_carries_the_originals_page() -> None:
 
 def test_an_unknown_path_gets_the_originals_text() -> None:
     assert (not_found().status, not_found().body) == (404, b"404 page not found")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "redis: NOPERM: NOPERM User psd has no permissions to run the 'evalsha' command",
+        "redis: OOM: OOM command not allowed when used memory > 'maxmemory'.",
+        "redis: READONLY: script: 0a1b2c, on @user_script:3.",
+    ],
+)
+def test_of_what_redis_says_the_code_alone_is_told(text: str) -> None:
+    answer = answer_error(StoreUnavailableError(text), "text")
+    code = text.split(":")[1].strip()
+    assert answer.body == f"redis: {code}: it does not work now".encode()
+    assert answer.headers["Retry-After"] == "1"
+
+
+@pytest.mark.parametrize("kind", [errors.StoreError, errors.ShapeError, errors.SourceError])
+def test_what_is_nobody_s_fault_but_ours_is_told_by_its_code(kind: type[PsdError]) -> None:
+    answer = answer_error(kind("ERR f_0a1b2c @user_script:3"), "json")
+    assert answer.status == 500
+    assert json.loads(answer.body or b"") == {
+        "error": f"{kind.code}: an unexpected error; it was logged"
+    }
