@@ -9,9 +9,13 @@ BIN := $(VENV)/bin
 # Tests mostly wait for servers: three processes keep two cores busy.
 TEST_PROCESSES ?= 3
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Every release that the tests run with, and its hashes. CI and releases install these alone; a
+# checkout takes the newest that pyproject.toml allows, unless it is told LOCKED=true.
+LOCK := .ci/constraints.txt
+LOCKED ?= $(CI)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-cluster lint bench chaos chaos-short all clean
+.PHONY: help setup run test test-cluster lint lock bench chaos chaos-short all clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -51,6 +55,11 @@ chaos: $(VENV)/.dev-stamp ## kills and troubles of every part, then every bucket
 chaos-short: $(VENV)/.dev-stamp ## the same with fewer trials, as CI runs it; about five minutes
 	$(BIN)/python -m tests.chaos.run --short $(CHAOS_ARGUMENTS)
 
+lock: $(BIN)/python ## .ci/constraints.txt anew, from what pyproject.toml allows today
+	@$(PIP) install uv
+	$(BIN)/uv pip compile pyproject.toml --extra dev --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-emit-index-url --upgrade --output-file $(LOCK)
+
 all: lint test bench ## lint, test and bench
 
 clean: ## remove the .venv and what tools left behind; never data/
@@ -76,12 +85,18 @@ $(VENV)/.setup-stamp: pyproject.toml | $(BIN)/python
 	@echo "installed: psd is called as $(BIN)/psd, or as psd after 'source $(BIN)/activate'"
 
 # The wheels of the dependencies let tests/e2e install psd into an empty venv without network.
-$(VENV)/.dev-stamp: pyproject.toml | $(BIN)/python
+$(VENV)/.dev-stamp: pyproject.toml $(LOCK) | $(BIN)/python
 	@echo "installing psd, what it needs and what its tests need into $(VENV); a few minutes, once"
+ifeq ($(LOCKED),true)
+	@$(PIP) install --require-hashes --requirement $(LOCK)
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+else
 	@$(PIP) install --editable '.[dev]'
+endif
 	@rm -rf $(VENV)/wheels
 	@echo "building the wheels that a test installs without network"
-	@$(PIP) wheel --wheel-dir $(VENV)/wheels '.[embedded]'
+	@$(PIP) freeze --exclude-editable > $(VENV)/installed.txt
+	@$(PIP) wheel --wheel-dir $(VENV)/wheels --constraint $(VENV)/installed.txt '.[embedded]'
 	@rm -f $(VENV)/wheels/psd-*
 	@touch $@ $(VENV)/.setup-stamp
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -70,6 +71,24 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = folder / "bin" / "python"
     run([python, "-m", "pip", "install", "--quiet", *offline, f"{wheel}[embedded]"], folder)
     return folder / "bin" / "psd"
+
+
+def test_a_checkout_that_is_used_puts_nothing_of_its_own_into_the_sdist(tmp_path: Path) -> None:
+    checkout, folder = tmp_path / "checkout", tmp_path / "dist"
+    ignored = shutil.ignore_patterns(".venv", ".git", "data", "__pycache__", ".*_cache")
+    shutil.copytree(ROOT, checkout, ignore=ignored)
+    own = [".env", "conf/settings.toml", "conf/tokens", "archive/20160412/a.psda", "data/psd.toml"]
+    own += ["notes.txt", "psd/.env", "dist/old.whl"]
+    for name in own:
+        path = checkout / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("secret")
+    build: list[str | Path] = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder]
+    run([*build, "--sdist", checkout], tmp_path)
+    with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert names & set(own) == set()
+    assert "psd/cli/main.py" in names
 
 
 def test_the_sdist_holds_everything_that_building_and_testing_needs(built: Path) -> None:
