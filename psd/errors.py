@@ -30,6 +30,7 @@
     │   ├── StoreUnavailableError   store_unavailable
     │   │   └── MisplacedError      misplaced        not executed: other nodes have the keys
     │   ├── QueueUnavailableError   queue_unavailable
+    │   │   └── PartlyQueuedError   partly_queued    the queue has some of the messages for sure
     │   ├── ArchiveUnavailableError archive_unavailable
     │   ├── SourceUnavailableError  source_unavailable  a source of activity or vehicles
     │   ├── ServerUnavailableError  server_unavailable  a psd server that a client asks
@@ -244,6 +245,21 @@ class QueueUnavailableError(UnavailableError):
     """No queue address can be reached."""
 
     code = "queue_unavailable"
+
+
+class PartlyQueuedError(QueueUnavailableError):
+    """The queue stopped answering amid several messages.
+
+    In their order, it has the first ``queued``; of the next ``unknown`` nothing is known; the
+    rest were never sent.
+    """
+
+    code = "partly_queued"
+
+    def __init__(self, message: str, *, queued: int = 0, unknown: int = 0) -> None:
+        super().__init__(message)
+        self.queued = queued
+        self.unknown = unknown
 
 
 class ArchiveUnavailableError(UnavailableError):

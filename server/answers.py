@@ -62,6 +62,12 @@ def failure(message: str, status: int) -> web.Response:
     return json(original_json({"error": message}), status)
 
 
+def partly_queued(message: str, queued: int, unknown: int) -> web.Response:
+    """An outage amid the messages of a request: how many the queue has, and perhaps has."""
+    told = {"error": message, "enqueued": queued, "unknown": unknown}
+    return json(original_json(told), 503)
+
+
 class UserFailure(msgspec.Struct):
     """An error as the original's rewards tell it."""
 

@@ -29,6 +29,7 @@ from psd.errors import (
     MalformedError,
     NotFoundError,
     OrderError,
+    PartlyQueuedError,
     PsdError,
     RequestInHandError,
     StoreUnavailableError,
@@ -81,8 +82,10 @@ def status_of(error: PsdError) -> int:
 
 def answer_error(error: PsdError, style: Style) -> web.Response:
     """The whole answer for an error that a handler raised."""
-    status = status_of(error)
-    response = answer(style, status, error.code, told_of(error, status))
+    status, told = status_of(error), told_of(error, status_of(error))
+    response = answer(style, status, error.code, told)
+    if style == "json" and isinstance(error, PartlyQueuedError):
+        response = answers.partly_queued(told, error.queued, error.unknown)
     if isinstance(error, AccessError):
         response.headers["WWW-Authenticate"] = ", ".join(filter(None, [REALM, error.challenge]))
     if isinstance(error, UnsupportedCodingError):

@@ -11,7 +11,7 @@ Lines go out as they come, so that a pipe that stays open is served as well.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 import click
@@ -20,6 +20,7 @@ from psd.cli.options import pass_settings
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.errors import InputError, QueueUnavailableError, TooLargeError
+from psd.queue.base import Progress, Queue
 from psd.runtime import Runtime, open_runtime
 
 READ_BYTES = 262_144
@@ -29,21 +30,29 @@ LINE_BYTES_MAX = 1_000_000
 
 @click.command()
 @click.argument("file", type=click.File("rb"), default="-")
+@click.option(
+    "--skip",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Leave out the first N lines: what an earlier try has queued.",
+)
 @pass_settings
-def publish(loaded: LoadedSettings, /, *, file: BinaryIO) -> None:
+def publish(loaded: LoadedSettings, /, *, file: BinaryIO, skip: int) -> None:
     """Put messages on the queue.
 
     FILE holds one JSON message a line; without it, or with -, standard input is read. A line
     that no worker would book is not published but reported with its number, and the exit
-    code is 1; the other lines are published.
+    code is 1; the other lines are published. Where the queue stops answering, the exit code
+    is 75, and the last line says how many lines are queued and how to go on behind them.
     """
-    published, refused = asyncio.run(publish_lines(loaded.settings, file))
+    published, refused = asyncio.run(publish_lines(loaded.settings, file, skip))
     click.echo(f"{published} published, {refused} refused", err=True)
     if refused:
         click.get_current_context().exit(1)
 
 
-async def publish_lines(settings: Settings, source: BinaryIO) -> tuple[int, int]:
+async def publish_lines(settings: Settings, source: BinaryIO, skip: int = 0) -> tuple[int, int]:
     """How many lines were published and how many refused."""
     runtime = await open_runtime(settings)
     queue = runtime.new_queue()
@@ -51,19 +60,37 @@ async def publish_lines(settings: Settings, source: BinaryIO) -> tuple[int, int]
     portions = numbered_portions(source)
     try:
         while portion := await asyncio.to_thread(next, portions, None):
-            good = [line for number, line in portion if is_good(runtime, number, line)]
-            try:
-                await queue.publish(settings.queue.topic, good)
-            except QueueUnavailableError as exc:
-                raise QueueUnavailableError(
-                    f"{exc}; published everything before line {portion[0][0]}"
-                ) from exc
+            due = [(number, line) for number, line in portion if number > skip]
+            good = [(number, line) for number, line in due if is_good(runtime, number, line)]
+            await publish_portion(queue, settings.queue.topic, good)
             published += len(good)
-            refused += len(portion) - len(good)
+            refused += len(due) - len(good)
     finally:
         await queue.close()
         await runtime.close()
     return published, refused
+
+
+async def publish_portion(queue: Queue, topic: str, lines: Sequence[tuple[int, bytes]]) -> None:
+    """Publish numbered lines; an error says behind which line to go on."""
+    progress = Progress()
+    try:
+        await queue.publish(topic, [line for _, line in lines], progress)
+    except (QueueUnavailableError, TooLargeError) as exc:
+        raise type(exc)(f"{exc}; {how_to_go_on(lines, progress)}") from exc
+
+
+def how_to_go_on(lines: Sequence[tuple[int, bytes]], progress: Progress) -> str:
+    """``everything before line 1241 is queued, and perhaps lines 1241 to 1304; go on with ...``."""
+    numbers = [number for number, _ in lines]
+    first = numbers[progress.known]
+    perhaps = ""
+    if progress.unknown:
+        last = numbers[progress.known + progress.unknown - 1]
+        perhaps = (
+            f", and perhaps lines {first} to {last}" if last > first else f", and perhaps {last}"
+        )
+    return f"everything before line {first} is queued{perhaps}; go on with --skip {first - 1}"
 
 
 def is_good(runtime: Runtime, number: int, line: bytes) -> bool:

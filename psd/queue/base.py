@@ -28,6 +28,36 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     receipt: Any = None
 
 
+class Progress(msgspec.Struct):
+    """How far one publish is, kept up to date while it runs and true when it has failed.
+
+    In order: the queue has the first ``known`` messages. The ``unknown`` after them were sent
+    and are not answered. The rest never left::
+
+        Progress(known=1240, unknown=64)    of 5,000: 1,240 queued, 64 perhaps, 3,696 not
+
+    ``moved_at_s`` is when the queue last answered whoever publishes there (of the loop's
+    clock; 0 before the first time). With ``given_up`` nothing more is sent.
+    """
+
+    known: int = 0
+    unknown: int = 0
+    moved_at_s: float = 0.0
+    given_up: bool = False
+
+    def told(self, total: int) -> str:
+        """``of 5,000 messages 1,240 are queued, and perhaps the 64 behind them``."""
+        perhaps = f", and perhaps the {self.unknown:,} behind them" if self.unknown else ""
+        return f"of {total:,} messages {self.known:,} are queued{perhaps}"
+
+
+class Reach(msgspec.Struct, frozen=True):
+    """Whether a consumer gets messages, and a sentence for each server that it cannot reach."""
+
+    works: bool
+    away: tuple[str, ...] = ()
+
+
 class Queue(Protocol):
     """A source of messages with at-least-once delivery, and a place to publish to.
 
@@ -76,6 +106,15 @@ class Queue(Protocol):
         """Leave the channel (CLS) and close every connection; waits for pending writes."""
         ...
 
-    async def publish(self, topic: str, bodies: Sequence[bytes]) -> None:
-        """Put messages on a topic; returns when the queue has them."""
+    async def publish(
+        self, topic: str, bodies: Sequence[bytes], progress: Progress | None = None
+    ) -> None:
+        """Put messages on a topic; returns when the queue has all of them.
+
+        ``progress`` is told how far it is: after an error, how many the queue has.
+        """
+        ...
+
+    async def reach(self) -> Reach:
+        """Which servers a started consumer reaches; never raises."""
         ...

@@ -70,6 +70,8 @@ nsq.logger.setLevel(logging.ERROR)
 def _as_unavailable(who: str) -> Iterator[None]:
     try:
         yield
+    except TimeoutError as exc:
+        raise QueueUnavailableError(f"{who}: no answer in time") from exc
     except (OSError, NSQException) as exc:
         raise QueueUnavailableError(f"{who}: {str(exc) or type(exc).__name__}") from exc
 

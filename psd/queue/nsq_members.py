@@ -61,7 +61,9 @@ class Members:
         self._untried: set[str] = set()
         self._all_tried = asyncio.Event()
         self._discovery: asyncio.Task[None] | None = None
-        self._silent_lookupds: set[str] = set()
+        self._silent_lookupds: dict[str, str] = {}
+        self._lookupds_asked = 0
+        self._reasons: dict[str, str] = {}
         self._closing = False
         self._turn = 0
         self.connections: list[NsqdConnection] = []
@@ -70,6 +72,18 @@ class Members:
     def addresses(self) -> list[str]:
         """All addresses that are connected or dialled."""
         return list(self._keepers)
+
+    @property
+    def is_nowhere(self) -> bool:
+        """Whether an nsqlookupd has answered, and no nsqd is known."""
+        return self._lookupds_asked > len(self._silent_lookupds) and not self._keepers
+
+    def away(self) -> tuple[str, ...]:
+        """What is wrong with each nsqlookupd and nsqd that does not answer."""
+        living = {each.address for each in self.connections if each.alive}
+        missing = [each for each in self._keepers if each not in living]
+        lost = (self._reasons.get(each, f"nsqd {each}: connection lost") for each in missing)
+        return (*self._silent_lookupds.values(), *lost)
 
     async def start(self, nsqds: Sequence[str], lookupds: Sequence[str]) -> None:
         """Connect; returns when each address was tried once, or after 2.5 s.
@@ -140,12 +154,14 @@ class Members:
             failures = 0 if lived_s >= STABLE_S else failures + 1
             await asyncio.sleep(self._backoff_s(failures) * random.uniform(0.5, 1.0))
         self._keepers.pop(address, None)
+        self._reasons.pop(address, None)
 
     async def _session(self, address: str, failures: int) -> float:
         """Seconds that a connection to the address lived; 0 when there was none."""
         try:
             connection = await self._connect(address)
         except QueueUnavailableError as exc:
+            self._reasons[address] = str(exc)
             # Once an outage is enough: it is tried again every second.
             _LOG.log(logging.DEBUG if failures else logging.WARNING, "%s", exc)
             return 0.0
@@ -154,6 +170,7 @@ class Members:
             if not self._untried:
                 self._all_tried.set()
         _LOG.info("nsqd %s: connected", address)
+        self._reasons.pop(address, None)
         started_s = asyncio.get_running_loop().time()
         self.connections.append(connection)
         try:
@@ -173,6 +190,7 @@ class Members:
 
     async def _discover(self, lookupds: Sequence[str]) -> None:
         answers = await asyncio.gather(*(self._listed_by(lookupd) for lookupd in lookupds))
+        self._lookupds_asked = len(lookupds)
         now_s = asyncio.get_running_loop().time()
         for address in {each for answer in answers for each in answer}:
             self._keep(address, listed_at_s=now_s)
@@ -183,7 +201,7 @@ class Members:
         except QueueUnavailableError as exc:
             if lookupd not in self._silent_lookupds:
                 _LOG.warning("%s", exc)
-            self._silent_lookupds.add(lookupd)
+            self._silent_lookupds[lookupd] = str(exc)
             return ()
-        self._silent_lookupds.discard(lookupd)
+        self._silent_lookupds.pop(lookupd, None)
         return found

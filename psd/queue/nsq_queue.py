@@ -15,7 +15,7 @@ import socket
 from collections.abc import Sequence
 
 from psd.config import QueueSettings
-from psd.queue.base import Message
+from psd.queue.base import Message, Progress, Reach
 from psd.queue.nsq import OUTPUT_BUFFER_TIMEOUT_MS, RECONNECT_BACKOFF, USER_AGENT, NsqdConnection
 from psd.queue.nsq_inbox import Inbox
 from psd.queue.nsq_lookup import look_up
@@ -109,9 +109,16 @@ class NsqQueue:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
 
-    async def publish(self, topic: str, bodies: Sequence[bytes]) -> None:
+    async def publish(
+        self, topic: str, bodies: Sequence[bytes], progress: Progress | None = None
+    ) -> None:
         """See :meth:`psd.queue.nsq_publisher.Publisher.publish`."""
-        await self._publisher.publish(topic, bodies)
+        await self._publisher.publish(topic, bodies, progress)
+
+    async def reach(self) -> Reach:
+        """Works with one nsqd; also with none while nsqlookupd says that none has the topic."""
+        away = self._members.away()
+        return Reach(bool(self.connected) or self._members.is_nowhere, away)
 
     def _publish_addresses(self) -> list[str]:
         given = self._settings.nsqd_addresses

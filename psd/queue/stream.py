@@ -32,7 +32,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from psd.errors import QueueUnavailableError, StoreUnavailableError
-from psd.queue.base import Message
+from psd.queue.base import Message, Progress, Reach
 from psd.queue.inflight import InFlight
 from psd.store.key_clients import KeyClients, OneClient, call_following
 from psd.store.keys import stream_key
@@ -158,10 +158,13 @@ class StreamQueue:
         except QueueUnavailableError as error:
             log.warning("unfinished messages come back late", extra={"error": str(error)})
 
-    async def publish(self, topic: str, bodies: Sequence[bytes]) -> None:
+    async def publish(
+        self, topic: str, bodies: Sequence[bytes], progress: Progress | None = None
+    ) -> None:
         """Append the messages, all or none."""
         if not bodies:
             return
+        progress = progress or Progress()
         key = stream_key(topic)
 
         async def publish(client: Redis) -> None:
@@ -170,7 +173,17 @@ class StreamQueue:
                 pipe.xadd(key, {b"b": body})
             await pipe.execute()
 
+        progress.unknown = len(bodies)
         await self._answer("publish", key, publish)
+        progress.known, progress.unknown = len(bodies), 0
+
+    async def reach(self) -> Reach:
+        """Asks the server that has the stream."""
+        try:
+            await self._answer("reach", self._key, lambda client: client.exists(self._key))
+        except QueueUnavailableError as error:
+            return Reach(False, (str(error),))
+        return Reach(True)
 
     def _let_go(self, ids: Sequence[str]) -> None:
         self._in_flight.let_go(ids)

@@ -5,6 +5,11 @@ before any is published, so that a message that the workers would refuse never l
 
     {"command": "count", "count": {"thing": "signups", "value": 1, "ts": 1458147411}}
     -> 202 {"enqueued":1}
+
+A queue that answers slowly is waited for as long as it answers at all; one that stops amid the
+messages has some of them, and the answer says which::
+
+    -> 503 {"error":"nsqd 10.0.0.1:4150: ...","enqueued":128,"unknown":64}
 """
 
 from __future__ import annotations
@@ -19,8 +24,14 @@ from aiohttp import web
 from psd.access.identity import Identity
 from psd.clock import Clock
 from psd.engine.events import EventRules
-from psd.errors import InputError, MalformedError, QueueUnavailableError, TooLargeError
-from psd.queue.base import Queue
+from psd.errors import (
+    InputError,
+    MalformedError,
+    PartlyQueuedError,
+    QueueUnavailableError,
+    TooLargeError,
+)
+from psd.queue.base import Progress, Queue
 from server import answers
 from server.access import IDENTITY
 from server.bodies import BodyReader
@@ -30,8 +41,12 @@ from server.writing import require_writable
 
 log = logging.getLogger("server")
 
-PUBLISH_TIMEOUT_S = 1.8
-"""As for the store: an answer within 2 s, whatever the queue does."""
+STALL_TIMEOUT_S = 1.8
+"""As for the store: an answer within 2 s where the queue does not answer."""
+
+PUBLISH_TIMEOUT_S = 30.0
+"""For all messages of a request together: half of what proxies commonly wait. 1,000 messages, as
+many as a request may have by default, at an fsync of 30 ms each."""
 
 LATE_PUBLISHES_MAX = 64
 """More are refused at once, so that a queue that stalls does not fill the memory."""
@@ -77,21 +92,27 @@ class EnqueueRoutes:
         return answers.json(msgspec.json.encode({"enqueued": len(messages)}), 202)
 
     async def _publish(self, queue: Queue, messages: list[bytes]) -> None:
-        """Publish within the time limit.
+        """Publish within the time limits.
 
-        A publish that is late is left to end by itself: cut off in the middle, its answer
-        could pass for that of the next one on the same connection.
+        A portion that is late is left to end by itself: cut off in the middle, its answer
+        could pass for that of the next one on the same connection. Nothing is sent after it.
         """
         if len(self._late) >= LATE_PUBLISHES_MAX:
             raise QueueUnavailableError("the queue does not answer")
-        publishing = asyncio.create_task(queue.publish(self._topic, messages))
-        await asyncio.wait({publishing}, timeout=PUBLISH_TIMEOUT_S)
-        if publishing.done():
-            publishing.result()
-            return
+        progress = Progress()
+        publishing = asyncio.create_task(queue.publish(self._topic, messages, progress))
+        try:
+            await _until_stalled(publishing, progress)
+            if publishing.done():
+                publishing.result()
+                return
+        except QueueUnavailableError as error:
+            raise _with_progress(error, progress, len(messages)) from error
+        progress.given_up = True
         self._late.add(publishing)
         publishing.add_done_callback(self._note_late_end)
-        raise QueueUnavailableError(f"the queue did not answer within {PUBLISH_TIMEOUT_S:g} s")
+        late = QueueUnavailableError(f"the queue did not answer within {STALL_TIMEOUT_S:g} s")
+        raise _with_progress(late, progress, len(messages))
 
     def _note_late_end(self, publishing: asyncio.Task[None]) -> None:
         self._late.discard(publishing)
@@ -128,3 +149,29 @@ class EnqueueRoutes:
                 raise type(error)(f"line {number}: {error}") from error
             require_writable(identity, events, self._vehicle_things)
         return lines
+
+
+async def _until_stalled(publishing: asyncio.Task[None], progress: Progress) -> None:
+    """Return when it is done, when the queue has answered nobody for a while, or after all."""
+    loop = asyncio.get_running_loop()
+    end_s = loop.time() + PUBLISH_TIMEOUT_S
+    progress.moved_at_s = loop.time()
+    while not publishing.done():
+        left_s = min(progress.moved_at_s + STALL_TIMEOUT_S, end_s) - loop.time()
+        if left_s <= 0:
+            return
+        await asyncio.wait({publishing}, timeout=left_s)
+
+
+def _with_progress(
+    error: QueueUnavailableError, progress: Progress, total: int
+) -> QueueUnavailableError:
+    """The error with what became of the messages, where some of them may have been queued."""
+    if not progress.known:
+        return error
+    return PartlyQueuedError(
+        f"{error}; {progress.told(total)}: send message {progress.known + 1} and those behind "
+        "it again",
+        queued=progress.known,
+        unknown=progress.unknown,
+    )

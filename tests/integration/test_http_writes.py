@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,6 +15,7 @@ from psd.engine.events import TIME_END_S, VALUE_MAX
 from psd.runtime import Runtime, open_runtime
 from psd.store.keys import stream_key
 from tests.support.http import HttpClient, serving
+from tests.support.slow_nsqd import SlowNsqd
 
 T = 1458061000
 
@@ -195,3 +198,47 @@ async def test_a_queue_that_is_away_is_told_at_once(redis_url: str) -> None:
     await runtime.close()
     assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
     assert "127.0.0.1:1" in answer.json()["error"]
+
+
+def many(count: int) -> bytes:
+    """Messages that a queue takes, one a line."""
+    return b"\n".join(
+        msgspec.json.encode({"command": "metric", "metric": metric(aid=n)}) for n in range(count)
+    )
+
+
+@contextlib.asynccontextmanager
+async def enqueueing_at(nsqd: SlowNsqd, redis_url: str) -> AsyncIterator[HttpClient]:
+    """A server that puts messages on that nsqd."""
+    queue = QueueSettings(kind="nsq", nsqd_addresses=(nsqd.address,))
+    server = ServerSettings(port=0)
+    settings = Settings(redis=RedisSettings(url=redis_url), queue=queue, server=server)
+    runtime = await open_runtime(settings)
+    async with serving(runtime) as client:
+        yield client
+    await runtime.close()
+
+
+async def test_a_slow_queue_is_waited_for_as_long_as_it_answers(redis_url: str) -> None:
+    """600 messages at 4 ms each: 2.4 s, more than a queue that is silent is given."""
+    async with SlowNsqd(message_s=0.004) as nsqd, enqueueing_at(nsqd, redis_url) as client:
+        answer = await client.request("POST", "/v1/enqueue", many(600))
+        assert (answer.status, answer.text) == (202, '{"enqueued":600}')
+        assert b"\n".join(nsqd.messages) == many(600)
+
+
+async def test_a_queue_that_stops_amid_the_messages_has_some_and_the_answer_says_which(
+    redis_url: str,
+) -> None:
+    nsqd = SlowNsqd(message_s=0.0, stall_after=100)
+    async with nsqd, enqueueing_at(nsqd, redis_url) as client:
+        began_s = time.monotonic()
+        answer = await client.request("POST", "/v1/enqueue", many(600))
+        assert time.monotonic() - began_s < 4
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+        told = answer.json()
+        assert (told["enqueued"], told["unknown"]) == (80, 256)
+        assert "of 600 messages 80 are queued, and perhaps the 256 behind them" in told["error"]
+        assert "send message 81 and those behind it again" in told["error"]
+        # What was given up is not sent after the answer.
+        assert nsqd.portions == [16, 64, 256]

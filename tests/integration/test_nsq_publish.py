@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from psd.config import QueueSettings
 from psd.errors import ConfigError, MalformedError, QueueUnavailableError, TooLargeError
-from psd.queue.nsq_publisher import MPUB_BYTES_MAX, mpub_chunks
+from psd.queue.base import Progress
+from psd.queue.nsq import NsqdConnection
+from psd.queue.nsq_publisher import MPUB_BYTES_MAX, first_portion
 from psd.queue.nsq_queue import NsqQueue
 from tests.support.nsq_consumers import CHANNEL, TOPIC, consuming, queue_settings
-from tests.support.nsqd import Nsqd
+from tests.support.nsqd import KILL_SAFE, Nsqd
+from tests.support.slow_nsqd import SlowNsqd
 
 KILOBYTE = 1024
 
@@ -78,19 +82,22 @@ async def test_several_megabytes_arrive_exactly_once(nsqd: Nsqd) -> None:
 async def test_bytes_that_wait_for_a_full_socket_buffer_are_sent_once(nsqd: Nsqd) -> None:
     """Both buffers of the connection are filled while nsqd does not read."""
     sent = distinct_kilobytes((socket_buffers_bytes() + 2 * MPUB_BYTES_MAX) // KILOBYTE)
-    parts = list(mpub_chunks(sent, MPUB_BYTES_MAX))
-    async with publishing(nsqd) as queue:
-        await queue.publish("other", [b"opens the connection"])
-        nsqd.freeze()
-        try:
-            # One connection carries them all, so each is written before the first is answered.
-            publishes = [asyncio.create_task(queue.publish(TOPIC, part)) for part in parts]
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.3):
-                    await asyncio.shield(publishes[0])
-        finally:
-            nsqd.thaw()
-        await asyncio.gather(*publishes)
+    connection = NsqdConnection(nsqd.address, {"feature_negotiation": True}, lambda *_: None)
+    await connection.open()
+    nsqd.freeze()
+    try:
+        publishes, start = [], 0
+        while start < len(sent):
+            part = first_portion(sent, start, len(sent), MPUB_BYTES_MAX)
+            publishes.append(asyncio.create_task(connection.publish(TOPIC, part)))
+            start += len(part)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await asyncio.shield(publishes[0])
+    finally:
+        nsqd.thaw()
+    await asyncio.gather(*publishes)
+    await connection.leave()
     assert nsqd.published(TOPIC) == len(sent)
     assert sorted(await consume_all(nsqd, len(sent))) == sent
 
@@ -157,6 +164,47 @@ async def test_a_topic_name_that_nsqd_would_misread_is_bad_configuration(
     assert nsqd.published(TOPIC) == 1
 
 
-def test_chunks_keep_order_and_limits() -> None:
-    chunks = list(mpub_chunks([b"a" * 6, b"b" * 6, b"c" * 30, b"d"], bytes_max=20))
-    assert chunks == [[b"a" * 6, b"b" * 6], [b"c" * 30], [b"d"]]
+async def test_a_disk_that_fsyncs_each_message_gets_what_it_can_answer_in_time() -> None:
+    """In one MPUB these 1,500 would be answered after 6 s, past the deadline of 5 s."""
+    sent = [b"%d" % number for number in range(1500)]
+    progress = Progress()
+    async with SlowNsqd(message_s=0.004) as nsqd:
+        queue = NsqQueue(QueueSettings(nsqd_addresses=(nsqd.address,)))
+        await queue.publish(TOPIC, sent, progress)
+        await queue.close()
+    assert nsqd.messages == sent
+    assert (progress.known, progress.unknown) == (1500, 0)
+    assert max(nsqd.portions) * 0.004 < 1
+
+
+async def test_publishes_at_the_same_time_on_a_slow_disk_all_end() -> None:
+    async with SlowNsqd(message_s=0.002) as nsqd:
+        queue = NsqQueue(QueueSettings(nsqd_addresses=(nsqd.address,)))
+        parts = [[b"%d-%d" % (part, number) for number in range(150)] for part in range(8)]
+        await asyncio.gather(*(queue.publish(TOPIC, part) for part in parts))
+        await queue.close()
+    assert sorted(nsqd.messages) == sorted(body for part in parts for body in part)
+
+
+async def test_a_real_nsqd_that_syncs_every_message_takes_thousands(tmp_path: Path) -> None:
+    sent = [b"%04d" % number for number in range(2000)]
+    with Nsqd(tmp_path, KILL_SAFE) as nsqd:
+        nsqd.create_channel(TOPIC, CHANNEL)
+        async with publishing(nsqd) as queue:
+            await queue.publish(TOPIC, sent)
+        assert nsqd.published(TOPIC) == len(sent)
+        assert sorted(await consume_all(nsqd, len(sent))) == sent
+
+
+async def test_after_a_stall_the_progress_says_what_is_queued_and_what_may_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("psd.queue.nsq_stream.ANSWER_TIMEOUT_S", 0.3)
+    progress = Progress()
+    async with SlowNsqd(message_s=0.0, stall_after=100) as nsqd:
+        queue = NsqQueue(QueueSettings(nsqd_addresses=(nsqd.address,)))
+        with pytest.raises(QueueUnavailableError, match="no answer in time"):
+            await queue.publish(TOPIC, [b"%d" % number for number in range(1000)], progress)
+        await queue.close()
+    assert (progress.known, progress.unknown) == (80, 256)
+    assert nsqd.portions == [16, 64, 256]

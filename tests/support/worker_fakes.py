@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from psd.engine.events import Accepted
-from psd.errors import InputError
-from psd.queue.base import Message
+from psd.errors import InputError, QueueUnavailableError
+from psd.queue.base import Message, Progress, Reach
 
 
 def message(body: bytes, message_id: str = "m1", attempts: int = 1) -> Message:
@@ -34,6 +34,7 @@ class MemoryQueue:
         self.touched: list[str] = []
         self.published: list[tuple[str, bytes]] = []
         self.calls: list[str] = []
+        self.takes_at_once = 1_000_000
         self.fail: Callable[[str], None] = lambda _call: None
         self._changed = asyncio.Event()
         self._stopped = False
@@ -83,9 +84,19 @@ class MemoryQueue:
         self._called("close")
         self.given_back += self.in_hand
 
-    async def publish(self, topic: str, bodies: Sequence[bytes]) -> None:
+    async def publish(
+        self, topic: str, bodies: Sequence[bytes], progress: Progress | None = None
+    ) -> None:
         self._called("publish", f" {topic} {len(bodies)}")
-        self.published += [(topic, body) for body in bodies]
+        taken = bodies[: self.takes_at_once]
+        self.published += [(topic, body) for body in taken]
+        if progress is not None:
+            progress.known = len(taken)
+        if len(taken) < len(bodies):
+            raise QueueUnavailableError("the queue stopped amid the messages")
+
+    async def reach(self) -> Reach:
+        return Reach(True)
 
     def _let_go(self, messages: Sequence[Message]) -> None:
         for each in messages:
@@ -110,6 +121,7 @@ class MemoryEngine:
         self.booked: list[Accepted] = []
         self.batches: list[int] = []
         self.refuse: Callable[[Accepted], InputError | None] = lambda _event: None
+        self.takes_at_once = 1_000_000
         self.fail: Callable[[Sequence[Accepted]], None] = lambda _events: None
         self.gate = asyncio.Event()
         self.gate.set()
