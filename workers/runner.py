@@ -29,6 +29,7 @@ from psd.failpoints import reach
 from psd.observe.metrics import Metrics
 from psd.queue.base import Message, Queue
 from psd.queue.deadletter import DeadLetters, letter_of
+from workers.burials import BurialLog
 from workers.handlers.points import PointsBatch, PointsHandler
 from workers.retry import Patience
 
@@ -67,6 +68,7 @@ class Worker:
         self._clock = clock
         self._archive = archive
         self._patience = Patience(queue, metrics)
+        self._burials = BurialLog()
         self._stopping = asyncio.Event()
         self._failure: ConfigError | None = None
         self._in_hand: dict[int, tuple[list[Message], float]] = {}
@@ -93,6 +95,7 @@ class Worker:
             await self._drain(consuming)
         finally:
             await _end(*tasks)
+            self._burials.close()
             await self._give_back()
             await self._queue.close()
         for task in tasks:
@@ -181,9 +184,11 @@ class Worker:
     async def _bury(self, failures: Sequence[tuple[Message, PsdError]]) -> None:
         now_s = self._clock.now_s()
         letters = [letter_of(message, self._topic, error, now_s) for message, error in failures]
-        await self._patience.until_answered(lambda: self._dead_letters.put(letters))
+        unsent = [*letters]
+        await self._patience.until_answered(lambda: self._dead_letters.put(unsent))
         for letter in letters:
             self._metrics.dead_lettered.labels(letter.code).inc()
+            self._burials.note(letter)
 
     def _observe_age(self, batch: PointsBatch) -> None:
         newest_s = batch.newest_s()

@@ -6,6 +6,8 @@
     0f2a6c3b1d4e5f60  2016-04-12T00:00:00Z  wrong_type  attempts 1  metric.uid: expected `int`...
     $ psd dlq show 0f2a6c3b1d4e5f60
     $ psd dlq replay 0f2a6c3b1d4e5f60      # publish the original again
+    1 replayed
+    came back: 1b07e5d2c3a49f81  2016-04-12T00:00:00Z  wrong_type  attempts 1  metric.uid: ...
     $ psd dlq drop --all
 
 Letters are taken out of the queue to be looked at and put back at the end (see
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -28,15 +30,13 @@ from psd.cli.options import pass_settings
 from psd.clock import utc_text
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
-from psd.errors import MalformedError
-from psd.queue.deadletter import INSPECT_CHANNEL, DeadLetterBox, HeldLetter, Letter
+from psd.errors import QueueUnavailableError
+from psd.queue.deadletter import INSPECT_CHANNEL, LETTERS_MAX, DeadLetterBox, Letter
+from psd.queue.letter_runs import Action, Run, act
 from psd.runtime import open_runtime
 
 LETTERS_DEFAULT = 1000
-LETTERS_MAX = 2500
-"""nsqd hands out no more than this at once (-max-rdy-count)."""
-
-Action = Callable[[DeadLetterBox, HeldLetter], Awaitable[None]]
+SHOWN_MAX = 20
 
 limit_option = click.option(
     "--limit",
@@ -60,8 +60,15 @@ def dlq() -> None:
 @pass_settings
 def list_letters(loaded: LoadedSettings, /, *, limit: int, as_json: bool) -> None:
     """List the letters, oldest first: id, time, code, attempts, reason."""
-    for letter in asyncio.run(letters(loaded.settings, limit)):
+    found, away = asyncio.run(letters(loaded.settings, limit))
+    for letter in found:
         click.echo(as_json_line(letter) if as_json else summary(letter))
+    if away:
+        raise QueueUnavailableError(away)
+    if not found:
+        click.echo("the dead letter is empty", err=True)
+    elif len(found) == limit:
+        click.echo(f"these are the first {limit}; there may be more (--limit)", err=True)
 
 
 @dlq.command()
@@ -73,7 +80,10 @@ def show(loaded: LoadedSettings, /, *, letter_id: str, limit: int) -> None:
 
     The body is base64 where it is not text.
     """
-    found = [each for each in asyncio.run(letters(loaded.settings, limit)) if each.id == letter_id]
+    seen, away = asyncio.run(letters(loaded.settings, limit))
+    found = [each for each in seen if each.id == letter_id]
+    if away and not found:
+        raise QueueUnavailableError(away)
     if not found:
         raise click.ClickException(f"no letter {letter_id} among the first {limit}")
     for letter in found:
@@ -88,11 +98,14 @@ def show(loaded: LoadedSettings, /, *, letter_id: str, limit: int) -> None:
 def replay(loaded: LoadedSettings, /, *, ids: tuple[str, ...], everything: bool) -> None:
     """Publish the original messages to their topic again and drop the letters.
 
+    Each letter that is there when this begins is replayed once. One that comes back within a
+    second is told with its reason, and the exit code is 1.
+
     Events that were booked already are not booked twice, except counts without an id of
     their own: those are known by the id of their message, and a replay is a new message.
     """
     check_choice(ids, everything)
-    finish_with("replayed", asyncio.run(act(loaded.settings, DeadLetterBox.replay, ids)), ids)
+    finish_with("replayed", asyncio.run(run_over(loaded.settings, DeadLetterBox.replay, ids)), ids)
 
 
 @dlq.command()
@@ -102,7 +115,7 @@ def replay(loaded: LoadedSettings, /, *, ids: tuple[str, ...], everything: bool)
 def drop(loaded: LoadedSettings, /, *, ids: tuple[str, ...], everything: bool) -> None:
     """Delete letters for good."""
     check_choice(ids, everything)
-    finish_with("dropped", asyncio.run(act(loaded.settings, DeadLetterBox.drop, ids)), ids)
+    finish_with("dropped", asyncio.run(run_over(loaded.settings, DeadLetterBox.drop, ids)), ids)
 
 
 def check_choice(ids: tuple[str, ...], everything: bool) -> None:
@@ -111,53 +124,40 @@ def check_choice(ids: tuple[str, ...], everything: bool) -> None:
         raise click.UsageError("give the ids of letters, or --all")
 
 
-def finish_with(verb: str, outcome: Outcome, ids: Collection[str]) -> None:
-    """Say what was done; exit code 1 when something was not."""
-    click.echo(f"{len(outcome.done)} {verb}", err=True)
-    problems = [*outcome.failed]
-    problems += [f"{each}: no such letter" for each in ids if each not in outcome.seen]
+def finish_with(verb: str, run: Run, ids: Collection[str]) -> None:
+    """Say what was done; exit code 1 when something was not, or came back."""
+    click.echo(f"{len(run.done)} {verb}", err=True)
+    came_back = run.came_back if verb == "replayed" else []
+    problems = [*run.failed]
+    problems += [f"{each}: no such letter" for each in ids if each not in run.seen]
+    problems += [f"came back: {summary(each)}" for each in came_back[:SHOWN_MAX]]
+    if len(came_back) > SHOWN_MAX:
+        problems.append(f"... and {len(came_back) - SHOWN_MAX} more came back")
+    if run.is_full:
+        problems.append(f"{LETTERS_MAX} letters can be held at once: run it again for the rest")
     for problem in problems:
         click.echo(problem, err=True)
+    newer = run.came_since + len(run.came_back) - len(came_back)
+    if newer:
+        click.echo(f"{newer} came meanwhile and are left", err=True)
+    if run.away:
+        raise QueueUnavailableError(run.away)
     if problems:
         click.get_current_context().exit(1)
 
 
-class Outcome(msgspec.Struct):
-    """What became of the letters that were asked for."""
-
-    done: list[str] = []
-    failed: list[str] = []
-    seen: set[str] = set()
-
-
-async def letters(settings: Settings, limit: int) -> list[Letter]:
-    """The letters that are there; all of them stay."""
+async def letters(settings: Settings, limit: int) -> tuple[list[Letter], str]:
+    """The letters that are there, all of which stay; and what of the queue was not reached."""
     async with dead_letter_box(settings) as box:
-        return [held.letter for held in await box.take(limit)]
+        found = [*await box.take(limit), *box.newer.values()]
+        away = await box.away()
+    return [held.letter for held in found[:limit]], away
 
 
-async def act(settings: Settings, action: Action, ids: Collection[str]) -> Outcome:
+async def run_over(settings: Settings, action: Action, ids: Collection[str]) -> Run:
     """Do something with the letters of these ids, or with all when there are none."""
-    outcome = Outcome()
     async with dead_letter_box(settings) as box:
-        kept = 0
-        while kept < LETTERS_MAX and (taken := await box.take(LETTERS_MAX - kept)):
-            for held in taken:
-                letter_id = held.letter.id
-                if ids and letter_id not in ids:
-                    kept += 1
-                    continue
-                outcome.seen.add(letter_id)
-                try:
-                    await action(box, held)
-                except MalformedError as error:
-                    outcome.failed.append(str(error))
-                    kept += 1
-                else:
-                    outcome.done.append(letter_id)
-            if ids and outcome.seen.issuperset(ids):
-                break
-    return outcome
+        return await act(box, action, ids)
 
 
 @asynccontextmanager
@@ -171,7 +171,9 @@ async def dead_letter_box(settings: Settings) -> AsyncIterator[DeadLetterBox]:
     )
     runtime = await open_runtime(msgspec.structs.replace(settings, queue=queue_settings))
     try:
-        async with DeadLetterBox(runtime.new_queue()) as box:
+        queue = runtime.new_queue()
+        touch_every_s = settings.queue.msg_timeout_s / 3
+        async with DeadLetterBox(queue, clock=runtime.clock, touch_every_s=touch_every_s) as box:
             yield box
     finally:
         await runtime.close()

@@ -16,12 +16,12 @@ dropped or replayed goes back. That works on both kinds of queue.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import msgspec
 
-from psd.errors import MalformedError, PsdError
-from psd.queue.base import Message, Queue
+from psd.clock import Clock, SystemClock
+from psd.errors import MalformedError, PsdError, QueueUnavailableError
+from psd.queue.base import Message, Progress, Queue
 
 INSPECT_CHANNEL = "inspect"
 
@@ -30,6 +30,12 @@ LETTER_BYTES_MAX = 1_000_000
 hold its worker up for ever."""
 
 REASON_CHARACTERS_MAX = 500
+
+LETTERS_MAX = 2500
+"""nsqd hands out no more than this at once (-max-rdy-count)."""
+
+TOUCH_EVERY_S = 20.0
+"""A third of the default of ``queue.msg_timeout_s``."""
 
 QUIET_S = 1.0
 """A topic that delivers nothing for this long has been read to its end."""
@@ -78,9 +84,17 @@ class DeadLetters:
         self._queue = queue
         self._topic = topic
 
-    async def put(self, letters: Sequence[Letter]) -> None:
-        """Returns when the queue has all of them; raises :class:`QueueUnavailableError`."""
-        await self._queue.publish(self._topic, [_encode(letter) for letter in letters])
+    async def put(self, letters: list[Letter]) -> None:
+        """Returns when the queue has all of them; raises :class:`QueueUnavailableError`.
+
+        Those that it is known to have are taken out of the list, so that a queue that keeps
+        few before each outage gets all of them in the end.
+        """
+        progress = Progress()
+        try:
+            await self._queue.publish(self._topic, [_encode(each) for each in letters], progress)
+        finally:
+            del letters[: progress.known]
 
 
 class HeldLetter(msgspec.Struct, frozen=True):
@@ -89,23 +103,52 @@ class HeldLetter(msgspec.Struct, frozen=True):
     letter: Letter
     messages: list[Message]
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What letters of the same message have in common."""
+        return (self.letter.topic, self.letter.id)
+
 
 class DeadLetterBox:
     """The end where letters are looked at; ``queue`` is subscribed to (psd.dlq, inspect).
 
     Use as a context manager: on leaving, letters that were neither dropped nor replayed go
-    back. Only what the box holds is seen by it, at most ``max_in_flight`` letters.
+    back. Only what the box holds is seen by it, at most ``LETTERS_MAX`` letters.
+
+    Letters that were put in before the box was opened, by the queue's clock, are taken out;
+    those that come meanwhile are ``newer``: they are held as well, and never acted on. So
+    whoever empties a box comes to an end, however fast others fill it.
     """
 
-    def __init__(self, queue: Queue, first_wait_s: float = 3.0, quiet_s: float = QUIET_S) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        first_wait_s: float = 3.0,
+        quiet_s: float = QUIET_S,
+        *,
+        clock: Clock | None = None,
+        touch_every_s: float = TOUCH_EVERY_S,
+    ) -> None:
         self._queue = queue
         self._wait_s = first_wait_s
         self._quiet_s = quiet_s
+        self._clock = clock or SystemClock()
+        self._touch_every_s = touch_every_s
+        self._touched_at_s = 0.0
+        self._opened_at_ms = 0
         self._held: dict[tuple[str, str], HeldLetter] = {}
+        self._ended: set[tuple[str, str]] = set()
+        self.newer: dict[tuple[str, str], HeldLetter] = {}
 
     async def __aenter__(self) -> DeadLetterBox:
-        """Subscribe."""
+        """Subscribe; raises :class:`QueueUnavailableError` where no letter could be seen."""
+        self._opened_at_ms = self._clock.now_ms()
+        self._touched_at_s = asyncio.get_running_loop().time()
         await self._queue.start()
+        reach = await self._queue.reach()
+        if not reach.works:
+            await self.__aexit__()
+            raise QueueUnavailableError("; ".join(reach.away) or "no nsqd is known")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -115,21 +158,33 @@ class DeadLetterBox:
         await self._queue.stop()
         await self._queue.close()
 
+    @property
+    def room(self) -> int:
+        """How many letters more the box can hold."""
+        return LETTERS_MAX - len(self._held) - len(self.newer)
+
+    async def away(self) -> str:
+        """The servers whose letters were not seen; empty when all were."""
+        reach = await self._queue.reach()
+        return f"letters may be missing: {'; '.join(reach.away)}" if reach.away else ""
+
     async def take(self, letters_max: int) -> list[HeldLetter]:
         """Take out up to that many letters more, oldest first; empty when none is left."""
         taken: dict[tuple[str, str], HeldLetter] = {}
-        wait_s = self._wait_s
-        while len(taken) < letters_max:
-            messages = await self._next(letters_max - len(taken), wait_s)
-            if not messages:
-                break
-            wait_s = self._wait_s = self._quiet_s
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + self._wait_s
+        while len(taken) < letters_max and self.room > 0:
+            messages = await self._next(letters_max - len(taken), until_s - loop.time())
             for message in messages:
-                letter = read_letter(message)
-                key = (letter.topic, letter.id)
-                held = self._held.setdefault(key, HeldLetter(letter, []))
-                held.messages.append(message)
-                taken[key] = held
+                held = await self._sort_in(message)
+                if held is not None:
+                    taken[held.key] = held
+                    until_s = loop.time() + self._quiet_s
+            # Quiet is when no letter of before comes: newer ones may come for ever.
+            if loop.time() >= until_s:
+                break
+            await self._touch()
+        self._wait_s = self._quiet_s
         return sorted(taken.values(), key=lambda held: (held.letter.first_seen_s, held.letter.id))
 
     async def replay(self, held: HeldLetter) -> None:
@@ -142,11 +197,34 @@ class DeadLetterBox:
     async def drop(self, held: HeldLetter) -> None:
         """Delete the letter for good."""
         await self._queue.finish(held.messages)
-        self._held.pop((held.letter.topic, held.letter.id), None)
+        self._held.pop(held.key, None)
+        self._ended.add(held.key)
+
+    async def _sort_in(self, message: Message) -> HeldLetter | None:
+        """Hold a letter; returns it unless it is newer than the box, or was ended already."""
+        found = HeldLetter(read_letter(message), [message])
+        if found.key in self._ended:
+            # Written twice by a worker that died in between: its letter is gone, so is this.
+            await self._queue.finish(found.messages)
+            return None
+        is_newer = message.published_at_ns > self._opened_at_ms * 1_000_000 + 999_999
+        held = (self.newer if is_newer else self._held).setdefault(found.key, found)
+        if held is not found:
+            held.messages.append(message)
+        return None if is_newer else held
+
+    async def _touch(self) -> None:
+        """What is held long must not time out, and come to somebody else."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._touched_at_s < self._touch_every_s:
+            return
+        self._touched_at_s = now_s
+        for held in (*self._held.values(), *self.newer.values()):
+            await self._queue.touch(held.messages)
 
     async def _next(self, messages_max: int, wait_s: float) -> list[Message]:
         try:
-            async with asyncio.timeout(wait_s):
+            async with asyncio.timeout(max(0.0, wait_s)):
                 return await self._queue.receive(messages_max, 0.05)
         except TimeoutError:
             return []

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from psd.queue.deadletter import DeadLetters, Letter
+from tests.support.slow_nsqd import SlowNsqd
 from tests.support.waiting import wait_until
 from tests.support.worker_process import psd
 from tests.support.worker_stack import WorkerStack, count, steps, worker_running
@@ -97,6 +103,109 @@ async def test_drop_deletes_the_named_letter_or_all(stack: WorkerStack, tmp_path
     assert await stack.letters() == []
 
 
+async def test_ls_of_an_empty_dead_letter_says_so(stack: WorkerStack, tmp_path: Path) -> None:
+    code, stdout, stderr = await psd(stack, tmp_path, "dlq", "ls")
+    assert (code, stdout, stderr) == (0, "", "the dead letter is empty\n")
+
+
+async def test_a_replay_under_a_running_worker_ends_and_says_what_came_back(
+    stack: WorkerStack, tmp_path: Path
+) -> None:
+    await bury(stack, b"poison", steps(7, 1, "ten"), b"poison")
+    async with worker_running(stack):
+        code, _, stderr = await psd(stack, tmp_path, "dlq", "replay", "--all")
+        first, *others = stderr.splitlines()
+        assert (code, first) == (1, "3 replayed")
+        assert sorted(line.split()[4] for line in others) == [
+            "malformed",
+            "malformed",
+            "wrong_type",
+        ]
+        assert all(line.startswith("came back: ") for line in others)
+    assert sorted(await ids_by_body(stack)) == sorted({b"poison", steps(7, 1, "ten")})
+    assert len(await stack.letters()) == 3
+
+
+async def test_one_letter_that_comes_back_is_exit_code_1_too(
+    stack: WorkerStack, tmp_path: Path
+) -> None:
+    await bury(stack, b"poison", b"other")
+    letter_id = (await ids_by_body(stack))[b"poison"]
+    async with worker_running(stack):
+        code, _, stderr = await psd(stack, tmp_path, "dlq", "replay", letter_id)
+    assert (code, stderr.splitlines()[0]) == (1, "1 replayed")
+    assert "came back: " in stderr
+
+
+@pytest.mark.parametrize("command", [("ls",), ("drop", "--all"), ("replay", "--all")])
+async def test_a_dead_letter_that_others_fill_meanwhile_ends_every_command(
+    stack: WorkerStack, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    await bury(stack, *[b"poison %d" % number for number in range(5)])
+    async with filling(stack):
+        code, stdout, stderr = await psd(stack, tmp_path, "dlq", *command)
+    assert code == 0, stderr
+    if command == ("ls",):
+        assert len(stdout.splitlines()) >= 5
+    else:
+        assert int(stderr.split()[0]) >= 5
+        assert "came meanwhile and are left" in stderr
+
+
+@asynccontextmanager
+async def filling(stack: WorkerStack) -> AsyncIterator[None]:
+    """Letters of somebody else arrive all the time."""
+    queue, ended = stack.runtime.new_queue(), asyncio.Event()
+
+    async def fill() -> None:
+        for number in itertools.count():
+            if ended.is_set():
+                return
+            letter = Letter(f"new-{number}", "psd", "malformed", "-", 1, 1, b"new %d" % number)
+            await DeadLetters(queue, stack.settings.queue.deadletter_topic).put([letter])
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.02):
+                    await ended.wait()
+
+    task = asyncio.create_task(fill())
+    try:
+        yield
+    finally:
+        ended.set()
+        await task
+        await queue.close()
+
+
+@pytest.mark.parametrize(
+    "command", [("ls",), ("show", "x"), ("drop", "--all"), ("replay", "--all")]
+)
+async def test_without_its_queue_the_dead_letter_is_exit_code_75_with_a_sentence(
+    stack: WorkerStack, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    if stack.nsqd is None:
+        stack.redis.stop()
+    else:
+        stack.nsqd.kill9()
+    code, stdout, stderr = await psd(stack, tmp_path, "dlq", *command)
+    assert (code, stdout) == (75, "")
+    assert stderr.splitlines()[-1].startswith("psd: ")
+    assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize("stack", ["nsq"], indirect=True)
+async def test_letters_of_one_nsqd_are_listed_while_another_is_away_and_the_exit_code_tells(
+    stack: WorkerStack, tmp_path: Path
+) -> None:
+    assert stack.nsqd is not None
+    await bury(stack, b"poison")
+    both = f"queue.nsqd_addresses={stack.nsqd.address},127.0.0.1:1"
+    code, stdout, stderr = await psd(stack, tmp_path, "--set", both, "dlq", "ls")
+    assert (code, len(stdout.splitlines())) == (75, 1)
+    assert "letters may be missing: nsqd 127.0.0.1:1: " in stderr
+    code, _, stderr = await psd(stack, tmp_path, "--set", both, "dlq", "drop", "--all")
+    assert (code, stderr.splitlines()[-2]) == (75, "1 dropped")
+
+
 async def test_a_command_line_without_letters_is_refused(
     stack: WorkerStack, tmp_path: Path
 ) -> None:
@@ -136,4 +245,27 @@ async def test_publish_without_a_queue_is_exit_code_75(stack: WorkerStack, tmp_p
     assert stack.nsqd is not None
     stack.nsqd.kill9()
     code, _, stderr = await psd(stack, tmp_path, "publish", stdin=steps(7, 1, 10))
-    assert (code, "published everything before line 1" in stderr) == (75, True)
+    assert (code, "everything before line 1 is queued; go on with --skip 0" in stderr) == (75, True)
+
+
+@pytest.mark.parametrize("stack", ["stream"], indirect=True)
+async def test_a_publish_that_broke_off_says_how_to_go_on_and_going_on_queues_nothing_again(
+    stack: WorkerStack, tmp_path: Path
+) -> None:
+    lines = [steps(uid, 1, 10) for uid in range(1, 1001)]
+    lines[3] = b"poison"
+    text = b"\n".join(lines)
+    async with SlowNsqd(message_s=0.0, stall_after=100) as nsqd:
+        at = ("--set", "queue.kind=nsq", "--set", f"queue.nsqd_addresses={nsqd.address}")
+        code, _, stderr = await psd(stack, tmp_path, *at, "publish", stdin=text)
+    assert code == 75
+    # 16 + 64 messages are 81 lines with the refused one; 256 were on their way.
+    assert stderr.splitlines()[-1].endswith(
+        "everything before line 82 is queued, and perhaps lines 82 to 337; go on with --skip 81"
+    )
+    assert nsqd.messages[:80] == [line for line in lines[:81] if line != b"poison"]
+    async with SlowNsqd(message_s=0.0) as nsqd:
+        at = ("--set", "queue.kind=nsq", "--set", f"queue.nsqd_addresses={nsqd.address}")
+        code, _, stderr = await psd(stack, tmp_path, *at, "publish", "--skip", "81", stdin=text)
+    assert (code, stderr) == (0, "919 published, 0 refused\n")
+    assert nsqd.messages == lines[81:]

@@ -130,6 +130,25 @@ async def test_nothing_is_finished_before_its_dead_letter_is_written() -> None:
     assert bench.queue.calls[1:5] == ["pause", "publish psd.dlq 1", "resume", "finish 2"]
 
 
+async def test_a_dead_letter_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    async with running(bench):
+        bench.queue.deliver(message(b"poison", "m1"))
+        await wait_until("it is finished", lambda: bench.queue.finished == ["m1"])
+    (line,) = [each for each in caplog.records if "dead letter" in each.getMessage()]
+    assert vars(line)["code"] == "malformed"
+
+
+async def test_letters_that_the_queue_has_are_not_sent_again_after_an_outage() -> None:
+    bench = Bench()
+    bench.queue.takes_at_once = 2
+    bodies = [b"poison %d" % number for number in range(5)]
+    async with running(bench):
+        bench.queue.deliver(*(message(body, body.decode()) for body in bodies))
+        await wait_until("all are finished", lambda: len(bench.queue.finished) == 5)
+    assert sorted(each.body for each in bench.letters()) == bodies
+
+
 async def test_a_finish_that_fails_does_not_write_the_dead_letter_twice() -> None:
     bench = Bench()
     failures = [QueueUnavailableError("away")] * 2
