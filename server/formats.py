@@ -24,6 +24,7 @@ from aiohttp import web
 from msgspec import UNSET
 
 from psd.errors import BadQueryError
+from psd.foreign_texts import in_spreadsheet
 from psd.queries.results import (
     AnyAnswer,
     LeaderboardAnswer,
@@ -141,8 +142,12 @@ def csv_rows(rows: list[Any], kind: type[msgspec.Struct] | None = None) -> bytes
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(names)
-    writer.writerows([getattr(row, name) for name in names] for row in rows)
+    writer.writerows([_cell(getattr(row, name)) for name in names] for row in rows)
     return text.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    return in_spreadsheet(value) if isinstance(value, str) else value
 
 
 def _around_rows(answer: AnyAnswer) -> dict[str, str]:

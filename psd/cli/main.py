@@ -23,6 +23,7 @@ import click
 from psd.cli.lazy import LazyGroup
 from psd.cli.options import global_options
 from psd.errors import BadQueryError, ConfigError, PsdError, UnavailableError, UnknownThingError
+from psd.foreign_texts import on_terminal
 from psd.version import VERSION
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -69,7 +70,7 @@ class MainGroup(LazyGroup):
         try:
             return super().invoke(ctx)
         except PsdError as error:
-            click.echo(f"psd: {error}", err=True)
+            click.echo(f"psd: {on_terminal(str(error))}", err=True)
             ctx.exit(exit_code(error))
 
 

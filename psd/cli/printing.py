@@ -24,6 +24,8 @@ import msgspec
 from msgspec import UNSET
 from rich.cells import cell_len
 
+from psd.foreign_texts import in_spreadsheet, on_one_line, on_terminal
+
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 csv_option = click.option("--csv", "as_csv", is_flag=True, help="CSV instead of a table.")
 
@@ -51,6 +53,7 @@ def show_rows(
 
 def show_table(names: Sequence[str], rows: Sequence[Sequence[str]], right: set[int]) -> None:
     """A table on a terminal, aligned lines elsewhere; ``right`` are columns of numbers."""
+    rows = [[on_one_line(cell) for cell in row] for row in rows]
     if sys.stdout.isatty() or os.environ.get("FORCE_COLOR"):
         _draw_table(names, rows, right)
         return
@@ -90,6 +93,13 @@ def _draw_table(names: Sequence[str], rows: Sequence[Sequence[str]], right: set[
 
 
 def _cell(value: object) -> str | int | float | None:
-    if value is None or isinstance(value, str | int | float):
+    if isinstance(value, str):
+        return in_spreadsheet(value)
+    if value is None or isinstance(value, int | float):
         return value
     return msgspec.json.encode(value).decode()
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print lines that may hold what somebody else wrote."""
+    click.echo(on_terminal(text), err=err)

@@ -22,11 +22,13 @@ import msgspec
 
 from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
+from psd.cli.printing import say
 from psd.cli.query import running
 from psd.clock import utc_text
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.errors import NotFoundError
+from psd.foreign_texts import in_spreadsheet
 from psd.rewards.payouts import PayoutRow, payout_rows, record_receipts
 from psd.rewards.receipts import Receipt, read_receipts
 from psd.rewards.store import asked_week
@@ -141,7 +143,7 @@ def blacklist_ls(loaded: LoadedSettings, /, *, as_json: bool) -> None:
     )
     for each in entries.values():
         line = f"{each.owner}  {utc_text(each.created_at_s)}  {each.author}: {each.note}"
-        click.echo(msgspec.json.encode(each) if as_json else line)
+        say(msgspec.json.encode(each).decode() if as_json else line)
 
 
 @click.group(cls=Group)
@@ -209,7 +211,7 @@ def override_ls(loaded: LoadedSettings, /, *, week: int | None, as_json: bool) -
             f"week {each.week}  vehicle {each.vehicle}  streak {each.streak}  "
             f"{utc_text(each.created_at_s)}  {each.author}: {each.note}"
         )
-        click.echo(msgspec.json.encode(each) if as_json else line)
+        say(msgspec.json.encode(each).decode() if as_json else line)
 
 
 async def _with_runtime(settings: Settings, call: Callable[[Runtime], Awaitable[T]]) -> T:
@@ -245,7 +247,12 @@ async def _record(
 def _csv_writer(output: IO[str]) -> Callable[[PayoutRow], None]:
     rows = csv.writer(output, lineterminator="\n")
     rows.writerow(PayoutRow.__struct_fields__)
-    return lambda row: rows.writerow(msgspec.structs.astuple(row))
+
+    def write(row: PayoutRow) -> None:
+        cells = msgspec.structs.astuple(row)
+        rows.writerow(in_spreadsheet(c) if isinstance(c, str) else c for c in cells)
+
+    return write
 
 
 def _ndjson_writer(output: IO[str]) -> Callable[[PayoutRow], None]:

@@ -37,6 +37,7 @@ from psd.cli.query import running, thing_number
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.engine.events import TIME_END_S
+from psd.foreign_texts import on_one_line
 from psd.runtime import every_rule
 from psd.store.keys import owner_root
 
@@ -117,7 +118,7 @@ async def audit(settings: Settings, orders: Orders) -> tuple[Counter[str], int]:
                 outcomes[audited.outcome] += 1
                 differences += len(audited.differences)
                 for difference in audited.differences:
-                    click.echo(printable(str(difference)))
+                    click.echo(on_one_line(str(difference)))
     return outcomes, differences
 
 
@@ -165,11 +166,6 @@ def progress() -> Iterator[RichProgress]:
     console = Console(stderr=True)
     with RichProgress(console=console, transient=True, disable=not console.is_terminal) as bar:
         yield bar
-
-
-def printable(text: str) -> str:
-    """The text without what could take over a terminal: a count's name may hold anything."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 WORDS = {"clean": "clean", "found": "different", "repaired": "repaired", "busy": "changing"}

@@ -239,8 +239,10 @@ def _activity_of(integration: int, event_id: str) -> int:
 def _owner(owner: int | str) -> str:
     """An owner as text: the decimal of a user id, an address in lower case."""
     text = str(owner)
-    if not 1 <= len(text.encode()) <= OWNER_BYTES_MAX:
-        raise OutOfBoundsError(f"owner: {shown(text)} must have 1 to {OWNER_BYTES_MAX} bytes")
+    if not 1 <= len(text.encode()) <= OWNER_BYTES_MAX or not text.isprintable():
+        raise OutOfBoundsError(
+            f"owner: {shown(text)} must have 1 to {OWNER_BYTES_MAX} bytes of printable characters"
+        )
     return owner_text(text)
 
 

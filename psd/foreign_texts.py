@@ -1,0 +1,45 @@
+r"""Texts that somebody else wrote, made harmless for where they are shown. Pure.
+
+Names, notes and owners come in from anybody who may write. On a terminal an escape sequence would
+be carried out, and a spreadsheet computes a cell that begins like a formula::
+
+    >>> on_terminal("run\x1b[2J")
+    'run\\x1b[2J'
+    >>> in_spreadsheet('=cmd|"/c calc"!A1'), in_spreadsheet("-5"), in_spreadsheet("0x12ab")
+    ('\'=cmd|"/c calc"!A1', '-5', '0x12ab')
+
+JSON needs nothing of this: its encoder escapes, and nothing computes it.
+"""
+
+from __future__ import annotations
+
+import re
+
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
+_FORMULA_BEGINS = frozenset("=+-@\t\r\n|%")
+_KEPT = frozenset("\n\t")
+
+
+def on_terminal(text: str) -> str:
+    """The text with everything that is not printable escaped, but for line ends and tabs."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in _KEPT else _escaped(c) for c in text)
+
+
+def on_one_line(text: str) -> str:
+    """The same for a cell or a name: line ends and tabs are escaped too."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def in_spreadsheet(text: str) -> str:
+    """A cell of a CSV file; what would be computed gets the apostrophe that marks a text."""
+    if text and text[0] in _FORMULA_BEGINS and not _NUMBER.fullmatch(text):
+        return f"'{text}"
+    return text
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
