@@ -21,6 +21,7 @@ from psd.cli.boards_keep import on_boards
 from psd.cli.options import pass_settings
 from psd.cli.printing import json_option, write_csv
 from psd.config_sources import LoadedSettings
+from psd.errors import BadQueryError, MalformedError
 from psd.queries.boards.definitions import CHANGE_MAX, Membership
 from psd.queries.boards.member_lists import uids_of_csv
 from psd.queries.boards.requests import MemberRow
@@ -85,7 +86,11 @@ def import_file(loaded: LoadedSettings, /, *, name: str, file: IO[bytes], replac
     FILE has one uid a line, alone or first in a line of a CSV; - is the standard input. A file
     with a wrong line is refused whole.
     """
-    uids = [str(uid) for uid in asked_ids(uids_of_csv(file.read()), "uid")]
+    try:
+        uids = [str(uid) for uid in asked_ids(uids_of_csv(file.read()), "uid")]
+    except BadQueryError as error:
+        # The file is wrong, and not the command line.
+        raise MalformedError(str(error)) from error
 
     async def clear(runtime: Runtime) -> Membership:
         return await runtime.boards.clear_members(name)

@@ -102,10 +102,14 @@ async def test_what_contradicts_itself_is_a_usage_error(runtime: Runtime) -> Non
         ("create", "B", *CUP),
         ("create", "b", "--thing", "floors", "--rolling", "5"),
         ("create", "b", "--thing", "steps", "--start", "x", "--end", "y"),
-        ("edit", "none", "--title", "x"),
         ("members", "add", "a", "x"),
-        ("standing", "none"),
         ("bracket", "a"),
+    ):
+        result = await run(*arguments)
+        assert (result.exit_code, result.stderr[:5]) == (2, "psd: "), arguments
+    for arguments in (
+        ("edit", "none", "--title", "x"),
+        ("standing", "none"),
         ("final", "a"),
     ):
         result = await run(*arguments)
