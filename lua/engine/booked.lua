@@ -5,15 +5,15 @@
 --          each owner who has bookings
 -- Errors: none of its own
 -- Idempotent: yes. Writes nothing
--- Cost: per owner one field, 1 us; of one without it (lib/newest) all fields of the years, 13 a
---       year; 1,000 owners
+-- Cost: per owner one field, 1 us; of one without it (lib/newest) the years there are, at most 230;
+--       1,000 owners
 -- @include lib/newest
 -- @include lib/owners
 
 local reply = { false }
 for number, root in ipairs(owner_roots(1)) do
-  local years = root .. ':' .. ARGV[1] .. ':y'
-  if redis.call('HGET', years, 'newest') or last_field(years) then
+  local prefix = root .. ':' .. ARGV[1]
+  if redis.call('HGET', prefix .. ':y', 'newest') or last_year(prefix) then
     reply[#reply + 1] = number - 1
   end
 end

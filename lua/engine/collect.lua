@@ -82,11 +82,9 @@ local function counted_fields(key)
   return entries, count
 end
 
-local SIZES = { month = 86400, day = 3600, hour = 60 }
-
 local function visit(prefix, unit, count)
-  if not is_split(unit, count) then
-    local leaf = leaf_at(leaf_key(prefix, unit))
+  if not stands_split(prefix, unit, count) then
+    local leaf = leaf_of(prefix, unit, count)
     local from, to
     if leaf then from, to = leaf_slice(leaf, unit, count, range_start, range_end) end
     if from then return scan_leaf(leaf, from, to) end
@@ -95,7 +93,7 @@ local function visit(prefix, unit, count)
   end
   local entries, counted = counted_fields(totals_key_below(prefix, unit))
   if counted < count then note_lost(unit.level == 'month' and 'month' or 'day') end
-  local sum, size = 0, SIZES[unit.level]
+  local sum, size = 0, BELOW[unit.level].size
   for _, entry in ipairs(entries) do
     local start = unit.start + (unit.level == 'month' and entry[1] - 1 or entry[1]) * size
     if start < range_end and start + size > range_start then

@@ -23,9 +23,9 @@ local function number_texts(first, last)
   return texts
 end
 
-local NAMED = { year = number_texts(1, 12), day = number_texts(0, 23), hour = number_texts(0, 59) }
-local UNIT_S = { month = 86400, day = 3600, hour = 60 }
-local RESOLUTIONS = { year = 'year', month = 'month', day = 'day', hour = 'day' }
+local NAMED = { year = number_texts(1, 12), day = number_texts(0, 23),
+  hour = number_texts(0, 59), minute = number_texts(0, 59) }
+local RESOLUTIONS = { year = 'year', month = 'month' }
 
 local months_of_years = {}
 
@@ -75,16 +75,15 @@ local function years_within(prefix, low, high)
   return entries
 end
 
-local FIRST = { year = 1, month = 1, day = 0, hour = 0 }
-local LAST = { year = 12, month = 31, day = 23, hour = 59 }
+local MONTHS = { first = 1, last = 12 }
 
 -- Units below a unit that have bookings, in order, and the key of their totals.
 local function entries_below(prefix, unit)
-  local level = unit.level
+  local level, below = unit.level, BELOW[unit.level] or MONTHS
   local key = level == 'year' and prefix .. ':m:' .. unit.label or totals_key_below(prefix, unit)
   local by_number, entries, counted = numbered_values(key, NAMED[level]), {}, 0
-  local starts, size, first = unit.starts, UNIT_S[level], FIRST[level]
-  for number = first, LAST[level] do
+  local starts, size, first = unit.starts, below.size, below.first
+  for number = first, below.last do
     if by_number[number] then
       local start = starts and starts[number] or unit.start + (number - first) * size
       local entry = entry_of(number, by_number[number], start,
@@ -93,13 +92,13 @@ local function entries_below(prefix, unit)
       counted = counted + entry.count
     end
   end
-  if counted < unit.count then note_lost(RESOLUTIONS[level]) end
+  if counted < unit.count then note_lost(RESOLUTIONS[level] or 'day') end
   return entries, key
 end
 
 -- Whether the leaf of a unit's bookings has all of them; then those that are asked are read.
 local function read_whole_leaf(prefix, unit, visitor)
-  local leaf = leaf_at(leaf_key(prefix, unit))
+  local leaf = leaf_of(prefix, unit, unit.count)
   if not leaf then return false end
   local from, to = leaf_slice(leaf, unit, unit.count, visitor.low, visitor.high)
   if not from then return false end
@@ -121,7 +120,7 @@ end
 local visit_entries
 
 local function visit_unit(prefix, unit, visitor)
-  local has_leaf = unit.level ~= 'year' and not is_split(unit, unit.count)
+  local has_leaf = unit.level ~= 'year' and not stands_split(prefix, unit, unit.count)
   local has_totals = not has_leaf or unit.level == 'month' and not visitor.by_booking
   if has_leaf and not (has_totals and unit.count > LEAF_FIRST_RECORDS)
     and read_whole_leaf(prefix, unit, visitor) then

@@ -3,7 +3,7 @@
 -- tells: fewer means that detail has expired, and the coarsest such level is kept in `lost`.
 -- @include lib/units
 -- @include lib/totals
--- @include lib/leaf
+-- @include lib/crowd
 
 local LOST_ORDER = { day = 1, month = 2, year = 3 }
 local lost = false
@@ -29,6 +29,14 @@ local function leaf_at(key)
   return leaves[key]
 end
 
+-- The same of a unit that has `count` bookings and is not split.
+local function leaf_of(prefix, unit, count)
+  if not is_crowded(unit, count) then return leaf_at(leaf_key(prefix, unit)) end
+  local key = crowd_key(prefix, unit)
+  if leaves[key] == nil then leaves[key] = crowd_leaf(key) end
+  return leaves[key]
+end
+
 -- First and last + 1 record of [low, high) in a unit's leaf, or nil when records are missing.
 local function leaf_slice(leaf, unit, count, low, high)
   local size = leaf_shape(leaf).size
@@ -41,8 +49,7 @@ local range_sum
 -- Sum over [low, high) of a unit whose bookings are in leaves of the units below.
 local function split_sum(prefix, unit, count, low, high, atid)
   local key = totals_key_below(prefix, unit)
-  local size, numbers = 3600, 24
-  if unit.level == 'hour' then size, numbers = 60, 60 end
+  local size, numbers = BELOW[unit.level].size, BELOW[unit.level].last + 1
   local fields = {}
   for number = 0, numbers - 1 do fields[number + 1] = tostring(number) end
   if atid then
@@ -70,8 +77,10 @@ end
 -- Sum over [low, high), both within the unit, of its `count` bookings that add up to `total`;
 -- with an atid of it alone. What lies outside is added up and taken off where it is less.
 function range_sum(prefix, unit, count, total, low, high, atid)
-  if is_split(unit, count) then return split_sum(prefix, unit, count, low, high, atid) end
-  local leaf = leaf_at(leaf_key(prefix, unit))
+  if stands_split(prefix, unit, count) then
+    return split_sum(prefix, unit, count, low, high, atid)
+  end
+  local leaf = leaf_of(prefix, unit, count)
   local from, to
   if leaf then from, to = leaf_slice(leaf, unit, count, low, high) end
   if not from then

@@ -1,13 +1,13 @@
 -- Leaf take: the bookings of a unit, out of whatever leaves they are in, to be put elsewhere.
 -- @include lib/units
 -- @include lib/cells
--- @include lib/leaf
+-- @include lib/crowd
 
 -- Every booking that leaves hold below a unit; notes the deletion of those leaves and totals.
 local function take_records(prefix, unit, count, records)
-  if not is_split(unit, count) then
-    local key = leaf_key(prefix, unit)
-    local leaf = redis.call('GET', key)
+  if not stands_split(prefix, unit, count) then
+    local leaf = unit_leaf(prefix, unit, count)
+    local key = is_crowded(unit, count) and crowd_key(prefix, unit) or leaf_key(prefix, unit)
     if leaf then
       for _, record in ipairs(leaf_records(leaf, unit.start)) do records[#records + 1] = record end
       write('DEL', key)
@@ -16,13 +16,13 @@ local function take_records(prefix, unit, count, records)
   end
   local key = totals_key_below(prefix, unit)
   local totals = redis.call('HGETALL', key)
-  local size = unit.level == 'month' and 86400 or unit.level == 'day' and 3600 or 60
+  local below = BELOW[unit.level]
   for at = 1, #totals, 2 do
     local number = tonumber(totals[at])
     if number then
       local _, below_count = read_total(totals[at + 1])
-      local position = unit.level == 'month' and number - 1 or number
-      take_records(prefix, unit_below(unit, unit.start + position * size), below_count, records)
+      local start = unit.start + (number - below.first) * below.size
+      take_records(prefix, unit_below(unit, start), below_count, records)
     end
   end
   if unit.level ~= 'month' then

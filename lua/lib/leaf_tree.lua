@@ -2,6 +2,7 @@
 -- bookings passed LEAF_RECORDS and joining one that fell back (see lib/units).
 -- @include lib/leaf_take
 -- @include lib/leaf_merge
+-- @include lib/crowd_writes
 
 -- Changes of a unit, by the unit below that holds them.
 local function changes_below(unit, changes)
@@ -50,11 +51,16 @@ end
 -- Put changes of one unit into leaves; count_before and count are its bookings in Redis and
 -- after this call.
 local function apply_unit(prefix, unit, count_before, count, changes)
-  local was_split, splits = is_split(unit, count_before), is_split(unit, count)
-  if was_split ~= splits then
+  local was_split, splits = stands_split(prefix, unit, count_before), is_split(unit, count)
+  local crowds = is_crowded(unit, count)
+  if was_split ~= splits or is_crowded(unit, count_before) ~= crowds then
     changes = as_changes(take_records(prefix, unit, count_before, {}), changes)
   end
-  if not splits then
+  if crowds then
+    if #changes > 1 then table.sort(changes, record_before) end
+    write_crowd_changes(crowd_key(prefix, unit), unit.start, changes)
+    return
+  elseif not splits then
     write_leaf_changes(leaf_key(prefix, unit), unit.start, changes)
     return
   end

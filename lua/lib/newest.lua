@@ -9,25 +9,53 @@ local newest = -1
 -- Whether the owner that was noted last has bookings of the thing, kept in detail or not.
 local is_booked = false
 
-local LAST_FIELD_LEVEL = { month = 'day', day = 'hour', hour = 'minute' }
-local UNIT_BELOW_S = { day = 86400, hour = 3600, minute = 60 }
+-- Nothing is booked outside of these (psd/engine/events.py).
+local FIRST_YEAR, LAST_YEAR = 1970, 2199
 
--- The highest numeric field of a hash, its count, and the count of all.
-local function last_field(key)
-  local values, last, last_count, counted = redis.call('HGETALL', key), nil, 0, 0
-  for at = 1, #values, 2 do
-    local number = tonumber(values[at])
-    if number then
-      local _, count = read_total(values[at + 1])
-      counted = counted + count
-      if not last or number > last then last, last_count = number, count end
+-- A longer hash has its fields named: it may have as many more as its owner has atids.
+local FIELDS_LISTED = 128
+
+-- Values by number of the fields first .. last of a hash.
+local function values_between(key, first, last)
+  local by_number = {}
+  if redis.call('HLEN', key) <= FIELDS_LISTED then
+    local values = redis.call('HGETALL', key)
+    for at = 1, #values, 2 do
+      local number = tonumber(values[at])
+      if number then by_number[number] = values[at + 1] end
     end
+    return by_number
   end
-  return last, last_count, counted
+  local fields = {}
+  for number = first, last do fields[#fields + 1] = tostring(number) end
+  for at, value in ipairs(redis.call('HMGET', key, unpack(fields))) do
+    by_number[first + at - 1] = value or nil
+  end
+  return by_number
+end
+
+-- The highest of the fields first .. last of a hash, its count, and the count of all.
+local function last_field(key, first, last)
+  local highest, highest_count, counted = nil, 0, 0
+  for number, value in pairs(values_between(key, first, last)) do
+    local _, count = read_total(value)
+    counted = counted + count
+    if not highest or number > highest then highest, highest_count = number, count end
+  end
+  return highest, highest_count, counted
+end
+
+local function last_year(prefix)
+  return last_field(prefix .. ':y', FIRST_YEAR, LAST_YEAR)
 end
 
 -- Take the last record of the leaf of a unit's bookings.
 local function note_last_record(prefix, unit, count)
+  if is_crowded(unit, count) then
+    if redis.call('HLEN', crowd_key(prefix, unit)) == 0 then return note_lost('day') end
+    newest = math.max(newest, unit.start)
+    return
+  end
   local leaf = redis.call('GET', leaf_key(prefix, unit))
   local size = leaf and leaf_shape(leaf).size
   if not leaf or (#leaf - 1) / size < count then return note_lost('day') end
@@ -35,22 +63,23 @@ local function note_last_record(prefix, unit, count)
 end
 
 local function note_last_of_unit(prefix, unit, count)
-  if not is_split(unit, count) then return note_last_record(prefix, unit, count) end
-  local last, last_count, counted = last_field(totals_key_below(prefix, unit))
+  if not stands_split(prefix, unit, count) then return note_last_record(prefix, unit, count) end
+  local below = BELOW[unit.level]
+  local last, last_count, counted =
+    last_field(totals_key_below(prefix, unit), below.first, below.last)
   if counted < count then return note_lost(unit.level == 'month' and 'month' or 'day') end
-  local size = UNIT_BELOW_S[LAST_FIELD_LEVEL[unit.level]]
-  local start = unit.start + (unit.level == 'month' and last - 1 or last) * size
-  if start + size - 1 > newest then
+  local start = unit.start + (last - below.first) * below.size
+  if start + below.size - 1 > newest then
     note_last_of_unit(prefix, unit_below(unit, start), last_count)
   end
 end
 
 -- Note the newest booking by going down; only as far as it can be newer than what is noted.
 local function find_newest(prefix)
-  local year, year_count = last_field(prefix .. ':y')
+  local year, year_count = last_year(prefix)
   is_booked = year ~= nil
   if not year or year_start(year + 1) * 86400 - 1 <= newest then return end
-  local month, month_count, counted = last_field(prefix .. ':m:' .. year)
+  local month, month_count, counted = last_field(prefix .. ':m:' .. year, 1, 12)
   if counted < year_count then return note_lost('year') end
   local start = year_start(year) * 86400
   for _ = 2, month do start = day_of(start + 31 * 86400).month_start end

@@ -17,6 +17,7 @@ from psd.audit.layout import leaf_start
 from psd.audit.shapes import (
     WITHDRAWN,
     Total,
+    crowd_bookings,
     id_of,
     leaf_bookings,
     records_of,
@@ -38,7 +39,9 @@ _SOURCES = {
     "d": "its bookings",
     "h": "its bookings",
     "n": "its bookings",
+    "s": "its bookings",
     "l": "the reports of activities",
+    "b": "the reports of activities",
     "a": "its reports and leaves",
     "r": "its reports and leaves",
 }
@@ -161,7 +164,7 @@ def _source(suffix: str, field: bytes) -> str:
 
 
 def _field_text(suffix: str, field: bytes) -> str:
-    if suffix[0] == "a":
+    if suffix[0] in "ab":
         try:
             return f"aid {id_of(field)}"
         except ShapeError:
@@ -172,6 +175,8 @@ def _field_text(suffix: str, field: bytes) -> str:
 def _value_text(suffix: str, field: bytes, value: bytes | None) -> str:
     if value is None:
         return NOTHING
+    if suffix[0] == "b":
+        return _crowd_text(field, value)
     if suffix[0] not in "ar":
         return _cut(value.decode("ascii", "backslashreplace"))
     if suffix[0] == "a":
@@ -181,6 +186,13 @@ def _value_text(suffix: str, field: bytes, value: bytes | None) -> str:
     except ShapeError:
         return _cut(repr(value))
     return " ".join(f"{name} {number}" for name, number in numbers._asdict().items())
+
+
+def _crowd_text(field: bytes, value: bytes) -> str:
+    try:
+        return ", ".join(f"atid {b.atid}: {b.delta}" for b in crowd_bookings(field, value))
+    except ShapeError:
+        return _cut(repr(value))
 
 
 def _string_text(suffix: str, value: bytes | None) -> str:

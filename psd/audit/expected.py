@@ -30,9 +30,10 @@ from psd.audit.layout import (
     Place,
     day_of,
     hour_place,
-    leaf_label,
     leaf_start,
+    leaf_suffix,
     minute_place,
+    second_place,
     shard_count,
     shard_of,
 )
@@ -40,6 +41,7 @@ from psd.audit.shapes import (
     WITHDRAWN,
     LeafBooking,
     Record,
+    crowd_field_value,
     leaf_value,
     records_value,
     summary_value,
@@ -132,7 +134,7 @@ def _add_hours(
     limits: Limits,
     may_lack: bool,
 ) -> None:
-    """Totals of the hours of split days, and of the minutes of split hours."""
+    """Totals of the hours of split days, the minutes of split hours, the seconds of minutes."""
 
     def is_split(place: Place, most: int) -> bool:
         return place in buckets and buckets[place].count > most
@@ -147,7 +149,11 @@ def _add_hours(
         hour = hour_place(second)
         return (minute_place(second),) if is_split(hour, limits.hour_bookings) else ()
 
-    for kind, places in (("h", below), ("n", below_hour)):
+    def below_minute(second: int) -> tuple[Place, ...]:
+        minute = minute_place(second)
+        return (second_place(second),) if is_split(minute, limits.minute_bookings) else ()
+
+    for kind, places in (("h", below), ("n", below_hour), ("s", below_minute)):
         counted = added_up(bookings.items(), places)
         if may_lack:
             kept = {p: b for p, b in held.items() if p[0][0] == kind}
@@ -162,9 +168,20 @@ def _leaves(
     counts = {place: bucket.count for place, bucket in buckets.items()}
     units: dict[str, list[LeafBooking]] = defaultdict(list)
     for (second, atid, aid), delta in bookings.items():
-        label = leaf_label(second, counts, limits)
-        units[label].append(LeafBooking(second - leaf_start(label), atid, aid, delta))
-    return {f"l:{label}": leaf_value(leaf) for label, leaf in units.items()}
+        suffix = leaf_suffix(second, counts, limits)
+        units[suffix].append(LeafBooking(second - leaf_start(suffix[2:]), atid, aid, delta))
+    return {
+        suffix: leaf_value(leaf) if suffix[0] == "l" else _crowd(leaf)
+        for suffix, leaf in units.items()
+    }
+
+
+def _crowd(bookings: list[LeafBooking]) -> dict[bytes, bytes]:
+    """The hash of a crowded second."""
+    by_aid: dict[int, list[LeafBooking]] = defaultdict(list)
+    for booking in bookings:
+        by_aid[booking.aid].append(booking)
+    return {pack_id(aid): crowd_field_value(each) for aid, each in by_aid.items()}
 
 
 def _add_activities(

@@ -21,6 +21,7 @@ from psd.audit.shapes import (
     WITHDRAWN,
     Record,
     Total,
+    crowd_bookings,
     id_of,
     leaf_bookings,
     record_order,
@@ -159,6 +160,8 @@ class Holdings(msgspec.Struct):
                 held._take_shard(suffix, content)
             elif kind == "r":
                 held._take_directory(rest, content)
+            elif kind == "b":
+                held._take_crowd(rest, content)
             else:
                 held._take_totals(suffix, content)
         for activity in held.activities.values():
@@ -182,6 +185,12 @@ class Holdings(msgspec.Struct):
             start = leaf_start(rest)
             for offset_s, atid, aid, delta in leaf_bookings(content):
                 self.bookings[start + offset_s, atid, aid] = delta
+
+    def _take_crowd(self, label: str, content: dict[bytes, bytes]) -> None:
+        for field, packed in content.items():
+            with contextlib.suppress(ShapeError, ValueError):
+                for _, atid, aid, delta in crowd_bookings(field, packed):
+                    self.bookings[leaf_start(label), atid, aid] = delta
 
     def _take_directory(self, name: str, content: dict[bytes, bytes]) -> None:
         with contextlib.suppress(ShapeError):

@@ -39,6 +39,8 @@ class Limits(msgspec.Struct, frozen=True):
     month_bookings: int = 128
     day_bookings: int = 512
     hour_bookings: int = 512
+    minute_bookings: int = 512
+    second_bookings: int = 512
     shard_activities: int = 96
     short_records: int = 4
 
@@ -123,34 +125,46 @@ def minute_place(second: int) -> Place:
     return f"n:{label_of(second, 'hour')}", str(second % HOUR_S // MINUTE_S)
 
 
-def label_of(second: int, unit: Literal["hour", "minute"]) -> str:
-    """The label of the hour or minute that holds a second."""
-    label = day_of(second // DAY_S).label
+def second_place(second: int) -> Place:
+    """The second's total in a split minute."""
+    return f"s:{label_of(second, 'minute')}", str(second % MINUTE_S)
+
+
+def label_of(second: int, unit: Literal["hour", "minute", "second"]) -> str:
+    """The label of a second, or of the hour or minute that holds it."""
+    label = f"{day_of(second // DAY_S).label}{second % DAY_S // HOUR_S:02d}"
     if unit == "hour":
-        return f"{label}{second % DAY_S // HOUR_S:02d}"
-    return f"{label}{second % DAY_S // HOUR_S:02d}{second % HOUR_S // MINUTE_S:02d}"
+        return label
+    label = f"{label}{second % HOUR_S // MINUTE_S:02d}"
+    return label if unit == "minute" else f"{label}{second % MINUTE_S:02d}"
 
 
 @lru_cache(maxsize=65_536)
 def leaf_start(label: str) -> int:
     """First second of the unit with this label; ValueError where the calendar has none."""
     parts = [int(label[at : at + 2]) for at in range(4, len(label), 2)]
-    month, day, hour, minute = parts + [1, 0, 0][len(parts) - 1 :]
-    return int(datetime(int(label[:4]), month, day, hour, minute, tzinfo=UTC).timestamp())
+    month, day, hour, minute, second = parts + [1, 0, 0, 0][len(parts) - 1 :]
+    start = datetime(int(label[:4]), month, day, hour, minute, second, tzinfo=UTC)
+    return int(start.timestamp())
 
 
-def leaf_label(second: int, counts: Mapping[Place, int], limits: Limits) -> str:
-    """The label of the leaf that keeps a booking.
+def leaf_suffix(second: int, counts: Mapping[Place, int], limits: Limits) -> str:
+    """The key, without owner and thing, that keeps a booking: ``l:201604``, ``b:20160412120000``.
 
-    ``counts`` has the number of bookings of months, days and hours; what it lacks has none.
+    ``counts`` has the number of bookings of months, days, hours, minutes and seconds; what it
+    lacks has none.
     """
     day = day_of(second // DAY_S)
     if counts.get(day.month_place, 0) <= limits.month_bookings:
-        return day.month_label
+        return f"l:{day.month_label}"
     if counts.get(day.place, 0) <= limits.day_bookings:
-        return day.label
-    is_split = counts.get(hour_place(second), 0) > limits.hour_bookings
-    return label_of(second, "minute" if is_split else "hour")
+        return f"l:{day.label}"
+    if counts.get(hour_place(second), 0) <= limits.hour_bookings:
+        return f"l:{label_of(second, 'hour')}"
+    if counts.get(minute_place(second), 0) <= limits.minute_bookings:
+        return f"l:{label_of(second, 'minute')}"
+    is_crowded = counts.get(second_place(second), 0) > limits.second_bookings
+    return f"{'b' if is_crowded else 'l'}:{label_of(second, 'second')}"
 
 
 def shard_count(activities: int, limits: Limits) -> int:

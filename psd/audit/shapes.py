@@ -25,6 +25,9 @@ _LETTERS = {1: "b", 2: "h", 4: "i", 8: "q"}
 _LEAF_CODES = range(64, 128)
 """64 + 16 * atid + 4 * aid + delta, each a width's place in _WIDTHS."""
 
+_CROWD_RECORD = struct.Struct(">BHqqq")
+"""3 bytes of seconds, which are 0, then atid, aid and delta (lua/lib/crowd.lua)."""
+
 RECORD_SLOTS = 4
 WITHDRAWN = b"withdrawn"
 """What stands in a shard for an activity that was withdrawn (lua/lib/activity.lua)."""
@@ -115,6 +118,23 @@ def leaf_value(bookings: Iterable[LeafBooking]) -> bytes:
         record.pack(b.offset_s >> 16, b.offset_s & 0xFFFF, b.atid, b.aid, b.delta) for b in ordered
     ]
     return bytes([first]) + b"".join(packed)
+
+
+def crowd_field_value(bookings: Iterable[LeafBooking]) -> bytes:
+    """What an aid's field of a crowded second holds: the records of its bookings, 27 bytes each."""
+    ordered = sorted(bookings, key=lambda b: byte_order(b.atid))
+    return b"".join(_CROWD_RECORD.pack(0, 0, b.atid, b.aid, b.delta) for b in ordered)
+
+
+def crowd_bookings(field: bytes, value: bytes) -> list[LeafBooking]:
+    """The bookings of one aid in a crowded second."""
+    aid = id_of(field)
+    if not value or len(value) % _CROWD_RECORD.size:
+        raise ShapeError(f"crowd: {len(value)} bytes are no whole records of {_CROWD_RECORD.size}")
+    found = [LeafBooking(*rest) for _, *rest in _CROWD_RECORD.iter_unpack(value)]
+    if any(booking.offset_s or booking.aid != aid for booking in found):
+        raise ShapeError(f"crowd: a record of the field {aid} is of another aid or second")
+    return found
 
 
 def total_of(value: bytes) -> Total:

@@ -175,7 +175,12 @@ def _below(place: Place, bucket: Bucket, limits: Limits) -> Iterator[str]:
             hour = f"{key[2:]}{int(field):02d}"
             yield f"n:{hour}" if bucket.count > limits.hour_bookings else f"l:{hour}"
         case "n":
-            yield f"l:{key[2:]}{int(field):02d}"
+            minute = f"{key[2:]}{int(field):02d}"
+            # One leaf of a minute may have more where schema 1 wrote it (lua/lib/units.lua).
+            yield from (f"s:{minute}", f"l:{minute}")
+        case "s":
+            second = f"{key[2:]}{int(field):02d}"
+            yield f"b:{second}" if bucket.count > limits.second_bookings else f"l:{second}"
 
 
 def _weeks(place: Place) -> Iterator[str]:

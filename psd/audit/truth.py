@@ -16,7 +16,15 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from psd.audit.holdings import Booking, Bucket, Buckets, Holdings, added_up
-from psd.audit.layout import DAY_S, Place, calendar_places, day_of, hour_place, minute_place
+from psd.audit.layout import (
+    DAY_S,
+    Place,
+    calendar_places,
+    day_of,
+    hour_place,
+    minute_place,
+    second_place,
+)
 from psd.audit.shapes import Record, record_order
 
 Spot = tuple[int, int]
@@ -107,7 +115,7 @@ def _misfits(held: Buckets, truth: Truth) -> _Misfit:
     counted = calendar_totals(truth.bookings.items())
     found = _Misfit()
     for place, bucket in held.items():
-        if place[0][0] in "hn" or not bucket.count:
+        if place[0][0] in "hns" or not bucket.count:
             continue
         made = counted.get(place, Bucket())
         difference = made.count - bucket.count
@@ -202,7 +210,7 @@ class _Dispute:
             place
             for second in self._seconds
             for place in _places(second)
-            if place[0] in keys or place[0][0] not in "hn"
+            if place[0] in keys or place[0][0] not in "hns"
         }
         totals = added_up([*self._base.items(), *way.items()], _places)
         return all(
@@ -225,7 +233,8 @@ class _Dispute:
 
 
 def _places(second: int) -> tuple[Place, ...]:
-    return (*calendar_places(second), hour_place(second), minute_place(second))
+    finer = hour_place(second), minute_place(second), second_place(second)
+    return (*calendar_places(second), *finer)
 
 
 def _by_day(bookings: Mapping[Booking, int]) -> defaultdict[int, dict[Booking, int]]:

@@ -18,7 +18,13 @@ from functools import lru_cache
 import msgspec
 
 SCHEMA_KEY = "psd:schema"
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
+"""Rises with each changed shape, so that a psd from before does not misread the store."""
+
+SCHEMAS_READ = frozenset({"1", SCHEMA_VERSION})
+"""Stores that this psd takes over. What schema 1 had in one leaf of a minute, 2 has in leaves of
+its seconds: such a minute is read as it stands, and moved when it is booked on again."""
+
 RETENTION_KEY = "psd:retention"
 """Levels that had a lifetime at some time: keys of such a level may end or have ended by it."""
 
@@ -154,7 +160,9 @@ CATALOGUE: tuple[KeyKind, ...] = (
     ),
     KeyKind("hour totals", rf"{_ROOT}:\d+:h:\d{{8}}", "hash", "second", "hour, hour:atid"),
     KeyKind("minute totals", rf"{_ROOT}:\d+:n:\d{{10}}", "hash", "second", "minute, minute:atid"),
-    KeyKind("leaf", rf"{_ROOT}:\d+:l:\d{{6}}(?:\d\d){{0,3}}", "string", "second", "bookings"),
+    KeyKind("second totals", rf"{_ROOT}:\d+:s:\d{{12}}", "hash", "second", "second, second:atid"),
+    KeyKind("leaf", rf"{_ROOT}:\d+:l:\d{{6}}(?:\d\d){{0,4}}", "string", "second", "bookings"),
+    KeyKind("crowded second", rf"{_ROOT}:\d+:b:\d{{14}}", "hash", "second", "aid: its bookings"),
     KeyKind("activities", rf"{_ROOT}:\d+:a:\d+", "hash", "activity", "aid: its reports"),
     KeyKind("long activity", rf"{_ROOT}:\d+:r:-?\d+", "hash", "activity", "all, hour: summary"),
     KeyKind("reports", rf"{_ROOT}:\d+:r:-?\d+:-?\d+", "string", "activity", "an hour's reports"),

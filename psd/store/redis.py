@@ -15,7 +15,13 @@ from psd.observe.metrics import Metrics
 from psd.secrets import masked
 from psd.store.cluster import Cluster
 from psd.store.fitness import check_fit, durability_check, policy_check, version_check, worst
-from psd.store.keys import PROBE_KEY, RETENTION_KEY, SCHEMA_KEY, SCHEMA_VERSION
+from psd.store.keys import (
+    PROBE_KEY,
+    RETENTION_KEY,
+    SCHEMA_KEY,
+    SCHEMA_VERSION,
+    SCHEMAS_READ,
+)
 from psd.store.lane import Lane
 from psd.store.routed import RoutedLane
 from psd.store.scripts import Script, load_script, script_names
@@ -71,15 +77,17 @@ class Store:
         self._found_fit = True
 
     async def check_schema(self) -> None:
-        """Refuse a store whose shapes are of another version; marks an empty one."""
+        """Refuse a store whose shapes are of another version; marks an empty or older one."""
         _, held = await self.writes.call_all(
             [("SET", SCHEMA_KEY, SCHEMA_VERSION, "NX"), ("GET", SCHEMA_KEY)]
         )
-        if held.decode() != SCHEMA_VERSION:
+        if held.decode() not in SCHEMAS_READ:
             raise ConfigError(
                 f"{SCHEMA_KEY}: the store holds version {held.decode()}, "
                 f"this psd reads version {SCHEMA_VERSION}"
             )
+        if held.decode() != SCHEMA_VERSION:
+            await self.writes.call(("SET", SCHEMA_KEY, SCHEMA_VERSION))
 
     async def levels_with_lifetimes(self, now: Iterable[str]) -> set[str]:
         """Retention levels that have or ever had a lifetime in this store; adds those of now."""

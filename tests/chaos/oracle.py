@@ -14,6 +14,7 @@ fields ``second:atid:aid`` of the leaf's key; an activity's reports are one fiel
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,17 @@ MARKER_KEY = BookingSettings().marker_key.encode()
 MONTH_LEAF_BOOKINGS = 128
 DAY_LEAF_BOOKINGS = 512
 HOUR_LEAF_BOOKINGS = 512
+MINUTE_LEAF_BOOKINGS = 512
+SECOND_LEAF_BOOKINGS = 512
+LEAF_UNITS = (
+    ("%Y%m", MONTH_LEAF_BOOKINGS),
+    ("%Y%m%d", DAY_LEAF_BOOKINGS),
+    ("%Y%m%d%H", HOUR_LEAF_BOOKINGS),
+    ("%Y%m%d%H%M", MINUTE_LEAF_BOOKINGS),
+    ("%Y%m%d%H%M%S", SECOND_LEAF_BOOKINGS),
+)
+"""Units from the coarsest on: a booking is in the leaf of the first that has no more than this."""
+
 SHORT_RECORDS = 4
 
 
@@ -72,7 +84,7 @@ def compare(wanted: Fields, found: Fields) -> list[Difference]:
         for key, field in wanted.keys() | found.keys()
         if (want := wanted.get((key, field), "")) != (have := found.get((key, field), ""))
     ]
-    return sorted(differing, key=lambda each: (":l:" not in each.key, each))
+    return sorted(differing, key=lambda each: (not re.search(":[lb]:", each.key), each))
 
 
 def _kind(wanted: str, found: str) -> Literal["lost", "doubled"]:
@@ -177,11 +189,12 @@ def _booked(aid: int, records: Sequence[Record]) -> list[Booked]:
 
 
 def _totals(prefix: str, bookings: Sequence[Booked]) -> Fields:
-    """Years, months, weeks, days, and hours and minutes where their units are split."""
+    """Years, months, weeks, days, and what is finer where their units are split."""
     sums: dict[tuple[str, str], int] = defaultdict(int)
     counts: dict[tuple[str, str], int] = defaultdict(int)
     parts: dict[tuple[str, str], int] = defaultdict(int)
     by_day, by_hour = _counts_of(bookings, "%Y%m%d"), _counts_of(bookings, "%Y%m%d%H")
+    by_minute = _counts_of(bookings, "%Y%m%d%H%M")
     for second, atid, _, delta in bookings:
         at = datetime.fromtimestamp(second, UTC)
         places = calendar_places(prefix, at)
@@ -189,6 +202,8 @@ def _totals(prefix: str, bookings: Sequence[Booked]) -> Fields:
             places.append((f"{prefix}:h:{at:%Y%m%d}", str(at.hour)))
             if by_hour[f"{at:%Y%m%d%H}"] > HOUR_LEAF_BOOKINGS:
                 places.append((f"{prefix}:n:{at:%Y%m%d%H}", str(at.minute)))
+                if by_minute[f"{at:%Y%m%d%H%M}"] > MINUTE_LEAF_BOOKINGS:
+                    places.append((f"{prefix}:s:{at:%Y%m%d%H%M}", str(at.second)))
         for key, field in places:
             sums[key, field] += delta
             counts[key, field] += 1
@@ -215,19 +230,17 @@ def calendar_places(prefix: str, at: datetime) -> list[tuple[str, str]]:
 
 def _leaves(prefix: str, bookings: Sequence[Booked]) -> Fields:
     """Each booking in the leaf where the number of bookings around it puts it."""
-    by_month = _counts_of(bookings, "%Y%m")
-    by_day, by_hour = _counts_of(bookings, "%Y%m%d"), _counts_of(bookings, "%Y%m%d%H")
+    counts = [(_counts_of(bookings, unit), unit, most) for unit, most in LEAF_UNITS]
     fields: Fields = {}
     for second, atid, aid, delta in bookings:
         at = datetime.fromtimestamp(second, UTC)
-        label = f"{at:%Y%m}"
-        if by_month[label] > MONTH_LEAF_BOOKINGS:
-            label = f"{at:%Y%m%d}"
-            if by_day[label] > DAY_LEAF_BOOKINGS:
-                label = f"{at:%Y%m%d%H}"
-                if by_hour[label] > HOUR_LEAF_BOOKINGS:
-                    label = f"{at:%Y%m%d%H%M}"
-        fields[f"{prefix}:l:{label}", f"{second}:{atid}:{aid}"] = str(delta)
+        place = f"b:{at:%Y%m%d%H%M%S}"
+        for by_unit, unit, most in counts:
+            label = at.strftime(unit)
+            if by_unit[label] <= most:
+                place = f"l:{label}"
+                break
+        fields[f"{prefix}:{place}", f"{second}:{atid}:{aid}"] = str(delta)
     return fields
 
 

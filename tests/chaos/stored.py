@@ -23,7 +23,7 @@ Fields = dict[tuple[str, str], str]
 """Text by (key, field)."""
 
 WIDTHS = (1, 2, 4, 8)
-UNIT_FORMATS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M"}
+UNIT_FORMATS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 KEYS_A_TRIP = 1_000
 
 
@@ -58,6 +58,9 @@ async def stored(client: Redis, roots: Sequence[str]) -> Fields:
             fields |= {(key, field.hex()): value.decode() for field, value in content.items()}
         elif kind == "l":
             fields |= leaf_fields(key, content)
+        elif kind == "b":
+            # Each aid's field is a leaf without its first byte, all numbers 8 bytes wide.
+            fields |= leaf_fields(key, b"\x7f" + b"".join(content.values()))
         elif kind == "r" and not _is_string(key):
             fields |= _summaries(key, content)
         elif kind in {"a", "r"}:

@@ -20,10 +20,11 @@ from tests.support.random_reports import random_reports
 
 
 async def book_every_kind(psd: Runtime) -> None:
-    """Events that need a key of each kind: a dense hour, a long activity, markers, a count."""
+    """Events that need a key of each kind: a dense hour and second, a long activity, markers."""
     reports = [report(n + 1, NOON_S + n * 5, aid=n) for n in range(700)]
     long = [report(n, NOON_S + n * 400, ts1=NOON_S, uid=2, aid=-9) for n in range(30)]
     await book(psd, [*reports, *long, increment("i1", uid=3), count("m1", name="a}:{b")])
+    await book(psd, [report(n, uid=6, aid=n) for n in range(1, 600)])
     await book(psd, random_reports(random.Random(5), uid=-4))
     await book(psd, [report(uid=5), Withdrawal(5, 3, (1, 2), "twice", "me", NOON_S)])
 

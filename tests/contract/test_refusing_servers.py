@@ -92,7 +92,13 @@ async def test_an_empty_store_is_marked_with_the_schema_and_another_is_refused(
 ) -> None:
     await psd.store.check_schema()
     await psd.store.check_schema()
-    assert await psd.store.client.get("psd:schema") == b"1"
+    assert await psd.store.client.get("psd:schema") == b"2"
     await psd.store.client.set("psd:schema", "999")
     with pytest.raises(ConfigError, match="999"):
         await psd.store.check_schema()
+
+
+async def test_a_store_of_the_schema_before_is_taken_over(psd: Runtime) -> None:
+    await psd.store.client.set("psd:schema", "1")
+    await psd.store.check_schema()
+    assert await psd.store.client.get("psd:schema") == b"2"

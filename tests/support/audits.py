@@ -25,7 +25,13 @@ from psd.runtime import Runtime
 from tests.support.engine import NOON_S, report
 
 SMALL_LIMITS = Limits(
-    month_bookings=5, day_bookings=5, hour_bookings=5, shard_activities=3, short_records=2
+    month_bookings=5,
+    day_bookings=5,
+    hour_bookings=5,
+    minute_bookings=5,
+    second_bookings=3,
+    shard_activities=3,
+    short_records=2,
 )
 """What tests/support/small_leaves.py sets in the scripts."""
 

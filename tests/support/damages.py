@@ -172,7 +172,7 @@ def _in_field(change: Callable[[random.Random, bytes], bytes]) -> Change:
     return changed
 
 
-TOTALS = r":(?:y|m:\d+|d:\d+(?::t)?|w:.*|h:\d+|n:\d+)$"
+TOTALS = r":(?:y|m:\d+|d:\d+(?::t)?|w:.*|[hns]:\d+)$"
 DAMAGES: tuple[tuple[str, str, Change, bool], ...] = (
     ("total's sum", TOTALS, _with_other_sum, True),
     ("total's count", TOTALS, _with_other_count, True),
@@ -184,6 +184,9 @@ DAMAGES: tuple[tuple[str, str, Change, bool], ...] = (
     ("leaf's byte", r":l:\d+$", _with_other_byte, True),
     ("leaf cut", r":l:\d+$", _cut_short, True),
     ("leaf gone", r":l:\d+$", _gone, True),
+    ("crowd's byte", r":b:\d+$", _in_field(_with_other_byte), True),
+    ("crowd's field gone", r":b:\d+$", _without, True),
+    ("crowd gone", r":b:\d+$", _gone, True),
     ("directory's field gone", r":r:-?\d+$", _without, True),
     ("directory's byte", r":r:-?\d+$", _in_field(_with_other_byte), True),
     ("directory gone", r":r:-?\d+$", _gone, True),

@@ -19,7 +19,8 @@ from typing import Any
 from tests.support.keyspace import calendar_totals, expected_totals
 from tests.support.model import Model
 
-LEAF = re.compile(r"(psd:\{(-?\d+)\}:(\d+)):l:(\d{6,12})")
+LEAF = re.compile(r"(psd:\{(-?\d+)\}:(\d+)):l:(\d{6,14})")
+CROWD = re.compile(r"(psd:\{(-?\d+)\}:(\d+)):b:(\d{14})")
 WIDTHS = (1, 2, 4, 8)
 
 HeldBooking = tuple[int, ...]
@@ -49,8 +50,8 @@ def mistakes(held: Mapping[str, Any], model: Model) -> list[str]:
         found.append("the totals of years, months, days or weeks")
     if sorted(_leaf_bookings(held)) != sorted(_model_bookings(model)):
         found.append("the bookings in the leaves")
-    if _fields(held, "h", "n") != _hours_and_minutes(held, model):
-        found.append("the totals of hours or minutes")
+    if _fields(held, "h", "n", "s") != _hours_and_minutes(held, model):
+        found.append("the totals of hours, minutes or seconds")
     if _activity_numbers(held) != _activities_sent(model):
         found.append("the number of activities")
     if _newest(held) != _newest_booked(model):
@@ -64,9 +65,18 @@ def _leaf_bookings(held: Mapping[str, Any]) -> Iterator[tuple[str, HeldBooking]]
     for key, content in held.items():
         if match := LEAF.fullmatch(key):
             label = match[4] + ("01" if len(match[4]) == 6 else "")
-            start = datetime.strptime(label.ljust(12, "0"), "%Y%m%d%H%M").replace(tzinfo=UTC)
-            for booking in bookings_of_leaf(content, int(start.timestamp())):
+            for booking in bookings_of_leaf(content, _start(label)):
                 yield match[1], booking
+        elif match := CROWD.fullmatch(key):
+            # Each field is a leaf without its first byte, all of its numbers 8 bytes wide.
+            for value in content.values():
+                for booking in bookings_of_leaf(b"\x7f" + value, _start(match[4])):
+                    yield match[1], booking
+
+
+def _start(label: str) -> int:
+    start = datetime.strptime(label.ljust(14, "0"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    return int(start.timestamp())
 
 
 def _model_bookings(model: Model) -> Iterator[tuple[str, HeldBooking]]:
@@ -85,7 +95,7 @@ def _fields(held: Mapping[str, Any], *levels: str) -> dict[tuple[str, str], str]
 
 
 def _hours_and_minutes(held: Mapping[str, Any], model: Model) -> dict[tuple[str, str], str]:
-    """What hashes of hours and minutes that are there ought to hold."""
+    """What hashes of hours, minutes and seconds that are there ought to hold."""
     sums: Counter[tuple[str, str]] = Counter()
     counts: Counter[tuple[str, str]] = Counter()
     for prefix, (second, atid, _, delta) in _model_bookings(model):
@@ -93,6 +103,7 @@ def _hours_and_minutes(held: Mapping[str, Any], model: Model) -> dict[tuple[str,
         for key, field in (
             (f"{prefix}:h:{at:%Y%m%d}", str(at.hour)),
             (f"{prefix}:n:{at:%Y%m%d%H}", str(at.minute)),
+            (f"{prefix}:s:{at:%Y%m%d%H%M}", str(at.second)),
         ):
             if key in held:
                 sums[key, field] += delta

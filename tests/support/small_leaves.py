@@ -9,8 +9,8 @@ from psd.store.scripts import lua_folder
 
 SMALLER = {
     "lib/units.lua": (
-        "{ month = 128, day = 512, hour = 512,",
-        "{ month = 5, day = 5, hour = 5,",
+        "{ month = 128, day = 512, hour = 512, minute = 512, second = 512 }",
+        "{ month = 5, day = 5, hour = 5, minute = 5, second = 3 }",
     ),
     "lib/shards.lua": ("SHARD_ACTIVITIES = 96", "SHARD_ACTIVITIES = 3"),
     "lib/activity.lua": ("SHORT_RECORDS = 4", "SHORT_RECORDS = 2"),

@@ -191,7 +191,8 @@ def test_the_limits_are_those_of_the_scripts() -> None:
         (
             "units.lua",
             f"month = {limits.month_bookings}, day = {limits.day_bookings}, "
-            f"hour = {limits.hour_bookings}, minute = math.huge",
+            f"hour = {limits.hour_bookings}, minute = {limits.minute_bookings}, "
+            f"second = {limits.second_bookings}",
         ),
         ("shards.lua", f"SHARD_ACTIVITIES = {limits.shard_activities}\n"),
         ("activity.lua", f"SHORT_RECORDS = {limits.short_records}\n"),
