@@ -13,10 +13,10 @@ import random
 import sys
 
 PAUSE_S = 1.0
-HEAD = b"GET /healthz HTTP/1.1\r\nHost: psd\r\nX-Slow: "
+HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 BEGINNINGS = {
     "head": b"",
-    "body": b"POST /v1/write HTTP/1.1\r\nHost: psd\r\nContent-Length: 100000\r\n\r\n",
+    "body": b"POST /v1/write HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n",
 }
 
 

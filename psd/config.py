@@ -82,6 +82,7 @@ class AccessSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who may ask the HTTP side for what; without tokens and keys, only loopback is served."""
 
     insecure: bool = False
+    hosts: tuple[str, ...] = ()
     tokens: tuple[str, ...] = ()
     tokens_file: str = ""
     jwks: str = ""

@@ -26,6 +26,7 @@
     ├── AccessError                 no_access        whoever asks may not have this
     │   ├── UnauthorizedError       unauthorized     nobody whom psd knows
     │   └── ForbiddenError          forbidden        known, and not allowed to do this
+    ├── ForeignPageError            foreign_page     a page of another site asks, through a browser
     ├── UnavailableError            (retryable)      a dependency did not answer; nothing is known
     │   ├── StoreUnavailableError   store_unavailable
     │   │   └── MisplacedError      misplaced        not executed: other nodes have the keys
@@ -211,6 +212,12 @@ class ForbiddenError(AccessError):
 
     def __init__(self, message: str, challenge: str = 'error="insufficient_scope"') -> None:
         super().__init__(message, challenge)
+
+
+class ForeignPageError(PsdError):
+    """An open server was asked under a name that is not its own, or by a page of another site."""
+
+    code = "foreign_page"
 
 
 class UnavailableError(PsdError):

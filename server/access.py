@@ -9,6 +9,8 @@ they may speak of. Without tokens and JWKS everybody is :data:`ANYBODY`::
     a reader on /v1/write      -> 403, ... error="insufficient_scope", scope="write"
     a reader of owner 1 on /v1/readcount/...   -> 403: counts are nobody's
 
+and who is :data:`ANYBODY` comes from no page of another site (psd/access/browsers.py).
+
 Tokens are never written anywhere: not into logs, errors or metrics.
 """
 
@@ -21,7 +23,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from psd.access.exposure import check_exposure, is_checked
+from psd.access.browsers import OwnNames
+from psd.access.exposure import check_exposure, is_checked, is_loopback
 from psd.access.identity import ANYBODY, Identity
 from psd.access.jwts import SUBJECT_BYTES_MAX, JwtRules, jwt_rules, key_id, verified
 from psd.access.tokens import TokenTable, token_table
@@ -60,9 +63,31 @@ class Access:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         check_exposure(settings)
         self._clock = clock
+        self._own_names = own_names(settings)
         self._checked = is_checked(settings.access)
         self._tokens = Tokens(settings.access)
         self._jwts = Jwts(settings.access, clock) if settings.access.jwks else None
+
+    def check_page(self, request: web.Request, route: Route | None) -> None:
+        """Refuse what a page of another site asks of an open server: raises ForeignPageError.
+
+        A link to an open page, such as /docs, may stand anywhere: only who follows it sees it.
+        """
+        if self._checked:
+            return
+        headers = request.headers
+        followed = (
+            route is not None
+            and route.scope == "open"
+            and headers.get("Sec-Fetch-Mode") == "navigate"
+            and headers.get("Sec-Fetch-Dest") == "document"
+        )
+        self._own_names.check(
+            headers.get("Host"),
+            headers.get("Origin"),
+            headers.get("Sec-Fetch-Site"),
+            followed=followed,
+        )
 
     async def admit(self, request: web.Request, route: Route) -> Identity:
         """Who asks, when that one may have the route; raises AccessError or UnavailableError."""
@@ -98,6 +123,18 @@ class Access:
         if self._jwts is not None and token.count(".") == JWT_DOTS:
             return await self._jwts.identity(token)
         return self._tokens.table().identity(token, self._clock.now_s())
+
+
+def own_names(settings: Settings) -> OwnNames:
+    """The names of a server: those of loopback and of the settings.
+
+    One that is open to other machines (``access.insecure``) has names that nobody has told, so
+    that any will do until some are.
+    """
+    hosts = settings.access.hosts
+    if not hosts and not is_loopback(settings.server.host):
+        return OwnNames(None)
+    return OwnNames([settings.server.host, *hosts])
 
 
 NOBODY = Identity("nobody", frozenset(), frozenset())

@@ -24,6 +24,7 @@ from psd.errors import (
     ConflictError,
     DetailExpiredError,
     ForbiddenError,
+    ForeignPageError,
     IdempotencyMismatchError,
     InputError,
     MalformedError,
@@ -62,6 +63,7 @@ STATUSES: dict[type[PsdError], int] = {
     UnavailableError: 503,
     UnauthorizedError: 401,
     ForbiddenError: 403,
+    ForeignPageError: 403,
 }
 """406 is what the original answers to input that it can read and will not book."""
 

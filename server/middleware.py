@@ -97,7 +97,7 @@ class Gate:
     def middleware(self) -> Middleware:
         """The function that aiohttp calls, closed over what it needs."""
         routes, unmatched, draining = self._routes, self._unmatched, self._draining
-        admit = self._access.admit
+        admit, check_page = self._access.admit, self._access.check_page
         clock = time.perf_counter
 
         @web.middleware
@@ -108,6 +108,7 @@ class Gate:
             self.in_hand += 1
             route = routes.get(handler, unmatched)
             try:
+                check_page(request, route.route)
                 if route.route is None:
                     response = await _answer_unmatched(request)
                 else:

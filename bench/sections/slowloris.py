@@ -29,7 +29,7 @@ PAUSE_S = 0.02
 """Eight clients that wait so long between two requests ask some 350 times a second."""
 
 TARGET = Target("<=", 2.0, 1.2)
-REQUEST = b"GET /v1/query/1/steps/all/0/99 HTTP/1.1\r\nHost: psd\r\n\r\n"
+REQUEST = b"GET /v1/query/1/steps/all/0/99 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 async def run(bench: Workbench) -> None:

@@ -23,6 +23,14 @@ def is_checked(access: AccessSettings) -> bool:
     return bool(access.tokens or access.tokens_file or access.jwks)
 
 
+def is_loopback_address(text: str) -> bool:
+    """Whether a text is an address of this machine alone; a name is none."""
+    try:
+        return _is_loopback_address(text)
+    except ValueError:
+        return False
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches an address; a name counts by all that it resolves to."""
     try:

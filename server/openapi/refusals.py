@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MEANINGS: dict[int, str] = {
     400: "what was sent cannot be read, or asks for what there is no answer to",
     401: "a token is needed, and this is none that is known",
-    403: "the token may not do this",
+    403: "the token may not do this; or, without tokens, a page of another site asks",
     404: "there is no such thing, or no such path",
     406: "read, and refused: a rule is broken",
     408: "the body did not come in time",
@@ -80,9 +80,10 @@ CONTENT: dict[Style, tuple[str, type]] = {
 def refused_by(route: Route) -> list[int]:
     """The statuses of errors that a route may answer, in order."""
     about = route.about
-    found = {*about.refused, 431}
+    # An open server refuses pages of other sites with 403, whatever they ask.
+    found = {*about.refused, 403, 431}
     if route.scope != "open":
-        found |= {401, 403, 503}
+        found |= {401, 503}
     if about.body:
         found |= {400, 408, 413, 415, 417}
     if about.query or "{" in route.path:

@@ -111,7 +111,7 @@ async def half_a_write(
 ) -> AsyncIterator[Callable[[], Coroutine[None, None, str]]]:
     """Send half of a write, and with the call that this gives the rest; its answer as text."""
     body = write_body(report)
-    head = f"POST /v1/write HTTP/1.1\r\nHost: psd\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST /v1/write HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
     place = urlsplit(url)
     reader, writer = await asyncio.open_connection(place.hostname, place.port)
 

@@ -93,7 +93,7 @@ def free_port() -> int:
 def half_a_write(port: int) -> socket.socket:
     """A connection whose request is in hand: its body is not complete yet."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=5)
-    head = f"POST /v1/write HTTP/1.1\r\nHost: psd\r\nContent-Length: {len(REPORT)}\r\n\r\n"
+    head = f"POST /v1/write HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(REPORT)}\r\n\r\n"
     connection.sendall(head.encode() + REPORT[:10])
     return connection
 

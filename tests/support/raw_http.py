@@ -129,5 +129,5 @@ async def raw(url: str) -> AsyncIterator[RawConnection]:
 
 def request(line: str, *headers: str, body: bytes = b"") -> bytes:
     """A request of HTTP/1.1 with its Host, from ``GET /path`` and header lines."""
-    head = "\r\n".join((f"{line} HTTP/1.1", "Host: psd", *headers))
+    head = "\r\n".join((f"{line} HTTP/1.1", "Host: localhost", *headers))
     return head.encode() + b"\r\n\r\n" + body
