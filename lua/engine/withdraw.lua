@@ -55,8 +55,9 @@ if not apply_changes() then
   return redis.error_reply('PSD_OUT_OF_BOUNDS a sum of an hour passes +-(2^53 - 1)')
 end
 save_activities()
-write('XADD', log, 'MAXLEN', ARGV[7], id, 'second', ARGV[4], 'aid', id_text(aid), 'by', ARGV[5],
-  'note', ARGV[6], 'things', ARGV[2], 'took', cmsgpack.pack(took))
+-- The first write, because a log whose newest entries were deleted refuses this id.
+redis.call('XADD', log, 'MAXLEN', ARGV[7], id, 'second', ARGV[4], 'aid', id_text(aid), 'by',
+  ARGV[5], 'note', ARGV[6], 'things', ARGV[2], 'took', cmsgpack.pack(took))
 flush_writes()
 save_cells()
 save_newest()

@@ -24,9 +24,13 @@ from psd.rewards.weeks import check_week
 from psd.store.kept import write_kept
 from psd.store.keys import payouts_key, rewards_key
 from psd.store.lane import Command
+from psd.store.records import json_record
 from psd.store.redis import Store
 
 _encode = msgspec.json.Encoder().encode
+_read_entry = json_record(BlacklistEntry, "rewards: an entry of the blacklist")
+_read_override = json_record(Override, "rewards: an override")
+_read_payout = json_record(Payout, "rewards: a payout")
 
 
 class Ledger:
@@ -55,12 +59,12 @@ class Ledger:
     async def barred(self, owner: str) -> BlacklistEntry | None:
         """The entry of one owner."""
         found = await self._store.reads.call(("HGET", rewards_key("blacklist"), owner))
-        return None if found is None else msgspec.json.decode(found, type=BlacklistEntry)
+        return None if found is None else _read_entry(found)
 
     async def blacklist(self) -> dict[str, BlacklistEntry]:
         """All entries, by owner. 1 call."""
         found = await self._store.reads.call(("HVALS", rewards_key("blacklist")))
-        entries = (msgspec.json.decode(each, type=BlacklistEntry) for each in found)
+        entries = (_read_entry(each) for each in found)
         return {each.owner: each for each in sorted(entries, key=lambda each: each.owner)}
 
     async def override(
@@ -88,7 +92,7 @@ class Ledger:
     async def overrides(self, week: int | None = None) -> list[Override]:
         """All of them, or those of one week, in the order of week and vehicle. 1 call."""
         found = await self._store.reads.call(("HVALS", rewards_key("overrides")))
-        made = (msgspec.json.decode(each, type=Override) for each in found)
+        made = (_read_override(each) for each in found)
         wanted = [each for each in made if week is None or each.week == week]
         return sorted(wanted, key=lambda each: (each.week, each.vehicle))
 
@@ -108,7 +112,7 @@ class Ledger:
     async def payouts_of_shard(self, shard: int, week: int) -> dict[int, Payout]:
         """What was paid for a week to a shard's vehicles. 1 call."""
         found = await self._store.reads.call(("HVALS", payouts_key(shard, week)))
-        payouts = (msgspec.json.decode(each, type=Payout) for each in found)
+        payouts = (_read_payout(each) for each in found)
         return {each.vehicle: each for each in payouts}
 
     async def payouts(self, vehicles: Iterable[int], week: int) -> Mapping[int, Payout]:
@@ -120,9 +124,7 @@ class Ledger:
         if not commands:
             return {}
         replies = await self._store.reads.call_all(commands)
-        found = (
-            msgspec.json.decode(each, type=Payout) for reply in replies for each in reply if each
-        )
+        found = (_read_payout(each) for reply in replies for each in reply if each)
         return {each.vehicle: each for each in found}
 
     async def _change_override(

@@ -19,6 +19,7 @@ import msgspec
 
 from psd.errors import RunInProgressError, StoreUnavailableError
 from psd.store.keys import rewards_key
+from psd.store.records import json_record
 from psd.store.redis import Store
 from psd.store.scripts import load_script
 
@@ -34,6 +35,9 @@ class Holder(msgspec.Struct, frozen=True):
     host: str
     pid: int
     mark: str
+
+
+_read = json_record(Holder, "rewards: the lock's holder")
 
 
 class JobLock:
@@ -62,7 +66,7 @@ class JobLock:
     async def holder(self) -> Holder | None:
         """Who holds the lock now."""
         value = await self._store.reads.call(("GET", self._key))
-        return None if value is None else msgspec.json.decode(value, type=Holder)
+        return None if value is None else _read(value)
 
     async def _take(self, value: bytes) -> None:
         for _ in range(2):
@@ -74,7 +78,7 @@ class JobLock:
             held = await self._store.reads.call(("GET", self._key))
             if held is None:
                 continue
-            holder = msgspec.json.decode(held, type=Holder)
+            holder = _read(held)
             if not _is_gone(holder):
                 raise RunInProgressError(
                     f"rewards: process {holder.pid} on {holder.host} computes just now; "

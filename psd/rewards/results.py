@@ -14,6 +14,7 @@ import msgspec
 
 from psd.rewards.rows import Row
 from psd.rewards.tokens import Shares
+from psd.store.records import json_record
 
 Status = Literal["Started", "Finished", "Failed"]
 
@@ -73,6 +74,6 @@ class Run(msgspec.Struct, frozen=True):
 
 
 ENCODE = msgspec.json.Encoder().encode
-DECODE_RESULT = msgspec.json.Decoder(WeekResult).decode
-DECODE_STATUS = msgspec.json.Decoder(WeekStatus).decode
-DECODE_RUN = msgspec.json.Decoder(Run).decode
+DECODE_RESULT = json_record(WeekResult, "rewards: a week's result")
+DECODE_STATUS = json_record(WeekStatus, "rewards: a week's state")
+DECODE_RUN = json_record(Run, "rewards: the run")

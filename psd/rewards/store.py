@@ -13,8 +13,6 @@ from __future__ import annotations
 import struct
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
-import msgspec
-
 from psd.errors import NotFoundError, ShapeError, StoreError
 from psd.rewards.results import DECODE_RESULT, DECODE_STATUS, WeekResult, WeekStatus
 from psd.rewards.rows import RECORD, Row, unpack_rows
@@ -22,6 +20,7 @@ from psd.rewards.shards import by_shard
 from psd.rewards.tables import Tables
 from psd.store.keys import board_key, rewards_key, rows_key
 from psd.store.lane import Command
+from psd.store.records import json_record
 from psd.store.redis import Store
 from psd.store.scripts import load_script
 
@@ -35,6 +34,8 @@ SHARDS_AT_ONCE = 64
 """Shards of one trip when all rows of a week are read: some 0.5 MB for a million vehicles."""
 
 Results = Mapping[int, WeekResult]
+
+_read_tables = json_record(Tables, "rewards: the tables of a week")
 
 
 class RewardsStore:
@@ -115,7 +116,7 @@ class RewardsStore:
         found = await self._store.reads.call(("HGET", rewards_key("tables"), digest))
         if found is None:
             raise ShapeError(f"rewards: the tables {digest} of a computed week are missing")
-        return msgspec.json.decode(found, type=Tables)
+        return _read_tables(found)
 
     async def _rows_in(
         self, vehicles: Sequence[int], results: Results

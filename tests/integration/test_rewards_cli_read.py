@@ -130,3 +130,23 @@ async def test_a_narrow_terminal_cuts_nothing_off(
     text = await output("statement", "7")
     assert "…" not in text
     assert "\x1b[" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "commands"),
+    [
+        ("weeks", "1", (["weeks"], ["statement", "7"], ["calculate", "1"])),
+        ("status", "1", (["weeks"],)),
+        ("blacklist", "42", (["blacklist", "ls"],)),
+        ("overrides", "1:7", (["calculate", "2"],)),
+    ],
+)
+async def test_what_is_kept_and_cannot_be_read_is_told_and_no_traceback(
+    served: Served, name: str, field: str, commands: tuple[list[str], ...]
+) -> None:
+    await served.psd.store.client.hset(rewards_key(name), field, '{"week":1,"gen')
+    for command in commands:
+        result = await run(*command)
+        assert result.exit_code == 1, (command, result.output, result.exception)
+        assert isinstance(result.exception, SystemExit), command
+        assert "that is kept is none" in result.stderr, result.stderr

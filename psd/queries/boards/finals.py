@@ -37,6 +37,7 @@ from psd.queries.moments import held, moment
 from psd.queries.ranking import Board, Place
 from psd.queries.requests import LIMIT_MAX, Time
 from psd.queries.results import AnsweredRange, Standing, Watermark
+from psd.store.records import msgpack_record
 
 DIFFERENCES_MAX = 1000
 """Members and matches whose difference is told; how many there are is told of all."""
@@ -63,7 +64,7 @@ class KeptFinal(msgspec.Struct, frozen=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(KeptFinal).decode
+_decode = msgpack_record(KeptFinal, "boards: a final")
 
 
 class Finals:

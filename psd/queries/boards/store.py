@@ -45,6 +45,7 @@ from psd.queries.ids import asked_ids
 from psd.store.kept import write_kept
 from psd.store.keys import boards_key, named_board_root
 from psd.store.lane import Command
+from psd.store.records import json_record
 from psd.store.redis import Store
 from psd.store.scripts import load_script
 
@@ -61,7 +62,7 @@ ANY = "*"
 """The tag of whatever version is there."""
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(StoredBoard).decode
+_decode = json_record(StoredBoard, "boards: a definition")
 
 Make = Callable[[StoredBoard | None], StoredBoard | None]
 """The board that is to stand in the place of the one there; None takes it away."""

@@ -1,0 +1,245 @@
+"""Scripts read and check everything, then write: where one fails, the store is as it was.
+
+Each script that writes is called in scenes from real use: under a guard that refuses reads behind
+writes, and on stores in which one key of the call is spoiled in one way.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgpack
+import pytest
+import redis
+
+from psd.engine.events import Withdrawal
+from psd.store import scripts
+from psd.store.scripts import load_script, lua_folder, script_names
+from tests.support.engine import NOON_S, book, engine_on, report, sum_of
+from tests.support.guarded_lua import BROKEN, guarded_lua_folder
+from tests.support.redis_server import RedisServer
+from tests.support.script_calls import (
+    Dumps,
+    ScriptCall,
+    dumps,
+    recorded_calls,
+    restore,
+)
+from tests.support.small_leaves import small_lua_folder
+
+WRITING = {name for name in script_names() if not load_script(name).reads_only}
+
+NONSENSE = (b"", b"x", b"1:x", b":", b"-", b"nan", b"\xc1", b"\x93\x01", b"9" * 40)
+JSON_NONSENSE = (b"{}", b"[]", b"7", b'{"generation":"x"}', b'{"generation":null}', b'{"week":')
+FIELDS = 4
+
+CALLS_EACH, KEYS_EACH, SPOILINGS_EACH = 6, 8, 10
+"""What is tried of each script; all that there is are 50,000 spoiled calls, some 7 minutes."""
+
+T = TypeVar("T")
+
+Spoiling = tuple[Any, ...]
+"""Commands that spoil one key."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("spoiled")) as server:
+        yield server
+
+
+@pytest.fixture(params=["own limits", "small limits"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The scripts; with small limits a few bookings split leaves, shards and records."""
+    return lua_folder() if request.param == "own limits" else small_lua_folder(tmp_path)
+
+
+async def test_nothing_is_read_behind_a_write_and_no_type_is_guessed(
+    server: RedisServer, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guarded = guarded_lua_folder(tmp_path, folder)
+    monkeypatch.setattr(scripts, "lua_folder", lambda: guarded)
+    calls = await recorded_calls(server, monkeypatch)
+    assert {call.script for call in calls} == WRITING
+    assert load_script("engine.book").source.startswith("local real")
+
+
+async def test_the_guard_would_notice(
+    server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guarded = guarded_lua_folder(tmp_path, lua_folder())
+    monkeypatch.setattr(scripts, "lua_folder", lambda: guarded)
+    load_script.__globals__["_load"].cache_clear()
+    write = "redis.call('SET', 'a', 1); "
+    wrong = {
+        f"{write}redis.call('GET', 'b')": "GET b",
+        f"redis.call('GET', 'a'); {write}redis.call('HSET', 'b', 1, 1)": "HSET b",
+        f"redis.call('XLEN', 'b'); {write}redis.call('XADD', 'b', '1-0', 1, 1)": "XADD b",
+    }
+    with server.sync_client() as client:
+        for body, named in wrong.items():
+            path = guarded / "engine" / "wrong.lua"
+            path.write_text(f"-- Wrong.\n-- @include lib/guard\n{body}\n", encoding="utf-8")
+            load_script.__globals__["_load"].cache_clear()
+            with pytest.raises(redis.ResponseError, match=f"{BROKEN}: {named}"):
+                client.eval(load_script("engine.wrong").source, 0)
+
+
+async def test_a_script_that_fails_has_written_nothing_whatever_a_key_holds(
+    server: RedisServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scripts, "lua_folder", lambda: folder)
+    calls = await recorded_calls(server, monkeypatch)
+    assert {call.script for call in calls} == WRITING
+    rng, failed = random.Random("spoiled"), Counter[str]()
+    with server.sync_client() as client:
+        for script in sorted(WRITING):
+            of_script = [call for call in calls if call.script == script]
+            for call in some(rng, of_script, CALLS_EACH):
+                failed[script] += spoiled_calls(client, call, rng)
+    assert set(failed) == WRITING
+    assert min(failed.values()) > 0, failed
+
+
+def spoiled_calls(client: redis.Redis, call: ScriptCall, rng: random.Random) -> int:
+    """Make a call on each spoiled store; in how many of them it failed."""
+    restore(client, call.before)
+    client.execute_command(*call.command)
+    after = dumps(client)
+    restore(client, call.before)
+    touched = sorted(
+        key for key in {**call.before, **after} if call.before.get(key) != after.get(key)
+    )
+    read = sorted(key for key in call.before if key not in touched)
+    failures = 0
+    for key in [*some(rng, touched, KEYS_EACH), *some(rng, read, 2)]:
+        for commands in some(rng, spoilings(client, key, call.before, rng), SPOILINGS_EACH):
+            failures += fails_whole(client, call, commands)
+    return failures
+
+
+def some(rng: random.Random, values: list[T], most: int) -> list[T]:
+    """At most so many of them."""
+    return rng.sample(values, min(most, len(values)))
+
+
+def spoilings(client: redis.Redis, key: bytes, held: Dumps, rng: random.Random) -> list[Spoiling]:
+    """Other types, and of what the key holds each part with other bytes."""
+    restore(client, held)
+    kind = client.type(key)
+    found: list[Spoiling] = [
+        (("DEL", key), ("RPUSH", key, "foreign")),
+        (("DEL", key), ("SET", key, "foreign")),
+        (("DEL", key), ("HSET", key, "foreign", "1")),
+        (("DEL", key),),
+    ]
+    if kind == b"hash":
+        fields = sorted(client.hkeys(key))
+        for field in some(rng, fields, FIELDS):
+            found += [(("HSET", key, field, each),) for each in (*NONSENSE, *JSON_NONSENSE)]
+            found.append((("HDEL", key, field),))
+            value = client.hget(key, field) or b""
+            found.append((("HSET", key, field, value[:-1]),))
+    if kind == b"string":
+        value = client.get(key) or b""
+        parts = (value[:-1], value[1:], value[: len(value) // 2], b"\xff" + value[1:])
+        found += [(("SET", key, each),) for each in (*NONSENSE, *parts)]
+    if kind == b"set":
+        found += [(("SADD", key, "x"),), (("SADD", key, ""),)]
+    if kind == b"stream":
+        ids = [entry[0] for entry in client.xrange(key)]
+        found.append((("XDEL", key, *ids),))
+        found.append((("XADD", key, f"{2**64 - 1}-{2**64 - 1}", "a", "1"),))
+    return found
+
+
+def fails_whole(client: redis.Redis, call: ScriptCall, commands: Spoiling) -> bool:
+    """Whether a call fails on a store that is spoiled; then it must have left it as it was."""
+    restore(client, call.before)
+    for command in commands:
+        client.execute_command(*command)
+    before = dumps(client)
+    try:
+        client.execute_command(*call.command)
+    except redis.ResponseError as error:
+        refusal = str(error)
+    else:
+        return False
+    assert dumps(client) == before, (call.script, commands, refusal)
+    return True
+
+
+RESULT = '{"week":2,"generation":7}'
+STORED = ("weeks", "status", "dirty", "garbage")
+
+
+def publish(client: redis.Redis, weeks: list[tuple[str, str]]) -> int:
+    """Publish results of weeks, the lock in hand."""
+    key = "psd:rewards:{rewards}:"
+    client.set(f"{key}lock", "mine")
+    entries = [[week, result, '{"status":"Finished"}', "0"] for week, result in weeks]
+    keys = [f"{key}{name}" for name in ("lock", *STORED, "run")]
+    source = load_script("rewards.publish").source
+    published = client.eval(source, len(keys), *keys, "mine", msgpack.packb(entries))
+    return int(published)
+
+
+@pytest.mark.parametrize("spoiled", ['{"week":2,"gen', "", "7", "[]", '{"generation":"7"}'])
+async def test_no_week_becomes_visible_beside_one_whose_result_is_none(
+    server: RedisServer, spoiled: str
+) -> None:
+    server.flush()
+    with server.sync_client() as client:
+        client.hset("psd:rewards:{rewards}:weeks", "2", spoiled)
+        client.hset("psd:rewards:{rewards}:dirty", "1", "1")
+        before = {**dumps(client)}
+        with pytest.raises(redis.ResponseError, match="PSD_BAD_RESULT what stands for week 2"):
+            publish(client, [("1", RESULT), ("2", RESULT), ("3", RESULT)])
+        with pytest.raises(redis.ResponseError, match="PSD_BAD_RESULT what stands for week 3"):
+            publish(client, [("1", RESULT), ("3", spoiled)])
+        client.delete("psd:rewards:{rewards}:lock")
+        assert dumps(client) == before
+
+
+@pytest.mark.parametrize("name", STORED)
+async def test_no_week_becomes_visible_where_a_key_is_of_another_type(
+    server: RedisServer, name: str
+) -> None:
+    server.flush()
+    with server.sync_client() as client:
+        client.hset("psd:rewards:{rewards}:weeks", "1", '{"generation":5}')
+        client.delete(f"psd:rewards:{{rewards}}:{name}")
+        client.set(f"psd:rewards:{{rewards}}:{name}", "foreign")
+        before = dumps(client)
+        with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+            publish(client, [("1", RESULT)])
+        client.delete("psd:rewards:{rewards}:lock")
+        assert dumps(client) == before
+
+
+async def test_thousands_of_weeks_become_visible_at_once(server: RedisServer) -> None:
+    server.flush()
+    weeks = [(str(week), '{"generation":9000000000000}') for week in range(9283)]
+    with server.sync_client() as client:
+        assert publish(client, [(week, RESULT) for week, _ in weeks]) == 9283
+        assert publish(client, weeks) == 9283
+        held = client.hgetall("psd:rewards:{rewards}:weeks")
+        assert held == {week.encode(): result.encode() for week, result in weeks}
+        garbage = client.smembers("psd:rewards:{rewards}:garbage")
+        assert garbage == {b"%s:7" % week.encode() for week, _ in weeks}
+
+
+async def test_an_activity_of_very_many_types_is_withdrawn_whole(server: RedisServer) -> None:
+    """9,000 parts of one hash go at once: more than Lua can hand to one command."""
+    server.flush()
+    async with engine_on(server.url) as psd:
+        sent = [report(2, NOON_S + at, aid=5, atid=at) for at in range(9000)]
+        for start in range(0, len(sent), 500):
+            assert set(await book(psd, sent[start : start + 500])) == {"booked"}
+        assert await book(psd, [Withdrawal(1, 5, (1,), "", "ops", NOON_S)]) == ["booked"]
+        assert await sum_of(psd) == 0
+        assert await psd.store.client.hkeys("psd:{1}:1:y") == [b"activities"]
