@@ -1,13 +1,14 @@
 -- Put members on a board and take others off, as long as it does not hold too many then.
--- KEYS[1]  set of the board's members, uids in decimal
--- ARGV[1]  msgpack array of the uids to put on, at most 10,000
--- ARGV[2]  msgpack array of the uids to take off, none of the others, at most 10,000
+-- KEYS[1]  set of the board's members, uids in decimal; beside it ":unchanged", which larger
+--          changes set to learn of others (lua/boards/swap.lua), ends with each change
+-- ARGV[1]  msgpack array of the uids to put on
+-- ARGV[2]  msgpack array of the uids to take off, none of the others; at most 2,000 with them
 -- ARGV[3]  how many members there may be afterwards
 -- ARGV[4]  1 when those that are put on take the place of all that are there, else 0
 -- Returns: list: how many are new, how many are there no longer, how many there are
 -- Errors: PSD_TOO_MANY_MEMBERS there would be more than there may be; nothing is written
 -- Idempotent: yes
--- Cost: O(uids); 2 us each, and O(members) with ARGV[4]
+-- Cost: O(uids); 2 us each
 
 local PART = 1000
 
@@ -39,8 +40,9 @@ if count > tonumber(ARGV[3]) then
   return redis.error_reply(string.format(
     'PSD_TOO_MANY_MEMBERS %.0f members would be on it, at most %s are allowed', count, ARGV[3]))
 end
+redis.call('DEL', KEYS[1] .. ':unchanged')
 if ARGV[4] == '1' then
-  redis.call('DEL', KEYS[1])
+  redis.call('UNLINK', KEYS[1])
 else
   in_parts('SREM', remove)
 end

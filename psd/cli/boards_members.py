@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import IO
 
 import click
@@ -21,10 +20,11 @@ from psd.cli.boards_keep import on_boards
 from psd.cli.options import pass_settings
 from psd.cli.printing import json_option, write_csv
 from psd.config_sources import LoadedSettings
-from psd.errors import BadQueryError, MalformedError
-from psd.queries.boards.definitions import CHANGE_MAX, Membership
+from psd.errors import MalformedError
+from psd.queries.boards.definitions import Membership
 from psd.queries.boards.member_lists import uids_of_csv
 from psd.queries.boards.requests import MemberRow
+from psd.queries.boards.staging import Change
 from psd.queries.ids import asked_ids
 from psd.runtime import Runtime
 
@@ -54,7 +54,7 @@ def ls(loaded: LoadedSettings, /, *, name: str, as_json: bool, as_csv: bool) -> 
 @pass_settings
 def add(loaded: LoadedSettings, /, *, name: str, uids: tuple[str, ...]) -> None:
     """Put users on a board."""
-    _tell(name, asyncio.run(_change(loaded, name, uids, is_adding=True)))
+    _tell(name, _changed(loaded, name, Change(asked_ids(uids, "uid"))))
 
 
 @click.command(cls=NumbersCommand)
@@ -66,56 +66,33 @@ def rm(loaded: LoadedSettings, /, *, name: str, uids: tuple[str, ...], everybody
     """Take users off a board."""
     if bool(uids) == everybody:
         raise click.UsageError("say who leaves, or --all")
-    if everybody:
-        found = asyncio.run(
-            on_boards(loaded.settings, lambda runtime: runtime.boards.clear_members(name))
-        )
-    else:
-        found = asyncio.run(_change(loaded, name, uids, is_adding=False))
-    _tell(name, found)
+    leaving = Change([], asked_ids(uids, "uid"), is_all=everybody)
+    _tell(name, _changed(loaded, name, leaving))
 
 
 @click.command("import")
 @click.argument("name")
 @click.argument("file", type=click.File("rb"))
-@click.option("--replace", is_flag=True, help="Take everybody off before.")
+@click.option("--replace", is_flag=True, help="Take everybody else off.")
 @pass_settings
 def import_file(loaded: LoadedSettings, /, *, name: str, file: IO[bytes], replace: bool) -> None:
     """Put the users of a file on a board.
 
-    FILE has one uid a line, alone or first in a line of a CSV; - is the standard input. A file
-    with a wrong line is refused whole.
+    FILE has one uid a line, or is a CSV with a column uid, or with uids in its first column; - is
+    the standard input. A file with a wrong line, or with more users than the board may hold, is
+    refused whole, and the board stays as it was.
     """
-    try:
-        uids = [str(uid) for uid in asked_ids(uids_of_csv(file.read()), "uid")]
-    except BadQueryError as error:
-        # The file is wrong, and not the command line.
-        raise MalformedError(str(error)) from error
-
-    async def clear(runtime: Runtime) -> Membership:
-        return await runtime.boards.clear_members(name)
-
-    if replace:
-        asyncio.run(on_boards(loaded.settings, clear))
-    _tell(name, asyncio.run(_change(loaded, name, uids, is_adding=True)))
+    uids = asked_ids(uids_of_csv(file.read()), "uid")
+    if replace and not uids:
+        raise MalformedError("file: no uids; psd boards members rm --all takes everybody off")
+    _tell(name, _changed(loaded, name, Change(uids, is_all=replace)))
 
 
-async def _change(
-    loaded: LoadedSettings, name: str, uids: Sequence[str], *, is_adding: bool
-) -> Membership:
-    """Add or remove any number of members, in parts; what all of them came to."""
+def _changed(loaded: LoadedSettings, name: str, change: Change) -> Membership:
+    async def made(runtime: Runtime) -> Membership:
+        return await runtime.boards.make_change(name, change)
 
-    async def change(runtime: Runtime) -> Membership:
-        added = removed = count = 0
-        for start in range(0, max(len(uids), 1), CHANGE_MAX):
-            part = uids[start : start + CHANGE_MAX]
-            lists = (part, ()) if is_adding else ((), part)
-            found = await runtime.boards.change_members(name, *lists)
-            added, removed = added + found.added, removed + found.removed
-            count = found.members
-        return Membership(added, removed, count)
-
-    return await on_boards(loaded.settings, change)
+    return asyncio.run(on_boards(loaded.settings, made))
 
 
 def _tell(name: str, found: Membership) -> None:

@@ -198,6 +198,14 @@ CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind("boards", rf"{_BOARDS}:definitions", "hash", "", "board: its definition, JSON"),
     KeyKind("dropped boards", rf"{_BOARDS}:dropped", "set", "", "boards whose keys are to end"),
     KeyKind("board members", rf"{_BOARD}:members", "set", "", "uids"),
+    KeyKind("members watched", rf"{_BOARD}:members:unchanged", "string", "", "lives 10 minutes"),
+    KeyKind(
+        "members staged",
+        rf"{_BOARD}:members:staged:[0-9a-f]{{16}}",
+        "set",
+        "",
+        "uids that will be members; lives 10 minutes",
+    ),
     KeyKind("board final", rf"{_BOARD}:final", "string", "", "the final standing, msgpack"),
     KeyKind("owners", r"psd:owners:\{o\d+\}:\d+", "set", "", "uids that may have bookings"),
 )

@@ -44,11 +44,14 @@ OF_THE_WEEKLY_JOB = {
 
 
 async def keep_boards(psd: Runtime) -> None:
-    """A board with members and a final, and the note of one that is taken away half-way."""
+    """A board with members and a final, and what is left of a removal and a change half-way."""
     definition = Definition(thing="steps", window=FixedWindow(NOON_S, NOON_S + 9))
     await psd.boards.put("a.b-c_1", definition, "me", members=[1, 2])
     await psd.finals.declare("a.b-c_1", "me")
     await psd.store.writes.call(("SADD", boards_key("dropped"), "gone:0123456789abcdef"))
+    members = f"{(await psd.boards.get('a.b-c_1')).root}:members"
+    await psd.store.writes.call(("SET", f"{members}:unchanged", "fedcba9876543210", "EX", 600))
+    await psd.store.writes.call(("SADD", f"{members}:staged:fedcba9876543210", 1))
 
 
 async def changes(client: Redis) -> int:

@@ -125,7 +125,7 @@ async def test_members_come_one_by_one_and_by_file(runtime: Runtime, tmp_path: P
     assert imported == "a: 24999 added, 0 removed, 25001 members\n"
     assert await output("members", "rm", "a", "7", "8") == "a: 0 added, 2 removed, 24999 members\n"
     replaced = await output("members", "import", "a", "-", "--replace", text="2\n1\n")
-    assert replaced == "a: 2 added, 0 removed, 2 members\n"
+    assert replaced == "a: 0 added, 24997 removed, 2 members\n"
     assert await output("members", "ls", "a") == "1\n2\n"
     assert await json_of("members", "ls", "a") == ["1", "2"]
     assert [row["uid"] for row in await rows("members", "ls", "a")] == ["1", "2"]
@@ -134,6 +134,47 @@ async def test_members_come_one_by_one_and_by_file(runtime: Runtime, tmp_path: P
     assert await output("members", "ls", "a") == "1\n2\n"
     assert await output("members", "rm", "a", "--all") == "a: 0 added, 2 removed, 0 members\n"
     assert await output("members", "ls", "a") == ""
+
+
+@pytest.mark.parametrize("replace", [(), ("--replace",)])
+@pytest.mark.parametrize(("count", "rounds"), [(100_500, ()), (5000, ROUNDS)])
+async def test_a_file_of_too_many_members_changes_nothing(
+    runtime: Runtime,
+    tmp_path: Path,
+    count: int,
+    rounds: tuple[str, ...],
+    replace: tuple[str, ...],
+) -> None:
+    await output("create", "a", *CUP, *rounds)
+    await output("members", "add", "a", "7", "8")
+    file = tmp_path / "users.txt"
+    file.write_text("".join(f"{uid}\n" for uid in range(count)))
+    result = await run("members", "import", "a", str(file), *replace)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "members would be on it, at most" in result.stderr
+    assert await output("members", "ls", "a") == "7\n8\n"
+
+
+@pytest.mark.parametrize("count", [3, 5000, 25_000])
+async def test_a_file_takes_the_place_of_all_members(
+    runtime: Runtime, tmp_path: Path, count: int
+) -> None:
+    await output("create", "a", *CUP)
+    await output("members", "add", "a", "0", "-1", "-2")
+    file = tmp_path / "users.txt"
+    file.write_text("".join(f"{uid}\n" for uid in range(count)))
+    for added, removed in ((count - 1, 2), (0, 0)):
+        said = await output("members", "import", "a", str(file), "--replace")
+        assert said == f"a: {added} added, {removed} removed, {count} members\n"
+    assert await output("members", "ls", "a") == file.read_text()
+
+
+async def test_an_empty_file_does_not_empty_a_board(runtime: Runtime) -> None:
+    await output("create", "a", *CUP)
+    await output("members", "add", "a", "7")
+    result = await run("members", "import", "a", "-", "--replace", text="uid\n\n")
+    assert (result.exit_code, result.stderr[:20]) == (1, "psd: file: no uids; ")
+    assert await output("members", "ls", "a") == "7\n"
 
 
 async def test_a_standing_is_a_table_csv_or_json(runtime: Runtime) -> None:

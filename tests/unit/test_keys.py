@@ -63,6 +63,8 @@ KINDS = {
     "psd:boards:{boards}:definitions": "boards",
     "psd:boards:{boards}:dropped": "dropped boards",
     "psd:board:{april_2016:0123456789abcdef}:members": "board members",
+    "psd:board:{a.b-c:0123456789abcdef}:members:unchanged": "members watched",
+    "psd:board:{a.b-c:0123456789abcdef}:members:staged:fedcba9876543210": "members staged",
     "psd:board:{a.b-c:0123456789abcdef}:final": "board final",
     "psd:owners:{o42}:1": "owners",
 }

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from psd.engine.plan import Range
-from psd.errors import BadQueryError, MalformedError, TooLargeError
+from psd.errors import BadQueryError, InputError, TooLargeError
 from psd.queries.boards.brackets import Match, rounds_needed
 from psd.queries.boards.challenges import champion, played_until, round_rows
 from psd.queries.boards.definitions import (
@@ -119,18 +119,42 @@ def test_members_stand_in_a_given_order_and_the_others_behind() -> None:
     ("body", "uids"),
     [
         (b"", []),
+        (b"uid\n", []),
         (b"1\n2\n", ["1", "2"]),
+        (b" 7 \r\n\r\n 8", ["7", "8"]),
         (b'\xef\xbb\xbfuid,name\r\n1,ann\r\n\r\n"-2",b\r\n', ["1", "-2"]),
-        (b" 7 \n uid \n", ["7", "uid"]),
+        (b'1,"two\nlines"\n2,b\n', ["1", "2"]),
+        (b"name, User_ID \nann,1\n", ["1"]),
+        (b"id,uid\n1,2\n", ["2"]),
+        (b"Id\r1\r2\r", ["1", "2"]),
     ],
 )
-def test_a_list_of_members_is_the_first_cell_of_each_line(body: bytes, uids: list[str]) -> None:
+def test_a_list_of_members_is_a_column_of_uids(body: bytes, uids: list[str]) -> None:
     assert uids_of_csv(body) == uids
 
 
-def test_a_list_of_members_is_utf_8() -> None:
-    with pytest.raises(MalformedError):
-        uids_of_csv(b"\xff")
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"+7\n8\n", "line 1: uid: '+7' is not a 64-bit integer"),
+        (b"o8\n9\n", "line 1: uid: 'o8' is not a 64-bit integer"),
+        (b"name\n9\n", "line 1: uid: 'name' is not a 64-bit integer"),
+        (b"name,age\n9,5\n", "line 1: uid: 'name' is not a 64-bit integer"),
+        (b"7\nuid\n", "line 2: uid: 'uid' is not a 64-bit integer"),
+        (b"7\n\n8;ann\n", "line 3: uid: '8;ann' is not a 64-bit integer"),
+        (b"uid\n07\n", "line 2: uid: '07' is not a 64-bit integer"),
+        (b"uid,name\n7,ann\n8\n", "line 3: row: 1 cells, but 2 in the first row"),
+        (b"7,ann\n8,b,c\n", "line 2: row: 3 cells, but 2 in the first row"),
+        (b"uid,name\n,ann\n", "line 2: uid: '' is not a 64-bit integer"),
+        (b"uid,UID\n7,8\n", "line 1: column 'uid' stands twice"),
+        (b'7\n"8\n9\n', "line 2: row: a quote is opened and never closed"),
+        (b"7\n\xff\n", "line 2: row: not UTF-8 (byte 0xff)"),
+    ],
+)
+def test_a_list_of_members_with_a_wrong_line_is_refused(body: bytes, reason: str) -> None:
+    with pytest.raises(InputError) as refused:
+        uids_of_csv(body)
+    assert str(refused.value).startswith(reason)
 
 
 def test_a_standing_is_a_leaderboard_of_the_board() -> None:

@@ -89,7 +89,7 @@ def test_psds_own_reads_are_known_as_reads() -> None:
     """Else they would queue behind the writes."""
     writing = {name for name in script_names() if not load_script(name).reads_only}
     assert writing == {
-        *("boards.change", "boards.members", "engine.book", "engine.withdraw"),
+        *("boards.change", "boards.members", "boards.swap", "engine.book", "engine.withdraw"),
         *("rewards.add_vin", "rewards.hold_lock", "rewards.merge_vehicle", "rewards.publish"),
     }
 

@@ -38,7 +38,7 @@ from psd.queries.requests import Id, Name, Ties
 from psd.store.keys import named_board_root
 
 CHANGE_MAX = 10_000
-"""Members of one change: the script takes some 20 ms for them."""
+"""Members of one request."""
 
 CONTENDERS_MAX = 4096
 """Members of a board with rounds: 12 rounds, whose sums of 8,192 owners take 0.1 s of Redis."""

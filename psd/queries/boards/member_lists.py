@@ -1,26 +1,57 @@
-r"""Lists of uids as people keep them in files: one a line, alone or first in a line of a CSV. Pure.
+r"""Lists of uids as people keep them in files: one a line, or a column of a CSV. Pure.
 
 ::
 
-    uids_of_csv(b"uid,name\r\n1503960366,ann\n\n22")   -> ["1503960366", "22"]
+    uids_of_csv(b"1503960366\r\n\n22")              -> ["1503960366", "22"]
+    uids_of_csv(b"name,uid\nann,22\n")              -> ["22"]
+    uids_of_csv(b"22,ann\n23,bob\n")                -> ["22", "23"]
+    uids_of_csv(b"+7\n8\n")
+    -> MalformedError: line 1: uid: '+7' is not a 64-bit integer as psd writes it
 
-A first line that does not begin with a number or a minus is a heading. What stands in the lines is
-checked where the uids are (psd/queries/ids.py).
+The first row is a heading when one of its cells is ``uid`` or another name of :data:`HEADINGS`,
+whatever its case; that column has the uids. A first row without one is a row like the others, and
+the uids are in the first column. Rows are read as those of every table (psd/csv_table.py).
 """
 
 from __future__ import annotations
 
-from psd.errors import MalformedError
+from collections.abc import Iterator
 
-_BEGINNINGS = frozenset("-0123456789")
+from psd.csv_table import Record, read_records, unbroken
+from psd.errors import BadQueryError, MalformedError
+from psd.queries.ids import asked_id
+
+HEADINGS = ("uid", "uids", "user_id", "userid", "user", "users", "member", "members", "id")
+"""Of several in one heading the first of these counts: ``id,user_id`` has its uids on the right."""
 
 
 def uids_of_csv(body: bytes) -> list[str]:
-    """The first cell of each line that has one; raises MalformedError for what is not UTF-8."""
+    """The uids of a list; raises MalformedError or TooLargeError, which name the line."""
+    rows = unbroken(read_records([body]))
+    first = next(rows, None)
+    if first is None:
+        return []
+    names = [cell.strip().lower() for cell in first.cells]
+    known = [name for name in HEADINGS if name in names]
+    if known and names.count(known[0]) > 1:
+        raise MalformedError(f"line {first.line}: column {known[0]!r} stands twice")
+    at = names.index(known[0]) if known else 0
+    listed = _listed(rows, at, len(names))
+    return [*listed] if known else [_uid(first, 0), *listed]
+
+
+def _listed(rows: Iterator[Record], at: int, width: int) -> Iterator[str]:
+    for row in rows:
+        if len(row.cells) != width:
+            raise MalformedError(
+                f"line {row.line}: row: {len(row.cells)} cells, but {width} in the first row"
+            )
+        yield _uid(row, at)
+
+
+def _uid(row: Record, at: int) -> str:
     try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise MalformedError(f"body: not UTF-8 ({exc})") from exc
-    cells = [line.partition(",")[0].strip().strip('"') for line in text.splitlines()]
-    found = [cell for cell in cells if cell]
-    return found[1:] if found and found[0][0] not in _BEGINNINGS else found
+        return str(asked_id(row.cells[at].strip(), f"line {row.line}: uid"))
+    except BadQueryError as error:
+        # The list is wrong, and not what was asked for with it.
+        raise MalformedError(str(error)) from error

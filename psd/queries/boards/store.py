@@ -40,6 +40,7 @@ from psd.queries.boards.definitions import (
     members_max,
     not_there,
 )
+from psd.queries.boards.staging import Change, StagedMembers
 from psd.queries.boards.windows import NamedBoard, check_name
 from psd.queries.ids import asked_ids
 from psd.store.kept import write_kept
@@ -50,6 +51,12 @@ from psd.store.redis import Store
 from psd.store.scripts import load_script
 
 BOARDS_MAX = 10_000
+
+SCRIPT_MEMBERS_MAX = 2000
+"""Members that one script call changes, in 1 to 7 ms; more are staged."""
+
+KINDS = ("members", "members:unchanged", "final")
+"""What a board has beside its definition. Staged members end by themselves."""
 
 TRIES = 20
 """How often a change is made anew because another one came between: each time somebody's went
@@ -77,6 +84,7 @@ class BoardsStore:
         self._things = things
         self._change = load_script("boards.change")
         self._members = load_script("boards.members")
+        self._staged = StagedMembers(store)
 
     async def get(self, name: str) -> StoredBoard:
         """A board; raises NotFoundError. 1 call."""
@@ -147,7 +155,7 @@ class BoardsStore:
         board = await self._replace(name, made, tag)
         assert board is not None, "a board was made or changed"
         if uids is not None:
-            await self._set_members(board, uids, [], is_all=True)
+            await self._set_members(board, Change(uids, is_all=True))
         return board, board.id == id_
 
     async def patch(
@@ -184,9 +192,7 @@ class BoardsStore:
         await self._replace(name, gone, tag)
         dropped = await self._store.writes.call(("SMEMBERS", boards_key("dropped")))
         roots = [named_board_root(*each.decode().split(":")) for each in dropped]
-        commands: list[Command] = [
-            ("DEL", f"{root}:{kind}") for root in roots for kind in ("members", "final")
-        ]
+        commands: list[Command] = [("UNLINK", f"{root}:{kind}") for root in roots for kind in KINDS]
         await write_kept(self._store, commands)
         if dropped:
             await write_kept(self._store, [("SREM", boards_key("dropped"), *dropped)])
@@ -204,11 +210,18 @@ class BoardsStore:
         both = set(added).intersection(removed)
         if both:
             raise BadQueryError(f"remove: {min(both)} is in add as well")
-        return await self._set_members(await self.get(name), added, removed)
+        return await self.make_change(name, Change(added, removed))
+
+    async def make_change(self, name: str, change: Change) -> Membership:
+        """The same of any number of uids: all of it or nothing.
+
+        Raises NotFoundError, TooLargeError.
+        """
+        return await self._set_members(await self.get(name), change)
 
     async def clear_members(self, name: str) -> Membership:
         """Take everybody off a board; raises NotFoundError."""
-        return await self._set_members(await self.get(name), [], [], is_all=True)
+        return await self.make_change(name, Change([], is_all=True))
 
     async def keep_final(self, board: StoredBoard, final: bytes, *, again: bool) -> None:
         """Keep a board's final; raises ConflictError where it has one, unless ``again``."""
@@ -224,18 +237,23 @@ class BoardsStore:
         found: bytes | None = await self._store.reads.call(("GET", f"{board.root}:final"))
         return found
 
-    async def _set_members(
-        self, board: StoredBoard, add: list[int], remove: list[int], *, is_all: bool = False
-    ) -> Membership:
-        key = _members_key(board)
-        asked = (_packed(add), _packed(remove), members_max(board.definition), int(is_all))
+    async def _set_members(self, board: StoredBoard, change: Change) -> Membership:
+        key, most = _members_key(board), members_max(board.definition)
+        if len(change) > SCRIPT_MEMBERS_MAX:
+            found = await self._staged.change(key, change, most)
+        else:
+            found = await self._change_at_once(key, change, most)
+        await self._check_there(board, [key])
+        return found
+
+    async def _change_at_once(self, key: str, change: Change, most: int) -> Membership:
+        asked = (_packed(change.add), _packed(change.remove), most, int(change.is_all))
         try:
             [reply] = await write_kept(
                 self._store, [("EVALSHA", self._members.sha, 1, key, *asked)]
             )
         except StoreError as exc:
             raise _refusal(exc) from exc
-        await self._check_there(board, [key])
         return Membership(*reply)
 
     async def _check_room(self, name: str, definition: Definition) -> None:
@@ -250,7 +268,7 @@ class BoardsStore:
         """End what was written for a board that was taken away meanwhile; NotFoundError."""
         held = _read(await self._store.writes.call(_get(board.name)))
         if held is None or held.id != board.id:
-            await write_kept(self._store, [("DEL", key) for key in keys])
+            await write_kept(self._store, [("UNLINK", key) for key in keys])
             raise not_there(board.name)
 
     async def _replace(self, name: str, make: Make, tag: str | None) -> StoredBoard | None:

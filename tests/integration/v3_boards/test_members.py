@@ -35,16 +35,33 @@ async def test_members_come_and_go(boards: BoardsClient) -> None:
 
 async def test_members_come_and_are_listed_as_csv(boards: BoardsClient) -> None:
     await boards.put("a")
-    body = '\ufeffuid,name\r\n7,ann\r\n\r\n"8"\n-9,x\n'.encode()
+    body = '\ufeffuid,name\r\n7,ann\r\n\r\n"8",\n-9,x\n'.encode()
     answer = await boards.http.request("POST", "/v3/boards/a/members", body, "text/csv")
     assert answer.json() == {"added": 3, "removed": 0, "members": 3}
     listed = await boards.ask("GET", "/a/members?format=csv&limit=2")
     assert listed.text == "uid\r\n-9\r\n7\r\n"
     assert listed.headers["Psd-Total"] == "3"
     assert listed.headers["Psd-Next"]
-    wrong = await boards.http.request("POST", "/v3/boards/a/members", b"7\nx\n", "text/csv")
-    assert wrong.status == 400
-    assert "'x'" in wrong.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b"7\nx\n", "line 2: uid: 'x' is not a 64-bit integer as psd writes it"),
+        (b"+7\n8\n", "line 1: uid: '+7' is not a 64-bit integer as psd writes it"),
+        (b"o8\n8\n", "line 1: uid: 'o8' is not a 64-bit integer as psd writes it"),
+        (b'7\n"8\n9\n', "line 2: row: a quote is opened and never closed"),
+        (b"uid,name\n7,ann\n8\n", "line 3: row: 1 cells, but 2 in the first row"),
+        (b"7\n8,\xff\n", "line 2: row: not UTF-8 (byte 0xff)"),
+    ],
+)
+async def test_a_csv_with_a_wrong_line_is_refused_whole(
+    boards: BoardsClient, body: bytes, detail: str
+) -> None:
+    await boards.put("a", 1)
+    wrong = await boards.http.request("POST", "/v3/boards/a/members", body, "text/csv")
+    assert (wrong.status, wrong.json()["detail"][: len(detail)]) == (400, detail)
+    assert await boards.psd.boards.members("a") == [1]
 
 
 async def test_the_limits_are_told(boards: BoardsClient, monkeypatch: pytest.MonkeyPatch) -> None:

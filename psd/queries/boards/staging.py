@@ -1,0 +1,125 @@
+"""Changes of more members than one script call may take: all of it or nothing, and no call is long.
+
+The members that there will be are written beside those that there are, a thousand a command; then
+one short script puts them in their place. Of 25,000 who come onto a board of 60,000::
+
+    psd:board:{cup:9f3a5c0e12b47d68}:members                        60,000 uids
+    psd:board:{cup:9f3a5c0e12b47d68}:members:unchanged              a text that every change ends
+    psd:board:{cup:9f3a5c0e12b47d68}:members:staged:5be0c1d2a3f49687    85,000 uids, RENAMEd
+
+A change that came between the reading and the renaming has ended the text; then all is made anew.
+What a process that was killed has left ends by itself.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+import msgspec
+
+from psd.errors import ConflictError, TooLargeError
+from psd.queries.boards.definitions import Membership
+from psd.store.kept import write_kept
+from psd.store.lane import Command
+from psd.store.redis import Store
+from psd.store.scripts import load_script
+
+PART = 1000
+"""Members of one command, which holds Redis for some 1 ms."""
+
+SCANNED = 2000
+"""Members of one command that reads, 1 to 4 ms; 10,000 took up to 21 ms."""
+
+COMMANDS_AT_ONCE = 10
+"""Commands of one trip; those of others come between them."""
+
+LIFETIME_S = 600
+"""A hundred thousand members are staged within a second; ten minutes are a stalled process."""
+
+TRIES = 20
+"""How often a change is made anew because another one came between."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Who comes and who goes; with ``is_all`` those that come take the place of all."""
+
+    add: Sequence[int]
+    remove: Sequence[int] = ()
+    is_all: bool = False
+
+    def __len__(self) -> int:
+        return len(self.add) + len(self.remove)
+
+    def of(self, before: set[int]) -> set[int]:
+        """Who is there afterwards."""
+        kept = set[int]() if self.is_all else before.difference(self.remove)
+        return kept.union(self.add)
+
+
+class StagedMembers:
+    """Makes large changes of the members of boards."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._swap = load_script("boards.swap")
+
+    async def change(self, key: str, change: Change, most: int) -> Membership:
+        """Make a change to the members that are kept under a key, of whom there may be so many.
+
+        Raises TooLargeError, and ConflictError when others change them all the time; then
+        nothing was changed. A trip for 2,000 members there are, and one for 10,000 there will be.
+        """
+        for _ in range(TRIES):
+            unchanged = await self._watched(key)
+            before = await self._members(key)
+            after = change.of(before)
+            if len(after) > most:
+                raise TooLargeError(
+                    f"members: {len(after)} members would be on it, at most {most} are allowed"
+                )
+            staged = f"{key}:staged:{secrets.token_hex(8)}"
+            await self._stage(staged, list(after))
+            if await self._swapped(key, staged, unchanged, len(after)):
+                return Membership(len(after - before), len(before - after), len(after))
+        raise ConflictError("members: they are changed by others all the time")
+
+    async def _watched(self, key: str) -> str:
+        """A text that stands beside the members until they are changed."""
+        place = f"{key}:unchanged"
+        commands: list[Command] = [
+            ("SET", place, secrets.token_hex(8), "NX", "EX", LIFETIME_S),
+            # One that another change has set serves as well, if it does not end too soon.
+            ("EXPIRE", place, LIFETIME_S),
+            ("GET", place),
+        ]
+        found = (await self._store.writes.call_all(commands))[-1]
+        return "" if found is None else str(found.decode())
+
+    async def _members(self, key: str) -> set[int]:
+        """Whoever is there. A change meanwhile may be seen by half, and ends the text above."""
+        found: set[int] = set()
+        cursor = b"0"
+        while True:
+            command: Command = ("SSCAN", key, cursor, "COUNT", SCANNED)
+            cursor, page = await self._store.writes.call(command)
+            found.update(map(int, page))
+            if cursor == b"0":
+                return found
+
+    async def _stage(self, staged: str, members: Sequence[int]) -> None:
+        adding: list[Command] = [
+            ("SADD", staged, *members[start : start + PART])
+            for start in range(0, len(members), PART)
+        ]
+        for start in range(0, len(adding), COMMANDS_AT_ONCE):
+            commands = adding[start : start + COMMANDS_AT_ONCE]
+            await self._store.writes.call_all([*commands, ("EXPIRE", staged, LIFETIME_S)])
+
+    async def _swapped(self, key: str, staged: str, unchanged: str, count: int) -> bool:
+        keys = (key, staged, f"{key}:unchanged")
+        asked: Command = ("EVALSHA", self._swap.sha, len(keys), *keys, unchanged, count)
+        [done] = await write_kept(self._store, [asked])
+        if not done:
+            await self._store.writes.call(("UNLINK", staged))
+        return bool(done)
