@@ -168,7 +168,7 @@ def configured_lines(settings: AccessSettings) -> list[TokenLine]:
 def file_lines(path: str) -> list[TokenLine]:
     """The lines of ``access.tokens_file``; blank lines and those that begin with # are none."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as exc:
         raise ConfigError(f"access.tokens_file: {exc}") from exc
     return [
@@ -179,8 +179,18 @@ def file_lines(path: str) -> list[TokenLine]:
 
 
 def token_table(settings: AccessSettings) -> TokenTable:
-    """Every token of the settings; reads the file anew."""
+    """Every token of the settings; reads the file anew.
+
+    Raises ConfigError for one that stands twice and not for the same: which of both it is would
+    depend on their order.
+    """
     lines = configured_lines(settings)
     if settings.tokens_file:
         lines += file_lines(settings.tokens_file)
+    found: dict[str, TokenLine] = {}
+    for line in lines:
+        before = found.setdefault(line.sha256, line)
+        if before != line:
+            names = f"{before.identity.name} and {line.identity.name}"
+            raise ConfigError(f"access: {names}: two lines with the same sha256 differ")
     return TokenTable(lines)

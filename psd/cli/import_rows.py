@@ -12,7 +12,9 @@ otherwise, so that the same row is the same activity at every import.
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -30,6 +32,7 @@ Progress = Callable[[int], None]
 
 PART_BYTES = 65_536
 
+_JSON_NAMES = re.compile(r'"\s*:')
 _INTEGER = re.compile(r"[+-]?\d{1,19}\Z")
 
 
@@ -194,6 +197,24 @@ def _json_rows(lines: Iterator[str]) -> Iterator[Row]:
         if not text.strip():
             continue
         try:
-            yield Row(line, decode(text))
-        except (msgspec.MsgspecError, UnicodeError) as exc:
+            cells = decode(text)
+            twice = _name_twice(text, cells)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
             yield Row(line, {}, MalformedError(f"row: not a JSON object ({exc})"))
+            continue
+        if twice is None:
+            yield Row(line, cells)
+        else:
+            yield Row(line, {}, MalformedError(f"row: {twice!r} stands twice"))
+
+
+def _name_twice(text: str, cells: dict[str, Any]) -> str | None:
+    """A name that an object gives twice; decoding keeps the last one and does not tell."""
+    # As many names as there are fields, in the plain objects that most rows are.
+    if len(_JSON_NAMES.findall(text)) == len(cells):
+        return None
+    # The outermost object is the last one that is whole.
+    pairs: list[tuple[str, Any]] = []
+    json.loads(text, object_pairs_hook=lambda found: pairs.__setitem__(slice(None), found))
+    names = Counter(name for name, _ in pairs)
+    return next((name for name, times in names.items() if times > 1), None)

@@ -162,6 +162,8 @@ def named_things(pairs: tuple[str, ...], settings: Settings) -> dict[str, str]:
             raise click.BadParameter(
                 f"{thing!r} is not configured; known are {known}", param_hint="--thing"
             )
+        if thing in things:
+            raise click.BadParameter(f"{thing!r} is given twice", param_hint="--thing")
         things[thing] = column
     return things
 

@@ -234,6 +234,7 @@ def test_only_the_first_twenty_refused_lines_are_shown(redis_url: str, tmp_path:
     ("arguments", "message"),
     [
         (("--thing", "miles=steps"), "'miles' is not configured; known are calories, cb,"),
+        (("--thing", "steps=kcal"), "'steps' is given twice"),
         (("--thing", "calories=fat"), "no column 'fat'; columns are user, at, steps, kcal"),
         (("--atid", "kind"), "'kind' is neither a column nor a whole number"),
         (("--wait",), "--wait needs --via queue"),

@@ -21,10 +21,11 @@ GUARD = f"""-- Guard.
 local real, real_pcall, caught, has_written, looked_at = redis, pcall, 0, false, {{}}
 
 -- Of any key; their arguments are made by psd.
-local NEVER_FAIL = {{ SET = true, DEL = true, EXPIRE = true, PEXPIRE = true, PERSIST = true }}
--- Only of a key of their type.
+local NEVER_FAIL = {{ SET = true, DEL = true, UNLINK = true, EXPIRE = true, PEXPIRE = true,
+  PERSIST = true }}
+-- Only of a key of their type, or of one that is there.
 local TYPED = {{ APPEND = true, SETRANGE = true, HSET = true, HDEL = true, SADD = true,
-  SREM = true, XADD = true }}
+  SREM = true, XADD = true, RENAME = true }}
 
 local redis = setmetatable({{ call = function(verb, key, ...)
   local writes = NEVER_FAIL[verb] or TYPED[verb]

@@ -18,6 +18,7 @@ from psd.access.tokens import (
     file_lines,
     new_token,
     read_line,
+    token_table,
     write_line,
 )
 from psd.config import AccessSettings
@@ -94,6 +95,16 @@ def test_a_file_has_a_line_a_token_and_may_have_comments(tmp_path: Path) -> None
         file_lines(str(path))
     with pytest.raises(ConfigError, match="tokens_file"):
         file_lines(str(tmp_path / "none"))
+
+
+def test_a_token_stands_for_one_identity_alone(tmp_path: Path) -> None:
+    path = tmp_path / "tokens"
+    line = f"name=a scopes=read sha256={HASH}"
+    path.write_text(f"\ufeff{line}\n{line}\n", encoding="utf-8")
+    assert len(token_table(AccessSettings(tokens=[line], tokens_file=str(path)))) == 1
+    path.write_text(f"{line}\nname=b scopes=admin sha256={HASH}\n")
+    with pytest.raises(ConfigError, match="a and b: two lines with the same sha256 differ"):
+        token_table(AccessSettings(tokens_file=str(path)))
 
 
 def test_a_token_is_known_until_the_second_it_ends() -> None:

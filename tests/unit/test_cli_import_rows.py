@@ -152,6 +152,9 @@ def test_ndjson_rows_take_numbers_and_numbers_in_text() -> None:
         (b'{"user":7,"at":1460451600,"steps":true}', "wrong_type"),
         (b'{"user":7,"at":1460451600,"steps":null}', "malformed"),
         (b'{"user":"\xff"}', "malformed"),
+        (b'{"user":7,"at":100,"steps":1,"steps":2}', "malformed"),
+        (b'{"user":7,"at":100,"steps":1,"note":{"a":1},"\\u0061t":5}', "malformed"),
+        (b'{"user":7,"note":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "malformed"),
     ],
 )
 def test_an_ndjson_line_that_breaks_a_rule_is_refused(line: bytes, code: str) -> None:
@@ -159,6 +162,12 @@ def test_an_ndjson_line_that_breaks_a_rule_is_refused(line: bytes, code: str) ->
     refused = bookable(row, COLUMNS, RULES, NOW_S)
     assert isinstance(refused, RefusedRow)
     assert refused.error.code == code
+
+
+def test_a_name_within_a_name_and_a_name_in_a_text_are_no_second_ones() -> None:
+    line = b'{"user":7,"at":1400000000,"steps":1,"note":{"user":8,"at":"\\"at\\":"}}\n'
+    [row] = read_rows(io.BytesIO(line), "ndjson", lambda _: None)
+    assert isinstance(bookable(row, COLUMNS, RULES, NOW_S), BookableRow)
 
 
 def test_progress_counts_every_byte() -> None:
