@@ -74,6 +74,7 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     json_depth_max: int = 32
     ids_max: int = 1000
     things_max: int = 32
+    bookings_max: int = 1_000_000
     range_span_max_s: int = 0
     shutdown_timeout_s: float = 10.0
 

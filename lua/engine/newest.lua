@@ -2,16 +2,22 @@
 -- KEYS     roots of the owners' keys; in a cluster as lib/owners says
 -- ARGV[1]  msgpack array of thing numbers
 -- Returns: list: false, since nothing that has expired is asked for, then the second, or false for
---          none
+--          none, and how many of the owners are answered (others follow by another call)
 -- Errors: none of its own
 -- Idempotent: yes. Writes nothing
 -- Cost: per owner and thing one field, 1 us; of an owner without it (lib/newest) up to 5 hashes
---       and a leaf; 1,000 owners
+--       and a leaf; 1,000 owners, at most what lib/effort allows
 -- @include lib/newest
+-- @include lib/effort
 -- @include lib/owners
 
-local things = cmsgpack.unpack(ARGV[1])
-for _, root in ipairs(owner_roots(1)) do
-  for _, thing in ipairs(things) do note_newest_of(root .. ':' .. thing) end
+local things, answered = cmsgpack.unpack(ARGV[1]), 0
+for number, root in ipairs(owner_roots(1)) do
+  if is_page_spent() then break end
+  answered = number
+  for _, thing in ipairs(things) do
+    note_newest_of(root .. ':' .. thing)
+    spend(5)
+  end
 end
-return { false, newest_told() }
+return { false, newest_told(), answered }

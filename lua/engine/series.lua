@@ -6,17 +6,17 @@
 -- ARGV[2]  thing number
 -- ARGV[3]  packed msgpack array of packed atids to filter by, or an empty string for all
 -- ARGV[4]  "atid" for a column for each atid, else an empty string for one column
--- ARGV[5]  "1" reads every booking, so that bookings by atid are counted too, else empty
--- ARGV[6]  "1" adds up all owners of the page, else empty
--- ARGV[7]  "1" to tell the newest second of any of these owners' bookings, else empty
--- Returns: list: false or the resolution that is still exact, the newest second or false, then per
---          owner (or once, added up) a msgpack array of columns [atid as text or "", [bucket from
---          0, sum, bookings, ...]] of the buckets with bookings; bookings are 0 where totals by
---          atid were read
--- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1)
+-- ARGV[5]  "1" to tell the newest second of any of these owners' bookings, else empty
+-- Returns: list: false or the resolution that is still exact, the newest second or false, how many
+--          of the owners are answered (others follow by another call), then per owner a list: a
+--          msgpack array of columns [atid as text or "", [bucket from 0, sum, bookings, ...]] of
+--          what was read from totals (bookings are 0 where these are of atids), and the bookings of
+--          units that a boundary cuts, as engine/bookings hands them over
+-- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1); PSD_TOO_LARGE what one owner has takes more
+--         than lib/effort allows
 -- Idempotent: yes. Writes nothing
 -- Cost: per owner O(buckets with bookings), and a leaf of up to 512 records for each boundary
---       that cuts a day with bookings; with ARGV[5] O(bookings), 0.2 us each; 10,000 buckets
+--       that cuts a day with bookings; 10,000 buckets, at most what lib/effort allows
 -- @include lib/descent
 -- @include lib/newest
 -- @include lib/atid_sets
@@ -24,15 +24,14 @@
 
 local plan = cmsgpack.unpack(ARGV[1])
 local bounds, weeks, prefix_end = plan[1], plan[2], ':' .. ARGV[2]
-local atids = atid_set(ARGV[3])
-local by_atid, by_booking, adds_owners = ARGV[4] == 'atid', ARGV[5] == '1', ARGV[6] == '1'
+local atids, by_atid = atid_set(ARGV[3]), ARGV[4] == 'atid'
 local buckets = #bounds - 1
 local low, high = bounds[1], bounds[#bounds]
 
--- More fields than this of a hash are read by listing it.
-local FIELDS_NAMED = 500
+-- More fields than this of a hash are picked out of the whole hash.
+local FIELDS_PICKED = 500
 
-local columns, order = {}, {}
+local columns, order, parts = {}, {}, {}
 
 local function add(label, bucket, sum, count)
   local column = columns[label]
@@ -68,17 +67,19 @@ local function bucket_of(second)
   return at
 end
 
-local visitor = { low = low, high = high, by_booking = by_booking }
+local visitor = { low = low, high = high }
 
 function visitor.place(start, stop)
   if stop <= low or start >= high then return nil end
-  if by_booking or start < low or stop > high then return false end
+  if start < low or stop > high then return false end
   local bucket = bucket_of(start)
   return stop <= bounds[bucket + 1] and bucket
 end
 
 -- All parts by atid of the taken units, out of the whole hash.
 local function take_listed(key, taken)
+  spend(2 * redis.call('HLEN', key))
+  if is_overspent() then return end
   local places, values = {}, redis.call('HGETALL', key)
   for _, entry in ipairs(taken) do places[tostring(entry.number)] = entry.place end
   for field = 1, #values, 2 do
@@ -91,11 +92,12 @@ local function take_listed(key, taken)
 end
 
 function visitor.take(key, taken)
+  spend(2 * #taken)
   if not atids and not by_atid then
     for _, entry in ipairs(taken) do add('', entry.place, entry.sum, entry.count) end
     return
   end
-  if by_atid or #taken * #atids.texts > FIELDS_NAMED then return take_listed(key, taken) end
+  if by_atid or #taken * #atids.texts > FIELDS_PICKED then return take_listed(key, taken) end
   local fields, places = {}, {}
   for _, entry in ipairs(taken) do
     for _, typed in ipairs(atids.texts) do
@@ -103,22 +105,17 @@ function visitor.take(key, taken)
     end
   end
   if #fields == 0 then return end
-  local values = redis.call('HMGET', key, unpack(fields))
-  for number = 1, #fields do
-    if values[number] then add('', places[number], read_sum(values[number]), 0) end
+  for number, value in ipairs(named_values(key, fields)) do
+    if value then add('', places[number], read_sum(value), 0) end
   end
 end
 
+-- Bookings of a unit that is not taken whole are handed over.
 function visitor.read(leaf, unit, from, to)
-  local shape, start = leaf_shape(leaf), unit.start
-  local size, format = shape.size, shape.record
-  local wanted = atids and atids.by_width[shape.atid]
-  for place = from * size + 2, (to - 1) * size + 2, size do
-    local offset, atid, _, delta = struct.unpack(format, leaf, place)
-    if not wanted or wanted[atid] then
-      add(by_atid and id_text(id_trimmed(atid)) or '', bucket_of(start + offset), delta, 1)
-    end
-  end
+  spend_on_handing(to - from)
+  local next_at, size = #parts, leaf_shape(leaf).size
+  parts[next_at + 1] = unit.start
+  parts[next_at + 2] = string.sub(leaf, 1, 1) .. string.sub(leaf, from * size + 2, to * size + 1)
 end
 
 -- Calendar weeks, each from its own total.
@@ -126,12 +123,11 @@ local function take_weeks(prefix)
   local place = 0
   for _, block in ipairs(weeks) do
     local key, taken = prefix .. ':' .. block[1], {}
-    local values = redis.call('HMGET', key, unpack(block[2]))
-    for number, field in ipairs(block[2]) do
+    for number, value in ipairs(named_values(key, block[2])) do
       place = place + 1
-      if values[number] then
-        local sum, count = read_total(values[number])
-        taken[#taken + 1] = { number = field, sum = sum, count = count, place = place }
+      if value then
+        local sum, count = read_total(value)
+        taken[#taken + 1] = { number = block[2][number], sum = sum, count = count, place = place }
       end
     end
     if #taken > 0 then visitor.take(key, taken) end
@@ -152,20 +148,29 @@ local function packed_columns()
     end
     packed[number] = { label, flat }
   end
-  columns, order = {}, {}
   return cmsgpack.pack(packed)
 end
 
-local reply, tells_newest = { false, false }, ARGV[7] == '1'
-for _, root in ipairs(owner_roots(7)) do
-  if tells_newest then note_newest_of(root .. prefix_end) end
-  leaves, at = {}, 1
+-- What an owner has: columns from totals, and bookings.
+local function read_owner(root)
+  columns, order, parts, leaves, at, effort = {}, {}, {}, {}, 1, 0
   if #weeks > 0 then take_weeks(root .. prefix_end) else descend(root .. prefix_end, visitor) end
+  return { packed_columns(), parts }
+end
+
+local reply, tells_newest, spent, answered = { false, false, 0 }, ARGV[5] == '1', 0, 0
+for _, root in ipairs(owner_roots(5)) do
+  effort = spent
+  if is_page_spent() then break end
+  if tells_newest then note_newest_of(root .. prefix_end) end
+  reply[#reply + 1] = read_owner(root)
   if not in_bounds then
     return redis.error_reply('PSD_OUT_OF_BOUNDS sum: a bucket adds up past +-(2^53 - 1)')
   end
-  if not adds_owners then reply[#reply + 1] = packed_columns() end
+  if is_overspent() then
+    return redis.error_reply('PSD_TOO_LARGE range: one owner takes more than a call may read')
+  end
+  spent, answered = spent + effort, answered + 1
 end
-if adds_owners then reply[3] = packed_columns() end
-reply[1], reply[2] = lost, newest_told()
+reply[1], reply[2], reply[3] = lost, newest_told(), answered
 return reply

@@ -5,12 +5,14 @@
 -- ARGV[3]  packed msgpack array of packed atids to filter by, or an empty string for all
 -- ARGV[4]  "1" to tell the newest second of any of these owners' bookings, else empty
 -- ARGV[5]  "1" to tell who has no bookings of the thing, in the range or not, else empty
--- Returns: list: false or the resolution that is still exact, the newest second or false, then a
---          string of 8 bytes an owner, each a signed big-endian number: -2^63, which no sum is,
---          for an owner without bookings, if that is to be told
+-- Returns: list: false or the resolution that is still exact, the newest second or false, how many
+--          of the owners are answered (others follow by another call), then a string of 8 bytes an
+--          owner, each a signed big-endian number: -2^63, which no sum is, for an owner without
+--          bookings, if that is to be told
 -- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1)
 -- Idempotent: yes. Writes nothing
--- Cost: per owner that of engine/sum with one thing, 5 to 15 us; 1,000 owners
+-- Cost: per owner that of engine/sum with one thing, 5 to 15 us; 1,000 owners, at most what
+--       lib/effort allows
 -- @include lib/planned_sums
 -- @include lib/owners
 
@@ -19,6 +21,7 @@ local NOT_BOOKED = '\128\0\0\0\0\0\0\0'
 local plan, sums, tells_booked = cmsgpack.unpack(ARGV[1]), {}, ARGV[5] == '1'
 local levels = prepared_plan(plan, ARGV[2], atid_set(ARGV[3]), ARGV[4] == '1' or tells_booked)
 for number, root in ipairs(owner_roots(5)) do
+  if is_page_spent() then break end
   next_owner()
   local sum = planned_sum(root, levels)
   sums[number] = tells_booked and not is_booked and NOT_BOOKED or struct.pack('>i8', sum)
@@ -26,4 +29,4 @@ end
 if not in_bounds then
   return redis.error_reply('PSD_OUT_OF_BOUNDS sum: the range adds up past +-(2^53 - 1)')
 end
-return { lost, newest_told(), table.concat(sums) }
+return { lost, newest_told(), #sums, table.concat(sums) }

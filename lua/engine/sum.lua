@@ -5,11 +5,12 @@
 -- ARGV[3]  packed msgpack array of packed atids to filter by, or an empty string for all
 -- ARGV[4]  "1" to tell the newest second of any of these owners' bookings, else empty
 -- Returns: list: false or the resolution that is still exact ("day", "month", "year"), the newest
---          second or false, then one integer per owner and thing, owner by owner
+--          second or false, how many of the owners are answered (others follow by another call),
+--          then one integer per owner and thing, owner by owner
 -- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1)
 -- Idempotent: yes. Writes nothing
--- Cost: per owner and thing at most 1 + 2 + 2 hashes and 2 leaves of 512 records, which are read
---       again for each atid; 1,000 owners
+-- Cost: per owner and thing at most 1 + 2 + 2 hashes and 2 leaves of 512 records; 1,000 owners, at
+--       most what lib/effort allows
 -- @include lib/planned_sums
 -- @include lib/owners
 
@@ -18,8 +19,10 @@ for number, thing in ipairs(cmsgpack.unpack(ARGV[2])) do
   levels[number] = prepared_plan(plan, thing, atids, ARGV[4] == '1')
 end
 
-local sums = { false, false }
+local sums, answered = { false, false, 0 }, 0
 for _, root in ipairs(owner_roots(4)) do
+  if is_page_spent() then break end
+  answered = answered + 1
   next_owner()
   for number = 1, #levels do
     local sum = planned_sum(root, levels[number])
@@ -29,5 +32,5 @@ for _, root in ipairs(owner_roots(4)) do
     sums[#sums + 1] = sum
   end
 end
-sums[1], sums[2] = lost, newest_told()
+sums[1], sums[2], sums[3] = lost, newest_told(), answered
 return sums

@@ -7,18 +7,22 @@
 -- ARGV[5]  "1" to tell the newest second of any of these owners' bookings, else empty
 -- ARGV[6]  "1" for the owners who have bookings of the thing, in the range or not; empty for all
 -- Returns: list: false or the resolution that is still exact, the newest second or false, how many
---          owners were ranked, then position (from 0) and sum of each owner whose sum is not below
---          the smallest of those wanted: ties are all there
+--          of the owners are answered (others follow by another call), how many were ranked, then
+--          position (from 0) and sum of each owner whose sum is not below the smallest of those
+--          wanted: ties are all there
 -- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1)
 -- Idempotent: yes. Writes nothing
--- Cost: per owner that of engine/sum with one thing, 5 to 15 us; 1,000 owners
+-- Cost: per owner that of engine/sum with one thing, 5 to 15 us; 1,000 owners, at most what
+--       lib/effort allows
 -- @include lib/planned_sums
 -- @include lib/owners
 
 local plan, takes_all = cmsgpack.unpack(ARGV[1]), ARGV[6] ~= '1'
 local levels = prepared_plan(plan, ARGV[2], atid_set(ARGV[3]), ARGV[5] == '1' or not takes_all)
-local wanted, places, sums, sorted = tonumber(ARGV[4]), {}, {}, {}
+local wanted, places, sums, sorted, answered = tonumber(ARGV[4]), {}, {}, {}, 0
 for number, root in ipairs(owner_roots(6)) do
+  if is_page_spent() then break end
+  answered = number
   next_owner()
   local sum = planned_sum(root, levels)
   if takes_all or is_booked then
@@ -30,7 +34,8 @@ if not in_bounds then
   return redis.error_reply('PSD_OUT_OF_BOUNDS sum: the range adds up past +-(2^53 - 1)')
 end
 table.sort(sorted)
-local smallest, reply = sorted[math.max(1, #sorted - wanted + 1)], { lost, newest_told(), #sums }
+local smallest = sorted[math.max(1, #sorted - wanted + 1)]
+local reply = { lost, newest_told(), answered, #sums }
 for at = 1, #sums do
   if sums[at] >= smallest then
     reply[#reply + 1] = places[at]

@@ -2,22 +2,26 @@
 -- also kept padded to each width.
 -- @include lib/ids
 
+-- Padded to a width when the first leaf has it.
+local PADDED = { __index = function(by_width, width)
+  local padded = {}
+  for _, id in ipairs(by_width.ids) do
+    local wide = id_padded(id, width)
+    if wide then padded[wide] = true end
+  end
+  by_width[width] = padded
+  return padded
+end }
+
 -- The set of a packed msgpack array of packed ids; nil for an empty string, which is all atids.
 local function atid_set(packed)
   if packed == '' then return nil end
   local ids = cmsgpack.unpack(packed)
-  local set = { ids = ids, texts = {}, by_text = {}, by_width = {} }
+  local set = { ids = ids, texts = {}, by_text = {}, by_width = setmetatable({}, PADDED) }
+  set.by_width.ids = ids
   for at = 1, #ids do
     set.texts[at] = ':' .. id_text(ids[at])
     set.by_text[id_text(ids[at])] = true
-  end
-  for _, width in ipairs({ 1, 2, 4, 8 }) do
-    local padded = {}
-    for at = 1, #ids do
-      local id = id_padded(ids[at], width)
-      if id then padded[id] = true end
-    end
-    set.by_width[width] = padded
   end
   return set
 end

@@ -6,55 +6,13 @@
 --   take(key, taken)           units whose totals are wanted: { number, sum, count, place }, all
 --                              of one level; `key` is the hash that has their parts by atid
 --   read(leaf, unit, from, to) records from .. to - 1 of a unit's leaf
---   by_booking                 true where no total is wanted, so that months need no days
--- What has expired is noted as in lib/leaf_reads.
+-- What has expired is noted as in lib/leaf_reads. Nothing more is shown once one owner has taken
+-- what lib/effort allows.
 -- @include lib/leaf_reads
 
 -- A month of so many bookings at most is read from its leaf, where that is whole: as fast as its
 -- days, and in the same read are those of days that are cut.
 local LEAF_FIRST_RECORDS = 64
-
--- More years than this are read by listing the hash: a packed hash is searched field by field.
-local YEARS_NAMED = 8
-
-local function number_texts(first, last)
-  local texts = {}
-  for number = first, last do texts[#texts + 1] = tostring(number) end
-  return texts
-end
-
-local NAMED = { year = number_texts(1, 12), day = number_texts(0, 23),
-  hour = number_texts(0, 59), minute = number_texts(0, 59) }
-local RESOLUTIONS = { year = 'year', month = 'month' }
-
-local months_of_years = {}
-
--- First seconds of the months of a year, and of the year after it.
-local function month_starts(year)
-  local starts = months_of_years[year]
-  if not starts then
-    starts = { year_start(year) * 86400 }
-    for month = 2, 13 do starts[month] = day_of(starts[month - 1] + 31 * 86400).month_start end
-    months_of_years[year] = starts
-  end
-  return starts
-end
-
--- Values by field number of a hash of totals: of these fields, or of all there are.
-local function numbered_values(key, fields)
-  local by_number = {}
-  if fields then
-    local values = redis.call('HMGET', key, unpack(fields))
-    for at = 1, #fields do by_number[tonumber(fields[at])] = values[at] or nil end
-    return by_number
-  end
-  local values = redis.call('HGETALL', key)
-  for at = 1, #values, 2 do
-    local number = tonumber(values[at])
-    if number then by_number[number] = values[at + 1] end
-  end
-  return by_number
-end
 
 local function entry_of(number, value, start, stop)
   local sum, count = read_total(value)
@@ -63,36 +21,35 @@ end
 
 -- Years that have bookings and meet [low, high).
 local function years_within(prefix, low, high)
-  local first, last = civil(math.floor(low / 86400)), civil(math.floor((high - 1) / 86400))
-  local fields = last - first < YEARS_NAMED and number_texts(first, last) or nil
-  local by_number, entries = numbered_values(prefix .. ':y', fields), {}
+  local first, last = years_met(low, high)
+  local values, entries = named_values(prefix .. ':y', number_texts(first, last)), {}
   for year = first, last do
-    if by_number[year] then
+    local value = values[year - first + 1]
+    if value then
       local starts = month_starts(year)
-      entries[#entries + 1] = entry_of(year, by_number[year], starts[1], starts[13])
+      entries[#entries + 1] = entry_of(year, value, starts[1], starts[13])
     end
   end
   return entries
 end
 
-local MONTHS = { first = 1, last = 12 }
-
 -- Units below a unit that have bookings, in order, and the key of their totals.
 local function entries_below(prefix, unit)
-  local level, below = unit.level, BELOW[unit.level] or MONTHS
+  local level, below = unit.level, FIELDS_BELOW[unit.level]
   local key = level == 'year' and prefix .. ':m:' .. unit.label or totals_key_below(prefix, unit)
-  local by_number, entries, counted = numbered_values(key, NAMED[level]), {}, 0
-  local starts, size, first = unit.starts, below.size, below.first
-  for number = first, below.last do
-    if by_number[number] then
-      local start = starts and starts[number] or unit.start + (number - first) * size
-      local entry = entry_of(number, by_number[number], start,
-        starts and starts[number + 1] or start + size)
+  local values, entries, counted = named_values(key, below.fields), {}, 0
+  local starts, size = unit.starts, level ~= 'year' and BELOW[level].size
+  for at = 1, #below.fields do
+    if values[at] then
+      local start = starts and starts[at] or unit.start + (at - 1) * size
+      local entry = entry_of(tonumber(below.fields[at]), values[at], start,
+        starts and starts[at + 1] or start + size)
       entries[#entries + 1] = entry
       counted = counted + entry.count
     end
   end
-  if counted < unit.count then note_lost(RESOLUTIONS[level] or 'day') end
+  spend(2 * #entries)
+  if counted < unit.count then note_lost(below.resolution) end
   return entries, key
 end
 
@@ -121,7 +78,7 @@ local visit_entries
 
 local function visit_unit(prefix, unit, visitor)
   local has_leaf = unit.level ~= 'year' and not stands_split(prefix, unit, unit.count)
-  local has_totals = not has_leaf or unit.level == 'month' and not visitor.by_booking
+  local has_totals = not has_leaf or unit.level == 'month'
   if has_leaf and not (has_totals and unit.count > LEAF_FIRST_RECORDS)
     and read_whole_leaf(prefix, unit, visitor) then
     return
@@ -150,6 +107,7 @@ end
 function visit_entries(prefix, above, entries, key, visitor)
   local taken = {}
   for _, entry in ipairs(entries) do
+    if is_overspent() then return end
     local place = visitor.place(entry.start, entry.stop)
     if place then
       entry.place = place

@@ -47,22 +47,22 @@ local function leaf_position(leaf, size, offset)
   return low
 end
 
--- Sum of the deltas of records low .. high - 1; with an atid, of that atid alone.
-local function leaf_sum(leaf, low, high, atid)
+-- Sum of the deltas of records low .. high - 1; of a set of atids (lib/atid_sets) alone, if there
+-- is one. Each record is looked at once, however many atids are asked.
+local function leaf_sum(leaf, low, high, atids)
   local shape = leaf_shape(leaf)
   local format, size, unpack_number = shape.number, shape.size, struct.unpack
   local ids = shape.atid + shape.aid
   local sum = 0
-  if not atid then
+  if not atids then
     for at = low * size + 5 + ids, (high - 1) * size + 5 + ids, size do
       sum = sum + unpack_number(format, leaf, at)
     end
     return sum
   end
-  local wanted = id_padded(atid, shape.atid)
-  if not wanted then return 0 end
+  local wanted = atids.by_width[shape.atid]
   for at = low * size + 5, (high - 1) * size + 5, size do
-    if string.sub(leaf, at, at + shape.atid - 1) == wanted then
+    if wanted[string.sub(leaf, at, at + shape.atid - 1)] then
       sum = sum + unpack_number(format, leaf, at + ids)
     end
   end

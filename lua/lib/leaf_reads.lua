@@ -4,6 +4,7 @@
 -- @include lib/units
 -- @include lib/totals
 -- @include lib/crowd
+-- @include lib/below
 
 local LOST_ORDER = { day = 1, month = 2, year = 3 }
 local lost = false
@@ -24,8 +25,14 @@ end
 
 local leaves = {}
 
+-- A read of a leaf takes as long as so many fields.
+local LEAF_STEPS = 5
+
 local function leaf_at(key)
-  if leaves[key] == nil then leaves[key] = redis.call('GET', key) end
+  if leaves[key] == nil then
+    leaves[key] = redis.call('GET', key)
+    spend(LEAF_STEPS)
+  end
   return leaves[key]
 end
 
@@ -37,6 +44,12 @@ local function leaf_of(prefix, unit, count)
   return leaves[key]
 end
 
+-- Sum of some records of a leaf, of all atids or of a set.
+local function records_sum(leaf, from, to, atids)
+  spend(math.max(0, to - from))
+  return leaf_sum(leaf, from, to, atids)
+end
+
 -- First and last + 1 record of [low, high) in a unit's leaf, or nil when records are missing.
 local function leaf_slice(leaf, unit, count, low, high)
   local size = leaf_shape(leaf).size
@@ -44,41 +57,51 @@ local function leaf_slice(leaf, unit, count, low, high)
   return leaf_position(leaf, size, low - unit.start), leaf_position(leaf, size, high - unit.start)
 end
 
+-- What a set of atids has in units of a hash of totals.
+local function parts_sum(key, numbers, atids)
+  local fields, sum = {}, 0
+  for _, number in ipairs(numbers) do
+    for _, typed in ipairs(atids.texts) do fields[#fields + 1] = number .. typed end
+  end
+  if #fields == 0 then return 0 end
+  for _, value in ipairs(named_values(key, fields)) do
+    if value then sum = added(sum, read_sum(value)) end
+  end
+  return sum
+end
+
 local range_sum
 
 -- Sum over [low, high) of a unit whose bookings are in leaves of the units below.
-local function split_sum(prefix, unit, count, low, high, atid)
-  local key = totals_key_below(prefix, unit)
-  local size, numbers = BELOW[unit.level].size, BELOW[unit.level].last + 1
-  local fields = {}
-  for number = 0, numbers - 1 do fields[number + 1] = tostring(number) end
-  if atid then
-    for number = 1, numbers do fields[numbers + number] = fields[number] .. ':' .. id_text(atid) end
-  end
-  local values = redis.call('HMGET', key, unpack(fields))
+local function split_sum(prefix, unit, count, low, high, atids)
+  local key, fields = totals_key_below(prefix, unit), FIELDS_BELOW[unit.level].fields
+  local values, size, whole = named_values(key, fields), BELOW[unit.level].size, {}
   local sum, found = 0, 0
-  for number = 0, numbers - 1 do
-    local start = unit.start + number * size
-    local all, below_count = read_total(values[number + 1])
+  for at = 1, #fields do
+    local start = unit.start + (at - 1) * size
+    local all, below_count = read_total(values[at])
     found = found + below_count
     if below_count > 0 and start < high and start + size > low then
-      if start >= low and start + size <= high then
-        sum = added(sum, atid and read_sum(values[numbers + number + 1]) or all)
-      else
+      if start < low or start + size > high then
         sum = added(sum, range_sum(prefix, unit_below(unit, start), below_count, all,
-          math.max(low, start), math.min(high, start + size), atid))
+          math.max(low, start), math.min(high, start + size), atids))
+      elseif atids then
+        whole[#whole + 1] = fields[at]
+      else
+        sum = added(sum, all)
       end
     end
   end
   if found < count then note_lost('day') end
-  return sum
+  return added(sum, parts_sum(key, whole, atids))
 end
 
 -- Sum over [low, high), both within the unit, of its `count` bookings that add up to `total`;
--- with an atid of it alone. What lies outside is added up and taken off where it is less.
-function range_sum(prefix, unit, count, total, low, high, atid)
+-- of a set of atids alone, if there is one. What lies outside is added up and taken off where it
+-- is less.
+function range_sum(prefix, unit, count, total, low, high, atids)
   if stands_split(prefix, unit, count) then
-    return split_sum(prefix, unit, count, low, high, atid)
+    return split_sum(prefix, unit, count, low, high, atids)
   end
   local leaf = leaf_of(prefix, unit, count)
   local from, to
@@ -87,18 +110,18 @@ function range_sum(prefix, unit, count, total, low, high, atid)
     note_lost('day')
     return 0
   end
-  if not atid and 2 * (to - from) > count then
+  if not atids and 2 * (to - from) > count then
     local records = (#leaf - 1) / leaf_shape(leaf).size
-    return added(total, -added(leaf_sum(leaf, 0, from), leaf_sum(leaf, to, records)))
+    return added(total, -added(records_sum(leaf, 0, from), records_sum(leaf, to, records)))
   end
-  return added(leaf_sum(leaf, from, to, atid), 0)
+  return added(records_sum(leaf, from, to, atids), 0)
 end
 
 -- The same for a part of a day; the day's bookings may still be in its month's leaf, and then
 -- only the day's own need to be there.
-local function day_sum(prefix, month, month_count, day, day_count, day_total, low, high, atid)
+local function day_sum(prefix, month, month_count, day, day_count, day_total, low, high, atids)
   if is_split(month, month_count) then
-    return range_sum(prefix, day, day_count, day_total, low, high, atid)
+    return range_sum(prefix, day, day_count, day_total, low, high, atids)
   end
   local leaf = leaf_at(leaf_key(prefix, month))
   if not leaf then
@@ -111,5 +134,5 @@ local function day_sum(prefix, month, month_count, day, day_count, day_total, lo
     local first, last = leaf_slice(leaf, month, 0, day.start, day.start + 86400)
     if last - first < day_count then note_lost('day') end
   end
-  return added(leaf_sum(leaf, from, to, atid), 0)
+  return added(records_sum(leaf, from, to, atids), 0)
 end

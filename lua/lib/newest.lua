@@ -9,44 +9,23 @@ local newest = -1
 -- Whether the owner that was noted last has bookings of the thing, kept in detail or not.
 local is_booked = false
 
--- Nothing is booked outside of these (psd/engine/events.py).
-local FIRST_YEAR, LAST_YEAR = 1970, 2199
-
--- A longer hash has its fields named: it may have as many more as its owner has atids.
-local FIELDS_LISTED = 128
-
--- Values by number of the fields first .. last of a hash.
-local function values_between(key, first, last)
-  local by_number = {}
-  if redis.call('HLEN', key) <= FIELDS_LISTED then
-    local values = redis.call('HGETALL', key)
-    for at = 1, #values, 2 do
-      local number = tonumber(values[at])
-      if number then by_number[number] = values[at + 1] end
+-- The highest of some fields of a hash: its place among them, its count, and the count of all.
+local function last_field(key, fields)
+  local last, last_count, counted = nil, 0, 0
+  for at, value in ipairs(named_values(key, fields)) do
+    if value then
+      local _, count = read_total(value)
+      last, last_count, counted = at, count, counted + count
     end
-    return by_number
   end
-  local fields = {}
-  for number = first, last do fields[#fields + 1] = tostring(number) end
-  for at, value in ipairs(redis.call('HMGET', key, unpack(fields))) do
-    by_number[first + at - 1] = value or nil
-  end
-  return by_number
+  return last, last_count, counted
 end
 
--- The highest of the fields first .. last of a hash, its count, and the count of all.
-local function last_field(key, first, last)
-  local highest, highest_count, counted = nil, 0, 0
-  for number, value in pairs(values_between(key, first, last)) do
-    local _, count = read_total(value)
-    counted = counted + count
-    if not highest or number > highest then highest, highest_count = number, count end
-  end
-  return highest, highest_count, counted
-end
+local YEARS = number_texts(FIRST_YEAR, LAST_YEAR)
 
 local function last_year(prefix)
-  return last_field(prefix .. ':y', FIRST_YEAR, LAST_YEAR)
+  local last, count = last_field(prefix .. ':y', YEARS)
+  return last and FIRST_YEAR + last - 1, count
 end
 
 -- Take the last record of the leaf of a unit's bookings.
@@ -66,9 +45,9 @@ local function note_last_of_unit(prefix, unit, count)
   if not stands_split(prefix, unit, count) then return note_last_record(prefix, unit, count) end
   local below = BELOW[unit.level]
   local last, last_count, counted =
-    last_field(totals_key_below(prefix, unit), below.first, below.last)
+    last_field(totals_key_below(prefix, unit), FIELDS_BELOW[unit.level].fields)
   if counted < count then return note_lost(unit.level == 'month' and 'month' or 'day') end
-  local start = unit.start + (last - below.first) * below.size
+  local start = unit.start + (last - 1) * below.size
   if start + below.size - 1 > newest then
     note_last_of_unit(prefix, unit_below(unit, start), last_count)
   end
@@ -79,7 +58,7 @@ local function find_newest(prefix)
   local year, year_count = last_year(prefix)
   is_booked = year ~= nil
   if not year or year_start(year + 1) * 86400 - 1 <= newest then return end
-  local month, month_count, counted = last_field(prefix .. ':m:' .. year, 1, 12)
+  local month, month_count, counted = last_field(prefix .. ':m:' .. year, FIELDS_BELOW.year.fields)
   if counted < year_count then return note_lost('year') end
   local start = year_start(year) * 86400
   for _ = 2, month do start = day_of(start + 31 * 86400).month_start end

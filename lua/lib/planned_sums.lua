@@ -6,6 +6,7 @@
 -- means: the unit's total minus what follows; verify_* are true where that level has a lifetime.
 -- @include lib/newest
 -- @include lib/atid_sets
+-- @include lib/below
 
 -- What one level reads, the same for every owner: fields of whole units (of the atids, if some
 -- are asked) followed by those of part units, always over all atids, which tells whether there is
@@ -71,36 +72,21 @@ local function prepared_plan(plan, thing, atids, tells_newest)
   return levels
 end
 
--- Whether a hash of totals still has every booking that the total above it counts.
-local function is_whole(key, count, verify, values)
+-- Whether a hash of totals still has every booking that the total above it counts; `level` is that
+-- of the total.
+local function is_whole(key, level, count, verify, values)
   if not verify then
     for at = 1, #values do
       if values[at] then return true end
     end
     return redis.call('EXISTS', key) == 1
   end
-  local all, found = redis.call('HGETALL', key), 0
-  for at = 1, #all, 2 do
-    if tonumber(all[at]) then
-      local _, below = read_total(all[at + 1])
-      found = found + below
-    end
+  local found = 0
+  for _, value in ipairs(named_values(key, FIELDS_BELOW[level].fields)) do
+    local _, below = read_total(value)
+    found = found + below
   end
   return found >= count
-end
-
--- Sum of a part day with `count` bookings that add up to `total`.
-local function part_day_sum(prefix, part, count, total, above, above_count, atids)
-  local low, high = part.plan[4], part.plan[5]
-  if not atids then
-    return day_sum(prefix, above, above_count, part.unit, count, total, low, high)
-  end
-  local sum = 0
-  for _, atid in ipairs(atids.ids) do
-    sum = added(sum,
-      day_sum(prefix, above, above_count, part.unit, count, total, low, high, atid))
-  end
-  return sum
 end
 
 local level_sum
@@ -111,7 +97,8 @@ local function part_sum(root, level, part, count, total, above, above_count)
   if part.below then
     below = level_sum(root, part.below, part.unit, count)
   else
-    below = part_day_sum(root .. level.thing, part, count, total, above, above_count, level.atids)
+    below = day_sum(root .. level.thing, above, above_count, part.unit, count, total,
+      part.plan[4], part.plan[5], level.atids)
   end
   return part.is_total and added(total, -below) or below
 end
@@ -125,12 +112,14 @@ end
 function level_sum(root, level, unit, count)
   local fields, typed_fields = level.fields, level.typed_fields
   local key = root .. level.suffix
-  local values = #fields > 0 and redis.call('HMGET', key, unpack(fields)) or {}
+  local values = #fields > 0 and named_values(key, fields) or {}
   if level.newest_at then note_newest(root .. level.thing, values[level.newest_at]) end
-  if count and not is_whole(key, count, level.verify, values) then note_lost(level.resolution) end
+  if count and not is_whole(key, level.resolution, count, level.verify, values) then
+    note_lost(level.resolution)
+  end
   local sum, at = 0, level.whole
   if typed_fields and #typed_fields > 0 then
-    local parts = redis.call('HMGET', key .. ':t', unpack(typed_fields))
+    local parts = named_values(key .. ':t', typed_fields)
     for number = 1, #typed_fields do
       if parts[number] then sum = added(sum, whole_sum(parts[number])) end
     end

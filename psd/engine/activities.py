@@ -7,40 +7,27 @@ A running sum may rise and fall, so its total does not tell how high it went::
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections import defaultdict
+from collections.abc import Sequence
 
 import msgpack
 import msgspec
 
+from psd.engine.bookings import BookingsReader, Held
+from psd.engine.leaves import Pace
 from psd.engine.newest import Newest
 from psd.engine.owner_reads import OwnerReader
 from psd.engine.plan import Range
-from psd.engine.sums import check_whole, packed_atids, sum_error
-from psd.errors import StoreError
+from psd.engine.tallies import ActivitySum, listed, reached_at
+from psd.engine.whole import sum_error
+from psd.errors import StoreError, TooLargeError
+from psd.store.codec import pack_id
 from psd.store.keys import owner_root
-from psd.store.owner_calls import Page, owner_call
 from psd.store.redis import Store
 from psd.store.scripts import load_script
 
-REACHED_OWNERS_MAX = 25
-"""Owners of one call, each of which reads its bookings: 1,000 of them take 0.2 ms."""
-
 NEWEST_OWNERS_MAX = 500
-
-
-class ActivitySum(msgspec.Struct, frozen=True):
-    """An activity's bookings in a range.
-
-    ``atid`` is that of its earliest booking of the first thing that has one, ``sums`` are by
-    thing, ``bookings`` and the seconds are those of all things.
-    """
-
-    aid: int
-    atid: int
-    sums: dict[int, int]
-    first_s: int
-    last_s: int
-    bookings: int
 
 
 class ScoreQuestion(msgspec.Struct, frozen=True):
@@ -54,14 +41,14 @@ class ScoreQuestion(msgspec.Struct, frozen=True):
 
 
 class BookingReader:
-    """The scripts that read single bookings."""
+    """What is read of single bookings."""
 
-    def __init__(self, store: Store, reader: OwnerReader) -> None:
+    def __init__(self, store: Store, reader: OwnerReader, bookings: BookingsReader) -> None:
         self._store = store
         self._reader = reader
-        self._activities = load_script("engine.activities")
-        self._reached = load_script("engine.reached")
+        self._bookings = bookings
         self._newest = load_script("engine.newest")
+        self._activity_sum = load_script("engine.activity_sum")
 
     async def activities(
         self,
@@ -71,57 +58,60 @@ class BookingReader:
         atids: frozenset[int] | None,
         newest: Newest | None = None,
     ) -> list[ActivitySum]:
-        """One owner's activities by aid. One script call, 0.4 us a booking."""
-        asked = (within.start, within.end, msgpack.packb(list(things)), packed_atids(atids))
-        try:
-            reply = await self._store.run(self._activities, owner_root(uid), *asked)
-        except StoreError as exc:
-            raise sum_error(exc) from exc
-        if newest is not None:
-            newest.note(reply[1])
-        check_whole(reply[0], activities=True)
-        width = 5 + len(things)
-        found = [reply[at : at + width] for at in range(2, len(reply), width)]
-        sums = [
-            ActivitySum(
-                aid=int.from_bytes(aid, "big", signed=True),
-                atid=int.from_bytes(atid, "big", signed=True),
-                sums=dict(zip(things, values, strict=True)),
-                first_s=first_s,
-                last_s=last_s,
-                bookings=bookings,
-            )
-            for aid, atid, bookings, first_s, last_s, *values in found
-        ]
-        return sorted(sums, key=lambda activity: activity.aid)
+        """One owner's activities by aid, all of one moment. One script call."""
+        found: dict[int, ActivitySum] = {}
+
+        async def take(_place: int, held: Held, pace: Pace) -> None:
+            found.clear()
+            found.update(await listed(held.parts, atids, pace))
+
+        await self._bookings.read([owner_root(uid)], things, [within], take, newest)
+        return sorted(found.values(), key=lambda activity: activity.aid)
 
     async def reached(self, questions: Sequence[ScoreQuestion]) -> list[int | None]:
-        """Seconds by position, None for never. O(bookings up to the answer), 0.2 us each."""
+        """Seconds by position; None for never, and where an owner has too many bookings to read."""
         found: list[int | None] = [None] * len(questions)
-        replies = await self._reader.of_pages(lambda: self._score_pages(questions))
-        for places, seconds in replies:
+        places_by_thing: dict[int, list[int]] = defaultdict(list)
+        for place, question in enumerate(questions):
+            places_by_thing[question.thing].append(place)
+        for thing, places in places_by_thing.items():
+            asked = [questions[place] for place in places]
+
+            seconds = await self._seconds(thing, asked)
             for place, second in zip(places, seconds, strict=True):
                 found[place] = second
         return found
 
-    def _score_pages(self, questions: Sequence[ScoreQuestion]) -> Iterator[Page]:
-        placement = self._reader.placement
-        roots = [owner_root(question.uid) for question in questions]
-        for group in placement.groups(roots):
-            for start in range(0, len(group), REACHED_OWNERS_MAX):
-                places = group[start : start + REACHED_OWNERS_MAX]
-                asked = [_asked(questions[place]) for place in places]
-                packed: bytes = msgpack.packb(asked, use_bin_type=False)
-                page = [roots[place] for place in places]
-                yield places, owner_call(placement, self._reached, page, (packed,))
+    async def _seconds(self, thing: int, asked: Sequence[ScoreQuestion]) -> list[int | None]:
+        """The seconds of questions about one thing."""
+        found: list[int | None] = [None] * len(asked)
+
+        async def take(place: int, held: Held, pace: Pace) -> None:
+            question = asked[place]
+            # A board is answered, whatever somebody on it has booked.
+            with contextlib.suppress(TooLargeError):
+                found[place] = await reached_at(
+                    held.parts[thing], question.score, question.atids, pace
+                )
+
+        roots = [owner_root(question.uid) for question in asked]
+        ranges = [question.range for question in asked]
+        await self._bookings.read(roots, [thing], ranges, take, passed_over=[])
+        return found
+
+    async def of_activity(
+        self, uid: int, thing: int, aid: int, within: Range, atid: int | None
+    ) -> int:
+        """Sum of one activity. One script call."""
+        packed_atid = b"" if atid is None else pack_id(atid)
+        arguments = (thing, pack_id(aid), within.start, within.end, packed_atid)
+        try:
+            reply = await self._store.run(self._activity_sum, owner_root(uid), *arguments)
+        except StoreError as exc:
+            raise sum_error(exc) from exc
+        return int(reply)
 
     async def newest(self, uids: Sequence[int], things: Sequence[int], newest: Newest) -> None:
         """The newest second that any of the owners has booked of any of the things."""
         asked = (msgpack.packb(list(things)),)
         await self._reader.of_owners(self._newest, uids, asked, NEWEST_OWNERS_MAX, newest)
-
-
-def _asked(question: ScoreQuestion) -> list[int | bytes]:
-    within = question.range.clamped()
-    packed = packed_atids(question.atids)
-    return [question.thing, within.start, within.end, question.score, packed]

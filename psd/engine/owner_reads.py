@@ -1,32 +1,66 @@
 """Calls of scripts that read pages of owners: how many travel at once, and what replies say.
 
-100,000 owners are 200 calls of 500. Two waves of WAVE_CALLS are on their way at a time, so that
+100,000 owners are 400 calls of 250. Two waves of WAVE_CALLS are on their way at a time, so that
 Redis works on one while psd reads the other, no trip lasts longer than a few calls, and the
 commands of others find their turn in between.
+
+A call ends where it has read enough (lua/lib/effort.lua) and tells how many of its owners it has
+answered; the others are asked for again. Each owner's answer is of one moment::
+
+    EVALSHA <engine.sum> psd:{1} ... psd:{100}    -> [nil, newest, 60, sums of 1 to 60]
+    EVALSHA <engine.sum> psd:{61} ... psd:{100}   -> [nil, newest, 40, sums of 61 to 100]
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+import msgspec
+
 from psd.engine.newest import Newest
-from psd.engine.sums import check_whole, sum_error
+from psd.engine.whole import check_whole, sum_error
 from psd.errors import StoreError
 from psd.store.keys import owner_root
-from psd.store.owner_calls import Page, Placement, owner_pages
+from psd.store.owner_calls import Page, Placement, owner_call
 from psd.store.redis import Store
 from psd.store.scripts import Script
 
 WAVE_CALLS = 8
-"""Calls that travel together; one of 500 owners takes Redis some 5 ms."""
+"""Calls that travel together; one takes Redis some 5 ms."""
 
 WAVES = 2
 
 Reply = tuple[list[int], list[Any]]
-"""Positions of the page's owners in what was asked, and the script's reply after its head."""
+"""Positions of owners in what was asked, and the script's reply about them after its head."""
+
+Take = Callable[[list[int], list[Any]], Awaitable[None]]
+"""Takes such a reply."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A script, what it takes beside the owners, and how many of them at most go into a call."""
+
+    script: Script
+    arguments: Sequence[bytes | str | int]
+    page_max: int
+    wave_calls: int = WAVE_CALLS
+    reads_bookings: bool = False
+
+
+class OwnerPage(msgspec.Struct, frozen=True):
+    """Owners of one node: their positions in what was asked, and their roots."""
+
+    asked: Asked
+    places: list[int]
+    roots: list[str]
+
+    def from_(self, answered: int) -> OwnerPage:
+        """Those who are not answered yet."""
+        return OwnerPage(self.asked, self.places[answered:], self.roots[answered:])
 
 
 class OwnerReader:
@@ -44,40 +78,90 @@ class OwnerReader:
         page_max: int,
         newest: Newest | None = None,
     ) -> list[Reply]:
-        """One reply a page of at most ``page_max`` owners, in no particular order.
-
-        Of scripts whose second element is the newest second of the page's owners.
-        """
+        """The replies about these owners, in no particular order."""
         roots = [owner_root(uid) for uid in uids]
-        replies = await self.of_pages(
-            lambda: owner_pages(self.placement, script, roots, arguments, page_max)
-        )
-        if newest is not None:
-            for _, [second, *_] in replies:
-                newest.note(second)
-        return [(places, rest) for places, [_, *rest] in replies]
+        asked = Asked(script, arguments, page_max)
+        replies: list[Reply] = []
+
+        async def take(places: list[int], rest: list[Any]) -> None:
+            replies.append((places, rest))
+
+        async def read() -> None:
+            replies.clear()
+            await self.take_pages(self.pages(asked, range(len(roots)), roots), take, newest)
+
+        await self.regrouped(read)
+        return replies
+
+    async def regrouped(self, read: Callable[[], Awaitable[None]]) -> None:
+        """Await a read of many owners, anew where owners of one call have parted."""
+        await self._store.reads.regrouped(read)
+
+    def pages(
+        self, asked: Asked, places: Sequence[int], roots: Sequence[str]
+    ) -> Iterator[OwnerPage]:
+        """Pages of the owners that have these places and roots."""
+        for group in self.placement.groups(roots):
+            for start in range(0, len(group), asked.page_max):
+                page = group[start : start + asked.page_max]
+                yield OwnerPage(asked, [places[at] for at in page], [roots[at] for at in page])
+
+    async def take_pages(
+        self, pages: Iterable[OwnerPage], take: Take, newest: Newest | None = None
+    ) -> None:
+        """Read pages of scripts that reply [expired, newest second, owners answered, ...].
+
+        Raises :class:`~psd.errors.DetailExpiredError` where a script had to read what has expired.
+        """
+        waiting = deque(pages)
+        await _raised_first(self._take_waves(waiting, take, newest) for _ in range(WAVES))
 
     async def of_pages(self, pages_of: Callable[[], Iterable[Page]]) -> list[Reply]:
         """One reply a page, in no particular order; the pages are made anew when owners moved.
 
-        Raises :class:`~psd.errors.DetailExpiredError` where a script had to read what has expired.
+        Of scripts that answer about all of their owners: the reply is [expired, ...].
         """
-        return await self._store.reads.regrouped(lambda: self._taken(pages_of()))
 
-    async def _taken(self, pages: Iterable[Page]) -> list[Reply]:
-        waves = iter(pages)
-        replies: list[Reply] = []
-        takers = [self._take_waves(waves, replies) for _ in range(WAVES)]
-        for ended in await asyncio.gather(*takers, return_exceptions=True):
-            if isinstance(ended, StoreError):
-                raise sum_error(ended) from ended
-            if isinstance(ended, BaseException):
-                raise ended
-        return replies
+        async def read() -> list[Reply]:
+            waves = iter(pages_of())
+            replies: list[Reply] = []
+            await _raised_first(self._take_whole(waves, replies) for _ in range(WAVES))
+            return replies
 
-    async def _take_waves(self, pages: Iterator[Page], replies: list[Reply]) -> None:
+        return await self._store.reads.regrouped(read)
+
+    async def _take_waves(
+        self, waiting: deque[OwnerPage], take: Take, newest: Newest | None
+    ) -> None:
+        while waiting:
+            wave = [waiting.popleft()]
+            while waiting and len(wave) < wave[0].asked.wave_calls:
+                wave.append(waiting.popleft())
+            found = await self._store.reads.call_all([self._command(page) for page in wave])
+            for page, (expired, second, answered, *rest) in zip(wave, found, strict=True):
+                check_whole(expired, activities=page.asked.reads_bookings)
+                if newest is not None:
+                    newest.note(second)
+                if answered < len(page.places):
+                    waiting.appendleft(page.from_(answered))
+                await take(page.places[:answered], rest)
+
+    def _command(self, page: OwnerPage) -> tuple[bytes | str | int, ...]:
+        asked = page.asked
+        return owner_call(self.placement, asked.script, page.roots, asked.arguments)
+
+    async def _take_whole(self, pages: Iterator[Page], replies: list[Reply]) -> None:
         while wave := list(islice(pages, WAVE_CALLS)):
             found = await self._store.reads.call_all([command for _, command in wave])
             for (places, _), reply in zip(wave, found, strict=True):
-                check_whole(reply[0], activities=False)
+                check_whole(reply[0])
                 replies.append((places, reply[1:]))
+
+
+async def _raised_first(takers: Iterable[Awaitable[None]]) -> None:
+    """Await all of them, then raise what the first that failed has raised."""
+    for ended in await asyncio.gather(*takers, return_exceptions=True):
+        if isinstance(ended, StoreError):
+            raise sum_error(ended) from ended
+        if isinstance(ended, BaseException):
+            raise ended

@@ -12,7 +12,8 @@ from array import array
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from psd.engine.activities import ActivitySum, BookingReader, ScoreQuestion
+from psd.engine.activities import BookingReader, ScoreQuestion
+from psd.engine.bookings import BookingsReader
 from psd.engine.newest import Newest
 from psd.engine.owner_reads import OwnerReader
 from psd.engine.plan import Levels, Range
@@ -20,7 +21,10 @@ from psd.engine.population import OwnerIndex
 from psd.engine.reported import ReportReader
 from psd.engine.series import Series, SeriesQuestion, SeriesReader
 from psd.engine.standings import NOT_BOOKED, StandingsReader, Upper
+from psd.engine.sums import SumReader
+from psd.engine.tallies import ActivitySum, Tally
 from psd.engine.windows import Standing, Window
+from psd.store.keys import owner_root
 from psd.store.redis import Store
 
 T = TypeVar("T")
@@ -29,11 +33,13 @@ T = TypeVar("T")
 class Reads(ABC):
     """Questions about owners; raises what the engine raises."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, bookings_max: int) -> None:
         reader = OwnerReader(store, store.placement)
+        bookings = BookingsReader(reader, bookings_max)
         self._index = OwnerIndex(store, store.placement)
-        self._series = SeriesReader(reader)
-        self._bookings = BookingReader(store, reader)
+        self._sums = SumReader(reader, bookings)
+        self._series = SeriesReader(reader, bookings)
+        self._bookings = BookingReader(store, reader, bookings)
         self._standings = StandingsReader(reader)
         self._reports = ReportReader(store)
 
@@ -55,6 +61,23 @@ class Reads(ABC):
     ) -> dict[int | None, Series]:
         """The same of all these owners together, added up where they are."""
         return await self._series.of_all(uids, question, await self._known_levels(), newest)
+
+    async def tallies(
+        self,
+        uids: Sequence[int],
+        things: Sequence[int],
+        range_: Range,
+        boundaries: Sequence[int] = (),
+        *,
+        atids: frozenset[int] | None = None,
+        newest: Newest | None = None,
+    ) -> list[dict[int, Tally]]:
+        """All that is told of each owner's things, by position, from one reading of its bookings.
+
+        ``boundaries`` are within the range. Raises TooLargeError where there are too many bookings.
+        """
+        roots = [owner_root(uid) for uid in uids]
+        return await self._sums.tallies(roots, things, range_, boundaries, atids, newest)
 
     async def activities(
         self,

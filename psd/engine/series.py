@@ -12,18 +12,23 @@ day, its bookings are read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
 import msgpack
 import msgspec
 
+from psd.engine.bookings import BookingsReader, Held
 from psd.engine.events import TIME_END_S
+from psd.engine.leaves import Pace, Parts
 from psd.engine.newest import Newest, asks
-from psd.engine.owner_reads import OwnerReader, Reply
-from psd.engine.plan import WEEK_S, WEEKS_MAX, Levels, week_blocks
+from psd.engine.owner_reads import Asked, OwnerReader
+from psd.engine.plan import WEEK_S, WEEKS_MAX, Levels, Range, week_blocks
 from psd.engine.sums import packed_atids
+from psd.engine.tallies import Column, add_to_columns, new_column
+from psd.engine.whole import checked_sum
+from psd.store.keys import owner_root
 from psd.store.scripts import load_script
 
 BUCKETS_MAX = 10_000
@@ -32,7 +37,8 @@ PAGE_OWNERS_MAX = 100
 PAGE_BUCKETS_MAX = 20_000
 """Buckets of all owners of one call together, so that it holds Redis for some 20 ms."""
 
-SUM_MAX = 2**53 - 1
+Columns = dict[int | None, Column]
+"""Numbers by atid, or of all in the column None."""
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -45,8 +51,8 @@ class Series(msgspec.Struct, frozen=True):
 class SeriesQuestion(msgspec.Struct, frozen=True):
     """What is asked of each owner.
 
-    ``counts`` asks for bookings also where they have to be read one by one, 0.2 us each: with
-    ``atids`` or by atid. Without either they are always told.
+    ``counts`` asks for bookings also where they have to be read one by one: with ``atids`` or by
+    atid. Without either they are always told.
     """
 
     thing: int
@@ -60,26 +66,34 @@ class SeriesQuestion(msgspec.Struct, frozen=True):
         """Whether the reply tells bookings."""
         return self.counts or (self.atids is None and not self.by_atid)
 
-    def arguments(self, levels: Levels, *, adds_owners: bool) -> tuple[bytes | str | int, ...]:
+    @property
+    def reads_all(self) -> bool:
+        """Whether totals do not tell it, so that every booking is read."""
+        return self.is_counted and (self.atids is not None or self.by_atid)
+
+    @property
+    def bounds(self) -> list[int]:
+        """The boundaries, cut to where anything can be booked."""
+        return [min(max(bound, 0), TIME_END_S) for bound in self.boundaries]
+
+    def arguments(self, levels: Levels) -> tuple[bytes | str | int, ...]:
         """What lua/engine/series.lua takes, up to whether it tells the newest second."""
-        reads_all = self.is_counted and (self.atids is not None or self.by_atid)
-        bounds = [min(max(bound, 0), TIME_END_S) for bound in self.boundaries]
-        weeks = [] if levels.weeks_expire or reads_all else weeks_of(bounds)
+        bounds = self.bounds
+        weeks = [] if levels.weeks_expire else weeks_of(bounds)
         return (
             msgpack.packb([bounds, weeks], use_bin_type=False),
             self.thing,
             packed_atids(self.atids),
             "atid" if self.by_atid else "",
-            "1" if reads_all else "",
-            "1" if adds_owners else "",
         )
 
 
 class SeriesReader:
-    """The script that reads series."""
+    """The script that reads series, and what is read from bookings instead."""
 
-    def __init__(self, reader: OwnerReader) -> None:
+    def __init__(self, reader: OwnerReader, bookings: BookingsReader) -> None:
         self._reader = reader
+        self._bookings = bookings
         self._script = load_script("engine.series")
 
     async def of_owners(
@@ -91,10 +105,11 @@ class SeriesReader:
     ) -> list[dict[int | None, Series]]:
         """Each owner's columns, by position: by atid, or one column None."""
         found: list[dict[int | None, Series]] = [{} for _ in uids]
-        replies = await self._replies(uids, question, levels, newest, adds_owners=False)
-        for places, columns in replies:
-            for place, packed in zip(places, columns, strict=True):
-                found[place] = columns_of(packed, question)
+
+        async def take(place: int, columns: Columns) -> None:
+            found[place] = series_of(columns, question)
+
+        await self._read(uids, question, levels, newest, take)
         return found
 
     async def of_all(
@@ -105,22 +120,61 @@ class SeriesReader:
         newest: Newest | None = None,
     ) -> dict[int | None, Series]:
         """The columns of all owners added up."""
-        pages = await self._replies(uids, question, levels, newest, adds_owners=True)
-        return added_columns([columns_of(packed, question) for _, [packed] in pages], question)
+        told: set[int] = set()
+        total: Columns = {}
 
-    async def _replies(
+        async def take(place: int, columns: Columns) -> None:
+            # Whoever has been told of twice counts once: the read may begin anew.
+            if place not in told:
+                told.add(place)
+                add_columns(total, columns)
+
+        await self._read(uids, question, levels, newest, take)
+        return series_of(total, question)
+
+    async def _read(
         self,
         uids: Sequence[int],
         question: SeriesQuestion,
         levels: Levels,
         newest: Newest | None,
-        *,
-        adds_owners: bool,
-    ) -> list[Reply]:
-        arguments = (*question.arguments(levels, adds_owners=adds_owners), asks(newest))
-        by_buckets = PAGE_BUCKETS_MAX // len(question.boundaries)
-        page_max = PAGE_OWNERS_MAX if adds_owners else max(1, min(PAGE_OWNERS_MAX, by_buckets))
-        return await self._reader.of_owners(self._script, uids, arguments, page_max, newest)
+        take: Callable[[int, Columns], Awaitable[None]],
+    ) -> None:
+        roots = [owner_root(uid) for uid in uids]
+        bounds = question.bounds
+        if question.reads_all:
+
+            async def take_held(place: int, held: Held, pace: Pace) -> None:
+                columns: Columns = {}
+                await _add(held.parts[question.thing], question, columns, pace)
+                await take(place, columns)
+
+            ranges = [Range(bounds[0], bounds[-1])] * len(roots)
+            await self._bookings.read(roots, [question.thing], ranges, take_held, newest)
+            return
+        page_max = max(1, min(PAGE_OWNERS_MAX, PAGE_BUCKETS_MAX // len(bounds)))
+        asked = Asked(self._script, (*question.arguments(levels), asks(newest)), page_max)
+
+        async def read() -> None:
+            pace = self._bookings.pace()
+
+            async def taken(places: list[int], rest: list[Any]) -> None:
+                for place, (packed, parts) in zip(places, rest, strict=True):
+                    columns = columns_of(packed, len(bounds) - 1)
+                    await _add(parts, question, columns, pace)
+                    await take(place, columns)
+
+            pages = self._reader.pages(asked, range(len(roots)), roots)
+            await self._reader.take_pages(pages, taken, newest)
+
+        await self._reader.regrouped(read)
+
+
+async def _add(parts: Parts, question: SeriesQuestion, columns: Columns, pace: Pace) -> None:
+    """Add bookings to the columns of their owner."""
+    await add_to_columns(
+        parts, question.bounds, question.atids, columns, pace, by_atid=question.by_atid
+    )
 
 
 def weeks_of(bounds: Sequence[int]) -> list[list[Any]]:
@@ -134,38 +188,41 @@ def weeks_of(bounds: Sequence[int]) -> list[list[Any]]:
     return blocks
 
 
-def columns_of(packed: bytes, question: SeriesQuestion) -> dict[int | None, Series]:
-    """The columns of one reply, gaps filled with 0; the one column is there also when empty."""
-    columns: dict[int | None, Series] = {} if question.by_atid else {None: _empty(question)}
+def columns_of(packed: bytes, buckets: int) -> Columns:
+    """The columns of one owner, as its totals tell them."""
+    columns: Columns = {}
     for label, flat in msgspec.msgpack.decode(packed):
-        series = _empty(question)
+        column = columns[int(label) if label else None] = new_column(buckets)
         for at in range(0, len(flat), 3):
-            series.sums[flat[at]] = flat[at + 1]
-            if series.bookings is not None:
-                series.bookings[flat[at]] = flat[at + 2]
-        columns[int(label) if label else None] = series
+            column.sums[flat[at]] = flat[at + 1]
+            column.bookings[flat[at]] = flat[at + 2]
     return columns
 
 
-def added_columns(
-    pages: Sequence[dict[int | None, Series]], question: SeriesQuestion
-) -> dict[int | None, Series]:
-    """Columns of several pages added up, column by column."""
-    total: dict[int | None, Series] = {} if question.by_atid else {None: _empty(question)}
-    for columns in pages:
-        for atid, series in columns.items():
-            before = total.get(atid)
-            total[atid] = series if before is None else _added(before, series)
-    return total
+def add_columns(total: Columns, columns: Columns) -> None:
+    """Add an owner's columns to those of others."""
+    for atid, column in columns.items():
+        before = total.get(atid)
+        if before is None:
+            total[atid] = column
+        else:
+            before.sums = [a + b for a, b in zip(before.sums, column.sums, strict=True)]
+            before.bookings = [a + b for a, b in zip(before.bookings, column.bookings, strict=True)]
 
 
-def _added(left: Series, right: Series) -> Series:
-    sums = [a + b for a, b in zip(left.sums, right.sums, strict=True)]
-    if left.bookings is None or right.bookings is None:
-        return Series(sums, None)
-    return Series(sums, [a + b for a, b in zip(left.bookings, right.bookings, strict=True)])
+def series_of(columns: Columns, question: SeriesQuestion) -> dict[int | None, Series]:
+    """What is answered; the one column is there also when it is empty.
 
-
-def _empty(question: SeriesQuestion) -> Series:
-    buckets = len(question.boundaries) - 1
-    return Series([0] * buckets, [0] * buckets if question.is_counted else None)
+    Raises OutOfBoundsError for a sum past +-(2^53 - 1).
+    """
+    found = columns
+    if not question.by_atid and None not in columns:
+        found = {None: new_column(len(question.boundaries) - 1)}
+    for column in found.values():
+        checked_sum(max(column.sums, default=0))
+        checked_sum(min(column.sums, default=0))
+    is_counted = question.is_counted
+    return {
+        atid: Series(column.sums, column.bookings if is_counted else None)
+        for atid, column in found.items()
+    }

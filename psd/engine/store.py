@@ -25,7 +25,9 @@ from psd.engine.newest import Newest
 from psd.engine.outcomes import OUTCOMES, REFUSED, Outcome
 from psd.engine.plan import Levels, Range
 from psd.engine.reads import Reads
-from psd.engine.sums import AtidSum, OwnerSums, SumReader, is_out_of_bounds
+from psd.engine.sums import OwnerSums
+from psd.engine.tallies import AtidSum
+from psd.engine.whole import is_out_of_bounds
 from psd.engine.withdrawal import (
     LogEntry,
     Step,
@@ -56,13 +58,12 @@ class Engine(Reads):
     """Books events into the buckets and sums them over ranges."""
 
     def __init__(self, store: Store, settings: Settings, clock: Clock, metrics: Metrics) -> None:
-        super().__init__(store)
+        super().__init__(store, settings.server.bookings_max)
         self._store = store
         self._clock = clock
         self._metrics = metrics
         self._book = load_script("engine.book")
         self._withdrawals = WithdrawalScripts()
-        self._sums = SumReader(store)
         self._retention = settings.retention
         self._booking = settings.booking
         self._kept_s = reports_kept_s(settings.retention)
@@ -160,16 +161,12 @@ class Engine(Reads):
         :class:`~psd.errors.DetailExpiredError` when a range needs buckets that have expired.
         """
         wanted = atids if atid is None else frozenset((atid,))
-        assert not activities or wanted is None or len(wanted) == 1
         assert not activities or newest is None
-        return await self._sums.of_roots(
-            [owner_root(uid) for uid in uids],
-            things,
-            ranges,
-            wanted,
-            None if activities else await self._known_levels(),
-            newest,
-        )
+        roots = [owner_root(uid) for uid in uids]
+        if activities:
+            return await self._sums.with_activities(roots, things, ranges, wanted)
+        levels = await self._known_levels()
+        return await self._sums.of_roots(roots, things, ranges, wanted, levels, newest)
 
     async def counts(self, names: Sequence[str], range_: Range) -> list[int]:
         """The sum of each count over one range, by position."""
@@ -193,7 +190,7 @@ class Engine(Reads):
                 f"({self._activity_kept_s} s)",
                 "second",
             )
-        return await self._sums.of_activity(owner_root(uid), thing, aid, within, atid)
+        return await self._bookings.of_activity(uid, thing, aid, within, atid)
 
     async def by_atid(self, uid: int, thing: int, range_: Range) -> dict[int, AtidSum]:
         """One owner's bookings of a thing by their atid: how much, how many, from when to when.

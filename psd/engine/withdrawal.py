@@ -28,7 +28,7 @@ from psd.engine.booking import Call, calls_for
 from psd.engine.decoding import Decoders, decode_message
 from psd.engine.events import Event, EventRules, Kind, Withdrawal, check_int64
 from psd.engine.outcomes import OUTCOMES, REFUSED, Outcome
-from psd.engine.sums import is_out_of_bounds
+from psd.engine.whole import is_out_of_bounds
 from psd.errors import MalformedError, TooLargeError, TooLateError, WrongTypeError
 from psd.store.codec import pack_id
 from psd.store.keys import owner_log_key, owner_root

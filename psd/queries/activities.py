@@ -18,9 +18,9 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from psd.clock import utc_text
-from psd.engine.activities import ActivitySum
 from psd.engine.newest import Newest
 from psd.engine.plan import Range
+from psd.engine.tallies import ActivitySum
 from psd.engine.withdrawal import LOG_ID, LogEntry, Taken
 from psd.errors import BadQueryError, NotFoundError, TooLargeError
 from psd.queries.activity_answers import (

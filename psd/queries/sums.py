@@ -1,9 +1,9 @@
 """Sums of things over one range, and what else is told of the same bookings.
 
 ``count`` is the number of activities with a booking in the range, ``first`` and ``last`` are the
-seconds of its first and last booking; they read every booking. ``min``, ``max`` and ``avg`` are of
-the sums of the calendar units of the range, its two ends included as far as they go, empty ones
-as 0. Three days of 10, 0 and 20 steps have::
+seconds of its first and last booking; they read every booking, and then all else is told from the
+same. ``min``, ``max`` and ``avg`` are of the sums of the calendar units of the range, its two ends
+included as far as they go, empty ones as 0. Three days of 10, 0 and 20 steps have::
 
     sum 30, min 0, max 20, avg 10.0
 """
@@ -11,23 +11,22 @@ as 0. Three days of 10, 0 and 20 steps have::
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from psd.clock import utc_text
-from psd.engine.activities import ActivitySum
 from psd.engine.newest import Newest
 from psd.engine.plan import Range
 from psd.engine.series import Series
 from psd.engine.series import SeriesQuestion as BucketQuestion
 from psd.engine.sums import OwnerSums
+from psd.engine.tallies import Tally
 from psd.errors import DetailExpiredError, TooLargeError
 from psd.queries.calendar import buckets
 from psd.queries.freshness import (
-    Exactly,
     Level,
     NewestReader,
     QueueDepth,
@@ -43,13 +42,8 @@ from psd.queries.results import AnsweredRange, SumAnswer, SumRow
 SPREAD = frozenset({"min", "max", "avg"})
 DETAILS = frozenset({"count", "first", "last"})
 
-DETAIL_ROWS_MAX = 1000
-"""Rows whose bookings are read one by one: 1,000 rows of 1,000 bookings take some 0.4 s."""
-
 SPREAD_BUCKETS_MAX = 200_000
 """Buckets of all rows together: 1,000 users and 200 days, some 0.2 s."""
-
-T = TypeVar("T")
 
 Sees = Callable[[int], bool]
 """Whether whoever asks may see this owner; the others are told of as users without data."""
@@ -79,15 +73,17 @@ class SumEngine(NewestReader, Protocol):
         """Each owner's sums by bucket, by position."""
         ...
 
-    async def activities(
+    async def tallies(
         self,
-        uid: int,
+        uids: Sequence[int],
         things: Sequence[int],
         range_: Range,
+        boundaries: Sequence[int] = (),
         *,
         atids: frozenset[int] | None = None,
-    ) -> list[ActivitySum]:
-        """One owner's activities with bookings in the range."""
+        newest: Newest | None = None,
+    ) -> list[dict[int, Tally]]:
+        """All that is told of each owner's things, by position, from its bookings."""
         ...
 
 
@@ -107,12 +103,13 @@ class Details(msgspec.Struct, frozen=True):
     last: str | None
 
 
-class Parts(msgspec.Struct, frozen=True):
-    """What stands beside the sums, by row; ``resolution`` is set where some has expired."""
+class Reading(msgspec.Struct, frozen=True):
+    """What was read of the rows, of each at one moment; ``resolution`` says what had expired."""
 
+    sums: dict[Row, int]
     spreads: dict[Row, Spread]
     details: dict[Row, Details]
-    resolution: str | None
+    resolution: str | None = None
 
 
 def everybody(_uid: int) -> bool:
@@ -123,51 +120,30 @@ def everybody(_uid: int) -> bool:
 async def answer_sum(
     engine: SumEngine, question: SumQuestion, depth: QueueDepth, sees: Sees = everybody
 ) -> SumAnswer:
-    """One row for each user and thing; a few script calls a page of users, in one trip."""
+    """One row for each user and thing; a few script calls a page of users, in one trip.
+
+    All numbers of a row are of one moment: they are made of what one call has read.
+    """
     seen = [uid for uid in question.uids if sees(uid)]
     _check_cost(question, len(seen))
-    numbers, newest = list(question.things.values()), Newest()
-
-    async def totals(range_: Range, _level: Level | None) -> dict[int, OwnerSums]:
-        if not seen:
-            return {}
-        if "sum" not in question.aggregates:
-            newest.note(await engine.newest(seen, numbers))
-            return {}
-        ranges = [range_] * len(seen)
-        found = await engine.sums(seen, numbers, ranges, atids=question.atids, newest=newest)
-        return dict(zip(seen, found, strict=True))
-
-    async def sums_and_parts() -> tuple[Exactly[dict[int, OwnerSums]], Parts]:
-        asked = answered(question.range_, totals)
-        if not seen or not question.aggregates & (SPREAD | DETAILS):
-            return await asked, Parts({}, {}, None)
-        return await asyncio.gather(asked, _parts(engine, question, question.range_, seen))
-
-    (found, parts), waiting = await with_depth(sums_and_parts(), depth)
-    if found.range_ != question.range_ and seen:
-        parts = await _parts(engine, question, found.range_, seen)
-    resolution = coarsest([found.resolution, parts.resolution])
+    reader = _Reader(engine, question, seen)
+    found, waiting = await with_depth(answered(question.range_, reader.read), depth)
+    resolution = coarsest([found.resolution, found.value.resolution])
     return SumAnswer(
         data=[
-            _row(question, uid, name, found.value.get(uid), parts)
+            _row(question, uid, name, found.value)
             for uid in question.uids
             for name in question.things
         ],
         exact=resolution is UNSET,
         resolution=resolution,
         range=AnsweredRange.of(found.range_),
-        watermark=watermark(newest.second, waiting),
+        watermark=watermark(reader.newest.second, waiting),
     )
 
 
 def _check_cost(question: SumQuestion, users: int) -> None:
     rows = users * len(question.things)
-    if question.aggregates & DETAILS and rows > DETAIL_ROWS_MAX:
-        raise TooLargeError(
-            f"aggregates: count, first and last of {rows} rows asked, "
-            f"at most {DETAIL_ROWS_MAX} are allowed"
-        )
     if question.aggregates & SPREAD:
         units = len(buckets(question.range_, question.every, question.tz, POINTS_MAX))
         if units * rows > SPREAD_BUCKETS_MAX:
@@ -177,83 +153,126 @@ def _check_cost(question: SumQuestion, users: int) -> None:
             )
 
 
-async def _parts(
-    engine: SumEngine, question: SumQuestion, range_: Range, seen: Sequence[int]
-) -> Parts:
-    """What stands beside the sums of a range; nothing where its detail has expired."""
-    asks_spreads = bool(question.aggregates & SPREAD)
-    asks_details = bool(question.aggregates & DETAILS)
-    spreads, details = await asyncio.gather(
-        _unless_expired(_spreads(engine, question, range_, seen) if asks_spreads else None),
-        _unless_expired(_details(engine, question, range_, seen) if asks_details else None),
-    )
-    resolution = coarsest([spreads[1], details[1]])
-    known = None if isinstance(resolution, UnsetType) else resolution
-    return Parts(spreads[0], details[0], known)
+class _Reader:
+    """One question's calls; ``newest`` takes the newest second of those who are asked."""
 
+    def __init__(self, engine: SumEngine, question: SumQuestion, seen: Sequence[int]) -> None:
+        self._engine = engine
+        self._question = question
+        self._seen = seen
+        self._numbers = list(question.things.values())
+        self.newest = Newest()
 
-async def _unless_expired(
-    asking: Awaitable[dict[Row, T]] | None,
-) -> tuple[dict[Row, T], str | None]:
-    """What is found, or nothing and what is still exact; nobody asks None."""
-    try:
-        return ({} if asking is None else await asking), None
-    except DetailExpiredError as error:
-        return {}, error.resolution
+    async def read(self, range_: Range, _level: Level | None) -> Reading:
+        """All that is asked, from whatever tells most of it and is still there.
 
+        Raises DetailExpiredError where not even the sums are.
+        """
+        if not self._seen:
+            return Reading({}, {}, {})
+        asked, expired = self._question.aggregates, None
+        if asked & DETAILS:
+            try:
+                return await self._from_bookings(range_)
+            except DetailExpiredError as error:
+                expired = error.resolution
+        units = self._units(range_) if asked & SPREAD else []
+        if units:
+            try:
+                return await self._from_series(range_, units, expired)
+            except DetailExpiredError as error:
+                found = coarsest([expired, error.resolution])
+                expired = None if isinstance(found, UnsetType) else found
+        return await self._from_totals(range_, expired)
 
-async def _spreads(
-    engine: SumEngine, question: SumQuestion, range_: Range, seen: Sequence[int]
-) -> dict[Row, Spread]:
-    units = buckets(range_, question.every, question.tz, POINTS_MAX)
-    if not units:
-        return {}
-    boundaries = [*(unit.start for unit in units), range_.end]
-    numbers = list(question.things.values())
-    asked = [BucketQuestion(number, boundaries, question.atids) for number in numbers]
-    found = await asyncio.gather(*(engine.series(seen, each) for each in asked))
-    return {
-        (uid, number): _spread(columns[None].sums)
-        for number, owners in zip(numbers, found, strict=True)
-        for uid, columns in zip(seen, owners, strict=True)
-    }
+    async def _from_bookings(self, range_: Range) -> Reading:
+        units = self._units(range_) if self._question.aggregates & SPREAD else []
+        boundaries = [*(unit.start for unit in units), range_.end] if units else []
+        found = await self._engine.tallies(
+            self._seen,
+            self._numbers,
+            range_,
+            boundaries,
+            atids=self._question.atids,
+            newest=self.newest,
+        )
+        tallies = {
+            (uid, number): tally
+            for uid, things in zip(self._seen, found, strict=True)
+            for number, tally in things.items()
+        }
+        return Reading(
+            {row: tally.sum for row, tally in tallies.items()},
+            {row: _spread(tally.buckets) for row, tally in tallies.items() if units},
+            {row: _details(tally) for row, tally in tallies.items()},
+        )
 
+    async def _from_series(
+        self, range_: Range, units: Sequence[Range], expired: str | None
+    ) -> Reading:
+        boundaries = [*(unit.start for unit in units), range_.end]
+        atids, newest = self._question.atids, self.newest
+        asked = [BucketQuestion(number, boundaries, atids) for number in self._numbers]
+        found = await asyncio.gather(
+            *(self._engine.series(self._seen, each, newest=newest) for each in asked)
+        )
+        buckets_of = {
+            (uid, number): columns[None].sums
+            for number, owners in zip(self._numbers, found, strict=True)
+            for uid, columns in zip(self._seen, owners, strict=True)
+        }
+        return Reading(
+            {row: sum(sums) for row, sums in buckets_of.items()},
+            {row: _spread(sums) for row, sums in buckets_of.items()},
+            {},
+            expired,
+        )
 
-async def _details(
-    engine: SumEngine, question: SumQuestion, range_: Range, seen: Sequence[int]
-) -> dict[Row, Details]:
-    rows = [(uid, number) for uid in seen for number in question.things.values()]
-    found = await asyncio.gather(
-        *(engine.activities(uid, [number], range_, atids=question.atids) for uid, number in rows)
-    )
-    return {row: _detail(activities) for row, activities in zip(rows, found, strict=True)}
+    async def _from_totals(self, range_: Range, expired: str | None) -> Reading:
+        if "sum" not in self._question.aggregates:
+            self.newest.note(await self._engine.newest(self._seen, self._numbers))
+            return Reading({}, {}, {}, expired)
+        found = await self._engine.sums(
+            self._seen,
+            self._numbers,
+            [range_] * len(self._seen),
+            atids=self._question.atids,
+            newest=self.newest,
+        )
+        sums = {
+            (uid, number): total
+            for uid, owner in zip(self._seen, found, strict=True)
+            for number, total in owner.sums.items()
+        }
+        return Reading(sums, {}, {}, expired)
+
+    def _units(self, range_: Range) -> list[Range]:
+        return buckets(range_, self._question.every, self._question.tz, POINTS_MAX)
 
 
 def _spread(sums: Sequence[int]) -> Spread:
     return Spread(min(sums), max(sums), sum(sums) / len(sums))
 
 
-def _detail(activities: Sequence[ActivitySum]) -> Details:
-    if not activities:
-        return Details(0, None, None)
-    first_s = min(activity.first_s for activity in activities)
-    last_s = max(activity.last_s for activity in activities)
-    return Details(len(activities), utc_text(first_s), utc_text(last_s))
+def _details(tally: Tally) -> Details:
+    first_s, last_s = tally.first_s, tally.last_s
+    return Details(
+        tally.activities,
+        None if first_s is None else utc_text(first_s),
+        None if last_s is None else utc_text(last_s),
+    )
 
 
-def _row(
-    question: SumQuestion, uid: int, name: str, owner: OwnerSums | None, parts: Parts
-) -> SumRow:
+def _row(question: SumQuestion, uid: int, name: str, found: Reading) -> SumRow:
     """A user whom nobody may see, or with nothing booked, has the row of an empty range."""
-    number, asked = question.things[name], question.aggregates
-    spread = parts.spreads.get((uid, number))
-    details = parts.details.get((uid, number))
-    nothing = Details(0, None, None) if parts.resolution is None else None
-    details = details or nothing
+    row, asked = (uid, question.things[name]), question.aggregates
+    spread = found.spreads.get(row)
+    nothing = Details(0, None, None) if found.resolution is None else None
+    details = found.details.get(row, nothing)
     return SumRow(
         uid=str(uid),
         thing=name,
-        sum=(owner.sums.get(number, 0) if owner else 0) if "sum" in asked else UNSET,
+        sum=found.sums.get(row, 0) if "sum" in asked else UNSET,
         count=(details.count if details else None) if "count" in asked else UNSET,
         min=(spread.min if spread else None) if "min" in asked else UNSET,
         max=(spread.max if spread else None) if "max" in asked else UNSET,

@@ -7,7 +7,6 @@ in the fewest of 1, 2, 4 or 8 bytes. ``pack_id(300) == b"\\x01\\x2c"``.
 from __future__ import annotations
 
 import hashlib
-import struct
 from functools import lru_cache
 
 _WIDTHS = ((1, 1 << 7), (2, 1 << 15), (4, 1 << 31), (8, 1 << 63))
@@ -20,16 +19,6 @@ def pack_id(number: int) -> bytes:
         if -bound <= number < bound:
             return number.to_bytes(width, "big", signed=True)
     raise OverflowError(f"{number} is not a 64-bit integer")
-
-
-_FORMATS = {1: "b", 2: "h", 4: "i", 8: "q"}
-
-
-def unpack_ids(packed: bytes, count: int) -> tuple[int, ...]:
-    """``count`` ids that a script returned side by side, all of one width."""
-    if not count:
-        return ()
-    return struct.unpack(f">{count}{_FORMATS[len(packed) // count]}", packed)
 
 
 def marker_of(event_id: str, key: bytes) -> bytes:

@@ -6,9 +6,10 @@ import random
 
 import pytest
 
-from psd.engine.activities import ActivitySum, ScoreQuestion
+from psd.engine.activities import ScoreQuestion
 from psd.engine.events import Report
 from psd.engine.plan import Range
+from psd.engine.tallies import ActivitySum
 from psd.runtime import Runtime
 from tests.property.test_booking_order import book_in_batches
 from tests.property.test_sums import THINGS, Booked, random_range

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from psd.store.codec import marker_of, pack_id, unpack_ids
+from psd.store.codec import marker_of, pack_id
 
 EDGES = {
     0: 1,
@@ -48,16 +48,6 @@ def test_packed_ids_are_told_apart() -> None:
     drawn = [rng.randint(-(2**63), 2**63 - 1) >> rng.randint(0, 62) for _ in range(999)]
     numbers = {*EDGES, *drawn}
     assert len({pack_id(number) for number in numbers}) == len(numbers)
-
-
-@pytest.mark.parametrize("width", [1, 2, 4, 8])
-def test_ids_of_one_width_that_stand_side_by_side_are_read_in_order(width: int) -> None:
-    bound = 1 << (8 * width - 1)
-    numbers = tuple(number for number in EDGES if -bound <= number < bound)
-    packed = b"".join(number.to_bytes(width, "big", signed=True) for number in numbers)
-    assert unpack_ids(packed, len(numbers)) == numbers
-    assert unpack_ids(packed[:width], 1) == numbers[:1]
-    assert unpack_ids(b"", 0) == ()
 
 
 def test_a_marker_is_eight_bytes_that_follow_from_the_id_and_the_key() -> None:

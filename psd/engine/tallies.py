@@ -1,0 +1,202 @@
+"""What packed bookings come to: sums, activities, moments, buckets. Redis is asked nothing here.
+
+Each function reads the bookings of one owner and thing, in the order of time, at the pace of the
+question (psd/engine/leaves.py)::
+
+    +10 at 100 (activity 1), -4 at 200 (activity 2), +3 at 300 (activity 1)
+    summed            9, activities {1: atid, 2: atid}
+    reached 10        at 100, although 9 is the sum: a running sum may rise and fall
+    tallied           sum 9, 2 activities, first 100, last 300
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+import msgspec
+
+from psd.engine.leaves import Pace, Parts, leaves
+from psd.engine.whole import checked_sum
+
+Atids = frozenset[int] | None
+"""The atids that count; None is all."""
+
+
+class AtidSum(msgspec.Struct):
+    """The bookings of one atid in a range: their sum, number, first and last second."""
+
+    sum: int
+    bookings: int
+    first_s: int
+    last_s: int
+
+
+class ActivitySum(msgspec.Struct):
+    """An activity's bookings in a range.
+
+    ``atid`` is that of its earliest booking of the first thing that has one, ``sums`` are by
+    thing, ``bookings`` and the seconds are those of all things.
+    """
+
+    aid: int
+    atid: int
+    sums: dict[int, int]
+    first_s: int
+    last_s: int
+    bookings: int
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """One owner's bookings of a thing in a range, all read at one moment.
+
+    ``buckets`` are the sums between boundaries, if any were given.
+    """
+
+    sum: int
+    activities: int
+    first_s: int | None
+    last_s: int | None
+    buckets: list[int]
+
+
+async def summed(parts: Parts, atids: Atids, pace: Pace, kinds: dict[int, int]) -> int:
+    """The sum; ``kinds`` gets the atid of each activity's earliest booking, if it has none yet."""
+    total = 0
+    for leaf in leaves(parts):
+        await pace.take(len(leaf))
+        for _, _, atid, aid, delta in leaf.rows():
+            if atids is None or atid in atids:
+                total += delta
+                if aid not in kinds:
+                    kinds[aid] = atid
+    return checked_sum(total)
+
+
+async def summed_by_atid(parts: Parts, pace: Pace) -> dict[int, AtidSum]:
+    """Bookings by atid, in the order in which they first come."""
+    found: dict[int, AtidSum] = {}
+    for leaf in leaves(parts):
+        await pace.take(len(leaf))
+        start = leaf.start
+        for high, low, atid, _, delta in leaf.rows():
+            second = start + (high << 16) + low
+            known = found.get(atid)
+            if known is None:
+                found[atid] = AtidSum(delta, 1, second, second)
+            else:
+                known.sum += delta
+                known.bookings += 1
+                known.last_s = second
+    for each in found.values():
+        checked_sum(each.sum)
+    return found
+
+
+async def listed(by_thing: dict[int, Parts], atids: Atids, pace: Pace) -> dict[int, ActivitySum]:
+    """Activities by aid, with their bookings of all of these things."""
+    found: dict[int, ActivitySum] = {}
+    for thing, parts in by_thing.items():
+        for leaf in leaves(parts):
+            await pace.take(len(leaf))
+            start = leaf.start
+            for high, low, atid, aid, delta in leaf.rows():
+                if atids is not None and atid not in atids:
+                    continue
+                second = start + (high << 16) + low
+                known = found.get(aid)
+                if known is None:
+                    known = found[aid] = ActivitySum(
+                        aid, atid, dict.fromkeys(by_thing, 0), second, second, 0
+                    )
+                known.sums[thing] += delta
+                known.bookings += 1
+                known.first_s = min(known.first_s, second)
+                known.last_s = max(known.last_s, second)
+    for each in found.values():
+        for total in each.sums.values():
+            checked_sum(total)
+    return found
+
+
+async def tallied(parts: Parts, atids: Atids, boundaries: Sequence[int], pace: Pace) -> Tally:
+    """All that is told of an owner's thing; buckets between ascending boundaries, if any."""
+    buckets, aids = [0] * max(len(boundaries) - 1, 0), set()
+    total, first_s, last_s = 0, None, None
+    at, bucket_end = -1, boundaries[0] if boundaries else None
+    for leaf in leaves(parts):
+        await pace.take(len(leaf))
+        start = leaf.start
+        for high, low, atid, aid, delta in leaf.rows():
+            if atids is not None and atid not in atids:
+                continue
+            last_s = start + (high << 16) + low
+            if first_s is None:
+                first_s = last_s
+            total += delta
+            aids.add(aid)
+            if bucket_end is not None:
+                if last_s >= bucket_end:
+                    at = bisect_right(boundaries, last_s) - 1
+                    bucket_end = boundaries[at + 1]
+                buckets[at] += delta
+    return Tally(checked_sum(total), len(aids), first_s, last_s, buckets)
+
+
+async def reached_at(parts: Parts, score: int, atids: Atids, pace: Pace) -> int | None:
+    """The first second with a booking at whose end the running sum is ``score`` or more."""
+    total, second = 0, None
+    for leaf in leaves(parts):
+        await pace.take(len(leaf))
+        start = leaf.start
+        for high, low, atid, _, delta in leaf.rows():
+            if atids is not None and atid not in atids:
+                continue
+            at = start + (high << 16) + low
+            if at != second:
+                if second is not None and total >= score:
+                    return second
+                second = at
+            total = checked_sum(total + delta)
+    return second if second is not None and total >= score else None
+
+
+class Column(msgspec.Struct):
+    """A sum and a number of bookings for each bucket."""
+
+    sums: list[int]
+    bookings: list[int]
+
+
+async def add_to_columns(
+    parts: Parts,
+    boundaries: Sequence[int],
+    atids: Atids,
+    columns: dict[int | None, Column],
+    pace: Pace,
+    *,
+    by_atid: bool,
+) -> None:
+    """Add bookings to the columns of their atids, or to the one column None."""
+    at, bucket_start, bucket_end = 0, 0, 0
+    for leaf in leaves(parts):
+        await pace.take(len(leaf))
+        start = leaf.start
+        for high, low, atid, _, delta in leaf.rows():
+            if atids is not None and atid not in atids:
+                continue
+            second = start + (high << 16) + low
+            if not bucket_start <= second < bucket_end:
+                at = bisect_right(boundaries, second) - 1
+                bucket_start, bucket_end = boundaries[at], boundaries[at + 1]
+            column = columns.get(atid if by_atid else None)
+            if column is None:
+                column = new_column(len(boundaries) - 1)
+                columns[atid if by_atid else None] = column
+            column.sums[at] += delta
+            column.bookings[at] += 1
+
+
+def new_column(buckets: int) -> Column:
+    """A column of nothing."""
+    return Column([0] * buckets, [0] * buckets)
