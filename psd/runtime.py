@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from pathlib import Path
 
 import msgspec
 
+from psd.archive.ownership import name_of_lost_store
 from psd.archive.writer import Appends, NoArchive, open_archive
 from psd.clock import Clock, SystemClock
 from psd.config import Settings
@@ -120,16 +122,35 @@ async def open_runtime(
     the schema, and the engine at the server's fitness before its first booking.
     """
     metrics = metrics or Metrics()
-    archive = open_archive(settings.archive, metrics) if archiving else NoArchive()
+
+    async def identity() -> str:
+        return await identity_of(runtime.store, Path(settings.archive.folder))
+
+    archive: Appends = NoArchive()
+    if archiving:
+        archive = open_archive(settings.archive, metrics, identity)
     runtime = Runtime(settings, clock or SystemClock(), metrics, archive)
     try:
         with contextlib.suppress(StoreUnavailableError):
             await runtime.store.check_fit()
             await runtime.store.check_schema()
+            if archiving and settings.archive.enabled:
+                # Before anything is accepted: what has a name is never taken for a lost store.
+                await identity()
     except PsdError:
         await runtime.close()
         raise
     return runtime
+
+
+async def identity_of(store: Store, archive: Path) -> str:
+    """What the store calls itself, or did; one without a name gets its old one, or a new one."""
+    if not store.last_identity:
+        lost = await asyncio.to_thread(name_of_lost_store, archive)
+        return await store.identity(lost)
+    with contextlib.suppress(StoreUnavailableError):
+        return await store.identity()
+    return store.last_identity
 
 
 def tables_of(settings: Settings) -> Tables:

@@ -11,7 +11,7 @@ neither too early nor too late then is neither today.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TypeGuard
 
@@ -51,10 +51,11 @@ def decoded_entries(
     from_ms: int,
     to_ms: int,
     damages: list[Damage] | None = None,
+    stores: Collection[str] | None = None,
 ) -> Iterator[Decoded]:
     """The entries accepted in [from_ms, to_ms) with their events, in order of acceptance."""
     rank = 0
-    for entry in read_entries(folder, from_ms, to_ms, damages):
+    for entry in read_entries(folder, from_ms, to_ms, damages, stores):
         rank = max(rank, entry.accepted_ms << RANK_BITS)
         try:
             events = rules.events(entry.body, entry.accepted_ms // 1000, entry.id)

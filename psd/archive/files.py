@@ -2,8 +2,12 @@
 
 ::
 
-    archive/20160412/host7-4711-1460462400000-0.psda      the first file of process 4711
-    archive/20160413/host7-4711-1460462400000-1.psda      the next day begins a new one
+    archive/20160412/host7-4711-1460462400000-0.5a1e09c3b7d2.psda   the first file of process 4711
+    archive/20160413/host7-4711-1460462400000-1.5a1e09c3b7d2.psda   the next day begins a new one
+
+The last part of a name is what the store calls itself for which the messages were accepted, so
+that processes of several stores may have one folder and nobody books what is another's. Files
+from before stores had names are without it, and count as those of whoever reads them.
 
 Nobody else writes a file of ours, so no lock is needed, and what a killed process leaves
 behind is at most one torn frame at the end of its file. :meth:`DayFiles.write` returns when
@@ -14,11 +18,13 @@ frame and never written again: after a failed fsync nobody knows what the next o
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
+import re
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -47,9 +53,33 @@ def day_folders(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def day_files(day: Path) -> list[Path]:
-    """The files of one day, by name."""
-    return sorted(day.glob(f"*{SUFFIX}"))
+def day_files(day: Path, stores: Collection[str] | None = None) -> list[Path]:
+    """The files of one day, by name: all, or those of some stores and those that name none."""
+    files = sorted(day.glob(f"*{SUFFIX}"))
+    if stores is None:
+        return files
+    return [path for path in files if (store := store_of(path)) in stores or not store]
+
+
+def store_of(file: Path) -> str:
+    """The store that a file is of; empty where its name does not say."""
+    found = _STORE.search(file.name)
+    return found[1] if found else ""
+
+
+def is_being_written(file: Path) -> bool:
+    """Whether the process that began it still has it open; no where the disk has no locks."""
+    try:
+        with file.open("rb") as opened:
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+_STORE = re.compile(rf"\.([0-9a-f]{{12}}){re.escape(SUFFIX)}\Z")
 
 
 class _OpenFile:
@@ -59,6 +89,9 @@ class _OpenFile:
         self.path = path
         self.day = path.parent.name
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
+        # For is_being_written alone: nobody else writes it.
+        with contextlib.suppress(OSError):
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self.good_bytes = 0
 
     def append(self, frames: Sequence[bytes]) -> None:
@@ -92,6 +125,7 @@ class DayFiles:
         host = "".join(c if c.isalnum() or c in "._" else "_" for c in socket.gethostname())
         self._name = f"{host}-{os.getpid()}-{time.time_ns() // 1_000_000}"
         self._files_made = 0
+        self._store = ""
         self._file: _OpenFile | None = None
 
     def check(self) -> None:
@@ -113,6 +147,12 @@ class DayFiles:
             size += sum(map(len, frames))
         return size
 
+    def belong_to(self, store: str) -> None:
+        """What is written from now on was accepted for this store; before the first write."""
+        if store != self._store:
+            self.close()
+            self._store = store
+
     def close(self) -> None:
         """Close the file; what was written is on the disk already."""
         if self._file is not None:
@@ -133,7 +173,8 @@ class DayFiles:
     def _begin(self, day: str) -> _OpenFile:
         folder = self._folder / day
         self._make_folder(folder)
-        file = _OpenFile(folder / f"{self._name}-{self._files_made}{SUFFIX}")
+        store = f".{self._store}" if self._store else ""
+        file = _OpenFile(folder / f"{self._name}-{self._files_made}{store}{SUFFIX}")
         self._files_made += 1
         try:
             _sync_folder(folder)

@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
 from psd.archive.entries import HEAD_BYTES, MAGIC, Entry, Head, is_whole, read_head, unpack
-from psd.archive.files import day_files, day_folders, day_of
+from psd.archive.files import day_files, day_folders, day_of, store_of
 
 SEARCH_BYTES = 1 << 16
 
@@ -40,16 +41,32 @@ class Damage(msgspec.Struct, frozen=True):
 
 
 def read_entries(
-    folder: Path, from_ms: int, to_ms: int, damages: list[Damage] | None = None
+    folder: Path,
+    from_ms: int,
+    to_ms: int,
+    damages: list[Damage] | None = None,
+    stores: Collection[str] | None = None,
 ) -> Iterator[Entry]:
     """Entries accepted in [from_ms, to_ms), oldest first; what could not be read in ``damages``.
 
-    Entries of the same millisecond come in the order of their files' names, then as written.
+    Of all files, or of those of some stores and those that name none. Entries of the same millisecond come in the order of their files' names, then as written.
     """
     found: list[Damage] = [] if damages is None else damages
+    for day in days_between(folder, from_ms, to_ms):
+        yield from _merged(day_files(day, stores), from_ms, to_ms, found)
+
+
+def days_between(folder: Path, from_ms: int, to_ms: int) -> Iterator[Path]:
+    """The day folders that may hold something accepted in [from_ms, to_ms)."""
     for day in day_folders(folder):
         if day_of(from_ms) <= day.name and to_ms > from_ms and day.name <= day_of(to_ms - 1):
-            yield from _merged(day, from_ms, to_ms, found)
+            yield day
+
+
+def files_by_store(folder: Path, from_ms: int, to_ms: int) -> Counter[str]:
+    """How many files of these days each store has; under an empty text those that name none."""
+    days = days_between(folder, from_ms, to_ms)
+    return Counter(store_of(path) for day in days for path in day_files(day))
 
 
 def oldest_ms(folder: Path) -> int | None:
@@ -61,10 +78,12 @@ def oldest_ms(folder: Path) -> int | None:
     return None
 
 
-def _merged(day: Path, from_ms: int, to_ms: int, damages: list[Damage]) -> Iterator[Entry]:
-    """One day of all files; a file is opened when the merge comes to its first entry."""
+def _merged(
+    files: Sequence[Path], from_ms: int, to_ms: int, damages: list[Damage]
+) -> Iterator[Entry]:
+    """One day of some files; a file is opened when the merge comes to its first entry."""
     waiting = sorted(
-        ((_first_ms(path), path) for path in day_files(day)), key=lambda pair: pair[0], reverse=True
+        ((_first_ms(path), path) for path in files), key=lambda pair: pair[0], reverse=True
     )
     heap: list[tuple[int, str, Entry, Iterator[Entry]]] = []
     while heap or waiting:

@@ -27,7 +27,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -111,7 +111,7 @@ class Summary(msgspec.Struct):
 
 
 class Replay:
-    """Books one window; made for one :meth:`run`."""
+    """Books one window; made for one :meth:`run`. With ``stores``, of their files alone."""
 
     def __init__(
         self,
@@ -125,8 +125,10 @@ class Replay:
         rate_events_s: int = 0,
         progress: Progress = lambda _ms: None,
         chunk_reports: int = CHUNK_REPORTS,
+        stores: Collection[str] | None = None,
     ) -> None:
         self._folder = folder
+        self._stores = stores
         self._books = books
         self._rules = rules
         self._clock = clock
@@ -255,7 +257,7 @@ class Replay:
     def _decoded(
         self, from_ms: int, to_ms: int, damages: list[Damage] | None = None
     ) -> Iterator[Decoded]:
-        return decoded_entries(self._folder, self._rules, from_ms, to_ms, damages)
+        return decoded_entries(self._folder, self._rules, from_ms, to_ms, damages, self._stores)
 
 
 async def _turn(position: int) -> None:

@@ -11,8 +11,9 @@ a full disk pauses the worker and answers HTTP with 503, until there is room aga
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -21,8 +22,14 @@ import msgspec
 from psd.archive.entries import Entry
 from psd.archive.files import DayFiles
 from psd.config import ArchiveSettings
-from psd.errors import ArchiveUnavailableError, ConfigError
+from psd.errors import ArchiveUnavailableError, ConfigError, PsdError
 from psd.observe.metrics import Metrics
+
+
+NAME_EVERY_S = 1.0
+"""A store that was emptied under a busy process has its name again after this."""
+
+Identity = Callable[[], Awaitable[str]]
 
 
 class Appends(Protocol):
@@ -61,8 +68,14 @@ class _Group:
 class Archive:
     """The day files of this process; one instance serves one event loop."""
 
-    def __init__(self, settings: ArchiveSettings, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: ArchiveSettings, metrics: Metrics, identity: Identity | None = None
+    ) -> None:
         self._files = DayFiles(Path(settings.folder), settings.keep_days)
+        self._identity = identity
+        self._store = ""
+        self._asked_at_s = float("-inf")
+        self._asking: asyncio.Task[None] | None = None
         self._metrics = metrics
         self._forming: _Group | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -90,6 +103,9 @@ class Archive:
         """Wait for what is being written, and close the file."""
         if self._writing is not None:
             await asyncio.wait({self._writing})
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
         self._files.close()
 
     async def _write_groups(self) -> None:
@@ -104,13 +120,15 @@ class Archive:
         entries = self._in_order(group.entries)
         started = time.perf_counter()
         try:
+            await self._name_files()
             size = await asyncio.to_thread(self._files.write, entries)
         except OSError as exc:
             error = ArchiveUnavailableError(f"archive: {exc}")
             error.__cause__ = exc
-            group.written.set_exception(error)
-            # Whoever waited may be gone; then nobody else would ever ask for it.
-            group.written.exception()
+            _fail(group, error)
+            return
+        except PsdError as error:
+            _fail(group, error)
             return
         except BaseException:
             group.written.cancel()
@@ -119,6 +137,26 @@ class Archive:
         self._metrics.archived.inc(len(entries))
         self._metrics.archived_bytes.inc(size)
         group.written.set_result(None)
+
+    async def _name_files(self) -> None:
+        """Learn what the store calls itself, and now and then whether it is still that one.
+
+        No write but the first waits for that: a store that stalls must not hold the disk up.
+        """
+        if self._identity is None:
+            return
+        if not self._store:
+            self._store = await self._identity()
+        elif self._asking is None and time.monotonic() - self._asked_at_s >= NAME_EVERY_S:
+            self._asking = asyncio.create_task(self._ask_again(self._identity), name="identity")
+        self._files.belong_to(self._store)
+
+    async def _ask_again(self, identity: Identity) -> None:
+        # What cannot be learnt now is asked again; the booking says what is wrong.
+        with contextlib.suppress(PsdError):
+            self._store = await identity()
+        self._asked_at_s = time.monotonic()
+        self._asking = None
 
     def _in_order(self, entries: list[Entry]) -> list[Entry]:
         last_ms = self._last_ms
@@ -131,8 +169,20 @@ class Archive:
         return entries
 
 
-def open_archive(settings: ArchiveSettings, metrics: Metrics) -> Appends:
-    """The configured archive; raises :class:`ConfigError` when its folder cannot be written."""
+def _fail(group: _Group, error: PsdError) -> None:
+    group.written.set_exception(error)
+    # Whoever waited may be gone; then nobody else would ever ask for it.
+    group.written.exception()
+
+
+def open_archive(
+    settings: ArchiveSettings, metrics: Metrics, identity: Identity | None = None
+) -> Appends:
+    """The configured archive; raises :class:`ConfigError` when its folder cannot be written.
+
+    ``identity`` tells what the store calls itself, for the names of the files. Once that was
+    known it never fails: what is accepted is kept while the store is away.
+    """
     if not settings.enabled:
         return NoArchive()
     try:
@@ -142,4 +192,4 @@ def open_archive(settings: ArchiveSettings, metrics: Metrics) -> Appends:
             f"archive.folder = {settings.folder!r}: cannot be written ({exc.strerror}); choose "
             "another folder, or archive.enabled = false"
         ) from exc
-    return Archive(settings, metrics)
+    return Archive(settings, metrics, identity)

@@ -24,6 +24,8 @@ import click
 import msgspec
 
 from psd.config_sources import LoadedSettings, load_settings
+from psd.embedded.settings_file import is_left_over, is_running_file
+from psd.errors import ConfigError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -78,26 +80,39 @@ def pass_settings(function: Callable[Concatenate[LoadedSettings, P], R]) -> Call
 
 
 def loaded_with(
-    ctx: click.Context, overrides: Mapping[str, Any], ignored: Path | None = None
+    ctx: click.Context, overrides: Mapping[str, Any], own: Path | None = None
 ) -> LoadedSettings:
     """Read the settings again with a command's own flags on top; None means not given.
 
-    ``ignored`` is a file that is not read whoever names it: ``psd up`` must not start from
-    what an earlier ``psd up`` wrote for others.
+    ``own`` is what a ``psd up`` will write: see :func:`settings_path`.
     """
     options = ctx.find_object(GlobalOptions) or GlobalOptions()
     given = {key: value for key, value in overrides.items() if value is not None}
-    path = settings_path(options.config, ignored)
+    path = settings_path(options.config, own)
     return load_settings(path, os.environ, {**options.flags, **given})
 
 
-def settings_path(named: Path | None, ignored: Path | None = None) -> Path | None:
-    """The settings file to read: the named one, else the first default that exists."""
-    skip = ignored and ignored.absolute()
-    if named is not None and named.absolute() != skip:
+def settings_path(named: Path | None, own: Path | None = None) -> Path | None:
+    """The settings file to read: the named one, else the first default that exists.
+
+    With ``own``, for a ``psd up``: it starts from no file that it or another one wrote for
+    others, whoever names that. Without, a file whose ``psd up`` has ended names a store that is
+    gone and a port that may be another's by now.
+    """
+    if own is not None and named is not None and (is_running_file(named) or _is_same(named, own)):
+        named = None
+    if named is not None:
+        if is_left_over(named):
+            raise ConfigError(f"{named}: the psd up that wrote it has ended; start it again")
         return named
-    defaults = (DEFAULT_FILE, RUNNING_FILE)
-    return next((path for path in defaults if path.is_file() and path.absolute() != skip), None)
+    if DEFAULT_FILE.is_file():
+        return DEFAULT_FILE
+    found = own is None and RUNNING_FILE.is_file() and not is_left_over(RUNNING_FILE)
+    return RUNNING_FILE if found else None
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return one.absolute() == other.absolute()
 
 
 def store_overrides(function: Callable[..., R]) -> Callable[..., R]:

@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.progress import Progress as RichProgress
 
-from psd.archive.reader import oldest_ms
+from psd.archive.ownership import files_owned
+from psd.archive.reader import files_by_store, oldest_ms
 from psd.archive.replay import BooksNothing, Progress, Replay, Summary, Window
 from psd.cli.options import pass_settings
 from psd.cli.times import time_argument
@@ -30,6 +31,7 @@ from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.errors import ArchiveUnavailableError, ConfigError
 from psd.runtime import every_rule, open_runtime
+from psd.store.redis import Store
 
 
 def moment(text: str) -> int:
@@ -58,6 +60,14 @@ def moment(text: str) -> int:
     "was lost as a whole: in any other they count twice.",
 )
 @click.option(
+    "--store",
+    "stores",
+    multiple=True,
+    metavar="ID",
+    help="Also book what was accepted for another store, of which this one takes the place. "
+    "The names of the archive's files say which. Repeatable.",
+)
+@click.option(
     "--rate", type=click.IntRange(0), default=0, metavar="N", help="At most N events a second."
 )
 @pass_settings
@@ -70,6 +80,7 @@ def replay(
     dry_run: bool,
     folder: Path | None,
     forgotten: bool,
+    stores: tuple[str, ...],
     rate: int,
 ) -> None:
     """Book again what was accepted from one time to another.
@@ -77,7 +88,8 @@ def replay(
     The times are when psd accepted the messages, not those of their events; RFC 3339 or epoch
     seconds. What the store still knows is not booked again, and what was corrected later stays
     corrected, so this can be run at any time, also while psd is working, and again after it was
-    interrupted. Exit code 1 when something was refused or could not be read.
+    interrupted. What was accepted for another store is left out. Exit code 1 when something was
+    refused or could not be read.
     """
     if start_s < 0 or end_s <= start_s:
         raise click.UsageError(f"--from {start_s} must lie before --to {end_s}, and after 1970")
@@ -96,6 +108,7 @@ def replay(
                     progress,
                     dry_run=dry_run,
                     forgotten=forgotten,
+                    stores=stores,
                     rate=rate,
                 )
             )
@@ -115,25 +128,40 @@ async def run(
     *,
     dry_run: bool,
     forgotten: bool,
+    stores: Collection[str],
     rate: int,
 ) -> Summary:
-    """Replay the window; a dry run opens no store."""
+    """Replay the window."""
     rules, horizon_s = every_rule(settings), settings.booking.dedupe_horizon_s
     async with contextlib.AsyncExitStack() as exits:
-        runtime = None if dry_run else await open_runtime(settings)
-        if runtime is not None:
-            exits.push_async_callback(runtime.close)
+        runtime = await open_runtime(settings)
+        exits.push_async_callback(runtime.close)
+        owned = await files_to_read(runtime.store, folder, window, stores, dry_run=dry_run)
         replaying = Replay(
             folder,
-            BooksNothing() if runtime is None else runtime.books,
+            BooksNothing() if dry_run else runtime.books,
             rules,
             SystemClock(),
             horizon_s,
             forgotten=forgotten,
             rate_events_s=rate,
             progress=progress,
+            stores=owned,
         )
         return await replaying.run(window)
+
+
+async def files_to_read(
+    store: Store, folder: Path, window: Window, named: Collection[str], *, dry_run: bool
+) -> frozenset[str]:
+    """The stores whose files are booked; tells of what is left out."""
+    found = files_by_store(folder, window.from_ms, window.to_ms)
+    owned = files_owned(folder, await store.known_identity(), found, named)
+    for other, files in owned.left_out.items():
+        click.echo(f"left out: {files:,} files of another store (--store {other})", err=True)
+    if owned.takes_name and not dry_run:
+        await store.identity(owned.takes_name)
+    return owned.stores
 
 
 def show(summary: Summary, *, dry_run: bool) -> None:

@@ -98,14 +98,14 @@ def up(
 
 def load(ctx: click.Context, flags: dict[str, Any], folder: DataFolder | None) -> LoadedSettings:
     """The settings; the terminal belongs to the status line, so warnings are all that is logged."""
-    ignored = RUNNING_FILE if folder is None else folder.settings
-    loaded = loaded_with(ctx, flags, ignored)
+    own = RUNNING_FILE if folder is None else folder.settings
+    loaded = loaded_with(ctx, flags, own)
     if folder is not None and loaded.sources["archive.folder"] == "default":
         flags = {**flags, "archive.folder": str(folder.archive)}
-        loaded = loaded_with(ctx, flags, ignored)
+        loaded = loaded_with(ctx, flags, own)
     if loaded.sources["log.level"] != "default":
         return loaded
-    return loaded_with(ctx, {**flags, "log.level": "warning"}, ignored)
+    return loaded_with(ctx, {**flags, "log.level": "warning"}, own)
 
 
 async def run(

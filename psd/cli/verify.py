@@ -40,6 +40,7 @@ from psd.engine.events import TIME_END_S
 from psd.foreign_texts import on_one_line
 from psd.runtime import every_rule
 from psd.store.keys import owner_root
+from psd.store.redis import Store
 
 RATE_DEFAULT = 100.0
 """Owners' things a second. One of 20 bookings takes 0.2 ms of Redis's time, one of 200 0.5 ms:
@@ -113,8 +114,8 @@ async def audit(settings: Settings, orders: Orders) -> tuple[Counter[str], int]:
     outcomes: Counter[str] = Counter()
     differences = 0
     with progress() as bar:
-        async with sweeping(settings, orders) as sweep:
-            async for audited in results(sweep, settings, orders, bar):
+        async with sweeping(settings, orders) as (sweep, store):
+            async for audited in results(sweep, store, settings, orders, bar):
                 outcomes[audited.outcome] += 1
                 differences += len(audited.differences)
                 for difference in audited.differences:
@@ -123,7 +124,7 @@ async def audit(settings: Settings, orders: Orders) -> tuple[Counter[str], int]:
 
 
 async def results(
-    sweep: Sweep, settings: Settings, orders: Orders, bar: RichProgress
+    sweep: Sweep, store: Store, settings: Settings, orders: Orders, bar: RichProgress
 ) -> AsyncIterator[Audited]:
     """Every owner and thing once; those that miss reports after the archive was read."""
     task = bar.add_task("audited", total=0)
@@ -141,21 +142,23 @@ async def results(
     if not wanting or orders.archive is None:
         return
     reports = ArchivedReports(every_rule(settings), wanting)
-    for entry in read_entries(orders.archive, 0, ALL_TIME_MS):
+    # What another store accepted is nothing that this one lost (psd/archive/ownership.py).
+    own = {await store.known_identity()}
+    for entry in read_entries(orders.archive, 0, ALL_TIME_MS, stores=own):
         reports.take(entry)
     async for audited in sweep.complete(wanting, reports):
         yield audited
 
 
 @contextlib.asynccontextmanager
-async def sweeping(settings: Settings, orders: Orders) -> AsyncIterator[Sweep]:
+async def sweeping(settings: Settings, orders: Orders) -> AsyncIterator[tuple[Sweep, Store]]:
     """The audit of a store, over a connection of its own."""
     async with running(settings) as runtime:
         lane = runtime.store.new_lane()
         try:
             auditor = Auditor(lane, settings, await lifetimes_of(lane, settings), Limits())
             index = IndexAudit(runtime.store.writes)
-            yield Sweep(auditor, lane, orders.scope, Pace(orders.rate), index)
+            yield Sweep(auditor, lane, orders.scope, Pace(orders.rate), index), runtime.store
         finally:
             await lane.close()
 

@@ -1,5 +1,9 @@
 """Settings as a file that psd reads back: how ``psd up`` tells other commands of its store.
 
+It is one instance's, for whoever asks that instance: another ``psd up`` never starts from it,
+and nobody from one whose ``psd up`` was killed (:func:`is_running_file`, :func:`is_left_over`).
+Paths in it are absolute, so that it means the same from every folder.
+
 ``redis.url = unix:///tmp/d/redis.sock`` becomes ::
 
     [redis]
@@ -9,6 +13,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +24,17 @@ import msgspec
 from psd.config import Settings
 from psd.config_sources import SECTIONS
 
+FIRST_LINE = "# Written by psd up while it runs."
+
+PATHS = (
+    ("redis", "server"),
+    ("archive", "folder"),
+    ("access", "tokens_file"),
+    ("access", "jwks"),
+    ("rewards", "tables"),
+)
+"""Settings that name a place on this machine; a JWKS may be a URL instead."""
+
 
 @contextlib.contextmanager
 def settings_file(path: Path, settings: Settings) -> Iterator[Path]:
@@ -27,16 +43,50 @@ def settings_file(path: Path, settings: Settings) -> Iterator[Path]:
     A Redis URL may hold a password.
     """
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(settings_toml(settings))
+        file.write(settings_toml(with_absolute_paths(settings)))
     try:
         yield path
     finally:
         path.unlink(missing_ok=True)
 
 
+def is_running_file(path: Path) -> bool:
+    """Whether a psd up wrote a settings file."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.readline().rstrip("\n") == FIRST_LINE
+    except OSError:
+        return False
+
+
+def is_left_over(path: Path) -> bool:
+    """Whether the psd up that wrote it has ended: nobody holds the lock of its folder."""
+    lock = path.parent / "psd.lock"
+    if not is_running_file(path) or not lock.is_file():
+        return False
+    try:
+        with lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def with_absolute_paths(settings: Settings) -> Settings:
+    """The settings as they are meant in this folder."""
+    changed: dict[str, Any] = {}
+    for section, name in PATHS:
+        text = getattr(getattr(settings, section), name)
+        if text and "://" not in text:
+            kept = changed.get(section, getattr(settings, section))
+            path = str(Path(text).expanduser().absolute())
+            changed[section] = msgspec.structs.replace(kept, **{name: path})
+    return msgspec.structs.replace(settings, **changed)
+
+
 def settings_toml(settings: Settings) -> str:
     """Every setting, by section."""
-    lines = ["# Written by psd up while it runs."]
+    lines = [FIRST_LINE]
     for section in SECTIONS:
         lines += ["", f"[{section}]"]
         lines += _lines(msgspec.structs.asdict(getattr(settings, section)))

@@ -28,6 +28,9 @@ its seconds: such a minute is read as it stands, and moved when it is booked on 
 RETENTION_KEY = "psd:retention"
 """Levels that had a lifetime at some time: keys of such a level may end or have ended by it."""
 
+STORE_KEY = "psd:store"
+"""What the store calls itself, so that files can say which store they are of."""
+
 PROBE_KEY = "psd:probe"
 
 
@@ -188,6 +191,7 @@ CATALOGUE: tuple[KeyKind, ...] = (
     ),
     KeyKind("streak board", rf"{_REWARDS}:board:\d+:\d+", "string", "", "the longest streaks"),
     KeyKind("schema", re.escape(SCHEMA_KEY), "string", "", "version of the stored shapes"),
+    KeyKind("store", re.escape(STORE_KEY), "string", "", "what the store calls itself"),
     KeyKind("retention", re.escape(RETENTION_KEY), "set", "", "levels that ever had a lifetime"),
     KeyKind("probe", re.escape(PROBE_KEY), "string", "", "written by readiness, lives a second"),
     KeyKind("stream", r"psd:stream:.+", "stream", "", "messages of the embedded queue"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from psd.config import RedisSettings
-from psd.errors import ConfigError, PsdError
+from psd.errors import ConfigError, PsdError, StoreError
 from psd.observe.metrics import Metrics
 from psd.secrets import masked
 from psd.store.cluster import Cluster
@@ -21,11 +23,16 @@ from psd.store.keys import (
     SCHEMA_KEY,
     SCHEMA_VERSION,
     SCHEMAS_READ,
+    STORE_KEY,
 )
 from psd.store.lane import Lane
 from psd.store.routed import RoutedLane
 from psd.store.scripts import Script, load_script, script_names
 from psd.store.slots import Address
+
+IDENTITY_BYTES = 6
+IDENTITY = r"[0-9a-f]{12}"
+"""What a store calls itself: two of a thousand stores meet once in 560 million times."""
 
 READ_CONNECTIONS = 2
 """One trip is prepared and parsed while Redis works on the other."""
@@ -43,6 +50,7 @@ class Store:
         self.settings = settings
         self._metrics = metrics
         self._found_fit = False
+        self._identity = ""
         self.cluster = self.placement = Cluster(settings, metrics, make_client)
         self.client = self.cluster.client
         self.reads = self.new_lane(READ_CONNECTIONS)
@@ -77,10 +85,14 @@ class Store:
         self._found_fit = True
 
     async def check_schema(self) -> None:
-        """Refuse a store whose shapes are of another version; marks an empty or older one."""
-        _, held = await self.writes.call_all(
-            [("SET", SCHEMA_KEY, SCHEMA_VERSION, "NX"), ("GET", SCHEMA_KEY)]
-        )
+        """Refuse a store whose shapes are of another version; marks an empty or older one.
+
+        One that was emptied under this process is called again what it was called.
+        """
+        marks = [("SET", SCHEMA_KEY, SCHEMA_VERSION, "NX")]
+        if self._identity:
+            marks.append(("SET", STORE_KEY, self._identity, "NX"))
+        *_, held = await self.writes.call_all([*marks, ("GET", SCHEMA_KEY)])
         if held.decode() not in SCHEMAS_READ:
             raise ConfigError(
                 f"{SCHEMA_KEY}: the store holds version {held.decode()}, "
@@ -88,6 +100,26 @@ class Store:
             )
         if held.decode() != SCHEMA_VERSION:
             await self.writes.call(("SET", SCHEMA_KEY, SCHEMA_VERSION))
+
+    @property
+    def last_identity(self) -> str:
+        """What the store called itself when this process asked last; empty before."""
+        return self._identity
+
+    async def identity(self, proposed: str = "") -> str:
+        """What the store calls itself; one without a name gets the proposed one, or its own.
+
+        It is the same until the store is emptied. One trip.
+        """
+        name = proposed or self._identity or secrets.token_hex(IDENTITY_BYTES)
+        _, held = await self.writes.call_all([("SET", STORE_KEY, name, "NX"), ("GET", STORE_KEY)])
+        self._identity = _identity_in(held)
+        return self._identity
+
+    async def known_identity(self) -> str:
+        """The same without giving a name: empty where the store has none. One trip."""
+        held = await self.writes.call(("GET", STORE_KEY))
+        return "" if held is None else _identity_in(held)
 
     async def levels_with_lifetimes(self, now: Iterable[str]) -> set[str]:
         """Retention levels that have or ever had a lifetime in this store; adds those of now."""
@@ -154,6 +186,13 @@ class Store:
         """One script call on one owner, on the lane that fits it."""
         lane = self.reads if script.reads_only else self.writes
         return await lane.call(("EVALSHA", script.sha, 1, root, *arguments))
+
+
+def _identity_in(held: bytes) -> str:
+    name = held.decode(errors="replace")
+    if not re.fullmatch(IDENTITY, name):
+        raise StoreError(f"{STORE_KEY}: holds {name[:40]!r}, which psd never wrote")
+    return name
 
 
 def make_client(url: str) -> Redis:

@@ -261,3 +261,31 @@ async def test_a_store_that_dies_ends_psd_up_with_the_end_of_its_log(
     os.kill(pid, signal.SIGKILL)
     assert started.wait(TIMEOUT_S) == 1
     assert re.search(r"^psd: \S+ ended", (tmp_path / "psd-up.txt").read_text(), re.MULTILINE)
+
+
+async def test_two_psd_up_of_one_folder_share_neither_settings_nor_archive(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    everything = ("replay", "--from", "1")
+    async with psd_up(PSD, first) as one:
+        assert write(one, uid=7, value=40, second=200) == "ok"
+        # Started where the settings of the first lie, and told of them by name as well.
+        left = first / "data" / "psd.toml"
+        await wait_until("its settings are there", left.exists)
+        up = ["env", f"PSD_CONFIG={left}", *PSD, "up", "--port", "0", "--data", "other"]
+        process = start(up, first, second / "psd-up.txt")
+        try:
+            two = await address(second)
+            assert two != one
+            assert write(two, uid=8, value=50, second=200) == "ok"
+            other = ("--config", "other/psd.toml")
+            assert run(first, *other, *everything).stdout == "1 entries read: 1 unchanged\n"
+            assert run(first, *everything).stdout == "1 entries read: 1 unchanged\n"
+            mixed = run(first, *other, *everything, "--folder", "data/archive")
+            assert mixed.returncode == 78
+            assert "all files are of" in mixed.stderr
+            assert run(first, *other, "query", "steps", "7", "0", "1000").stdout == "0\n"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(TIMEOUT_S) == 0

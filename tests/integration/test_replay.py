@@ -9,8 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from psd.archive.entries import Entry
+from psd.archive.reader import files_by_store
+from psd.runtime import Runtime
 from tests.support.archiving import archived, archiving, work_off
 from tests.support.http import serving
+from tests.support.waiting import wait_until
 from tests.support.worker_process import psd
 from tests.support.worker_stack import NOON_S, WorkerStack, count, steps
 
@@ -34,7 +38,7 @@ def contents(stack: WorkerStack) -> dict[bytes, Any]:
             b"zset": lambda key: client.zrange(key, 0, -1, withscores=True),
         }
         for key in client.scan_iter():
-            if not key.startswith((b"psd:stream", b"psd:probe", b"psd:schema")):
+            if not key.startswith((b"psd:stream", b"psd:probe", b"psd:schema", b"psd:store")):
                 kept[key] = reads[client.type(key)](key)
     return kept
 
@@ -93,13 +97,97 @@ async def test_a_store_that_lost_its_last_events_gets_those_alone(
     assert await stack.sum_of(1) == 600
 
 
-async def test_a_dry_run_writes_nothing_and_needs_no_store(
-    stack: WorkerStack, tmp_path: Path
-) -> None:
+async def test_a_dry_run_writes_nothing(stack: WorkerStack, tmp_path: Path) -> None:
     await work_off(stack, messages())
-    stack.redis.stop()
+    stack.redis.flush()
     code, out, _ = await replay(stack, tmp_path, "--dry-run")
     assert (code, out) == (0, "31 entries read: 28 would be booked, 3 superseded\n")
+
+
+async def test_a_store_takes_nothing_of_another_ones_archive_unless_it_is_named(
+    stack: WorkerStack, tmp_path: Path
+) -> None:
+    """Two stores, one folder: what the first accepted is not booked into the second."""
+    async with archiving(stack) as runtime:
+        first = await runtime.store.identity()
+        await runtime.archive.append([Entry(NOON_S * 1000, "m1", steps(1, 1, 10))])
+        # The second one: it starts while the first is alive, and has its name from then on.
+        stack.redis.flush()
+        async with archiving(stack) as other:
+            assert await other.store.identity() != first
+    code, out, err = await replay(stack, tmp_path)
+    assert (code, out) == (78, "")
+    assert f"all files are of {first}" in err
+    await work_off(stack, [steps(9, 1, 10)])
+    code, out, err = await replay(stack, tmp_path)
+    assert (code, out) == (0, "1 entries read: 1 unchanged\n")
+    assert err == f"left out: 1 files of another store (--store {first})\n"
+    assert [await stack.sum_of(uid) for uid in (1, 9)] == [0, 10]
+    code, out, _ = await replay(stack, tmp_path, "--store", first)
+    assert (code, out) == (0, "2 entries read: 1 booked, 1 unchanged\n")
+
+
+async def is_called(runtime: Runtime, name: str) -> bool:
+    return await runtime.store.known_identity() == name
+
+
+async def test_a_busy_process_gives_an_emptied_store_its_name_back(
+    stack: WorkerStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("psd.archive.writer.NAME_EVERY_S", 0.0)
+    async with archiving(stack) as runtime:
+        name = await runtime.store.identity()
+        await runtime.archive.append([Entry(NOON_S * 1000, "m1", steps(1, 1, 10))])
+        stack.redis.flush()
+        await runtime.archive.append([Entry(NOON_S * 1000, "m2", steps(1, 2, 10))])
+        await wait_until("it has", lambda: is_called(runtime, name))
+
+
+async def test_what_is_accepted_for_a_store_that_took_the_place_of_another_is_the_new_ones(
+    stack: WorkerStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("psd.archive.writer.NAME_EVERY_S", 0.0)
+    async with archiving(stack) as runtime:
+        first = await runtime.store.identity()
+        await runtime.archive.append([Entry(NOON_S * 1000, "m1", steps(1, 1, 10))])
+        await runtime.store.client.set("psd:store", "0123456789ab")
+
+        async def is_noticed() -> bool:
+            await runtime.archive.append([Entry(NOON_S * 1000, "m2", steps(1, 2, 10))])
+            found = files_by_store(tmp_path / "archive", 0, 1 << 60)
+            return found == {first: 1, "0123456789ab": 1}
+
+        await wait_until("it has files of its own", is_noticed)
+
+
+async def test_a_store_that_was_emptied_is_called_again_what_it_was(
+    stack: WorkerStack, tmp_path: Path
+) -> None:
+    await work_off(stack, [steps(1, 1, 10)])
+    async with archiving(stack) as runtime:
+        name = await runtime.store.identity()
+        stack.redis.flush()
+        assert await runtime.store.known_identity() == ""
+        await runtime.store.readiness()
+        assert await runtime.store.known_identity() == name
+    stack.redis.flush()
+    assert (await replay(stack, tmp_path))[0] == 0
+    async with archiving(stack) as runtime:
+        assert await runtime.store.known_identity() == name
+    assert await stack.sum_of(1) == 10
+
+
+async def test_files_of_before_stores_had_names_are_booked(
+    stack: WorkerStack, tmp_path: Path
+) -> None:
+    await work_off(stack, [steps(1, 1, 10)])
+    for path in (tmp_path / "archive").rglob("*.psda"):
+        path.rename(path.with_name(f"{path.name.split('.')[0]}.psda"))
+    stack.redis.flush()
+    async with archiving(stack):
+        pass
+    code, out, err = await replay(stack, tmp_path)
+    assert (code, out, err) == (0, "1 entries read: 1 booked\n", "")
 
 
 async def test_a_store_that_is_away_says_try_later(stack: WorkerStack, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from psd.cli.rewards import RewardsGroup
 from psd.cli.up import called_as, status_text
 from psd.config import DEFAULT_THINGS
 from psd.config_sources import load_settings
-from psd.embedded.settings_file import settings_file, settings_toml
+from psd.embedded.settings_file import settings_file, settings_toml, with_absolute_paths
 from psd.embedded.stack import Status
 from psd.errors import (
     BadQueryError,
@@ -231,13 +231,13 @@ def test_without_a_name_the_folders_own_settings_are_read_then_those_of_a_runnin
     running.parent.mkdir()
     running.touch()
     assert settings_path(None) == running
-    assert settings_path(None, ignored=running) is None
+    assert settings_path(None, own=running) is None
     own = Path("conf/settings.toml")
     own.parent.mkdir()
     own.touch()
     assert settings_path(None) == own
     assert settings_path(running) == running
-    assert settings_path(running, ignored=empty_folder / running) == own
+    assert settings_path(running, own=empty_folder / running) == own
 
 
 def test_settings_written_as_a_file_are_read_back_the_same(empty_folder: Path) -> None:
@@ -250,7 +250,7 @@ def test_settings_written_as_a_file_are_read_back_the_same(empty_folder: Path) -
     settings = load_settings(environ=environ).settings
     file = empty_folder / "psd.toml"
     with settings_file(file, settings):
-        assert load_settings(file).settings == settings
+        assert load_settings(file).settings == with_absolute_paths(settings)
         assert file.stat().st_mode & 0o077 == 0
     assert not file.exists()
     assert "[redis]" in settings_toml(settings)

@@ -55,6 +55,7 @@ KINDS = {
     "psd:rewards:{rewards}:overrides": "overrides",
     "psd:rewards:{rewards}:board:96:3": "streak board",
     "psd:schema": "schema",
+    "psd:store": "store",
     "psd:probe": "probe",
     "psd:retention": "retention",
     "psd:stream:psd": "stream",
