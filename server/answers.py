@@ -21,6 +21,9 @@ JSON = "application/json; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 PROBLEM = "application/problem+json"
 
+SERVER = "psd"
+"""All that the header tells: which version it is, is what /version is for."""
+
 _ENCODE = msgspec.json.Encoder(order="deterministic").encode
 
 _DIFFERENCES = re.compile(rb"\\.|[<>&]|\xe2\x80[\xa8\xa9]")

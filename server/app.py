@@ -70,12 +70,17 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
     )
     app[GATE] = gate
     for route in routes:
-        app.router.add_route(
-            route.method, route.pattern, route.handler, expect_handler=say_nothing_yet
-        )
+        _register(app, route)
     app.on_cleanup.append(enqueue.close)
     app.on_cleanup.append(access.close)
     return app
+
+
+def _register(app: web.Application, route: Route) -> None:
+    """A route, and where it can be read also what is told of it alone (HEAD)."""
+    methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)
+    for method in methods:
+        app.router.add_route(method, route.pattern, route.handler, expect_handler=say_nothing_yet)
 
 
 def _writes(runtime: Runtime, rules: EventRules, bodies: BodyReader) -> list[Route]:

@@ -35,6 +35,7 @@ from psd.queries.results import (
     SumRow,
     Watermark,
 )
+from server.conditions import has_already
 
 Format = Literal["json", "csv", "msgpack"]
 
@@ -45,6 +46,9 @@ CONTENT_TYPES: dict[Format, str] = {
     "csv": "text/csv; charset=utf-8; header=present",
     "msgpack": "application/msgpack",
 }
+
+VARY = "Accept, Authorization, Accept-Encoding"
+"""What of a request an answer depends on."""
 
 MEDIA_TYPES: dict[str, Format] = {
     "*/*": "json",
@@ -64,7 +68,6 @@ ROWS: dict[type[AnyAnswer], type[msgspec.Struct]] = {
 }
 
 _QUALITY = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*(?:;|\Z)", re.ASCII)
-_ENTITY_TAG = re.compile(r'(?:W/)?"([^"]*)"')
 _NOTHING = Watermark(None, None)
 
 
@@ -94,12 +97,12 @@ def accepted(header: str) -> Format:
 def write_answer(request: web.Request, answer: AnyAnswer, *, is_closed: bool) -> web.Response:
     """The whole answer of a query, or 304 where the client has its rows already."""
     format_ = asked_format(request)
-    headers = {"Content-Type": CONTENT_TYPES[format_], "Vary": "Accept, Authorization"}
+    headers = {"Content-Type": CONTENT_TYPES[format_], "Vary": VARY}
     headers["Cache-Control"] = "private, no-cache"
-    if is_closed and request.method == "GET":
+    if is_closed and request.method in ("GET", "HEAD"):
         tag = entity_tag(answer, format_)
         headers["ETag"] = f'W/"{tag}"'
-        if holds_tag(request.headers.get("If-None-Match", ""), tag):
+        if has_already(request, tag):
             del headers["Content-Type"]
             return web.Response(status=304, headers=headers)
     if format_ == "csv":
@@ -111,11 +114,6 @@ def entity_tag(answer: AnyAnswer, format_: Format) -> str:
     """The tag of an answer in a format, whatever its watermark is."""
     content = msgspec.json.encode(msgspec.structs.replace(answer, watermark=_NOTHING))
     return f"{hashlib.sha256(content).hexdigest()[:24]}-{format_}"
-
-
-def holds_tag(header: str, tag: str) -> bool:
-    """Whether an If-None-Match header names a tag, weak or not."""
-    return header.strip() == "*" or tag in _ENTITY_TAG.findall(header)
 
 
 def encoded(answer: AnyAnswer, format_: Format) -> bytes:

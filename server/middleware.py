@@ -21,6 +21,7 @@ from psd.observe.metrics import Metrics
 from server import answers
 from server.access import IDENTITY, Access
 from server.errors import Style, answer, answer_error
+from server.packing import pack
 from server.routing import Handler, Route
 from server.tracing import REQUEST_ID, TRACEPARENT, enter, leave, trace_of
 
@@ -35,6 +36,8 @@ _OWN_PATHS: tuple[tuple[str, Style], ...] = (("/v3/", "problem"), ("/api/v1/", "
 """Where psd has no original to be like, and how errors are told there."""
 
 PATH_SHOWN_MAX = 200
+
+READING = ("GET", "HEAD")
 
 
 class _Measured:
@@ -130,6 +133,8 @@ class Gate:
                 )
             finally:
                 self._leave()
+            if response.status == 200:
+                await _finish(request, response)
             seconds = clock() - started
             route.count(response.status, seconds)
             if draining.begun:
@@ -137,11 +142,22 @@ class Gate:
             if log.isEnabledFor(logging.DEBUG):
                 _log_request(request, response, seconds)
             leave(entered)
+            # aiohttp's own would tell its version, and that of Python.
+            response.headers["Server"] = answers.SERVER
             response.headers[TRACEPARENT] = trace.traceparent
             response.headers[REQUEST_ID] = trace.request_id
             return response
 
         return gate
+
+
+async def _finish(request: web.Request, response: web.StreamResponse) -> None:
+    """Pack what is large, and tell HEAD of a length that aiohttp leaves out: that of nothing."""
+    if not isinstance(response, web.Response):
+        return
+    await pack(request, response)
+    if request.method == "HEAD" and not response.body:
+        response.headers["Content-Length"] = "0"
 
 
 async def _answer_unmatched(request: web.Request) -> web.StreamResponse:
@@ -155,7 +171,7 @@ async def _answer_unmatched(request: web.Request) -> web.StreamResponse:
         shorter = request.rel_url.with_path(path[:-1], encoded=True, keep_query=True)
         match = await request.app.router.resolve(request.clone(rel_url=shorter))
         if match.http_exception is None:
-            return answers.redirect(str(shorter), keep_method=request.method != "GET")
+            return answers.redirect(str(shorter), keep_method=request.method not in READING)
     style = next((style for root, style in _OWN_PATHS if path.startswith(root)), None)
     if style is None:
         return answers.not_found()

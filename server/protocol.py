@@ -28,6 +28,7 @@ from aiohttp.web_protocol import _ErrInfo
 
 from psd.config import ServerSettings
 from psd.observe.metrics import Metrics
+from server import answers
 from server.refusals import LINGERING_TIME_S, Leftovers, Refusal, TurnedAway, refusal_of
 
 LINE_BYTES_AROUND = len("POST  HTTP/1.1")
@@ -158,7 +159,9 @@ class Connection(web.RequestHandler):
         """The answer for what is no request; without a line in the log for each."""
         if isinstance(exc, HttpProcessingError):
             return refusal_of(exc, self.max_line_size).response()
-        return super().handle_error(request, status, exc, message)
+        response = super().handle_error(request, status, exc, message)
+        response.headers["Server"] = answers.SERVER
+        return response
 
     def log_exception(self, *args: Any, **kwargs: Any) -> None:
         """Log what is our fault; a broken body after its answer is not."""

@@ -66,6 +66,7 @@ class Refusal(msgspec.Struct, frozen=True):
         title = HTTPStatus(self.status).phrase
         response = answers.problem(CODES[self.status], title, self.detail, self.status)
         response.headers["Connection"] = "close"
+        response.headers["Server"] = answers.SERVER
         response.force_close()
         return response
 

@@ -29,7 +29,7 @@ from psd.config_sources import LoadedSettings
 from psd.errors import ChangedError, ConflictError
 from psd.queries.boards.definitions import Definition, StoredBoard
 from psd.queries.boards.requests import BoardRow
-from psd.queries.boards.store import NEW
+from psd.queries.boards.versions import NEW
 from psd.queries.boards.windows import CalendarWindow, FixedWindow, Window
 from psd.queries.parsing import from_fields
 from psd.queries.requests import EVERY, LIMIT_MAX, Ties
@@ -145,7 +145,7 @@ def create(loaded: LoadedSettings, /, *, name: str, thing: str, fields: Mapping[
 
     async def make(runtime: Runtime) -> None:
         try:
-            await runtime.boards.put(name, definition, getpass.getuser(), tag=NEW)
+            await runtime.boards.put(name, definition, getpass.getuser(), versions=NEW)
         except ChangedError as exc:
             raise ConflictError(f"board: {name!r} is there already; see psd boards edit") from exc
 

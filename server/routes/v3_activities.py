@@ -44,8 +44,9 @@ from psd.runtime import Runtime
 from server import answers
 from server.access import IDENTITY
 from server.bodies import BodyReader
+from server.conditions import has_already
 from server.deadline import StoreDeadline
-from server.formats import CONTENT_TYPES, asked_format, csv_rows, holds_tag
+from server.formats import CONTENT_TYPES, VARY, asked_format, csv_rows
 from server.openapi.activities import ACTIVITIES, AUDIT, WITHDRAW
 from server.routing import Route
 
@@ -152,13 +153,13 @@ def activity_routes(runtime: Runtime, bodies: BodyReader) -> list[Route]:
 def _page(request: web.Request, answer: ActivitiesAnswer, *, is_closed: bool) -> web.Response:
     """A page in the format that is asked for, or 304 where the client has its rows already."""
     format_ = asked_format(request)
-    headers = {"Content-Type": CONTENT_TYPES[format_], "Vary": "Accept, Authorization"}
+    headers = {"Content-Type": CONTENT_TYPES[format_], "Vary": VARY}
     headers["Cache-Control"] = "private, no-cache"
     if is_closed:
         told = _encode([answer.data, answer.next, answer.range])
         tag = f"{hashlib.sha256(told).hexdigest()[:24]}-{format_}"
         headers["ETag"] = f'W/"{tag}"'
-        if holds_tag(request.headers.get("If-None-Match", ""), tag):
+        if has_already(request, tag):
             del headers["Content-Type"]
             return web.Response(status=304, headers=headers)
     if format_ == "csv":

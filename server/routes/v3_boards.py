@@ -2,20 +2,20 @@
 
 ::
 
-    PUT    /v3/boards/april          {"thing": "steps", "window": {...}}   201, ETag: "9f3a..-1"
+    PUT    /v3/boards/april          {"thing": "steps", "window": {...}}   201, ETag: "9f3a..-1.0"
     POST   /v3/boards/april/members  {"add": ["11", "22"], "remove": []}
     -> {"added":2,"removed":0,"members":2}
-    PATCH  /v3/boards/april          {"title": "April cup"}     If-Match: "9f3a..-1"
+    PATCH  /v3/boards/april          {"title": "April cup"}     If-Match: "9f3a..-1.2"
     DELETE /v3/boards/april          204
 
-``If-Match`` changes that version of a board alone, ``If-None-Match: *`` makes a board that is not
-there; what is there otherwise is 412. Boards are nobody's own: whoever is restricted to some owners
-gets none of them. How they stand is in server/routes/v3_standings.py.
+``If-Match`` changes those versions of a board alone, ``If-None-Match: *`` makes a board that is
+not there; what is there otherwise is 412. A GET answers ``If-None-Match`` with 304. Boards are
+nobody's own: whoever is restricted to some owners gets none of them. How they stand is in
+server/routes/v3_standings.py.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from typing import Any
 
@@ -37,18 +37,18 @@ from psd.queries.boards.requests import (
     MembersQuery,
     MembersRemoval,
 )
-from psd.queries.boards.store import NEW, BoardsStore
+from psd.queries.boards.store import BoardsStore
+from psd.queries.boards.versions import ANY, Versions
 from psd.queries.parsing import from_json, from_pairs
 from server import answers
 from server.access import IDENTITY
 from server.bodies import BodyReader
+from server.conditions import Tags, asked_tags, has_already
 from server.deadline import StoreDeadline
 from server.formats import CONTENT_TYPES, asked_format, csv_rows
 from server.openapi import boards as about_boards
 from server.parameters import read_cursor, write_cursor
 from server.routing import Route
-
-_TAG = re.compile(r'"([0-9a-f]{16}-[1-9][0-9]{0,18})"|(\*)', re.ASCII)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -106,11 +106,15 @@ class BoardRoutes:
     async def get(self, request: web.Request) -> web.Response:
         """One board."""
         async with StoreDeadline():
-            return await self._shown(await self._boards.get(request.match_info["name"]))
+            response = await self._shown(await self._boards.get(request.match_info["name"]))
+        tag = response.headers["ETag"]
+        if has_already(request, tag.strip('"')):
+            return web.Response(status=304, headers={"ETag": tag})
+        return response
 
     async def put(self, request: web.Request) -> web.Response:
         """Make a board, or give it another definition; its members stay unless they are given."""
-        tag = asked_tag(request)
+        versions = asked_versions(request)
         body = from_json(await self._bodies.read(request), BoardBody, self._depth_max)
         async with StoreDeadline():
             board, is_new = await self._boards.put(
@@ -118,23 +122,23 @@ class BoardRoutes:
                 body.definition(),
                 request[IDENTITY].name,
                 members=body.members,
-                tag=tag,
+                versions=versions,
             )
             return await self._shown(board, 201 if is_new else 200)
 
     async def patch(self, request: web.Request) -> web.Response:
         """Replace single fields; null gives one its default."""
-        tag = asked_tag(request)
+        versions = asked_versions(request)
         fields = self._fields(await self._bodies.read(request))
         author = request[IDENTITY].name
         async with StoreDeadline():
-            board = await self._boards.patch(request.match_info["name"], fields, author, tag)
+            board = await self._boards.patch(request.match_info["name"], fields, author, versions)
             return await self._shown(board)
 
     async def drop(self, request: web.Request) -> web.Response:
         """Take a board away, with its members and its final."""
         async with StoreDeadline():
-            await self._boards.drop(request.match_info["name"], asked_tag(request))
+            await self._boards.drop(request.match_info["name"], asked_versions(request))
         return web.Response(status=204)
 
     async def members(self, request: web.Request) -> web.Response:
@@ -183,7 +187,8 @@ class BoardRoutes:
     async def _shown(self, board: StoredBoard, status: int = 200) -> web.Response:
         [count] = await self._boards.counts_of([board])
         response = answers.json(_encode(BoardRow.of(board, count)), status)
-        response.headers["ETag"] = f'"{board.tag}"'
+        # The members are counted in what is shown, so another number is another answer.
+        response.headers["ETag"] = f'"{board.tag}.{count}"'
         return response
 
     def _fields(self, body: bytes) -> dict[str, Any]:
@@ -194,19 +199,21 @@ class BoardRoutes:
             raise MalformedError(f"body: expected one JSON object ({exc})") from exc
 
 
-def asked_tag(request: web.Request) -> str | None:
-    """The version that a change is for: a tag, ``*`` for any, NEW for none, None for either."""
-    if "If-None-Match" in request.headers:
-        if request.headers["If-None-Match"].strip() != "*" or "If-Match" in request.headers:
-            raise BadQueryError("If-None-Match: only *, and not together with If-Match")
-        return NEW
-    header = request.headers.get("If-Match")
-    if header is None:
-        return None
-    found = _TAG.fullmatch(header.strip())
-    if found is None:
-        raise BadQueryError(f"If-Match: {header[:64]!r} is neither * nor one ETag that psd gave")
-    return found[1] or found[2]
+def asked_versions(request: web.Request) -> Versions:
+    """The versions that a change is for: what If-Match names, and If-None-Match does not.
+
+    How many are on a board is no part of its version, though it is of what is shown: whoever
+    changes a definition has nothing to do with who came in the meantime.
+    """
+    only, but = asked_tags(request, "If-Match"), asked_tags(request, "If-None-Match")
+    return Versions(
+        None if only is None else _versions(only, only.strong),
+        None if but is None else _versions(but, but.strong | but.weak),
+    )
+
+
+def _versions(tags: Tags, named: frozenset[str]) -> frozenset[str]:
+    return frozenset({ANY}) if tags.is_any else frozenset(tag.partition(".")[0] for tag in named)
 
 
 def _membership(found: Membership) -> web.Response:

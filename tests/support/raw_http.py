@@ -70,18 +70,24 @@ class RawConnection(asyncio.Protocol):
 
     async def answer(self) -> RawAnswer:
         """The next answer."""
+        answer = await self.head()
+        # A 304 has neither a body nor a length.
+        length = int(answer.headers.get("content-length", "0" if answer.status == 304 else "-1"))
+        assert length >= 0, answer
+        await self._until(lambda: len(self._received) >= length)
+        body, self._received = self._received[:length], self._received[length:]
+        return RawAnswer(answer.status, answer.headers, body)
+
+    async def head(self) -> RawAnswer:
+        """The head of the next answer, which is all that a HEAD gets."""
         await self._until(lambda: HEAD_END in self._received)
-        head = self._received.partition(HEAD_END)[0]
+        head, _, self._received = self._received.partition(HEAD_END)
         line, *fields = head.decode().split("\r\n")
         headers = {
             name.lower(): value.strip()
             for name, _, value in (field.partition(":") for field in fields)
         }
-        start = len(head) + len(HEAD_END)
-        end = start + int(headers["content-length"])
-        await self._until(lambda: len(self._received) >= end)
-        body, self._received = self._received[start:end], self._received[end:]
-        return RawAnswer(int(line.split()[1]), headers, body)
+        return RawAnswer(int(line.split()[1]), headers, b"")
 
     async def told(self, line: bytes) -> None:
         """Take what comes before an answer, which has to be this."""

@@ -84,7 +84,8 @@ def _hang_up(request: web.Request) -> web.Response:
 @asynccontextmanager
 async def unsteady(target: str, *moods: str) -> AsyncIterator[Unsteady]:
     """One on a free port."""
-    async with aiohttp.ClientSession() as session:
+    # Packed answers are passed on as they came, with the header that says so.
+    async with aiohttp.ClientSession(auto_decompress=False) as session:
         front = Unsteady(target, moods, session)
         app = web.Application(client_max_size=2**24)
         app.router.add_route("*", "/{path:.*}", front.handle)

@@ -28,7 +28,7 @@ from psd.queries.moments import asked_range, moment
 from psd.queries.parsing import from_json, from_pairs
 from psd.queries.questions import QueryRules, leaderboard_question
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
-from server.formats import accepted, holds_tag
+from server.formats import accepted
 from tests.support.engine import DAY_S, NOON_S, second
 
 RULES = QueryRules({"steps": 1, "points": 3})
@@ -230,10 +230,3 @@ def test_one_end_is_moved_before_both_are() -> None:
 )
 def test_a_format_is_the_best_one_that_is_accepted(header: str, format_: str) -> None:
     assert accepted(header) == format_
-
-
-def test_tags_are_compared_weakly() -> None:
-    assert holds_tag('W/"a", "b"', "b")
-    assert holds_tag("*", "b")
-    assert not holds_tag('"ab"', "b")
-    assert not holds_tag("", "b")

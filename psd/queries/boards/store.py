@@ -25,7 +25,6 @@ import msgspec
 from psd.clock import Clock
 from psd.errors import (
     BadQueryError,
-    ChangedError,
     ConflictError,
     PsdError,
     StoreError,
@@ -41,6 +40,7 @@ from psd.queries.boards.definitions import (
     not_there,
 )
 from psd.queries.boards.staging import Change, StagedMembers
+from psd.queries.boards.versions import EITHER, Versions
 from psd.queries.boards.windows import NamedBoard, check_name
 from psd.queries.ids import asked_ids
 from psd.store.kept import write_kept
@@ -61,12 +61,6 @@ KINDS = ("members", "members:unchanged", "final")
 TRIES = 20
 """How often a change is made anew because another one came between: each time somebody's went
 through."""
-
-NEW = ""
-"""The tag of a board that is not there yet."""
-
-ANY = "*"
-"""The tag of whatever version is there."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = json_record(StoredBoard, "boards: a definition")
@@ -130,11 +124,11 @@ class BoardsStore:
         author: str,
         *,
         members: Iterable[int | str] | None = None,
-        tag: str | None = None,
+        versions: Versions = EITHER,
     ) -> tuple[StoredBoard, bool]:
         """Make a board, or give it another definition; ``members`` take the place of all.
 
-        Returns the board, and whether it is a new one. With a ``tag`` only that version is
+        Returns the board, and whether it is a new one. Only one of ``versions`` is
         replaced, with NEW none. Raises ChangedError, ConflictError past BOARDS_MAX, and what a
         definition can be refused for. Safe to repeat: a definition is kept before its members are.
         """
@@ -152,14 +146,14 @@ class BoardsStore:
                 return StoredBoard(name, id_, 1, now_s, now_s, author, definition)
             return held.changed(definition, now_s, author)
 
-        board = await self._replace(name, made, tag)
+        board = await self._replace(name, made, versions)
         assert board is not None, "a board was made or changed"
         if uids is not None:
             await self._set_members(board, Change(uids, is_all=True))
         return board, board.id == id_
 
     async def patch(
-        self, name: str, fields: Mapping[str, Any], author: str, tag: str | None = None
+        self, name: str, fields: Mapping[str, Any], author: str, versions: Versions = EITHER
     ) -> StoredBoard:
         """Replace single fields of a definition; None gives one its default.
 
@@ -175,11 +169,11 @@ class BoardsStore:
         if fields.get("rounds") is not None:
             held = await self.get(name)
             await self._check_room(name, held.definition.with_fields(fields))
-        board = await self._replace(name, changed, tag)
+        board = await self._replace(name, changed, versions)
         assert board is not None, "a board was changed"
         return board
 
-    async def drop(self, name: str, tag: str | None = None) -> None:
+    async def drop(self, name: str, versions: Versions = EITHER) -> None:
         """Take a board away with all that it has; raises NotFoundError, ChangedError.
 
         Killed half-way, the keys of its members end with the next board that is taken away.
@@ -189,7 +183,7 @@ class BoardsStore:
             if held is None:
                 raise not_there(name)
 
-        await self._replace(name, gone, tag)
+        await self._replace(name, gone, versions)
         dropped = await self._store.writes.call(("SMEMBERS", boards_key("dropped")))
         roots = [named_board_root(*each.decode().split(":")) for each in dropped]
         commands: list[Command] = [("UNLINK", f"{root}:{kind}") for root in roots for kind in KINDS]
@@ -271,13 +265,13 @@ class BoardsStore:
             await write_kept(self._store, [("UNLINK", key) for key in keys])
             raise not_there(board.name)
 
-    async def _replace(self, name: str, make: Make, tag: str | None) -> StoredBoard | None:
+    async def _replace(self, name: str, make: Make, versions: Versions) -> StoredBoard | None:
         """What ``make`` makes of the board that is there, once it stands there."""
         check_name(name)
         for _ in range(TRIES):
             raw = await self._store.writes.call(_get(name)) or b""
             held = _read(raw)
-            _check_tag(name, held, tag)
+            versions.check(name, None if held is None else held.tag)
             made = make(held)
             if made == held or await self._swap(name, raw, made, held):
                 return made
@@ -332,15 +326,6 @@ def _change_of(members: Iterable[int | str], field: str) -> list[int]:
 
 def _too_many(count: int, most: int) -> TooLargeError:
     return TooLargeError(f"members: {count} on this board, at most {most} are allowed")
-
-
-def _check_tag(name: str, held: StoredBoard | None, tag: str | None) -> None:
-    there = NEW if held is None else held.tag
-    if tag is None or tag == there or (tag == ANY and held is not None):
-        return
-    state = f"version {there}" if there else "not there"
-    asked = "any" if tag == ANY else f"version {tag}" if tag else "not there"
-    raise ChangedError(f"board: {name!r} is {state}, the request is for: {asked}")
 
 
 def _refusal(error: StoreError) -> PsdError:

@@ -82,8 +82,52 @@ async def test_only_the_version_that_was_read_is_changed(boards: BoardsClient) -
     # A board of the same name that is made anew is another one, whatever its revision.
     await boards.ask("DELETE", "/b")
     anew = (await boards.put("b")).headers["Etag"]
-    assert anew.endswith('-1"')
+    assert anew.endswith('-1.0"')
     assert (await boards.ask("DELETE", "/b", None, {"If-Match": anew})).status == 204
+
+
+async def test_a_change_is_for_any_version_of_a_list_and_for_no_weak_one(
+    boards: BoardsClient,
+) -> None:
+    tag = (await boards.put("a", 1)).headers["Etag"]
+    for names, status in (
+        (f'"x", {tag}', 200),
+        (f'W/"x", {tag} , "y"', 200),
+        (f"W/{tag}", 412),
+        (f'"x", W/{tag}', 412),
+        ('"x"', 412),
+        ("", 400),
+        (tag.strip('"'), 400),
+        (f"*, {tag}", 400),
+    ):
+        answer = await boards.ask("PATCH", "/a", {"note": ""}, {"If-Match": names})
+        assert answer.status == status, names
+    for names, status in (
+        (tag, 412),
+        (f"W/{tag}", 412),
+        (f'"x", W/{tag}', 412),
+        ('"x", "y"', 200),
+    ):
+        answer = await boards.ask("PUT", "/a", WEEK, {"If-None-Match": names})
+        assert answer.status == status, names
+    both = {"If-Match": tag, "If-None-Match": '"x"'}
+    assert (await boards.ask("PATCH", "/a", {}, both)).status == 200
+    assert (await boards.ask("PATCH", "/a", {}, {**both, "If-None-Match": "*"})).status == 412
+
+
+async def test_a_board_that_somebody_has_is_not_sent_again(boards: BoardsClient) -> None:
+    tag = (await boards.put("a", 1)).headers["Etag"]
+    for names in (tag, f"W/{tag}", f'"x", {tag}', "*"):
+        for method in ("GET", "HEAD"):
+            answer = await boards.ask(method, "/a", None, {"If-None-Match": names})
+            assert (answer.status, answer.text) == (304, "")
+            assert answer.headers["Etag"] == tag
+    await boards.ask("POST", "/a/members", {"add": ["2"]})
+    answer = await boards.ask("GET", "/a", None, {"If-None-Match": tag})
+    assert (answer.status, answer.json()["members"]) == (200, 2)
+    changed = await boards.ask("PATCH", "/a", {"note": "n"}, {"If-Match": tag})
+    assert changed.status == 200, "who came is no change of the definition"
+    assert (await boards.ask("GET", "/none", None, {"If-None-Match": "*"})).status == 404
 
 
 async def test_changes_at_the_same_time_do_not_undo_each_other(boards: BoardsClient) -> None:
