@@ -20,7 +20,8 @@ def utc_text(second: int) -> str:
     >>> utc_text(1460451600)
     '2016-04-12T09:00:00Z'
     """
-    return (EPOCH + dt.timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # strftime writes the year 1 with one digit.
+    return (EPOCH + dt.timedelta(seconds=second)).isoformat()[:19] + "Z"
 
 
 class Clock(Protocol):

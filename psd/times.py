@@ -12,9 +12,9 @@ line and imports are read by :func:`read`, which takes those and what people wri
     1460451600000                   refused: it looks like milliseconds
 
 **When a whole number is Unix seconds.** Four digits are a year and eight a date, never a second of
-1970. Every other number is Unix seconds, within the years 1 to 9999. What is to be booked
-(``is_booked``) needs nine digits, which they have since 1973: a shorter number in a file is the
-day of a spreadsheet, or another column.
+1970. Every other number is Unix seconds, within the years 1 to 9999. In a cell of a file
+(``is_cell``) they need nine digits, which they have since 1973: a shorter number in a column is the
+day of a spreadsheet, or the column is another one.
 
 Every refusal is a ValueError whose text shows what was given and names the rule.
 """
@@ -82,23 +82,31 @@ def timestamp(text: str) -> int:
     """
     found = _RFC_3339.fullmatch(text)
     if found is None:
-        raise ValueError(f"{shown(text)} is not RFC 3339 with a zone (2022-02-07T05:00:00Z)")
+        raise ValueError(
+            f"{shown(text)} is neither RFC 3339 with a zone (2022-02-07T05:00:00Z) "
+            "nor epoch seconds"
+        )
     return _civil(found, UTC)[0]
 
 
 def read(
-    value: int | str, tz: ZoneInfo = UTC, now_s: int | None = None, *, is_booked: bool = False
+    value: int | str,
+    tz: ZoneInfo | None = UTC,
+    now_s: int | None = None,
+    *,
+    is_cell: bool = False,
 ) -> int:
     """The second of a time as people write it; raises ValueError.
 
-    What has no zone is of ``tz``; without ``now_s`` what is relative to now is refused.
+    What has no zone is of ``tz``, and refused where that is None; without ``now_s`` what is
+    relative to now is refused.
     """
-    return _parts(value, tz, now_s, is_booked=is_booked)[0]
+    return _parts(value, tz, now_s, is_cell=is_cell)[0]
 
 
 def read_ms(text: str, tz: ZoneInfo = UTC) -> int:
     """The same in milliseconds, rounded to the nearest; nothing relative."""
-    return milliseconds(*_parts(text, tz, None, is_booked=False))
+    return milliseconds(*_parts(text, tz, None, is_cell=False))
 
 
 def milliseconds(second: int, fraction: str) -> int:
@@ -109,6 +117,12 @@ def milliseconds(second: int, fraction: str) -> int:
     """
     ten_thousandths = int(fraction[:4].ljust(4, "0"))
     return second * 1000 + (ten_thousandths + 5) // 10
+
+
+def is_relative(text: str) -> bool:
+    """Whether a text counts from now: ``now``, ``yesterday``, ``-1d12h``."""
+    word = text.strip(" \t").lower()
+    return word == "now" or word in _DAYS or _RELATIVE.fullmatch(word) is not None
 
 
 def unit_hint(number: int) -> str:
@@ -130,12 +144,12 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
 
 
-def _parts(value: int | str, tz: ZoneInfo, now_s: int | None, *, is_booked: bool) -> Parts:
+def _parts(value: int | str, tz: ZoneInfo | None, now_s: int | None, *, is_cell: bool) -> Parts:
     text = str(value).strip(" \t")
     try:
         found = _asked(text, tz, now_s)
         if found is None:
-            found = _numbered(text, is_booked=is_booked)
+            found = _numbered(text, is_cell=is_cell)
     except OverflowError as exc:
         raise ValueError(f"{shown(value)} lies outside of the years 1 to 9999") from exc
     if found is None:
@@ -146,18 +160,17 @@ def _parts(value: int | str, tz: ZoneInfo, now_s: int | None, *, is_booked: bool
     return found
 
 
-def _asked(text: str, tz: ZoneInfo, now_s: int | None) -> Parts | None:
+def _asked(text: str, tz: ZoneInfo | None, now_s: int | None) -> Parts | None:
     """A text that is no number of seconds; None where it is none of those."""
     for form in _FORMS:
         found = form.fullmatch(text)
         if found is not None:
             return _civil(found, tz)
-    word = text.lower()
-    if word != "now" and word not in _DAYS and not _RELATIVE.fullmatch(word):
+    if not is_relative(text):
         return None
     if now_s is None:
         raise ValueError(f"{shown(text)} moves with the clock; here a time must stand still")
-    return _relative(word, tz, now_s), ""
+    return _relative(text.lower(), tz or UTC, now_s), ""
 
 
 def _relative(word: str, tz: ZoneInfo, now_s: int) -> int:
@@ -168,13 +181,13 @@ def _relative(word: str, tz: ZoneInfo, now_s: int) -> int:
     return now_s - sum(int(count) * UNIT_SECONDS[unit] for count, unit in spans)
 
 
-def _numbered(text: str, *, is_booked: bool) -> Parts | None:
+def _numbered(text: str, *, is_cell: bool) -> Parts | None:
     """Unix seconds, rounded down where they have a fraction."""
     number = _NUMBER.fullmatch(text)
     if number is None:
         return None
     second, fraction = int(number["whole"]), number["fraction"] or ""
-    if (is_booked or fraction) and second < NINE_DIGITS:
+    if (is_cell or fraction) and second < NINE_DIGITS:
         raise ValueError(
             f"{shown(text)} is no date, and as Unix seconds it is too small: they have nine "
             f"digits since 1973{_spreadsheet_hint(second, fraction)}"
@@ -196,11 +209,15 @@ def _spreadsheet_hint(days: int, fraction: str) -> str:
     return f" (the day of a spreadsheet? then it is {utc_text(second)}; let it write dates)"
 
 
-def _civil(found: re.Match[str], tz: ZoneInfo) -> Parts:
+def _civil(found: re.Match[str], tz: ZoneInfo | None) -> Parts:
     """What a calendar and a clock show, in ``tz`` where it has no zone of its own."""
     try:
         fields = found.groupdict()
         date = _date(fields)
+        if tz is None:
+            if fields.get("zone") is None:
+                raise ValueError("it has no zone; write it with a Z at its end")
+            tz = UTC
         if fields.get("hour") is None:
             return beginning_of(date, tz), ""
         return _on_clock(date, fields, tz), fields["fraction"] or ""

@@ -135,7 +135,7 @@ def csv_rows(rows: list[Any], kind: type[msgspec.Struct] | None = None) -> bytes
     names = [
         field.name
         for field in msgspec.structs.fields(kind or type(rows[0]))
-        if (getattr(rows[0], field.name) is not UNSET if rows else field.required)
+        if (getattr(rows[0], field.name) if rows else field.default) is not UNSET
     ]
     text = io.StringIO()
     writer = csv.writer(text)
@@ -145,6 +145,8 @@ def csv_rows(rows: list[Any], kind: type[msgspec.Struct] | None = None) -> bytes
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
     return in_spreadsheet(value) if isinstance(value, str) else value
 
 

@@ -26,6 +26,7 @@ import msgspec
 from psd.access.identity import SCOPES, Identity
 from psd.config import AccessSettings
 from psd.errors import ConfigError, UnauthorizedError
+from psd.times import read
 
 PREFIX = "psd_"
 """Tells people and secret scanners what they have found."""
@@ -119,12 +120,9 @@ def _owners(where: str, text: str) -> frozenset[int]:
 
 def _expires(where: str, text: str) -> int:
     try:
-        end = datetime.fromisoformat(text)
+        return read(text, None)
     except ValueError as exc:
-        raise ConfigError(f"{where}: expires: {text!r} is no time (RFC 3339)") from exc
-    if end.tzinfo is None:
-        raise ConfigError(f"{where}: expires: {text!r} has no zone; write it with a Z at its end")
-    return int(end.timestamp())
+        raise ConfigError(f"{where}: expires: {exc}") from exc
 
 
 class TokenTable:

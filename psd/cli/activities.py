@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from psd.cli.arguments import NumbersCommand
-from psd.cli.asking import Asking, asks, given, range_options, tell_next
+from psd.cli.asking import Asking, asks, given, range_options, tell_next, zone_option
 from psd.queries.activity_answers import ActivitiesAnswer, TakenRow
 from psd.queries.requests import LIMIT_MAX
 
@@ -27,6 +27,7 @@ LIMIT = 100
 @click.argument("uid", type=int)
 @click.option("--thing", multiple=True, help="Only of this thing. Repeatable.")
 @range_options
+@zone_option
 @click.option("--limit", type=click.IntRange(1, LIMIT_MAX), help=f"How many. Default: {LIMIT}.")
 @click.option("--cursor", help="What the page before gave.")
 @click.option("--withdraw", "aid", type=int, metavar="AID", help="Take this one back, for good.")

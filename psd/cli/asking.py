@@ -104,7 +104,11 @@ def range_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the range that it is about, and the atids that count."""
     for option in reversed(
         (
-            click.option("--start", metavar="TIME", help="RFC 3339 or epoch seconds."),
+            click.option(
+                "--start",
+                metavar="TIME",
+                help="RFC 3339, a date, Unix seconds, or relative: -7d, today, yesterday.",
+            ),
             click.option("--end", metavar="TIME", help="Not in the range itself. Default: now."),
             click.option(
                 "--atid",
@@ -117,6 +121,11 @@ def range_options(function: Callable[..., Any]) -> Callable[..., Any]:
     ):
         function = option(function)
     return function
+
+
+zone_option = click.option(
+    "--tz", metavar="ZONE", help="IANA time zone of dates and of times without one."
+)
 
 
 def given(**fields: Any) -> dict[str, Any]:

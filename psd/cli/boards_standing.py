@@ -45,6 +45,7 @@ as_of_option = click.option("--as-of", metavar="TIME", help="The instant. Defaul
 @click.argument("name")
 @as_of_option
 @click.option("--compare-to", metavar="TIME", help="An earlier instant, or a range START/END.")
+@click.option("--tz", metavar="ZONE", help="Zone of dates. Default: that of the board's window.")
 @click.option("--ties", type=click.Choice(get_args(Ties)), help="How equal values rank.")
 @click.option("--limit", type=click.IntRange(1, LIMIT_MAX), help="How many. Default: 10.")
 @click.option("--cursor", help="What an answer gave as next.")

@@ -95,7 +95,7 @@ def _draw_table(names: Sequence[str], rows: Sequence[Sequence[str]], right: set[
 def _cell(value: object) -> str | int | float | None:
     if isinstance(value, str):
         return in_spreadsheet(value)
-    if value is None or isinstance(value, int | float):
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     return msgspec.json.encode(value).decode()
 

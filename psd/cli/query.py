@@ -21,18 +21,19 @@ import msgspec
 from psd.archive.messages import metrics_entries
 from psd.cli.arguments import NumbersCommand, thing_then_user
 from psd.cli.options import pass_settings
-from psd.cli.times import booked_time_argument, time_argument
+from psd.cli.times import fixed_time_argument, time_argument
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.engine.events import MetricFields
 from psd.engine.plan import Range
+from psd.queries.moments import check_ends
 from psd.runtime import Runtime, open_runtime
 
 
 @click.command(cls=NumbersCommand)
 @click.argument("asked", nargs=2, metavar="THING UID")
-@click.argument("start", type=time_argument)
-@click.argument("end", type=time_argument)
+@click.argument("start")
+@click.argument("end")
 @click.option("--atid", type=int, help="Only activities of this type.")
 @click.option("--aid", type=int, help="Only this activity.")
 @click.option("--inclusive", is_flag=True, help="Count the second END too, as /v1 and /v2 do.")
@@ -42,19 +43,22 @@ def query(
     /,
     *,
     asked: tuple[str, str],
-    start: int,
-    end: int,
+    start: str,
+    end: str,
     atid: int | None,
     aid: int | None,
     inclusive: bool,
 ) -> None:
     """Print one user's sum of a thing over a range.
 
-    START and END are RFC 3339 times or epoch seconds; END itself is not in the range.
+    START and END are RFC 3339, dates (2016-04-12, 2016-05, 2016), Unix seconds, or relative (-7d,
+    now, today, yesterday); END itself is not in the range.
     """
     thing, uid = thing_then_user(asked, loaded.settings.things)
     number = thing_number(thing or "", loaded.settings)
-    question = Question(uid, number, Range(start, end + inclusive), atid, aid)
+    first, last = time_argument(start), time_argument(end) + inclusive
+    check_ends(first, last, (start, end))
+    question = Question(uid, number, Range(first, last), atid, aid)
     click.echo(asyncio.run(ask(loaded.settings, question)))
 
 
@@ -64,9 +68,9 @@ def query(
 @click.option("--atid", default=0, show_default=True, help="Type of the activity.")
 @click.option("--aid", default=0, show_default=True, help="Id of the activity.")
 @click.option("--value", required=True, type=int, help="The activity's total from ts1 to ts2.")
-@click.option("--ts1", type=booked_time_argument, metavar="TIME", help="Start. Default: ts2.")
+@click.option("--ts1", type=fixed_time_argument, metavar="TIME", help="Start. Default: ts2.")
 @click.option(
-    "--ts2", required=True, type=booked_time_argument, metavar="TIME", help="End, inclusive."
+    "--ts2", required=True, type=fixed_time_argument, metavar="TIME", help="End, inclusive."
 )
 @click.option("--increment", is_flag=True, help="Add the value once for --id instead.")
 @click.option("--id", "event_id", help="Id of the increment.")
@@ -84,7 +88,7 @@ def write(
     """Book one report.
 
     Prints booked, unchanged (it was known), duplicate (the increment's id was known) or
-    withdrawn (its activity was). Times are RFC 3339 or epoch seconds.
+    withdrawn (its activity was). Times are RFC 3339, dates or Unix seconds.
     """
     if event_id is not None and not increment:
         raise click.UsageError("--id belongs to --increment")

@@ -85,11 +85,11 @@ def replay(
 ) -> None:
     """Book again what was accepted from one time to another.
 
-    The times are when psd accepted the messages, not those of their events; RFC 3339 or epoch
-    seconds. What the store still knows is not booked again, and what was corrected later stays
-    corrected, so this can be run at any time, also while psd is working, and again after it was
-    interrupted. What was accepted for another store is left out. Exit code 1 when something was
-    refused or could not be read.
+    The times are when psd accepted the messages, not those of their events: RFC 3339, a date, Unix
+    seconds, or relative (-2h, yesterday). What the store still knows is not booked again, and what
+    was corrected later stays corrected, so this can be run at any time, also while psd is working,
+    and again after it was interrupted. What was accepted for another store is left out. Exit code
+    1 when something was refused or could not be read.
     """
     if start_s < 0 or end_s <= start_s:
         raise click.UsageError(f"--from {start_s} must lie before --to {end_s}, and after 1970")

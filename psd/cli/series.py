@@ -6,6 +6,13 @@
     steps  ▁▁▁▁▁▁▁▁█▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁  0 to 14000
     $ psd series steps 11 --every day --tz Europe/Berlin --start 2016-04-01 --bars
 
+Dates are those of ``--tz``. A row that is only a part of its unit says how far it goes::
+
+    $ psd series steps 11 --tz Europe/Berlin --start 2016-04-11T12:00:00Z --end 2016-04-13
+     start             thing   sum  part
+     2016-04-11 14:00  steps     0  to 2016-04-12
+     2016-04-12        steps  9000
+
 On a terminal a series has its sparkline above its table.
 """
 
@@ -44,7 +51,9 @@ SPARKLINE_COLUMNS = 60
 @click.argument("thing", metavar="THING[,THING...]")
 @click.argument("uid", type=int, nargs=-1, required=True)
 @click.option("--every", type=click.Choice(EVERY), default="day", show_default=True, help="Unit.")
-@click.option("--tz", default="UTC", show_default=True, help="IANA time zone of the units.")
+@click.option(
+    "--tz", default="UTC", show_default=True, help="IANA time zone of the units and of dates."
+)
 @range_options
 @click.option("--as-of", metavar="TIME", help="As if later bookings had not happened yet.")
 @click.option(
@@ -99,18 +108,26 @@ def _table(
     highest: dict[str, int] = {}
     for point in points:
         highest[point.thing] = max(highest.get(point.thing, 0), point.sum or 0)
-    names = ["start", "thing", *([by] if by else []), "sum", *([""] if bars else [])]
+    has_parts = any(point.partial for point in points)
+    names = ["start", "thing", *([by] if by else []), "sum"]
+    names += [*(["part"] if has_parts else []), *([""] if bars else [])]
     cells = [
         [
             moment_in(point.start, tz, is_fine=every in FINE),
             point.thing,
             *([group_of(point)[1]] if by else []),
             "-" if point.sum is None else str(point.sum),
+            *([_part(point, tz, is_fine=every in FINE)] if has_parts else []),
             *([bar(point.sum or 0, highest[point.thing], BAR_CHARACTERS)] if bars else []),
         ]
         for point in points
     ]
     return names, cells
+
+
+def _part(point: SeriesPoint, tz: ZoneInfo, *, is_fine: bool) -> str:
+    """How far a part of a unit goes; nothing of a whole one."""
+    return f"to {moment_in(point.end, tz, is_fine=is_fine)}" if point.partial else ""
 
 
 def _show_lines(points: list[SeriesPoint]) -> None:

@@ -29,6 +29,7 @@ from psd.cli.asking import (
     range_options,
     tell_next,
     tell_range,
+    zone_option,
 )
 from psd.cli.sparkline import BAR_CHARACTERS, bar
 from psd.queries.requests import LIMIT_MAX, SPAN_MAX, Ties
@@ -40,6 +41,7 @@ def of_a_board(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--ties", type=click.Choice(get_args(Ties)), help="How equal values rank."),
         click.option("--as-of", metavar="TIME", help="As the board stood then. Default: now."),
+        zone_option,
         range_options,
         click.option(
             "--uid", type=int, metavar="UID", multiple=True, help="Of this user. Repeatable."

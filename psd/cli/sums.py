@@ -55,7 +55,7 @@ def aggregates_in(ctx: click.Context, param: click.Parameter, text: str) -> list
     show_default=True,
     help="Unit of min, max and avg.",
 )
-@click.option("--tz", default="UTC", show_default=True, help="Zone of that unit.")
+@click.option("--tz", default="UTC", show_default=True, help="Zone of that unit and of dates.")
 @asks
 def sums(
     asking: Asking,

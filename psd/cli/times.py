@@ -36,12 +36,12 @@ T = TypeVar("T")
 
 
 def parse_time(text: str, time_format: str | None = None, tz: ZoneInfo = UTC) -> int:
-    """The second of what is to be booked; raises ValueError.
+    """The second of a cell of a file; raises ValueError.
 
     ``time_format`` is strptime's. What has no zone of its own is of ``tz``.
     """
     if time_format is None:
-        return read(text, tz, is_booked=True)
+        return read(text, tz, is_cell=True)
     try:
         return _formatted(text.strip(), check_format(time_format), tz)
     except OverflowError as exc:
@@ -100,9 +100,9 @@ def time_argument(text: str) -> int:
     return _argument(lambda: read(text, now_s=SystemClock().now_s()))
 
 
-def booked_time_argument(text: str) -> int:
-    """Read a time that is booked (a click type)."""
-    return _argument(lambda: parse_time(text))
+def fixed_time_argument(text: str) -> int:
+    """Read a time that is booked, and does not move with the clock (a click type)."""
+    return _argument(lambda: read(text))
 
 
 def format_argument(text: str) -> str:

@@ -18,10 +18,10 @@ from psd.access.identity import SCOPES, Identity
 from psd.access.tokens import TokenLine, digest, new_token, read_line, token_table, write_line
 from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
-from psd.cli.times import parse_time
 from psd.clock import SystemClock
 from psd.config_sources import LoadedSettings
 from psd.errors import UnauthorizedError
+from psd.times import read
 
 LAST_END_S = 253_402_300_800
 """The year 10000: later times have no RFC 3339 form."""
@@ -99,9 +99,9 @@ def end_of(text: str, now_s: int) -> int:
     """The second at which a token ends; refuses one that lies behind."""
     span = _SPAN.fullmatch(text)
     try:
-        end_s = now_s + int(span[1]) * UNIT_SECONDS[span[2]] if span else parse_time(text)
+        end_s = now_s + int(span[1]) * UNIT_SECONDS[span[2]] if span else read(text, now_s=now_s)
     except (ValueError, OverflowError) as exc:
-        raise click.BadParameter(f"{text!r} is no time", param_hint="--expires") from exc
+        raise click.BadParameter(str(exc), param_hint="--expires") from exc
     if not now_s < end_s < LAST_END_S:
         raise click.BadParameter(
             f"{text!r} is not between now and the year 10000", param_hint="--expires"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from psd.client.paging import When, pages, second
+from psd.client.paging import When, fixed, pages, second
 from psd.client.transport import Request, Resource, parameters, path_of
 from psd.queries.activity_answers import (
     ActivitiesAnswer,
@@ -20,7 +20,7 @@ from psd.queries.activity_answers import (
     WithdrawalRow,
     WithdrawnAnswer,
 )
-from psd.queries.requests import LIMIT_MAX, Id, Ids, Names
+from psd.queries.requests import LIMIT_MAX, Id, Ids, Name, Names
 
 
 class Activities(Resource):
@@ -34,6 +34,7 @@ class Activities(Resource):
         atid: Ids | None = None,
         start: When = 0,
         end: When | None = None,
+        tz: Name = "UTC",
         limit: int = 100,
         cursor: str | None = None,
     ) -> ActivitiesAnswer:
@@ -45,6 +46,7 @@ class Activities(Resource):
             atid=atid,
             start=second(start, "start"),
             end=second(end, "end"),
+            tz=tz,
             limit=limit,
             cursor=cursor,
         )
@@ -57,13 +59,26 @@ class Activities(Resource):
         atid: Ids | None = None,
         start: When = 0,
         end: When | None = None,
+        tz: Name = "UTC",
     ) -> AsyncIterator[ActivityRow]:
-        """Every activity of the range, page by page."""
+        """Every activity of the range, page by page; what is relative counts from the first."""
+        asked: dict[str, When | None] = {"start": start, "end": end}
 
         async def ask(cursor: str | None) -> ActivitiesAnswer:
-            return await self.activities(
-                uid, thing=thing, atid=atid, start=start, end=end, limit=LIMIT_MAX, cursor=cursor
+            first, last = asked["start"] or 0, asked["end"]
+            page = await self.activities(
+                uid,
+                thing=thing,
+                atid=atid,
+                start=first,
+                end=last,
+                tz=tz,
+                limit=LIMIT_MAX,
+                cursor=cursor,
             )
+            asked["start"] = fixed(first, page.range.start)
+            asked["end"] = fixed(last, page.range.end)
+            return page
 
         async for page in pages(ask):
             for row in page.data:

@@ -33,7 +33,7 @@ from psd.queries.boards.requests import (
     MembersChange,
     MembersPage,
 )
-from psd.queries.requests import LIMIT_MAX, Id, Ties
+from psd.queries.requests import LIMIT_MAX, Id, Name, Ties
 from psd.queries.results import LeaderboardAnswer, Standing
 
 _encode = msgspec.json.Encoder().encode
@@ -129,6 +129,7 @@ class AsyncBoards(Resource):
         *,
         as_of: When | None = None,
         compare_to: When | tuple[When, When] | None = None,
+        tz: Name | None = None,
         ties: Ties | None = None,
         limit: int | None = None,
         cursor: str | None = None,
@@ -141,6 +142,7 @@ class AsyncBoards(Resource):
             path_of("v3", "boards", name, "standing"),
             as_of=second(as_of, "as_of"),
             compare_to=compared(compare_to, "compare_to"),
+            tz=tz,
             ties=ties,
             limit=limit,
             cursor=cursor,

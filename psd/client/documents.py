@@ -78,7 +78,7 @@ def _value(name: str, value: Any, path: str) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return [_value(name, each, f"{path}[{at}]") for at, each in enumerate(value)]
     if name in TIMES:
-        return _second(value, path)
+        return second_of(value, path)
     return _whole(value, path) if name in NUMBERS else value
 
 
@@ -105,7 +105,8 @@ def _truncated(value: Any) -> int | None:
     return number
 
 
-def _second(value: Any, path: str) -> int:
+def second_of(value: Any, path: str) -> int:
+    """The second of a number or of a moment; raises WrongTypeError."""
     if str(value) == "NaT":
         raise WrongTypeError(f"{path}: NaT is not a time")
     if isinstance(value, dt.datetime):

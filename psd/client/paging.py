@@ -2,8 +2,9 @@
 
 ::
 
-    second(datetime(2016, 4, 12, tzinfo=UTC), "start")        -> 1460419200
-    compared((start, end), "compare_to")                      -> "1460419200/1460505600"
+    second(datetime(2016, 4, 12, tzinfo=UTC), "start")        -> "2016-04-12T00:00:00Z"
+    second(date(2016, 4, 12), "start")                        -> "2016-04-12", a date of ``tz``
+    compared((1460419200, "2016-04-13"), "compare_to")        -> "1460419200/2016-04-13"
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol, TypeVar, overload
 
-from psd.errors import BadQueryError
+from psd.client.documents import second_of
+from psd.clock import utc_text
+from psd.errors import BadQueryError, WrongTypeError
 from psd.queries.requests import Time
+from psd.times import is_relative
 
-When = Time | dt.datetime
-"""RFC 3339, Unix seconds, or a datetime that knows its zone."""
-
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+When = Time | dt.date
+"""What the server reads, a date, or a datetime that knows its zone."""
 
 
 class Page(Protocol):
@@ -40,13 +42,32 @@ def second(when: When | None, field: str) -> Time | None: ...
 def second(when: When | None, field: str) -> Time | None:
     """A time as a question says it; raises BadQueryError for a datetime without a zone.
 
-    Python takes such a one for local time, psd would take it for UTC.
+    Python takes such a one for local time, psd would take it for UTC. A moment is written out: as
+    a number, one of 1970 might be read as a date.
     """
-    if not isinstance(when, dt.datetime):
+    if when is None or isinstance(when, str) or type(when) is int:
         return when
-    if when.tzinfo is None:
-        raise BadQueryError(f"{field}: {when} has no time zone")
-    return (when - _EPOCH) // dt.timedelta(seconds=1)
+    if isinstance(when, dt.date) and not isinstance(when, dt.datetime):
+        return when.isoformat()
+    try:
+        found = second_of(when, field)
+        is_moment = isinstance(when, dt.datetime) or type(when).__name__ == "datetime64"
+        return utc_text(found) if is_moment else found
+    except (WrongTypeError, OverflowError) as exc:
+        raise BadQueryError(str(exc)) from exc
+
+
+def moves(when: When | tuple[When, When] | None) -> bool:
+    """Whether a time, or an end of a range, is another one at each page."""
+    parts = when if isinstance(when, tuple) else (when,)
+    return any(
+        is_relative(text) for part in parts if isinstance(part, str) for text in part.split("/")
+    )
+
+
+def fixed(when: When | None, answered: str) -> When | None:
+    """The time for the pages behind the first, whose answer says what it was."""
+    return answered if moves(when) else when
 
 
 def compared(with_what: When | tuple[When, When] | None, field: str) -> Time | None:

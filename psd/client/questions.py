@@ -19,8 +19,9 @@ from collections.abc import AsyncIterator
 from typing import TypedDict, Unpack, overload
 
 import msgspec
+from msgspec import UNSET
 
-from psd.client.paging import When, compared, pages, second
+from psd.client.paging import When, compared, fixed, moves, pages, second
 from psd.client.transport import Request, Resource
 from psd.queries.requests import (
     LIMIT_MAX,
@@ -62,6 +63,7 @@ class BoardFields(TypedDict, total=False):
     start: When | None
     end: When | None
     as_of: When | None
+    tz: Name | None
     ties: Ties | None
 
 
@@ -157,6 +159,7 @@ class Questions(Resource):
             end=second(fields.get("end"), "end"),
             as_of=second(fields.get("as_of"), "as_of"),
             compare_to=compared(compare_to, "compare_to"),
+            tz=fields.get("tz"),
             ties=fields.get("ties"),
             limit=limit,
             cursor=cursor,
@@ -200,14 +203,21 @@ class Questions(Resource):
         compare_to: When | tuple[When, When] | None = None,
         **fields: Unpack[BoardFields],
     ) -> AsyncIterator[Standing]:
-        """Everybody on a board, in order; without ``as_of`` as it stood at the first page."""
+        """Everybody on a board, in order; without ``as_of`` as it stood at the first page.
+
+        What is relative to now counts from the first page, too.
+        """
+        asked: list[When | tuple[When, When] | None] = [compare_to]
 
         async def ask(cursor: str | None) -> LeaderboardAnswer:
             page = await self.leaderboard(
-                thing, compare_to=compare_to, limit=LIMIT_MAX, cursor=cursor, **fields
+                thing, compare_to=asked[0], limit=LIMIT_MAX, cursor=cursor, **fields
             )
-            if fields.get("as_of") is None:
+            if fields.get("as_of") is None or moves(fields["as_of"]):
                 fields["as_of"] = page.range.end
+            fields["start"] = fixed(fields.get("start"), page.range.start)
+            if moves(asked[0]) and page.previous_range is not UNSET:
+                asked[0] = (page.previous_range.start, page.previous_range.end)
             return page
 
         async for page in pages(ask):

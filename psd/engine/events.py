@@ -35,6 +35,7 @@ from psd.errors import (
     UnknownThingError,
     WrongTypeError,
 )
+from psd.times import unit_hint
 
 VALUE_MAX = 2**53 - 1
 """Largest magnitude of a value, a booking and a sum: Redis computes in doubles."""
@@ -256,7 +257,9 @@ class EventRules(msgspec.Struct, frozen=True):
             raise InvalidTimeError(f"{name}: {second} must be a Unix second after 0")
         if second >= TIME_END_S:
             check_int64(name, second)
-            raise OutOfBoundsError(f"{name}: {second} must be before the year 2200 ({TIME_END_S})")
+            raise OutOfBoundsError(
+                f"{name}: {second} must be before the year 2200 ({TIME_END_S}){unit_hint(second)}"
+            )
         if second > now_s + self.lead_max_s:
             raise TooEarlyError(
                 f"{name}: {second} is {second - now_s} s ahead of the clock; "

@@ -32,6 +32,7 @@ from psd.queries.activity_answers import (
     TakenRow,
     WithdrawalRow,
 )
+from psd.queries.calendar import zone
 from psd.queries.freshness import QueueDepth, watermark, with_depth
 from psd.queries.ids import asked_ids
 from psd.queries.moments import asked_range
@@ -90,7 +91,7 @@ class ActivityQueries:
         """
         numbers = self._numbers(query.thing)
         atids = self._atids(query.atid)
-        range_ = asked_range(query.start, query.end, now_s)
+        range_ = asked_range(query.start, query.end, now_s, tz=zone(query.tz))
         span_s = range_.end - range_.start
         if self._span_max_s and span_s > self._span_max_s:
             raise TooLargeError(

@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from psd.queries.requests import LIMIT_MAX, Ids, Names, Time
+from psd.queries.requests import LIMIT_MAX, Ids, Name, Names, Time
 from psd.queries.results import AnsweredRange, Watermark
 
 LIMIT = 100
@@ -30,6 +30,7 @@ class ActivitiesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     atid: Ids | None = None
     start: Time = 0
     end: Time | None = None
+    tz: Name = "UTC"
     limit: Limit = LIMIT
     cursor: Cursor | None = None
 

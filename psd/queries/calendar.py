@@ -90,6 +90,16 @@ def bucket_of(second: int, every: Every, tz: ZoneInfo) -> Range:
     raise AssertionError("the calendar has no end")
 
 
+def is_whole(unit: Range, every: Every, tz: ZoneInfo) -> bool:
+    """Whether a unit of :func:`buckets` is one from its beginning to its end.
+
+    >>> is_whole(Range(1460678400, 1460707200), "day", zone("Europe/Berlin"))
+    False
+    """
+    begins = next(boundaries_after(unit.start - 1, every, tz)) == unit.start
+    return begins and next(boundaries_after(unit.start, every, tz)) == unit.end
+
+
 def boundaries_after(second: int, every: Every, tz: ZoneInfo) -> Iterator[int]:
     """Where units begin, strictly after a second, in order and for ever."""
     if every == "issuance_week":

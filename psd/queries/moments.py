@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from psd.engine.events import TIME_END_S
 from psd.engine.plan import Range
 from psd.errors import BadQueryError
-from psd.times import read, shown, unit_hint
+from psd.times import read, read_ms, shown, unit_hint
 from psd.zones import UTC
 
 _LOST_PLUS = re.compile(
@@ -35,11 +35,22 @@ def moment(value: int | str, field: str, tz: ZoneInfo = UTC, now_s: int | None =
     What has no zone is of ``tz``. Without ``now_s``, in a definition that is kept, what is
     relative to now is refused.
     """
-    asked = _LOST_PLUS.sub(r"\1+", value) if isinstance(value, str) else value
     try:
-        return read(asked, tz, now_s)
+        return read(_with_plus(value) if isinstance(value, str) else value, tz, now_s)
     except ValueError as exc:
         raise BadQueryError(f"{field}: {exc}") from exc
+
+
+def moment_ms(text: str, field: str) -> int:
+    """The Unix millisecond that a question names; raises BadQueryError."""
+    try:
+        return read_ms(_with_plus(text))
+    except ValueError as exc:
+        raise BadQueryError(f"{field}: {exc}") from exc
+
+
+def _with_plus(text: str) -> str:
+    return _LOST_PLUS.sub(r"\1+", text)
 
 
 def held(second: int) -> int:
@@ -64,24 +75,32 @@ def asked_range(
     definition that is kept, which has an end.
     """
     first = moment(start, f"{prefix}start", tz, now_s)
-    if first >= TIME_END_S:
-        raise BadQueryError(
-            f"{prefix}start: {shown(start)} lies past 2199, where nothing is booked"
-            f"{unit_hint(first)}"
-        )
     if end is None:
         assert now_s is not None, "only a question may leave its end to the clock"
-        last = now_s
+        last = max(first, now_s)
+        check_start(first, start, prefix)
     else:
         last = moment(end, f"{prefix}end", tz, now_s)
-        _check_order(first, last, start, end, prefix)
+        check_ends(first, last, (start, end), prefix)
     if as_of is not None:
         last = min(last, moment(as_of, "as_of", tz, now_s))
     first, last = held(first), held(last)
     return Range(first, max(first, last))
 
 
-def _check_order(first: int, last: int, start: int | str, end: int | str, prefix: str) -> None:
+def check_start(first: int, start: int | str, prefix: str = "") -> None:
+    """Refuse a second behind all that can be booked; ``start`` is how it was given."""
+    if first >= TIME_END_S:
+        raise BadQueryError(
+            f"{prefix}start: {shown(start)} lies past 2199, where nothing is booked"
+            f"{unit_hint(first)}"
+        )
+
+
+def check_ends(first: int, last: int, given: tuple[int | str, int | str], prefix: str = "") -> None:
+    """Refuse a range that holds no second; ``given`` is how its ends were."""
+    start, end = given
+    check_start(first, start, prefix)
     if first > last:
         raise BadQueryError(
             f"{prefix}start: {shown(start)} must not be after {prefix}end {shown(end)}"

@@ -20,7 +20,7 @@ import msgspec
 from psd.config import Settings
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, TooLargeError
-from psd.queries.boards.windows import NamedBoard, Window, standing_range
+from psd.queries.boards.windows import NamedBoard, Window, standing_range, zone_of
 from psd.queries.calendar import buckets, zone
 from psd.queries.ids import asked_id, asked_ids
 from psd.queries.moments import asked_range, held, moment
@@ -31,6 +31,7 @@ from psd.queries.requests import (
     Fill,
     LeaderboardQuery,
     Names,
+    Query,
     SeriesQuery,
     SumQuery,
     Ties,
@@ -116,22 +117,23 @@ def sum_question(query: SumQuery, rules: QueryRules, now_s: int) -> SumQuestion:
     aggregates = frozenset([asked] if isinstance(asked, str) else asked)
     if not aggregates:
         raise BadQueryError("aggregates: [] names none")
+    tz = zone(query.tz)
     return SumQuestion(
         things=_things(query.thing, rules),
         uids=_uids(query.uid, rules),
         atids=_atids(query.atid, rules),
-        range_=_range(query.start, query.end, query.as_of, rules, now_s),
+        range_=_range(query, query.start, rules, now_s, tz),
         aggregates=aggregates,
         every=query.every,
-        tz=zone(query.tz),
+        tz=tz,
     )
 
 
 def series_question(query: SeriesQuery, rules: QueryRules, now_s: int) -> SeriesQuestion:
     """Check a query; raises BadQueryError, or TooLargeError for too many points."""
     things, uids = _things(query.thing, rules), _uids(query.uid, rules)
-    range_ = _range(query.start, query.end, query.as_of, rules, now_s)
     tz = zone(query.tz)
+    range_ = _range(query, query.start, rules, now_s, tz)
     cut = buckets(range_, query.every, tz, rules.points_max)
     groups = len(things) * (len(uids) if query.by == "uid" else 1)
     check_points(len(cut), groups, rules.points_max)
@@ -159,14 +161,15 @@ def leaderboard_question(
     if board and atids is None and board.atid:
         atids = frozenset(asked_ids(board.atid, "atid"))
     window = board.window if board else None
-    range_ = _board_range(query, window, rules, now_s)
+    tz = zone_of(window) if query.tz is None else zone(query.tz)
+    range_ = _board_range(query, window, rules, now_s, tz)
     return LeaderboardQuestion(
         thing=name,
         thing_number=_things(name, rules)[name],
         uids=_who(query, rules, board),
         atids=atids,
         range_=range_,
-        previous=_previous(query, window, range_),
+        previous=_previous(query, window, range_, now_s, tz),
         ties=query.ties or (board.ties if board else "competition"),
         limit=LIMIT if query.limit is None else query.limit,
         cursor=query.cursor,
@@ -216,33 +219,33 @@ def _who(query: LeaderboardQuery, rules: QueryRules, board: NamedBoard | None) -
 
 
 def _board_range(
-    query: LeaderboardQuery, window: Window | None, rules: QueryRules, now_s: int
+    query: LeaderboardQuery, window: Window | None, rules: QueryRules, now_s: int, tz: ZoneInfo
 ) -> Range:
     if window is None or query.start is not None or query.end is not None:
         start = 0 if query.start is None else query.start
-        return _range(start, query.end, query.as_of, rules, now_s)
-    at = now_s if query.as_of is None else moment(query.as_of, "as_of")
+        return _range(query, start, rules, now_s, tz)
+    at = now_s if query.as_of is None else moment(query.as_of, "as_of", tz, now_s)
     return standing_range(window, held(at))
 
 
-def _previous(query: LeaderboardQuery, window: Window | None, range_: Range) -> Range | None:
+def _previous(
+    query: LeaderboardQuery, window: Window | None, range_: Range, now_s: int, tz: ZoneInfo
+) -> Range | None:
     """The range to compare with: the same one up to an instant, or one that is written out."""
     asked = query.compare_to
     if asked is None:
         return None
     if isinstance(asked, str) and "/" in asked:
         start, _, end = asked.partition("/")
-        return asked_range(start, end, 0, prefix="compare_to.")
-    at = held(moment(asked, "compare_to"))
+        return asked_range(start, end, now_s, tz=tz, prefix="compare_to.")
+    at = held(moment(asked, "compare_to", tz, now_s))
     if window is not None and query.start is None and query.end is None:
         return standing_range(window, at)
     return Range(range_.start, max(range_.start, min(range_.end, at)))
 
 
-def _range(
-    start: Time, end: Time | None, as_of: Time | None, rules: QueryRules, now_s: int
-) -> Range:
-    range_ = asked_range(start, end, now_s, as_of)
+def _range(query: Query, start: Time, rules: QueryRules, now_s: int, tz: ZoneInfo) -> Range:
+    range_ = asked_range(start, query.end, now_s, query.as_of, tz=tz)
     span_s = range_.end - range_.start
     if rules.span_max_s and span_s > rules.span_max_s:
         raise TooLargeError(f"range: {span_s} s asked, at most {rules.span_max_s} s are allowed")

@@ -7,7 +7,8 @@ psd/queries/questions.py checks what the fields say. A single value may stand fo
     -> SumQuery(thing="steps", uid=["1503960366", "8877689391"], start="2016-04-12T00:00:00Z")
 
 Ranges are half-open. ``end`` is now unless given; ``as_of`` cuts a range, as if everything that
-was booked at that second or later had not happened yet.
+was booked at that second or later had not happened yet. Dates, and times without a zone, are of
+``tz``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-Time = Annotated[int | str, Meta(description="RFC 3339 (UTC without a zone), or Unix seconds")]
+Time = Annotated[
+    int | str,
+    Meta(
+        description="RFC 3339, a date (2016-04-12, 2016-05, 2016), Unix seconds, or relative to "
+        "now: -7d, -36h, now, today, yesterday"
+    ),
+]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Id = Annotated[int | str, Meta(description="a 64-bit integer, as text or as a number")]
 Names = Name | list[Name]
@@ -75,7 +82,7 @@ class LeaderboardQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who stands where: of the users in ``uid``, the members of ``board``, or of everybody.
 
     It is about one thing. ``compare_to`` is an instant of the same range, or another range written
-    ``start/end``.
+    ``start/end``. ``tz`` is that of the board's calendar unless given, UTC where it has none.
     """
 
     thing: Names | None = None
@@ -87,6 +94,7 @@ class LeaderboardQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     end: Time | None = None
     as_of: Time | None = None
     compare_to: Time | None = None
+    tz: Name | None = None
     ties: Ties | None = None
     limit: Annotated[int, Meta(ge=1, le=LIMIT_MAX)] | None = None
     cursor: str | None = None

@@ -57,8 +57,11 @@ class SumRow(msgspec.Struct, frozen=True):
     last: str | UnsetType | None = UNSET
 
 
-class SeriesPoint(msgspec.Struct, frozen=True):
-    """One calendar unit, or the part of it that lies in the range; a gap may have no sum."""
+class SeriesPoint(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One calendar unit, or a ``partial`` one: as much of it as lies in the range.
+
+    A gap may have no sum.
+    """
 
     start: str
     end: str
@@ -66,6 +69,7 @@ class SeriesPoint(msgspec.Struct, frozen=True):
     sum: int | None
     uid: str | UnsetType = UNSET
     atid: int | UnsetType = UNSET
+    partial: bool = False
 
 
 class Standing(msgspec.Struct, frozen=True):

@@ -8,13 +8,15 @@ the night in which the clocks go forward, are 23 and 24 hours long::
               {"start": "2017-03-26T22:00:00Z", "end": "2017-03-27T22:00:00Z", "thing": "steps",
                "sum": 0}], ...}
 
-A unit in which nothing was booked is a gap; one whose bookings cancel out is not.
+A point that is no whole unit, because the range begins or ends inside of it, has
+``"partial": true``. A unit in which nothing was booked is a gap; one whose bookings cancel out is
+not.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from msgspec import UNSET
@@ -24,7 +26,7 @@ from psd.engine.newest import Newest
 from psd.engine.plan import Range
 from psd.engine.series import Series
 from psd.engine.series import SeriesQuestion as BucketQuestion
-from psd.queries.calendar import buckets
+from psd.queries.calendar import buckets, is_whole
 from psd.queries.freshness import (
     UTC,
     Level,
@@ -71,7 +73,11 @@ async def answer_series(
     newest = Newest()
 
     async def points(range_: Range, level: Level | None) -> list[SeriesPoint]:
-        units = question.buckets if level is None else _coarser_buckets(question, range_, level)
+        every, tz = question.every, question.tz
+        units = question.buckets
+        if level is not None:
+            every, tz = coarser_unit(every, level), UTC
+            units = buckets(range_, every, tz, question.points_max)
         if not units:
             newest.note(await engine.newest(seen, list(question.things.values())))
             return []
@@ -80,7 +86,11 @@ async def answer_series(
         )
         groups = [group for part in parts for group in part]
         check_points(len(units), len(groups), question.points_max)
-        return [point for group in groups for point in _points(question, units, group)]
+        # All between the first and the last are whole.
+        parts_of_units = {unit for unit in (units[0], units[-1]) if not is_whole(unit, every, tz)}
+        return [
+            point for group in groups for point in _points(question, units, group, parts_of_units)
+        ]
 
     found, waiting = await with_depth(answered(question.range_, points), depth)
     resolution = coarsest([found.resolution])
@@ -102,10 +112,6 @@ def coarser_unit(every: Every, level: Level) -> Every:
     if every == "issuance_week":
         return "week"
     return "day" if every in ("minute", "hour") else every
-
-
-def _coarser_buckets(question: SeriesQuestion, range_: Range, level: Level) -> list[Range]:
-    return buckets(range_, coarser_unit(question.every, level), UTC, question.points_max)
 
 
 async def _groups(
@@ -142,7 +148,7 @@ async def _groups(
 
 
 def _points(
-    question: SeriesQuestion, units: Sequence[Range], group: Group
+    question: SeriesQuestion, units: Sequence[Range], group: Group, partial: Collection[Range]
 ) -> Iterator[SeriesPoint]:
     name, key, series = group
     for at, unit in enumerate(units):
@@ -154,6 +160,7 @@ def _points(
             end=utc_text(unit.end),
             thing=name,
             sum=_filled(series.sums[at], question.fill, is_gap=is_gap),
+            partial=unit in partial,
             uid=str(key) if question.by == "uid" else UNSET,
             atid=key if question.by == "atid" and key is not None else UNSET,
         )

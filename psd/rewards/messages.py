@@ -18,16 +18,12 @@ vehicle only what was sent is changed, and null forgets what was known.
 
 from __future__ import annotations
 
-import datetime as dt
-import re
-
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from psd.clock import EPOCH
 from psd.engine.decoding import Decoders
-from psd.engine.events import SHOWN_CHARACTERS_MAX
 from psd.errors import InvalidTimeError
+from psd.times import timestamp
 
 Time = int | str
 
@@ -78,11 +74,6 @@ class Envelope(msgspec.Struct, gc=False):
 
 ENVELOPE = Decoders(Envelope)
 
-_RFC_3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
-    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
-
 
 def second_in(name: str, time: Time) -> int:
     """The Unix second of a time, parts of a second dropped; raises InvalidTimeError.
@@ -93,11 +84,6 @@ def second_in(name: str, time: Time) -> int:
     if isinstance(time, int):
         return time
     try:
-        if not _RFC_3339.fullmatch(time):
-            raise ValueError
-        return (dt.datetime.fromisoformat(time.upper()) - EPOCH) // dt.timedelta(seconds=1)
-    except (ValueError, OverflowError) as exc:
-        raise InvalidTimeError(
-            f"{name}: {time[:SHOWN_CHARACTERS_MAX]!r} is neither RFC 3339 with a zone "
-            "(2022-02-07T05:00:00Z) nor epoch seconds"
-        ) from exc
+        return timestamp(time)
+    except ValueError as exc:
+        raise InvalidTimeError(f"{name}: {exc}") from exc

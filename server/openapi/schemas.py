@@ -29,7 +29,7 @@ GLOSSARY: dict[str, str] = {
     "as_of": "as it stood at that instant: nothing booked at it or later counts",
     "compare_to": "an instant of the same range, or another range `start/end`",
     "every": "the calendar unit, in the zone `tz`",
-    "tz": "an IANA time zone",
+    "tz": "an IANA time zone: of its calendar are units, dates, and times without a zone",
     "fill": "what stands where nothing was booked: 0, null, or no point at all",
     "by": "tells the sums of users or of activity types apart",
     "aggregates": "what is told of each user and thing",

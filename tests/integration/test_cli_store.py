@@ -35,7 +35,7 @@ def query(redis_url: str, *arguments: str) -> int:
     return int(result.stdout)
 
 
-def test_a_report_is_booked_once_and_found_again(redis_url: str) -> None:
+def test_a_report_is_cell_once_and_found_again(redis_url: str) -> None:
     assert write(redis_url, "--aid", "1", "--value", "400", *AT) == "booked"
     assert write(redis_url, "--aid", "1", "--value", "400", *AT) == "unchanged"
     assert query(redis_url, *DAY) == 400
@@ -79,7 +79,11 @@ def test_a_negative_user_is_a_user(redis_url: str) -> None:
     ("arguments", "code", "message"),
     [
         (("query", "miles", "7", "0", "1"), 2, "'miles' is not configured; known are calories,"),
-        (("query", "steps", "7", "0", "soon"), 2, "'soon' is neither RFC 3339 nor epoch seconds"),
+        (
+            ("query", "steps", "7", "0", "soon"),
+            2,
+            "'soon' is neither RFC 3339 nor whole Unix seconds",
+        ),
         (("write", "--thing", "steps", "--uid", "7", "--value", "1", "--ts2", "0"), 1, "ts2: 0"),
         (
             ("write", "--thing", "steps", "--uid", "7", "--value", "1", *AT, "--increment"),
@@ -188,3 +192,29 @@ def test_an_address_that_cannot_be_read_is_told_without_its_password() -> None:
     assert result.exit_code == 78
     assert "redis://me:***@host:x" in result.stderr
     assert "p4" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "message"),
+    [
+        ("2016-04-13", "2016-04-12", "start: '2016-04-13' must not be after end '2016-04-12'"),
+        ("2016-04-12", "2016-04-12", "range: '2016-04-12' to '2016-04-12' holds no second"),
+        ("1460419200000", "now", "milliseconds of 2016-04-12T00:00:00Z"),
+        ("2016-04-12", "1460419200000", "milliseconds of 2016-04-12T00:00:00Z"),
+        ("2200", "2201", "start: '2200' lies past 2199"),
+        ("now", "-7d", "start: 'now' must not be after end '-7d'"),
+    ],
+)
+def test_a_range_that_can_hold_nothing_is_refused(
+    redis_url: str, start: str, end: str, message: str
+) -> None:
+    result = run(redis_url, "query", "steps", "7", start, end)
+    assert (result.exit_code, message in result.output) == (2, True), result.output
+
+
+def test_times_of_a_query_may_be_relative_or_a_month(redis_url: str) -> None:
+    write(redis_url, "--value", "5", *AT)
+    assert query(redis_url, "2016-04", "2016-05") == query(redis_url, "2016", "now") == 5
+    assert query(redis_url, "-7d", "now") == query(redis_url, "yesterday", "tomorrow") == 0
+    second = "2016-04-12T08:00:00Z"
+    assert query(redis_url, second, second, "--inclusive") == 5

@@ -128,11 +128,40 @@ async def test_a_series_is_a_table_a_sparkline_or_bars() -> None:
 
 
 async def test_a_day_of_a_zone_is_a_date() -> None:
-    berlin = ("--tz", "Europe/Berlin", "--start", "2016-04-11T22:00:00Z", "--end", "2016-04-13")
-    found = await lines("series", "steps", "1", *berlin)
-    assert [line.split()[:2] for line in found[1:]] == [
-        ["2016-04-12", "steps"], ["2016-04-13", "steps"]
-    ]  # fmt: skip
+    asked = ("series", "steps", "1", "--tz", "Europe/Berlin")
+    assert await lines(*asked, "--start", "2016-04-12", "--end", "2016-04-14") == [
+        " start       thing  sum",
+        " 2016-04-12  steps   50",
+        " 2016-04-13  steps    0",
+    ]
+    days = ("--start", "2016-03-27", "--end", "2016-03-28")
+    assert await lines(*asked, *days, "--every", "hour", "--sparkline") == [
+        f"steps  {'▁' * 23}  0 to 0"
+    ]
+
+
+async def test_a_part_of_a_unit_says_so_in_every_form() -> None:
+    asked = ("series", "steps", "1", "--tz", "Europe/Berlin", "--end", "2016-04-13T01:00")
+    asked += ("--start", "2016-04-11T12:00:00Z")
+    assert await lines(*asked) == [
+        " start                   thing  sum  part",
+        " 2016-04-11 14:00+02:00  steps    0  to 2016-04-12",
+        " 2016-04-12              steps   50",
+        " 2016-04-13              steps    0  to 2016-04-13 01:00+02:00",
+    ]
+    document = await json_of(*asked)
+    assert [row.get("partial") for row in document["data"]] == [True, None, True]
+    assert [row["partial"] for row in await rows(*asked)] == ["true", "false", "true"]
+
+
+async def test_dates_of_boards_and_activities_are_of_the_zone() -> None:
+    berlin, noon = ("--tz", "Europe/Berlin"), ("--end", "2016-04-12T14:02")
+    for asked in (("top", "steps"), ("activities", "1"), ("sum", "steps", "1")):
+        found = await json_of(*asked, *berlin, "--start", "2016-04-12", *noon)
+        assert found["range"] == {"start": "2016-04-11T22:00:00Z", "end": "2016-04-12T12:02:00Z"}
+    compared = ("--compare-to", "2016-04-11/2016-04-12")
+    found = await json_of("compare", "steps", *berlin, *compared, "--start", "2016-04-12")
+    assert found["previous_range"]["start"] == "2016-04-10T22:00:00Z"
 
 
 async def test_a_board_is_printed_from_the_top_and_around_somebody() -> None:

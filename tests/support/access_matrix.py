@@ -179,7 +179,7 @@ def questions() -> dict[str, Case]:
     second = '"2017-06-04T01:29:07Z"'
     rows = {
         "sum": ('{"uid":"1","thing":"steps","sum":%d}', (10,), (0,), ""),
-        "series": ("{" + ends + ',"thing":"steps","sum":%d}', (10,), (0,), ""),
+        "series": ("{" + ends + ',"thing":"steps","sum":%d,"partial":true}', (10,), (0,), ""),
         "leaderboard": (
             '{"rank":1,"uid":"1","value":%d,"reached_at":%s,"percentile":0.0}',
             (10, second),

@@ -15,7 +15,7 @@ from psd.client import AsyncClient, Client, Retries, answers
 from psd.client.boards import AsyncBoards
 from psd.client.errors import KINDS, error_of
 from psd.client.events import BODY_BYTES_MAX, EVENTS_MAX, Batch
-from psd.client.paging import compared, pages, second
+from psd.client.paging import compared, moves, pages, second
 from psd.client.retrying import ONCE, told_wait_s
 from psd.client.rewards import AsyncRewards
 from psd.client.synchronous import Boards, Rewards
@@ -101,13 +101,38 @@ def test_a_retry_after_counts_when_it_is_in_seconds(
 
 def test_a_time_is_what_the_caller_has() -> None:
     noon = dt.datetime(2016, 4, 12, 14, tzinfo=ZoneInfo("Europe/Berlin"))
-    assert second(noon, "start") == 1460462400
-    assert second(noon.astimezone(dt.UTC).replace(microsecond=9), "start") == 1460462400
-    assert second("2016-04-12", "start") == "2016-04-12"
+    text = "2016-04-12T12:00:00Z"
+    assert second(noon, "start") == text
+    assert second(noon.astimezone(dt.UTC).replace(microsecond=9), "start") == text
+    assert second("2016-04-12", "start") == second(dt.date(2016, 4, 12), "start") == "2016-04-12"
+    assert second(1460462400, "start") == 1460462400
     assert second(None, "end") is None
-    assert compared((noon, "2016-05-01"), "compare_to") == "1460462400/2016-05-01"
+    assert compared((noon, "2016-05-01"), "compare_to") == f"{text}/2016-05-01"
     with pytest.raises(BadQueryError, match=r"start: .* has no time zone"):
         second(dt.datetime(2016, 4, 12), "start")  # noqa: DTZ001  (that is the mistake)
+
+
+def test_a_moment_of_1970_is_sent_so_that_it_cannot_be_read_as_a_date() -> None:
+    august = dt.datetime(1970, 8, 22, 8, 6, 52, tzinfo=dt.UTC)
+    assert august.timestamp() == 20160412
+    assert second(august, "start") == "1970-08-22T08:06:52Z"
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_moving"),
+    [
+        ("-7d", True),
+        ("Yesterday", True),
+        ("-7", False),
+        ("2016-04-12", False),
+        (("-14d", "-7d"), True),
+        ("2016-04-12/now", True),
+        (None, False),
+        (-7, False),
+    ],
+)
+def test_what_moves_from_page_to_page_is_told(asked: Any, is_moving: bool) -> None:
+    assert moves(asked) is is_moving
 
 
 def test_what_stands_in_a_url_is_escaped() -> None:

@@ -102,7 +102,7 @@ def test_numbers_at_their_limits_are_booked() -> None:
         assert events(count(ts=at))[0] == Count("hifive_1", 2, at, "m1")
 
 
-def test_the_last_second_of_2199_is_booked_when_it_comes() -> None:
+def test_the_last_second_of_2199_is_cell_when_it_comes() -> None:
     body = msgspec.json.encode(metric(ts2=TIME_END_S - 1))
     assert RULES.events(body, TIME_END_S, "m1")[0] == Report(1, 8, 2, 41, 10, 5, TIME_END_S - 1)
 
@@ -176,7 +176,7 @@ def test_older_than_the_oldest_age_is_too_late(age: int) -> None:
         assert events(message), "without a limit any age is booked"
 
 
-def test_the_oldest_age_itself_is_booked() -> None:
+def test_the_oldest_age_itself_is_cell() -> None:
     assert events(metric(ts2=NOW_S - DAY_S), AGED)
     assert events(count(ts=NOW_S - DAY_S), AGED)
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from psd.clock import utc_text
 from psd.engine.plan import Range
 from psd.engine.series import Series, SeriesQuestion
 from psd.errors import BadQueryError, DetailExpiredError, TooLargeError
@@ -165,9 +166,41 @@ def test_alternatives_have_a_limit() -> None:
 def test_times_are_decimals_or_rfc_3339_and_steps_may_be_durations() -> None:
     assert instant_ms("1460419200.781", "time") == 1_460_419_200_781
     assert instant_ms("1.4604192e9", "time") == instant_ms("2016-04-12T00:00:00Z", "time")
+    assert instant_ms("1460419200500e-3", "time") == 1_460_419_200_500
+    assert instant_ms("20160412", "time") == 20_160_412_000
     assert step_ms("15") == step_ms("15s") == 15_000
     assert step_ms("0.5") == 500
     assert stepped("0", "2", "1") == [0, 1000, 2000]
+
+
+@pytest.mark.parametrize(
+    ("texts", "milliseconds"),
+    [
+        (("2016-04-12T00:00:01.500Z", "1460419201.5", "1.4604192015e9"), 1_460_419_201_500),
+        (("2016-04-12T00:00:01.4994Z", "1460419201.4994"), 1_460_419_201_499),
+        (("2016-04-12T00:00:01.9995Z", "1460419201.9995"), 1_460_419_202_000),
+        (("2016-04-12T02:00:01.25+02:00", "2016-04-12T02:00:01.25 02:00"), 1_460_419_201_250),
+        (("1969-12-31T23:59:59.75Z", "-0.25", "-25e-2"), -250),
+        (("2016-12-31T23:59:60.5Z", "1483228800.5"), 1_483_228_800_500),
+    ],
+)
+def test_one_instant_is_one_number_however_it_is_written(
+    texts: tuple[str, ...], milliseconds: int
+) -> None:
+    assert {instant_ms(text, "time") for text in texts} == {milliseconds}
+
+
+@given(st.integers(0, 7_258_118_399_999))
+def test_any_millisecond_is_the_same_as_a_decimal_and_as_a_time(at_ms: int) -> None:
+    decimal = f"{at_ms // 1000}.{at_ms % 1000:03}"
+    text = f"{utc_text(at_ms // 1000)[:-1]}.{at_ms % 1000:03}Z"
+    assert instant_ms(decimal, "time") == instant_ms(text, "time") == at_ms
+
+
+@pytest.mark.parametrize("text", ["1460419200000", "1e99", "-1e14", "soon", "-7d", "now"])
+def test_what_is_no_instant_is_refused(text: str) -> None:
+    with pytest.raises(BadQueryError, match=r"^time: "):
+        instant_ms(text, "time")
 
 
 @pytest.mark.parametrize(

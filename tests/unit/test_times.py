@@ -164,9 +164,9 @@ def test_a_refusal_names_what_was_given_and_the_rule(text: int | str, rule: str)
 
 
 @pytest.mark.parametrize("text", ["42472", "7", "0", "-1", "1503960", "42472.5"])
-def test_what_is_booked_needs_the_nine_digits_that_seconds_have(text: str) -> None:
+def test_a_number_in_a_cell_needs_the_nine_digits_that_seconds_have(text: str) -> None:
     with pytest.raises(ValueError, match="nine digits since 1973"):
-        read(text, is_booked=True)
+        read(text, is_cell=True)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ from psd.queries.boards.definitions import (
 )
 from psd.queries.boards.scores import BoardScores, ScoreEngine, Scoring
 from psd.queries.boards.store import BoardsStore
-from psd.queries.boards.windows import round_ranges, seeded_at_s, standing_range
+from psd.queries.boards.windows import round_ranges, seeded_at_s, standing_range, zone_of
 from psd.queries.freshness import Exactly, QueueDepth, coarsest, watermark, with_depth
 from psd.queries.moments import held, moment
 from psd.queries.ranking import Score
@@ -88,8 +88,9 @@ class Challenges:
 
         Raises NotFoundError, and BadQueryError for a board without rounds.
         """
-        at_s = self._clock.now_s() if as_of is None else held(moment(as_of, "as_of"))
         board = await self._boards.get(name)
+        now_s, tz = self._clock.now_s(), zone_of(board.definition.window)
+        at_s = now_s if as_of is None else held(moment(as_of, "as_of", tz, now_s))
         rounds = board.definition.rounds
         if rounds is None:
             raise BadQueryError(f"board: {name!r} has no rounds")

@@ -32,7 +32,7 @@ from psd.queries.boards.answers import (
 from psd.queries.boards.challenges import Challenges, champion, round_rows
 from psd.queries.boards.definitions import Definition, StoredBoard
 from psd.queries.boards.store import BoardsStore
-from psd.queries.boards.windows import standing_range
+from psd.queries.boards.windows import standing_range, zone_of
 from psd.queries.moments import held, moment
 from psd.queries.ranking import Board, Place
 from psd.queries.requests import LIMIT_MAX, Time
@@ -233,7 +233,7 @@ def match_differences(
 
 def _instant(definition: Definition, as_of: Time | None) -> int:
     if as_of is not None:
-        return held(moment(as_of, "as_of"))
+        return held(moment(as_of, "as_of", zone_of(definition.window)))
     end_s = definition.end_s()
     if end_s is None:
         raise BadQueryError("as_of: missing; the window of this board moves on, it has no end")

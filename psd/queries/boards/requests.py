@@ -18,7 +18,7 @@ from msgspec import Meta
 from psd.clock import utc_text
 from psd.queries.boards.definitions import CHANGE_MAX, Definition, SeededRounds, StoredBoard
 from psd.queries.boards.windows import Window
-from psd.queries.requests import LIMIT_MAX, SPAN_MAX, Id, Ids, LeaderboardQuery, Ties, Time
+from psd.queries.requests import LIMIT_MAX, SPAN_MAX, Id, Ids, LeaderboardQuery, Name, Ties, Time
 
 BOARDS_LIMIT = 100
 MEMBERS_LIMIT = 1000
@@ -71,6 +71,7 @@ class StandingQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     as_of: Time | None = None
     compare_to: Time | None = None
+    tz: Name | None = None
     ties: Ties | None = None
     limit: Limit | None = None
     cursor: str | None = None

@@ -10,7 +10,8 @@ A window is a fixed range, the seconds before an instant, or the calendar unit t
 
 The standing at an instant is that of ``window_at`` cut at the instant. ``rounds`` are the windows
 of head-to-head brackets (psd/queries/boards/brackets.py); their field is seeded by the board named
-in ``seeded_by``, as it stood at ``seeded_at``.
+in ``seeded_by``, as it stood at ``seeded_at``. What is kept of a board stands still: times that are
+relative to now are refused in it, and dates are of UTC.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
@@ -29,6 +31,7 @@ from psd.queries.calendar import bucket_of, zone
 from psd.queries.ids import asked_ids
 from psd.queries.moments import asked_range, held, moment
 from psd.queries.requests import Every, Id, Name, Ties, Time
+from psd.zones import UTC
 
 MEMBERS_MAX = 100_000
 """Members of one board: 2 MB of uids."""
@@ -101,11 +104,16 @@ class NamedBoard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def window_at(window: Window, second: int) -> Range:
     """The range that a board is about at an instant, not yet cut at it."""
     if isinstance(window, FixedWindow):
-        return asked_range(window.start, window.end, second)
+        return asked_range(window.start, window.end, None)
     if isinstance(window, RollingWindow):
         return Range(held(second - window.seconds), held(second))
     unit = bucket_of(second, window.every, zone(window.tz))
     return Range(held(unit.start), held(unit.end))
+
+
+def zone_of(window: Window | None) -> ZoneInfo:
+    """The zone of a window's calendar; UTC where it has none."""
+    return zone(window.tz) if isinstance(window, CalendarWindow) else UTC
 
 
 def standing_range(window: Window, second: int) -> Range:
@@ -152,7 +160,7 @@ def check_members(members: Iterable[int | str]) -> list[int]:
 
 def round_ranges(rounds: Rounds) -> list[Range]:
     """The ranges of the rounds, in order."""
-    return [asked_range(each.start, each.end, 0) for each in rounds.windows]
+    return [asked_range(each.start, each.end, None) for each in rounds.windows]
 
 
 def seeded_at_s(rounds: Rounds) -> int:
@@ -183,6 +191,4 @@ def _check_rounds(rounds: Rounds) -> None:
 
 
 def _check_order(window: FixedWindow | Round, field: str) -> None:
-    range_ = asked_range(window.start, window.end, 0, prefix=f"{field}.")
-    if range_.start == range_.end:
-        raise BadQueryError(f"{field}: {window.start!r} to {window.end!r} holds no second")
+    asked_range(window.start, window.end, None, prefix=f"{field}.")
