@@ -49,7 +49,8 @@ def read_entries(
 ) -> Iterator[Entry]:
     """Entries accepted in [from_ms, to_ms), oldest first; what could not be read in ``damages``.
 
-    Of all files, or of those of some stores and those that name none. Entries of the same millisecond come in the order of their files' names, then as written.
+    Of all files, or of those of some stores and those that name none. Entries of the same
+    millisecond come in the order of their files' names, then as written.
     """
     found: list[Damage] = [] if damages is None else damages
     for day in days_between(folder, from_ms, to_ms):

@@ -25,7 +25,6 @@ from psd.config import ArchiveSettings
 from psd.errors import ArchiveUnavailableError, ConfigError, PsdError
 from psd.observe.metrics import Metrics
 
-
 NAME_EVERY_S = 1.0
 """A store that was emptied under a busy process has its name again after this."""
 
