@@ -50,6 +50,12 @@ class ArchiveSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep_days: int = 0
 
 
+class ImportsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where ``psd import`` keeps what it needs to take an import back."""
+
+    folder: str = "imports"
+
+
 class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a worker groups messages and how long it may take to stop."""
 
@@ -164,6 +170,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     redis: RedisSettings = RedisSettings()
     queue: QueueSettings = QueueSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    imports: ImportsSettings = ImportsSettings()
     worker: WorkerSettings = WorkerSettings()
     server: ServerSettings = ServerSettings()
     access: AccessSettings = AccessSettings()

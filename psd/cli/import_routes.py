@@ -1,88 +1,103 @@
 """The three ways of an import's reports into psd: the queue, the HTTP API, the engine.
 
-Each takes batches of checked rows and adds to one tally. Sending a batch again changes
-nothing, so an import that broke off is simply run again.
+Each is asked what stands in the windows of a batch, takes the batch, and says what became of each
+report. Sending a batch again changes nothing, so an import that broke off is simply run again.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Literal, Protocol
 
 import click
 import msgspec
 
 from psd.archive.messages import metrics_entries
-from psd.cli.import_rows import BookableRow, RefusedRow
 from psd.client import AsyncClient
 from psd.config import Settings
 from psd.engine.events import MetricFields, Report
-from psd.errors import INPUT_ERRORS, BadQueryError, InputError
+from psd.engine.windows import ABSENT, Standing, Window
+from psd.errors import INPUT_ERRORS, BadQueryError, ForbiddenError, InputError
+from psd.queries.reported import standing_of
 from psd.queue.base import Queue
 from psd.runtime import Runtime, open_runtime
+from psd.secrets import masked
 
 Via = Literal["queue", "http", "direct"]
 
 
-class Tally(msgspec.Struct):
-    """What became of the rows: ``reports`` counts reports by outcome, a row has one a thing."""
+class Told(msgspec.Struct, frozen=True):
+    """What became of a report: an outcome of the engine, or ``queued``; refused with an error."""
 
-    rows: int = 0
-    reports: dict[str, int] = msgspec.field(default_factory=dict)
-    refused: list[RefusedRow] = msgspec.field(default_factory=list)
+    status: str
+    error: InputError | None = None
 
-    def add(self, outcome: str, count: int = 1) -> None:
-        """Count reports."""
-        self.reports[outcome] = self.reports.get(outcome, 0) + count
 
-    def refuse(self, line: int, error: InputError) -> None:
-        """Keep the first refusal of a line."""
-        if not self.refused or self.refused[-1].line != line:
-            self.refused.append(RefusedRow(line, error))
+QUEUED = Told("queued")
 
 
 class Route(Protocol):
     """A way in."""
 
-    async def send(self, rows: Sequence[BookableRow], tally: Tally) -> None:
-        """Book or publish the rows and count what happened."""
+    async def standing(self, fields: Sequence[MetricFields]) -> list[Standing]:
+        """What stands in the windows of these reports."""
+        ...
+
+    async def send(self, fields: Sequence[MetricFields], reports: Sequence[Report]) -> list[Told]:
+        """Book or publish them; what became of each."""
         ...
 
 
-class QueueRoute:
-    """As one ``metrics`` message a batch; a worker books it later."""
+class Rehearsal:
+    """No way at all: every report is only checked."""
 
-    def __init__(self, queue: Queue, topic: str) -> None:
-        self._queue = queue
-        self._topic = topic
+    async def standing(self, fields: Sequence[MetricFields]) -> list[Standing]:
+        """Nobody is asked."""
+        return [ABSENT] * len(fields)
 
-    async def send(self, rows: Sequence[BookableRow], tally: Tally) -> None:
-        """Publish the batch."""
-        metrics = [wire_fields(fields) for row in rows for fields in row.fields]
-        body = msgspec.json.encode({"command": "metrics", "metrics": metrics})
-        await self._queue.publish(self._topic, [body])
-        tally.add("queued", len(metrics))
+    async def send(self, fields: Sequence[MetricFields], reports: Sequence[Report]) -> list[Told]:
+        """Nothing is sent."""
+        del fields
+        return [Told("checked")] * len(reports)
 
 
-class DirectRoute:
-    """Through the books and the archive of this process."""
+class StoreRoute:
+    """What two of the ways have in common: the store is asked what stands."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    async def send(self, rows: Sequence[BookableRow], tally: Tally) -> None:
+    async def standing(self, fields: Sequence[MetricFields]) -> list[Standing]:
+        """What stands, as of what the workers have booked."""
+        things = {name: thing.id for name, thing in self._runtime.settings.things.items()}
+        return await self._runtime.engine.reported([_window(each, things) for each in fields])
+
+
+class QueueRoute(StoreRoute):
+    """As one ``metrics`` message a batch; a worker books it later."""
+
+    def __init__(self, runtime: Runtime, queue: Queue) -> None:
+        super().__init__(runtime)
+        self._queue = queue
+
+    async def send(self, fields: Sequence[MetricFields], reports: Sequence[Report]) -> list[Told]:
+        """Publish the batch."""
+        metrics = [wire_fields(each) for each in fields]
+        body = msgspec.json.encode({"command": "metrics", "metrics": metrics})
+        await self._queue.publish(self._runtime.settings.queue.topic, [body])
+        return [QUEUED] * len(reports)
+
+
+class DirectRoute(StoreRoute):
+    """Through the books and the archive of this process."""
+
+    async def send(self, fields: Sequence[MetricFields], reports: Sequence[Report]) -> list[Told]:
         """Book the batch."""
-        lines, reports = lines_and_reports(rows)
-        fields = [each for row in rows for each in row.fields]
         now_ms = self._runtime.clock.now_ms()
         await self._runtime.archive.append(metrics_entries(now_ms, fields))
         outcomes = await self._runtime.books.book(reports)
-        for line, outcome in zip(lines, outcomes, strict=True):
-            if outcome.error is None:
-                tally.add(outcome.status)
-            else:
-                tally.refuse(line, outcome.error)
+        return [Told(each.status, each.error) for each in outcomes]
 
 
 class HttpRoute:
@@ -94,16 +109,27 @@ class HttpRoute:
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
 
-    async def send(self, rows: Sequence[BookableRow], tally: Tally) -> None:
+    async def standing(self, fields: Sequence[MetricFields]) -> list[Standing]:
+        """Ask the server, which wants scope read for it."""
+        try:
+            rows = await self._client.reported(wire_fields(each) for each in fields)
+        except ForbiddenError as error:
+            raise ForbiddenError(
+                f"{error}; an import asks what it replaces: give it a token that may read too, "
+                "or --no-undo"
+            ) from error
+        return [standing_of(row) for row in rows]
+
+    async def send(self, fields: Sequence[MetricFields], reports: Sequence[Report]) -> list[Told]:
         """Post the batch."""
-        lines, _ = lines_and_reports(rows)
-        answer = await self._client.events(wire_fields(each) for row in rows for each in row.fields)
-        for status, count in answer.summary.items():
-            if status != "refused":
-                tally.add(status, count)
-        for result in answer.refused:
-            error = INPUT_ERRORS.get(result.code, InputError)(result.message)
-            tally.refuse(lines[result.index], error)
+        answer = await self._client.events(wire_fields(each) for each in fields)
+        assert len(answer.data) == len(reports), "the server tells of each"
+        return [
+            Told("refused", INPUT_ERRORS.get(each.code, InputError)(each.message))
+            if each.status == "refused"
+            else Told(each.status)
+            for each in answer.data
+        ]
 
 
 @contextlib.asynccontextmanager
@@ -122,11 +148,18 @@ async def open_route(
         else:
             queue = runtime.new_queue()
             try:
-                yield QueueRoute(queue, settings.queue.topic)
+                yield QueueRoute(runtime, queue)
             finally:
                 await queue.close()
     finally:
         await runtime.close()
+
+
+def target_of(via: Via, settings: Settings, url: str) -> str:
+    """Where a way ends: the server, or the store without the secrets in its address."""
+    if via == "http":
+        return url.rstrip("/")
+    return masked(settings.redis.url)
 
 
 def client_of(url: str, token: str) -> AsyncClient:
@@ -143,7 +176,5 @@ def wire_fields(fields: MetricFields) -> dict[str, int | str]:
     return {name: getattr(fields, name) for name in names}
 
 
-def lines_and_reports(rows: Sequence[BookableRow]) -> tuple[list[int], list[Report]]:
-    """The reports of some rows, and the line of each."""
-    lines = [row.line for row in rows for _ in row.reports]
-    return lines, [report for row in rows for report in row.reports]
+def _window(fields: MetricFields, things: Mapping[str, int]) -> Window:
+    return Window(things[fields.thing], fields.uid, fields.aid, fields.ts1, fields.ts2)

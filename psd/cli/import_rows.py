@@ -1,4 +1,4 @@
-"""From a CSV or NDJSON file to the reports that its rows stand for. No queue, no store.
+"""From the rows of a file to the reports that they stand for. No queue, no store.
 
 A row is one activity booked at its time: with ``--uid Id --time At --thing steps=Steps`` ::
 
@@ -12,34 +12,27 @@ otherwise, so that the same row is the same activity at every import.
 
 from __future__ import annotations
 
-import json
-import re
-from collections import Counter
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 import msgspec
 
+from psd.cli.import_cells import is_blank, text_of, value_of, whole_number
+from psd.cli.import_tables import Row
 from psd.cli.times import parse_time
-from psd.csv_table import Table
 from psd.engine.events import EventRules, MetricFields, Report
-from psd.errors import InputError, MalformedError, WrongTypeError
-
-FileFormat = Literal["csv", "ndjson"]
-Progress = Callable[[int], None]
-
-PART_BYTES = 65_536
-
-_JSON_NAMES = re.compile(r'"\s*:')
-_INTEGER = re.compile(r"[+-]?\d{1,19}\Z")
+from psd.errors import InputError, WrongTypeError
+from psd.zones import UTC
 
 
 class Columns(msgspec.Struct, frozen=True):
-    """Which columns hold what; ``things`` maps a thing to its column.
+    """Which columns hold what, and how they are read; ``things`` maps a thing to its column.
 
-    ``atid`` and ``aid`` name a column, or are a constant; ``aid`` None is the row's time.
+    ``atid`` and ``aid`` name a column, or are a constant; ``aid`` None is the row's time. A thing
+    in ``scales`` is multiplied. With ``skip_blank`` a thing without a value is left out.
     """
 
     uid: str
@@ -48,6 +41,9 @@ class Columns(msgspec.Struct, frozen=True):
     atid: str | int = 0
     aid: str | int | None = None
     time_format: str | None = None
+    tz: ZoneInfo = UTC
+    scales: Mapping[str, Fraction] = {}
+    skip_blank: bool = False
 
     def named(self) -> list[str]:
         """Every column that each row must have."""
@@ -61,20 +57,16 @@ class Columns(msgspec.Struct, frozen=True):
                 raise click.UsageError(f"no column {column!r}; columns are {', '.join(known)}")
 
 
-class Row(msgspec.Struct, frozen=True):
-    """One row of the file: its line and its cells, or why it could not be read."""
-
-    line: int
-    cells: dict[str, Any]
-    error: InputError | None = None
-
-
 class BookableRow(msgspec.Struct, frozen=True):
-    """A row that keeps every rule, as it goes over the wire and as the engine takes it."""
+    """A row that keeps every rule, as it goes over the wire and as the engine takes it.
+
+    ``blank`` counts the values that were left out.
+    """
 
     line: int
     fields: list[MetricFields]
     reports: list[Report]
+    blank: int = 0
 
 
 class RefusedRow(msgspec.Struct, frozen=True):
@@ -84,21 +76,6 @@ class RefusedRow(msgspec.Struct, frozen=True):
     error: InputError
 
 
-def read_rows(file: BinaryIO, file_format: FileFormat, progress: Progress) -> Iterator[Row]:
-    """Every row of a file; ``progress`` is told the bytes of each part that was read.
-
-    Raises an InputError for a CSV whose heading is none, before the first row.
-    """
-    if file_format == "csv":
-        return _csv_rows(_counted_parts(file, progress))
-    return _json_rows(_counted_lines(file, progress))
-
-
-def format_of(path: Path) -> FileFormat:
-    """By the name: .csv, or .ndjson and .jsonl (and everything else)."""
-    return "csv" if path.suffix.lower() == ".csv" else "ndjson"
-
-
 def column_or_constant(text: str, known: list[str]) -> str | int:
     """A column of that name, else a whole number; raises click.UsageError.
 
@@ -106,11 +83,12 @@ def column_or_constant(text: str, known: list[str]) -> str | int:
     """
     if text in known:
         return text
-    if _INTEGER.match(text):
-        return int(text)
-    raise click.UsageError(
-        f"{text!r} is neither a column nor a whole number; columns are {', '.join(known)}"
-    )
+    try:
+        return whole_number(text, "")
+    except InputError as error:
+        raise click.UsageError(
+            f"{text!r} is neither a column nor a whole number; columns are {', '.join(known)}"
+        ) from error
 
 
 def bookable(
@@ -125,96 +103,42 @@ def bookable(
     assert columns is not None, "the first readable row brings the columns"
     try:
         fields = _fields(row.cells, columns)
-        return BookableRow(row.line, fields, [rules.report(each, now_s) for each in fields])
+        reports = [rules.report(each, now_s) for each in fields]
     except InputError as error:
         return RefusedRow(row.line, error)
+    return BookableRow(row.line, fields, reports, blank=len(columns.things) - len(fields))
 
 
 def _fields(cells: dict[str, Any], columns: Columns) -> list[MetricFields]:
+    values = dict(_values(cells, columns))
+    if not values:
+        return []
     second = _time(cells, columns)
-    uid = _integer(cells, columns.uid)
+    uid = whole_number(cells.get(columns.uid), columns.uid)
     atid = _constant_or_cell(cells, columns.atid)
     aid = second if columns.aid is None else _constant_or_cell(cells, columns.aid)
     return [
-        MetricFields(thing, uid, atid, aid, _integer(cells, column), second, second)
+        MetricFields(thing, uid, atid, aid, value, second, second)
+        for thing, value in values.items()
+    ]
+
+
+def _values(cells: dict[str, Any], columns: Columns) -> list[tuple[str, int]]:
+    return [
+        (thing, value_of(cells.get(column), column, columns.scales.get(thing)))
         for thing, column in columns.things.items()
+        if not (columns.skip_blank and is_blank(cells.get(column)))
     ]
 
 
 def _constant_or_cell(cells: dict[str, Any], column: str | int) -> int:
-    return column if isinstance(column, int) else _integer(cells, column)
-
-
-def _integer(cells: dict[str, Any], column: str) -> int:
-    cell = _cell(cells, column)
-    if isinstance(cell, str) and _INTEGER.match(cell.strip()):
-        return int(cell)
-    if isinstance(cell, int) and not isinstance(cell, bool):
-        return cell
-    raise WrongTypeError(f"{column}: {cell!r} is not a whole number")
+    return column if isinstance(column, int) else whole_number(cells.get(column), column)
 
 
 def _time(cells: dict[str, Any], columns: Columns) -> int:
-    cell = _cell(cells, columns.time)
+    text = text_of(cells.get(columns.time), columns.time)
     try:
-        return parse_time(str(cell), columns.time_format)
+        return parse_time(text, columns.time_format, columns.tz)
     except ValueError as exc:
         hint = "" if columns.time_format else "; --time-format says how times are written"
         raise WrongTypeError(f"{columns.time}: {exc}{hint}") from exc
-
-
-def _cell(cells: dict[str, Any], column: str) -> Any:
-    cell = cells.get(column)
-    if cell is None or cell == "":
-        raise MalformedError(f"{column}: blank")
-    return cell
-
-
-def _counted_parts(file: BinaryIO, progress: Progress) -> Iterator[bytes]:
-    while part := file.read(PART_BYTES):
-        progress(len(part))
-        yield part
-
-
-def _counted_lines(file: BinaryIO, progress: Progress) -> Iterator[str]:
-    for number, line in enumerate(file):
-        progress(len(line))
-        yield line.decode("utf-8-sig" if number == 0 else "utf-8", errors="surrogateescape")
-
-
-def _csv_rows(parts: Iterator[bytes]) -> Iterator[Row]:
-    table = Table(parts)
-    for record in table:
-        if record.error is None:
-            yield Row(record.line, dict(zip(table.columns, record.cells, strict=True)))
-        else:
-            yield Row(record.line, {}, record.error)
-
-
-def _json_rows(lines: Iterator[str]) -> Iterator[Row]:
-    decode = msgspec.json.Decoder(dict[str, Any]).decode
-    for line, text in enumerate(lines, start=1):
-        if not text.strip():
-            continue
-        try:
-            cells = decode(text)
-            twice = _name_twice(text, cells)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
-            yield Row(line, {}, MalformedError(f"row: not a JSON object ({exc})"))
-            continue
-        if twice is None:
-            yield Row(line, cells)
-        else:
-            yield Row(line, {}, MalformedError(f"row: {twice!r} stands twice"))
-
-
-def _name_twice(text: str, cells: dict[str, Any]) -> str | None:
-    """A name that an object gives twice; decoding keeps the last one and does not tell."""
-    # As many names as there are fields, in the plain objects that most rows are.
-    if len(_JSON_NAMES.findall(text)) == len(cells):
-        return None
-    # The outermost object is the last one that is whole.
-    pairs: list[tuple[str, Any]] = []
-    json.loads(text, object_pairs_hook=lambda found: pairs.__setitem__(slice(None), found))
-    names = Counter(name for name, _ in pairs)
-    return next((name for name, times in names.items() if times > 1), None)

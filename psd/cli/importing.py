@@ -1,202 +1,346 @@
-"""``psd import``: book the rows of a file, and say what became of them.
+"""``psd import``: book the rows of a file, say what became of them, and take them back.
 
-Reading and checking rows is in import_rows.py, the ways in are in import_routes.py; here
-they are driven in batches, with a progress bar and a summary.
+::
+
+    $ psd import steps.csv --uid Id --time At --thing steps=Steps --dry-run
+    $ psd import steps.csv --uid Id --time At --thing steps=Steps
+    import 20160412-083015-x7k2: psd import --undo 20160412-083015-x7k2 takes it back
+    22099 rows, 22099 booked, 0 refused
+    $ psd import --undo 20160412-083015-x7k2
+
+Rows are read by import_tables.py and import_rows.py, written down by import_journal.py and sent by
+import_sending.py on a way of import_routes.py; import_undo.py goes back. Here is the command.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
-from collections.abc import Iterator
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import Progress as RichProgress
 
-from psd.cli.import_routes import Route, Tally, Via, open_route
-from psd.cli.import_rows import (
-    BookableRow,
-    Columns,
-    FileFormat,
-    Progress,
-    Row,
-    bookable,
-    column_or_constant,
-    format_of,
-    read_rows,
+from psd.cli.import_journal import Ended, Journal, created, opened, temporary
+from psd.cli.import_output import (
+    progress_of,
+    show_imports,
+    show_preview,
+    show_repeats,
+    show_summary,
+    show_undone,
+    show_warnings,
+    tell_id,
 )
+from psd.cli.import_plan import Plan, delimiter_of, named_scales, named_things
+from psd.cli.import_routes import Rehearsal, Route, Via, open_route, target_of
+from psd.cli.import_sending import Sending, Tally
+from psd.cli.import_tables import Form, format_of, read_rows
+from psd.cli.import_undo import Undoing, Undone
+from psd.cli.import_warnings import warnings_of
+from psd.cli.input_files import opened as opened_file
+from psd.cli.input_files import parts_of
 from psd.cli.options import pass_settings
 from psd.cli.server_options import AskedServer, server_options
 from psd.cli.times import format_argument
-from psd.clock import SystemClock
+from psd.clock import SystemClock, utc_text
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.embedded.drain import wait_until_drained
-from psd.engine.events import rules_of
+from psd.errors import BadQueryError
 from psd.observe.metrics import Metrics
+from psd.queries.calendar import zone
 from psd.store.redis import Store
 
-BATCH_REPORTS = 500
-"""A trip's worth: more makes no booking cheaper, and keeps the answer waiting longer."""
 
-REFUSALS_SHOWN = 20
+class Way(msgspec.Struct, frozen=True):
+    """How an import, or its undoing, goes in."""
+
+    settings: Settings
+    via: Via
+    server: AskedServer
+    wait: bool
+
+    def open(self) -> contextlib.AbstractAsyncContextManager[Route]:
+        """The way itself."""
+        return open_route(self.via, self.settings, self.server.url, self.server.token)
+
+    @property
+    def target(self) -> str:
+        """Where it ends."""
+        return target_of(self.via, self.settings, self.server.url)
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """What the command line asks for.
+def zone_of(name: str) -> Any:
+    """A time zone of the IANA database (a click type)."""
+    try:
+        return zone(name)
+    except BadQueryError as error:
+        raise click.BadParameter(str(error)) from error
 
-    ``atid`` and ``aid`` are still a column or a number; None, where nothing was given, is atid 0
-    and the row's time.
-    """
 
-    file: Path
-    file_format: FileFormat
-    uid: str
-    time: str
-    time_format: str | None
-    things: dict[str, str]
-    atid: str | None = None
-    aid: str | None = None
+_READING = (
+    click.option("--uid", metavar="COL", help="Column of the user's number. Needed."),
+    click.option("--time", metavar="COL", help="Column of the time. Needed."),
+    click.option(
+        "--time-format",
+        metavar="F",
+        type=format_argument,
+        help="Format of the time as strptime has it, for example '%m/%d/%Y %H:%M'. "
+        "Default: ISO 8601 or epoch seconds.",
+    ),
+    click.option(
+        "--tz",
+        metavar="ZONE",
+        type=zone_of,
+        default="UTC",
+        help="Zone of times that bring none, such as Europe/Berlin. What its clocks show twice or "
+        "never is refused. Default: UTC.",
+    ),
+    click.option(
+        "--thing",
+        "things",
+        multiple=True,
+        metavar="THING=COL",
+        help="A thing and the column of its value. Needed, repeatable.",
+    ),
+    click.option(
+        "--scale",
+        "scales",
+        multiple=True,
+        metavar="[THING=]N",
+        help="Multiply values by N, in decimals: 0.125 kWh times 1000 are 125. What is no whole "
+        "number then is refused. Repeatable.",
+    ),
+    click.option("--skip-blank", is_flag=True, help="Leave blank values out; they are counted."),
+    click.option("--atid", metavar="COL|N", help="Activity type. Default: 0."),
+    click.option("--aid", metavar="COL|N", help="Activity id. Default: the row's time."),
+    click.option(
+        "--format",
+        "file_format",
+        type=click.Choice(["csv", "ndjson"]),
+        help="Default: by the name, else by the first character.",
+    ),
+    click.option(
+        "--delimiter",
+        metavar="C",
+        type=delimiter_of,
+        help="Between the cells of a CSV: one character, or tab, semicolon, pipe. Default: the one "
+        "of these, or a comma, under which the heading has the columns that are named.",
+    ),
+)
+_GOING = (
+    click.option(
+        "--via",
+        type=click.Choice(["queue", "http", "direct"]),
+        help="Through the queue, a running server, or straight into the store. Default: http; of "
+        "--undo, as the import went in.",
+    ),
+    server_options,
+    click.option("--wait", is_flag=True, help="With --via queue: wait until the queue is empty."),
+    click.option(
+        "--dry-run", is_flag=True, help="Show what the first rows mean; nothing is sent or kept."
+    ),
+    click.option(
+        "--no-undo",
+        is_flag=True,
+        help="Keep no journal and do not ask what stands before: there is no way back.",
+    ),
+    click.option("--undo", "import_id", metavar="ID", help="Take an import back."),
+    click.option("--list", "lists", is_flag=True, help="List the imports that have a journal."),
+)
 
-    def columns(self, known: list[str]) -> Columns:
-        """The plan in terms of the columns that the file has."""
-        columns = Columns(
-            self.uid,
-            self.time,
-            self.things,
-            0 if self.atid is None else column_or_constant(self.atid, known),
-            None if self.aid is None else column_or_constant(self.aid, known),
-            self.time_format,
-        )
-        columns.check(known)
-        return columns
+
+def _with(
+    *options: Callable[[Callable[..., None]], Callable[..., None]],
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--uid", required=True, metavar="COL", help="Column of the user's number.")
-@click.option("--time", required=True, metavar="COL", help="Column of the time.")
-@click.option(
-    "--time-format",
-    type=format_argument,
-    metavar="F",
-    help="Format of the time as strptime has it, for example '%m/%d/%Y %H:%M'. "
-    "Default: ISO 8601 or epoch seconds. Times without a zone are UTC.",
+@click.argument(
+    "file",
+    required=False,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
 )
-@click.option(
-    "--thing",
-    "things",
-    required=True,
-    multiple=True,
-    metavar="THING=COL",
-    help="A thing and the column of its value. Repeatable.",
-)
-@click.option("--atid", metavar="COL|N", help="Activity type. Default: 0.")
-@click.option("--aid", metavar="COL|N", help="Activity id. Default: the row's time.")
-@click.option(
-    "--via",
-    type=click.Choice(["queue", "http", "direct"]),
-    default="http",
-    show_default=True,
-    help="Through the queue, a running server, or straight into the store.",
-)
-@server_options
-@click.option(
-    "--format",
-    "file_format",
-    type=click.Choice(["csv", "ndjson"]),
-    help="Default: csv for a name that ends in .csv, else ndjson.",
-)
-@click.option("--wait", is_flag=True, help="With --via queue: wait until the queue is empty.")
+@_with(*_READING, *_GOING)
 @pass_settings
 def import_file(
     loaded: LoadedSettings,
     /,
     *,
-    file: Path,
-    things: tuple[str, ...],
-    file_format: FileFormat | None,
-    via: Via,
+    file: Path | None,
+    via: Via | None,
     server: AskedServer,
     wait: bool,
-    **columns: Any,
+    dry_run: bool,
+    no_undo: bool,
+    import_id: str | None,
+    lists: bool,
+    **given: Any,
 ) -> None:
     """Book the rows of a CSV or NDJSON file.
 
-    A row is one activity booked at its time. Importing the same file again changes nothing.
-    Two rows of one user at the same second are the same activity, of which the last one
-    stands: give --aid where that is wrong. Exit code 1 when a row was refused. A CSV with a column
-    name twice is refused whole; behind a row whose quotes do not add up, nothing is read.
+    FILE may be packed by gzip; - is standard input. A row is one activity booked at its time.
+    Importing the same file again changes nothing. Two rows of one user at the same second are the
+    same activity, of which the last one stands: give --aid where that is wrong. Exit code 1 when
+    a row was refused. A CSV with a column name twice is refused whole; behind a row whose quotes
+    do not add up, nothing is read.
+
+    Each import has an id, and a journal in the folder of imports.folder. --undo ID brings back
+    what stood before; what was replaced since is told and left, with exit code 1.
     """
     settings = loaded.settings
-    if wait and (via != "queue" or settings.queue.kind != "stream"):
-        raise click.UsageError("--wait needs --via queue and queue.kind = stream")
-    plan = Plan(
-        file=file,
-        file_format=file_format or format_of(file),
-        things=named_things(things, settings),
-        **columns,
-    )
-    tally = asyncio.run(run_import(plan, settings, via, server))
-    if wait:
-        asyncio.run(wait_for_worker(settings))
-    show(tally)
+    _check_usage(file, import_id, given, lists=lists)
+    folder = Path(settings.imports.folder)
+    if lists:
+        show_imports(folder)
+        return
+    if import_id is not None:
+        with contextlib.closing(opened(folder, import_id)) as journal:
+            way = _way(settings, via or _via_of(journal), server, wait=wait)
+            code = undo(journal, way, is_named=via is not None, sends=not dry_run)
+        click.get_current_context().exit(code)
+    assert file is not None, "checked"
+    plan = _plan(file, settings, given)
+    way = _way(settings, via or "http", server, wait=wait)
+    tally = rehearse(plan, settings) if dry_run else book(plan, way, None if no_undo else folder)
     if tally.refused:
         click.get_current_context().exit(1)
 
 
-def named_things(pairs: tuple[str, ...], settings: Settings) -> dict[str, str]:
-    """``("steps=StepTotal",)`` -> ``{"steps": "StepTotal"}``; refuses unknown things."""
-    things: dict[str, str] = {}
-    for pair in pairs:
-        thing, equals, column = pair.partition("=")
-        if not equals or not column:
-            raise click.BadParameter(f"{pair!r} is not THING=COL", param_hint="--thing")
-        if thing not in settings.things:
-            known = ", ".join(sorted(settings.things))
-            raise click.BadParameter(
-                f"{thing!r} is not configured; known are {known}", param_hint="--thing"
-            )
-        if thing in things:
-            raise click.BadParameter(f"{thing!r} is given twice", param_hint="--thing")
-        things[thing] = column
-    return things
+def _check_usage(
+    file: Path | None, import_id: str | None, given: dict[str, Any], *, lists: bool
+) -> None:
+    """Refuse a command line that says too little, or two things at once."""
+    if import_id is not None or lists:
+        named = [name for name in ("uid", "time", "things") if given[name]]
+        if file is not None or named or (import_id is not None and lists):
+            raise click.UsageError("--undo and --list stand alone, without a FILE and its columns")
+        return
+    if file is None:
+        raise click.UsageError("Missing argument 'FILE', or --undo ID, or --list")
+    for name in ("uid", "time", "things"):
+        if not given[name]:
+            raise click.UsageError(f"Missing option '--{name.removesuffix('s')}'")
 
 
-async def run_import(plan: Plan, settings: Settings, via: Via, server: AskedServer) -> Tally:
-    """Read, check and send the whole file."""
-    with plan.file.open("rb") as file, progress_of(plan.file) as progress:
-        rows = read_rows(file, plan.file_format, progress)
-        async with open_route(via, settings, server.url, server.token) as route:
-            return await send_rows(rows, plan, settings, route)
+def _way(settings: Settings, via: Via, server: AskedServer, *, wait: bool) -> Way:
+    if wait and (via != "queue" or settings.queue.kind != "stream"):
+        raise click.UsageError("--wait needs --via queue and queue.kind = stream")
+    return Way(settings, via, server, wait)
 
 
-async def send_rows(rows: Iterator[Row], plan: Plan, settings: Settings, route: Route) -> Tally:
-    """Check rows and send them in batches."""
-    tally = Tally()
-    columns: Columns | None = None
-    rules = rules_of(settings)
-    now_s = SystemClock().now_s()
-    batch_reports = min(BATCH_REPORTS, settings.booking.batch_reports_max)
-    for batch in batched(rows, max(1, batch_reports // len(plan.things))):
-        good: list[BookableRow] = []
-        for row in batch:
-            if columns is None and row.error is None:
-                columns = plan.columns(list(row.cells))
-            tally.rows += 1
-            checked = bookable(row, columns, rules, now_s)
-            if isinstance(checked, BookableRow):
-                good.append(checked)
-            else:
-                tally.refuse(checked.line, checked.error)
-        if good:
-            await route.send(good, tally)
+def _plan(file: Path, settings: Settings, given: dict[str, Any]) -> Plan:
+    file_format, delimiter = given.pop("file_format"), given.pop("delimiter")
+    things = named_things(given.pop("things"), settings)
+    scales: dict[str, Fraction] = named_scales(given.pop("scales"), things)
+    form = Form(file_format or ("csv" if delimiter else format_of(file)), delimiter)
+    return Plan(file=file, form=form, things=things, scales=scales, **given)
+
+
+def rehearse(plan: Plan, settings: Settings) -> Tally:
+    """Read and check the whole file, and say what it means; asks nobody."""
+    with contextlib.closing(temporary()) as journal:
+        sending = Sending(Rehearsal(), journal, settings, asks=False)
+        tally = asyncio.run(_read(plan, sending))
+        show_preview(tally, journal)
+        show_summary(tally)
+        _warn(tally, journal, plan)
+    click.echo("dry run: nothing was sent", err=True)
     return tally
+
+
+def book(plan: Plan, way: Way, folder: Path | None) -> Tally:
+    """Read, check and send the whole file; without a folder there is no way back."""
+    with contextlib.closing(_journal(plan, way, folder)) as journal:
+        tally = asyncio.run(_book(plan, way, journal, asks=folder is not None))
+        _wait(way)
+        summary = show_summary(tally)
+        _warn(tally, journal, plan)
+        if folder is not None and not journal.is_empty:
+            with journal.batch():
+                journal.tell("ended", Ended(_now(), summary))
+            tell_id(journal.begun())
+    return tally
+
+
+def _journal(plan: Plan, way: Way, folder: Path | None) -> Journal:
+    if folder is None:
+        return temporary()
+    now_s = SystemClock().now_s()
+    return created(folder, now_s, file=str(plan.file), via=way.via, target=way.target)
+
+
+async def _book(plan: Plan, way: Way, journal: Journal, *, asks: bool) -> Tally:
+    async with way.open() as route:
+
+        def begins() -> None:
+            if asks:
+                tell_id(journal.begun())
+
+        return await _read(plan, Sending(route, journal, way.settings, asks=asks, begins=begins))
+
+
+async def _read(plan: Plan, sending: Sending) -> Tally:
+    with opened_file(plan.file) as file, progress_of(plan.file) as progress:
+        rows = read_rows(parts_of(file, progress), plan.form, plan.wanted())
+        return await sending.send(rows, plan)
+
+
+def _warn(tally: Tally, journal: Journal, plan: Plan) -> None:
+    show_repeats(tally, has_aid=plan.aid is not None)
+    show_warnings(warnings_of(journal))
+
+
+def undo(journal: Journal, way: Way, *, is_named: bool, sends: bool) -> int:
+    """Take an import back; the exit code, which is 1 while something of it may stand."""
+    begun, undone = journal.begun(), journal.ended("undone")
+    if undone is not None and not undone.left:
+        click.echo(f"import {begun.id} was taken back at {undone.at}: {undone.summary}")
+        return 0
+    if way.target != begun.target and not is_named:
+        raise click.UsageError(
+            f"import {begun.id} went to {begun.target}, and the settings name {way.target}; "
+            "--via says that it is the same"
+        )
+    found = asyncio.run(_undo(journal, way, sends=sends))
+    if way.wait and sends:
+        _wait(way)
+        found = asyncio.run(_undo(journal, way, sends=sends))
+    summary = show_undone(found)
+    if not sends:
+        click.echo("dry run: nothing was sent", err=True)
+        return 0
+    with journal.batch():
+        journal.tell("undone", Ended(_now(), summary, found.open))
+    if found.open:
+        click.echo(_advice(begun.id, found), err=True)
+    return 1 if found.open else 0
+
+
+async def _undo(journal: Journal, way: Way, *, sends: bool) -> Undone:
+    async with way.open() as route:
+        return await Undoing(route, journal, way.settings, sends=sends).run()
+
+
+def _advice(import_id: str, undone: Undone) -> str:
+    if undone.is_waiting:
+        return f"once the queue is empty, psd import --undo {import_id} again looks after the rest"
+    return f"{undone.open} are left as they are; psd import --undo {import_id} tries them again"
+
+
+def _wait(way: Way) -> None:
+    if way.wait:
+        asyncio.run(wait_for_worker(way.settings))
 
 
 async def wait_for_worker(settings: Settings) -> None:
@@ -208,30 +352,10 @@ async def wait_for_worker(settings: Settings) -> None:
         await store.close()
 
 
-def batched(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
-    """Lists of ``size`` rows, the last one shorter."""
-    while batch := list(itertools.islice(rows, size)):
-        yield batch
+def _via_of(journal: Journal) -> Via:
+    via = journal.begun().via
+    return "queue" if via == "queue" else "direct" if via == "direct" else "http"
 
 
-def show(tally: Tally) -> None:
-    """Print the summary, and the first refused lines on stderr."""
-    # A batch's own check comes before the answer about the rest of it.
-    refused = sorted(tally.refused, key=lambda refusal: refusal.line)
-    for refusal in refused[:REFUSALS_SHOWN]:
-        click.echo(f"line {refusal.line}: {refusal.error} ({refusal.error.code})", err=True)
-    hidden = len(refused) - REFUSALS_SHOWN
-    if hidden > 0:
-        click.echo(f"... and {hidden} more refused lines", err=True)
-    counts = [f"{count} {outcome}" for outcome, count in tally.reports.items() if count]
-    parts = [f"{tally.rows} rows", *counts, f"{len(refused)} refused"]
-    click.echo(", ".join(parts))
-
-
-@contextlib.contextmanager
-def progress_of(file: Path) -> Iterator[Progress]:
-    """A bar over the bytes of the file on a terminal's stderr; nothing elsewhere."""
-    console = Console(stderr=True)
-    with RichProgress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(file.name, total=file.stat().st_size)
-        yield lambda size: bar.update(task, advance=size)
+def _now() -> str:
+    return utc_text(SystemClock().now_s())

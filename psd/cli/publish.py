@@ -11,11 +11,13 @@ Lines go out as they come, so that a pipe that stays open is served as well.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import BinaryIO
 
 import click
 
+from psd.cli.input_files import LINE_BYTES_MAX, NumberedLine, lines_of, opened, parts_of
 from psd.cli.options import pass_settings
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
@@ -23,13 +25,13 @@ from psd.errors import InputError, QueueUnavailableError, TooLargeError
 from psd.queue.base import Progress, Queue
 from psd.runtime import Runtime, open_runtime
 
-READ_BYTES = 262_144
-LINE_BYTES_MAX = 1_000_000
-"""nsqd refuses messages past 1 MiB by default."""
-
 
 @click.command()
-@click.argument("file", type=click.File("rb"), default="-")
+@click.argument(
+    "file",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    default="-",
+)
 @click.option(
     "--skip",
     type=click.IntRange(0),
@@ -38,15 +40,16 @@ LINE_BYTES_MAX = 1_000_000
     help="Leave out the first N lines: what an earlier try has queued.",
 )
 @pass_settings
-def publish(loaded: LoadedSettings, /, *, file: BinaryIO, skip: int) -> None:
+def publish(loaded: LoadedSettings, /, *, file: Path, skip: int) -> None:
     """Put messages on the queue.
 
-    FILE holds one JSON message a line; without it, or with -, standard input is read. A line
-    that no worker would book is not published but reported with its number, and the exit
-    code is 1; the other lines are published. Where the queue stops answering, the exit code
-    is 75, and the last line says how many lines are queued and how to go on behind them.
+    FILE holds one JSON message a line, also packed by gzip; without it, or with -, standard input
+    is read. A line that no worker would book is not published but reported with its number, and
+    the exit code is 1; the other lines are published. Where the queue stops answering, the exit
+    code is 75, and the last line says how many lines are queued and how to go on behind them.
     """
-    published, refused = asyncio.run(publish_lines(loaded.settings, file, skip))
+    with opened(file) as source:
+        published, refused = asyncio.run(publish_lines(loaded.settings, source, skip))
     click.echo(f"{published} published, {refused} refused", err=True)
     if refused:
         click.get_current_context().exit(1)
@@ -57,11 +60,15 @@ async def publish_lines(settings: Settings, source: BinaryIO, skip: int = 0) -> 
     runtime = await open_runtime(settings)
     queue = runtime.new_queue()
     published = refused = 0
-    portions = numbered_portions(source)
+    portions = lines_of(parts_of(source))
     try:
         while portion := await asyncio.to_thread(next, portions, None):
-            due = [(number, line) for number, line in portion if number > skip]
-            good = [(number, line) for number, line in due if is_good(runtime, number, line)]
+            due = [numbered for numbered in portion if numbered[0] > skip]
+            good = [
+                (numbered[0], line)
+                for numbered in due
+                if (line := good_line(runtime, numbered)) is not None
+            ]
             await publish_portion(queue, settings.queue.topic, good)
             published += len(good)
             refused += len(due) - len(good)
@@ -93,33 +100,17 @@ def how_to_go_on(lines: Sequence[tuple[int, bytes]], progress: Progress) -> str:
     return f"everything before line {first} is queued{perhaps}; go on with --skip {first - 1}"
 
 
-def is_good(runtime: Runtime, number: int, line: bytes) -> bool:
-    """Whether workers would take the line; reports it if not."""
+def good_line(runtime: Runtime, numbered: NumberedLine) -> bytes | None:
+    """The line, if workers would take it; else None, and it is reported."""
+    number, line = numbered
     try:
+        if isinstance(line, InputError):
+            raise line
         if len(line) > LINE_BYTES_MAX:
             raise TooLargeError(f"line: {len(line)} bytes; at most {LINE_BYTES_MAX} are allowed")
         # The queue's own id stands in for the id of a count that brings none.
         runtime.rules.events(line, runtime.clock.now_s(), message_id="line")
     except InputError as error:
         click.echo(f"line {number}: {error.code}: {error}", err=True)
-        return False
-    return True
-
-
-def numbered_portions(source: BinaryIO) -> Iterator[list[tuple[int, bytes]]]:
-    """The lines that are there, with their numbers from 1 on; blank lines are left out.
-
-    Reads what a pipe has instead of waiting until a block is full.
-    """
-    read = getattr(source, "read1", source.read)
-    number, rest = 0, b""
-    while chunk := read(READ_BYTES):
-        *lines, rest = (rest + chunk).split(b"\n")
-        portion = [(number + at, line.strip()) for at, line in enumerate(lines, start=1)]
-        number += len(lines)
-        # A line past the limit is refused whatever else it holds: keep just enough to tell.
-        rest = rest[: LINE_BYTES_MAX + 1]
-        if filled := [(at, line) for at, line in portion if line]:
-            yield filled
-    if rest.strip():
-        yield [(number + 1, rest.strip())]
+        return None
+    return line

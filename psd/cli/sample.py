@@ -5,14 +5,19 @@ examples/README.md tells where it comes from. It is in the source checkout, not 
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from pathlib import Path
 
 import click
 
-from psd.cli.import_routes import QueueRoute, Tally
-from psd.cli.import_rows import read_rows
-from psd.cli.importing import Plan, progress_of, send_rows
+from psd.cli.import_journal import temporary
+from psd.cli.import_output import progress_of
+from psd.cli.import_plan import Plan
+from psd.cli.import_routes import QueueRoute
+from psd.cli.import_sending import Sending, Tally
+from psd.cli.import_tables import Form, read_rows
+from psd.cli.input_files import parts_of
 from psd.cli.times import parse_time
 from psd.embedded.drain import wait_until_drained
 from psd.engine.plan import Range
@@ -26,7 +31,7 @@ HOUR_S = 3600
 
 PLAN = Plan(
     file=Path(__file__).parents[2] / "examples" / "fitbit_hourly_steps.csv",
-    file_format="csv",
+    form=Form("csv", ","),
     uid="Id",
     time="ActivityHour",
     time_format="%m/%d/%Y %H:%M",
@@ -44,9 +49,15 @@ async def load_sample(runtime: Runtime) -> Tally:
     topic = runtime.settings.queue.topic
     queue = runtime.new_queue()
     try:
-        with PLAN.file.open("rb") as file, progress_of(PLAN.file) as progress:
-            rows = read_rows(file, PLAN.file_format, progress)
-            tally = await send_rows(rows, PLAN, runtime.settings, QueueRoute(queue, topic))
+        with (
+            contextlib.closing(temporary()) as journal,
+            PLAN.file.open("rb") as file,
+            progress_of(PLAN.file) as progress,
+        ):
+            rows = read_rows(parts_of(file, progress), PLAN.form)
+            route = QueueRoute(runtime, queue)
+            sending = Sending(route, journal, runtime.settings, asks=False)
+            tally = await sending.send(rows, PLAN)
     finally:
         await queue.close()
     await wait_until_drained(runtime.store, topic)
@@ -58,7 +69,7 @@ def users_and_last_week() -> tuple[list[int], Range]:
     uids: set[int] = set()
     last_s = 0
     with PLAN.file.open("rb") as file:
-        for row in read_rows(file, PLAN.file_format, lambda _: None):
+        for row in read_rows(parts_of(file), PLAN.form):
             uids.add(int(row.cells[PLAN.uid]))
             last_s = max(last_s, parse_time(row.cells[PLAN.time], PLAN.time_format))
     end_s = last_s + HOUR_S

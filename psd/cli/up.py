@@ -100,8 +100,10 @@ def load(ctx: click.Context, flags: dict[str, Any], folder: DataFolder | None) -
     """The settings; the terminal belongs to the status line, so warnings are all that is logged."""
     own = RUNNING_FILE if folder is None else folder.settings
     loaded = loaded_with(ctx, flags, own)
-    if folder is not None and loaded.sources["archive.folder"] == "default":
-        flags = {**flags, "archive.folder": str(folder.archive)}
+    if folder is not None:
+        folders = {"archive.folder": str(folder.archive), "imports.folder": str(folder.imports)}
+        unset = [name for name in folders if loaded.sources[name] == "default"]
+        flags = {**flags, **{name: folders[name] for name in unset}}
         loaded = loaded_with(ctx, flags, own)
     if loaded.sources["log.level"] != "default":
         return loaded

@@ -8,6 +8,7 @@
     data/redis.log      the server's own log
     data/appendonlydir  the data (Redis 6.2: appendonly.aof)
     data/archive        what was accepted (unless archive.folder says another place)
+    data/imports        journals of psd import (unless imports.folder says another place)
     data/psd.toml       settings that reach this store, while psd up runs
 
 With ``psd up --cluster`` each master has such a folder, data/node1 and so on (cluster.py).
@@ -48,6 +49,7 @@ class DataFolder:
         self.log = self.path / "redis.log"
         self.settings = self.path / "psd.toml"
         self.archive = self.path / "archive"
+        self.imports = self.path / "imports"
         self.socket = socket_path(self.path)
         self.url = f"unix://{quote(str(self.socket))}"
 

@@ -29,6 +29,7 @@ FIRST_LINE = "# Written by psd up while it runs."
 PATHS = (
     ("redis", "server"),
     ("archive", "folder"),
+    ("imports", "folder"),
     ("access", "tokens_file"),
     ("access", "jwks"),
     ("rewards", "tables"),

@@ -51,6 +51,7 @@ def clients_of_the_whole_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
 def archive_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process that a test starts leaves an archive in the checkout, or finds another test's."""
     monkeypatch.setenv("PSD_ARCHIVE_FOLDER", str(tmp_path / "archive"))
+    monkeypatch.setenv("PSD_IMPORTS_FOLDER", str(tmp_path / "imports"))
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.support.access import asked_of, token_for
 from tests.support.unsteady import unsteady
 
 WRITER = token_for("loader", "write")
+LOADER = token_for("careful-loader", "read write")
 GOOD = """user,at,steps,kcal
 7,2016-04-12T08:00:00,400,20
 7,2016-04-12T09:00:00,100,5
@@ -48,6 +50,12 @@ async def import_over_http(redis_url: str, file: Path, url: str, *arguments: str
     """The same through a server of this process."""
     options = ("--via", "http", "--url", url, *arguments)
     return await asyncio.to_thread(run_import, redis_url, file, *options)
+
+
+def told(result: Result) -> str:
+    """What stands on stderr but for the id of the import."""
+    lines = result.stderr.splitlines(keepends=True)
+    return "".join(line for line in lines if not re.match(r"import \d{8}-", line))
 
 
 def steps_of(redis_url: str, uid: int) -> int:
@@ -89,11 +97,11 @@ async def stack_on(redis_url: str, more: Mapping[str, Any] | None = None) -> Asy
 def test_direct_books_every_row_and_again_changes_nothing(redis_url: str, good: Path) -> None:
     both = ("--thing", "calories=kcal", "--via", "direct")
     first = run_import(redis_url, good, *both)
-    assert (first.exit_code, first.output) == (0, "3 rows, 5 booked, 1 unchanged, 0 refused\n")
+    assert (first.exit_code, first.stdout) == (0, "3 rows, 5 booked, 1 unchanged, 0 refused\n")
     assert (steps_of(redis_url, 7), steps_of(redis_url, 8)) == (500, 1)
     before = contents(redis_url)
     again = run_import(redis_url, good, *both)
-    assert (again.exit_code, again.output) == (0, "3 rows, 6 unchanged, 0 refused\n")
+    assert (again.exit_code, again.stdout) == (0, "3 rows, 6 unchanged, 0 refused\n")
     assert contents(redis_url) == before
 
 
@@ -103,7 +111,7 @@ def test_refused_rows_are_told_with_their_lines_and_the_rest_is_cell(
     result = run_import(redis_url, mixed, "--via", "direct")
     assert result.exit_code == 1
     assert result.stdout == "4 rows, 2 booked, 2 refused\n"
-    assert result.stderr.splitlines() == [
+    assert told(result).splitlines() == [
         "line 3: at: 'never' is neither RFC 3339 nor whole Unix seconds nor a date; "
         "--time-format says how times are written (wrong_type)",
         "line 4: steps: blank (malformed)",
@@ -120,7 +128,7 @@ def test_a_row_whose_sum_leaves_the_range_is_refused_with_its_line(
     )
     result = run_import(redis_url, file, "--via", "direct")
     assert (result.exit_code, result.stdout) == (1, "3 rows, 2 booked, 1 refused\n")
-    assert result.stderr.startswith("line 3: ")
+    assert told(result).startswith("line 3: ")
     assert "(out_of_bounds)" in result.stderr
 
 
@@ -133,7 +141,7 @@ async def test_http_books_and_refuses_as_direct_does(redis_url: str, tmp_path: P
         first = await import_over_http(redis_url, file, stack.url)
         again = await import_over_http(redis_url, file, stack.url)
     assert (first.exit_code, first.stdout) == (1, "4 rows, 2 booked, 2 refused\n")
-    assert [line.partition(":")[0] for line in first.stderr.splitlines()] == ["line 3", "line 4"]
+    assert [line.partition(":")[0] for line in told(first).splitlines()] == ["line 3", "line 4"]
     assert again.stdout == "4 rows, 2 unchanged, 2 refused\n"
 
 
@@ -150,21 +158,28 @@ async def test_rows_whose_answer_was_lost_are_sent_again_and_told_as_booked(
     redis_url: str, good: Path
 ) -> None:
     async with stack_on(redis_url) as stack, unsteady(stack.url, "503", "lost") as front:
-        result = await import_over_http(redis_url, good, front.url)
-    assert (result.exit_code, result.output) == (0, "3 rows, 3 booked, 0 refused\n")
+        result = await import_over_http(redis_url, good, front.url, "--no-undo")
+    assert (result.exit_code, result.stdout) == (0, "3 rows, 3 booked, 0 refused\n")
     assert [seen.path for seen in front.requests] == ["/v3/events"] * 3
     assert len({seen.headers["Idempotency-Key"] for seen in front.requests}) == 1
 
 
 async def test_http_shows_the_token_of_its_file(redis_url: str, good: Path, tmp_path: Path) -> None:
-    told = tmp_path / "token"
-    told.write_text(WRITER.secret)
-    async with stack_on(redis_url, asked_of(WRITER)) as stack:
+    (tmp_path / "writer").write_text(WRITER.secret)
+    (tmp_path / "loader").write_text(LOADER.secret)
+    writer = ("--token-file", str(tmp_path / "writer"))
+    loader = ("--token-file", str(tmp_path / "loader"))
+    async with stack_on(redis_url, asked_of(WRITER, LOADER)) as stack:
         nobody = await import_over_http(redis_url, good, stack.url)
-        writer = await import_over_http(redis_url, good, stack.url, "--token-file", str(told))
+        blind = await import_over_http(redis_url, good, stack.url, *writer)
+        given_up = await import_over_http(redis_url, good, stack.url, *writer, "--no-undo")
+        again = await import_over_http(redis_url, good, stack.url, *loader)
     assert (nobody.exit_code, nobody.stdout) == (1, "")
     assert "token" in nobody.stderr
-    assert (writer.exit_code, writer.output) == (0, "3 rows, 3 booked, 0 refused\n")
+    assert (blind.exit_code, blind.stdout) == (1, "")
+    assert "give it a token that may read too, or --no-undo" in blind.stderr
+    assert (given_up.exit_code, given_up.output) == (0, "3 rows, 3 booked, 0 refused\n")
+    assert (again.exit_code, again.stdout) == (0, "3 rows, 3 unchanged, 0 refused\n")
 
 
 async def test_queue_with_wait_returns_when_the_worker_has_booked_all(
@@ -174,7 +189,7 @@ async def test_queue_with_wait_returns_when_the_worker_has_booked_all(
         arguments = (redis_url, good, "--via", "queue", "--wait")
         result = await asyncio.to_thread(run_import, *arguments)
         booked = await asyncio.to_thread(steps_of, redis_url, 7)
-    assert (result.exit_code, result.output) == (0, "3 rows, 3 queued, 0 refused\n")
+    assert (result.exit_code, result.stdout) == (0, "3 rows, 3 queued, 0 refused\n")
     assert booked == 500
 
 
@@ -208,7 +223,7 @@ def test_rows_behind_a_quote_that_is_never_closed_are_not_booked_by_half(
     file.write_text("\n".join(rows))
     result = run_import(redis_url, file, "--via", "direct")
     assert (result.exit_code, result.stdout) == (1, "2 rows, 1 booked, 1 refused\n")
-    assert result.stderr.startswith("line 3: row: a quote is opened and never closed")
+    assert told(result).startswith("line 3: row: a quote is opened and never closed")
 
 
 def test_type_and_id_may_be_constants(redis_url: str, good: Path) -> None:
@@ -226,8 +241,8 @@ def test_only_the_first_twenty_refused_lines_are_shown(redis_url: str, tmp_path:
     file.write_text("user,at,steps\n" + "7,100,x\n" * 25)
     result = run_import(redis_url, file, "--via", "direct")
     assert result.stdout == "25 rows, 25 refused\n"
-    assert len(result.stderr.splitlines()) == 21
-    assert result.stderr.endswith("... and 5 more refused lines\n")
+    assert len(told(result).splitlines()) == 21
+    assert told(result).endswith("... and 5 more refused lines\n")
 
 
 @pytest.mark.parametrize(

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 import msgspec
 import pytest
 
+from psd.cli.import_plan import Plan
 from psd.cli.import_rows import (
     BookableRow,
     Columns,
     RefusedRow,
     bookable,
     column_or_constant,
-    read_rows,
 )
-from psd.cli.importing import Plan
+from psd.cli.import_tables import Form, read_rows
+from psd.cli.input_files import parts_of
 from psd.cli.times import parse_time
 from psd.engine.events import EventRules, Report
 from psd.errors import MalformedError
 
+CSV, NDJSON = Form("csv", ","), Form("ndjson")
 RULES = EventRules({"steps": 1, "calories": 2})
 NOW_S = 1_500_000_000
 COLUMNS = Columns("user", "at", {"steps": "steps"})
@@ -29,7 +32,7 @@ COLUMNS = Columns("user", "at", {"steps": "steps"})
 
 def check(text: str, columns: Columns = COLUMNS) -> list[BookableRow | RefusedRow]:
     """Every row of a CSV text."""
-    rows = read_rows(io.BytesIO(text.encode()), "csv", lambda _: None)
+    rows = read_rows(iter([text.encode()]), CSV)
     return [bookable(row, columns, RULES, NOW_S) for row in rows]
 
 
@@ -102,15 +105,13 @@ def test_a_quoted_line_end_keeps_the_line_numbers_right() -> None:
 
 def test_a_column_name_twice_refuses_the_file_before_its_first_row() -> None:
     for heading in ("user,at,steps,steps", "user,at,steps, user"):
-        rows = read_rows(
-            io.BytesIO(f"{heading}\n7,1460451600,1,2\n".encode()), "csv", lambda _: None
-        )
+        rows = read_rows(iter([f"{heading}\n7,1460451600,1,2\n".encode()]), CSV)
         with pytest.raises(MalformedError, match=r"line 1: column '(steps|user)' stands twice"):
             next(rows)
 
 
 def test_a_default_is_no_column_whatever_the_file_names_its_columns() -> None:
-    plan = Plan(Path("w.csv"), "csv", "user", "at", None, {"steps": "1"})
+    plan = Plan(Path("w.csv"), CSV, "user", "at", None, {"steps": "1"})
     known = ["user", "at", "0", "1", "None"]
     assert plan.columns(known) == Columns("user", "at", {"steps": "1"}, atid=0, aid=None)
     given = msgspec.structs.replace(plan, atid="0", aid="1")
@@ -123,9 +124,7 @@ def test_blank_lines_are_no_rows() -> None:
 
 
 def test_a_byte_order_mark_is_not_part_of_the_first_column() -> None:
-    rows = read_rows(
-        io.BytesIO(b"\xef\xbb\xbfuser,at,steps\n7,1460451600,1\n"), "csv", lambda _: None
-    )
+    rows = read_rows(iter([b"\xef\xbb\xbfuser,at,steps\n7,1460451600,1\n"]), CSV)
     assert [row.cells for row in rows] == [{"user": "7", "at": "1460451600", "steps": "1"}]
 
 
@@ -134,7 +133,7 @@ def test_ndjson_rows_take_numbers_and_numbers_in_text() -> None:
         b'{"user":7,"at":"2016-04-12T09:00:00Z","steps":1}\n\n'
         b'{"user":"8","at":1460451600,"steps":"2"}\n'
     )
-    rows = read_rows(io.BytesIO(lines), "ndjson", lambda _: None)
+    rows = read_rows(iter([lines]), NDJSON)
     found = [bookable(row, COLUMNS, RULES, NOW_S) for row in rows]
     assert [(row.line, row.reports[0].uid) for row in found if isinstance(row, BookableRow)] == [
         (1, 7),
@@ -148,7 +147,9 @@ def test_ndjson_rows_take_numbers_and_numbers_in_text() -> None:
         (b"[1,2]", "malformed"),
         (b"{", "malformed"),
         (b'{"user":7,"at":1460451600}', "malformed"),
-        (b'{"user":7,"at":1460451600,"steps":1.0}', "wrong_type"),
+        (b'{"user":7,"at":1460451600,"steps":1.5}', "wrong_type"),
+        (b'{"user":7.5,"at":1460451600,"steps":1}', "wrong_type"),
+        (b'{"user":7,"at":1460451600,"steps":[1]}', "wrong_type"),
         (b'{"user":7,"at":1460451600,"steps":true}', "wrong_type"),
         (b'{"user":7,"at":1460451600,"steps":null}', "malformed"),
         (b'{"user":"\xff"}', "malformed"),
@@ -158,7 +159,7 @@ def test_ndjson_rows_take_numbers_and_numbers_in_text() -> None:
     ],
 )
 def test_an_ndjson_line_that_breaks_a_rule_is_refused(line: bytes, code: str) -> None:
-    [row] = read_rows(io.BytesIO(line + b"\n"), "ndjson", lambda _: None)
+    [row] = read_rows(iter([line + b"\n"]), NDJSON)
     refused = bookable(row, COLUMNS, RULES, NOW_S)
     assert isinstance(refused, RefusedRow)
     assert refused.error.code == code
@@ -166,14 +167,14 @@ def test_an_ndjson_line_that_breaks_a_rule_is_refused(line: bytes, code: str) ->
 
 def test_a_name_within_a_name_and_a_name_in_a_text_are_no_second_ones() -> None:
     line = b'{"user":7,"at":1400000000,"steps":1,"note":{"user":8,"at":"\\"at\\":"}}\n'
-    [row] = read_rows(io.BytesIO(line), "ndjson", lambda _: None)
+    [row] = read_rows(iter([line]), NDJSON)
     assert isinstance(bookable(row, COLUMNS, RULES, NOW_S), BookableRow)
 
 
 def test_progress_counts_every_byte() -> None:
     text = b"user,at,steps\r\n7,1460451600,1\r\n"
     sizes: list[int] = []
-    assert len(list(read_rows(io.BytesIO(text), "csv", sizes.append))) == 1
+    assert len(list(read_rows(parts_of(io.BytesIO(text), sizes.append), CSV))) == 1
     assert sum(sizes) == len(text)
 
 
@@ -207,3 +208,22 @@ def test_times_are_read_as_utc_unless_they_say_otherwise(
     text: str, time_format: str | None, second: int
 ) -> None:
     assert parse_time(text, time_format) == second
+
+
+def test_a_blank_value_is_left_out_where_that_was_asked_for() -> None:
+    columns = Columns("user", "at", {"steps": "s", "calories": "c"}, skip_blank=True)
+    text = "user,at,s,c\n7,1460451600,160,\n7,1460451601, ,\n7,1460451602,1,2\n7,,5,\n"
+    found = check(text, columns)
+    told = [(len(row.reports), row.blank) for row in found if isinstance(row, BookableRow)]
+    assert told == [(1, 1), (0, 2), (2, 0)]
+    assert refusals(text, columns) == [(5, "malformed")]
+
+
+def test_times_without_a_zone_are_of_the_one_that_is_named() -> None:
+    columns = Columns("user", "at", {"steps": "steps"}, tz=ZoneInfo("Europe/Berlin"))
+    text = (
+        "user,at,steps\n7,2016-04-12 03:00,1\n7,2016-04-12T01:00:00Z,1\n"
+        "7,2016-10-30 02:30,1\n7,2016-03-27 02:30,1\n"
+    )
+    assert [report.ts2 for report in reports(text, columns)] == [1460422800, 1460422800]
+    assert refusals(text, columns) == [(4, "wrong_type"), (5, "wrong_type")]

@@ -8,11 +8,12 @@ from typing import BinaryIO, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psd.cli.publish import LINE_BYTES_MAX, READ_BYTES, numbered_portions
+from psd.cli.input_files import LINE_BYTES_MAX, READ_BYTES, NumberedLine, parts_of
+from psd.cli.input_files import lines_of as portions_of
 
 
-def lines_of(source: BinaryIO) -> list[tuple[int, bytes]]:
-    return [numbered for portion in numbered_portions(source) for numbered in portion]
+def lines_of(source: BinaryIO) -> list[NumberedLine]:
+    return [numbered for portion in portions_of(parts_of(source)) for numbered in portion]
 
 
 @given(st.lists(st.text(st.characters(blacklist_characters="\r\n", codec="ascii")), max_size=20))
@@ -32,13 +33,14 @@ def test_a_line_without_end_is_not_kept_in_memory() -> None:
     source = io.BytesIO(b"x" * (3 * LINE_BYTES_MAX) + b"\nnext\n")
     (one, first), (two, second) = lines_of(source)
     assert (one, two, second) == (1, 2, b"next")
+    assert isinstance(first, bytes)
     assert LINE_BYTES_MAX < len(first) < 2 * LINE_BYTES_MAX
 
 
 def test_a_pipe_that_stays_open_is_served_line_by_line() -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as source, os.fdopen(writing, "wb", buffering=0) as target:
-        portions = numbered_portions(cast(BinaryIO, source))
+        portions = portions_of(parts_of(cast(BinaryIO, source)))
         target.write(b"one\ntwo\nth")
         assert next(portions) == [(1, b"one"), (2, b"two")]
         threading.Thread(target=target.write, args=(b"ree\n",)).start()
