@@ -23,8 +23,10 @@ from typing import Any, get_origin
 
 import msgspec
 
-from psd.config import Settings
+from psd.config import QueueSettings, Settings
+from psd.config_things import check_things, parsed_things, thing_table
 from psd.errors import ConfigError
+from psd.names import TOPIC, TOPIC_RULE
 from psd.secrets import STARS, is_secret, masked
 
 
@@ -88,11 +90,20 @@ def check_consistent(settings: Settings) -> None:
                 f"retention.{fine} = {fine_s}: a finer level must not outlive the coarser one "
                 f"(retention.{coarse} = {coarse_s} s; 0 is for ever)"
             )
-    names: dict[int, str] = {}
-    for name, thing in settings.things.items():
-        if thing.id in names:
-            raise ConfigError(f"things.{name}: id {thing.id} is already {names[thing.id]!r}")
-        names[thing.id] = name
+    check_things(settings.things)
+    _check_topics(settings.queue)
+
+
+def _check_topics(queue: QueueSettings) -> None:
+    for name in ("topic", "channel", "deadletter_topic"):
+        value = getattr(queue, name)
+        if not TOPIC.fullmatch(value):
+            raise ConfigError(f"queue.{name} = {value!r}: {TOPIC_RULE}")
+    if queue.deadletter_topic == queue.topic:
+        raise ConfigError(
+            f"queue.deadletter_topic = {queue.topic!r}: that is queue.topic; what cannot be booked "
+            "would come again and again"
+        )
 
 
 def _convert(values: Mapping[str, Any]) -> Settings:
@@ -102,7 +113,7 @@ def _convert(values: Mapping[str, Any]) -> Settings:
         if name:
             tree.setdefault(section, {})[name] = value
         else:
-            tree[section] = value
+            tree[section] = thing_table(value)
     try:
         return msgspec.convert(tree, Settings, strict=False)
     except msgspec.ValidationError as exc:
@@ -188,12 +199,7 @@ def environment_name(key: str) -> str:
 
 def _parse_text(key: str, text: str) -> Any:
     if key == "things":
-        things = {}
-        for pair in filter(None, text.split(",")):
-            name, _, rest = pair.partition("=")
-            number, _, unit = rest.partition(":")
-            things[name.strip()] = {"id": number, "unit": unit}
-        return things
+        return parsed_things(text)
     section, _, name = key.partition(".")
     kind = {f.name: f.type for f in msgspec.structs.fields(Settings)}[section]
     field = next(f for f in msgspec.structs.fields(kind) if f.name == name)

@@ -13,6 +13,7 @@ from psd.archive.ownership import name_of_lost_store
 from psd.archive.writer import Appends, NoArchive, open_archive
 from psd.clock import Clock, SystemClock
 from psd.config import Settings
+from psd.config_things import needed_thing
 from psd.engine.events import EventRules, rules_of
 from psd.engine.store import Engine
 from psd.engine.withdrawal import withdraw_kinds
@@ -30,14 +31,14 @@ from psd.queue.stream import StreamQueue
 from psd.rewards.accounts import Accounts
 from psd.rewards.at_risk import AtRisk
 from psd.rewards.booking import RewardsBooks
-from psd.rewards.events import SIGNALS_THING, VehicleRules
+from psd.rewards.events import VehicleRules
 from psd.rewards.evidence import Evidence
 from psd.rewards.job import RewardsJob
 from psd.rewards.ledger import Ledger
 from psd.rewards.population import Population
 from psd.rewards.registry import Registry
 from psd.rewards.store import RewardsStore
-from psd.rewards.tables import Tables, load_tables
+from psd.rewards.tables import SIGNALS_THING, Tables, load_tables
 from psd.store.redis import Store
 
 log = logging.getLogger(__name__)
@@ -165,6 +166,19 @@ def tables_of(settings: Settings) -> Tables:
     if path and missing:
         raise ConfigError(f"rewards.tables = {path!r}: things {missing} are not in [things]")
     return tables
+
+
+def signals_of(settings: Settings, tables: Tables) -> int:
+    """The number of the thing that activity is booked as, for what computes weeks.
+
+    Raises ConfigError unless every thing of the weekly rewards is configured: without one of
+    them the weeks would be computed as if nothing of it had been booked.
+    """
+    signals, *_ = (
+        needed_thing(settings.things, name, "the weekly rewards")
+        for name in (SIGNALS_THING, *tables.earnings)
+    )
+    return signals
 
 
 def vehicle_rules_of(settings: Settings, tables: Tables) -> VehicleRules:

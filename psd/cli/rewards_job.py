@@ -38,7 +38,7 @@ from psd.rewards.rows import Row
 from psd.rewards.sources.choice import NAMES, open_sources
 from psd.rewards.tables import Tables, load_tables
 from psd.rewards.tokens import WEI
-from psd.runtime import Runtime
+from psd.runtime import Runtime, signals_of
 from workers.service import new_event_loop
 
 T = TypeVar("T")
@@ -167,7 +167,7 @@ async def try_tables(
 async def reading(runtime: Runtime, tables: Tables, names: Sequence[str]) -> AsyncIterator[Sources]:
     """The sources of these names; closed at the end."""
     settings = runtime.settings
-    signals = settings.things["signals"].id
+    signals = signals_of(settings, runtime.tables)
     sources = open_sources(names, settings.rewards, runtime.engine, signals, tables)
     try:
         yield sources

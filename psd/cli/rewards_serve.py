@@ -15,6 +15,7 @@ from psd.config_sources import LoadedSettings
 from psd.observe.logs import configure_logging
 from psd.rewards.grpc_reader import StoreReader
 from psd.rewards.sources.buckets import BucketSource
+from psd.runtime import signals_of
 from workers.service import new_event_loop
 
 
@@ -56,7 +57,7 @@ async def run(settings: Settings) -> None:
     grpc_server: Any = importlib.import_module("psd.rewards.grpc_server")
     async with running(settings) as runtime:
         tables, engine = runtime.tables, runtime.engine
-        signals = settings.things["signals"].id
+        signals = signals_of(settings, tables)
         reader = StoreReader(
             runtime.store,
             runtime.rewards,

@@ -19,12 +19,16 @@ from psd.cli.import_sending import Sending, Tally
 from psd.cli.import_tables import Form, read_rows
 from psd.cli.input_files import parts_of
 from psd.cli.times import parse_time
+from psd.config import Settings
+from psd.config_things import needed_thing
 from psd.embedded.drain import wait_until_drained
 from psd.engine.plan import Range
 from psd.errors import StartError
 from psd.runtime import Runtime
 
 THING = "steps"
+"""What the file counts."""
+
 BOARD_LINES = 10
 WEEK_S = 7 * 86_400
 HOUR_S = 3600
@@ -64,6 +68,11 @@ async def load_sample(runtime: Runtime) -> Tally:
     return tally
 
 
+def sample_thing(settings: Settings) -> int:
+    """The number of the thing that the file counts; raises ConfigError where there is none."""
+    return needed_thing(settings.things, THING, "the sample")
+
+
 def users_and_last_week() -> tuple[list[int], Range]:
     """Everybody in the file, and the seven days that end with its last hour."""
     uids: set[int] = set()
@@ -78,7 +87,7 @@ def users_and_last_week() -> tuple[list[int], Range]:
 
 async def leaderboard(runtime: Runtime, uids: list[int], week: Range) -> list[tuple[int, int]]:
     """The users with the most steps in the week, and their steps. 1 Redis trip."""
-    thing = runtime.settings.things[THING].id
+    thing = sample_thing(runtime.settings)
     owners = await runtime.engine.sums(uids, [thing], [week] * len(uids))
     pairs = [(uid, owner.sums.get(thing, 0)) for uid, owner in zip(uids, owners, strict=True)]
     return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:BOARD_LINES]

@@ -20,7 +20,13 @@ import click
 
 from psd.access.exposure import check_exposure, is_checked
 from psd.cli.options import RUNNING_FILE, insecure_option, loaded_with, store_overrides
-from psd.cli.sample import leaderboard, load_sample, show_leaderboard, users_and_last_week
+from psd.cli.sample import (
+    leaderboard,
+    load_sample,
+    sample_thing,
+    show_leaderboard,
+    users_and_last_week,
+)
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.embedded.cluster import ClusterPlan, cluster_plan
@@ -88,6 +94,8 @@ def up(
         **{f"redis.{name}": allowed for name, allowed in overrides.items()},
     }
     loaded = load(ctx, flags, folder)
+    if sample:
+        sample_thing(loaded.settings)
     configure_logging(loaded.settings.log)
     warning = check_exposure(loaded.settings)
     if warning:

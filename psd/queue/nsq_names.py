@@ -6,21 +6,15 @@ A space or a line break in a name would be read as the next word or the next com
 
 from __future__ import annotations
 
-import re
-
 from psd.config import QueueSettings
 from psd.errors import ConfigError
-
-NAME = re.compile(r"(?=.{1,64}\Z)[.a-zA-Z0-9_-]+(#ephemeral)?")
-"""What nsqd accepts as the name of a topic or a channel."""
+from psd.names import TOPIC, TOPIC_RULE
 
 
 def check_name(what: str, name: str) -> None:
     """Raise ConfigError unless nsqd accepts the name; ``what`` says whose name it is."""
-    if not NAME.fullmatch(name):
-        raise ConfigError(
-            f"{what} {name!r}: 1 to 64 of the characters . a-z A-Z 0-9 _ - are allowed"
-        )
+    if not TOPIC.fullmatch(name):
+        raise ConfigError(f"{what} {name!r}: {TOPIC_RULE}")
 
 
 def check_address(what: str, address: str) -> None:

@@ -21,7 +21,6 @@ from psd.clock import Clock
 from psd.engine.plan import Range
 from psd.engine.store import Engine
 from psd.errors import NotFoundError, TooLargeError
-from psd.rewards.events import SIGNALS_THING
 from psd.rewards.evidence import Evidence
 from psd.rewards.registry import Registry
 from psd.rewards.results import WeekResult
@@ -29,7 +28,7 @@ from psd.rewards.rows import Row, Why
 from psd.rewards.sources.buckets import BucketSource
 from psd.rewards.statement import Statement, statement_of
 from psd.rewards.store import RewardsStore, asked_week
-from psd.rewards.tables import Tables
+from psd.rewards.tables import SIGNALS_THING, Tables
 from psd.rewards.vehicles import Vehicle
 from psd.rewards.weeks import bounds, week_of
 

@@ -19,13 +19,12 @@ from psd.clock import Clock
 from psd.engine.plan import Range
 from psd.engine.store import Engine
 from psd.errors import DetailExpiredError
-from psd.rewards.events import SIGNALS_THING
 from psd.rewards.registry import Registry
 from psd.rewards.rows import Row
 from psd.rewards.shards import shard_of
 from psd.rewards.sources.buckets import BucketSource
 from psd.rewards.store import RewardsStore
-from psd.rewards.tables import Tables
+from psd.rewards.tables import SIGNALS_THING, Tables
 from psd.rewards.vehicles import Vehicle
 from psd.rewards.weeks import bounds, last_ended
 

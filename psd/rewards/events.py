@@ -50,12 +50,9 @@ from psd.rewards.messages import (
     VehicleFields,
     second_in,
 )
-from psd.rewards.tables import POINTS_MAX, Tables
+from psd.rewards.tables import POINTS_MAX, SIGNALS_THING, Tables
 from psd.rewards.vehicles import owner_text
 from psd.rewards.weeks import week_of
-
-SIGNALS_THING = "signals"
-"""The thing that activity is booked as."""
 
 SIGNALS_MAX = 256
 SIGNAL_BYTES_MAX = 128

@@ -17,13 +17,12 @@ from psd.engine.plan import Range
 from psd.engine.store import Engine
 from psd.errors import DetailExpiredError
 from psd.rewards.decisions import Override
-from psd.rewards.events import SIGNALS_THING
 from psd.rewards.explanation import Activity, Material
 from psd.rewards.ledger import Ledger
 from psd.rewards.results import WeekResult
 from psd.rewards.rows import Row, Why
 from psd.rewards.store import RewardsStore
-from psd.rewards.tables import Tables
+from psd.rewards.tables import SIGNALS_THING, Tables
 from psd.rewards.vehicles import Vehicle
 from psd.rewards.weeks import bounds
 

@@ -12,6 +12,7 @@ integrations is kept::
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterable
 from functools import cached_property
@@ -21,6 +22,7 @@ from typing import Literal
 import msgspec
 
 from psd.errors import ConfigError, OutOfBoundsError
+from psd.names import THING
 
 Split = Literal["largest_remainder", "floor"]
 
@@ -28,6 +30,12 @@ INTEGRATION_IDS = range(1, 32)
 """Bits of a row's 32-bit mask; bit 0 stays free."""
 
 POINTS_MAX = 2**31 - 1
+
+SIGNALS_THING = "signals"
+"""The thing that activity is booked as."""
+
+_INTEGRATION_NAME = re.compile(r"[^\s,+](?:[^\t\n\r\f\v,+]{0,62}[^\s,+])?")
+_INTEGRATION_RULE = "1 to 64 characters, no comma or +, no blank at its ends"
 
 
 class Level(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,6 +152,7 @@ def _problem(tables: Tables) -> str:
         _level_problem(tables)
         or _integration_problem(tables)
         or _pair_problem(tables)
+        or _earnings_problem(tables.earnings)
         or _token_problem(tables.tokens)
     )
 
@@ -169,15 +178,29 @@ def _integration_problem(tables: Tables) -> str:
             return f"integrations: id {each.id} of {each.name!r} must lie between 1 and 31"
         if not 0 <= each.points <= POINTS_MAX:
             return f"integrations: points of {each.name!r} must lie between 0 and {POINTS_MAX}"
-    if not ids or len(set(ids)) != len(ids) or len(set(names)) != len(names) or "" in names:
+    if not ids or len(set(ids)) != len(ids) or len(set(names)) != len(names):
         return "integrations: at least one, each id and each name once"
+    # They are told side by side, with commas or blanks between: what is in them must not part them.
+    wrong = [name for name in names if not _INTEGRATION_NAME.fullmatch(name)]
+    if wrong:
+        return f"integrations: name {wrong[0]!r} must be {_INTEGRATION_RULE}"
+    return ""
+
+
+def _earnings_problem(earnings: tuple[str, ...]) -> str:
+    """Each would be added to the points of a week as often as it stands there."""
+    for name in earnings:
+        if earnings.count(name) > 1 or not THING.fullmatch(name):
+            return f"earnings: {name!r} must be the name of a thing, each of them once"
+        if name == SIGNALS_THING:
+            return f"earnings: {name!r} counts activity, and is no earnings"
     return ""
 
 
 def _pair_problem(tables: Tables) -> str:
     for pair in tables.pairs:
-        unknown = [name for name in pair.integrations if name not in tables.by_name]
-        if unknown or len(set(pair.integrations)) < 2:
+        found = [tables.by_name.get(name) for name in pair.integrations]
+        if None in found or len({each.id for each in found if each}) < 2:
             return f"pairs: {list(pair.integrations)} must name two or more integrations"
         if not 0 <= pair.points <= POINTS_MAX:
             return f"pairs: points of {list(pair.integrations)} must be 0 to {POINTS_MAX}"
@@ -186,7 +209,7 @@ def _pair_problem(tables: Tables) -> str:
 
 def _token_problem(tokens: TokenTable) -> str:
     numerator, denominator = tokens.decay
-    if not tokens.pool_wei.isdecimal():
+    if not (tokens.pool_wei.isascii() and tokens.pool_wei.isdecimal()):
         return f"tokens.pool_wei: {tokens.pool_wei!r} must be a whole number of 0 or more, quoted"
     if not 0 <= numerator <= denominator or denominator == 0:
         return f"tokens.decay: {[numerator, denominator]} must be a fraction from 0 to 1"

@@ -245,7 +245,7 @@ def test_settings_written_as_a_file_are_read_back_the_same(empty_folder: Path) -
         "PSD_REDIS_URL": 'unix:///tmp/a "b" \\ \x7f é/redis.sock',
         "PSD_QUEUE_NSQD_ADDRESSES": "a:1,b:2",
         "PSD_WORKER_BATCH_WAIT_MS": "2.5",
-        "PSD_THINGS": "km driven=9:m,b=2",
+        "PSD_THINGS": 'km_driven=9:m " \\ é,b=2',
     }
     settings = load_settings(environ=environ).settings
     file = empty_folder / "psd.toml"

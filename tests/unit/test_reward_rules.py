@@ -251,6 +251,12 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
         ('version = "2022-seed"', "", "version"),
         ("weeks_off_to_drop = 3", "weeks_of_to_drop = 3", "weeks_of_to_drop"),
         ("points = 1000", "points = -1", "points must lie between"),
+        ('name = "Tesla"', 'name = "Tesla,AutoPi"', "name 'Tesla,AutoPi' must be 1 to 64"),
+        ('name = "Tesla"', 'name = " Tesla"', "must be 1 to 64"),
+        ('name = "Tesla"', 'name = ""', "must be 1 to 64"),
+        ('"promotions", "corrections"', '"promotions", "promotions"', "each of them once"),
+        ('"promotions", "corrections"', '"promotions", "a,b"', "must be the name of a thing"),
+        ('"promotions", "corrections"', '"promotions", "signals"', "is no earnings"),
     ],
 )
 def test_tables_that_contradict_themselves_are_refused_with_the_reason(
