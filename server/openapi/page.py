@@ -1,4 +1,4 @@
-"""The reference as one page of HTML: it loads nothing, runs nothing, and is read on a phone. Pure.
+"""The reference as one page of HTML: it loads nothing, and is read on a phone. Pure.
 
 Everything that it shows is in the document (server/openapi/document.py)::
 
@@ -6,6 +6,7 @@ Everything that it shows is in the document (server/openapi/document.py)::
 
 The list of routes stands at the side of a wide screen, and behind a line at the top of a small
 one: a checkbox is what opens it there, because a ``details`` cannot be open on one of them alone.
+Its one script opens the card of a route that is linked to; without it they are opened by hand.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from server.openapi.schemas import Schema
 from server.openapi.wording import fields_of, kind_of_schema
 
 STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+SCRIPT = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
 
 _CODE = re.compile(r"`([^`]+)`")
 _PLACES = {"path": "in the path", "query": "", "header": "header"}
@@ -44,7 +46,7 @@ def page_of(document: Schema) -> str:
         + f"<h2 id=shapes>Shapes</h2><p class=lead>What stands in bodies and answers.</p>{shapes}"
         "<footer>Made from the routes that run. The same for programs: "
         "<a href=/openapi.json>/openapi.json</a>, OpenAPI 3.1.</footer>"
-        "</main></div></body></html>\n"
+        f"</main></div><script>{SCRIPT}</script></body></html>\n"
     )
 
 

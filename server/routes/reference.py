@@ -3,7 +3,7 @@
 ::
 
     GET /openapi.json   -> an OpenAPI 3.1 document
-    GET /docs           -> the same as a page, which loads nothing and runs nothing
+    GET /docs           -> the same as a page, which loads nothing
 
 Both are made when they are first asked for, and tell nothing that is secret: which routes there
 are, and not what is behind them. So they are open, as the page of a login is.
@@ -24,20 +24,24 @@ from server import answers
 from server.conditions import has_already
 from server.openapi import operations
 from server.openapi.document import document_of
-from server.openapi.page import STYLE, page_of
+from server.openapi.page import SCRIPT, STYLE, page_of
 from server.openapi.schemas import Schema
 from server.packing import packed, takes_gzip
 from server.routing import Route
 
-_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+
+def _hash_of(text: str) -> str:
+    """What a browser compares an inline text with before it takes it."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
 
 PAGE_HEADERS = {
-    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": f"default-src 'none'; style-src {_hash_of(STYLE)}; "
+    f"script-src {_hash_of(SCRIPT)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-"""The page's one style is named by its hash; nothing else may come, from here or from elsewhere."""
+"""The page's one style and one script are named by their hashes; nothing else may come."""
 
 
 BEST_LEVEL = 9
