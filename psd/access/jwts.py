@@ -36,6 +36,7 @@ JWT_BYTES_MAX = 8192
 
 _UID = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 _UID_MAX = 2**63 - 1
+_NUMBER_MAX = 2**53 - 1
 _NUMBER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 SUBJECT_BYTES_MAX = 128
 """As many as an owner of vehicles may have (psd/rewards/events.py)."""
@@ -160,13 +161,19 @@ def verified(token: str, key: Key, rules: JwtRules) -> Identity:
             issuer=rules.issuer,
             audience=rules.audience,
             leeway=LEEWAY_S,
-            options={"require": ["exp", "iss", "aud"]},
+            # Some login services have numbers as subjects, and any jti: psd reads the claims that
+            # it needs by its own rules, and the others not at all.
+            options={"require": ["exp", "iss", "aud"], "verify_sub": False, "verify_jti": False},
         )
     except jwt.ExpiredSignatureError as exc:
         raise UnauthorizedError("jwt: expired") from exc
     except jwt.PyJWTError as exc:
         # PyJWT's own texts may quote claims, and a claim is a part of the token.
         raise UnauthorizedError(f"jwt: refused ({type(exc).__name__})") from exc
+    for name in ("exp", "nbf", "iat"):
+        # PyJWT would take "9999999999" and true for times.
+        if isinstance(claims.get(name), bool | str):
+            raise UnauthorizedError(f"jwt: claim {name} is no number")
     subject = _subject(claims.get(rules.owner_claim), rules.owner_claim)
     scopes = _scopes(claims.get(rules.scope_claim))
     owners = frozenset({int(subject)}) if _NUMBER.fullmatch(subject) else frozenset[int]()
@@ -174,8 +181,14 @@ def verified(token: str, key: Key, rules: JwtRules) -> Identity:
 
 
 def _subject(value: object, claim: str) -> str:
-    """The owner as text: a uid, or what cannot be mistaken for one."""
+    """The owner as text: a uid, or what cannot be mistaken for one.
+
+    Of numbers only those that every JSON library reads alike: past 2^53 one user may have become
+    another on the way. A negative one is rather a login service's "nobody" than somebody.
+    """
     if isinstance(value, int) and not isinstance(value, bool):
+        if not 0 <= value <= _NUMBER_MAX:
+            raise UnauthorizedError(f"jwt: claim {claim} is a number past 2^53, or below 0: no uid")
         value = str(value)
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         if _UID.fullmatch(value) and abs(int(value)) <= _UID_MAX:

@@ -72,7 +72,9 @@ class Issuer:
         now_s = int(time.time())
         said = {"iss": ISSUER, "aud": AUDIENCE, "sub": "1", "exp": now_s + 3600, **claims}
         kept = {name: value for name, value in said.items() if name not in without}
-        return jwt.encode(kept, self.private, algorithm="ES256", headers={"kid": self.kid})
+        # PyJWT's own encoder refuses some of what another login service may sign.
+        payload = json.dumps(kept).encode()
+        return jwt.PyJWS().encode(payload, self.private, "ES256", headers={"kid": self.kid})
 
 
 def jwks_of(*members: dict[str, Any]) -> bytes:

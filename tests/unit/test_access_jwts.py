@@ -8,6 +8,7 @@ import random
 from typing import Any
 
 import jwt
+import msgspec
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -56,6 +57,40 @@ def test_a_subject_that_is_a_uid_is_that_owner_as_text() -> None:
     assert (found.subject, found.owner) == ("7", "7")
 
 
+@pytest.mark.parametrize("subject", [0, 7, 1503960366, 2**53 - 1])
+def test_a_subject_may_be_a_number(subject: int) -> None:
+    found = identity(ISSUED_BY.jwt(sub=subject))
+    assert (found.owners, found.subject) == (frozenset({subject}), str(subject))
+    assert found.sees(subject)
+    assert not found.sees(subject + 1)
+
+
+def test_another_claim_may_name_the_owner_whatever_the_subject_is() -> None:
+    rules = jwt_rules(msgspec.structs.replace(SETTINGS, jwt_owner_claim="uid"))
+    for subject in ("auth0|abc", 9, None, ["a"], True):
+        found = identity(ISSUED_BY.jwt(sub=subject, uid=7), rules=rules)
+        assert found.owners == {7}
+    with pytest.raises(UnauthorizedError):
+        identity(ISSUED_BY.jwt(sub="7"), rules=rules)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"jti": 5},
+        {"jti": "a"},
+        {"jti": None},
+        {"nbf": 1.5, "iat": 2},
+        {"exp": 99_999_999_999.5},
+        {"aud": ["another", AUDIENCE]},
+        {"sub": "-7"},
+        {"sub": str(2**63 - 1)},
+    ],
+)
+def test_what_psd_does_not_read_or_the_standard_allows_is_taken(claims: dict[str, Any]) -> None:
+    assert identity(ISSUED_BY.jwt(**claims)).scopes == {"read"}
+
+
 def test_no_jwt_makes_an_admin() -> None:
     assert identity(ISSUED_BY.jwt(scope="admin read")).scopes == {"read"}
     assert identity(ISSUED_BY.jwt(scope="admin")).scopes == frozenset()
@@ -83,6 +118,38 @@ def test_a_claim_that_is_required_must_be_there(claim: str) -> None:
         {"sub": "\ud800"},
         {"sub": "x" * 129},
         {"sub": "\u00e9" * 65},
+        {"sub": True},
+        {"sub": False},
+        {"sub": None},
+        {"sub": 7.0},
+        {"sub": 1e3},
+        {"sub": -1},
+        {"sub": -7},
+        {"sub": 2**53},
+        {"sub": 2**64},
+        {"sub": 10**4000},
+        {"sub": [7]},
+        {"sub": ["7"]},
+        {"sub": {"id": 7}},
+        {"iat": 2**33},
+        {"iat": "1"},
+        {"iat": None},
+        {"nbf": "1"},
+        {"nbf": True},
+        {"nbf": [1]},
+        {"exp": "99999999999"},
+        {"exp": 1.5},
+        {"exp": True},
+        {"exp": None},
+        {"exp": float("nan")},
+        {"exp": float("-inf")},
+        {"exp": float("inf")},
+        {"aud": []},
+        {"aud": [["x"]]},
+        {"aud": {AUDIENCE: 1}},
+        {"aud": AUDIENCE + "x"},
+        {"iss": [ISSUER]},
+        {"iss": 5},
     ],
 )
 def test_a_claim_that_says_something_else_is_refused(claims: dict[str, Any]) -> None:
