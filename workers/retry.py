@@ -50,7 +50,10 @@ class Backoff:
 
 
 class Patience:
-    """Tries a call until its dependency answers; pauses ``queue`` meanwhile."""
+    """Tries a call until its dependency answers; pauses ``queue`` meanwhile.
+
+    ``waits_for`` is the last that was heard of what it waits for; empty while it works.
+    """
 
     def __init__(
         self, queue: Queue, metrics: Metrics, backoff: Callable[[], Backoff] = Backoff
@@ -59,6 +62,7 @@ class Patience:
         self._metrics = metrics
         self._backoff = backoff
         self._waiting = 0
+        self.waits_for = ""
         self._stopping = False
 
     def stop(self) -> None:
@@ -83,10 +87,12 @@ class Patience:
             try:
                 return await call()
             except UnavailableError as error:
+                self.waits_for = str(error)
                 log.debug("still away", extra={"code": error.code, "error": str(error)})
 
     async def _pause(self, error: UnavailableError) -> None:
         self._waiting += 1
+        self.waits_for = str(error)
         if self._waiting > 1:
             return
         self._metrics.pauses.inc()
@@ -98,7 +104,10 @@ class Patience:
 
     async def _go_on(self) -> None:
         self._waiting -= 1
-        if self._waiting or self._stopping:
+        if self._waiting:
+            return
+        self.waits_for = ""
+        if self._stopping:
             return
         log.info("working again")
         try:

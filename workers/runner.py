@@ -83,6 +83,11 @@ class Worker:
         """Whether :meth:`stop` was called."""
         return self._stopping.is_set()
 
+    @property
+    def waits_for(self) -> str:
+        """What the worker is paused for; empty while it works."""
+        return self._patience.waits_for
+
     async def run(self) -> None:
         """Work until :meth:`stop`; raises :class:`ConfigError` when it never can."""
         await self._queue.start()

@@ -14,16 +14,16 @@ import importlib
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator
-
-from prometheus_client import start_http_server
+from collections.abc import AsyncIterator, Callable
 
 from psd.access.exposure import check_metrics_exposure
 from psd.config import Settings
 from psd.errors import ConfigError
-from psd.observe.metrics import Metrics
+from psd.queue.base import Queue
 from psd.runtime import Runtime, open_runtime
+from workers.endpoint import Endpoint
 from workers.handlers.points import PointsHandler
+from workers.readiness import Readiness
 from workers.runner import Worker
 
 log = logging.getLogger("worker")
@@ -45,9 +45,10 @@ async def work(settings: Settings) -> None:
     runtime = await open_runtime(settings, archiving=True)
     try:
         await runtime.warn_of_durability()
-        worker = build_worker(runtime)
+        source = runtime.new_queue()
+        worker = build_worker(runtime, source)
         _stop_on_signals(worker)
-        with metrics_endpoint(settings, runtime.metrics):
+        async with endpoint(runtime, source, worker):
             queue = settings.queue
             log.info("working", extra={"topic": queue.topic, "channel": queue.channel})
             await worker.run()
@@ -56,10 +57,10 @@ async def work(settings: Settings) -> None:
     log.info("stopped")
 
 
-def build_worker(runtime: Runtime) -> Worker:
-    """A worker on the configured queue."""
+def build_worker(runtime: Runtime, queue: Queue | None = None) -> Worker:
+    """A worker on the configured queue, a new one when None."""
     return Worker(
-        runtime.new_queue(),
+        queue or runtime.new_queue(),
         PointsHandler(runtime.books, runtime.rules),
         runtime.settings,
         runtime.metrics,
@@ -68,24 +69,24 @@ def build_worker(runtime: Runtime) -> Worker:
     )
 
 
-@contextlib.contextmanager
-def metrics_endpoint(settings: Settings, metrics: Metrics) -> Iterator[None]:
-    """Serve Prometheus on ``worker.metrics_port`` of ``server.host``; 0 serves nothing."""
-    port = settings.worker.metrics_port
+@contextlib.asynccontextmanager
+async def endpoint(runtime: Runtime, queue: Queue, worker: Worker) -> AsyncIterator[None]:
+    """Serve probes and Prometheus on ``worker.metrics_port`` of ``server.host``; 0 is nothing."""
+    host, port = runtime.settings.server.host, runtime.settings.worker.metrics_port
     if not port:
         yield
         return
-    check_metrics_exposure(settings)
+    check_metrics_exposure(runtime.settings)
+    readiness = Readiness(runtime.store, queue, worker)
+    served = Endpoint(runtime.metrics.registry, readiness.checks)
     try:
-        server, thread = start_http_server(port, settings.server.host, metrics.registry)
+        await served.start(host, port)
     except OSError as exc:
         raise ConfigError(f"worker.metrics_port = {port}: {exc}") from exc
     try:
         yield
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        await served.close()
 
 
 def _stop_on_signals(worker: Worker) -> None:

@@ -36,7 +36,8 @@ from workers import service
     "--metrics-port",
     type=click.IntRange(0, 65_535),
     metavar="PORT",
-    help="Serve /metrics there; 0 for not at all. Setting worker.metrics_port.",
+    help="Serve /healthz, /readyz and /metrics there; 0 for not at all. "
+    "Setting worker.metrics_port.",
 )
 @store_overrides
 @pass_settings

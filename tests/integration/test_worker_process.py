@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import urllib.error
 import urllib.request
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from psd.engine.plan import Range
@@ -105,6 +107,54 @@ async def test_the_metrics_port_tells_what_was_booked(stack: WorkerStack, tmp_pa
         text = await asyncio.to_thread(metrics_on, port)
     assert 'psd_dead_lettered_total{code="malformed"} 1.0' in text
     assert "psd_batch_messages_sum 2.0" in text
+
+
+async def test_the_worker_tells_whether_it_lives_and_whether_it_gets_work(
+    stack: WorkerStack, tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    with worker_process(stack, tmp_path, ["--metrics-port", str(port)]) as worker:
+        await wait_until("it is ready", lambda: status_on(port, "/readyz") == 200)
+        assert status_on(port, "/healthz") == 200
+        assert [status_on(port, path) for path in ("/", "/metricsx", "/ready")] == [404] * 3
+        if stack.nsqd is not None:
+            stack.nsqd.kill9()
+            await wait_until("it is not", lambda: status_on(port, "/readyz") == 503)
+            assert f"nsqd {stack.nsqd.address}: " in checks_on(port)["queue"]
+            assert checks_on(port)["writable"] == "ok"
+            stack.nsqd.start()
+            await wait_until("it is again", lambda: status_on(port, "/readyz") == 200)
+        stack.redis.stop()
+        await wait_until("it is not ready", lambda: status_on(port, "/readyz") == 503)
+        assert status_on(port, "/healthz") == 200
+        assert checks_on(port)["writable"] != "ok"
+        if stack.nsqd is not None:
+            await stack.publish([steps(7, 1, 10)])
+            await wait_until("it pauses", lambda: checks_on(port)["receiving"] != "ok")
+            assert checks_on(port)["receiving"].startswith("paused: redis: ")
+        stack.redis.start()
+        await wait_until("it works again", lambda: status_on(port, "/readyz") == 200)
+        worker.process.send_signal(signal.SIGTERM)
+        assert await worker.exit_code() == 0
+
+
+def status_on(port: int, path: str) -> int:
+    return answer_on(port, path)[0]
+
+
+def checks_on(port: int) -> dict[str, str]:
+    found: dict[str, str] = msgspec.json.decode(answer_on(port, "/readyz")[1])["checks"]
+    return found
+
+
+def answer_on(port: int, path: str) -> tuple[int, bytes]:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
 
 
 def metrics_on(port: int) -> str:

@@ -35,6 +35,7 @@ class MemoryQueue:
         self.published: list[tuple[str, bytes]] = []
         self.calls: list[str] = []
         self.takes_at_once = 1_000_000
+        self.reached = Reach(True)
         self.fail: Callable[[str], None] = lambda _call: None
         self._changed = asyncio.Event()
         self._stopped = False
@@ -96,7 +97,7 @@ class MemoryQueue:
             raise QueueUnavailableError("the queue stopped amid the messages")
 
     async def reach(self) -> Reach:
-        return Reach(True)
+        return self.reached
 
     def _let_go(self, messages: Sequence[Message]) -> None:
         for each in messages:
