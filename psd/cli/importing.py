@@ -90,7 +90,7 @@ _READING = (
         metavar="F",
         type=format_argument,
         help="Format of the time as strptime has it, for example '%m/%d/%Y %H:%M'. "
-        "Default: ISO 8601 or epoch seconds.",
+        "Default: RFC 3339, dates or Unix seconds. Of names of zones (%Z) UTC, GMT and Z are read.",
     ),
     click.option(
         "--tz",

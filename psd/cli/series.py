@@ -8,10 +8,10 @@
 
 Dates are those of ``--tz``. A row that is only a part of its unit says how far it goes::
 
-    $ psd series steps 11 --tz Europe/Berlin --start 2016-04-11T12:00:00Z --end 2016-04-13
-     start             thing   sum  part
-     2016-04-11 14:00  steps     0  to 2016-04-12
-     2016-04-12        steps  9000
+    $ psd series steps 11 --tz Europe/Berlin --start 2016-04-11 --end 2016-04-12T12:00
+     start       thing   sum  part
+     2016-04-11  steps     0
+     2016-04-12  steps  9000  to 2016-04-12 12:00+02:00
 
 On a terminal a series has its sparkline above its table.
 """

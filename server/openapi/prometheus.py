@@ -17,7 +17,13 @@ Expression = Annotated[
         examples=['increase(steps{uid="1"}[1d])'],
     ),
 ]
-Instant = Annotated[str, Meta(description="Unix seconds or RFC 3339", examples=["1496620800"])]
+Instant = Annotated[
+    str,
+    Meta(
+        description="Unix seconds with or without a fraction, or RFC 3339; to the millisecond",
+        examples=["1496620800"],
+    ),
+]
 Step = Annotated[str, Meta(description="seconds, or a duration such as 1h", examples=["3600"])]
 Limit = Annotated[str, Meta(description="the most values; 0 is no limit of yours", examples=["10"])]
 Matches = Annotated[
