@@ -73,13 +73,13 @@ def _formatted(text: str, time_format: str, tz: ZoneInfo) -> int:
 
 
 def _second(text: str, time_format: str, tz: ZoneInfo) -> int:
-    if "z" in _directives(time_format):
-        return _since_epoch(dt.datetime.strptime(text, time_format).astimezone(dt.UTC))
-    wall = dt.datetime.strptime(text, time_format).replace(tzinfo=dt.UTC)
     try:
+        if "z" in _directives(time_format):
+            return _since_epoch(dt.datetime.strptime(text, time_format).astimezone(dt.UTC))
+        wall = dt.datetime.strptime(text, time_format).replace(tzinfo=dt.UTC)
         return second_at(_since_epoch(wall), tz)
     except ValueError as exc:
-        raise ValueError(f"{shown(text)}: {exc}") from exc
+        raise ValueError(f"{shown(text)} by {time_format!r}: {exc}") from exc
 
 
 def _since_epoch(when: dt.datetime) -> int:

@@ -27,7 +27,7 @@ def in_one_second(first: int, number: int) -> list[Event]:
     return [report(n, NOON_S, aid=n * 7919 % 65_536) for n in range(first + 1, first + number + 1)]
 
 
-async def test_a_second_with_five_times_the_activities_is_cell_on_as_cheaply(
+async def test_a_second_with_five_times_the_activities_is_booked_on_as_cheaply(
     psd: Runtime,
 ) -> None:
     await book(psd, in_one_second(0, 80))

@@ -66,7 +66,7 @@ async def test_reports_that_come_later_are_not_booked(psd: Runtime) -> None:
     assert await psd.engine.activity_sum(1, 1, 3, EVER) == 0
 
 
-async def test_a_batch_is_cell_in_the_order_of_its_events(psd: Runtime) -> None:
+async def test_a_batch_is_booked_in_the_order_of_its_events(psd: Runtime) -> None:
     sent = [report(10), report(5, aid=9), withdrawal(), report(20, thing=2), report(6, aid=9)]
     assert await book(psd, sent) == ["booked", "booked", "booked", "withdrawn", "booked"]
     [entry] = await psd.engine.withdrawals(1, 10)

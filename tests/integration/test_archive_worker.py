@@ -111,7 +111,7 @@ async def test_http_without_room_answers_503_and_books_nothing(stack: WorkerStac
     assert len(kept(stack)) == 1
 
 
-async def test_what_is_cell_is_in_the_archive_whenever_the_worker_is_killed(
+async def test_what_is_booked_is_in_the_archive_whenever_the_worker_is_killed(
     stack: WorkerStack, tmp_path: Path
 ) -> None:
     bodies = [steps(7, aid, 1) for aid in range(2000)]

@@ -187,6 +187,8 @@ async def test_a_standing_is_a_table_csv_or_json(runtime: Runtime) -> None:
     assert table.splitlines()[-1] == "2016-04-12T00:00:00Z to 2016-04-19T00:00:00Z, 2 members"
     compared = await output("standing", "a", "--compare-to", "2016-04-12T12:00:00Z")
     assert compared.splitlines()[1].split()[-3:] == ["2", "+1", "+7,000"]
+    berlin = ("--as-of", "2016-04-13", "--tz", "Europe/Berlin", "--json")
+    assert '"end":"2016-04-12T22:00:00Z"' in await output("standing", "a", *berlin)
     page = await output("standing", "a", "--limit", "1", "--as-of", str(START_S + 1))
     assert page.splitlines()[1].split()[:3] == ["1", "1", "5"]
     assert page.splitlines()[-1].startswith("more: --cursor ")

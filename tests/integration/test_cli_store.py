@@ -35,7 +35,7 @@ def query(redis_url: str, *arguments: str) -> int:
     return int(result.stdout)
 
 
-def test_a_report_is_cell_once_and_found_again(redis_url: str) -> None:
+def test_a_report_is_booked_once_and_found_again(redis_url: str) -> None:
     assert write(redis_url, "--aid", "1", "--value", "400", *AT) == "booked"
     assert write(redis_url, "--aid", "1", "--value", "400", *AT) == "unchanged"
     assert query(redis_url, *DAY) == 400

@@ -65,7 +65,7 @@ async def test_show_prints_one_letter(stack: WorkerStack, tmp_path: Path) -> Non
     assert (code, "no letter nothing" in stderr) == (1, True)
 
 
-async def test_a_replayed_letter_is_cell_once_its_fault_is_gone(
+async def test_a_replayed_letter_is_booked_once_its_fault_is_gone(
     stack: WorkerStack, tmp_path: Path
 ) -> None:
     await bury(stack, steps(7, 1, 10, thing="hops"), b"poison")

@@ -105,7 +105,7 @@ def test_direct_books_every_row_and_again_changes_nothing(redis_url: str, good: 
     assert contents(redis_url) == before
 
 
-def test_refused_rows_are_told_with_their_lines_and_the_rest_is_cell(
+def test_refused_rows_are_told_with_their_lines_and_the_rest_is_booked(
     redis_url: str, mixed: Path
 ) -> None:
     result = run_import(redis_url, mixed, "--via", "direct")

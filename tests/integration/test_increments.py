@@ -101,7 +101,7 @@ async def test_the_dedupe_horizon_can_be_set(redis_url: str) -> None:
         assert await psd.store.client.ttl(MARKERS) >= 86_400 * 30 - 2
 
 
-async def test_a_backfill_of_old_events_is_cell_once(psd: Runtime) -> None:
+async def test_a_backfill_of_old_events_is_booked_once(psd: Runtime) -> None:
     old = [increment(f"row {n}", n, NOON_S - n * 40_000) for n in range(1, 301)]
     assert await book(psd, old) == ["booked"] * 300
     before = await keyspace(psd.store.client)

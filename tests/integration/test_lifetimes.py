@@ -130,7 +130,7 @@ async def test_an_event_is_not_booked_again_once_its_activity_has_expired(redis_
         assert await sum_of(psd) == 9
 
 
-async def test_a_long_activity_that_expired_is_cell_anew(redis_url: str) -> None:
+async def test_a_long_activity_that_expired_is_booked_anew(redis_url: str) -> None:
     """Its records end by themselves; the mark in the shard lives on with other activities."""
     clock = ManualClock(NOON_S + 10)
     async with engine_on(redis_url, {"retention.activity_s": 1000}, clock) as psd:

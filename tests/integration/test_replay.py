@@ -220,7 +220,7 @@ async def test_a_window_that_is_none_and_a_folder_that_is_none_are_refused(
     assert "archive.folder = 'nowhere'" in err
 
 
-async def test_a_spoiled_frame_is_named_and_the_rest_is_cell(
+async def test_a_spoiled_frame_is_named_and_the_rest_is_booked(
     stack: WorkerStack, tmp_path: Path
 ) -> None:
     for uid in (1, 2, 3):

@@ -42,7 +42,7 @@ def stack(stack: WorkerStack, tmp_path: Path) -> WorkerStack:
     return stack
 
 
-async def assert_all_is_cell(runtime: Runtime) -> None:
+async def assert_all_is_booked(runtime: Runtime) -> None:
     assert await sums(runtime) == (3, 480)
     assert [await sums(runtime, n) for n in (20, 29, 9)] == [(1, 0), (1, 0), (0, 0)]
     assert await runtime.registry.vehicle(7) == KNOWN
@@ -55,7 +55,7 @@ async def assert_all_is_cell(runtime: Runtime) -> None:
 
 async def test_the_worker_books_every_kind_of_message(stack: WorkerStack) -> None:
     await work_off(stack, MESSAGES)
-    await assert_all_is_cell(stack.runtime)
+    await assert_all_is_booked(stack.runtime)
     assert await stack.letters() == []
 
 
@@ -82,7 +82,7 @@ async def test_active_on_an_integration_is_a_sum_over_the_week(stack: WorkerStac
 async def test_what_can_never_be_booked_is_put_aside_with_its_code(stack: WorkerStack) -> None:
     await work_off(stack, [*POISON, *MESSAGES])
     assert {letter.body: letter.code for letter in await stack.letters()} == POISON
-    await assert_all_is_cell(stack.runtime)
+    await assert_all_is_booked(stack.runtime)
 
 
 async def test_an_outage_of_the_store_loses_no_vehicle(stack: WorkerStack) -> None:
@@ -150,4 +150,4 @@ async def test_a_verification_passes_over_what_is_kept_of_vehicles(
     code, out, err = await psd(stack, tmp_path, "verify", "--repair", "--archive", archive)
     assert (code, err) == (0, "")
     assert "1 repaired" in out
-    await assert_all_is_cell(stack.runtime)
+    await assert_all_is_booked(stack.runtime)

@@ -54,7 +54,7 @@ def counts(answer: Answer) -> tuple[int, int, int, int]:
     return found["booked"], found["unchanged"], found["duplicate"], len(found["refused"])
 
 
-async def test_activity_is_cell_by_list_object_and_line(
+async def test_activity_is_booked_by_list_object_and_line(
     client: tuple[HttpClient, Runtime],
 ) -> None:
     http, runtime = client

@@ -82,7 +82,7 @@ async def test_one_object_is_one_document(client: HttpClient, body: bytes) -> No
     assert await statuses(client, body) == ["booked"]
 
 
-async def test_a_message_of_several_reports_is_cell_when_any_is(client: HttpClient) -> None:
+async def test_a_message_of_several_reports_is_booked_when_any_is(client: HttpClient) -> None:
     await statuses(client, [metric()])
     several = {"command": "metrics", "metrics": [metric(), metric(aid=5)]}
     assert await statuses(client, [several, several]) == ["booked", "unchanged"]
@@ -126,7 +126,7 @@ async def test_5000_events_are_booked_in_one_request(client: HttpClient) -> None
     assert await total(client) == 100
 
 
-async def test_what_is_accepted_is_archived_as_messages_before_it_is_cell(
+async def test_what_is_accepted_is_archived_as_messages_before_it_is_booked(
     client: HttpClient, runtime: Runtime, tmp_path: Path
 ) -> None:
     counted = event("psd.count", data={"thing": "hifive_1", "value": 1})

@@ -209,7 +209,7 @@ class BeganMeanwhile:
         return outcomes
 
 
-async def test_a_week_that_is_begun_while_an_event_is_cell_is_marked(psd: Runtime) -> None:
+async def test_a_week_that_is_begun_while_an_event_is_booked_is_marked(psd: Runtime) -> None:
     books = RewardsBooks(
         BeganMeanwhile(psd, 4), psd.registry, psd.store, psd.metrics, psd.books.things
     )

@@ -31,7 +31,7 @@ async def all_booked(stack: WorkerStack) -> bool:
 
 
 @pytest.mark.parametrize("stack", ["nsq"], indirect=True)
-async def test_nsqd_delivers_while_redis_is_dead_and_all_is_cell_within_5_s_of_its_return(
+async def test_nsqd_delivers_while_redis_is_dead_and_all_is_booked_within_5_s_of_its_return(
     stack: WorkerStack,
 ) -> None:
     async with worker_running(stack) as worker:
@@ -48,7 +48,7 @@ async def test_nsqd_delivers_while_redis_is_dead_and_all_is_cell_within_5_s_of_i
     assert await stack.letters() == []
 
 
-async def test_a_frozen_redis_costs_no_message_and_5_s_after_it_thaws_all_is_cell(
+async def test_a_frozen_redis_costs_no_message_and_5_s_after_it_thaws_all_is_booked(
     stack: WorkerStack,
 ) -> None:
     await stack.publish([steps(uid, 1, 10) for uid in USERS])

@@ -75,7 +75,7 @@ async def finished(bench: Bench, *ids: str) -> None:
     await wait_until("finished", lambda: set(bench.queue.finished) >= set(ids))
 
 
-async def test_nothing_is_cell_before_the_archive_has_it() -> None:
+async def test_nothing_is_booked_before_the_archive_has_it() -> None:
     bench = Bench()
     bench.archive.gate.clear()
     known: list[int] = []

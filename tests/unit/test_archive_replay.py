@@ -104,7 +104,7 @@ def kept(tmp_path: Path) -> Kept:
     return Kept(tmp_path)
 
 
-async def test_a_lost_store_is_cell_again_from_the_archive(kept: Kept) -> None:
+async def test_a_lost_store_is_booked_again_from_the_archive(kept: Kept) -> None:
     await kept.live(
         entry(500, metric(10), metric(5, aid=4)),
         entry(400, increment("e1", 7, 500)),
@@ -138,7 +138,7 @@ async def test_a_correction_behind_the_window_stays(kept: Kept) -> None:
 
 
 @pytest.mark.parametrize("chunk_reports", [1, 100])
-async def test_of_the_corrections_in_a_window_the_last_one_is_cell(
+async def test_of_the_corrections_in_a_window_the_last_one_is_booked(
     kept: Kept, chunk_reports: int
 ) -> None:
     kept.keep(entry(500, metric(10)), entry(400, metric(99)), entry(300, metric(7)))
@@ -153,7 +153,7 @@ async def test_of_the_corrections_in_a_window_the_last_one_is_cell(
     assert booked == [7], "an older value would be read until the last one is booked"
 
 
-async def test_of_the_corrections_of_one_batch_the_last_one_is_cell(kept: Kept) -> None:
+async def test_of_the_corrections_of_one_batch_the_last_one_is_booked(kept: Kept) -> None:
     one_batch = entry(500, metric(10)), entry(500, metric(99)), entry(500, metric(7), metric(8))
     for each in one_batch:
         kept.keep(each)

@@ -102,7 +102,7 @@ def test_numbers_at_their_limits_are_booked() -> None:
         assert events(count(ts=at))[0] == Count("hifive_1", 2, at, "m1")
 
 
-def test_the_last_second_of_2199_is_cell_when_it_comes() -> None:
+def test_the_last_second_of_2199_is_booked_when_it_comes() -> None:
     body = msgspec.json.encode(metric(ts2=TIME_END_S - 1))
     assert RULES.events(body, TIME_END_S, "m1")[0] == Report(1, 8, 2, 41, 10, 5, TIME_END_S - 1)
 
@@ -127,6 +127,11 @@ REFUSED = [
     (metric(ts1=2**63), "wrong_type", "ts1: "),
     (metric(ts2=2**63), "wrong_type", "ts2: "),
     (metric(ts2=TIME_END_S), "out_of_bounds", "ts2: "),
+    (
+        metric(ts2=1_460_419_200_000),
+        "out_of_bounds",
+        "ts2: 1460419200000 must be before the year 2200 (7258118400); it looks like milliseconds",
+    ),
     (metric(ts2=NOW_S + 301), "too_early", f"ts2: {NOW_S + 301} is 301 s ahead"),
     (metric(mode="add"), "wrong_type", "mode: 'add'"),
     (metric(mode="increment"), "missing_id", "id: "),
@@ -176,7 +181,7 @@ def test_older_than_the_oldest_age_is_too_late(age: int) -> None:
         assert events(message), "without a limit any age is booked"
 
 
-def test_the_oldest_age_itself_is_cell() -> None:
+def test_the_oldest_age_itself_is_booked() -> None:
     assert events(metric(ts2=NOW_S - DAY_S), AGED)
     assert events(count(ts=NOW_S - DAY_S), AGED)
 

@@ -315,7 +315,7 @@ def test_bytes_that_are_no_text_are_malformed() -> None:
     assert found.value.code == "malformed"
 
 
-def test_activity_is_too_late_by_the_age_that_is_cell_and_a_description_never_is() -> None:
+def test_activity_is_too_late_by_the_age_that_is_booked_and_a_description_never_is() -> None:
     aged = msgspec.structs.replace(RULES, age_max_s=3600)
     assert refusal("activity", ACTIVITY, aged)[0] == "too_late"
     assert events("vehicle", {"vehicle": 7, "time": T}, aged) == [VehicleChange(T, 7, {})]

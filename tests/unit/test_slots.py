@@ -162,7 +162,7 @@ def test_on_one_server_the_roots_are_the_keys() -> None:
     assert list(owner_pages(ONE_SERVER, script, [], (b"plan",), 100)) == []
 
 
-def test_a_batch_is_cell_by_calls_of_one_node_each() -> None:
+def test_a_batch_is_booked_by_calls_of_one_node_each() -> None:
     events: list[Event] = [*(report(uid=uid) for uid in (1, 2, 3, 1)), Count("n4", 1, 9, "a")]
     calls = calls_for(events, range(5), b"key", Spread())
     assert [(call.roots, call.positions) for call in calls] == [

@@ -70,7 +70,7 @@ async def finished(bench: Bench, *ids: str) -> None:
     await wait_until("finished", lambda: set(bench.queue.finished) >= set(ids))
 
 
-async def test_a_message_is_finished_after_it_is_cell() -> None:
+async def test_a_message_is_finished_after_it_is_booked() -> None:
     bench = Bench()
     bench.engine.gate.clear()
     async with running(bench):

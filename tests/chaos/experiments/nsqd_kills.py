@@ -81,7 +81,7 @@ async def _trial(stage: Stage, seed: int, gone: list[int]) -> Tally:
     await _publish_and_kill(stage, producer, moment_s)
     await stage.drained()
     fields = await stored(stage.client, stream.roots)
-    missing = {body for body in events if not any(_is_cell(fields, e) for e in events[body])}
+    missing = {body for body in events if not any(_is_booked(fields, e) for e in events[body])}
     gone.append(len(missing))
     there = [event for body in events.keys() - missing for event in events[body]]
     archived = {e.body for e in read_entries(stage.archive_folder, began_ms, END_MS)}
@@ -179,7 +179,7 @@ def _events_of(body: bytes) -> list[Event]:
     return RULES.events(body, int(time.time()), "no-id")
 
 
-def _is_cell(fields: Fields, event: Event) -> bool:
+def _is_booked(fields: Fields, event: Event) -> bool:
     """Whether the store knows an event.
 
     An increment or count leaves its marker, a report its window among its activity's reports.

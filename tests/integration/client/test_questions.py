@@ -76,6 +76,23 @@ async def test_a_whole_board_is_one_moment_however_many_pages_it_has(
     assert (await psd.top("steps", limit=1)).data[0].uid == "100"
 
 
+async def test_what_is_relative_counts_from_the_first_page(
+    psd: AsyncClient, runtime: Runtime
+) -> None:
+    assert isinstance(runtime.clock, ManualClock)
+    late_s = runtime.clock.now_s() - 60
+    events = [report(1000 + uid, late_s, uid=uid, aid=1) for uid in range(100, 1200)]
+    assert set(await book(runtime, events)) == {"booked"}
+    found = []
+    async for standing in psd.standings("steps", start="-2m", compare_to="-1m"):
+        if not found:
+            runtime.clock.advance(600)
+        found.append(standing)
+    assert {standing.value for standing in found} == {0, *range(1100, 2200)}
+    assert [standing.previous_value for standing in found[:1]] == [0]
+    assert found[0].uid == "1199"
+
+
 async def test_who_asks_is_told_by_the_token(url: str) -> None:
     async with AsyncClient(url) as nobody:
         with pytest.raises(UnauthorizedError):

@@ -200,7 +200,7 @@ async def test_a_thousand_requests_in_one_segment_are_all_answered(
     assert {(await connection.answer()).status for _ in range(1000)} == {200}
 
 
-async def test_a_write_in_two_segments_behind_other_requests_is_cell(
+async def test_a_write_in_two_segments_behind_other_requests_is_booked(
     connection: RawConnection,
 ) -> None:
     body = b'{"thing":"steps","uid":1,"atid":2,"aid":3,"value":10,"ts1":50,"ts2":60}'
