@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from psd.errors import ConfigError, SourceError, SourceUnavailableError
+from psd.rewards.proto.devices_pb2 import UserDevice
 from psd.rewards.sources.descriptions import TRIES, GrpcDescriptions
 from psd.rewards.tables import load_tables
 from psd.rewards.vehicles import Vehicle
@@ -286,3 +287,20 @@ async def test_definitions_without_a_known_integration_unpair_nobody(
 def test_a_source_without_both_addresses_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"rewards\.definitions_address"):
         GrpcDescriptions("127.0.0.1:1", "", load_tables())
+
+
+async def test_an_answer_about_another_device_or_none_is_an_error(
+    peer: DevicesPeer, source: GrpcDescriptions
+) -> None:
+    """Without it a vehicle would be another's, or off for the week."""
+    peer.devices["7"] = UserDevice(id="8", token_id=8)
+    with pytest.raises(SourceError, match="GetUserDevice of 7: the answer is about '8'"):
+        await source.describe([7])
+    peer.devices["7"] = UserDevice()
+    with pytest.raises(SourceError, match="GetUserDevice of 7: the answer is about ''"):
+        await source.describe([7])
+    peer.minted[9] = device(8)
+    with pytest.raises(SourceError, match="GetUserDeviceByTokenId of 9: the answer is about 8"):
+        await source.describe([9])
+    peer.devices["7"] = UserDevice(id="7", token_id=7)
+    assert set(await source.describe([7])) == {7}

@@ -18,7 +18,7 @@ import json
 import re
 import uuid
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 
@@ -75,6 +75,8 @@ class FakeElastic:
         self.product = True
         self.api_key = ""
         self.changes: dict[str, Any] = {}
+        self.changes_of: Callable[[int], dict[str, Any]] = lambda _: {}
+        """More changes of an answer, by its number from 0."""
         self.faults: deque[Fault] = deque()
         self.requests: list[dict[str, Any]] = []
         self.headers: list[Mapping[str, str]] = []
@@ -118,7 +120,8 @@ class FakeElastic:
             answer = search(self._documents[request.match_info["index"]], body)
         except ClauseError as exc:
             return self._error(400, "parsing_exception", str(exc))
-        content = json.dumps(answer | self.changes).encode() if fault.body is None else fault.body
+        answer |= self.changes | self.changes_of(len(self.requests) - 1)
+        content = json.dumps(answer).encode() if fault.body is None else fault.body
         if fault.hang_up:
             return await self._hang_up(request, content)
         return self._answer(200, content[: len(content) // 2] if fault.cut else content)

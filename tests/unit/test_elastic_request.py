@@ -12,8 +12,8 @@ from psd.clock import utc_text
 from psd.engine.plan import Range
 from psd.errors import SourceError
 from psd.rewards.sources.elastic import DecimalSubjects
+from psd.rewards.sources.elastic_parts import error_reason
 from psd.rewards.sources.elastic_request import (
-    error_reason,
     integration_of,
     page_request,
     read_page,

@@ -189,6 +189,8 @@ class GrpcDescriptions:
         device: UserDevice | None = await self._call(
             f"GetUserDevice of {key}", stub.GetUserDevice, GetUserDeviceRequest(id=str(key))
         )
+        if device is not None and (not device.ByteSize() or device.id not in ("", str(key))):
+            raise SourceError(f"GetUserDevice of {key}: the answer is about {device.id!r}")
         if device is None and isinstance(key, int) and 0 < key <= ID_MAX:
             # The real service's ids are 27 letters, and psd's numbers are those of the mint.
             device = await self._call(
@@ -198,6 +200,10 @@ class GrpcDescriptions:
                 # A service without this call has said all that it knows.
                 (*ABSENT, grpc.StatusCode.UNIMPLEMENTED),
             )
+            if device is not None and device.token_id != key:
+                raise SourceError(
+                    f"GetUserDeviceByTokenId of {key}: the answer is about {device.token_id}"
+                )
         return device
 
     def _keep(self, key: int | str, vehicle: Vehicle | None) -> None:

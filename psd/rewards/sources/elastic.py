@@ -32,10 +32,10 @@ import msgspec
 from psd.engine.plan import Range
 from psd.errors import ConfigError, SourceError, SourceUnavailableError
 from psd.rewards.shards import shard_of
+from psd.rewards.sources.elastic_parts import error_reason
 from psd.rewards.sources.elastic_request import (
     Page,
     SubjectBucket,
-    error_reason,
     integration_of,
     page_request,
     read_page,
@@ -123,14 +123,17 @@ class ElasticSource:
         self.ignored_sources = self.unknown_subjects = 0
         masks: dict[int, dict[int, int]] = defaultdict(dict)
         after: Mapping[str, Any] | None = None
+        ends: set[str] = set()
         while True:
             page = await self._search.ask(page_request(week, after), read_page)
             await self._take(page, week, masks)
             if page.after_key is None:
                 break
-            if page.after_key == after:
-                raise SourceError(f"elasticsearch: pages stand still after {after}")
             after = page.after_key
+            # Each page ends behind the one before; one that came already would come for ever.
+            if repr(after) in ends:
+                raise SourceError(f"elasticsearch: pages stand still after {after}")
+            ends.add(repr(after))
         self._masks = dict(masks)
 
     def shards(self) -> frozenset[int]:
@@ -163,10 +166,10 @@ class ElasticSource:
     async def _sources_of(self, bucket: SubjectBucket, week: Range) -> list[str]:
         """The subject's sources; asks for them once more where the page left some out."""
         sources = bucket.integrations
-        if sources.sum_other_doc_count:
+        if not sources.is_whole:
             subject = bucket.key.subject
             sources = await self._search.ask(subject_request(week, subject), read_sources)
-            if sources.sum_other_doc_count:
+            if not sources.is_whole:
                 raise SourceError(
                     f"elasticsearch: subject {subject!r} has more than {len(sources.buckets)} "
                     "sources in one week, and none may be left out; repair its documents"

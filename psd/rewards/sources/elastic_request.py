@@ -19,7 +19,7 @@ for this one subject again, with :func:`subject_request`, which lists 1,000.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,6 +27,7 @@ import msgspec
 from psd.clock import utc_text
 from psd.engine.plan import Range
 from psd.errors import SourceError
+from psd.rewards.sources.elastic_parts import Answer, missing_part
 
 SIGNALS = (
     "odometer",
@@ -55,7 +56,6 @@ SUBJECT_SOURCES_MAX = 1000
 """Far more than the 31 integrations that there can be; past it the answer is refused."""
 
 SOURCE_PREFIX = "dimo/integration/"
-REASON_CHARACTERS_MAX = 300
 
 T = TypeVar("T")
 
@@ -67,10 +67,16 @@ class SourceBucket(msgspec.Struct, frozen=True):
 
 
 class Sources(msgspec.Struct, frozen=True):
-    """The sources of a subject, and how many documents of others were left out."""
+    """The sources of a subject, and how many documents of others were left out, or may be."""
 
     buckets: tuple[SourceBucket, ...]
     sum_other_doc_count: int
+    doc_count_error_upper_bound: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every source is there."""
+        return not self.sum_other_doc_count and not self.doc_count_error_upper_bound
 
 
 class SubjectKey(msgspec.Struct, frozen=True):
@@ -91,18 +97,6 @@ class Page(msgspec.Struct, frozen=True):
 
     buckets: tuple[SubjectBucket, ...]
     after_key: dict[str, Any] | None = None
-
-
-class _Shards(msgspec.Struct, frozen=True):
-    total: int
-    failed: int
-    failures: Sequence[Any] = ()
-
-
-class _Answer(msgspec.Struct, frozen=True, rename={"shards": "_shards"}):
-    timed_out: bool
-    shards: _Shards
-    aggregations: Mapping[str, Any] = {}
 
 
 def page_request(week: Range, after: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -143,8 +137,18 @@ def _active_in(week: Range) -> dict[str, Any]:
 
 
 def read_page(body: object) -> Page:
-    """A page of subjects; raises SourceError for an answer that is not whole, or not one."""
-    return _convert(_aggregation(body, "active_devices"), Page)
+    """A page of subjects; raises SourceError for an answer that is not whole, or not one.
+
+    A page ends with the subject that its ``after_key`` names: else some are missing in it.
+    """
+    page = _convert(_aggregation(body, "active_devices"), Page)
+    if page.buckets and page.after_key != {"subject": page.buckets[-1].key.subject}:
+        last = page.buckets[-1].key.subject
+        raise SourceError(
+            f"a page of {len(page.buckets)} subjects ends with {last!r} and says that it ends "
+            f"with {page.after_key}: subjects are missing"
+        )
+    return page
 
 
 def read_sources(body: object) -> Sources:
@@ -157,42 +161,14 @@ def integration_of(source: str) -> str | None:
     return source.removeprefix(SOURCE_PREFIX) if source.startswith(SOURCE_PREFIX) else None
 
 
-def error_reason(body: object) -> str:
-    """Type and reason of an error as Elasticsearch words it, shortened; else what is there."""
-    error = body.get("error", body) if isinstance(body, dict) else body
-    if isinstance(error, dict):
-        cause = error.get("caused_by")
-        parts = [error.get("type"), error.get("reason")]
-        parts += [cause.get("reason")] if isinstance(cause, dict) else []
-        error = ": ".join(str(part) for part in parts if part) or error
-    text = " ".join(str(error).split())
-    return text[:REASON_CHARACTERS_MAX] or "no reason given"
-
-
 def _aggregation(body: object, name: str) -> object:
-    answer = _convert(body, _Answer)
-    shards = answer.shards
-    if answer.timed_out:
-        raise SourceError(
-            "the search timed out inside the cluster (timed_out: true), so that its answer is "
-            "partial; raise search.default_search_timeout there, or run again at a calmer time"
-        )
-    if shards.failed:
-        first = _shard_reason(shards.failures)
-        raise SourceError(
-            f"{shards.failed} of {shards.total} shards failed, so that the answer is partial "
-            f"(first: {first}); run again when the cluster is green"
-        )
-    if not shards.total:
-        raise SourceError("no index has this name or pattern; check rewards.elasticsearch_index")
+    answer = _convert(body, Answer)
+    missing = missing_part(answer)
+    if missing:
+        raise SourceError(missing)
     if name not in answer.aggregations:
         raise SourceError(f"the answer lacks the aggregation {name!r}; is this Elasticsearch?")
     return answer.aggregations[name]
-
-
-def _shard_reason(failures: Sequence[Any]) -> str:
-    first = failures[0] if failures else None
-    return error_reason(first.get("reason", first) if isinstance(first, dict) else first)
 
 
 def _convert(value: object, shape: type[T]) -> T:

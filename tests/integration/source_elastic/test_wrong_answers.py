@@ -8,8 +8,8 @@ import pytest
 
 from psd.errors import SourceError
 from psd.rewards.shards import shard_of
-from tests.support.elastic_server import FakeElastic, Fault
-from tests.support.elastic_source import AUTOPI_BIT, Asked, Server, document
+from tests.support.elastic_server import AUTOPI, SMARTCAR, FakeElastic, Fault
+from tests.support.elastic_source import AUTOPI_BIT, SMARTCAR_BIT, Asked, Server, document
 
 
 async def test_an_index_that_is_not_there_is_named(server: Server) -> None:
@@ -41,16 +41,124 @@ async def test_an_answer_that_no_patience_mends_is_an_error_at_once(
         assert asked.sleep.waits_s == []
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"timed_out": True}, {"_shards": {"total": 2, "successful": 1, "skipped": 0, "failed": 1}}],
-)
+def shards(**counts: int) -> dict[str, Any]:
+    return {"_shards": {"total": 6, "successful": 6, "skipped": 0, "failed": 0, **counts}}
+
+
+def clusters(details: dict[str, Any] | None = None, **counts: int) -> dict[str, Any]:
+    known = {"total": 2, "successful": 2, "skipped": 0, **counts}
+    return {"_clusters": known if details is None else {**known, "details": details}}
+
+
+WHOLE_CLUSTER = {"status": "successful", "indices": "status", "timed_out": False, "took": 3}
+
+PARTS = {
+    "its time was up": {"timed_out": True},
+    "it ended early": {"terminated_early": True},
+    "a shard failed": shards(successful=5, failed=1),
+    "a shard has no copy": shards(successful=5),
+    "a cluster was skipped": clusters(successful=1, skipped=1),
+    "a cluster is partial": clusters(successful=1, partial=1),
+    "a cluster still runs": clusters(successful=1, running=1),
+    "a cluster failed": clusters(successful=1, failed=1),
+    "a cluster did not answer": clusters(successful=1),
+    "a cluster is told of as skipped": clusters(
+        {"(local)": WHOLE_CLUSTER, "eu": {**WHOLE_CLUSTER, "status": "skipped"}}
+    ),
+    "the time of a cluster was up": clusters(
+        {"(local)": WHOLE_CLUSTER, "eu": {**WHOLE_CLUSTER, "timed_out": True}}
+    ),
+    "an asynchronous search goes on": {"is_partial": True, "is_running": True},
+}
+
+
+@pytest.mark.parametrize("change", PARTS.values(), ids=PARTS)
 async def test_an_answer_of_a_part_of_the_cluster_is_an_error(
     fake: FakeElastic, change: dict[str, Any]
 ) -> None:
     fake.changes = change
     async with Asked(fake.url) as asked:
         with pytest.raises(SourceError, match="partial"):
+            await asked.masks()
+        assert asked.sleep.waits_s == []
+
+
+@pytest.mark.parametrize("change", PARTS.values(), ids=PARTS)
+async def test_a_second_page_that_is_a_part_is_an_error_too(
+    fake: FakeElastic, change: dict[str, Any]
+) -> None:
+    await fake.load("status", [document(str(number)) for number in range(150)])
+    fake.changes_of = lambda number: change if number else {}
+    async with Asked(fake.url) as asked:
+        with pytest.raises(SourceError, match="partial"):
+            await asked.masks()
+        assert len(fake.requests) == 2
+
+
+WHOLES = {
+    "shards that cannot hold the week were skipped": shards(skipped=4),
+    "it did not end early": {"terminated_early": False},
+    "all clusters answered": clusters({"(local)": WHOLE_CLUSTER, "eu": WHOLE_CLUSTER}),
+    "an older server counts clusters": clusters(),
+}
+
+
+@pytest.mark.parametrize("change", WHOLES.values(), ids=WHOLES)
+async def test_an_answer_that_is_whole_is_taken(fake: FakeElastic, change: dict[str, Any]) -> None:
+    fake.changes = change
+    async with Asked(fake.url) as asked:
+        assert await asked.masks() == {7: AUTOPI_BIT}
+
+
+def page(*subjects: str, after: str | None) -> dict[str, Any]:
+    sources = {
+        "buckets": [{"key": AUTOPI, "doc_count": 1}],
+        "sum_other_doc_count": 0,
+        "doc_count_error_upper_bound": 0,
+    }
+    buckets = [
+        {"key": {"subject": subject}, "doc_count": 1, "integrations": sources}
+        for subject in subjects
+    ]
+    told = {} if after is None else {"after_key": {"subject": after}}
+    return {"aggregations": {"active_devices": {"buckets": buckets, **told}}}
+
+
+@pytest.mark.parametrize("after", [None, "9", ""])
+async def test_a_page_that_does_not_end_where_it_says_lacks_subjects(
+    fake: FakeElastic, after: str | None
+) -> None:
+    fake.changes = page("7", "8", after=after)
+    async with Asked(fake.url) as asked:
+        with pytest.raises(SourceError, match="subjects are missing"):
+            await asked.masks()
+
+
+async def test_pages_that_go_round_are_an_error(fake: FakeElastic) -> None:
+    """Not only the last page may come again."""
+    round_of_three = [page("7", after="7"), page("8", after="8"), page("9", after="9")]
+    fake.changes_of = lambda number: round_of_three[number % 3]
+    async with Asked(fake.url) as asked:
+        with pytest.raises(SourceError, match="stand still"):
+            await asked.masks()
+        assert len(fake.requests) == 4
+
+
+async def test_sources_whose_counts_may_be_wrong_are_asked_for_again(fake: FakeElastic) -> None:
+    """A shard that did not list a source may have had it."""
+    unsure = page("7", after="7")
+    [bucket] = unsure["aggregations"]["active_devices"]["buckets"]
+    bucket["integrations"]["doc_count_error_upper_bound"] = 3
+    end = {"aggregations": {"active_devices": {"buckets": []}}}
+    both = {"buckets": [{"key": AUTOPI}, {"key": SMARTCAR}], "sum_other_doc_count": 0}
+    answers = [unsure, {"aggregations": {"integrations": both}}, end]
+    fake.changes_of = lambda number: answers[number]
+    async with Asked(fake.url) as asked:
+        assert await asked.masks() == {7: AUTOPI_BIT | SMARTCAR_BIT}
+    answers[1] = {"aggregations": {"integrations": {**both, "doc_count_error_upper_bound": 1}}}
+    fake.requests.clear()
+    async with Asked(fake.url) as asked:
+        with pytest.raises(SourceError, match="none may be left out"):
             await asked.masks()
 
 
