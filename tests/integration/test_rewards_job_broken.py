@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from psd.errors import (
+    DetailExpiredError,
     OutOfBoundsError,
     RunInProgressError,
     ShapeError,
@@ -23,6 +24,7 @@ from psd.rewards.lock import JobLock
 from psd.rewards.population import Sources
 from psd.rewards.shards import shard_of
 from psd.store.keys import kind_of, rewards_key, rows_key
+from tests.support.engine import forget
 from tests.support.redis_server import RedisServer
 from tests.support.reward_job import Fleet, fleet_on, three_weeks
 
@@ -223,3 +225,39 @@ async def test_a_store_that_loses_a_script_or_holds_a_foreign_key_says_so(fleet:
     await fleet.psd.store.client.set(rewards_key("weeks"), "foreign")
     with pytest.raises(StoreError, match="WRONGTYPE"):
         await fleet.calculate(0)
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        ("week",),
+        ("second", "activity"),
+        ("second", "activity", "day"),
+        ("week", "second", "activity"),
+        ("week", "second", "activity", "day"),
+        ("week", "second", "activity", "day", "month"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("thing", ["activity", "earnings"])
+async def test_a_week_whose_detail_has_expired_is_exact_or_fails_and_is_never_less(
+    redis_server: RedisServer, gone: tuple[str, ...], thing: str
+) -> None:
+    redis_server.flush()
+    levels = ("year", "month", "week", "day", "second", "activity")
+    flags = {f"retention.{level}_s": 30 * 366 * 86_400 for level in levels}
+    async with fleet_on(redis_server.url, flags) as fleet:
+        if thing == "activity":
+            await fleet.drive(1, 7, "Tesla")
+        else:
+            await fleet.earn(1, 7, 500)
+        await forget(fleet.psd.store.client, *gone)
+        try:
+            await fleet.calculate(1, start=0)
+        except DetailExpiredError:
+            assert await fleet.rows(1) == {}
+            status = (await fleet.psd.rewards.statuses())[1]
+            assert status.status == "Failed"
+            return
+        row = await fleet.row(1, 7)
+        assert (row.points, row.earned_points) == ((4000, 0) if thing == "activity" else (500, 500))
