@@ -2,7 +2,8 @@
 
 ``lua/engine/book.lua`` is the script ``engine.book``. A line ``-- @include lib/totals`` puts
 ``lua/lib/totals.lua`` before the script, once, after what that file includes itself; a cycle
-is an error. Comment lines do not travel to Redis. Nothing here talks to Redis.
+is an error. Comment lines do not travel to Redis, and what a part keeps to itself stands in a block
+(psd/store/lua_parts.py). Nothing here talks to Redis.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from functools import cache
 from pathlib import Path
 
 import msgspec
+
+from psd.store.lua_parts import scoped, words
 
 _INCLUDE = re.compile(r"^-- @include (\S+)$", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n", re.MULTILINE)
@@ -56,13 +59,25 @@ def _load(name: str, root: Path) -> Script:
     entry = name.replace(".", "/")
     _resolve(root, entry, parts, ())
     text = (root / f"{entry}.lua").read_text(encoding="utf-8")
-    source = "".join(_COMMENT.sub("", part) for part in parts.values())
+    source = _joined(parts)
     return Script(
         name=name,
         source=source,
         sha=hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest().encode(),
         reads_only="Writes nothing" in text,
     )
+
+
+def _joined(parts: dict[str, str]) -> str:
+    """The parts one behind the other, each with the names that the others here use."""
+    texts = {part: _COMMENT.sub("", text) for part, text in parts.items()}
+    held = {part: words(text) for part, text in texts.items()}
+    *included, entry = texts
+    scopes = [
+        scoped(texts[part], frozenset().union(*(held[each] for each in texts if each != part)))
+        for part in included
+    ]
+    return "".join([*scopes, texts[entry]])
 
 
 def _resolve(root: Path, part: str, parts: dict[str, str], above: tuple[str, ...]) -> None:

@@ -1,0 +1,81 @@
+"""Parts of Lua scripts: what a part brings to the others, and what it keeps to itself. Pure.
+
+A script is its parts one behind the other, and Lua allows 200 local names in that. So names that no
+other part of a script uses are put into a block of their part::
+
+    local WIDE = 3                          local place
+    local function halved(a, b) ... end     do
+    local function place(leaf) ... end      local WIDE = 3
+                                            local function halved(a, b) ... end
+                                            function place(leaf) ... end
+                                            end
+
+which is the same program. Only names that begin a line are looked at: those inside functions are
+nobody else's by Lua's own rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+NAMES_MAX = 200
+"""Lua 5.1 compiles no function with more local names than this."""
+
+_DECLARED = re.compile(r"^local (?:function (\w+)|(\w+(?:, *\w+)*))(?=[ (=]|$)", re.MULTILINE)
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+def declared(text: str) -> list[str]:
+    """The names that a part declares at the beginning of a line, in order."""
+    return [name for names in _declarations(text) for name in names]
+
+
+def words(text: str) -> frozenset[str]:
+    """Every word that a text has."""
+    return frozenset(_WORD.findall(text))
+
+
+def scoped(text: str, used_elsewhere: Collection[str]) -> str:
+    """The part with its own names in a block, and those that others use before it."""
+    shared = [
+        name
+        for names in _declarations(text)
+        if any(each in used_elsewhere for each in names)
+        for name in names
+    ]
+    brought = set(shared)
+    if len(brought) == len(set(declared(text))) or _is_used_before(text, brought):
+        return text
+
+    def without_local(match: re.Match[str]) -> str:
+        if not brought.issuperset(_names(match)):
+            return match[0]
+        is_assigned = match[1] is not None or "=" in text[match.end() :].partition("\n")[0]
+        return match[0].removeprefix("local ") if is_assigned else ""
+
+    body = _DECLARED.sub(without_local, text)
+    before = f"local {', '.join(shared)}\n" if shared else ""
+    return f"{before}do\n{body}end\n"
+
+
+def _is_used_before(text: str, brought: Collection[str]) -> bool:
+    """Whether a name means something else above its own line, as in ``local redis = f(redis)``."""
+    seen: set[str] = set()
+    for line in text.splitlines():
+        names = declared(line)
+        found = set(_WORD.findall(line))
+        if names:
+            found = set(_WORD.findall(line.partition("=")[2])) if "=" in line else set()
+        if (found & set(brought)) - seen:
+            return True
+        seen.update(names)
+    return False
+
+
+def _declarations(text: str) -> list[list[str]]:
+    return [_names(match) for match in _DECLARED.finditer(text)]
+
+
+def _names(match: re.Match[str]) -> list[str]:
+    return [match[1]] if match[1] else [name.strip() for name in match[2].split(",")]
