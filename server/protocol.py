@@ -30,6 +30,7 @@ from psd.config import ServerSettings
 from psd.observe.metrics import Metrics
 from server import answers
 from server.refusals import LINGERING_TIME_S, Leftovers, Refusal, TurnedAway, refusal_of
+from server.upgrades import Pieces
 
 LINE_BYTES_AROUND = len("POST  HTTP/1.1")
 """What a request line has besides its target, with the longer of our two methods."""
@@ -93,7 +94,7 @@ class Connection(web.RequestHandler):
     that is not complete stands in ``_body``. After a refusal all that comes is thrown away.
     """
 
-    __slots__ = ("_body", "_guard", "_head_bytes", "_leftovers", "_timer", "_unread")
+    __slots__ = ("_body", "_guard", "_head_bytes", "_leftovers", "_pieces", "_timer", "_unread")
 
     def __init__(self, guard: Guard, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(server, loop=loop, **guard.parser_options)
@@ -103,6 +104,7 @@ class Connection(web.RequestHandler):
         self._timer: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._leftovers: Leftovers | None = None
+        self._pieces = Pieces()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Enter, or be turned away."""
@@ -124,9 +126,45 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse a segment, and note where in a request it ends."""
-        if self._leftovers is not None or self._close or self._force_close:
+        """Parse a segment, or its pieces where a request in it may offer another protocol."""
+        if self._is_deaf():
             return
+        if not self._pieces.is_wary(data):
+            self._parse(data)
+            return
+        self._pieces.hold(data)
+        if not data:
+            # Reading goes on; what the parser kept is before what is held here.
+            self._parse_piece(data)
+        while not self._is_full() and (piece := self._pieces.next()):
+            self._parse_piece(piece)
+
+    def _parse_piece(self, piece: bytes) -> None:
+        """Parse what ends with a request, or before that; nobody here takes a protocol up."""
+        self._parse(piece)
+        if piece:
+            # A parser that paused at the end of the request comes to the offer only now, and
+            # would drop what it is given next.
+            self._parse(b"")
+        while self._upgraded and self._parser is not None:
+            self._parser.set_upgraded(False)
+            self._upgraded = False
+            tail, self._message_tail = self._message_tail, b""
+            if tail:
+                self._head_bytes = max(self._head_bytes - len(tail), 0)
+                self._parse(tail)
+
+    def _is_deaf(self) -> bool:
+        """Whether what comes is thrown away."""
+        return self._leftovers is not None or self._close or self._force_close
+
+    def _is_full(self) -> bool:
+        """Whether no more can be parsed for now."""
+        waiting = len(self._messages)
+        return waiting >= self._max_msg_queue_size or self._reading_paused or self._is_deaf()
+
+    def _parse(self, data: bytes) -> None:
+        """Parse bytes, and note where in a request they end."""
         before = self._request_count
         super().data_received(data)
         self._head_bytes += len(data)
@@ -187,6 +225,8 @@ class Connection(web.RequestHandler):
         self._head_bytes = 0
         self._body = None if payload.is_eof() else payload
         if self._body is not None:
+            if message.upgrade and not message.chunked:
+                self._pieces.body_bytes = int(message.headers.get("Content-Length", 0))
             self._note_body(self._body)
 
     def _note_body(self, body: StreamReader) -> None:
