@@ -15,6 +15,7 @@ from psd.clock import Clock, SystemClock
 from psd.config import Settings
 from psd.config_things import needed_thing
 from psd.engine.events import EventRules, rules_of
+from psd.engine.preview import Preview
 from psd.engine.store import Engine
 from psd.engine.withdrawal import withdraw_kinds
 from psd.errors import ConfigError, PsdError, StoreUnavailableError
@@ -36,6 +37,7 @@ from psd.rewards.evidence import Evidence
 from psd.rewards.job import RewardsJob
 from psd.rewards.ledger import Ledger
 from psd.rewards.population import Population
+from psd.rewards.preview import BooksPreview
 from psd.rewards.registry import Registry
 from psd.rewards.store import RewardsStore
 from psd.rewards.tables import SIGNALS_THING, Tables, load_tables
@@ -95,6 +97,11 @@ class Runtime:
         return StreamQueue(
             self.store.cluster, queue.topic, queue.channel, queue.msg_timeout_s, queue.max_in_flight
         )
+
+    def preview(self) -> BooksPreview:
+        """Stands for ``books`` in one run that writes nothing."""
+        engine = Preview(self.engine, self.store, self.settings)
+        return BooksPreview(engine, self.store, self.books.things)
 
     async def warn_of_durability(self) -> None:
         """Log a warning when the store keeps less than ``redis.durability`` says."""

@@ -73,14 +73,6 @@ class Books(Protocol):
         ...
 
 
-class BooksNothing:
-    """Stands for the books where nothing is to be written: every event would be booked."""
-
-    async def book(self, events: Sequence[Accepted]) -> list[Outcome]:
-        """Say what would be tried."""
-        return [Outcome("booked")] * len(events)
-
-
 class Window(msgspec.Struct, frozen=True):
     """Times of acceptance [from_ms, to_ms)."""
 
@@ -125,6 +117,7 @@ class Replay:
         rate_events_s: int = 0,
         progress: Progress = lambda _ms: None,
         chunk_reports: int = CHUNK_REPORTS,
+        batch_events: int = BATCH_EVENTS,
         stores: Collection[str] | None = None,
     ) -> None:
         self._folder = folder
@@ -139,6 +132,7 @@ class Replay:
         self._began_s = time.monotonic()
         self._progress = progress
         self._chunk_reports = chunk_reports
+        self._batch_events = batch_events
         self._summary = Summary()
 
     async def run(self, window: Window) -> Summary:
@@ -194,7 +188,7 @@ class Replay:
             for rank, event in enumerate(found.events, found.rank):
                 if self._is_due(found.entry, event, rank, last):
                     batch.append((found.entry, event))
-            if len(batch) >= BATCH_EVENTS:
+            if len(batch) >= self._batch_events:
                 await self._book(batch)
                 batch = []
                 self._progress(found.entry.accepted_ms)

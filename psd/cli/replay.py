@@ -5,7 +5,7 @@
     $ psd replay --from 2016-04-12T10:00:00Z --to 2016-04-12T12:00:00Z
     18,204 entries read: 312 booked, 17,880 unchanged, 9 duplicate, 3 superseded
     $ psd replay --from 2016-04-12 --to 2016-04-13 --dry-run
-    40,117 entries read: 40,105 would be booked, 12 superseded
+    40,117 entries read: 2,310 would be booked, 37,795 unchanged, 12 superseded
 
 What is left out, and why, is in psd/archive/replay.py.
 """
@@ -23,7 +23,7 @@ from rich.progress import Progress as RichProgress
 
 from psd.archive.ownership import files_owned
 from psd.archive.reader import files_by_store, oldest_ms
-from psd.archive.replay import BooksNothing, Progress, Replay, Summary, Window
+from psd.archive.replay import BATCH_EVENTS, Progress, Replay, Summary, Window
 from psd.cli.options import pass_settings
 from psd.cli.times import time_argument
 from psd.clock import SystemClock
@@ -32,6 +32,9 @@ from psd.config_sources import LoadedSettings
 from psd.errors import ArchiveUnavailableError, ConfigError
 from psd.runtime import every_rule, open_runtime
 from psd.store.redis import Store
+
+PREVIEWED_TOGETHER = 20_000
+"""What a dry run sees of one activity in one batch, it counts as a real run does."""
 
 
 def moment(text: str) -> int:
@@ -46,7 +49,7 @@ def moment(text: str) -> int:
 @click.option(
     "--to", "end_s", default="now", type=moment, metavar="T", help="End, exclusive. Default: now."
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be booked; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Ask the store what would be booked; write nothing.")
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
@@ -139,13 +142,14 @@ async def run(
         owned = await files_to_read(runtime.store, folder, window, stores, dry_run=dry_run)
         replaying = Replay(
             folder,
-            BooksNothing() if dry_run else runtime.books,
+            runtime.preview() if dry_run else runtime.books,
             rules,
             SystemClock(),
             horizon_s,
             forgotten=forgotten,
             rate_events_s=rate,
             progress=progress,
+            batch_events=PREVIEWED_TOGETHER if dry_run else BATCH_EVENTS,
             stores=owned,
         )
         return await replaying.run(window)

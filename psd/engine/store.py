@@ -100,7 +100,7 @@ class Engine(Reads):
         """
         await self._known_levels()
         outcomes: list[Outcome] = [OUTCOMES[0]] * len(events)
-        positions = self._bookable(events, outcomes)
+        positions = self.bookable(events, outcomes)
         unindexed = self._index.missing(events, positions)
         ahead = await self._index.ahead(unindexed)
         reach("before_script")
@@ -200,7 +200,7 @@ class Engine(Reads):
         """
         return await self._sums.by_atid(owner_root(uid), thing, range_.clamped())
 
-    def _bookable(self, events: Sequence[Event], outcomes: list[Outcome]) -> Sequence[int]:
+    def bookable(self, events: Sequence[Event], outcomes: list[Outcome]) -> Sequence[int]:
         """Positions to book; with a retention of reports, older ones are refused in outcomes."""
         if not self._kept_s:
             return range(len(events))

@@ -172,7 +172,7 @@ class Registry:
         key = vehicles_key(shard_of(change.vehicle))
         if not change.fields:
             return ("HSETNX", key, change.vehicle, "")
-        return ("EVALSHA", self._merge.sha, 1, key, change.vehicle, _said(change))
+        return ("EVALSHA", self._merge.sha, 1, key, change.vehicle, said(change))
 
 
 def registration(vehicles: Iterable[int]) -> tuple[list[Command], list[Command]]:
@@ -204,7 +204,7 @@ def _owners(changes: Iterable[VehicleChange]) -> list[Command]:
     ]
 
 
-def _said(change: VehicleChange) -> bytes:
+def said(change: VehicleChange) -> bytes:
     """The change as the script reads it: as a record, with second 0 for what was not said."""
     slots: list[str | int | bool] = []
     for name in CHANGEABLE:

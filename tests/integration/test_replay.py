@@ -97,11 +97,21 @@ async def test_a_store_that_lost_its_last_events_gets_those_alone(
     assert await stack.sum_of(1) == 600
 
 
-async def test_a_dry_run_writes_nothing(stack: WorkerStack, tmp_path: Path) -> None:
+async def test_a_dry_run_says_what_the_run_then_does_and_writes_nothing(
+    stack: WorkerStack, tmp_path: Path
+) -> None:
     await work_off(stack, messages())
+    whole = contents(stack)
+    code, out, _ = await replay(stack, tmp_path, "--dry-run")
+    assert (code, out) == (0, "31 entries read: 20 unchanged, 8 duplicate, 3 superseded\n")
+    assert contents(stack) == whole
     stack.redis.flush()
     code, out, _ = await replay(stack, tmp_path, "--dry-run")
-    assert (code, out) == (0, "31 entries read: 28 would be booked, 3 superseded\n")
+    assert (code, out) == (0, "31 entries read: 26 would be booked, 2 duplicate, 3 superseded\n")
+    assert contents(stack) == {}
+    _, out, _ = await replay(stack, tmp_path)
+    assert out == "31 entries read: 26 booked, 2 duplicate, 3 superseded\n"
+    assert contents(stack) == whole
 
 
 async def test_a_store_takes_nothing_of_another_ones_archive_unless_it_is_named(
@@ -193,9 +203,10 @@ async def test_files_of_before_stores_had_names_are_booked(
 async def test_a_store_that_is_away_says_try_later(stack: WorkerStack, tmp_path: Path) -> None:
     await work_off(stack, messages())
     stack.redis.stop()
-    code, out, err = await replay(stack, tmp_path)
-    assert (code, out) == (75, "")
-    assert err.startswith("psd: ")
+    for options in ((), ("--dry-run",)):
+        code, out, err = await replay(stack, tmp_path, *options)
+        assert (code, out) == (75, "")
+        assert err.startswith("psd: ")
 
 
 async def test_a_rate_is_kept(stack: WorkerStack, tmp_path: Path) -> None:

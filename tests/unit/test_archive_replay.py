@@ -14,7 +14,7 @@ import pytest
 from psd.archive.entries import Entry, frame_of
 from psd.archive.files import day_of
 from psd.archive.reader import read_entries
-from psd.archive.replay import MARGIN_S, BooksNothing, Replay, Summary, Window
+from psd.archive.replay import MARGIN_S, Replay, Summary, Window
 from psd.clock import ManualClock
 from psd.engine.events import Event, EventRules
 from psd.engine.outcomes import Outcome
@@ -272,12 +272,6 @@ async def test_what_is_accepted_after_the_start_is_not_part_of_a_replay(kept: Ke
     kept.keep(entry(-5, metric(10)))
     summary = await kept.replay(Window(0, (NOW_S + 100) * 1000))
     assert (summary.entries, kept.store.model.reports) == (0, [])
-
-
-async def test_a_dry_run_counts_what_would_be_booked(kept: Kept) -> None:
-    await kept.live(entry(500, metric(10)), entry(300, metric(9)), counted(100, "m1"))
-    summary = await kept.replay(books=BooksNothing())
-    assert (summary.outcomes["booked"], summary.superseded) == (2, 1)
 
 
 async def test_a_store_that_is_away_ends_the_replay_and_it_can_be_run_again(kept: Kept) -> None:

@@ -1,0 +1,19 @@
+-- Say what booking batches of reports and increments would change, as engine/book would have it.
+-- KEYS     roots of the owners' keys, as of engine/book
+-- ARGV[1]  the batches, as of engine/book
+-- ARGV[2]  lifetimes, as of engine/book
+-- Returns: a list of codes, as of engine/book
+-- Errors: PSD_OUT_OF_BOUNDS and others, as of engine/book
+-- Idempotent: yes. Writes nothing
+-- Cost: as of engine/book, without its writes; batches up to 1,000
+-- @include lib/book_report
+-- @include lib/owners
+
+local roots = owner_roots(2)
+read_lifetimes(ARGV[2])
+
+local codes = book_batches(roots, cmsgpack.unpack(ARGV[1]))
+if not codes then
+  return redis.error_reply('PSD_OUT_OF_BOUNDS a sum of an hour passes +-(2^53 - 1)')
+end
+return codes
