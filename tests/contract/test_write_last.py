@@ -65,7 +65,7 @@ async def test_nothing_is_read_behind_a_write_and_no_type_is_guessed(
     monkeypatch.setattr(scripts, "lua_folder", lambda: guarded)
     calls = await recorded_calls(server, monkeypatch)
     assert {call.script for call in calls} == WRITING
-    assert load_script("engine.book").source.startswith("local real")
+    assert load_script("engine.book").source.startswith("local redis, pcall")
 
 
 async def test_the_guard_would_notice(

@@ -17,35 +17,38 @@ from psd.store.scripts import script_names
 
 BROKEN = "not read and checked first"
 
-GUARD = f"""-- Guard.
-local real, real_pcall, caught, has_written, looked_at = redis, pcall, 0, false, {{}}
+GUARD = f"""-- Guard. Two locals: the longest script leaves a handful of the 200 that Lua has.
+local redis, pcall = (function()
+  local real, real_pcall, caught, has_written, looked_at = redis, pcall, 0, false, {{}}
+  -- Of any key; their arguments are made by psd.
+  local never_fail = {{ SET = true, DEL = true, UNLINK = true, EXPIRE = true, PEXPIRE = true,
+    PERSIST = true }}
+  -- Only of a key of their type, or that is there.
+  local typed = {{ APPEND = true, SETRANGE = true, HSET = true, HDEL = true, SADD = true,
+    SREM = true, RENAME = true, XADD = true }}
 
--- Of any key; their arguments are made by psd.
-local NEVER_FAIL = {{ SET = true, DEL = true, UNLINK = true, EXPIRE = true, PEXPIRE = true,
-  PERSIST = true }}
--- Only of a key of their type, or of one that is there.
-local TYPED = {{ APPEND = true, SETRANGE = true, HSET = true, HDEL = true, SADD = true,
-  SREM = true, XADD = true, RENAME = true }}
-
-local redis = setmetatable({{ call = function(verb, key, ...)
-  local writes = NEVER_FAIL[verb] or TYPED[verb]
-  if has_written and caught == 0 then
-    if not writes or verb == 'XADD' or (TYPED[verb] and not looked_at[key]) then
-      error('{BROKEN}: ' .. verb .. ' ' .. key)
+  local function call(verb, key, ...)
+    local writes = never_fail[verb] or typed[verb]
+    if has_written and caught == 0 then
+      if not writes or verb == 'XADD' or (typed[verb] and not looked_at[key]) then
+        error('{BROKEN}: ' .. verb .. ' ' .. key)
+      end
     end
+    local reply = real.call(verb, key, ...)
+    has_written = has_written or writes
+    looked_at[key] = true
+    return reply
   end
-  local reply = real.call(verb, key, ...)
-  has_written = has_written or writes
-  looked_at[key] = true
-  return reply
-end }}, {{ __index = real }})
 
-local function pcall(...)
-  caught = caught + 1
-  local is_done, reply = real_pcall(...)
-  caught = caught - 1
-  return is_done, reply
-end
+  local function guarded_pcall(...)
+    caught = caught + 1
+    local is_done, reply = real_pcall(...)
+    caught = caught - 1
+    return is_done, reply
+  end
+
+  return setmetatable({{ call = call }}, {{ __index = real }}), guarded_pcall
+end)()
 """
 
 
