@@ -197,4 +197,4 @@ def _label(told: Told, earlier: Earlier | None, before: Standing) -> str:
         return told.status
     if earlier is not None:
         return labels[1]
-    return labels[2] if before.status == "booked" else labels[0]
+    return labels[2] if before.counts else labels[0]

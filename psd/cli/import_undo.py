@@ -162,7 +162,7 @@ def _verdict(window: BookedWindow, now: Standing, *, is_queued: bool) -> Verdict
         return AS_BEFORE if is_certain else NOT_BOOKED
     if _pair(now) not in window.sent:
         return REPLACED
-    return RESTORED if before.status == "booked" else BACK
+    return RESTORED if before.counts else BACK
 
 
 def _pair(standing: Standing) -> tuple[int, int] | None:

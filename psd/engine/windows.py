@@ -34,6 +34,11 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     atid: int = 0
     value: int = 0
 
+    @property
+    def counts(self) -> bool:
+        """Whether it adds to a sum; a report of 0 counts like none."""
+        return self.status == "booked" and self.value != 0
+
 
 ABSENT = Standing("absent")
 WITHDRAWN = Standing("withdrawn")

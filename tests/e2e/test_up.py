@@ -109,22 +109,45 @@ async def test_every_line_to_try_works_as_printed(tmp_path: Path) -> None:
         assert [answer.text for answer in answers[:2]] == ["ok", "400"]
         assert url in curls[0][1]
         assert f"export PSD_CONFIG={tmp_path}/data/psd.toml" in lines
-        assert run(tmp_path, *shlex.split(lines[-1])[1:]).stdout == "400\n"
+        asked, board = (run(tmp_path, *shlex.split(line)[1:]).stdout for line in lines[-2:])
+        assert asked == "400\n"
+        assert re.search(r"^ +1 +7 +400 ", board, re.MULTILINE)
 
 
 async def test_the_worker_books_what_is_enqueued_and_imported(tmp_path: Path) -> None:
-    (tmp_path / "more.csv").write_text("u,t,s\n7,300,5\n")
+    (tmp_path / "more.csv").write_text("u,t,s\n7,1970-05-01,5\n")
+    in_1970 = "v1/query/7/steps/all/0/31535999"
     async with psd_up(PSD, tmp_path) as url:
         assert enqueue(url, uid=7, value=40, second=200) == 202
-        await wait_until(
-            "it is booked", lambda: fetch(f"{url}/v1/query/7/steps/all/0/1000").text == "40"
-        )
+        await wait_until("it is booked", lambda: fetch(f"{url}/{in_1970}").text == "40")
         columns = ("--uid", "u", "--time", "t", "--thing", "steps=s")
         imported = run(tmp_path, "import", "more.csv", *columns, "--via", "queue", "--wait")
         assert imported.stdout == "1 rows, 1 queued, 0 refused\n"
-        assert fetch(f"{url}/v1/query/7/steps/all/0/1000").text == "45"
+        assert "warning: 1 of 1 reports lie before 1971" in imported.stderr
+        assert fetch(f"{url}/{in_1970}").text == "45"
         again = run(tmp_path, "import", "more.csv", *columns, "--via", "http")
         assert again.stdout == "1 rows, 1 unchanged, 0 refused\n"
+
+
+async def test_an_import_is_previewed_taken_back_and_made_again(tmp_path: Path) -> None:
+    (tmp_path / "more.csv").write_text("u;t;steps;kcal\n7;12.4.2016 10:00;5;400.0\n")
+    day = "v1/query/7/steps/all/1460419200/1460505599"
+    options = ("--uid", "u", "--time", "t", "--time-format", "%d.%m.%Y %H:%M")
+    wrong = ("import", "more.csv", *options, "--tz", "Europe/Berlin", "--thing", "steps=kcal")
+    async with psd_up(PSD, tmp_path) as url:
+        await wait_until("its settings are there", (tmp_path / "data" / "psd.toml").exists)
+        preview = run(tmp_path, *wrong, "--dry-run")
+        assert "400  Tue 2016-04-12 08:00:00Z  1460448000" in preview.stdout
+        assert fetch(f"{url}/{day}").text == "0"
+        made = run(tmp_path, *wrong)
+        assert (made.stdout, fetch(f"{url}/{day}").text) == ("1 rows, 1 booked, 0 refused\n", "400")
+        [journal] = (tmp_path / "data" / "imports").iterdir()
+        back = run(tmp_path, "import", "--undo", journal.stem)
+        assert (back.stdout, fetch(f"{url}/{day}").text) == ("1 taken back\n", "0")
+        right = run(tmp_path, *wrong[:-1], "steps=steps")
+        assert right.stdout == "1 rows, 1 booked, 0 refused\n"
+        assert fetch(f"{url}/{day}").text == "5"
+        assert run(tmp_path, "verify").returncode == 0
 
 
 async def test_doctor_finds_everything_well(tmp_path: Path) -> None:
@@ -249,7 +272,7 @@ async def test_with_a_redis_url_no_server_is_started(
     async with psd_up(PSD, tmp_path, "--redis", redis_url) as url:
         assert server_pids(tmp_path) == []
         assert write(url, uid=8, value=9, second=100) == "ok"
-        query = ("query", "steps", "8", "0", "1000")
+        query = ("query", "steps", "8", "1970-01-01", "1970-01-02")
         assert run(tmp_path, "--set", f"redis.url={redis_server.url}", *query).stdout == "9\n"
 
 
@@ -285,7 +308,7 @@ async def test_two_psd_up_of_one_folder_share_neither_settings_nor_archive(tmp_p
             mixed = run(first, *other, *everything, "--folder", "data/archive")
             assert mixed.returncode == 78
             assert "all files are of" in mixed.stderr
-            assert run(first, *other, "query", "steps", "7", "0", "1000").stdout == "0\n"
+            assert run(first, *other, "query", "steps", "7", "1970", "1971").stdout == "0\n"
         finally:
             process.send_signal(signal.SIGTERM)
             assert process.wait(TIMEOUT_S) == 0

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psd.cli.import_journal import Journal, created, opened
@@ -36,6 +36,7 @@ def new_journal(place: Path) -> Iterator[tuple[str, Journal]]:
         yield journal.begun().id, journal
 
 
+@settings(max_examples=60, deadline=None)
 @given(BOOKED, FILES)
 async def test_what_stood_before_stands_again(before: dict, file: list) -> None:
     books = PlainBooks(before)
@@ -47,6 +48,7 @@ async def test_what_stood_before_stands_again(before: dict, file: list) -> None:
     assert {key: books.reports[key] for key in before} == before
 
 
+@settings(max_examples=60, deadline=None)
 @given(BOOKED, FILES, st.integers(1, 5), st.booleans(), st.integers(1, 5), st.booleans())
 async def test_a_killed_import_and_a_killed_undo_change_nothing_about_it(
     before: dict, file: list, import_dies: int, import_books: bool, undo_dies: int, undo_books: bool
@@ -70,6 +72,7 @@ async def test_a_killed_import_and_a_killed_undo_change_nothing_about_it(
     assert {key: books.reports[key] for key in before} == before
 
 
+@settings(max_examples=60, deadline=None)
 @given(BOOKED, FILES, FILES)
 async def test_imports_are_taken_back_the_last_one_first(
     before: dict, first: list, second: list
@@ -86,6 +89,7 @@ async def test_imports_are_taken_back_the_last_one_first(
     assert books.sums() == PlainBooks(before).sums()
 
 
+@settings(max_examples=60, deadline=None)
 @given(FILES, FILES)
 async def test_a_file_can_be_imported_again_after_it_was_taken_back(
     wrong: list, right: list
@@ -102,6 +106,7 @@ async def test_a_file_can_be_imported_again_after_it_was_taken_back(
     assert books.sums() == expected.sums()
 
 
+@settings(max_examples=60, deadline=None)
 @given(FILES, st.sets(st.tuples(st.integers(1, 3), st.integers(1, 2)), min_size=1))
 async def test_what_somebody_replaced_since_is_left_and_told(file: list, replaced: set) -> None:
     books = PlainBooks()
