@@ -197,6 +197,7 @@ ROUTES: dict[str, Body] = {
     "POST /v1/write_many": write_body,
     "POST /v1/enqueue": message_body,
     "POST /v3/events": event_body,
+    "POST /v3/reports": event_body,
     "GET /v3/users/{uid}/activities": no_body,
     "DELETE /v3/users/{uid}/activities/{aid}": note_body,
     "GET /v3/users/{uid}/audit": no_body,
