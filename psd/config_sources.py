@@ -23,6 +23,7 @@ from typing import Any, get_origin
 
 import msgspec
 
+from psd.addresses import check_http_address, read_address, read_host
 from psd.config import QueueSettings, Settings
 from psd.config_things import check_things, parsed_things, thing_table
 from psd.errors import ConfigError
@@ -63,7 +64,7 @@ def load_settings(
         for key, (value, source) in layer.items():
             values[key] = value
             sources[key] = source
-    settings = _convert(values)
+    settings = _with_hosts_read(_convert(values))
     check_consistent(settings)
     return LoadedSettings(settings, sources)
 
@@ -92,6 +93,33 @@ def check_consistent(settings: Settings) -> None:
             )
     check_things(settings.things)
     _check_topics(settings.queue)
+    _check_addresses(settings)
+
+
+def _with_hosts_read(settings: Settings) -> Settings:
+    """The hosts to listen on without the brackets that an IPv6 address may have."""
+    server, rewards = settings.server, settings.rewards
+    host, grpc_host = read_host(server.host, "server.host"), rewards.grpc_host
+    return msgspec.structs.replace(
+        settings,
+        server=msgspec.structs.replace(server, host=host),
+        rewards=msgspec.structs.replace(
+            rewards, grpc_host=read_host(grpc_host, "rewards.grpc_host")
+        ),
+    )
+
+
+def _check_addresses(settings: Settings) -> None:
+    queue, rewards = settings.queue, settings.rewards
+    for each in queue.nsqd_addresses:
+        read_address(each, "queue.nsqd_addresses")
+    for each in queue.lookupd_addresses:
+        check_http_address(each, "queue.lookupd_addresses", 4161)
+    for each in queue.nsqd_http_addresses:
+        check_http_address(each, "queue.nsqd_http_addresses", 4151)
+    for name in ("devices_address", "definitions_address"):
+        if text := getattr(rewards, name):
+            read_address(text, f"rewards.{name}", 50_051)
 
 
 def _check_topics(queue: QueueSettings) -> None:

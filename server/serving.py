@@ -20,6 +20,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from psd.addresses import Address
 from psd.config import Settings
 from psd.observe.health import Draining
 from psd.runtime import Runtime, open_runtime
@@ -86,7 +87,7 @@ class HttpServer:
         """Where it listens; the port is the real one when 0 was asked for."""
         assert self._listening is not None
         host, port = self._listening.sockets[0].getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return f"http://{Address(host, port)}"
 
     async def stop(self) -> None:
         """Drain: no new connections, requests in hand are finished.

@@ -12,6 +12,7 @@ import platform
 import time
 from collections.abc import AsyncIterator, Sequence
 from importlib.metadata import version
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -129,10 +130,11 @@ async def examine_nsq(settings: QueueSettings) -> list[Finding]:
 
 async def knock(address: str) -> tuple[bool, str]:
     """Whether a host:port takes a connection, and what happened."""
-    host, _, port = address.rpartition(":")
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    default = {"https": 443}.get(parts.scheme, 80)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port or default)
     except TimeoutError:
         return False, f"{address}: no answer within {CONNECT_TIMEOUT_S:g} s"
     except (OSError, ValueError) as exc:

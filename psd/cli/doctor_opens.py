@@ -22,6 +22,7 @@ import msgspec
 from psd.access.exposure import check_exposure, is_checked
 from psd.access.jwts import jwt_rules
 from psd.access.tokens import token_table
+from psd.addresses import Address
 from psd.archive.writer import open_archive
 from psd.clock import SystemClock
 from psd.config import Settings
@@ -109,9 +110,9 @@ def _address(settings: Settings) -> str:
                 probe.bind(address)
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
-                    return f"{host}:{port} is in use (by a server that runs?)"
+                    return f"{Address(host, port)} is in use (by a server that runs?)"
                 raise
-    return f"{host}:{port} is free"
+    return f"{Address(host, port)} is free"
 
 
 async def _jwks(settings: Settings) -> Finding:

@@ -8,6 +8,7 @@ import sys
 import click
 
 from psd.access.exposure import check_exposure
+from psd.addresses import Address
 from psd.cli.options import insecure_option, loaded_with, pass_settings, store_overrides
 from psd.config_sources import LoadedSettings
 from psd.errors import StartError
@@ -56,5 +57,5 @@ def server(_loaded: LoadedSettings, /, **options: object) -> None:
             sys.exit(run_processes(settings, settings.server.processes))
         serving.run(settings)
     except OSError as error:
-        where = f"{settings.server.host}:{settings.server.port}"
+        where = Address(settings.server.host, settings.server.port)
         raise StartError(f"cannot listen on {where}: {error.strerror or error}") from error

@@ -22,6 +22,7 @@ from typing import Any
 import click
 import msgspec
 
+from psd.addresses import Address
 from psd.cli.options import loaded_with
 from psd.config import Settings
 
@@ -79,8 +80,7 @@ def url_of(settings: Settings) -> str:
     host = settings.server.host
     if host in ANY_ADDRESS:
         host = "::1" if host == "::" else "127.0.0.1"
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{settings.server.port}"
+    return f"http://{Address(host, settings.server.port)}"
 
 
 def token_in(path: Path) -> str:

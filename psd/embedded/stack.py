@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from psd.addresses import Address
 from psd.config import Settings
 from psd.embedded.cluster import ClusterPlan, embedded_cluster
 from psd.embedded.drain import queue_depth
@@ -118,7 +119,7 @@ async def _listen(server: HttpServer, settings: Settings) -> None:
     try:
         await server.start()
     except OSError as exc:
-        where = f"{settings.server.host}:{settings.server.port}"
+        where = Address(settings.server.host, settings.server.port)
         raise StartError(
             f"cannot listen on {where}: {exc.strerror}; choose another --port"
         ) from exc

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from psd.addresses import Address
 from psd.config import QueueSettings
 from psd.errors import QueueUnavailableError
 from psd.queue.nsq_http import UNANSWERED, get
@@ -84,7 +85,7 @@ class NsqDepth:
         found = set(self._settings.nsqd_http_addresses)
         for lookupd in self._settings.lookupd_addresses:
             for each in await producers(lookupd, self._settings.topic):
-                found.add(f"{each.broadcast_address}:{each.http_port}")
+                found.add(str(Address(each.host, each.http_port)))
         return sorted(found)
 
     async def _of_nsqd(self, address: str) -> int:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from psd.addresses import Address
 from psd.errors import QueueUnavailableError
 from psd.queue.nsq_http import UNANSWERED, get
 
@@ -26,6 +27,11 @@ class Producer(msgspec.Struct):
     broadcast_address: str
     tcp_port: int
     http_port: int
+
+    @property
+    def host(self) -> str:
+        """The address without brackets, with which an nsqd may have been told its own."""
+        return self.broadcast_address.removeprefix("[").removesuffix("]")
 
 
 class Reply(msgspec.Struct):
@@ -41,7 +47,7 @@ async def look_up(lookupd: str, topic: str) -> list[str]:
     ``lookupd`` is ``host:port``, or a URL. A topic that no nsqd has yet is nowhere: [].
     """
     found = await producers(lookupd, topic)
-    return [f"{each.broadcast_address}:{each.tcp_port}" for each in found]
+    return [str(Address(each.host, each.tcp_port)) for each in found]
 
 
 async def producers(lookupd: str, topic: str) -> list[Producer]:

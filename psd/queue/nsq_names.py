@@ -6,6 +6,7 @@ A space or a line break in a name would be read as the next word or the next com
 
 from __future__ import annotations
 
+from psd.addresses import cut_address
 from psd.config import QueueSettings
 from psd.errors import ConfigError
 from psd.names import TOPIC, TOPIC_RULE
@@ -17,17 +18,10 @@ def check_name(what: str, name: str) -> None:
         raise ConfigError(f"{what} {name!r}: {TOPIC_RULE}")
 
 
-def check_address(what: str, address: str) -> None:
-    """Raise ConfigError unless the address is ``host:port``."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal():
-        raise ConfigError(f"{what}: {address!r} must be host:port")
-
-
 def check_settings(settings: QueueSettings) -> None:
     """Raise ConfigError for what no nsqd would serve."""
     for address in settings.nsqd_addresses:
-        check_address("queue.nsqd_addresses", address)
+        cut_address(address, "queue.nsqd_addresses")
     check_name("queue.topic", settings.topic)
     check_name("queue.channel", settings.channel)
     for name in ("max_in_flight", "msg_timeout_s"):

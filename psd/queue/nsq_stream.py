@@ -19,6 +19,9 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import Any, cast
 
+from psd.addresses import read_address
+from psd.errors import ConfigError
+
 ANSWER_TIMEOUT_S = 5.0
 
 FRAME_BYTES_MAX = 16 * 1024 * 1024
@@ -45,11 +48,11 @@ class FrameStream(asyncio.Protocol, ABC):
 
     async def dial(self) -> None:
         """Open the socket; raises OSError."""
-        host, _, port = self.address.rpartition(":")
         loop = asyncio.get_running_loop()
         try:
-            await loop.create_connection(lambda: self, host.strip("[]"), int(port))
-        except (ValueError, OverflowError) as exc:
+            host, port = read_address(self.address, "nsqd")
+            await loop.create_connection(lambda: self, host, port)
+        except (ConfigError, ValueError) as exc:
             # nsqlookupd passes on whatever an nsqd calls itself.
             raise OSError(f"{self.address!r} is no address: {exc}") from exc
 

@@ -24,6 +24,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from psd.access.identity import Identity, Scope
+from psd.addresses import Address
 from psd.clock import Clock, SystemClock
 from psd.config import Settings
 from psd.errors import (
@@ -202,7 +203,7 @@ class GrpcServer:
         rewards_pb2_grpc.add_RewardsServiceServicer_to_server(self._servicer, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(SERVED, self._server)
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        address = str(Address(host, port))
         try:
             bound: int = self._server.add_insecure_port(address)
         except RuntimeError as exc:

@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import msgspec
 from redis.crc import key_slot
 
+from psd.addresses import Address as NetworkAddress
 from psd.store.lane import Command
 
 SLOTS = 16_384
@@ -108,8 +109,7 @@ def url_at(url: str, node: Address) -> str:
     """
     parts = urlsplit(url)
     name, at, _ = parts.netloc.rpartition("@")
-    host = f"[{node[0]}]" if ":" in node[0] else node[0]
     scheme, path = ("redis", "/0") if parts.scheme == "unix" else (parts.scheme, parts.path)
     options = urlencode([pair for pair in parse_qsl(parts.query) if pair[0] != "db"])
     query = f"?{options}" if options else ""
-    return f"{scheme}://{name}{at}{host}:{node[1]}{path}{query}"
+    return f"{scheme}://{name}{at}{NetworkAddress(*node)}{path}{query}"

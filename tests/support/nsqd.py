@@ -28,6 +28,8 @@ from typing import Any, Self
 
 import pytest
 
+from psd.addresses import Address
+
 BUILT_DIR = Path.home() / ".cache" / "psd" / "nsq-v1.3.0"
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 10.0
@@ -69,7 +71,8 @@ class Daemon:
 
     name = ""
 
-    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, options: Sequence[str] = (), host: str = "127.0.0.1") -> None:
+        self.host = host
         self.binary = binary(self.name)
         self.tcp_port, self.http_port = free_ports(2)
         self.folder = folder / f"{self.name}-{self.tcp_port}"
@@ -80,12 +83,12 @@ class Daemon:
     @property
     def address(self) -> str:
         """Where it speaks the NSQ protocol, ``host:port``."""
-        return f"127.0.0.1:{self.tcp_port}"
+        return str(Address(self.host, self.tcp_port))
 
     @property
     def http_address(self) -> str:
         """Where it speaks HTTP, ``host:port``."""
-        return f"127.0.0.1:{self.http_port}"
+        return str(Address(self.host, self.http_port))
 
     @property
     def log(self) -> str:
@@ -96,8 +99,8 @@ class Daemon:
         """The command line without the options of the test."""
         return [
             self.binary,
-            f"-tcp-address=127.0.0.1:{self.tcp_port}",
-            f"-http-address=127.0.0.1:{self.http_port}",
+            f"-tcp-address={self.address}",
+            f"-http-address={self.http_address}",
         ]
 
     def start(self) -> Self:
@@ -186,9 +189,13 @@ class Nsqd(Daemon):
     name = "nsqd"
 
     def __init__(
-        self, folder: Path, options: Sequence[str] = (), lookupds: Sequence[Nsqlookupd] = ()
+        self,
+        folder: Path,
+        options: Sequence[str] = (),
+        lookupds: Sequence[Nsqlookupd] = (),
+        host: str = "127.0.0.1",
     ) -> None:
-        super().__init__(folder, options)
+        super().__init__(folder, options, host)
         self.lookupds = list(lookupds)
 
     def command(self) -> list[str]:
@@ -196,7 +203,7 @@ class Nsqd(Daemon):
         return [
             *super().command(),
             f"-data-path={self.folder}",
-            "-broadcast-address=127.0.0.1",
+            f"-broadcast-address={self.host}",
             *(f"-lookupd-tcp-address={each.address}" for each in self.lookupds),
         ]
 

@@ -29,6 +29,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
+from psd.addresses import bracketed
 from psd.engine.plan import Range
 from psd.errors import ConfigError, SourceError, SourceUnavailableError
 from psd.rewards.shards import shard_of
@@ -329,7 +330,7 @@ def _shown_host(host: str) -> str:
     """The host as it stands in an URL; raises ValueError for what no name server takes."""
     if not host.encode("idna") or any(sign.isspace() for sign in host):
         raise ValueError(host)
-    return f"[{host}]" if ":" in host else host
+    return bracketed(host)
 
 
 def _refuses_version(exc: Any) -> bool:
