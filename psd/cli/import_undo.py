@@ -49,11 +49,12 @@ REFUSED = "refused"
 
 SETTLED = frozenset({BACK, RESTORED, AS_BEFORE, WITHDRAWN})
 OPEN = (REPLACED, NOT_BOOKED, REFUSED)
+_VERDICTS_TOLD = {"refused": REFUSED, "queued": QUEUED, "withdrawn": WITHDRAWN}
 VERDICTS = (BACK, RESTORED, AS_BEFORE, WITHDRAWN, QUEUED, *OPEN)
 
 
 class Left(msgspec.Struct, frozen=True):
-    """A window in which the import, or somebody else, still stands."""
+    """A window, what stood in it when it was looked at, and what is left of the import there."""
 
     window: BookedWindow
     verdict: Verdict
@@ -102,26 +103,25 @@ class Undoing:
         """Go through every window that is not settled."""
         for windows in self._journal.open_windows(self._batch):
             standing = await self._route.standing([each.fields for each in windows])
-            verdicts = [
-                _verdict(window, now, is_queued=self._is_queued)
+            found = [
+                Left(window, _verdict(window, now, is_queued=self._is_queued), now)
                 for window, now in zip(windows, standing, strict=True)
             ]
-            due = [at for at, verdict in enumerate(verdicts) if verdict in (BACK, RESTORED)]
-            errors: dict[int, InputError] = {}
-            if due and self._sends:
-                told = await self._correct([windows[at] for at in due])
-                for at, each in zip(due, told, strict=True):
-                    if each.error is not None:
-                        verdicts[at], errors[at] = REFUSED, each.error
-                    elif each.status == "queued":
-                        verdicts[at] = QUEUED
-                    elif each.status == "withdrawn":
-                        verdicts[at] = WITHDRAWN
-            for at, verdict in enumerate(verdicts):
-                self._undone.take(Left(windows[at], verdict, standing[at], errors.get(at)))
             if self._sends:
-                self._write_down(windows, verdicts)
+                found = await self._corrected(found)
+                self._write_down(found)
+            for each in found:
+                self._undone.take(each)
         return self._undone
+
+    async def _corrected(self, found: list[Left]) -> list[Left]:
+        """The same windows, once what is to go back was sent."""
+        due = [at for at, each in enumerate(found) if each.verdict in (BACK, RESTORED)]
+        told = await self._correct([found[at].window for at in due])
+        for at, answer in zip(due, told, strict=True):
+            verdict = _VERDICTS_TOLD.get(answer.status, found[at].verdict)
+            found[at] = msgspec.structs.replace(found[at], verdict=verdict, error=answer.error)
+        return found
 
     async def _correct(self, windows: Sequence[BookedWindow]) -> list[Told]:
         """Send what stood before; one that breaks a rule of today is refused here."""
@@ -142,13 +142,13 @@ class Undoing:
                 told[at] = answer
         return [each for each in told if each is not None]
 
-    def _write_down(self, windows: Sequence[BookedWindow], verdicts: Sequence[Verdict]) -> None:
+    def _write_down(self, found: Sequence[Left]) -> None:
         with self._journal.batch():
-            for window, verdict in zip(windows, verdicts, strict=True):
-                if verdict in SETTLED:
-                    self._journal.settle(window.fields)
-                elif verdict == QUEUED:
-                    self._journal.note_sent_back(window.fields)
+            for each in found:
+                if each.verdict in SETTLED:
+                    self._journal.settle(each.window.fields)
+                elif each.verdict == QUEUED:
+                    self._journal.note_sent_back(each.window.fields)
 
 
 def _verdict(window: BookedWindow, now: Standing, *, is_queued: bool) -> Verdict:
