@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from psd.cli.import_journal import Ended, Journal, created, temporary
+from psd.cli.import_journal import Begun, Ended, Journal, created, temporary
 from psd.cli.import_output import (
     progress_of,
     show_preview,
@@ -119,7 +119,7 @@ def undo(journal: Journal, way: Way, *, is_named: bool, sends: bool) -> int:
     if way.target != begun.target and not is_named:
         raise click.UsageError(
             f"import {begun.id} went to {begun.target}, and the settings name {way.target}; "
-            "--via says that it is the same"
+            f"{_hint(begun)}"
         )
     found = asyncio.run(_undo(journal, way, sends=sends))
     if way.wait and sends:
@@ -134,6 +134,12 @@ def undo(journal: Journal, way: Way, *, is_named: bool, sends: bool) -> int:
     if found.open:
         click.echo(_advice(begun.id, found), err=True)
     return 1 if found.open else 0
+
+
+def _hint(begun: Begun) -> str:
+    if begun.via == "http":
+        return f"give --url {begun.target}"
+    return f"where these are the same, say --via {begun.via}"
 
 
 async def _undo(journal: Journal, way: Way, *, sends: bool) -> Undone:

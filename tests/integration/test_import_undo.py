@@ -136,11 +136,14 @@ async def test_over_http_it_goes_the_same_way(redis_url: str) -> None:
     async with stack_on(redis_url) as stack:
         via = ("--via", "http", "--url", stack.url)
         wrong = await asyncio.to_thread(run_import, redis_url, WRONG, *via)
+        unnamed = await asyncio.to_thread(run, redis_url, "import", "--undo", id_of(wrong))
         undo = ("import", "--undo", id_of(wrong), "--url", stack.url)
         rehearsed = await asyncio.to_thread(run, redis_url, *undo, "--dry-run")
         between = await asyncio.to_thread(sums, redis_url)
         back = await asyncio.to_thread(run, redis_url, *undo)
         after = await asyncio.to_thread(sums, redis_url)
+    assert unnamed.exit_code == 2
+    assert f"give --url {stack.url}" in " ".join(unnamed.stderr.split())
     assert (rehearsed.exit_code, rehearsed.stdout) == (0, "3 taken back\n")
     assert between == (11, 7)
     assert (back.exit_code, back.stdout) == (0, "3 taken back\n")
