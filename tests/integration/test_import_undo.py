@@ -94,6 +94,17 @@ def test_the_right_file_can_be_imported_afterwards(redis_url: str) -> None:
     assert is_clean(redis_url)
 
 
+def test_a_replay_keeps_what_was_taken_back_and_what_came_after(redis_url: str) -> None:
+    run_import(redis_url, "user,at,steps\n7,2016-04-12T09:00:00Z,100\n", "--via", "direct")
+    wrong = run_import(redis_url, WRONG, "--via", "direct")
+    run(redis_url, "import", "--undo", id_of(wrong))
+    assert run(redis_url, "replay", "--from", "2016-01-01").exit_code == 0
+    assert sums(redis_url) == (100, 0)
+    run_import(redis_url, RIGHT, "--via", "direct")
+    assert run(redis_url, "replay", "--from", "2016-01-01").exit_code == 0
+    assert sums(redis_url) == (406, 1)
+
+
 def test_an_import_that_changed_nothing_takes_nothing_back(redis_url: str) -> None:
     run_import(redis_url, WRONG, "--via", "direct")
     again = run_import(redis_url, WRONG, "--via", "direct")
