@@ -56,11 +56,10 @@ end
 
 local reply, roots, answered = { false, false, 0 }, owner_roots(6), 0
 for number, root in ipairs(roots) do
-  if number > 1 and is_page_spent() then break end
-  local spent_before = effort
-  effort = 0
+  next_effort()
+  if is_page_spent() then break end
   reply[number + 3] = answer_about(root)
-  effort, answered = effort + spent_before, number
+  answered = number
 end
 reply[1], reply[2], reply[3] = lost, newest_told(), answered
 return reply

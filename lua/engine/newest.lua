@@ -13,6 +13,7 @@
 
 local things, answered = cmsgpack.unpack(ARGV[1]), 0
 for number, root in ipairs(owner_roots(1)) do
+  next_effort()
   if is_page_spent() then break end
   answered = number
   for _, thing in ipairs(things) do

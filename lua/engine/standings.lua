@@ -9,7 +9,8 @@
 --          of the owners are answered (others follow by another call), then a string of 8 bytes an
 --          owner, each a signed big-endian number: -2^63, which no sum is, for an owner without
 --          bookings, if that is to be told
--- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1)
+-- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1); PSD_TOO_LARGE what one owner has of these
+--         atids takes more than lib/effort allows
 -- Idempotent: yes. Writes nothing
 -- Cost: per owner that of engine/sum with one thing, 5 to 15 us; 1,000 owners, at most what
 --       lib/effort allows
@@ -21,9 +22,13 @@ local NOT_BOOKED = '\128\0\0\0\0\0\0\0'
 local plan, sums, tells_booked = cmsgpack.unpack(ARGV[1]), {}, ARGV[5] == '1'
 local levels = prepared_plan(plan, ARGV[2], atid_set(ARGV[3]), ARGV[4] == '1' or tells_booked)
 for number, root in ipairs(owner_roots(5)) do
+  next_effort()
   if is_page_spent() then break end
   next_owner()
   local sum = planned_sum(root, levels)
+  if is_overspent() then
+    return redis.error_reply('PSD_TOO_LARGE atid: one owner takes more than a call may read')
+  end
   sums[number] = tells_booked and not is_booked and NOT_BOOKED or struct.pack('>i8', sum)
 end
 if not in_bounds then

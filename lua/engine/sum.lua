@@ -7,7 +7,8 @@
 -- Returns: list: false or the resolution that is still exact ("day", "month", "year"), the newest
 --          second or false, how many of the owners are answered (others follow by another call),
 --          then one integer per owner and thing, owner by owner
--- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1)
+-- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1); PSD_TOO_LARGE what one owner has of these
+--         atids takes more than lib/effort allows
 -- Idempotent: yes. Writes nothing
 -- Cost: per owner and thing at most 1 + 2 + 2 hashes and 2 leaves of 512 records; 1,000 owners, at
 --       most what lib/effort allows
@@ -21,11 +22,15 @@ end
 
 local sums, answered = { false, false, 0 }, 0
 for _, root in ipairs(owner_roots(4)) do
+  next_effort()
   if is_page_spent() then break end
   answered = answered + 1
   next_owner()
   for number = 1, #levels do
     local sum = planned_sum(root, levels[number])
+    if is_overspent() then
+      return redis.error_reply('PSD_TOO_LARGE atid: one owner takes more than a call may read')
+    end
     if not in_bounds then
       return redis.error_reply('PSD_OUT_OF_BOUNDS sum: the range adds up past +-(2^53 - 1)')
     end

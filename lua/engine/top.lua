@@ -10,7 +10,8 @@
 --          of the owners are answered (others follow by another call), how many were ranked, then
 --          position (from 0) and sum of each owner whose sum is not below the smallest of those
 --          wanted: ties are all there
--- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1)
+-- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1); PSD_TOO_LARGE what one owner has of these
+--         atids takes more than lib/effort allows
 -- Idempotent: yes. Writes nothing
 -- Cost: per owner that of engine/sum with one thing, 5 to 15 us; 1,000 owners, at most what
 --       lib/effort allows
@@ -21,10 +22,14 @@ local plan, takes_all = cmsgpack.unpack(ARGV[1]), ARGV[6] ~= '1'
 local levels = prepared_plan(plan, ARGV[2], atid_set(ARGV[3]), ARGV[5] == '1' or not takes_all)
 local wanted, places, sums, sorted, answered = tonumber(ARGV[4]), {}, {}, {}, 0
 for number, root in ipairs(owner_roots(6)) do
+  next_effort()
   if is_page_spent() then break end
   answered = number
   next_owner()
   local sum = planned_sum(root, levels)
+  if is_overspent() then
+    return redis.error_reply('PSD_TOO_LARGE atid: one owner takes more than a call may read')
+  end
   if takes_all or is_booked then
     local at = #sums + 1
     places[at], sums[at], sorted[at] = number - 1, sum, sum

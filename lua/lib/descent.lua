@@ -1,129 +1,171 @@
--- Descent: from the years of an owner's thing down to its bookings, in the order of time, only as
--- deep as a visitor wants. A visitor has
---   low, high                  the seconds that are asked, high excluded
---   place(start, stop)         nil: nothing of this unit is wanted; false: not as a whole; else it
---                              is, at that place
---   take(key, taken)           units whose totals are wanted: { number, sum, count, place }, all
---                              of one level; `key` is the hash that has their parts by atid
---   read(leaf, unit, from, to) records from .. to - 1 of a unit's leaf
--- What has expired is noted as in lib/leaf_reads. Nothing more is shown once one owner has taken
--- what lib/effort allows.
+-- Descent: what of an owner's thing answers sums by the buckets between ascending seconds: totals
+-- as they stand, only as fine as the boundaries cut, and the bookings of leaves that they cut.
+-- Nothing is added up here: whoever asked takes each unit that lies in one bucket from the totals
+-- above, and all else from what is handed over below it.
 -- @include lib/leaf_reads
 
--- A month of so many bookings at most is read from its leaf, where that is whole: as fast as its
--- days, and in the same read are those of days that are cut.
+-- A month of so many bookings at most is handed over, where its leaf is whole: as fast as its days,
+-- and in the same read are those of days that are cut.
 local LEAF_FIRST_RECORDS = 64
 
-local function entry_of(number, value, start, stop)
-  local sum, count = read_total(value)
-  return { number = number, sum = sum, count = count, start = start, stop = stop }
+-- To go down to a unit takes as long as so many fields.
+local UNIT_STEPS = 12
+
+-- One owner's answer: levels of totals are lists [level, first second or year, bookings that they
+-- should have, values by position, parts by atid as field and value by turns]; parts are first
+-- seconds and records by turns.
+local function new_descent(bounds, atids, by_atid)
+  return { bounds = bounds, low = bounds[1], high = bounds[#bounds], atids = atids,
+    by_atid = by_atid, totals = {}, parts = {} }
 end
 
--- Years that have bookings and meet [low, high).
-local function years_within(prefix, low, high)
-  local first, last = years_met(low, high)
-  local values, entries = named_values(prefix .. ':y', number_texts(first, last)), {}
-  for year = first, last do
-    local value = values[year - first + 1]
-    if value then
-      local starts = month_starts(year)
-      entries[#entries + 1] = entry_of(year, value, starts[1], starts[13])
+-- Place of the first boundary that is not before a second.
+local function bound_from(bounds, second)
+  local low, high = 1, #bounds + 1
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if bounds[middle] < second then low = middle + 1 else high = middle end
+  end
+  return low
+end
+
+-- Places of the units that a boundary cuts, of units that begin at these seconds; the last of them
+-- is the end of all.
+local function cut_units(bounds, starts)
+  local cut, last = {}, starts[#starts]
+  local at = bound_from(bounds, starts[1] + 1)
+  local place = 1
+  while bounds[at] and bounds[at] < last do
+    while starts[place + 1] <= bounds[at] do place = place + 1 end
+    if bounds[at] > starts[place] then
+      cut[#cut + 1] = place
+      at = bound_from(bounds, starts[place + 1])
+    else
+      at = at + 1
     end
   end
-  return entries
+  return cut
 end
 
--- Units below a unit that have bookings, in order, and the key of their totals.
-local function entries_below(prefix, unit)
-  local level, below = unit.level, FIELDS_BELOW[unit.level]
-  local key = level == 'year' and prefix .. ':m:' .. unit.label or totals_key_below(prefix, unit)
-  local values, entries, counted = named_values(key, below.fields), {}, 0
-  local starts, size = unit.starts, level ~= 'year' and BELOW[level].size
-  for at = 1, #below.fields do
-    if values[at] then
-      local start = starts and starts[at] or unit.start + (at - 1) * size
-      local entry = entry_of(tonumber(below.fields[at]), values[at], start,
-        starts and starts[at + 1] or start + size)
-      entries[#entries + 1] = entry
-      counted = counted + entry.count
-    end
+-- First seconds of the units below a unit, and its end.
+local function starts_below(unit)
+  if unit.level == 'year' then return month_starts(tonumber(unit.label)) end
+  local starts, size = {}, BELOW[unit.level].size
+  for at = 0, #FIELDS_BELOW[unit.level].fields do starts[at + 1] = unit.start + at * size end
+  if unit.level == 'month' then starts[#starts] = unit.stop end
+  return starts
+end
+
+-- Parts by atid of all units of a hash that has `values` of the fields, or of those that are asked.
+local function parts_of(descent, key, fields, values)
+  local atids, present = descent.atids, {}
+  for at, field in ipairs(fields) do
+    if values[at] then present[#present + 1] = field end
   end
-  spend(2 * #entries)
-  if counted < unit.count then note_lost(below.resolution) end
-  return entries, key
+  if #present == 0 then return {} end
+  local wanted = atids and not descent.by_atid and #present * #atids.texts or math.huge
+  if wanted > PARTS_NAMED then
+    spend(2 * redis.call('HLEN', key))
+    return is_overspent() and {} or redis.call('HGETALL', key)
+  end
+  local named, found = {}, {}
+  for _, field in ipairs(present) do
+    for _, typed in ipairs(atids.texts) do named[#named + 1] = field .. typed end
+  end
+  for at, value in ipairs(named_values(key, named)) do
+    if value then found[#found + 1], found[#found + 2] = named[at], value end
+  end
+  return found
 end
 
--- Whether the leaf of a unit's bookings has all of them; then those that are asked are read.
-local function read_whole_leaf(prefix, unit, visitor)
+-- Hand over totals with the parts that are asked.
+local function add_totals(descent, level, first, count, key, fields, values)
+  spend(math.ceil(#fields / 4))
+  local has_parts = descent.atids or descent.by_atid
+  local parts_key = level == 'month' and key .. ':t' or key
+  descent.totals[#descent.totals + 1] = { level, first, count, values,
+    has_parts and parts_of(descent, parts_key, fields, values) or {} }
+end
+
+local function add_part(descent, leaf, start, from, to)
+  if from >= to then return end
+  spend_on_handing(to - from)
+  local next_at, size = #descent.parts, leaf_shape(leaf).size
+  descent.parts[next_at + 1] = start
+  descent.parts[next_at + 2] =
+    string.sub(leaf, 1, 1) .. string.sub(leaf, from * size + 2, to * size + 1)
+end
+
+-- Whether the leaf of a unit's bookings has all of them; then those in the range are handed over.
+local function add_whole_leaf(descent, prefix, unit)
   local leaf = leaf_of(prefix, unit, unit.count)
   if not leaf then return false end
-  local from, to = leaf_slice(leaf, unit, unit.count, visitor.low, visitor.high)
+  local from, to = leaf_slice(leaf, unit, unit.count, descent.low, descent.high)
   if not from then return false end
-  if from < to then visitor.read(leaf, unit, from, to) end
+  add_part(descent, leaf, unit.start, from, to)
   return true
 end
 
 -- A day whose bookings are still in its month's leaf: only its own need to be there.
-local function read_day(prefix, month, day, visitor)
+local function add_day(descent, prefix, month, day)
   local leaf = leaf_at(leaf_key(prefix, month))
   if not leaf then return note_lost('day') end
-  local from, to = leaf_slice(leaf, month, 0, day.start, day.stop)
+  local from, to = leaf_slice(leaf, month, 0, day.start, day.start + 86400)
   if to - from < day.count then return note_lost('day') end
-  from, to = leaf_slice(leaf, month, 0, math.max(day.start, visitor.low),
-    math.min(day.stop, visitor.high))
-  if from < to then visitor.read(leaf, month, from, to) end
+  from, to = leaf_slice(leaf, month, 0, math.max(day.start, descent.low),
+    math.min(day.start + 86400, descent.high))
+  add_part(descent, leaf, month.start, from, to)
 end
 
-local visit_entries
+local descend_unit
 
-local function visit_unit(prefix, unit, visitor)
+-- The totals of the units below a unit, and what is below those that are cut.
+local function descend_below(descent, prefix, unit, has_leaf)
+  local level = unit.level
+  local key = level == 'year' and prefix .. ':m:' .. unit.label or totals_key_below(prefix, unit)
+  local named, starts = FIELDS_BELOW[level], starts_below(unit)
+  local values = named_values(key, named.fields)
+  add_totals(descent, level, unit.start, unit.count, key, named.fields, values)
+  for _, at in ipairs(cut_units(descent.bounds, starts)) do
+    if is_overspent() then return end
+    if values[at] then
+      local _, count = read_total(values[at])
+      local below = { level = level == 'year' and 'month' or BELOW[level].level, count = count,
+        label = unit.label .. named.labels[at], start = starts[at], stop = starts[at + 1] }
+      if has_leaf then
+        add_day(descent, prefix, unit, below)
+      else
+        descend_unit(descent, prefix, below)
+      end
+    end
+  end
+end
+
+function descend_unit(descent, prefix, unit)
+  spend(UNIT_STEPS)
   local has_leaf = unit.level ~= 'year' and not stands_split(prefix, unit, unit.count)
   local has_totals = not has_leaf or unit.level == 'month'
   if has_leaf and not (has_totals and unit.count > LEAF_FIRST_RECORDS)
-    and read_whole_leaf(prefix, unit, visitor) then
+    and add_whole_leaf(descent, prefix, unit) then
     return
   end
   if not has_totals then return note_lost('day') end
-  local entries, key = entries_below(prefix, unit)
-  visit_entries(prefix, unit, entries, key, visitor)
+  descend_below(descent, prefix, unit, has_leaf)
 end
 
--- A unit of which not the whole is wanted; `above` is nil for a year.
-local function visit_part(prefix, above, entry, visitor)
-  local unit
-  if not above then
-    unit = { level = 'year', label = tostring(entry.number), starts = month_starts(entry.number) }
-  elseif above.level == 'year' then
-    unit = unit_of_month(entry.start)
-  elseif above.level == 'month' and not is_split(above, above.count) then
-    return read_day(prefix, above, entry, visitor)
-  else
-    unit = unit_below(above, entry.start)
-  end
-  unit.count = entry.count
-  visit_unit(prefix, unit, visitor)
-end
-
-function visit_entries(prefix, above, entries, key, visitor)
-  local taken = {}
-  for _, entry in ipairs(entries) do
-    if is_overspent() then return end
-    local place = visitor.place(entry.start, entry.stop)
-    if place then
-      entry.place = place
-      taken[#taken + 1] = entry
-    elseif place == false then
-      visit_part(prefix, above, entry, visitor)
+-- Add what answers the buckets of an owner's thing.
+local function descend(descent, prefix)
+  if descent.low >= descent.high then return end
+  local first, last = years_met(descent.low, descent.high)
+  local fields, key, starts = number_texts(first, last), prefix .. ':y', {}
+  local values = named_values(key, fields)
+  for year = first, last + 1 do starts[#starts + 1] = year_start(year) * 86400 end
+  add_totals(descent, 'years', first, 0, key, fields, values)
+  for _, at in ipairs(cut_units(descent.bounds, starts)) do
+    if values[at] then
+      local _, count = read_total(values[at])
+      descend_unit(descent, prefix, { level = 'year', label = fields[at], count = count,
+        start = starts[at], stop = starts[at + 1] })
     end
   end
-  if #taken > 0 then
-    visitor.take(above and above.level == 'month' and key .. ':t' or key, taken)
-  end
-end
-
--- Show a visitor all that an owner's thing has in [low, high).
-local function descend(prefix, visitor)
-  if visitor.low >= visitor.high then return end
-  local entries = years_within(prefix, visitor.low, visitor.high)
-  visit_entries(prefix, nil, entries, prefix .. ':y', visitor)
 end

@@ -4,7 +4,7 @@
 -- OWNER_EFFORT, past which the call is refused. So no call holds Redis for more than some 10 ms.
 local PAGE_EFFORT, OWNER_EFFORT = 15000, 60000
 
-local effort = 0
+local effort, effort_before = 0, 0
 
 local function spend(steps)
   effort = effort + steps
@@ -15,9 +15,14 @@ local function spend_on_handing(bookings)
   effort = effort + 20 + math.floor(bookings / 6)
 end
 
+-- What is spent from now on is for the next owner.
+local function next_effort()
+  effort_before, effort = effort_before + effort, 0
+end
+
 -- Whether the rest of a page is to be asked for by another call.
 local function is_page_spent()
-  return effort >= PAGE_EFFORT
+  return effort_before + effort >= PAGE_EFFORT
 end
 
 -- Whether one owner takes more than a call may do.

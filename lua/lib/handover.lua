@@ -17,8 +17,9 @@ local CROWD_HANDED = 20000
 
 local function add_leaf(handover, prefix, unit, stop, count)
   local at, is_crowd = #handover.keys + 1, is_crowded(unit, count)
-  local is_full = at > 1 and handover.bookings >= handover.most
-  if is_full or is_crowd and count > CROWD_HANDED and handover.most < math.huge then
+  local may_cut = handover.most < math.huge
+  local is_full = at > 1 and (handover.bookings >= handover.most or is_page_spent())
+  if may_cut and (is_full or is_crowd and count > CROWD_HANDED) then
     handover.cut = unit.start
     return
   end

@@ -57,13 +57,40 @@ local function leaf_slice(leaf, unit, count, low, high)
   return leaf_position(leaf, size, low - unit.start), leaf_position(leaf, size, high - unit.start)
 end
 
+-- Parts by atid of so many units and atids are named; of more they are picked out of the hash,
+-- unless it is far larger.
+local PARTS_NAMED = 64
+
+local function picked_parts_sum(key, size, numbers, atids)
+  spend(4 * size)
+  if is_overspent() then return 0 end
+  local wanted, all, sum = {}, redis.call('HGETALL', key), 0
+  for _, number in ipairs(numbers) do wanted[number] = true end
+  for at = 1, #all, 2 do
+    local field = all[at]
+    local split = string.find(field, ':', 1, true)
+    if split and wanted[string.sub(field, 1, split - 1)]
+      and atids.by_text[string.sub(field, split + 1)] then
+      sum = added(sum, read_sum(all[at + 1]))
+    end
+  end
+  return sum
+end
+
 -- What a set of atids has in units of a hash of totals.
 local function parts_sum(key, numbers, atids)
-  local fields, sum = {}, 0
+  local wanted, sum = #numbers * #atids.texts, 0
+  if wanted == 0 then return 0 end
+  if wanted > PARTS_NAMED then
+    local size = redis.call('HLEN', key)
+    if size <= 4 * wanted then return picked_parts_sum(key, size, numbers, atids) end
+    spend(2 * wanted)
+    if is_overspent() then return 0 end
+  end
+  local fields = {}
   for _, number in ipairs(numbers) do
     for _, typed in ipairs(atids.texts) do fields[#fields + 1] = number .. typed end
   end
-  if #fields == 0 then return 0 end
   for _, value in ipairs(named_values(key, fields)) do
     if value then sum = added(sum, read_sum(value)) end
   end
@@ -93,7 +120,7 @@ local function split_sum(prefix, unit, count, low, high, atids)
     end
   end
   if found < count then note_lost('day') end
-  return added(sum, parts_sum(key, whole, atids))
+  return atids and added(sum, parts_sum(key, whole, atids)) or sum
 end
 
 -- Sum over [low, high), both within the unit, of its `count` bookings that add up to `total`;

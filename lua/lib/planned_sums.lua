@@ -11,10 +11,14 @@
 -- What one level reads, the same for every owner: fields of whole units (of the atids, if some
 -- are asked) followed by those of part units, always over all atids, which tells whether there is
 -- anything, and the atids' where a part is its total minus what lies outside. Days have their
--- atids in a hash beside.
+-- atids in a hash beside. What many atids have is picked out of the hash, and not named.
 local function prepared_level(suffix, whole, parts, is_total_at, verify, atids)
   local level = { suffix = suffix, parts = {}, fields = {}, verify = verify, atids = atids }
   local fields, typed = level.fields, atids and atids.texts or { '' }
+  if atids and (#whole + #parts) * #typed > PARTS_NAMED then
+    level.picked, typed = {}, {}
+    for number, field in ipairs(whole) do level.picked[number] = field end
+  end
   for _, field in ipairs(whole) do
     for number = 1, #typed do fields[#fields + 1] = field .. typed[number] end
   end
@@ -27,6 +31,7 @@ local function prepared_level(suffix, whole, parts, is_total_at, verify, atids)
     local part = { is_total = is_total_at and plan_part[is_total_at], plan = plan_part }
     fields[#fields + 1] = plan_part[1]
     part.typed_totals = atids and part.is_total and #typed or 0
+    if level.picked and part.is_total then level.picked[#level.picked + 1] = plan_part[1] end
     for at = 1, part.typed_totals do fields[#fields + 1] = plan_part[1] .. typed[at] end
     level.parts[number] = part
   end
@@ -124,6 +129,10 @@ function level_sum(root, level, unit, count)
       if parts[number] then sum = added(sum, whole_sum(parts[number])) end
     end
   end
+  if level.picked then
+    local is_beside = level.resolution == 'month'
+    sum = added(sum, parts_sum(is_beside and key .. ':t' or key, level.picked, level.atids))
+  end
   for number = 1, at do
     if values[number] then sum = added(sum, whole_sum(values[number])) end
   end
@@ -132,7 +141,7 @@ function level_sum(root, level, unit, count)
     local part = parts[number]
     at = at + 1
     local total, part_count = read_total(values[at])
-    if part.typed_totals > 0 then
+    if part.typed_totals > 0 or level.picked then
       total = 0
       for _ = 1, part.typed_totals do
         at = at + 1

@@ -57,16 +57,29 @@ class BookingReader:
         within: Range,
         atids: frozenset[int] | None,
         newest: Newest | None = None,
-    ) -> list[ActivitySum]:
-        """One owner's activities by aid, all of one moment. One script call."""
+        most: int | None = None,
+    ) -> list[ActivitySum] | None:
+        """One owner's activities by aid, all of one moment. One script call.
+
+        None where there are more than ``most`` bookings, if that is given.
+        """
         found: dict[int, ActivitySum] = {}
+        passed_over: list[int] = []
 
         async def take(_place: int, held: Held, pace: Pace) -> None:
             found.clear()
             found.update(await listed(held.parts, atids, pace))
 
-        await self._bookings.read([owner_root(uid)], things, [within], take, newest)
-        return sorted(found.values(), key=lambda activity: activity.aid)
+        await self._bookings.read(
+            [owner_root(uid)],
+            things,
+            [within],
+            take,
+            newest,
+            passed_over=None if most is None else passed_over,
+            most=most,
+        )
+        return None if passed_over else sorted(found.values(), key=lambda activity: activity.aid)
 
     async def reached(self, questions: Sequence[ScoreQuestion]) -> list[int | None]:
         """Seconds by position; None for never, and where an owner has too many bookings to read."""

@@ -81,6 +81,7 @@ class BookingsReader:
         take: Take,
         newest: Newest | None = None,
         passed_over: list[int] | None = None,
+        most: int | None = None,
     ) -> None:
         """Hand what each owner has in its range to ``take``, which may be told of one twice.
 
@@ -91,6 +92,8 @@ class BookingsReader:
         for place, range_ in enumerate(ranges):
             places_by_range[range_].append(place)
 
+        most = self._most if most is None else min(most, self._most)
+
         async def read() -> None:
             pace = self.pace()
 
@@ -100,13 +103,13 @@ class BookingsReader:
                     if isinstance(held, Held):
                         await take(place, held, pace)
                     elif passed_over is None:
-                        raise held.error(self._most)
+                        raise held.error(most)
                     else:
                         passed_over.append(place)
 
             pages: list[OwnerPage] = []
             for range_, places in places_by_range.items():
-                asked = self._asked(things, range_, self._most, newest, may_cut=False)
+                asked = self._asked(things, range_, most, newest, may_cut=False)
                 owners = [roots[place] for place in places]
                 pages += self._reader.pages(asked, places, owners)
             await self._reader.take_pages(pages, taken, newest)

@@ -26,6 +26,7 @@ RECORDS_AT_ONCE = 5_000
 _WIDTHS = ("b", "h", "i", "q")
 _CODES_START = 64
 _CODES = range(_CODES_START, _CODES_START + 64)
+_CROWD_CODE = _CODES[-1]
 
 Parts = Sequence[int | bytes]
 """First second and records of each leaf by turns, in the order of time."""
@@ -52,8 +53,9 @@ class Leaf(msgspec.Struct, frozen=True):
 class Pace:
     """Counts the records that one question reads, and gives the event loop its turn in between."""
 
-    def __init__(self, records_max: int) -> None:
+    def __init__(self, records_max: int, limit: str = "server.bookings_max") -> None:
         self._records_max = records_max
+        self._limit = limit
         self._records = 0
         self._next_turn = RECORDS_AT_ONCE
 
@@ -62,7 +64,7 @@ class Pace:
         self._records += records
         if self._records > self._records_max:
             raise TooLargeError(
-                f"range: more than {self._records_max} bookings in it (server.bookings_max); "
+                f"range: more than {self._records_max} bookings in it ({self._limit}); "
                 "name fewer users or a narrower range"
             )
         if self._records >= self._next_turn:
@@ -90,6 +92,13 @@ def leaves(parts: Parts) -> Iterator[Leaf]:
             continue
         for at in range(0, len(whole), step):
             yield Leaf(start, shape, whole[at : at + step])
+
+
+def crowd_records(fields: Sequence[bytes]) -> Iterator[tuple[int, int]]:
+    """(atid, aid) of the records of a crowded second's fields (lua/lib/crowd.lua)."""
+    for packed in fields:
+        for _, _, atid, aid, _ in shape_of(_CROWD_CODE).iter_unpack(packed):
+            yield atid, aid
 
 
 def records(parts: Parts) -> Iterator[Record]:

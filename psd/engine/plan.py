@@ -52,6 +52,7 @@ class Levels(msgspec.Struct, frozen=True, gc=False):
     months_expire: bool = False
     weeks_expire: bool = False
     days_expire: bool = False
+    activities_expire: bool = False
 
 
 @lru_cache(maxsize=4096)
@@ -90,7 +91,7 @@ def week_blocks(start: int, end: int) -> list[list[Any]]:
 def _years(start: int, end: int) -> tuple[list[str], list[Any]]:
     whole, parts = [], []
     for year in range(_date(start).year, _date(end - 1).year + 1):
-        low, high = _second(year, 1), _second(year + 1, 1)
+        low, high = first_second(year, 1), first_second(year + 1, 1)
         if start <= low and high <= end:
             whole.append(str(year))
             continue
@@ -105,7 +106,7 @@ def _years(start: int, end: int) -> tuple[list[str], list[Any]]:
 
 def _add_months(year: int, start: int, end: int, whole: list[str], parts: list[Any]) -> None:
     for month in range(_date(start).month, _date(end - 1).month + 1):
-        low, high = _second(year, month), _second(year, month + 1)
+        low, high = first_second(year, month), first_second(year, month + 1)
         if start <= low and high <= end:
             whole.append(str(month))
             continue
@@ -158,6 +159,7 @@ def _date(second: int) -> date:
 
 
 @lru_cache(maxsize=4096)
-def _second(year: int, month: int) -> int:
+def first_second(year: int, month: int) -> int:
+    """When a month begins; month 13 is the first of the year after."""
     carried, index = divmod(month - 1, 12)
     return (date(year + carried, index + 1, 1).toordinal() - EPOCH_DAY) * DAY_S

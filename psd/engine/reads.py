@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from psd.engine.activities import BookingReader, ScoreQuestion
+from psd.engine.activity_pages import ActivityPage, ActivityPages, Place, place_of
 from psd.engine.bookings import BookingsReader
 from psd.engine.newest import Newest
 from psd.engine.owner_reads import OwnerReader
@@ -29,6 +30,9 @@ from psd.store.redis import Store
 
 T = TypeVar("T")
 
+LISTED_BOOKINGS_MAX = 5_000
+"""Bookings of a range of which all activities are told at once: 5 ms of Python."""
+
 
 class Reads(ABC):
     """Questions about owners; raises what the engine raises."""
@@ -40,6 +44,7 @@ class Reads(ABC):
         self._sums = SumReader(reader, bookings)
         self._series = SeriesReader(reader, bookings)
         self._bookings = BookingReader(store, reader, bookings)
+        self._activity_pages = ActivityPages(store, bookings)
         self._standings = StandingsReader(reader)
         self._reports = ReportReader(store)
 
@@ -89,7 +94,37 @@ class Reads(ABC):
         newest: Newest | None = None,
     ) -> list[ActivitySum]:
         """One owner's activities with bookings in the range, by aid; reads each booking."""
-        return await self._bookings.activities(uid, things, range_.clamped(), atids, newest)
+        found = await self._bookings.activities(uid, things, range_.clamped(), atids, newest)
+        assert found is not None, "without a limit it is found or refused"
+        return found
+
+    async def activity_page(
+        self,
+        uid: int,
+        things: Sequence[int],
+        range_: Range,
+        limit: int,
+        *,
+        after: Place | None = None,
+        atids: frozenset[int] | None = None,
+        newest: Newest | None = None,
+    ) -> ActivityPage:
+        """One owner's activities by their first bookings in the range, from behind a place on.
+
+        Of one moment where the range has few bookings or activities are not kept for ever, else
+        each activity is; then a page costs what stands on it, and may hold fewer than ``limit``.
+        """
+        within = range_.clamped()
+        expire = (await self._known_levels()).activities_expire
+        most = None if expire else LISTED_BOOKINGS_MAX
+        found = await self._bookings.activities(uid, things, within, atids, newest, most)
+        if found is None:
+            root = owner_root(uid)
+            return await self._activity_pages.page(root, things, within, atids, after, limit)
+        found.sort(key=place_of)
+        rest = [each for each in found if after is None or place_of(each) > after]
+        has_more = len(rest) > limit
+        return ActivityPage(rest[:limit], place_of(rest[limit - 1]) if has_more else None)
 
     async def reported(self, windows: Sequence[Window]) -> list[Standing]:
         """What reports stand in these windows, by position; one script call an owner."""

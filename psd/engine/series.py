@@ -26,8 +26,9 @@ from psd.engine.newest import Newest, asks
 from psd.engine.owner_reads import Asked, OwnerReader
 from psd.engine.plan import WEEK_S, WEEKS_MAX, Levels, Range, week_blocks
 from psd.engine.sums import packed_atids
-from psd.engine.tallies import Column, add_to_columns, new_column
-from psd.engine.whole import checked_sum
+from psd.engine.tallies import add_to_columns, new_column
+from psd.engine.totals import Buckets, Columns, add_totals
+from psd.engine.whole import check_levels, checked_sum
 from psd.store.keys import owner_root
 from psd.store.scripts import load_script
 
@@ -36,9 +37,6 @@ BUCKETS_MAX = 10_000
 PAGE_OWNERS_MAX = 100
 PAGE_BUCKETS_MAX = 20_000
 """Buckets of all owners of one call together, so that it holds Redis for some 20 ms."""
-
-Columns = dict[int | None, Column]
-"""Numbers by atid, or of all in the column None."""
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -76,12 +74,14 @@ class SeriesQuestion(msgspec.Struct, frozen=True):
         """The boundaries, cut to where anything can be booked."""
         return [min(max(bound, 0), TIME_END_S) for bound in self.boundaries]
 
+    def weeks(self, levels: Levels) -> list[list[Any]]:
+        """Hashes and fields of weeks whose own totals answer it, else []."""
+        return [] if levels.weeks_expire else weeks_of(self.bounds)
+
     def arguments(self, levels: Levels) -> tuple[bytes | str | int, ...]:
         """What lua/engine/series.lua takes, up to whether it tells the newest second."""
-        bounds = self.bounds
-        weeks = [] if levels.weeks_expire else weeks_of(bounds)
         return (
-            msgpack.packb([bounds, weeks], use_bin_type=False),
+            msgpack.packb([self.bounds, self.weeks(levels)], use_bin_type=False),
             self.thing,
             packed_atids(self.atids),
             "atid" if self.by_atid else "",
@@ -153,14 +153,19 @@ class SeriesReader:
             await self._bookings.read(roots, [question.thing], ranges, take_held, newest)
             return
         page_max = max(1, min(PAGE_OWNERS_MAX, PAGE_BUCKETS_MAX // len(bounds)))
+        buckets = Buckets(bounds, question.weeks(levels))
         asked = Asked(self._script, (*question.arguments(levels), asks(newest)), page_max)
 
         async def read() -> None:
             pace = self._bookings.pace()
 
             async def taken(places: list[int], rest: list[Any]) -> None:
-                for place, (packed, parts) in zip(places, rest, strict=True):
-                    columns = columns_of(packed, len(bounds) - 1)
+                for place, (totals, parts) in zip(places, rest, strict=True):
+                    columns: Columns = {}
+                    lost = add_totals(
+                        totals, buckets, columns, question.atids, by_atid=question.by_atid
+                    )
+                    check_levels(lost)
                     await _add(parts, question, columns, pace)
                     await take(place, columns)
 
@@ -186,17 +191,6 @@ def weeks_of(bounds: Sequence[int]) -> list[list[Any]]:
         last = min(at + WEEKS_MAX, len(bounds) - 1)
         blocks += week_blocks(bounds[at], bounds[last])
     return blocks
-
-
-def columns_of(packed: bytes, buckets: int) -> Columns:
-    """The columns of one owner, as its totals tell them."""
-    columns: Columns = {}
-    for label, flat in msgspec.msgpack.decode(packed):
-        column = columns[int(label) if label else None] = new_column(buckets)
-        for at in range(0, len(flat), 3):
-            column.sums[flat[at]] = flat[at + 1]
-            column.bookings[flat[at]] = flat[at + 2]
-    return columns
 
 
 def add_columns(total: Columns, columns: Columns) -> None:

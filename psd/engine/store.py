@@ -87,6 +87,7 @@ class Engine(Reads):
                 months_expire="month_s" in ever,
                 weeks_expire="week_s" in ever,
                 days_expire="day_s" in ever,
+                activities_expire="activity_s" in ever,
             )
         return self._levels
 

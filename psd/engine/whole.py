@@ -8,11 +8,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from psd.errors import DetailExpiredError, OutOfBoundsError, PsdError, StoreError, TooLargeError
 
 SUM_MAX = 2**53 - 1
+
+_COARSER = ("day", "month", "year")
 
 
 def is_out_of_bounds(reply: Any) -> bool:
@@ -37,6 +40,12 @@ def checked_sum(total: int) -> int:
     if -SUM_MAX <= total <= SUM_MAX:
         return total
     raise OutOfBoundsError("sum: the range adds up past +-(2^53 - 1)")
+
+
+def check_levels(lost: Sequence[str]) -> None:
+    """The same for levels of totals that have lost something; the coarsest of them is told."""
+    if lost:
+        check_whole(max(lost, key=_COARSER.index).encode())
 
 
 def check_whole(resolution: bytes | None, *, activities: bool = False) -> None:

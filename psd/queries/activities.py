@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from psd.clock import utc_text
+from psd.engine.activity_pages import ActivityPage, Place
 from psd.engine.newest import Newest
 from psd.engine.plan import Range
 from psd.engine.tallies import ActivitySum
@@ -45,16 +46,18 @@ _PLACE = re.compile(r"([0-9]{1,10})\.(-?[0-9]{1,19})", re.ASCII)
 class ActivityEngine(Protocol):
     """What these questions ask of the engine."""
 
-    async def activities(
+    async def activity_page(
         self,
         uid: int,
         things: Sequence[int],
         range_: Range,
+        limit: int,
         *,
+        after: Place | None = None,
         atids: frozenset[int] | None = None,
         newest: Newest | None = None,
-    ) -> list[ActivitySum]:
-        """One owner's activities in a range."""
+    ) -> ActivityPage:
+        """One owner's activities in a range, from behind a place on."""
         ...
 
     async def withdrawals(self, uid: int, limit: int, before: str | None = None) -> list[LogEntry]:
@@ -86,8 +89,8 @@ class ActivityQueries:
     ) -> ActivitiesAnswer:
         """A page; whoever does not see the owner gets what one without activities has.
 
-        Reads every booking of the range. Raises BadQueryError, TooLargeError and
-        DetailExpiredError.
+        Reads every booking of the range, or, of many, those about the page. Raises BadQueryError,
+        TooLargeError and DetailExpiredError.
         """
         numbers = self._numbers(query.thing)
         atids = self._atids(query.atid)
@@ -100,17 +103,17 @@ class ActivityQueries:
         after = None if query.cursor is None else _place_of(query.cursor)
         newest = Newest()
 
-        async def asked() -> list[ActivitySum]:
+        async def asked() -> ActivityPage:
             if not sees:
-                return []
-            return await self._engine.activities(uid, numbers, range_, atids=atids, newest=newest)
+                return ActivityPage([], None)
+            return await self._engine.activity_page(
+                uid, numbers, range_, query.limit, after=after, atids=atids, newest=newest
+            )
 
-        found, waiting = await with_depth(asked(), self._depth)
-        rest = sorted(each for each in map(_with_place, found) if after is None or each[0] > after)
-        page = [activity for _, activity in rest[: query.limit]]
+        page, waiting = await with_depth(asked(), self._depth)
         return ActivitiesAnswer(
-            [self._row(activity) for activity in page],
-            cursor_of(page[-1]) if len(rest) > query.limit else None,
+            [self._row(activity) for activity in page.activities],
+            None if page.last is None else cursor_of(page.last),
             exact=True,
             range=AnsweredRange.of(range_),
             watermark=watermark(newest.second, waiting),
@@ -179,16 +182,12 @@ def nothing_known(uid: int, aid: int) -> NotFoundError:
     return NotFoundError(f"aid: nothing is known of activity {aid} of user {uid}")
 
 
-def _with_place(activity: ActivitySum) -> tuple[tuple[int, int], ActivitySum]:
-    return (activity.first_s, activity.aid), activity
+def cursor_of(place: Place) -> str:
+    """What asks for the activities behind a place."""
+    return _encoded(f"{place[0]}.{place[1]}")
 
 
-def cursor_of(activity: ActivitySum) -> str:
-    """What asks for the activities behind this one."""
-    return _encoded(f"{activity.first_s}.{activity.aid}")
-
-
-def _place_of(cursor: str) -> tuple[int, int]:
+def _place_of(cursor: str) -> Place:
     match = _decoded(cursor, _PLACE)
     return int(match[1]), int(match[2])
 

@@ -18,7 +18,7 @@ import msgspec
 from psd.clock import Clock
 from psd.engine.plan import Range
 from psd.engine.store import Engine
-from psd.errors import DetailExpiredError
+from psd.errors import DetailExpiredError, TooLargeError
 from psd.rewards.registry import Registry
 from psd.rewards.rows import Row
 from psd.rewards.shards import shard_of
@@ -153,11 +153,14 @@ class AtRisk:
         ]
 
     async def _last_s(self, vehicle: Vehicle, week: Range) -> int | None:
-        """The last second at which a vehicle was active on what is paired with it."""
+        """The last second at which a vehicle was active on what is paired with it.
+
+        None where its signals have expired, or are too many to read.
+        """
         assert self._signals is not None, "without signals nobody is at risk"
         try:
             found = await self._engine.by_atid(vehicle.vehicle, self._signals, week)
-        except DetailExpiredError:
+        except (DetailExpiredError, TooLargeError):
             return None
         paired = vehicle.paired_mask
         return max(

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from psd.engine.plan import Range
 from psd.engine.store import Engine
-from psd.errors import DetailExpiredError
+from psd.errors import DetailExpiredError, TooLargeError
 from psd.rewards.decisions import Override
 from psd.rewards.explanation import Activity, Material
 from psd.rewards.ledger import Ledger
@@ -95,7 +95,10 @@ class Evidence:
         return next((each for each in made if each.vehicle == row.vehicle), None)
 
     async def _activity(self, vehicle: int, week: Range) -> dict[int, Activity]:
-        """Signals by integration; without times, or without anything, where it has expired."""
+        """Signals by integration; without times where these have expired or are too many to read.
+
+        Without anything where the sums have expired, too.
+        """
         signals = self._things.get(SIGNALS_THING)
         if signals is None:
             return {}
@@ -105,7 +108,7 @@ class Evidence:
                 number: Activity(each.sum, each.first_s, each.last_s)
                 for number, each in found.items()
             }
-        except DetailExpiredError:
+        except (DetailExpiredError, TooLargeError):
             return await self._sums_by_integration(vehicle, signals, week)
 
     async def _sums_by_integration(

@@ -13,6 +13,7 @@ the rest; :data:`CATALOGUE` is what they may derive, and the tests hold every ke
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from functools import lru_cache
 
 import msgspec
@@ -58,6 +59,12 @@ def count_root(name: str) -> str:
 
 def _escaped(name: str) -> str:
     return name.replace("%", "%25").replace("{", "%7B").replace("}", "%7D")
+
+
+def crowd_key(root: str, thing: int, second: int) -> str:
+    """The bookings of a crowded second of an owner's thing."""
+    moment = datetime.fromtimestamp(second, UTC)
+    return f"{root}:{thing}:b:{moment:%Y%m%d%H%M%S}"
 
 
 def stream_key(topic: str) -> str:

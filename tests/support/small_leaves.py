@@ -13,6 +13,7 @@ SMALLER = {
         "{ month = 5, day = 5, hour = 5, minute = 5, second = 3 }",
     ),
     "lib/shards.lua": ("SHARD_ACTIVITIES = 96", "SHARD_ACTIVITIES = 3"),
+    "lib/handover.lua": ("CROWD_HANDED = 20000", "CROWD_HANDED = 4"),
     "lib/activity.lua": ("SHORT_RECORDS = 4", "SHORT_RECORDS = 2"),
 }
 
