@@ -77,7 +77,8 @@ def up(
     """Run everything on this machine: store, server and one worker.
 
     The store is a Redis-compatible server that is started here: the one in
-    $PSD_REDIS_SERVER, or redis-server or valkey-server (6.2 or later) on PATH, or the one of
+    $PSD_REDIS_SERVER, or redis-server or valkey-server (6.2 or later) on PATH that no
+    Python package brought, or the one of
     psd[embedded]. It fsyncs every write and ends with this command, however that ends.
     Interrupt to stop; a second time to stop at once.
     """
@@ -169,6 +170,9 @@ async def talk(stack: Stack, folder: DataFolder | None, *, sample: bool) -> None
     click.echo(f"psd listens on {stack.url}")
     if folder is not None:
         click.echo(f"data in {folder.path}")
+    if stack.program is not None:
+        version = ".".join(map(str, stack.program.version))
+        click.echo(f"store: {stack.program.path}, version {version}")
     if sample:
         await sample_board(stack)
     click.echo(lines_to_try(stack.url, folder, checked=is_checked(stack.runtime.settings.access)))

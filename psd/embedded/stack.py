@@ -21,6 +21,7 @@ import msgspec
 
 from psd.addresses import Address
 from psd.config import Settings
+from psd.embedded.binaries import ServerBinary
 from psd.embedded.cluster import ClusterPlan, embedded_cluster
 from psd.embedded.drain import queue_depth
 from psd.embedded.folder import DataFolder
@@ -43,11 +44,21 @@ class Status(msgspec.Struct, frozen=True):
 
 
 class Stack:
-    """A running server and worker over one store; ``parts`` run until something fails."""
+    """A running server and worker over one store; ``parts`` run until something fails.
 
-    def __init__(self, runtime: Runtime, url: str, parts: Sequence[asyncio.Task[None]]) -> None:
+    ``program`` is the store's, where it was started here.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        url: str,
+        parts: Sequence[asyncio.Task[None]],
+        program: ServerBinary | None = None,
+    ) -> None:
         self.runtime = runtime
         self.url = url
+        self.program = program
         self._parts = parts
 
     async def status(self) -> Status:
@@ -85,9 +96,11 @@ async def running_stack(
     """
     async with contextlib.AsyncExitStack() as exits:
         parts: list[asyncio.Task[None]] = []
+        program = None
         if folder is not None:
             stores = _embedded_stores(folder, settings, cluster)
             for store in await exits.enter_async_context(stores):
+                program = store.binary
                 parts.append(await exits.enter_async_context(_background(store.watch(), "store")))
         runtime = await open_runtime(settings, archiving=True)
         exits.push_async_callback(runtime.close)
@@ -99,7 +112,7 @@ async def running_stack(
         exits.push_async_callback(server.stop)
         if folder is not None:
             exits.enter_context(settings_file(folder.settings, _with_port(settings, server.url)))
-        yield Stack(runtime, server.url, parts)
+        yield Stack(runtime, server.url, parts, program)
 
 
 @contextlib.asynccontextmanager
