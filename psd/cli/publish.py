@@ -88,7 +88,7 @@ async def publish_portion(queue: Queue, topic: str, lines: Sequence[tuple[int, b
 
 
 def how_to_go_on(lines: Sequence[tuple[int, bytes]], progress: Progress) -> str:
-    """``everything before line 1241 is queued, and perhaps lines 1241 to 1304; go on with ...``."""
+    """``published everything before line 1241, and perhaps lines 1241 to 1304; go on with ...``."""
     numbers = [number for number, _ in lines]
     first = numbers[progress.known]
     perhaps = ""
@@ -97,7 +97,7 @@ def how_to_go_on(lines: Sequence[tuple[int, bytes]], progress: Progress) -> str:
         perhaps = (
             f", and perhaps lines {first} to {last}" if last > first else f", and perhaps {last}"
         )
-    return f"everything before line {first} is queued{perhaps}; go on with --skip {first - 1}"
+    return f"published everything before line {first}{perhaps}; go on with --skip {first - 1}"
 
 
 def good_line(runtime: Runtime, numbered: NumberedLine) -> bytes | None:

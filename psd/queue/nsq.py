@@ -45,6 +45,7 @@ from nsq.response import Response
 from nsq.util import pack
 
 from psd.errors import QueueUnavailableError, TooLargeError
+from psd.outages import outage
 from psd.queue.base import Message
 from psd.queue.nsq_names import check_name
 from psd.queue.nsq_stream import FrameStream
@@ -70,10 +71,8 @@ nsq.logger.setLevel(logging.ERROR)
 def _as_unavailable(who: str) -> Iterator[None]:
     try:
         yield
-    except TimeoutError as exc:
-        raise QueueUnavailableError(f"{who}: no answer in time") from exc
     except (OSError, NSQException) as exc:
-        raise QueueUnavailableError(f"{who}: {str(exc) or type(exc).__name__}") from exc
+        raise QueueUnavailableError(f"{who}: {outage(exc)}") from exc
 
 
 class _Negotiated(msgspec.Struct):

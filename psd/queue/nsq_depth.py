@@ -19,6 +19,7 @@ import msgspec
 from psd.addresses import Address
 from psd.config import QueueSettings
 from psd.errors import QueueUnavailableError
+from psd.outages import outage
 from psd.queue.nsq_http import UNANSWERED, get
 from psd.queue.nsq_lookup import producers
 
@@ -77,7 +78,7 @@ class NsqDepth:
                 addresses = await self._addresses()
                 depths = await asyncio.gather(*map(self._of_nsqd, addresses))
         except UNANSWERED as exc:
-            reason = str(exc) or type(exc).__name__
+            reason = outage(exc)
             raise QueueUnavailableError(f"nsqd: its depth: {reason}") from exc
         return sum(depths) if addresses else None
 

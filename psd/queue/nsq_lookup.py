@@ -16,6 +16,7 @@ import msgspec
 
 from psd.addresses import Address
 from psd.errors import QueueUnavailableError
+from psd.outages import outage
 from psd.queue.nsq_http import UNANSWERED, get
 
 LOOKUP_TIMEOUT_S = 2.0
@@ -57,7 +58,7 @@ async def producers(lookupd: str, topic: str) -> list[Producer]:
             status, body = await get(lookupd, f"lookup?topic={quote(topic)}")
         reply = msgspec.json.decode(body, type=Reply)
     except UNANSWERED as exc:
-        reason = str(exc) or type(exc).__name__
+        reason = outage(exc)
         raise QueueUnavailableError(f"nsqlookupd {lookupd}: {reason}") from exc
     if status != 200 and reply.message != "TOPIC_NOT_FOUND":
         raise QueueUnavailableError(f"nsqlookupd {lookupd}: {status} {reply.message}")

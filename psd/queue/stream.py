@@ -32,6 +32,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from psd.errors import QueueUnavailableError, StoreUnavailableError
+from psd.outages import outage
 from psd.queue.base import Message, Progress, Reach
 from psd.queue.inflight import InFlight
 from psd.store.key_clients import KeyClients, OneClient, call_following
@@ -211,7 +212,7 @@ class StreamQueue:
             async with asyncio.timeout(self._call_timeout_s):
                 return await call_following(self._clients, key, call)
         except (RedisError, OSError, StoreUnavailableError) as exc:
-            reason = str(exc) or f"no answer within {self._call_timeout_s:g} s"
+            reason = outage(exc, self._call_timeout_s)
             raise QueueUnavailableError(f"queue: {action}: {reason}") from exc
 
     async def _read_until_stopped(self) -> None:

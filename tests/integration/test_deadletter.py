@@ -245,7 +245,7 @@ async def test_publish_without_a_queue_is_exit_code_75(stack: WorkerStack, tmp_p
     assert stack.nsqd is not None
     stack.nsqd.kill9()
     code, _, stderr = await psd(stack, tmp_path, "publish", stdin=steps(7, 1, 10))
-    assert (code, "everything before line 1 is queued; go on with --skip 0" in stderr) == (75, True)
+    assert (code, "published everything before line 1; go on with --skip 0" in stderr) == (75, True)
 
 
 @pytest.mark.parametrize("stack", ["stream"], indirect=True)
@@ -261,7 +261,7 @@ async def test_a_publish_that_broke_off_says_how_to_go_on_and_going_on_queues_no
     assert code == 75
     # 16 + 64 messages are 81 lines with the refused one; 256 were on their way.
     assert stderr.splitlines()[-1].endswith(
-        "everything before line 82 is queued, and perhaps lines 82 to 337; go on with --skip 81"
+        "published everything before line 82, and perhaps lines 82 to 337; go on with --skip 81"
     )
     assert nsqd.messages[:80] == [line for line in lines[:81] if line != b"poison"]
     async with SlowNsqd(message_s=0.0) as nsqd:

@@ -1,0 +1,117 @@
+"""Every command while what it needs is away: exit code 75, one sentence, nothing written."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from psd.cli.main import COMMANDS
+from tests.support.worker_process import CHECKOUT
+
+NOWHERE = {
+    "redis.url": "redis://127.0.0.1:1/0",
+    "queue.nsqd_addresses": "127.0.0.1:1",
+    "server.port": "1",
+}
+MESSAGE = (
+    b'{"command":"metric","metric":{"thing":"steps","uid":7,"aid":1,"value":4,"ts2":1460419200}}'
+)
+COLUMNS = "--uid u --time t --thing steps=s"
+DAYS = "--start 2016-04-12 --end 2016-04-13"
+
+COMMAND_LINES = (
+    "publish m.ndjson",
+    f"import w.csv {COLUMNS} --via http",
+    f"import w.csv {COLUMNS} --via queue",
+    f"import w.csv {COLUMNS} --via direct",
+    "verify",
+    "verify 7 --repair",
+    "query steps 7 2016-04-12 2016-04-13",
+    "write --thing steps --uid 7 --value 1 --ts2 2016-04-12",
+    f"sum steps 7 {DAYS}",
+    f"series steps 7 {DAYS} --every day",
+    f"top steps {DAYS}",
+    f"around steps 7 {DAYS}",
+    f"compare steps {DAYS} --compare-to 2016-04-12",
+    f"activities 7 {DAYS}",
+    "activities 7 --withdraw 1",
+    "replay --from 2016-04-12",
+    "replay --from 2016-04-12 --dry-run",
+    "dlq ls",
+    "dlq show x",
+    "dlq replay --all",
+    "dlq replay x",
+    "dlq drop --all",
+    "boards ls",
+    "boards show cup",
+    "boards rm cup",
+    "boards members ls cup",
+    "boards standing cup",
+    "rewards calculate",
+    "rewards weeks",
+    "rewards history 42",
+    "rewards export 0",
+    "rewards statement 7",
+    "rewards blacklist ls",
+    "rewards override ls",
+    "up --port 0 --redis redis://127.0.0.1:1/0",
+)
+
+ASKS_NOBODY = {"token", "config"}
+STAYS_AND_WAITS = {"server", "worker"}
+"""They start without their dependencies, answer 503 or pause, and go on by themselves."""
+
+REPORTS_ITSELF = {"doctor"}
+"""What is away is what it is there to say: exit code 1."""
+
+
+@pytest.mark.parametrize("line", COMMAND_LINES)
+async def test_it_is_exit_code_75_with_a_sentence(line: str, tmp_path: Path) -> None:
+    (tmp_path / "m.ndjson").write_bytes(MESSAGE + b"\n")
+    (tmp_path / "w.csv").write_text("u,t,s\n7,1460462400,5\n")
+    (tmp_path / "archive").mkdir()
+    code, out, err = await run(tmp_path, line)
+    assert code == 75, (out, err)
+    assert err.splitlines()[-1].startswith("psd: "), err
+    assert "Traceback" not in err
+    assert "Errno" not in err
+
+
+@pytest.mark.parametrize(
+    "line", ["publish m.ndjson", f"import w.csv {COLUMNS} --via queue", "dlq ls", "dlq drop --all"]
+)
+async def test_a_store_that_is_there_does_not_stand_in_for_the_queue(
+    redis_url: str, tmp_path: Path, line: str
+) -> None:
+    (tmp_path / "m.ndjson").write_bytes(MESSAGE + b"\n")
+    (tmp_path / "w.csv").write_text("u,t,s\n7,1460462400,5\n")
+    code, out, err = await run(tmp_path, f"--set redis.url={redis_url} {line}")
+    assert code == 75, (out, err)
+    assert "nsqd 127.0.0.1:1: nothing listens there (connection refused)" in err.splitlines()[-1]
+
+
+def test_every_command_is_walked_through() -> None:
+    walked = {line.split()[0] for line in COMMAND_LINES}
+    assert walked | ASKS_NOBODY | STAYS_AND_WAITS | REPORTS_ITSELF == set(COMMANDS)
+
+
+async def run(folder: Path, line: str) -> tuple[int, str, str]:
+    """``psd`` with everything away."""
+    settings = [word for key, value in NOWHERE.items() for word in ("--set", f"{key}={value}")]
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("PSD_")}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "psd", *settings, *line.split()),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        env={**environment, "PYTHONPATH": str(CHECKOUT)},
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
