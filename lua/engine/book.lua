@@ -7,23 +7,25 @@
 -- ARGV[2]  seven msgpack numbers: lifetimes in seconds of year, month, week, day, second and
 --          activity keys and of markers; 0 is for ever, -1 again for ever
 -- Returns: a list of codes, owner by owner: 0 unchanged, 1 booked, 2 duplicate, 3 out of bounds,
---          4 of an activity that was withdrawn
+--          4 of an activity that was withdrawn, 6 its hour has as many reports of the activity
+--          as one may have
 -- Errors: PSD_OUT_OF_BOUNDS an hour or minute of a busy day passes the bound: nothing is
---         written, and one report a call tells which; a key of a foreign type fails whole
+--         written, and one report a call tells which; PSD_HEAVY n: the call is too much for one,
+--         nothing is written, n of its reports may not be; a key of a foreign type fails whole
 -- Idempotent: yes; a report replaces the one with its window, an increment is marked
--- Cost: O(1) per report that is its activity's newest; else O(records of the activity's hour),
---       and O(hours of the activity) where windows reach across them; batches up to 1,000
+-- Cost: O(1) per report that is its activity's newest; else O(records of the activity's hour), up
+--       to 4,096, and of what it changes; a call ends at some 8 ms (lib/work), one of a single
+--       report at 12 ms; batches up to 1,000
 -- @include lib/book_report
 -- @include lib/owners
 
 local roots = owner_roots(2)
 read_lifetimes(ARGV[2])
 
-local codes = book_batches(roots, cmsgpack.unpack(ARGV[1]))
-if not codes then
-  return redis.error_reply('PSD_OUT_OF_BOUNDS a sum of an hour passes +-(2^53 - 1)')
-end
+local codes, refusal = book_batches(roots, cmsgpack.unpack(ARGV[1]))
+if not codes then return refusal end
 save_activities()
+if is_too_heavy() then return too_heavy(#codes) end
 flush_writes()
 save_cells()
 save_newest()

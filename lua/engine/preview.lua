@@ -12,8 +12,5 @@
 local roots = owner_roots(2)
 read_lifetimes(ARGV[2])
 
-local codes = book_batches(roots, cmsgpack.unpack(ARGV[1]))
-if not codes then
-  return redis.error_reply('PSD_OUT_OF_BOUNDS a sum of an hour passes +-(2^53 - 1)')
-end
-return codes
+local codes, refusal = book_batches(roots, cmsgpack.unpack(ARGV[1]))
+return codes or refusal

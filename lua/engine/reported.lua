@@ -32,7 +32,7 @@ end
 
 local function standing(thing, aid, ts1, ts2)
   local activity = load_activity(root .. ':' .. thing, aid)
-  if activity.withdrawn then return 1 end
+  if activity.withdrawn or activity.took then return 1 end
   local number = part_number(activity, ts2)
   local was_loaded = activity.long and part_of(activity, number).loaded
   local flat = loaded_part(activity, number).flat

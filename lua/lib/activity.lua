@@ -1,15 +1,22 @@
 -- Activity: the reports of one (thing, aid), each kept as the booking it made, so that a report
 -- that comes late finds its place. Records are { second, window, atid, booking } with
 -- window = ts2 - ts1, or -1 for an increment, sorted by (second, window). Up to SHORT_RECORDS
--- stand packed in a shard; more are `long`: one string an hour and a directory of the hours.
--- Records of an hour are a flat list, four slots each. A withdrawn activity has WITHDRAWN in its
+-- stand packed in a shard; more are `long`: one string an hour and a directory of the hours,
+-- which is not read as a whole once it has more than HOURS_LISTED (lib/activity_hours). Records
+-- of an hour are a flat list, four slots each. A withdrawn activity has WITHDRAWN in its
 -- shard, which is no row of records, and nothing else: reports of it are not booked any more.
 -- @include lib/shards
 -- @include lib/ids
+-- @include lib/work
 
 local SHORT_RECORDS = 4
+local HOURS_LISTED = 128
 local HOUR_S = 3600
 local WITHDRAWN = 'withdrawn'
+
+-- Reports of one activity in one hour: they stand in one string, which a late one reads and
+-- writes. One a second are 3,600.
+local HOUR_RECORDS_MAX = 4096
 
 local activities = {}
 
@@ -21,6 +28,8 @@ local function unpack_records(packed)
     offset = values[1]
     for at = 2, #values do flat[#flat + 1] = values[at] end
   end
+  -- Some 0.8 us a record, and 0.4 to pack it again.
+  spend_work(#flat / 8)
   return flat
 end
 
@@ -65,11 +74,13 @@ local function load_activity(prefix, aid)
   local shard = shard_of(aid, by_aid.shards)
   local packed = redis.call('HGET', shard_key(prefix, shard), aid)
   activity = { prefix = prefix, aid = aid, is_new = not packed, long = false, hours = {},
-    withdrawn = packed == WITHDRAWN }
-  local all = packed == '' and redis.call('HGET', directory_key(activity), 'all')
-  if all then
-    activity.long = true
-    activity.total, activity.count, activity.first, activity.last = cmsgpack.unpack(all)
+    entries = { [''] = {}, b = {}, B = {} }, dirty_blocks = {}, withdrawn = packed == WITHDRAWN }
+  local told = packed == '' and redis.call('HMGET', directory_key(activity), 'all', 'took') or {}
+  if told[1] then
+    activity.long, activity.took = true, told[2]
+    activity.total, activity.count, activity.first, activity.last, activity.hour_count =
+      cmsgpack.unpack(told[1])
+    activity.has_blocks = activity.hour_count ~= nil
   else
     -- A long activity whose directory has expired begins anew; its mark in the shard lives on.
     activity.is_lost = packed == ''
@@ -90,11 +101,14 @@ end
 local function part_of(activity, number)
   local part = activity.hours[number]
   if not part then
-    local packed = redis.call('HGET', directory_key(activity), number)
-    part = { number = number, flat = {}, loaded = not packed,
-      summary = packed and { cmsgpack.unpack(packed) } or nil, appended_from = 1 }
+    local known = activity.entries[''][number]
+    if known == nil then
+      local packed = redis.call('HGET', directory_key(activity), number)
+      known = packed and { cmsgpack.unpack(packed) }
+    end
+    part = { number = number, flat = {}, loaded = not known,
+      summary = known or { 0, 0, math.huge, -math.huge }, appended_from = 1 }
     activity.hours[number] = part
-    if activity.order and not packed then activity.order = nil end
   end
   return part
 end
@@ -111,7 +125,7 @@ local function loaded_part(activity, number)
   return part
 end
 
--- Numbers of all parts in order of time.
+-- Numbers of all parts in order of time: up to HOURS_LISTED, else see lib/activity_hours.
 local function part_numbers(activity)
   if activity.order then return activity.order end
   local entries = redis.call('HGETALL', directory_key(activity))
@@ -123,7 +137,9 @@ local function part_numbers(activity)
     end
   end
   local order = {}
-  for number in pairs(activity.hours) do order[#order + 1] = number end
+  for number, part in pairs(activity.hours) do
+    if part.summary == nil or part.summary[1] > 0 then order[#order + 1] = number end
+  end
   table.sort(order)
   activity.order = order
   return order

@@ -1,6 +1,7 @@
 -- Book a report: take one report or increment into what this call knows of its owner, and say what
--- becomes of it: 0 unchanged, 1 booked, 2 duplicate, 3 out of bounds, 4 of a withdrawn activity.
--- Nothing is written: that is for whoever saves what was noted.
+-- becomes of it: 0 unchanged, 1 booked, 2 duplicate, 3 out of bounds, 4 of a withdrawn activity, 6
+-- its hour is full. Nothing is written: that is for whoever saves what was noted.
+-- @include lib/work
 -- @include lib/activity_writes
 -- @include lib/pending
 -- @include lib/newest_writes
@@ -11,12 +12,14 @@ local function book_report(root, thing, atid, aid, value, ts1, ts2, marker)
   local prefix = root .. ':' .. thing
   load_year(prefix, day_of(ts2).year_field, atid)
   local activity = load_activity(prefix, aid)
-  if activity.withdrawn then
+  if activity.withdrawn or activity.took then
     -- Marked all the same: the keys do not tell whether it came before the withdrawal.
     if marker then mark(root, ts2, marker) end
     return 4
   end
   local plan = plan_report(activity, ts1, ts2, marker and -1 or ts2 - ts1, atid, value)
+  if not plan then return 6 end
+  if is_too_heavy() then return nil end
   if not plan_fits(plan) or not add_moves(prefix, plan.moves) then return 3 end
   commit_plan(plan)
   note_changes(prefix, aid, plan.moves)
@@ -25,14 +28,30 @@ local function book_report(root, thing, atid, aid, value, ts1, ts2, marker)
   return #plan.moves > 0 and 1 or 0
 end
 
--- All of some owners' batches: the codes, or nil when an hour or minute passes the bound.
+-- What a report costs whose activity and leaf are read anyway.
+local REPORT_WORK = 12
+
+-- The answer of a call that is too much: how many reports may not be, by what was done so far.
+local function too_heavy(reports)
+  local fitting = math.max(1, math.floor(reports * applied_part * 0.6))
+  return redis.error_reply('PSD_HEAVY ' .. fitting)
+end
+
+-- All of some owners' batches: the codes, or nil and the reply of a call that is refused whole.
 local function book_batches(roots, batches)
   local codes = {}
+  if #roots == 1 and #batches[1] == 1 then work_alone() end
   for owner = 1, #roots do
     local reports = batches[owner]
     for at = 1, #reports do
+      spend_work(REPORT_WORK)
       codes[#codes + 1] = book_report(roots[owner], unpack(reports[at], 1, 7))
+      if is_too_heavy() then return nil, too_heavy(#codes) end
     end
   end
-  return apply_changes() and codes or nil
+  if not apply_changes() then
+    return nil, redis.error_reply('PSD_OUT_OF_BOUNDS a sum of an hour passes +-(2^53 - 1)')
+  end
+  if is_too_heavy() then return nil, too_heavy(#codes) end
+  return codes
 end

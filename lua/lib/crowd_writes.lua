@@ -25,6 +25,7 @@ local function write_crowd_changes(key, start, changes)
     table.insert(by_aid[aid], change)
   end
   for _, aid in ipairs(aids) do
+    spend_work(6)
     local field = crowd_field(redis.call('HGET', key, aid), start, by_aid[aid])
     if field == '' then write('HDEL', key, aid) else write('HSET', key, aid, field) end
   end

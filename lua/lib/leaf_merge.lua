@@ -4,112 +4,117 @@
 -- @include lib/leaf
 -- @include lib/writes
 
--- Whether records of these changes can stand in the leaf as it is shaped: no record vanishes,
--- none is too wide, and none that made the deltas wide becomes narrower.
-local function changes_fit(leaf, changes)
-  local shape = leaf_shape(leaf)
-  local widest = shape.delta
-  for at = 1, #changes do
-    local change = changes[at]
-    local width = width_of(change[5])
-    if change[5] == 0 or width > widest or #change[2] > shape.atid or #change[3] > shape.aid
-      or (change[4] ~= 0 and width < widest and width_of(change[4]) == widest) then
-      return false
+local merged_records, write_leaf_changes
+
+do
+  -- Whether records of these changes can stand in the leaf as it is shaped: no record vanishes,
+  -- none is too wide, and none that made the deltas wide becomes narrower.
+  local function changes_fit(leaf, changes)
+    local shape = leaf_shape(leaf)
+    local widest = shape.delta
+    for at = 1, #changes do
+      local change = changes[at]
+      local width = width_of(change[5])
+      if change[5] == 0 or width > widest or #change[2] > shape.atid or #change[3] > shape.aid
+        or (change[4] ~= 0 and width < widest and width_of(change[4]) == widest) then
+        return false
+      end
     end
+    return true
   end
-  return true
-end
 
--- -1, 0 or 1: the record at byte `at` of a leaf against a change at `offset`.
-local function compare_record(leaf, shape, at, change, offset)
-  local record_offset = struct.unpack('>I3', leaf, at)
-  if record_offset ~= offset then return record_offset < offset and -1 or 1 end
-  local aid_at = at + 3 + shape.atid
-  local order = compare_bytes(id_trimmed(string.sub(leaf, at + 3, aid_at - 1)), change[2])
-  if order ~= 0 then return order end
-  return compare_bytes(id_trimmed(string.sub(leaf, aid_at, aid_at + shape.aid - 1)), change[3])
-end
-
--- Byte at which the change's record stands or belongs, and whether it stands there. Halves the
--- leaf by (second, atid, aid): all 512 records may be of one second.
-local function record_place(leaf, shape, change, offset)
-  local size = shape.size
-  local low, high = 0, (#leaf - 1) / size
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    local order = compare_record(leaf, shape, middle * size + 2, change, offset)
-    if order == 0 then return middle * size + 2, true end
-    if order < 0 then low = middle + 1 else high = middle end
+  -- -1, 0 or 1: the record at byte `at` of a leaf against a change at `offset`.
+  local function compare_record(leaf, shape, at, change, offset)
+    local record_offset = struct.unpack('>I3', leaf, at)
+    if record_offset ~= offset then return record_offset < offset and -1 or 1 end
+    local aid_at = at + 3 + shape.atid
+    local order = compare_bytes(id_trimmed(string.sub(leaf, at + 3, aid_at - 1)), change[2])
+    if order ~= 0 then return order end
+    return compare_bytes(id_trimmed(string.sub(leaf, aid_at, aid_at + shape.aid - 1)), change[3])
   end
-  return low * size + 2, false
-end
 
-local function packed_change(shape, offset, change)
-  return struct.pack(shape.record, offset, id_padded(change[2], shape.atid),
-    id_padded(change[3], shape.aid), change[5])
-end
-
--- Leaf with fitting, sorted changes put in: the first changed byte and its tail from there on.
-local function spliced_tail(leaf, start, changes)
-  local shape = leaf_shape(leaf)
-  local last = #leaf - shape.size + 1
-  if #changes == 1 and changes[1][1] - start > struct.unpack('>I3', leaf, last) then
-    return #leaf + 1, packed_change(shape, changes[1][1] - start, changes[1])
+  -- Byte at which the change's record stands or belongs, and whether it stands there. Halves the
+  -- leaf by (second, atid, aid): all 512 records may be of one second.
+  local function record_place(leaf, shape, change, offset)
+    local size = shape.size
+    local low, high = 0, (#leaf - 1) / size
+    while low < high do
+      local middle = math.floor((low + high) / 2)
+      local order = compare_record(leaf, shape, middle * size + 2, change, offset)
+      if order == 0 then return middle * size + 2, true end
+      if order < 0 then low = middle + 1 else high = middle end
+    end
+    return low * size + 2, false
   end
-  local parts, first, from = {}, nil, nil
-  for number = 1, #changes do
-    local change = changes[number]
-    local offset = change[1] - start
-    local at, stands = record_place(leaf, shape, change, offset)
-    if first then
-      parts[#parts + 1] = string.sub(leaf, from, at - 1)
+
+  local function packed_change(shape, offset, change)
+    return struct.pack(shape.record, offset, id_padded(change[2], shape.atid),
+      id_padded(change[3], shape.aid), change[5])
+  end
+
+  -- Leaf with fitting, sorted changes put in: the first changed byte and its tail from there on.
+  local function spliced_tail(leaf, start, changes)
+    local shape = leaf_shape(leaf)
+    local last = #leaf - shape.size + 1
+    if #changes == 1 and changes[1][1] - start > struct.unpack('>I3', leaf, last) then
+      return #leaf + 1, packed_change(shape, changes[1][1] - start, changes[1])
+    end
+    local parts, first, from = {}, nil, nil
+    for number = 1, #changes do
+      local change = changes[number]
+      local offset = change[1] - start
+      local at, stands = record_place(leaf, shape, change, offset)
+      if first then
+        parts[#parts + 1] = string.sub(leaf, from, at - 1)
+      else
+        first = at
+      end
+      parts[#parts + 1] = packed_change(shape, offset, change)
+      from = stands and at + shape.size or at
+    end
+    parts[#parts + 1] = string.sub(leaf, from)
+    return first, table.concat(parts)
+  end
+
+  -- Sorted records with sorted changes put in.
+  function merged_records(records, changes)
+    local merged, at = {}, 1
+    for number = 1, #changes do
+      local change = changes[number]
+      while records[at] and record_before(records[at], change) do
+        merged[#merged + 1] = records[at]
+        at = at + 1
+      end
+      local standing = records[at]
+      if standing and not record_before(change, standing) then at = at + 1 end
+      if change[5] ~= 0 then
+        merged[#merged + 1] = { change[1], change[2], change[3], change[5] }
+      end
+    end
+    for rest = at, #records do merged[#merged + 1] = records[rest] end
+    return merged
+  end
+
+  -- Note the write that puts changes into the leaf at key.
+  function write_leaf_changes(key, start, changes)
+    sort_records(changes)
+    local leaf = redis.call('GET', key)
+    if leaf and changes_fit(leaf, changes) then
+      spend_work(6 * #changes)
+      local first, tail = spliced_tail(leaf, start, changes)
+      if first > #leaf then
+        write('APPEND', key, tail)
+      else
+        write('SETRANGE', key, first - 1, tail)
+      end
     else
-      first = at
+      local packed = leaf_packed(merged_records(leaf_records(leaf, start), changes), start)
+      if packed then
+        write('SET', key, packed)
+      elseif leaf then
+        write('DEL', key)
+      end
     end
-    parts[#parts + 1] = packed_change(shape, offset, change)
-    from = stands and at + shape.size or at
+    keep_for(key, keep.second)
   end
-  parts[#parts + 1] = string.sub(leaf, from)
-  return first, table.concat(parts)
-end
-
--- Sorted records with sorted changes put in.
-local function merged_records(records, changes)
-  local merged, at = {}, 1
-  for number = 1, #changes do
-    local change = changes[number]
-    while records[at] and record_before(records[at], change) do
-      merged[#merged + 1] = records[at]
-      at = at + 1
-    end
-    local standing = records[at]
-    if standing and not record_before(change, standing) then at = at + 1 end
-    if change[5] ~= 0 then
-      merged[#merged + 1] = { change[1], change[2], change[3], change[5] }
-    end
-  end
-  for rest = at, #records do merged[#merged + 1] = records[rest] end
-  return merged
-end
-
--- Note the write that puts changes into the leaf at key.
-local function write_leaf_changes(key, start, changes)
-  if #changes > 1 then table.sort(changes, record_before) end
-  local leaf = redis.call('GET', key)
-  if leaf and changes_fit(leaf, changes) then
-    local first, tail = spliced_tail(leaf, start, changes)
-    if first > #leaf then
-      write('APPEND', key, tail)
-    else
-      write('SETRANGE', key, first - 1, tail)
-    end
-  else
-    local packed = leaf_packed(merged_records(leaf_records(leaf, start), changes), start)
-    if packed then
-      write('SET', key, packed)
-    elseif leaf then
-      write('DEL', key)
-    end
-  end
-  keep_for(key, keep.second)
 end

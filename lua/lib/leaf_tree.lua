@@ -39,8 +39,8 @@ end
 
 -- Changes that book records anew where nothing stands, `changes` put in.
 local function as_changes(records, changes)
-  table.sort(records, record_before)
-  table.sort(changes, record_before)
+  sort_records(records)
+  sort_records(changes)
   local merged = merged_records(records, changes)
   for at = 1, #merged do
     merged[at] = { merged[at][1], merged[at][2], merged[at][3], 0, merged[at][4] }
@@ -53,11 +53,12 @@ end
 local function apply_unit(prefix, unit, count_before, count, changes)
   local was_split, splits = stands_split(prefix, unit, count_before), is_split(unit, count)
   local crowds = is_crowded(unit, count)
-  if was_split ~= splits or is_crowded(unit, count_before) ~= crowds then
+  local is_other = was_split ~= splits or is_crowded(unit, count_before) ~= crowds
+  if is_other and count_before > 0 then
     changes = as_changes(take_records(prefix, unit, count_before, {}), changes)
   end
   if crowds then
-    if #changes > 1 then table.sort(changes, record_before) end
+    sort_records(changes)
     write_crowd_changes(crowd_key(prefix, unit), unit.start, changes)
     return
   elseif not splits then
@@ -69,6 +70,7 @@ local function apply_unit(prefix, unit, count_before, count, changes)
   local lifetime = unit.level == 'month' and keep.day or keep.second
   if unit.level ~= 'month' then add_to_totals_below(key, groups) end
   for _, group in ipairs(groups) do
+    if is_too_heavy() then return end
     local below = load_bucket(key, lifetime, tostring(group.unit.field))
     apply_unit(prefix, group.unit, was_split and below.count_before or 0, below.count,
       group.changes)

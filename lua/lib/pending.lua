@@ -1,6 +1,7 @@
 -- Pending: leaf records that a call changes, gathered by owner, thing and month, so that each
 -- leaf is read and written once however many reports of the call meet in it.
 -- @include lib/calendar_totals
+-- @include lib/work
 -- @include lib/leaf_tree
 
 local pending = {}
@@ -29,9 +30,20 @@ local function note_changes(prefix, aid, moves)
   end
 end
 
--- Put all that was noted into the leaves; false when a total below a day passes the bound.
+-- The part of the changes that is sure to be within a call's work, when it was too much.
+local applied_part = 1
+
+-- Put all that was noted into the leaves; false when a total below a day passes the bound. Ends
+-- early when the call is too heavy.
 local function apply_changes()
+  local months, done = 0, 0
+  for _ in pairs(pending) do months = months + 1 end
   for _, month in pairs(pending) do
+    if is_too_heavy() then
+      applied_part = math.min(1, 2 * done / months)
+      break
+    end
+    done = done + 1
     apply_unit(month.prefix, month.unit, month.total.count_before, month.total.count,
       month.changes)
   end

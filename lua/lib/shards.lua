@@ -2,6 +2,7 @@
 -- stays small (a packed hash of about SHARD_ACTIVITIES fields) however many there are. Linear
 -- hashing: the number of shards follows from the number of activities, and grows by one.
 -- @include lib/cells
+-- @include lib/work
 
 local SHARD_ACTIVITIES = 96
 
@@ -51,6 +52,9 @@ local function grow_shards(prefix, before, after)
     local parent = shard - power_below(shard)
     while parent >= before do parent = parent - power_below(parent) end
     local key = shard_key(prefix, parent)
+    -- Aids can be picked that all fall into one shard.
+    spend_work(3 * redis.call('HLEN', key))
+    if is_too_heavy() then return end
     local fields = redis.call('HGETALL', key)
     for at = 1, #fields, 2 do
       if shard_of(fields[at], after) == shard then

@@ -185,7 +185,9 @@ def _value_text(suffix: str, field: bytes, value: bytes | None) -> str:
         numbers = whole_of(value) if field == b"all" else summary_of(value)
     except ShapeError:
         return _cut(repr(value))
-    return " ".join(f"{name} {number}" for name, number in numbers._asdict().items())
+    return " ".join(
+        f"{name} {number}" for name, number in numbers._asdict().items() if number is not None
+    )
 
 
 def _crowd_text(field: bytes, value: bytes) -> str:

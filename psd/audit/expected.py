@@ -25,6 +25,7 @@ from psd.audit.holdings import (
     fields_of,
 )
 from psd.audit.layout import (
+    BLOCK_HOURS,
     HOUR_S,
     Limits,
     Place,
@@ -195,7 +196,8 @@ def _add_activities(
     writer = _ActivityWriter(hashes, contents, limits)
     for aid, records in truth.records.items():
         activity = held.activities.get(aid, Activity())
-        if lifetimes.end("activity") and activity.is_cut and aid not in truth.rebuilt:
+        has_ended = lifetimes.end("activity") and activity.is_cut
+        if (has_ended or activity.is_half_withdrawn) and aid not in truth.rebuilt:
             writer.as_held(aid, activity)
         elif records:
             writer.add(aid, records)
@@ -212,6 +214,15 @@ def _add_activities(
         stands = held.activities[aid].shard if aid in held.activities else ""
         shard = stands if stands and lifetimes.end("year") else f"a:{shard_of(aid, shards)}"
         hashes[shard][pack_id(aid)] = packed
+
+
+def _blocks(records: list[Record]) -> dict[bytes, bytes]:
+    """A directory's entries of blocks of hours."""
+    blocks: dict[bytes, list[Record]] = defaultdict(list)
+    for record in records:
+        for name, hours in BLOCK_HOURS.items():
+            blocks[b"%s%d" % (name.encode(), record.second // HOUR_S // hours)].append(record)
+    return {name: summary_value(made) for name, made in blocks.items()}
 
 
 class _ActivityWriter:
@@ -238,13 +249,16 @@ class _ActivityWriter:
         for record in records:
             hours[record.second // HOUR_S].append(record)
         directory = self._hashes[f"r:{aid}"]
-        directory[b"all"] = whole_value(records)
+        has_blocks = len(hours) > self._limits.listed_hours
+        directory[b"all"] = whole_value(records, len(hours) if has_blocks else None)
+        if has_blocks:
+            directory |= _blocks(records)
         for hour, made in hours.items():
             directory[b"%d" % hour] = summary_value(made)
             self._contents[f"r:{aid}:{hour}"] = records_value(made)
 
     def as_held(self, aid: int, activity: Activity) -> None:
-        """An activity of which a part has ended: what is left cannot be held against anything."""
+        """An activity of which a part has ended or was withdrawn, its directory not brought up."""
         if activity.packed is not None:
             self.fields[aid] = activity.packed
         if activity.directory is not None:

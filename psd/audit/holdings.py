@@ -42,6 +42,7 @@ Booking = tuple[int, int, int]
 
 ACTIVITIES = b"activities"
 NEWEST = b"newest"
+TOOK = b"took"
 
 
 class Bucket(msgspec.Struct):
@@ -94,6 +95,11 @@ class Activity(msgspec.Struct):
     def is_withdrawn(self) -> bool:
         """Whether it was withdrawn: then it has no reports, whatever else is held of it."""
         return self.packed == WITHDRAWN
+
+    @property
+    def is_half_withdrawn(self) -> bool:
+        """Whether a withdrawal took some of its reports and was cut off (lua/lib/activity_back)."""
+        return bool(self.directory) and TOOK in (self.directory or {})
 
     @property
     def is_cut(self) -> bool:

@@ -43,6 +43,7 @@ class Limits(msgspec.Struct, frozen=True):
     second_bookings: int = 512
     shard_activities: int = 96
     short_records: int = 4
+    listed_hours: int = 128
 
 
 class Day(NamedTuple):
@@ -165,6 +166,10 @@ def leaf_suffix(second: int, counts: Mapping[Place, int], limits: Limits) -> str
         return f"l:{label_of(second, 'minute')}"
     is_crowded = counts.get(second_place(second), 0) > limits.second_bookings
     return f"{'b' if is_crowded else 'l'}:{label_of(second, 'second')}"
+
+
+BLOCK_HOURS = {"b": 128, "B": 128 * 128}
+"""Hours of the blocks that a directory of more than ``listed_hours`` has."""
 
 
 def shard_count(activities: int, limits: Limits) -> int:

@@ -77,6 +77,8 @@ class Whole(NamedTuple):
     reports: int
     first: int
     last: int
+    hours: int | None = None
+    """How many hours there are, where the directory has blocks of them."""
 
 
 def byte_order(number: int) -> tuple[int, bytes]:
@@ -198,13 +200,14 @@ def summary_value(records: Sequence[Record]) -> bytes:
 
 def whole_of(packed: bytes) -> Whole:
     """The entry ``all`` of a directory."""
-    return Whole(*_four_numbers(packed))
+    return Whole(*_four_numbers(packed, more=1))
 
 
-def whole_value(records: Sequence[Record]) -> bytes:
-    """The entry ``all`` that these records, in order, have."""
+def whole_value(records: Sequence[Record], hours: int | None = None) -> bytes:
+    """The entry ``all`` that these records, in order, have; ``hours`` where there are blocks."""
     total = sum(record.booking for record in records)
-    return b"".join(map(_packed, (total, len(records), records[0].second, records[-1].second)))
+    numbers = (total, len(records), records[0].second, records[-1].second)
+    return b"".join(map(_packed, numbers if hours is None else (*numbers, hours)))
 
 
 def _packed(part: int | bytes) -> bytes:
@@ -224,9 +227,9 @@ def _unpacked(packed: bytes) -> list[Any]:
     return flat
 
 
-def _four_numbers(packed: bytes) -> list[int]:
+def _four_numbers(packed: bytes, more: int = 0) -> list[int]:
     numbers = _unpacked(packed)
-    if len(numbers) != RECORD_SLOTS or not _all_int(numbers):
+    if not RECORD_SLOTS <= len(numbers) <= RECORD_SLOTS + more or not _all_int(numbers):
         raise ShapeError(f"directory: {numbers!r} are not four numbers")
     return numbers
 

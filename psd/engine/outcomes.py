@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from psd.errors import InputError, OutOfBoundsError
+from psd.errors import InputError, OutOfBoundsError, TooLargeError
 
 Status = Literal["booked", "unchanged", "duplicate", "withdrawn", "refused"]
 """``withdrawn`` is a report of an activity that was withdrawn: it is in order, and not booked."""
@@ -26,5 +26,9 @@ REFUSED = Outcome(
     "refused", OutOfBoundsError("value: it would take a sum past +-(2^53 - 1); nothing was written")
 )
 WITHDRAWN = Outcome("withdrawn")
-OUTCOMES = (UNCHANGED, BOOKED, DUPLICATE, REFUSED, WITHDRAWN)
-"""Outcomes by the codes that book.lua returns."""
+HOUR_FULL = Outcome(
+    "refused",
+    TooLargeError("aid: this hour has 4096 reports of the activity, as many as one may have"),
+)
+OUTCOMES = {0: UNCHANGED, 1: BOOKED, 2: DUPLICATE, 3: REFUSED, 4: WITHDRAWN, 6: HOUR_FULL}
+"""Outcomes by the codes that book.lua returns; 5 is withdraw.lua's."""

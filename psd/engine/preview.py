@@ -20,6 +20,7 @@ from psd.config import Settings
 from psd.engine.booking import COUNT_THING, Call, calls_for, lifetimes
 from psd.engine.events import Count, Event, Report, Withdrawal
 from psd.engine.outcomes import BOOKED, DUPLICATE, OUTCOMES, REFUSED, UNCHANGED, WITHDRAWN, Outcome
+from psd.engine.portions import TOO_MUCH, fitting, portions
 from psd.engine.store import Engine
 from psd.engine.whole import is_out_of_bounds
 from psd.engine.windows import Window
@@ -67,7 +68,7 @@ class Preview:
         self._ids.update(
             id_
             for position in due
-            if outcomes[position] is not REFUSED and (id_ := _id_of(events[position]))
+            if outcomes[position].status != "refused" and (id_ := _id_of(events[position]))
         )
         return outcomes
 
@@ -78,11 +79,22 @@ class Preview:
         for places, reply in answers.pages:
             if is_out_of_bounds(reply):
                 await self._each_alone(events, places, outcomes)
+            elif (size := fitting(reply)) is not None:
+                await self._in_portions(events, places, size, outcomes)
             elif isinstance(reply, BaseException):
                 raise reply
             else:
                 for place, code in zip(places, reply, strict=True):
                     outcomes[place] = OUTCOMES[code]
+
+    async def _in_portions(
+        self, events: Sequence[Event], places: Sequence[int], size: int, outcomes: list[Outcome]
+    ) -> None:
+        if len(places) == 1:
+            outcomes[places[0]] = TOO_MUCH
+            return
+        for part in portions(events, [places], size):
+            await self._ask(events, part, outcomes)
 
     async def _each_alone(
         self, events: Sequence[Event], places: Sequence[int], outcomes: list[Outcome]
@@ -92,6 +104,8 @@ class Preview:
             [reply] = await self._store.reads.call_each([self._command(call)])
             if is_out_of_bounds(reply):
                 outcomes[place] = REFUSED
+            elif fitting(reply) is not None:
+                outcomes[place] = TOO_MUCH
             elif isinstance(reply, BaseException):
                 raise reply
             else:

@@ -24,17 +24,20 @@ from psd.engine.events import Count, Event, Withdrawal
 from psd.engine.newest import Newest
 from psd.engine.outcomes import OUTCOMES, REFUSED, Outcome
 from psd.engine.plan import Levels, Range
+from psd.engine.portions import TOO_MUCH, fitting, portions
 from psd.engine.reads import Reads
 from psd.engine.sums import OwnerSums
 from psd.engine.tallies import AtidSum
 from psd.engine.whole import is_out_of_bounds
 from psd.engine.withdrawal import (
+    PORTION_REPORTS,
     LogEntry,
     Step,
     WithdrawalScripts,
     Withdrawn,
     log_command,
     log_entries,
+    next_portion,
     steps_for,
     withdrawn_of,
 )
@@ -50,6 +53,9 @@ from psd.store.lane import Command
 from psd.store.owner_calls import Page, owner_call
 from psd.store.redis import Store
 from psd.store.scripts import load_script
+
+Found = dict[int, Outcome]
+"""Outcomes by position."""
 
 __all__ = ["AtidSum", "Engine", "Outcome", "OwnerSums"]
 
@@ -110,16 +116,10 @@ class Engine(Reads):
         )
         await self._index.settle(events, positions, unindexed, answers.ahead)
         reach("after_reply")
-        for places, reply in answers.pages:
-            if isinstance(events[places[0]], Withdrawal):
-                outcomes[places[0]] = withdrawn_of(reply).outcome
-            elif is_out_of_bounds(reply) and len(places) > 1:
-                for place in places:
-                    outcomes[place] = await self._book_alone(events[place])
-            elif is_out_of_bounds(reply):
-                outcomes[places[0]] = REFUSED
-            else:
-                _place(places, _raised(reply), outcomes)
+        found: dict[int, Outcome] = {}
+        await self._settle(events, answers.pages, found)
+        for place, outcome in found.items():
+            outcomes[place] = outcome
         self._check_replicas(answers.after)
         self._count(outcomes)
         return outcomes
@@ -128,12 +128,21 @@ class Engine(Reads):
         """Take an activity back, and say what it had booked. Two trips; safe to repeat."""
         await self._known_levels()
         await self._index.add((thing, withdrawal.uid) for thing in withdrawal.things)
-        command = self._withdrawals.withdraw(withdrawal, self._lifetimes)
-        reply, *waited = await self._store.writes.call_each([command, *self._waits()])
-        found = withdrawn_of(reply)
-        self._check_replicas(waited)
+        found = await self._withdraw(withdrawal, PORTION_REPORTS)
         self._count([found.outcome])
         return found
+
+    async def _withdraw(self, withdrawal: Withdrawal, reports: int) -> Withdrawn:
+        """Take an activity back, so many reports a call. Safe to repeat from any point."""
+        portion = reports
+        while True:
+            command = self._withdrawals.withdraw(withdrawal, self._lifetimes, portion)
+            reply, *waited = await self._store.writes.call_each([command, *self._waits()])
+            portion = next_portion(reply, portion) or 0
+            if not portion:
+                found = withdrawn_of(reply)
+                self._check_replicas(waited)
+                return found
 
     async def knows_activity(self, uid: int, aid: int, things: Sequence[int]) -> bool:
         """Whether anything of these things was reported of it, or it was withdrawn."""
@@ -235,6 +244,41 @@ class Engine(Reads):
         arguments = (call.packed(), self._lifetimes)
         return owner_call(self._store.placement, self._book, call.roots, arguments)
 
+    async def _settle(
+        self, events: Sequence[Event], pages: Sequence[tuple[Sequence[int], Any]], found: Found
+    ) -> None:
+        """Outcomes of a trip's calls; what was too much for one is booked again in portions."""
+        heavy: list[tuple[int, int]] = []
+        for at, (places, reply) in enumerate(pages):
+            size = fitting(reply)
+            if size is None or isinstance(events[places[0]], Withdrawal):
+                for place, outcome in (await self._outcomes(events, places, reply)).items():
+                    found.setdefault(place, outcome)
+            elif len(places) == 1:
+                found.setdefault(places[0], TOO_MUCH)
+            else:
+                heavy.append((at, size))
+        for at, size in heavy:
+            for part in portions(events, [places for places, _ in pages[at:]], size):
+                answers = await self._store.writes.call_pages(
+                    part, lambda places: self._pages(events, places), after=self._waits()
+                )
+                await self._settle(events, answers.pages, found)
+                self._check_replicas(answers.after)
+
+    async def _outcomes(self, events: Sequence[Event], places: Sequence[int], reply: Any) -> Found:
+        withdrawal = events[places[0]]
+        if isinstance(withdrawal, Withdrawal):
+            rest = next_portion(reply, PORTION_REPORTS)
+            found = await self._withdraw(withdrawal, rest) if rest else withdrawn_of(reply)
+            return {places[0]: found.outcome}
+        if not is_out_of_bounds(reply):
+            codes = zip(places, _raised(reply), strict=True)
+            return {place: OUTCOMES[code] for place, code in codes}
+        if len(places) == 1:
+            return {places[0]: REFUSED}
+        return {place: await self._book_alone(events[place]) for place in places}
+
     async def _book_alone(self, event: Event) -> Outcome:
         """One event of a call that was refused whole, to find the one that it was for."""
         [call] = calls_for([event], [0], self._marker_key)
@@ -242,6 +286,8 @@ class Engine(Reads):
         reply, *waited = await self._store.writes.call_each([command, *self._waits()])
         if is_out_of_bounds(reply):
             return REFUSED
+        if fitting(reply) is not None:
+            return TOO_MUCH
         [code] = _raised(reply)
         self._check_replicas(waited)
         return OUTCOMES[code]
@@ -275,8 +321,3 @@ def _raised(reply: Any) -> Any:
     if isinstance(reply, BaseException):
         raise reply
     return reply
-
-
-def _place(places: Sequence[int], codes: Sequence[int], outcomes: list[Outcome]) -> None:
-    for position, code in zip(places, codes, strict=True):
-        outcomes[position] = OUTCOMES[code]

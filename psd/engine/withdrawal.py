@@ -28,6 +28,7 @@ from psd.engine.booking import Call, calls_for
 from psd.engine.decoding import Decoders, decode_message
 from psd.engine.events import Event, EventRules, Kind, Withdrawal, check_int64
 from psd.engine.outcomes import OUTCOMES, REFUSED, Outcome
+from psd.engine.portions import TOO_MUCH, fitting
 from psd.engine.whole import is_out_of_bounds
 from psd.errors import MalformedError, TooLargeError, TooLateError, WrongTypeError
 from psd.store.codec import pack_id
@@ -42,6 +43,13 @@ BY_BYTES_MAX = 256
 
 LOG_ENTRIES = 1000
 """Withdrawals of one owner that are remembered: up to 1.4 MB of the longest notes."""
+
+PORTION_REPORTS = 200
+"""Reports that one call takes back: some 6 ms. An activity with more is withdrawn by several
+calls, the earliest reports first; from the first of them on no report of it is booked any more."""
+
+MORE = 6
+"""The code of a call that took a portion."""
 
 LOG_ID = re.compile(r"[0-9]{1,12}-[0-9]{1,12}", re.ASCII)
 
@@ -175,8 +183,10 @@ class WithdrawalScripts:
         self._withdraw = load_script("engine.withdraw")
         self._find = load_script("engine.find_activity")
 
-    def withdraw(self, withdrawal: Withdrawal, lifetimes: bytes) -> Command:
-        """The call that takes an activity back."""
+    def withdraw(
+        self, withdrawal: Withdrawal, lifetimes: bytes, reports: int = PORTION_REPORTS
+    ) -> Command:
+        """The call that takes an activity back, or so many of its reports."""
         return _call(
             self._withdraw,
             withdrawal.uid,
@@ -187,6 +197,7 @@ class WithdrawalScripts:
             withdrawal.by.encode(),
             withdrawal.note.encode(),
             LOG_ENTRIES,
+            reports,
         )
 
     def find(self, uid: int, aid: int, things: Sequence[int]) -> Command:
@@ -198,10 +209,22 @@ def _call(script: Script, uid: int, *arguments: bytes | int) -> Command:
     return ("EVALSHA", script.sha, 1, owner_root(uid), *arguments)
 
 
+def next_portion(reply: Any, reports: int) -> int | None:
+    """How many reports the next call is to take after this one's reply; None when all is done.
+
+    A call that was too much is tried with half; 0 when it was for a single report.
+    """
+    if fitting(reply) is not None:
+        return reports // 2
+    return reports if isinstance(reply, list) and reply[0] == MORE else None
+
+
 def withdrawn_of(reply: Any) -> Withdrawn:
     """What withdraw.lua answered; raises what is no answer."""
     if is_out_of_bounds(reply):
         return Withdrawn(REFUSED, [])
+    if fitting(reply) is not None:
+        return Withdrawn(TOO_MUCH, [])
     if isinstance(reply, BaseException):
         raise reply
     taken = [_taken(reply[at : at + 6]) for at in range(1, len(reply), 6)]

@@ -31,6 +31,7 @@ from tests.chaos.stream import Stream
 
 ISSUANCE_OFFSET = timedelta(hours=5)
 MARKER_KEY = BookingSettings().marker_key.encode()
+LISTED_HOURS = 128
 MONTH_LEAF_BOOKINGS = 128
 DAY_LEAF_BOOKINGS = 512
 HOUR_LEAF_BOOKINGS = 512
@@ -167,18 +168,27 @@ def _directory(key: str, records: Sequence[Record]) -> Fields:
     hours: dict[int, list[Record]] = defaultdict(list)
     for record in records:
         hours[record.second // 3600].append(record)
-    fields = {
-        (key, str(hour)): summary_text(
-            sum(r.booking for r in held),
-            len(held),
-            min(r.second - max(r.window, 0) for r in held),
-            max(r.second - max(r.window, 0) for r in held),
-        )
-        for hour, held in hours.items()
-    }
+    fields = {(key, str(hour)): _summary(held) for hour, held in hours.items()}
+    if len(hours) > LISTED_HOURS:
+        fields |= _blocks(key, records)
     total = sum(record.booking for record in records)
     fields[key, "all"] = summary_text(total, len(records), records[0].second, records[-1].second)
     return fields
+
+
+def _blocks(key: str, records: Sequence[Record]) -> Fields:
+    """Summaries of 128 hours and of 16,384, of an activity with more hours than are listed."""
+    blocks: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        for name, hours in (("b", 128), ("B", 16_384)):
+            blocks[f"{name}{record.second // 3600 // hours}"].append(record)
+    return {(key, name): _summary(held) for name, held in blocks.items()}
+
+
+def _summary(records: Sequence[Record]) -> str:
+    starts = [record.second - max(record.window, 0) for record in records]
+    total = sum(record.booking for record in records)
+    return summary_text(total, len(records), min(starts), max(starts))
 
 
 def _booked(aid: int, records: Sequence[Record]) -> list[Booked]:

@@ -135,7 +135,7 @@ def _summaries(key: str, directory: dict[bytes, bytes]) -> Fields:
     """The directory of a long activity; hours have the number before the sum."""
     fields: Fields = {}
     for field, packed in directory.items():
-        one, other, first, last = _flat(packed)
+        one, other, first, last, *_ = _flat(packed)
         total, count = (one, other) if field == b"all" else (other, one)
         fields[key, field.decode()] = summary_text(total, count, first, last)
     return fields

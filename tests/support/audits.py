@@ -32,6 +32,7 @@ SMALL_LIMITS = Limits(
     second_bookings=3,
     shard_activities=3,
     short_records=2,
+    listed_hours=3,
 )
 """What tests/support/small_leaves.py sets in the scripts."""
 

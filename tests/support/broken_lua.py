@@ -24,13 +24,13 @@ MUTATIONS = {
     ),
     "any report of the same second is replaced": Mutation(
         "lib/replay.lua",
-        "if flat[before] == second and flat[before + 1] == window then",
-        "if flat[before] == second then",
+        "if flat[slot + 1] ~= window then return",
+        "if window < 0 and flat[slot + 1] ~= window then return",
     ),
     "a booking at the first second of a window is not given back": Mutation(
         "lib/replay.lua",
-        "if shifts[known] < start then break end",
-        "if shifts[known] <= start then break end",
+        "if seconds[middle + 1] < start then",
+        "if seconds[middle + 1] <= start then",
     ),
     "a report leaves out the first second of its window": Mutation(
         "lib/replay.lua",
@@ -60,10 +60,10 @@ MUTATIONS = {
         "",
     ),
     "a report of a withdrawn activity is booked": Mutation(
-        "engine/book.lua", "if activity.withdrawn then", "if false then"
+        "lib/book_report.lua", "if activity.withdrawn or activity.took then", "if false then"
     ),
     "an increment of a withdrawn activity is not marked": Mutation(
-        "engine/book.lua",
+        "lib/book_report.lua",
         "    if marker then mark(root, ts2, marker) end\n    return 4",
         "return 4",
     ),

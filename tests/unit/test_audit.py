@@ -196,6 +196,7 @@ def test_the_limits_are_those_of_the_scripts() -> None:
         ),
         ("shards.lua", f"SHARD_ACTIVITIES = {limits.shard_activities}\n"),
         ("activity.lua", f"SHORT_RECORDS = {limits.short_records}\n"),
+        ("activity.lua", f"HOURS_LISTED = {limits.listed_hours}\n"),
     ):
         assert line in (folder / name).read_text(encoding="utf-8")
 

@@ -61,7 +61,8 @@ def test_reports_come_back_as_they_were_written() -> None:
 
 def test_a_directory_tells_of_windows_hour_by_hour_and_of_seconds_in_all() -> None:
     assert summary_of(summary_value(RECORDS)) == (3, 2**40 + 43, 900, 9000)
-    assert whole_of(whole_value(RECORDS)) == (2**40 + 43, 3, 1000, 9000)
+    assert whole_of(whole_value(RECORDS)) == (2**40 + 43, 3, 1000, 9000, None)
+    assert whole_of(whole_value(RECORDS, 2)) == (2**40 + 43, 3, 1000, 9000, 2)
 
 
 def test_reports_stand_by_second_then_window_and_increments_by_type() -> None:
