@@ -3,7 +3,7 @@
 -- ARGV[1]  the batches, as of engine/book
 -- ARGV[2]  lifetimes, as of engine/book
 -- Returns: a list of codes, as of engine/book
--- Errors: PSD_OUT_OF_BOUNDS and others, as of engine/book
+-- Errors: PSD_OUT_OF_BOUNDS, PSD_HEAVY and others, as of engine/book
 -- Idempotent: yes. Writes nothing
 -- Cost: as of engine/book, without its writes; batches up to 1,000
 -- @include lib/book_report

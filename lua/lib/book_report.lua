@@ -2,6 +2,7 @@
 -- becomes of it: 0 unchanged, 1 booked, 2 duplicate, 3 out of bounds, 4 of a withdrawn activity, 6
 -- its hour is full. Nothing is written: that is for whoever saves what was noted.
 -- @include lib/work
+-- @include lib/activity_commit
 -- @include lib/activity_writes
 -- @include lib/pending
 -- @include lib/newest_writes

@@ -2,16 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import msgpack
+import pytest
 
 from psd.engine.booking import calls_for, lifetimes
 from psd.engine.events import Event
 from psd.runtime import Runtime
+from psd.store.codec import pack_id
 from psd.store.scripts import load_script
 from tests.support.counted_lua import Touched
-from tests.support.engine import NOON_S, book, report
+from tests.support.engine import NOON_S, book, count, report
 
 BATCH = 100
+TRIP = 500
+HELD = 600
+MORE = 8
+"""What is held is eight times as much: work that grows with it would be 8 times, or 64."""
+
+GROWTH_MAX = 1.6
+"""A leaf of a second is read whole until it has 512 bookings."""
+
+Sent = Callable[[int], Event]
+
+
+def activity_of_one_second(n: int) -> Event:
+    return report(n % 90 + 1, NOON_S, aid=n * 7919 % 65_536)
+
+
+def type_of_one_second(n: int) -> Event:
+    return report(n % 90 + 1, NOON_S, atid=n * 7919 % 65_536, aid=n)
+
+
+def second_of_one_minute(n: int) -> Event:
+    return report(n % 90 + 1, NOON_S + n % 60, aid=n)
+
+
+def day_of_one_activity(n: int) -> Event:
+    return report(n + 1, NOON_S + n * 86_400, NOON_S, aid=3)
+
+
+def hour_of_a_count(n: int) -> Event:
+    return count(f"{n}", 1, NOON_S + n * 3_600)
+
+
+def late_in_a_count(n: int) -> Event:
+    return count(f"late {n}", 1, NOON_S + n % 100 * 3_600 + 7)
 
 
 async def work_of(psd: Runtime, events: Sequence[Event]) -> int:
@@ -23,15 +60,45 @@ async def work_of(psd: Runtime, events: Sequence[Event]) -> int:
     return sum(run.total for run in runs)
 
 
-def in_one_second(first: int, number: int) -> list[Event]:
-    return [report(n, NOON_S, aid=n * 7919 % 65_536) for n in range(first + 1, first + number + 1)]
+async def hold(psd: Runtime, sent: Sent, first: int, last: int) -> None:
+    for start in range(first, last, TRIP):
+        await book(psd, [sent(n) for n in range(start, min(start + TRIP, last))])
 
 
-async def test_a_second_with_five_times_the_activities_is_booked_on_as_cheaply(
+@pytest.mark.parametrize(
+    ("held", "sent"),
+    [
+        (activity_of_one_second, activity_of_one_second),
+        (type_of_one_second, type_of_one_second),
+        (second_of_one_minute, second_of_one_minute),
+        (day_of_one_activity, day_of_one_activity),
+        (hour_of_a_count, hour_of_a_count),
+        (hour_of_a_count, late_in_a_count),
+    ],
+)
+async def test_a_batch_touches_as_much_where_eight_times_as_much_is_held(
+    psd: Runtime, held: Sent, sent: Sent
+) -> None:
+    await hold(psd, held, 0, HELD)
+    few = await work_of(psd, [sent(n) for n in range(HELD, HELD + BATCH)])
+    await hold(psd, held, HELD + BATCH, MORE * HELD)
+    many = await work_of(psd, [sent(n) for n in range(MORE * HELD, MORE * HELD + BATCH)])
+    assert many < GROWTH_MAX * few
+
+
+async def test_a_call_of_a_withdrawal_touches_as_much_however_long_its_activity(
     psd: Runtime,
 ) -> None:
-    await book(psd, in_one_second(0, 80))
-    few = await work_of(psd, in_one_second(80, BATCH))
-    await book(psd, in_one_second(180, 220))
-    many = await work_of(psd, in_one_second(400, BATCH))
-    assert many < 1.5 * few
+    touched = Touched(load_script("engine.withdraw"))
+    kept = lifetimes(psd.settings.retention, psd.settings.booking, ())
+    asked = (msgpack.packb([1]), kept, NOON_S, "me", "", 1000, 100)
+    works = []
+    for aid, number in ((3, HELD), (4, MORE * HELD)):
+        for start in range(0, number, TRIP):
+            days = range(start, min(start + TRIP, number))
+            await book(psd, [report(1, NOON_S + n * 9_000, aid=aid) for n in days])
+        run = await touched.run(psd.store.client, ["psd:{1}"], pack_id(aid), *asked)
+        assert run.reply == [6]
+        works.append(run.total)
+    few, many = works
+    assert many < GROWTH_MAX * few
