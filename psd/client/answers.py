@@ -68,7 +68,7 @@ class StreakEntry(msgspec.Struct, frozen=True):
     """A vehicle's place among the streaks; vehicles of one streak share a rank."""
 
     rank: int
-    vehicle: int
+    vehicle: str
     connection_streak: int
     level: int
     points: int
@@ -85,7 +85,7 @@ class StreaksPage(msgspec.Struct, frozen=True):
 class RiskEntry(msgspec.Struct, frozen=True):
     """A vehicle that must be active before the deadline, or is off for a week."""
 
-    vehicle: int
+    vehicle: str
     owner: str | None
     connection_streak: int
     level: int

@@ -29,7 +29,7 @@ from psd.client.answers import (
 )
 from psd.client.paging import pages
 from psd.client.transport import JSON, Request, Resource, path_of
-from psd.queries.requests import LIMIT_MAX
+from psd.queries.requests import LIMIT_MAX, Id
 from psd.rewards.messages import ActivityFields, EarningsFields, VehicleFields
 from psd.rewards.statement import Statement
 
@@ -47,7 +47,7 @@ _encode = msgspec.json.Encoder().encode
 class AsyncRewards(Resource):
     """The part of a client that is about vehicles and what they earn."""
 
-    async def statement(self, vehicle: int, *, week: int | None = None) -> Statement:
+    async def statement(self, vehicle: Id, *, week: int | None = None) -> Statement:
         """A vehicle's week, each number explained; the newest computed week unless given."""
         path = path_of("v3", "vehicles", vehicle, "statement")
         return await self._get(Statement, path, week=week)

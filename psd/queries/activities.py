@@ -134,7 +134,7 @@ class ActivityQueries:
         return [
             TakenRow(
                 self._names.get(each.thing, str(each.thing)),
-                each.atid,
+                str(each.atid),
                 each.sum,
                 each.bookings,
                 utc_text(each.first_s),
@@ -151,7 +151,7 @@ class ActivityQueries:
     def _row(self, activity: ActivitySum) -> ActivityRow:
         return ActivityRow(
             str(activity.aid),
-            activity.atid,
+            str(activity.atid),
             {self._names[number]: value for number, value in activity.sums.items() if value},
             activity.bookings,
             utc_text(activity.first_s),

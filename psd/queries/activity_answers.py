@@ -2,7 +2,7 @@
 
 ::
 
-    {"data": [{"aid": "41", "atid": 0, "sums": {"steps": 90}, "bookings": 1,
+    {"data": [{"aid": "41", "atid": "0", "sums": {"steps": 90}, "bookings": 1,
                "first": "2017-06-04T01:29:06Z", "last": "2017-06-04T01:29:06Z"}], "next": null,
      "exact": true, "range": {...}, "watermark": {...}}
 """
@@ -52,7 +52,7 @@ class ActivityRow(msgspec.Struct, frozen=True):
     """An activity's bookings in the range; ``sums`` has the things of which it has any."""
 
     aid: str
-    atid: int
+    atid: str
     sums: dict[str, int]
     bookings: int
     first: str
@@ -63,7 +63,7 @@ class FlatActivityRow(msgspec.Struct, frozen=True):
     """What an activity has of one thing, for a table; all else is of the activity as a whole."""
 
     aid: str
-    atid: int
+    atid: str
     thing: str
     sum: int
     bookings: int
@@ -93,7 +93,7 @@ class TakenRow(msgspec.Struct, frozen=True):
     """What an activity had of a thing when it was withdrawn."""
 
     thing: str
-    atid: int
+    atid: str
     sum: int
     bookings: int
     first: str

@@ -1,6 +1,6 @@
 """What is answered: one struct a row, and the envelope around the rows.
 
-Uids and times are texts, sums are integers. A field that was not asked for is left out::
+Ids (uids, atids) and times are texts, sums are integers. What was not asked for is left out::
 
     SumAnswer(data=[SumRow(uid="1503960366", thing="steps", sum=13158)], exact=True, ...)
     -> {"data":[{"uid":"1503960366","thing":"steps","sum":13158}],"exact":true,
@@ -68,7 +68,7 @@ class SeriesPoint(msgspec.Struct, frozen=True, omit_defaults=True):
     thing: str
     sum: int | None
     uid: str | UnsetType = UNSET
-    atid: int | UnsetType = UNSET
+    atid: str | UnsetType = UNSET
     partial: bool = False
 
 

@@ -162,7 +162,7 @@ def _points(
             sum=_filled(series.sums[at], question.fill, is_gap=is_gap),
             partial=unit in partial,
             uid=str(key) if question.by == "uid" else UNSET,
-            atid=key if question.by == "atid" and key is not None else UNSET,
+            atid=str(key) if question.by == "atid" else UNSET,
         )
 
 

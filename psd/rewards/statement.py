@@ -78,7 +78,7 @@ class Statement(msgspec.Struct, frozen=True):
     that something came since for this week or one before it, which is not computed yet.
     """
 
-    vehicle: int
+    vehicle: str
     week: int
     start: str
     end: str
@@ -107,7 +107,7 @@ def statement_of(material: Material, *, dirty: bool) -> Statement:
     week = bounds(result.week)
     payout = material.payout
     return Statement(
-        vehicle=row.vehicle,
+        vehicle=str(row.vehicle),
         week=result.week,
         start=utc_text(week.start),
         end=utc_text(week.end),

@@ -41,7 +41,7 @@ ACTIVITIES = About(
     examples=(
         Example(
             "/v3/users/1/activities?start=2017-06-04T00:00:00Z&thing=steps",
-            '{"data":[{"aid":"3","atid":2,"sums":{"steps":10},"bookings":1,'
+            '{"data":[{"aid":"3","atid":"2","sums":{"steps":10},"bookings":1,'
             '"first":"2017-06-04T01:29:07Z","last":"2017-06-04T01:29:07Z"}],"next":null,...}',
         ),
     ),
@@ -60,7 +60,7 @@ WITHDRAW = About(
     examples=(
         Example(
             "/v3/users/1/activities/3?note=counted+twice",
-            '{"uid":"1","aid":"3","status":"withdrawn","taken":[{"thing":"steps","atid":2,'
+            '{"uid":"1","aid":"3","status":"withdrawn","taken":[{"thing":"steps","atid":"2",'
             '"sum":10,"bookings":1,...}]}',
         ),
     ),
@@ -75,7 +75,7 @@ AUDIT = About(
         Example(
             "/v3/users/1/audit",
             '{"data":[{"action":"withdraw","aid":"3","at":"...","by":"...","note":"counted twice",'
-            '"taken":[{"thing":"steps","atid":2,"sum":10,"bookings":1,...}]}],"next":null}',
+            '"taken":[{"thing":"steps","atid":"2","sum":10,"bookings":1,...}]}],"next":null}',
         ),
     ),
 )

@@ -73,7 +73,7 @@ def statement() -> About:
         json_answer(Statement, "the statement"),
         Example(
             "/v3/vehicles/7/statement?week=4",
-            '{"vehicle":7,"week":4,"start":"2022-02-28T05:00:00Z",'
+            '{"vehicle":"7","week":4,"start":"2022-02-28T05:00:00Z",'
             '"end":"2022-03-07T05:00:00Z","connection_streak":5,...,"points":8000,...,'
             '"explanation":[{"number":"connection_streak","value":5,'
             '"rule":"Connected: one more than the 4 weeks before."},...]}',
@@ -91,7 +91,7 @@ def board(page: type[msgspec.Struct]) -> About:
         json_answer(page, "a part of the board"),
         Example(
             "/v3/streaks",
-            '{"week":4,"data":[{"rank":1,"vehicle":7,"connection_streak":5,"level":2,'
+            '{"week":4,"data":[{"rank":1,"vehicle":"7","connection_streak":5,"level":2,'
             '"points":8000}],"next":null}',
         ),
         details="Equal streaks share a rank.",
@@ -107,7 +107,7 @@ def at_risk(page: type[msgspec.Struct]) -> About:
         json_answer(page, "a part of them"),
         Example(
             "/v3/streaks/at-risk?owner=0xab..",
-            '{"week":6,"data":[{"vehicle":4,"owner":"0xab..","connection_streak":...,'
+            '{"week":6,"data":[{"vehicle":"4","owner":"0xab..","connection_streak":...,'
             '"level":1,"last_activity":"2022-03-07T06:00:00Z",'
             '"deadline":"2022-03-21T05:00:00Z"}],"next":null}',
         ),

@@ -2,10 +2,10 @@
 
 ::
 
-    GET /v3/vehicles/7/statement?week=5   -> {"vehicle":7,"week":5,...,"points":8000,...}
-    GET /v3/streaks?limit=2               -> {"week":9,"data":[{"rank":1,"vehicle":7,...},...],
+    GET /v3/vehicles/7/statement?week=5   -> {"vehicle":"7","week":5,...,"points":8000,...}
+    GET /v3/streaks?limit=2               -> {"week":9,"data":[{"rank":1,"vehicle":"7",...},...],
                                               "next":"OS4y"}
-    GET /v3/streaks/at-risk?owner=42      -> {"week":10,"data":[{"vehicle":7,...}],"next":null}
+    GET /v3/streaks/at-risk?owner=42      -> {"week":10,"data":[{"vehicle":"7",...}],"next":null}
 
 ``next`` goes into ``?cursor=`` and is null at the end. The vehicles of other owners answer as
 those that nobody knows. The board is about everybody, and so is not for who is restricted to
@@ -46,7 +46,7 @@ class BoardEntry(msgspec.Struct):
     """A vehicle's place on the board; vehicles of one streak share a rank."""
 
     rank: int
-    vehicle: int
+    vehicle: str
     connection_streak: int
     level: int
     points: int
@@ -63,7 +63,7 @@ class Board(msgspec.Struct):
 class RiskEntry(msgspec.Struct):
     """A vehicle that must be active before the deadline, or is off for a week."""
 
-    vehicle: int
+    vehicle: str
     owner: str | None
     connection_streak: int
     level: int
@@ -193,7 +193,7 @@ class RewardsReadRoutes:
     def _risk_entry(self, risk: Risk, deadline: str) -> RiskEntry:
         streak = risk.row.connection_streak if risk.row else 0
         return RiskEntry(
-            vehicle=risk.vehicle.vehicle,
+            vehicle=str(risk.vehicle.vehicle),
             owner=risk.vehicle.owner,
             connection_streak=streak,
             level=level_of(streak, self._tables.levels),
@@ -210,7 +210,7 @@ def board_entries(rows: list[Row], tables: Tables) -> list[BoardEntry]:
         tied = entries and entries[-1].connection_streak == streak
         rank = entries[-1].rank if tied else place
         level = level_of(streak, tables.levels)
-        entries.append(BoardEntry(rank, row.vehicle, streak, level, row.points))
+        entries.append(BoardEntry(rank, str(row.vehicle), streak, level, row.points))
     return entries
 
 

@@ -323,3 +323,35 @@ async def test_every_answer_names_its_request_and_so_does_its_log(served: Served
     assert [line["request_id"] for line in requests[:3]] == ["order-91"] * 3
     assert {line["trace_id"] for line in requests[:3]} == {trace}
     assert requests[3]["request_id"] == header(plain, "X-Request-Id")
+
+
+def told_by(document: dict[str, Any], part: Any, seen: set[str]) -> Iterator[dict[str, Any]]:
+    """The properties of everything that a part of the document refers to, and its own."""
+    if isinstance(part, list):
+        for each in part:
+            yield from told_by(document, each, seen)
+    elif isinstance(part, dict):
+        yield part.get("properties", {})
+        reference = str(part.get("$ref", ""))
+        if reference and reference not in seen:
+            seen.add(reference)
+            _, kind, name = reference.removeprefix("#/").split("/")
+            yield from told_by(document, document["components"][kind][name], seen)
+        for each in part.values():
+            yield from told_by(document, each, seen)
+
+
+async def test_no_answer_of_v3_tells_an_id_as_a_number(served: Served) -> None:
+    """An id may have 64 bits, and JavaScript keeps 53 of a number."""
+    document = await document_of(served.client)
+    answers = [
+        response
+        for _, path, operation in operations(document)
+        for status, response in operation["responses"].items()
+        if path.startswith("/v3/") and status.startswith("2")
+    ]
+    properties = list(told_by(document, answers, set()))
+    for name in ("uid", "aid", "atid", "vehicle"):
+        kinds = [each[name] for each in properties if name in each]
+        assert kinds, f"no answer tells a {name}"
+        assert "integer" not in msgspec.json.encode(kinds).decode(), kinds

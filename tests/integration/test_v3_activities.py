@@ -20,7 +20,7 @@ async def test_activities_are_told_with_what_they_have_in_the_range(
         "data": [
             {
                 "aid": "3",
-                "atid": 2,
+                "atid": "2",
                 "sums": {"steps": 25, "calories": 4},
                 "bookings": 3,
                 "first": NOON,
@@ -28,7 +28,7 @@ async def test_activities_are_told_with_what_they_have_in_the_range(
             },
             {
                 "aid": str(2**62),
-                "atid": 9,
+                "atid": "9",
                 "sums": {"steps": 7},
                 "bookings": 1,
                 "first": "2016-04-12T12:00:30Z",

@@ -30,7 +30,7 @@ async def test_a_withdrawn_activity_is_gone_from_every_answer(
 ) -> None:
     await book(runtime, [report(10), report(4, thing=2), report(7, aid=4)])
     answer = await withdraw(client, query="?note=counted+twice")
-    taken = {"bookings": 1, "first": NOON, "last": NOON, "atid": 2}
+    taken = {"bookings": 1, "first": NOON, "last": NOON, "atid": "2"}
     assert (answer.status, answer.json()) == (
         200,
         {

@@ -179,7 +179,7 @@ def settle_types(told: Fields, expected: Fields) -> None:
         pairs += [(found, types, aid) for aid in found]
     for found, types, key in pairs:
         if isinstance(types.get(key), set) and int(found[key]) in types[key]:
-            types[key] = int(found[key])
+            types[key] = found[key]
 
 
 def difference(told: Fields, expected: Fields) -> str:

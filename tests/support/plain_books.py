@@ -143,7 +143,7 @@ class Books:
             entry[3] for uid in uids for entry in self.line(uid, thing, None).within(*piece)
         }
         return [
-            ({"atid": kind}, [self.line(uid, thing, frozenset([kind])) for uid in uids])
+            ({"atid": str(kind)}, [self.line(uid, thing, frozenset([kind])) for uid in uids])
             for kind in sorted(kinds)
         ]
 

@@ -151,7 +151,7 @@ async def _statement_agrees(
     said = json.loads(answer.text)
     wanted = _statement_numbers(row, wei)
     assert {name: said[name] for name in wanted} == wanted
-    assert (said["vehicle"], said["week"], said["dirty"]) == (vehicle, week, False)
+    assert (said["vehicle"], said["week"], said["dirty"]) == (str(vehicle), week, False)
     before = scenario.model.weeks[week - 1].get(vehicle)
     old = (before.streak, before.off) if before is not None and before.in_streak else (0, 0)
     told = said["streak_before"]
@@ -189,7 +189,7 @@ async def _board_agrees(scenario: Scenario, client: HttpClient, week: int) -> No
     assert found == [
         {
             "rank": 1 + sum(other.streak > row.streak for other in rows),
-            "vehicle": row.vehicle,
+            "vehicle": str(row.vehicle),
             "connection_streak": row.streak,
             "level": row.level,
             "points": row.points,
@@ -204,7 +204,7 @@ async def _at_risk_agrees(scenario: Scenario, client: HttpClient) -> None:
     expected = scenario.model.counted(last).keys() - scenario.model.counted(last + 1).keys()
     pages = [page async for page in _pages(client, "/v3/streaks/at-risk?limit=50")]
     assert {page["week"] for page in pages} == {last + 1}
-    found = {each["vehicle"]: each for page in pages for each in page["data"]}
+    found = {int(each["vehicle"]): each for page in pages for each in page["data"]}
     assert found.keys() == expected
     owners = scenario.owner_of()
     for vehicle, each in found.items():

@@ -115,7 +115,7 @@ class BoardRow(msgspec.Struct, frozen=True):
     changed_by: str
     title: str
     thing: str
-    atid: list[Id]
+    atid: list[str]
     window: Window
     ties: Ties
     rounds: SeededRounds | None
@@ -134,7 +134,7 @@ class BoardRow(msgspec.Struct, frozen=True):
             changed_by=board.changed_by,
             title=kept.title,
             thing=kept.thing,
-            atid=kept.atid,
+            atid=[str(each) for each in kept.atid],
             window=kept.window,
             ties=kept.ties,
             rounds=kept.rounds,

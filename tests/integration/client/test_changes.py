@@ -124,9 +124,9 @@ async def test_vehicles_are_booked_computed_and_explained(redis_url: str) -> Non
         assert (await psd.rewards.earnings([points])).booked == 1
         await Fleet(runtime).calculate(0)
         statement = await psd.rewards.statement(7, week=0)
-        assert (statement.vehicle, statement.connection_streak) == (7, 1)
+        assert (statement.vehicle, statement.connection_streak) == ("7", 1)
         streaks = await psd.rewards.streaks()
-        assert [(each.rank, each.vehicle) for each in streaks.data] == [(1, 7)]
-        assert [each.vehicle async for each in psd.rewards.all_streaks(week=0)] == [7]
+        assert [(each.rank, each.vehicle) for each in streaks.data] == [(1, "7")]
+        assert [each.vehicle async for each in psd.rewards.all_streaks(week=0)] == ["7"]
         assert (await psd.rewards.at_risk()).data == []
         assert [each async for each in psd.rewards.all_at_risk(owner="42")] == []

@@ -25,7 +25,7 @@ async def test_a_statement_explains_every_number_of_a_week(served: Served) -> No
     assert digest == served.psd.tables.digest
     seen_at = "2022-02-28T06:00:00Z"
     assert found == {
-        "vehicle": 7,
+        "vehicle": "7",
         "week": 4,
         "start": "2022-02-28T05:00:00Z",
         "end": "2022-03-07T05:00:00Z",

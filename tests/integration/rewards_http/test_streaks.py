@@ -13,11 +13,11 @@ async def test_the_board_ranks_as_a_competition_and_comes_in_parts(served: Serve
         await served.drive_in(vehicle, "Tesla", *weeks)
     await served.compute(1)
     board = await served.ok("/v3/streaks")
-    ranks = [(each["rank"], each["vehicle"]) for each in board["data"]]
+    ranks = [(each["rank"], int(each["vehicle"])) for each in board["data"]]
     assert (ranks, board["week"], board["next"]) == ([(1, 5), (1, 7), (3, 6), (3, 8)], 1, None)
     assert board["data"][0] == {
         "rank": 1,
-        "vehicle": 5,
+        "vehicle": "5",
         "connection_streak": 2,
         "level": 1,
         "points": 4000,
@@ -35,7 +35,7 @@ async def at_risk_vehicles(served: Served, query: str = "") -> list[int]:
     cursor = ""
     while True:
         page = await served.ok(f"/v3/streaks/at-risk?{query}{cursor}")
-        found += [each["vehicle"] for each in page["data"]]
+        found += [int(each["vehicle"]) for each in page["data"]]
         if page["next"] is None:
             return sorted(found)
         cursor = f"&cursor={page['next']}"
@@ -59,7 +59,7 @@ async def test_at_risk_is_who_was_on_last_week_and_is_not_on_yet(served: Served)
         "data"
     ]
     assert entry == {
-        "vehicle": 4,
+        "vehicle": "4",
         "owner": ADDRESS.lower(),
         "connection_streak": 1,
         "level": 1,
