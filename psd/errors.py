@@ -29,7 +29,8 @@
     ├── ForeignPageError            foreign_page     a page of another site asks, through a browser
     ├── UnavailableError            (retryable)      a dependency did not answer; nothing is known
     │   ├── StoreUnavailableError   store_unavailable
-    │   │   └── MisplacedError      misplaced        not executed: other nodes have the keys
+    │   │   ├── MisplacedError      misplaced        not executed: other nodes have the keys
+    │   │   └── UnfitStoreError     store_unfit      a server that psd must not work with answers
     │   ├── QueueUnavailableError   queue_unavailable
     │   │   └── PartlyQueuedError   partly_queued    the queue has some of the messages for sure
     │   ├── ArchiveUnavailableError archive_unavailable
@@ -246,6 +247,26 @@ class MisplacedError(StoreUnavailableError):
         super().__init__(message)
         self.moved = moved
         self.is_split = is_split
+
+
+class UnfitStoreError(StoreUnavailableError):
+    """The server that answers is none to work with: it evicts, is a replica, is another store.
+
+    ``check`` is the readiness check that says so, ``found`` what is wrong, ``remedy`` what to do.
+    """
+
+    code = "store_unfit"
+
+    def __init__(self, message: str, *, check: str = "", found: str = "", remedy: str = "") -> None:
+        super().__init__(message)
+        self.check = check
+        self.found = found
+        self.remedy = remedy
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether it may be over in a moment, without anybody who changes a setting."""
+        return self.check == "role"
 
 
 class QueueUnavailableError(UnavailableError):

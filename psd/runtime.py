@@ -103,6 +103,11 @@ class Runtime:
         engine = Preview(self.engine, self.store, self.settings)
         return BooksPreview(engine, self.store, self.books.things)
 
+    async def readiness(self) -> dict[str, str]:
+        """Each check of the store and of the archive: ``ok``, ``ok: <advice>`` or what is wrong."""
+        store, archive = await asyncio.gather(self.store.readiness(), self.archive.readiness())
+        return {**store, **archive}
+
     async def warn_of_durability(self) -> None:
         """Log a warning when the store keeps less than ``redis.durability`` says."""
         advice = await self.store.durability_advice()
@@ -126,8 +131,8 @@ async def open_runtime(
 
     With ``archiving``, what this process accepts goes to the configured archive, and a folder
     that cannot be written is a ConfigError too.
-    Does not wait for Redis: a process starts also while it is away. Readiness then looks at
-    the schema, and the engine at the server's fitness before its first booking.
+    Does not wait for Redis: a process starts also while it is away. What answers later is looked
+    at before anything is sent to it; one that is unfit then is one that is away.
     """
     metrics = metrics or Metrics()
 
@@ -141,13 +146,13 @@ async def open_runtime(
     try:
         with contextlib.suppress(StoreUnavailableError):
             await runtime.store.check_fit()
-            await runtime.store.check_schema()
             if archiving and settings.archive.enabled:
                 # Before anything is accepted: what has a name is never taken for a lost store.
                 await identity()
     except PsdError:
         await runtime.close()
         raise
+    runtime.store.standing.tells = True
     return runtime
 
 

@@ -59,7 +59,7 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
         *_writes(runtime, rules, bodies),
         *_reads(runtime, bodies, depth_max),
         *enqueue.routes(),
-        *OperationRoutes(runtime.store, runtime.metrics, draining).routes(),
+        *OperationRoutes(runtime, runtime.metrics, draining).routes(),
     ]
     routes += ReferenceRoutes(routes).routes()
     access = Access(settings, runtime.clock)

@@ -5,7 +5,7 @@
     draining    ok | draining
     receiving   ok | paused: redis: timed out        whom the worker waits for
     queue       ok | nsqd 10.0.0.1:4150: ...         ok: <who is away> while another works
-    writable, schema, scripts, policy, version, durability     as of the server
+    writable, role, schema, scripts, policy, version, durability, archive      as of the server
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ TIMEOUT_S = 1.8
 """As of the server: probes commonly wait 2 s or more."""
 
 
-class StoreReadiness(Protocol):
-    """What is needed of :class:`psd.store.redis.Store`."""
+class RuntimeReadiness(Protocol):
+    """What is needed of :class:`psd.runtime.Runtime`."""
 
     async def readiness(self) -> dict[str, str]:
         """Check name -> ``ok`` or what is wrong."""
@@ -45,8 +45,8 @@ class Working(Protocol):
 class Readiness:
     """Asks store, queue and worker."""
 
-    def __init__(self, store: StoreReadiness, queue: Queue, worker: Working) -> None:
-        self._store = store
+    def __init__(self, runtime: RuntimeReadiness, queue: Queue, worker: Working) -> None:
+        self._runtime = runtime
         self._queue = queue
         self._worker = worker
 
@@ -75,7 +75,7 @@ class Readiness:
     async def _of_store(self) -> dict[str, str]:
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                return await self._store.readiness()
+                return await self._runtime.readiness()
         except UnavailableError as error:
             return {"store": str(error)}
         except TimeoutError:

@@ -77,7 +77,7 @@ async def endpoint(runtime: Runtime, queue: Queue, worker: Worker) -> AsyncItera
         yield
         return
     check_metrics_exposure(runtime.settings)
-    readiness = Readiness(runtime.store, queue, worker)
+    readiness = Readiness(runtime, queue, worker)
     served = Endpoint(runtime.metrics.registry, readiness.checks)
     try:
         await served.start(host, port)

@@ -18,6 +18,7 @@ frame and never written again: after a failed fsync nobody knows what the next o
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -97,12 +98,18 @@ class _OpenFile:
     def append(self, frames: Sequence[bytes]) -> None:
         written = self.good_bytes
         for frame in frames:
-            left = memoryview(frame)
-            while left:
-                count = os.pwrite(self._descriptor, left, written)
-                left, written = left[count:], written + count
+            written = write_all(self._descriptor, frame, written)
         _sync_data(self._descriptor)
         self.good_bytes = written
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether its path still leads to it: somebody may have taken the folder away."""
+        try:
+            found = os.stat(self.path, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(found, os.fstat(self._descriptor))
 
     def cut_back(self) -> None:
         """Take away what a failed append left; a file without a frame goes altogether."""
@@ -128,12 +135,21 @@ class DayFiles:
         self._store = ""
         self._file: _OpenFile | None = None
 
-    def check(self) -> None:
-        """Make the folder and write to it; raises OSError when that cannot be done."""
+    def check(self, size: int = 0) -> None:
+        """Make the folder and write to it; raises OSError when that cannot be done.
+
+        With a ``size``, so many bytes are brought to the disk, and taken away again.
+        """
         self._make_folder(self._folder)
         probe = self._folder / f".{self._name}.probe"
-        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT, 0o640))
-        probe.unlink()
+        file = os.open(probe, os.O_WRONLY | os.O_CREAT, 0o640)
+        try:
+            if size:
+                write_all(file, bytes(size), 0)
+                _sync_data(file)
+        finally:
+            os.close(file)
+            probe.unlink(missing_ok=True)
 
     def write(self, entries: Sequence[Entry]) -> int:
         """Append entries in order of time; returns their bytes once the disk has them.
@@ -159,7 +175,7 @@ class DayFiles:
             self._file.close()
             self._file = None
 
-    def _append(self, day: str, frames: Sequence[bytes]) -> None:
+    def _append(self, day: str, frames: Sequence[bytes], again: bool = False) -> None:
         if self._file is None or self._file.day != day:
             self.close()
             self._file = self._begin(day)
@@ -169,6 +185,14 @@ class DayFiles:
             self._file.cut_back()
             self.close()
             raise
+        if not self._file.is_in_place:
+            path = self._file.path
+            self.close()
+            if again:
+                raise FileNotFoundError(errno.ENOENT, "the file was taken away", str(path))
+            # What is on a disk under no name is not kept.
+            log.error("a file of the archive was taken away", extra={"path": str(path)})
+            self._append(day, frames, again=True)
 
     def _begin(self, day: str) -> _OpenFile:
         folder = self._folder / day
@@ -210,6 +234,15 @@ class DayFiles:
                 log.warning("day not deleted", extra={"day": folder.name, "error": str(error)})
             else:
                 log.info("day deleted", extra={"day": folder.name})
+
+
+def write_all(descriptor: int, data: bytes, offset: int) -> int:
+    """Write all of the data there, and return where it ends."""
+    left = memoryview(data)
+    while left:
+        count = os.pwrite(descriptor, left, offset)
+        left, offset = left[count:], offset + count
+    return offset
 
 
 def _sync_folder(folder: Path) -> None:

@@ -21,9 +21,15 @@ import msgspec
 
 from psd.archive.entries import Entry
 from psd.archive.files import DayFiles
+from psd.archive.health import Health
 from psd.config import ArchiveSettings
 from psd.errors import ArchiveUnavailableError, ConfigError, PsdError
 from psd.observe.metrics import Metrics
+
+PROBE_BYTES = 1 << 20
+"""A group of messages is hardly larger, so that where this finds room, the next one does."""
+
+PROBE_TIMEOUT_S = 1.5
 
 NAME_EVERY_S = 1.0
 """A store that was emptied under a busy process has its name again after this."""
@@ -38,6 +44,10 @@ class Appends(Protocol):
         """Returns when all entries are kept."""
         ...
 
+    async def readiness(self) -> dict[str, str]:
+        """Check name -> ``ok``, ``ok: <advice>`` or what is wrong."""
+        ...
+
     async def close(self) -> None:
         """Wait for what is being written, and close."""
         ...
@@ -48,6 +58,10 @@ class NoArchive:
 
     async def append(self, entries: Iterable[Entry]) -> None:
         """Nothing to do; the entries are not even made."""
+
+    async def readiness(self) -> dict[str, str]:
+        """Nothing to check."""
+        return {}
 
     async def close(self) -> None:
         """Nothing to do."""
@@ -71,6 +85,7 @@ class Archive:
         self, settings: ArchiveSettings, metrics: Metrics, identity: Identity | None = None
     ) -> None:
         self._files = DayFiles(Path(settings.folder), settings.keep_days)
+        self._health = Health(Path(settings.folder), metrics)
         self._identity = identity
         self._store = ""
         self._asked_at_s = float("-inf")
@@ -98,6 +113,27 @@ class Archive:
             self._writing = asyncio.create_task(self._write_groups(), name="archive")
         await asyncio.shield(group.written)
 
+    async def readiness(self) -> dict[str, str]:
+        """The check ``archive``: whether the last write failed, or one now would.
+
+        A process that is not ready gets nothing to write, so it tries here: bytes of a probe are
+        brought to the disk while writes fail, and an empty file is made while they do not.
+        """
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                return {"archive": await asyncio.to_thread(self._found)}
+        except TimeoutError:
+            return {"archive": f"no answer within {PROBE_TIMEOUT_S:g} s"}
+
+    def _found(self) -> str:
+        try:
+            self._files.check(PROBE_BYTES if self._health.is_failing else 0)
+        except OSError as error:
+            self._health.failed(error, is_probe=True)
+        else:
+            self._health.worked()
+        return self._health.found()
+
     async def close(self) -> None:
         """Wait for what is being written, and close the file."""
         if self._writing is not None:
@@ -122,6 +158,7 @@ class Archive:
             await self._name_files()
             size = await asyncio.to_thread(self._files.write, entries)
         except OSError as exc:
+            self._health.failed(exc)
             error = ArchiveUnavailableError(f"archive: {exc}")
             error.__cause__ = exc
             _fail(group, error)
@@ -132,6 +169,7 @@ class Archive:
         except BaseException:
             group.written.cancel()
             raise
+        self._health.worked()
         self._metrics.archive_seconds.observe(time.perf_counter() - started)
         self._metrics.archived.inc(len(entries))
         self._metrics.archived_bytes.inc(size)

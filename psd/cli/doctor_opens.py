@@ -23,10 +23,11 @@ from psd.access.exposure import check_exposure, is_checked
 from psd.access.jwts import jwt_rules
 from psd.access.tokens import token_table
 from psd.addresses import Address
+from psd.archive.health import room_in
 from psd.archive.writer import open_archive
 from psd.clock import SystemClock
 from psd.config import Settings
-from psd.errors import PsdError
+from psd.errors import ConfigError, PsdError
 from psd.observe.metrics import Metrics
 from psd.runtime import tables_of
 from psd.secrets import masked
@@ -91,7 +92,12 @@ def _archive(settings: Settings) -> str:
         with contextlib.suppress(OSError):
             for path in missing:
                 path.rmdir()
-    return f"{folder} can be {'made and ' if missing else ''}written"
+    if missing:
+        return f"{folder} can be made and written"
+    room = room_in(folder)
+    if not room.startswith("ok"):
+        raise ConfigError(room)
+    return f"{folder} can be written{room.removeprefix('ok').replace(':', ';')}"
 
 
 def _tables(settings: Settings) -> str:

@@ -104,7 +104,7 @@ async def running_stack(
                 parts.append(await exits.enter_async_context(_background(store.watch(), "store")))
         runtime = await open_runtime(settings, archiving=True)
         exits.push_async_callback(runtime.close)
-        await runtime.store.check_schema()
+        await runtime.store.check_fit()
         await runtime.warn_of_durability()
         parts.append(await exits.enter_async_context(_running_worker(runtime)))
         server = HttpServer(runtime)

@@ -12,13 +12,16 @@ somebody else may be booking just now. The *population* of a thing are those who
 the hash of their years tells, which whoever asks about them reads anyway.
 
 Each process remembers whom it has put there, and whom it has found
-there, until a connection has to be made anew: then the store may be another, or an older state
-of it. As long as the sets are as large as they were, they have whom they had.
+there, until a connection has to be made anew or the store is found to be emptied: then it may be
+another, or an older state of it. As long as the sets are as large as they were, they have whom
+they had. An emptied store is found to be so some second later (psd/store/standing.py): who had
+bookings meanwhile and was known before is put there with the next batch.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -38,6 +41,9 @@ REMEMBERED_MAX = 500_000
 
 POPULATION_MAX = 1_000_000
 """Owners of a thing that are kept in memory for the next question, some 80 MB."""
+
+RECENT_S = 5.0
+"""Longer than it takes to find that the store was emptied: a second, and a trip."""
 
 MEMBERS_MAX = 500
 """Members of one command."""
@@ -66,6 +72,28 @@ class Indexed(msgspec.Struct, frozen=True):
     uids: list[int]
 
 
+class Recent:
+    """Owners of the last RECENT_S seconds at least, and of no more than twice as long."""
+
+    def __init__(self) -> None:
+        self._older: set[OwnerThing] = set()
+        self._newer: set[OwnerThing] = set()
+        self._since_s = time.monotonic()
+
+    def add(self, owners: Iterable[OwnerThing]) -> None:
+        """These are booked now."""
+        now_s = time.monotonic()
+        if now_s - self._since_s > RECENT_S:
+            self._older = self._newer if now_s - self._since_s < 2 * RECENT_S else set()
+            self._newer = set()
+            self._since_s = now_s
+        self._newer.update(owners)
+
+    def all(self) -> set[OwnerThing]:
+        """All of them."""
+        return self._older | self._newer
+
+
 class OwnerIndex:
     """The index, and what this process knows to be in it."""
 
@@ -73,6 +101,7 @@ class OwnerIndex:
         self._store = store
         self._placement = placement
         self._known: set[OwnerThing] = set()
+        self._recent = Recent()
         self._epoch = -1
         self._indexed: dict[int, Indexed] = {}
         self._reader = OwnerReader(store, placement)
@@ -84,12 +113,15 @@ class OwnerIndex:
 
         A withdrawal alone books nothing, and has keys all the same.
         """
-        if self._epoch != self._store.writes.epoch or len(self._known) > REMEMBERED_MAX:
-            self._known.clear()
-            self._epoch = self._store.writes.epoch
         found = [events[position] for position in positions]
         owners = {(e.thing, e.uid) for e in found if type(e) is Report}
         owners |= {(t, e.uid) for e in found if type(e) is Withdrawal for t in e.things}
+        if self._epoch != self._store.writes.epoch or len(self._known) > REMEMBERED_MAX:
+            self._known.clear()
+            self._epoch = self._store.writes.epoch
+            owners |= self._recent.all()
+        else:
+            self._recent.add(owners)
         return Unindexed(self._epoch, owners - self._known)
 
     async def ahead(self, unindexed: Unindexed) -> list[Command]:

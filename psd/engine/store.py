@@ -78,17 +78,19 @@ class Engine(Reads):
         self._redis = settings.redis
         self._lifetimes = b""
         self._levels: Levels | None = None
+        self._levels_of = 0
 
     async def _known_levels(self) -> Levels:
-        """Which levels may lack keys, now or by an older setting; asks the store once.
+        """Which levels may lack keys, now or by an older setting.
 
-        The store must be fit to be written to: it may have been away when psd started.
+        Asks the store once, and again when its server may be another one.
         """
-        if self._levels is None:
-            await self._store.check_fit()
+        generation = self._store.standing.generation
+        if self._levels is None or self._levels_of != generation:
             finite = [level for level in LEVELS if getattr(self._retention, level)]
             ever = await self._store.levels_with_lifetimes(finite)
             self._lifetimes = lifetimes(self._retention, self._booking, ever)
+            self._levels_of = generation
             self._levels = Levels(
                 months_expire="month_s" in ever,
                 weeks_expire="week_s" in ever,

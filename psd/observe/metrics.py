@@ -73,11 +73,33 @@ class Metrics:
             buckets=SIZES,
             registry=self.registry,
         )
+        self.store_unfit = Gauge(
+            "psd_store_unfit",
+            "1 while a server of the store is none to work with, by readiness check.",
+            ["check"],
+            registry=self.registry,
+            multiprocess_mode="livemax",
+        )
+        self.store_changes = Counter(
+            "psd_store_changes",
+            "Times that the store was found changed: its server another, or all of it emptied.",
+            ["change"],
+            registry=self.registry,
+        )
         self.archived = Counter(
             "psd_archived", "Messages written to the archive.", registry=self.registry
         )
         self.archived_bytes = Counter(
             "psd_archived_bytes", "Bytes written to the archive.", registry=self.registry
+        )
+        self.archive_failures = Counter(
+            "psd_archive_failures", "Writes to the archive that failed.", registry=self.registry
+        )
+        self.archive_failing = Gauge(
+            "psd_archive_failing",
+            "1 while the archive cannot be written.",
+            registry=self.registry,
+            multiprocess_mode="livemax",
         )
         self.archive_seconds = Histogram(
             "psd_archive_seconds",

@@ -35,7 +35,7 @@ from psd.errors import QueueUnavailableError, StoreUnavailableError
 from psd.outages import outage
 from psd.queue.base import Message, Progress, Reach
 from psd.queue.inflight import InFlight
-from psd.store.key_clients import KeyClients, OneClient, call_following
+from psd.store.key_clients import KeyClients, OneClient, call_following, leave_replica
 from psd.store.keys import stream_key
 
 log = logging.getLogger(__name__)
@@ -248,6 +248,7 @@ class StreamQueue:
     async def _follow(self, error: Exception) -> None:
         with contextlib.suppress(StoreUnavailableError):
             await self._clients.follow(error)
+            await leave_replica(await self._clients.client_of(self._key), error)
 
     async def _sleep_unless_stopped(self, delay_s: float) -> None:
         try:

@@ -43,7 +43,7 @@ class StoreReader:
     async def ready(self) -> bool:
         """Whether the store answers."""
         try:
-            await self._store.check_schema()
+            await self._store.check_fit()
         except PsdError:
             return False
         return True

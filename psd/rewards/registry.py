@@ -74,7 +74,6 @@ class Registry:
 
         ``booked`` is what changed a record. The one refusal is of a VIN that too many gave.
         """
-        await self._store.check_fit()
         vins = [at for at, change in enumerate(changes) if change.fields.get("vin")]
         counts = await self._note_vins([changes[at] for at in vins])
         full = {at for at, count in zip(vins, counts, strict=True) if count == FULL}

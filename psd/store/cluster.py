@@ -46,15 +46,22 @@ class Cluster:
     """The nodes that there are, and which of them has which slot; see Placement.
 
     ``client`` is the one at ``redis.url``: the one server, or whichever node is asked first.
+    ``open_client`` makes clients of a node (None for that one) that look at their server,
+    ``plain_client`` those that do not: which node is what is asked of any, a replica as well.
     """
 
     def __init__(
-        self, settings: RedisSettings, metrics: Metrics, make_client: Callable[[str], Redis]
+        self,
+        settings: RedisSettings,
+        metrics: Metrics,
+        open_client: Callable[[str, Address | None], Redis],
+        plain_client: Callable[[str], Redis],
     ) -> None:
         self.is_known = settings.cluster == "no"
         self.is_spread = False
-        self.client = make_client(settings.url)
-        self._make_client = make_client
+        self.client = open_client(settings.url, None)
+        self._open_client = open_client
+        self._plain_client = plain_client
         self._settings = settings
         self._metrics = metrics
         self._clients: dict[Address, Redis] = {}
@@ -112,7 +119,7 @@ class Cluster:
         client = self._clients.get(node)
         if client is None:
             url = url_at(self._settings.url, node)
-            client = self._clients[node] = self._make_client(url)
+            client = self._clients[node] = self._open_client(url, node)
         return client
 
     async def client_of(self, key: str) -> Redis:
@@ -177,7 +184,7 @@ class Cluster:
             if self.is_known:
                 return
             try:
-                told = await self._ask(self.client, "INFO", "cluster")
+                told = await self._ask(None, "INFO", "cluster")
             except StoreUnavailableError as exc:
                 if NO_SELECT in str(exc):
                     raise ConfigError(ONE_DATABASE) from exc
@@ -199,9 +206,8 @@ class Cluster:
         ready = [node for node in nodes if node not in self._doubted]
         error: StoreUnavailableError | None = None
         for node in (*ready, None, *(node for node in self._doubted if node)):
-            client = self.client if node is None else self.client_at(node)
             try:
-                told = await self._ask(client, "CLUSTER", "SLOTS")
+                told = await self._ask(node, "CLUSTER", "SLOTS")
             except StoreUnavailableError as exc:
                 error = error or exc
                 continue
@@ -209,10 +215,13 @@ class Cluster:
         assert error is not None
         raise error
 
-    async def _ask(self, client: Redis, *command: str) -> Any:
+    async def _ask(self, node: Address | None, *command: str) -> Any:
         """A reply on a connection of its own: the lanes may be waiting for the answer."""
+        url = self._settings.url if node is None else url_at(self._settings.url, node)
+        client = self._plain_client(url)
         lane = Lane(client, self._settings.timeout_s, self._metrics)
         try:
             return await lane.call(command)
         finally:
             await lane.close()
+            await client.aclose()

@@ -1,10 +1,14 @@
-r"""What a server must be like before psd writes to it. Pure: texts of INFO in, sentences out.
+r"""What a server must be like for psd to work with it. Pure: its replies in, sentences out.
 
-Two things are refused at start, because each breaks the promise of psd/engine silently:
+What is refused would break the promise of psd/engine silently:
 
 - a ``maxmemory-policy`` that evicts. The markers that tell an increment from its duplicate are
   keys like any other; an evicted one books the duplicate, an evicted bucket is a smaller sum;
-- a version below 6.2, the oldest that the tests run on.
+- a version below 6.2, the oldest that the tests run on;
+- a replica: what it tells may be old, and what a master that has become one has not handed on
+  is thrown away;
+- stored shapes of a version that this psd does not read;
+- another kind of server than the one that psd began with, and another store.
 
 >>> policy_problem(b"used_memory:1\r\nmaxmemory_policy:allkeys-lru\r\n")
 'maxmemory-policy is allkeys-lru'
@@ -14,28 +18,108 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from psd.config import RedisSettings
-from psd.errors import ConfigError
+from psd.store.keys import SCHEMA_KEY, SCHEMA_VERSION, SCHEMAS_READ, STORE_KEY
 
 OLDEST_VERSION = (6, 2)
 """Redis 6.2 is the oldest that has all commands psd sends (XAUTOCLAIM came last)."""
 
 
-def check_fit(server: bytes, memory: bytes, settings: RedisSettings) -> None:
-    """Raise :class:`ConfigError` for a server that psd must not write to, unless allowed to."""
-    policy = policy_problem(memory)
-    if policy and not settings.allow_eviction:
-        raise ConfigError(
-            f"redis.url: {policy}, which evicts sums and the markers of increments; set it to "
-            "noeviction, or start with --allow-eviction (redis.allow_eviction)"
-        )
-    version = version_problem(server)
-    if version and not settings.allow_old_server:
-        raise ConfigError(
-            f"redis.url: {version}; start with --allow-old-server (redis.allow_old_server) to "
-            "use it all the same"
-        )
+class Told(msgspec.Struct, frozen=True):
+    """What a server tells of itself: three sections of INFO, and what the store is marked with.
+
+    ``schema``, ``life`` and ``name`` are empty where the store has no such mark, and None where
+    this server does not say, as in a cluster, where another node has the key.
+    """
+
+    server: bytes = b""
+    replication: bytes = b""
+    memory: bytes = b""
+    schema: str | None = None
+    life: str | None = None
+    name: str | None = None
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Why a server is none to work with: the readiness check, what was found, and what to do."""
+
+    check: str
+    found: str
+    remedy: str = ""
+
+
+def problem_of(told: Told, settings: RedisSettings, is_spread: bool, name: str) -> Problem | None:
+    """The first thing that is wrong with a server; None for one that is fit.
+
+    The process began with a cluster or not, and with a store that calls itself ``name``. Of a
+    cluster's node the role is no problem here: a replica sends everybody to its master.
+    """
+    mode = "" if settings.cluster == "no" else mode_problem(told.server, is_spread)
+    role = "" if is_spread else role_problem(told.replication)
+    policy = "" if settings.allow_eviction else policy_problem(told.memory)
+    version = "" if settings.allow_old_server else version_problem(told.server)
+    found = (
+        Problem("cluster", mode),
+        Problem("role", role),
+        Problem("policy", policy, EVICTS),
+        Problem("version", version, OLD),
+        Problem("schema", schema_problem(told.schema or "")),
+        Problem("store", name_problem(told.name or "", name)),
+    )
+    return next((problem for problem in found if problem.found), None)
+
+
+EVICTS = (
+    ", which evicts sums and the markers of increments; set it to noeviction, or start with "
+    "--allow-eviction (redis.allow_eviction)"
+)
+OLD = "; start with --allow-old-server (redis.allow_old_server) to use it all the same"
+
+
+def mode_problem(server: bytes, is_spread: bool) -> str:
+    """What is wrong with the kind of server; a process asks once whether it is of a cluster."""
+    mode = info_field(server, "redis_mode")
+    if mode == "sentinel":
+        return "it is a Sentinel, which keeps nothing itself"
+    if mode == "cluster" and not is_spread:
+        return "it is a node of a Redis Cluster, and psd began with one server; start psd anew"
+    if mode == "standalone" and is_spread:
+        return "it is no node of a Redis Cluster, and psd began with one; start psd anew"
+    return ""
+
+
+def role_problem(replication: bytes) -> str:
+    """What is wrong with the role; empty for a master, or where it is not told."""
+    if info_field(replication, "role") != "slave":
+        return ""
+    host, port = info_field(replication, "master_host"), info_field(replication, "master_port")
+    link = info_field(replication, "master_link_status")
+    cut_off = ", and has no connection to it" if link == "down" else ""
+    return f"it is a replica of {host}:{port}{cut_off}"
+
+
+def schema_problem(schema: str) -> str:
+    """What is wrong with the version of the stored shapes; empty for a store without one."""
+    if not schema or schema in SCHEMAS_READ:
+        return ""
+    return (
+        f"{SCHEMA_KEY}: the store holds version {schema[:20]}, this psd reads version "
+        f"{SCHEMA_VERSION}"
+    )
+
+
+def name_problem(name: str, known: str) -> str:
+    """Whether a store is another one than before; empty for one without a name."""
+    if not name or not known or name == known:
+        return ""
+    return (
+        f"{STORE_KEY}: the store calls itself {name[:20]}, and psd began with {known}; start psd "
+        "anew to work on this one"
+    )
 
 
 def policy_problem(memory: bytes) -> str:
@@ -53,32 +137,37 @@ def version_problem(server: bytes) -> str:
     return f"the server is of version {text}, psd needs {OLDEST_VERSION[0]}.{OLDEST_VERSION[1]}"
 
 
-def policy_check(memory: bytes, settings: RedisSettings) -> str:
-    """The policy as a readiness check: ``ok``, ``ok: ...`` when it is allowed, or the problem."""
-    problem = policy_problem(memory)
-    if not problem:
-        return "ok"
-    return f"ok: {problem}, allowed by redis.allow_eviction" if settings.allow_eviction else problem
+def allowed(memory: bytes, server: bytes, settings: RedisSettings) -> dict[str, str]:
+    """The checks of a fit server's policy and version: ``ok``, or ``ok: ...`` where it is allowed.
+
+    >>> allowed(b"maxmemory_policy:noeviction", b"redis_version:7.0.15", RedisSettings())
+    {'policy': 'ok', 'version': 'ok'}
+    """
+    found = {
+        "policy": (policy_problem(memory), "redis.allow_eviction"),
+        "version": (version_problem(server), "redis.allow_old_server"),
+    }
+    return {
+        check: f"ok: {problem}, allowed by {setting}" if problem else "ok"
+        for check, (problem, setting) in found.items()
+    }
 
 
-def version_check(server: bytes, settings: RedisSettings) -> str:
-    """The version as a readiness check."""
-    problem = version_problem(server)
-    if not problem:
-        return "ok"
-    allowed = settings.allow_old_server
-    return f"ok: {problem}, allowed by redis.allow_old_server" if allowed else problem
-
-
-def durability_check(reply: Sequence[Sequence[bytes]], settings: RedisSettings) -> str:
+def durability_check(reply: Sequence[Any], settings: RedisSettings) -> str:
     """What CONFIG GET tells of appendonly and appendfsync, held against the durability."""
-    found = [item[1].decode() if len(item) > 1 else "unknown" for item in reply]
+    found = [_setting(item) for item in reply]
     if found == ["yes", "always"]:
         return "ok"
     return (
         f"ok: durability is {settings.durability}, but the server has "
         f"appendonly {found[0]}, appendfsync {found[1]}"
     )
+
+
+def _setting(item: Any) -> str:
+    """The value in a reply to CONFIG GET; a server that hides the setting gives an empty list."""
+    told = isinstance(item, list) and len(item) > 1
+    return str(item[1].decode()) if told else "unknown"
 
 
 def worst(checks: Mapping[str, str]) -> str:

@@ -13,7 +13,15 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from redis.asyncio import Redis
-from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    MovedError,
+    RedisError,
+    TryAgainError,
+)
+
+from psd.store.replies import is_of_replica
 
 T = TypeVar("T")
 
@@ -52,8 +60,21 @@ class OneClient:
 async def call_following(clients: KeyClients, key: str, call: Callable[[Redis], Awaitable[T]]) -> T:
     """What a call on the key's server returns; cancelled or timed out by the caller."""
     while True:
+        client = await clients.client_of(key)
         try:
-            return await call(await clients.client_of(key))
+            return await call(client)
         except _MOVING as error:
             await clients.follow(error)
             await asyncio.sleep(PAUSE_S)
+        except RedisError as error:
+            await leave_replica(client, error)
+            raise
+
+
+async def leave_replica(client: Redis, error: Exception) -> None:
+    """Close a client's connections after an error that only a replica answers.
+
+    Its master may be where new ones lead.
+    """
+    if is_of_replica(error):
+        await client.connection_pool.disconnect(inuse_connections=False)

@@ -32,6 +32,10 @@ RETENTION_KEY = "psd:retention"
 STORE_KEY = "psd:store"
 """What the store calls itself, so that files can say which store they are of."""
 
+LIFE_KEY = "psd:life:{psd:schema}"
+"""A random word that is set when a store is begun: another one means that it was emptied. It is
+with the node that has the schema."""
+
 PROBE_KEY = "psd:probe"
 
 
@@ -198,6 +202,7 @@ CATALOGUE: tuple[KeyKind, ...] = (
     ),
     KeyKind("streak board", rf"{_REWARDS}:board:\d+:\d+", "string", "", "the longest streaks"),
     KeyKind("schema", re.escape(SCHEMA_KEY), "string", "", "version of the stored shapes"),
+    KeyKind("life", re.escape(LIFE_KEY), "string", "", "a word for as long as it is not emptied"),
     KeyKind("store", re.escape(STORE_KEY), "string", "", "what the store calls itself"),
     KeyKind("retention", re.escape(RETENTION_KEY), "set", "", "levels that ever had a lifetime"),
     KeyKind("probe", re.escape(PROBE_KEY), "string", "", "written by readiness, lives a second"),

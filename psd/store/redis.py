@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
-from redis.asyncio import Redis
+from redis.asyncio import Connection, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from psd.config import RedisSettings
-from psd.errors import ConfigError, PsdError, StoreError
+from psd.errors import ConfigError, PsdError, StoreError, UnfitStoreError
 from psd.observe.metrics import Metrics
 from psd.secrets import masked
 from psd.store.cluster import Cluster
-from psd.store.fitness import check_fit, durability_check, policy_check, version_check, worst
+from psd.store.fitness import allowed, durability_check, worst
 from psd.store.keys import (
     PROBE_KEY,
     RETENTION_KEY,
-    SCHEMA_KEY,
-    SCHEMA_VERSION,
-    SCHEMAS_READ,
     STORE_KEY,
 )
-from psd.store.lane import Lane
+from psd.store.lane import Command, Lane
 from psd.store.routed import RoutedLane
 from psd.store.scripts import Script, load_script, script_names
-from psd.store.slots import Address
+from psd.store.slots import Address, url_at
+from psd.store.standing import Standing
+from psd.store.watch import Watch
+
+Greet = Callable[[Connection], Awaitable[None]]
 
 IDENTITY_BYTES = 6
 IDENTITY = r"[0-9a-f]{12}"
@@ -49,9 +50,11 @@ class Store:
     def __init__(self, settings: RedisSettings, metrics: Metrics) -> None:
         self.settings = settings
         self._metrics = metrics
-        self._found_fit = False
-        self._identity = ""
-        self.cluster = self.placement = Cluster(settings, metrics, make_client)
+        self._asks_durability = settings.durability != "fast"
+        self.cluster = self.placement = Cluster(settings, metrics, self._open_client, make_client)
+        self.standing = Standing(
+            settings, metrics, lambda: self.cluster.is_spread, self._ask_holders
+        )
         self.client = self.cluster.client
         self.reads = self.new_lane(READ_CONNECTIONS)
         self.writes = self.new_lane()
@@ -61,7 +64,8 @@ class Store:
 
         def open_lane(node: Address | None) -> Lane:
             client = self.cluster.client if node is None else self.cluster.client_at(node)
-            return Lane(client, self.settings.timeout_s, self._metrics, connections)
+            timeout_s, watch = self.settings.timeout_s, self._watch(node)
+            return Lane(client, timeout_s, self._metrics, connections, watch)
 
         return RoutedLane(self.cluster, open_lane)
 
@@ -72,49 +76,36 @@ class Store:
         await self.cluster.close()
 
     async def check_fit(self) -> None:
-        """Refuse a server that would break psd's promise (psd/store/fitness.py); asks it once.
+        """Look at every server now; a trip to each.
 
-        Raises ConfigError, or StoreUnavailableError while nobody answers. A trip to each server,
-        then none.
+        Raises ConfigError for one that is none to work with (psd/store/fitness.py), and
+        StoreUnavailableError while nobody answers, or a replica.
         """
-        if self._found_fit:
-            return
-        told = await self.reads.each_node([("INFO", "server"), ("INFO", "memory")])
-        for server, memory in told.values():
-            check_fit(server, memory, self.settings)
-        self._found_fit = True
+        try:
+            await self._look()
+        except UnfitStoreError as error:
+            if error.is_passing:
+                raise
+            raise ConfigError(f"redis.url: {error.found}{error.remedy}") from error
 
-    async def check_schema(self) -> None:
-        """Refuse a store whose shapes are of another version; marks an empty or older one.
-
-        One that was emptied under this process is called again what it was called.
-        """
-        marks = [("SET", SCHEMA_KEY, SCHEMA_VERSION, "NX")]
-        if self._identity:
-            marks.append(("SET", STORE_KEY, self._identity, "NX"))
-        *_, held = await self.writes.call_all([*marks, ("GET", SCHEMA_KEY)])
-        if held.decode() not in SCHEMAS_READ:
-            raise ConfigError(
-                f"{SCHEMA_KEY}: the store holds version {held.decode()}, "
-                f"this psd reads version {SCHEMA_VERSION}"
-            )
-        if held.decode() != SCHEMA_VERSION:
-            await self.writes.call(("SET", SCHEMA_KEY, SCHEMA_VERSION))
+    async def _look(self) -> None:
+        self.standing.doubt()
+        await self.writes.each_node([("PING",)])
 
     @property
     def last_identity(self) -> str:
         """What the store called itself when this process asked last; empty before."""
-        return self._identity
+        return self.standing.name
 
     async def identity(self, proposed: str = "") -> str:
         """What the store calls itself; one without a name gets the proposed one, or its own.
 
         It is the same until the store is emptied. One trip.
         """
-        name = proposed or self._identity or secrets.token_hex(IDENTITY_BYTES)
+        name = proposed or self.standing.name or secrets.token_hex(IDENTITY_BYTES)
         _, held = await self.writes.call_all([("SET", STORE_KEY, name, "NX"), ("GET", STORE_KEY)])
-        self._identity = _identity_in(held)
-        return self._identity
+        self.standing.name = _identity_in(held)
+        return self.standing.name
 
     async def known_identity(self) -> str:
         """The same without giving a name: empty where the store has none. One trip."""
@@ -135,25 +126,30 @@ class Store:
         In a cluster a check of every node speaks of the first that is not in order.
         """
         try:
+            await self._look()
             await self.writes.call(("SET", PROBE_KEY, "1", "PX", 1000))
-            await self.check_schema()
-        except ConfigError as exc:
-            return {"writable": "ok", "schema": str(exc)}
-        except PsdError as exc:
-            return {"writable": str(exc)}
+        except UnfitStoreError as error:
+            return {error.check: error.found}
+        except PsdError as error:
+            return {"writable": str(error)}
         shas = [load_script(name).sha for name in script_names()]
         told = await self.reads.each_node(
             [("SCRIPT", "EXISTS", *shas), ("INFO", "server"), ("INFO", "memory")]
         )
         if not all(all(known) for known, _, _ in told.values()):
             await self._load_scripts()
+        by_node = {n: allowed(memory, v, self.settings) for n, (_, v, memory) in told.items()}
         return {
             "writable": "ok",
+            "role": "ok",
             "schema": "ok",
             "scripts": "ok",
-            "policy": worst({n: policy_check(m, self.settings) for n, (_, _, m) in told.items()}),
-            "version": worst({n: version_check(v, self.settings) for n, (_, v, _) in told.items()}),
+            **{
+                check: worst({node: checks[check] for node, checks in by_node.items()})
+                for check in ("policy", "version")
+            },
             "durability": await self.durability_advice(),
+            **({"contents": self.standing.emptied} if self.standing.emptied else {}),
             **self._cluster_check(),
         }
 
@@ -168,6 +164,35 @@ class Store:
         except PsdError as exc:
             return f"ok: the server does not tell its appendfsync ({exc})"
         return worst({node: durability_check(reply, self.settings) for node, reply in told.items()})
+
+    async def _ask_holders(self, commands: Sequence[Command]) -> list[Any]:
+        """Replies of the nodes that have the keys, on connections of its own: a lane waits."""
+        clients: list[Redis] = []
+
+        def open_lane(node: Address | None) -> Lane:
+            url = self.settings.url if node is None else url_at(self.settings.url, node)
+            clients.append(make_client(url))
+            return Lane(clients[-1], self.settings.timeout_s, self._metrics)
+
+        lane = RoutedLane(self.cluster, open_lane)
+        try:
+            return await lane.call_each(commands)
+        finally:
+            await lane.close()
+            for client in clients:
+                await client.aclose()
+
+    def _watch(self, node: Address | None) -> Watch:
+        name = "" if node is None else f"{node[0]}:{node[1]}"
+        return Watch(self.standing, name, self._asks_durability)
+
+    def _open_client(self, url: str, node: Address | None) -> Redis:
+        """A client whose every connection looks at its server before it is used."""
+
+        async def greet(connection: Connection) -> None:
+            await self._watch(node).greet(connection)
+
+        return make_client(url, greet)
 
     async def _load_scripts(self) -> None:
         loads = [("SCRIPT", "LOAD", load_script(name).source) for name in script_names()]
@@ -195,10 +220,20 @@ def _identity_in(held: bytes) -> str:
     return name
 
 
-def make_client(url: str) -> Redis:
-    """A client whose commands are sent once: redis-py 8 resends by default after a lost reply."""
+def make_client(url: str, greet: Greet | None = None) -> Redis:
+    """A client whose commands are sent once: redis-py 8 resends by default after a lost reply.
+
+    ``greet`` is awaited on each new connection, and introduces psd there; without one nobody
+    looks at the server.
+    """
     try:
-        return Redis.from_url(url, retry=Retry(NoBackoff(), 0), protocol=2, socket_timeout=None)
+        return Redis.from_url(
+            url,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+            socket_timeout=None,
+            redis_connect_func=greet,
+        )
     except ValueError:
         # What the library says repeats a part of the address, which may be of the password.
         raise ConfigError(f"redis.url = {masked(url)!r}: it cannot be read as an address") from None

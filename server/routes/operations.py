@@ -1,7 +1,7 @@
 """What operators and their machines ask: alive, ready, metrics, version, and the old ping.
 
 ``/healthz`` tells whether the process answers at all and asks nobody; ``/readyz`` tells
-whether it should get requests: the store takes writes and the process is not draining::
+whether it should get requests: store and archive take writes and the process is not draining::
 
     GET /readyz -> 503 {"ready":false,"checks":{"draining":"ok","writable":"timed out"}}
 """
@@ -36,7 +36,7 @@ METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class Readiness(Protocol):
-    """What readiness needs of :class:`psd.store.redis.Store`."""
+    """What readiness needs of :class:`psd.runtime.Runtime`."""
 
     async def readiness(self) -> dict[str, str]:
         """Check name -> ``ok`` or what is wrong."""
@@ -46,8 +46,8 @@ class Readiness(Protocol):
 class OperationRoutes:
     """The routes of operations."""
 
-    def __init__(self, store: Readiness, metrics: Metrics, draining: Draining) -> None:
-        self._store = store
+    def __init__(self, runtime: Readiness, metrics: Metrics, draining: Draining) -> None:
+        self._runtime = runtime
         self._metrics = metrics
         self._draining = draining
 
@@ -99,7 +99,7 @@ class OperationRoutes:
     async def _checks(self) -> dict[str, str]:
         try:
             async with asyncio.timeout(READINESS_TIMEOUT_S):
-                return await self._store.readiness()
+                return await self._runtime.readiness()
         except UnavailableError as error:
             return {"store": str(error)}
         except TimeoutError:

@@ -10,8 +10,10 @@ from redis.asyncio import Redis
 
 from psd.errors import ConfigError, StoreUnavailableError
 from psd.runtime import Runtime
+from psd.store import watch
 from tests.support.engine import EVER, book, collected, report, sum_of
 from tests.support.keyspace import keyspace
+from tests.support.waiting import wait_until
 
 
 @asynccontextmanager
@@ -57,23 +59,46 @@ async def test_a_full_server_is_unavailable_and_nothing_is_written(psd: Runtime)
     assert await book(psd, [report(70, aid=8)]) == ["booked"]
 
 
-async def test_a_replica_is_unavailable_and_still_answers_sums(psd: Runtime) -> None:
+async def test_a_replica_is_neither_written_nor_read(psd: Runtime) -> None:
+    """Its writes would be thrown away, and what it tells may be of yesterday."""
     await book(psd, [report(10)])
     async with read_only(psd.store.client):
-        with pytest.raises(StoreUnavailableError, match="READONLY"):
+        with pytest.raises(StoreUnavailableError, match=r"READONLY|replica"):
             await book(psd, [report(70, aid=8)])
-        assert await sum_of(psd) == 10
+        with pytest.raises(StoreUnavailableError, match=r"it is a replica of 127\.0\.0\.1:1"):
+            await sum_of(psd)
     assert await book(psd, [report(70, aid=8)]) == ["booked"]
+    assert await sum_of(psd) == 80
+
+
+async def test_a_master_that_became_a_replica_is_read_a_second_longer_at_most(
+    psd: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody writes, so nothing but the look that leaves with a question can tell."""
+    monkeypatch.setattr(watch, "LOOK_EVERY_S", 0.05)
+    await book(psd, [report(10)])
+    async with read_only(psd.store.client):
+
+        async def is_refused() -> bool:
+            try:
+                await sum_of(psd)
+            except StoreUnavailableError as error:
+                return "it is a replica" in str(error)
+            return False
+
+        await wait_until("it is found to be a replica", is_refused)
+    assert await sum_of(psd) == 10
 
 
 async def test_readiness_says_what_is_wrong_with_the_server(psd: Runtime) -> None:
     client = psd.store.client
     assert set((await psd.store.readiness()).values()) == {"ok"}
     async with read_only(client):
-        assert "READONLY" in (await psd.store.readiness())["writable"]
+        found = await psd.store.readiness()
+        assert found == {"role": "it is a replica of 127.0.0.1:1, and has no connection to it"}
     await client.config_set("maxmemory-policy", "allkeys-lru")
     try:
-        assert (await psd.store.readiness())["policy"] == "maxmemory-policy is allkeys-lru"
+        assert await psd.store.readiness() == {"policy": "maxmemory-policy is allkeys-lru"}
     finally:
         await client.config_set("maxmemory-policy", "noeviction")
 
@@ -90,15 +115,15 @@ async def test_readiness_loads_the_scripts(psd: Runtime) -> None:
 async def test_an_empty_store_is_marked_with_the_schema_and_another_is_refused(
     psd: Runtime,
 ) -> None:
-    await psd.store.check_schema()
-    await psd.store.check_schema()
+    await psd.store.check_fit()
+    await psd.store.check_fit()
     assert await psd.store.client.get("psd:schema") == b"2"
     await psd.store.client.set("psd:schema", "999")
     with pytest.raises(ConfigError, match="999"):
-        await psd.store.check_schema()
+        await psd.store.check_fit()
 
 
 async def test_a_store_of_the_schema_before_is_taken_over(psd: Runtime) -> None:
     await psd.store.client.set("psd:schema", "1")
-    await psd.store.check_schema()
+    await psd.store.check_fit()
     assert await psd.store.client.get("psd:schema") == b"2"

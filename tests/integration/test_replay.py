@@ -38,7 +38,8 @@ def contents(stack: WorkerStack) -> dict[bytes, Any]:
             b"zset": lambda key: client.zrange(key, 0, -1, withscores=True),
         }
         for key in client.scan_iter():
-            if not key.startswith((b"psd:stream", b"psd:probe", b"psd:schema", b"psd:store")):
+            marks = (b"psd:schema", b"psd:store", b"psd:life")
+            if not key.startswith((b"psd:stream", b"psd:probe", *marks)):
                 kept[key] = reads[client.type(key)](key)
     return kept
 

@@ -50,7 +50,7 @@ class HangsUp:
             return b"$17\r\ncluster_enabled:1\r\n"
         if ON_CLUSTER and words == [b"CLUSTER", b"SLOTS"]:
             return b"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n" % self.port
-        return b"+OK\r\n"
+        return b"$-1\r\n" if words[0] == b"GET" else b"+OK\r\n"
 
 
 @asynccontextmanager

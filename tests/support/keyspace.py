@@ -1,7 +1,8 @@
 """All that a store holds, in a form that two stores can be compared by, and what it should be.
 
 ``keyspace`` is a readable DEBUG DIGEST: every key with its type and content, hashes by field. The
-index of owners is left out: it may have more owners than have bookings (psd/engine/population.py).
+index of owners is left out: it may have more owners than have bookings (psd/engine/population.py);
+and so is the store's life, a random word.
 ``expected_totals`` computes the calendar's buckets from the model's bookings alone.
 """
 
@@ -13,6 +14,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from psd.store.keys import LIFE_KEY
 from tests.support.model import Model
 
 OWNERS = b"psd:owners:"
@@ -23,9 +25,10 @@ ISSUANCE_OFFSET = timedelta(hours=5)
 
 
 async def keyspace(client: Redis) -> dict[str, Any]:
-    """Every key of the store and what it holds, but for the index of owners."""
+    """Every key of the store and what it holds, but for the index of owners and its life."""
     found = [key async for key in client.scan_iter(count=1000)]
-    keys = sorted(key for key in found if not key.startswith(OWNERS))
+    left_out = (OWNERS, LIFE_KEY.encode())
+    keys = sorted(key for key in found if not key.startswith(left_out))
     pipe = client.pipeline(transaction=False)
     for key in keys:
         pipe.type(key)

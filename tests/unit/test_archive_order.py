@@ -32,6 +32,9 @@ class MemoryArchive:
         self.gate = asyncio.Event()
         self.gate.set()
 
+    async def readiness(self) -> dict[str, str]:
+        return {}
+
     async def append(self, entries: Iterable[Entry]) -> None:
         await self.gate.wait()
         if self.outages:

@@ -57,6 +57,7 @@ KINDS = {
     "psd:schema": "schema",
     "psd:store": "store",
     "psd:probe": "probe",
+    "psd:life:{psd:schema}": "life",
     "psd:retention": "retention",
     "psd:stream:psd": "stream",
     "psd:{-5}:log": "log",

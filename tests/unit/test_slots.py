@@ -20,8 +20,8 @@ from psd.engine.events import Count, Event
 from psd.errors import MisplacedError, StoreError, StoreUnavailableError
 from psd.store.fitness import worst
 from psd.store.keys import CATALOGUE, count_root, owner_root, rewards_key, shard_root
-from psd.store.lane import psd_error
 from psd.store.owner_calls import ONE_SERVER, owner_pages
+from psd.store.replies import psd_error
 from psd.store.scripts import load_script
 from psd.store.slots import SLOTS, address_in, key_of, read_moved, read_slots, slot_of, url_at
 from tests.support.engine import report

@@ -1,0 +1,244 @@
+"""What a process knows of the servers of its store, looked at on every connection that it makes.
+
+Whatever is asked of a server before psd works with it (psd/store/fitness.py) is asked of whoever
+answers at the address now, before anything else is sent on a new connection; and again every
+LOOK_EVERY_S, with a trip that leaves anyway. A server that is none to work with is one that is
+away: its commands fail as StoreUnavailableError, nothing stops, and the next connection asks
+again::
+
+    07:01:10  a trip                         WRONG: it is a replica of 10.0.0.8:6379, one log line
+    07:01:10  its commands, and all others   StoreUnavailableError
+    07:01:12  a new connection               a master: one log line, and on with the work
+
+A store is marked when it is begun: with the version of its shapes, and with a random word, its
+*life*. Another life means that it was emptied, or lost what it had. That is told, and whatever
+was remembered of it is forgotten (``generation``); what it had is in the archive.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from redis.exceptions import MovedError, NoPermissionError, RedisError
+
+from psd.config import RedisSettings
+from psd.errors import MisplacedError, PsdError, UnfitStoreError
+from psd.observe.metrics import Metrics
+from psd.store.fitness import (
+    Problem,
+    Told,
+    durability_check,
+    info_field,
+    problem_of,
+    role_problem,
+    schema_problem,
+)
+from psd.store.keys import LIFE_KEY, SCHEMA_KEY, SCHEMA_VERSION, STORE_KEY
+from psd.store.link import Command
+from psd.store.replies import psd_error
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 1.0
+"""A server that is used is looked at so often: six commands, 0.1 ms of its time."""
+
+LIFE_BYTES = 6
+
+SECTIONS: tuple[Command, ...] = (("INFO", "server"), ("INFO", "replication"), ("INFO", "memory"))
+MARKS: tuple[Command, ...] = (("GET", SCHEMA_KEY), ("GET", LIFE_KEY), ("GET", STORE_KEY))
+QUESTIONS = (*SECTIONS, *MARKS)
+DURABILITY: tuple[Command, ...] = (
+    ("CONFIG", "GET", "appendonly"),
+    ("CONFIG", "GET", "appendfsync"),
+)
+
+Ask = Callable[[Sequence[Command]], Awaitable[list[Any]]]
+"""Sends commands, and returns replies by position, error replies among them as exceptions."""
+
+
+class Standing:
+    """What is known of every server, by its node; ``name`` is what the store calls itself.
+
+    ``is_spread`` tells whether the process began with a cluster; ``ask`` sends commands about keys
+    to whichever node has them, on connections of its own.
+    """
+
+    def __init__(
+        self, settings: RedisSettings, metrics: Metrics, is_spread: Callable[[], bool], ask: Ask
+    ) -> None:
+        self.name = ""
+        self.generation = 0
+        """Rises when a server or what the store holds may be another than before."""
+
+        self.doubted_at_s = 0.0
+        self.emptied_at_s = 0.0
+        self.tells = False
+        """Whether changes are logged: while psd starts, what is wrong ends the start."""
+
+        self._is_spread = is_spread
+        self._settings = settings
+        self._metrics = metrics
+        self._ask = ask
+        self._problems: dict[str, Problem] = {}
+        self._runs: dict[str, str] = {}
+        self._durability: dict[str, str] = {}
+        self._life = ""
+
+    @property
+    def emptied(self) -> str:
+        """Advice for readiness where the store was emptied under this process; else empty."""
+        if not self.emptied_at_s:
+            return ""
+        at = datetime.fromtimestamp(self.emptied_at_s, UTC).isoformat(timespec="seconds")
+        return f"ok: the store was emptied, or lost what it had, by {at}: see psd replay"
+
+    def doubt(self) -> None:
+        """Look at every server again with the next trip to it."""
+        self.doubted_at_s = time.monotonic()
+
+    def problem_at(self, node: str) -> Problem | None:
+        """What was wrong with a server when it was looked at last."""
+        return self._problems.get(node)
+
+    async def judge(self, node: str, replies: Sequence[Any], ask: Ask) -> None:
+        """Raise UnfitStoreError where the server that gave these replies is none to work with.
+
+        Otherwise the store is marked, if it was not. A reply that says that the server cannot
+        work now (it is loading, ...) raises the error for that.
+        """
+        told = _told(replies)
+        problem = problem_of(told, self._settings, self._is_spread(), self.name)
+        if problem is None:
+            for reply in replies[: len(QUESTIONS)]:
+                _raise_unless_untold(reply)
+            if told.schema is not None:
+                problem = await self._settle_marks(told, ask)
+        self._note(node, problem)
+        if problem is not None:
+            raise _refusal(node, problem)
+        self._note_run(node, info_field(told.server, "run_id"))
+
+    async def judge_new(self, node: str, replies: Sequence[Any], ask: Ask) -> None:
+        """The same of a new connection, in a cluster with the marks that other nodes have."""
+        told = _told(replies)
+        if self._is_spread() and role_problem(told.replication):
+            # Nothing was sent: it goes to where the map of slots says by then.
+            raise MisplacedError("redis: REPLICA: a node that was a master is a replica")
+        is_new = info_field(told.server, "run_id") != self._runs.get(node)
+        if self._is_spread() and is_new:
+            replies = [*replies[: len(SECTIONS)], *await self._ask(MARKS)]
+            await self.judge(node, replies, self._ask)
+        else:
+            await self.judge(node, replies, ask)
+        self._note_durability(node, replies[len(QUESTIONS) :])
+
+    async def _settle_marks(self, told: Told, ask: Ask) -> Problem | None:
+        """Mark what is not marked, and find out whether this is the store that it was."""
+        marks: list[Command] = []
+        if not told.schema:
+            marks.append(("SET", SCHEMA_KEY, SCHEMA_VERSION, "NX"))
+        elif told.schema != SCHEMA_VERSION:
+            marks.append(("SET", SCHEMA_KEY, SCHEMA_VERSION))
+        if told.life == "":
+            marks.append(("SET", LIFE_KEY, secrets.token_hex(LIFE_BYTES), "NX"))
+        if told.name == "" and self.name:
+            marks.append(("SET", STORE_KEY, self.name, "NX"))
+        if marks:
+            replies = await ask([*marks, *MARKS])
+            for reply in replies:
+                _raise_unless_untold(reply)
+            told = _marked(replies[len(marks) :])
+            # Another process may have marked it between the two.
+            if found := schema_problem(told.schema or ""):
+                return Problem("schema", found)
+        self._note_life(told.life or "")
+        if not self.name:
+            self.name = told.name or ""
+        return None
+
+    def _note(self, node: str, problem: Problem | None) -> None:
+        before = self._problems.pop(node, None)
+        if problem is not None:
+            self._problems[node] = problem
+        if problem == before:
+            return
+        for each, value in ((before, 0), (problem, 1)):
+            if each is not None:
+                self._metrics.store_unfit.labels(each.check).set(value)
+        if not self.tells:
+            return
+        at = {"node": node} if node else {}
+        if problem is not None:
+            fields = {"check": problem.check, "found": problem.found, **at}
+            log.error("the store is none to work with, waiting until it is", extra=fields)
+        else:
+            log.warning("the store can be worked with again", extra=at)
+
+    def _note_run(self, node: str, run: str) -> None:
+        before = self._runs.get(node)
+        self._runs[node] = run
+        if before is None or run == before:
+            return
+        self.generation += 1
+        self._metrics.store_changes.labels("server").inc()
+        if self.tells:
+            log.info("the store's server was restarted, or is another one", extra={"run_id": run})
+
+    def _note_life(self, life: str) -> None:
+        before, self._life = self._life, life or self._life
+        if not before or not life or life == before:
+            return
+        self.generation += 1
+        self.emptied_at_s = time.time()
+        self._metrics.store_changes.labels("emptied").inc()
+        if self.tells:
+            log.error("the store was emptied, or lost what it had; psd replay books it again")
+
+    def _note_durability(self, node: str, replies: Sequence[Any]) -> None:
+        if not replies or any(isinstance(reply, RedisError) for reply in replies):
+            return
+        advice = durability_check(replies, self._settings)
+        before = self._durability.get(node, advice)
+        self._durability[node] = advice
+        if self.tells and advice not in ("ok", before):
+            log.warning(advice.removeprefix("ok: "))
+
+
+def _refusal(node: str, problem: Problem) -> UnfitStoreError:
+    found = f"{node}: {problem.found}" if node else problem.found
+    return UnfitStoreError(
+        f"redis: UNFIT: {found}{problem.remedy}",
+        check=problem.check,
+        found=found,
+        remedy=problem.remedy,
+    )
+
+
+def _raise_unless_untold(reply: Any) -> None:
+    """Raise an error reply, unless the server may not be asked that, or another one knows."""
+    if isinstance(reply, PsdError):
+        raise reply
+    if isinstance(reply, RedisError) and not isinstance(reply, NoPermissionError | MovedError):
+        raise psd_error(reply)
+
+
+def _told(replies: Sequence[Any]) -> Told:
+    server, replication, memory = (
+        reply if isinstance(reply, bytes) else b"" for reply in replies[: len(SECTIONS)]
+    )
+    marked = _marked(replies[len(SECTIONS) : len(QUESTIONS)])
+    return msgspec.structs.replace(marked, server=server, replication=replication, memory=memory)
+
+
+def _marked(replies: Sequence[Any]) -> Told:
+    schema, life, name = (
+        None if isinstance(reply, BaseException) else (reply or b"").decode(errors="replace")
+        for reply in replies
+    )
+    return Told(schema=schema, life=life, name=name)
