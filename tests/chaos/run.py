@@ -34,6 +34,9 @@ MODULES = (
     "nsqd_kills",
     "rolling",
     "redis_states",
+    "full_disk",
+    "swapped_stores",
+    "failovers",
     "poison",
     "soak",
 )
