@@ -74,10 +74,11 @@ local function load_activity(prefix, aid)
   local shard = shard_of(aid, by_aid.shards)
   local packed = redis.call('HGET', shard_key(prefix, shard), aid)
   activity = { prefix = prefix, aid = aid, is_new = not packed, long = false, hours = {},
-    entries = { [''] = {}, b = {}, B = {} }, dirty_blocks = {}, withdrawn = packed == WITHDRAWN }
-  local told = packed == '' and redis.call('HMGET', directory_key(activity), 'all', 'took') or {}
-  if told[1] then
+    withdrawn = packed == WITHDRAWN }
+  local told = packed == '' and redis.call('HMGET', directory_key(activity), 'all', 'took')
+  if told and told[1] then
     activity.long, activity.took = true, told[2]
+    activity.entries, activity.dirty_blocks = { [''] = {}, b = {}, B = {} }, {}
     activity.total, activity.count, activity.first, activity.last, activity.hour_count =
       cmsgpack.unpack(told[1])
     activity.has_blocks = activity.hour_count ~= nil

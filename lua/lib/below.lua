@@ -12,11 +12,14 @@ local function named_below(first, last, resolution)
   return { fields = number_texts(first, last), labels = labels, resolution = resolution }
 end
 
-local FIELDS_BELOW = { year = named_below(1, 12, 'year') }
-for level, below in pairs(BELOW) do
-  FIELDS_BELOW[level] =
-    named_below(below.first, below.last, level == 'month' and 'month' or 'day')
-end
+-- By level, each made when it is first asked for: most calls that book ask for none.
+local FIELDS_BELOW = setmetatable({}, { __index = function(made, level)
+  local below = BELOW[level]
+  local named = level == 'year' and named_below(1, 12, 'year')
+    or named_below(below.first, below.last, level == 'month' and 'month' or 'day')
+  made[level] = named
+  return named
+end })
 
 local months_of_years = {}
 

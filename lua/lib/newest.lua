@@ -21,10 +21,8 @@ local function last_field(key, fields)
   return last, last_count, counted
 end
 
-local YEARS = number_texts(FIRST_YEAR, LAST_YEAR)
-
 local function last_year(prefix)
-  local last, count = last_field(prefix .. ':y', YEARS)
+  local last, count = last_field(prefix .. ':y', number_texts(FIRST_YEAR, LAST_YEAR))
   return last and FIRST_YEAR + last - 1, count
 end
 

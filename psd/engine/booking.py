@@ -17,8 +17,8 @@ from psd.store.codec import marker_of, pack_id
 from psd.store.keys import count_root, owner_root
 from psd.store.owner_calls import ONE_SERVER, Placement
 
-CALL_REPORTS_MAX = 125
-"""Reports of one script call, which then holds Redis for some 2.5 ms. A call costs 12 us before
+CALL_REPORTS_MAX = 200
+"""Reports of one script call, which then holds Redis for some 4 ms. A call costs 12 us before
 its first report, so owners share calls; one owner's reports are never parted over two calls
 unless they are more than this. What is dearer than it looks ends early (psd/engine/portions.py)."""
 
