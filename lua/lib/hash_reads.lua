@@ -5,8 +5,7 @@
 
 local PACKED_FIELDS = 512
 -- So many fields and more are worth the question how large the hash is.
-local FIELDS_WORTH = 8
-local FIELDS_NAMED = 32
+local FIELDS_WORTH = 32
 -- Fields of one command; Lua's stack takes 8,000.
 local FIELDS_OF_CALL = 4000
 
@@ -22,16 +21,16 @@ local function named_values(key, fields)
   local wanted = #fields
   if wanted == 0 then return {} end
   if wanted < FIELDS_WORTH then
-    spend(2 * wanted + 3)
+    spend(3 * wanted + 3)
     return redis.call('HMGET', key, unpack(fields))
   end
   local size = redis.call('HLEN', key)
   local is_packed = size <= PACKED_FIELDS
-  if wanted >= FIELDS_NAMED and (is_packed or 2 * size <= wanted) then
+  if is_packed or 2 * size <= wanted then
     spend(wanted + 2 * size)
     return picked_values(key, fields)
   end
-  spend(is_packed and math.ceil(wanted * (1 + size / 32)) or 2 * wanted)
+  spend(2 * wanted)
   if wanted <= FIELDS_OF_CALL then return redis.call('HMGET', key, unpack(fields)) end
   local values = {}
   for from = 1, wanted, FIELDS_OF_CALL do

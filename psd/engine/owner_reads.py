@@ -114,7 +114,13 @@ class OwnerReader:
         Raises :class:`~psd.errors.DetailExpiredError` where a script had to read what has expired.
         """
         waiting = deque(pages)
-        await _raised_first(self._take_waves(waiting, take, newest) for _ in range(WAVES))
+        if len(waiting) > 1:
+            await _raised_first(self._take_waves(waiting, take, newest) for _ in range(WAVES))
+            return
+        try:
+            await self._take_waves(waiting, take, newest)
+        except StoreError as exc:
+            raise sum_error(exc) from exc
 
     async def of_pages(self, pages_of: Callable[[], Iterable[Page]]) -> list[Reply]:
         """One reply a page, in no particular order; the pages are made anew when owners moved.
