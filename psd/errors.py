@@ -27,7 +27,9 @@
     │   ├── UnauthorizedError       unauthorized     nobody whom psd knows
     │   └── ForbiddenError          forbidden        known, and not allowed to do this
     ├── ForeignPageError            foreign_page     a page of another site asks, through a browser
-    ├── UnavailableError            (retryable)      a dependency did not answer; nothing is known
+    ├── UnavailableError            (retryable)      a dependency did not answer; nothing was done
+    │   ├── OutcomeUnknownError     outcome_unknown  a write was sent, and what became of it is not
+    │   │                                            known; or only a part of it is done
     │   ├── StoreUnavailableError   store_unavailable
     │   │   ├── MisplacedError      misplaced        not executed: other nodes have the keys
     │   │   └── UnfitStoreError     store_unfit      a server that psd must not work with answers
@@ -222,10 +224,16 @@ class ForeignPageError(PsdError):
 
 
 class UnavailableError(PsdError):
-    """A dependency did not answer in time; whether a write happened is unknown."""
+    """A dependency did not answer in time."""
 
     code = "unavailable"
     retryable = True
+
+
+class OutcomeUnknownError(UnavailableError):
+    """A request has written, or may have, and was not answered whole; it may be sent again."""
+
+    code = "outcome_unknown"
 
 
 class StoreUnavailableError(UnavailableError):

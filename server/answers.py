@@ -65,10 +65,10 @@ def failure(message: str, status: int) -> web.Response:
     return json(original_json({"error": message}), status)
 
 
-def partly_queued(message: str, queued: int, unknown: int) -> web.Response:
+def partly_queued(message: str, queued: int, unknown: int, status: int) -> web.Response:
     """An outage amid the messages of a request: how many the queue has, and perhaps has."""
     told = {"error": message, "enqueued": queued, "unknown": unknown}
-    return json(original_json(told), 503)
+    return json(original_json(told), status)
 
 
 class UserFailure(msgspec.Struct):
@@ -99,6 +99,7 @@ _PROMETHEUS_TYPES = {
     422: "execution",
     500: "internal",
     503: "unavailable",
+    504: "timeout",
 }
 
 

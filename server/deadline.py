@@ -1,8 +1,17 @@
-"""The store answers in time, or the request says that it cannot.
+"""The store answers in time, or the request says that it cannot, and what was done.
 
 A trip to Redis has a time limit of its own (``redis.timeout_s``, 1.5 s), a trip can wait for
 the one before it, and some questions take two. Together they must stay under the 2 s within
 which the server promises an answer, so each use of the engine stands in :class:`StoreDeadline`.
+
+A request that writes may be given up until its first write leaves for Redis, and not in the middle:
+from then on it is waited for, so that its answer says what became of it. What is not known then is
+said to be so::
+
+    503 store_unavailable   nothing was done: not sent, or refused before anything was written
+    504 outcome_unknown     all of it was done, a part, or nothing; sending it again makes it whole
+
+Every write of psd may be sent again: it is found done, or it is done then.
 """
 
 from __future__ import annotations
@@ -10,22 +19,29 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 
-from psd.errors import StoreUnavailableError
+from psd.errors import OutcomeUnknownError, StoreUnavailableError, UnavailableError
+from psd.store.trail import Trail
 
 ANSWER_TIMEOUT_S = 1.8
 """Leaves 0.2 s of the promised 2 s for everything around it."""
 
+WRITE_TIMEOUT_S = 8.0
+"""From the first write on: several trips of 1.5 s each. Past it somebody changes the same board
+all the time, or each trip is just not too late."""
+
 
 class StoreDeadline:
-    """``asyncio.timeout`` whose end is our error; whether a write happened is then unknown."""
+    """``asyncio.timeout`` whose end is our error, and is put off once something is written."""
 
-    __slots__ = ("_timeout",)
+    __slots__ = ("_timeout", "_trail")
 
     def __init__(self) -> None:
         self._timeout = asyncio.timeout(ANSWER_TIMEOUT_S)
+        self._trail = Trail(self._put_off)
 
     async def __aenter__(self) -> None:
         await self._timeout.__aenter__()
+        self._trail.__enter__()
 
     async def __aexit__(
         self,
@@ -33,9 +49,22 @@ class StoreDeadline:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._trail.__exit__(kind, error, trace)
         try:
             await self._timeout.__aexit__(kind, error, trace)
         except TimeoutError as exc:
-            raise StoreUnavailableError(
-                f"the store did not answer within {ANSWER_TIMEOUT_S:g} s"
-            ) from exc
+            raise self._told() from exc
+        if isinstance(error, UnavailableError) and self._trail.has_written:
+            raise self._told() from error
+
+    def _put_off(self) -> None:
+        if not self._timeout.expired():
+            self._timeout.reschedule(asyncio.get_running_loop().time() + WRITE_TIMEOUT_S)
+
+    def _told(self) -> UnavailableError:
+        if self._trail.has_written:
+            return OutcomeUnknownError(
+                "the store did not say whether all of it was done, a part, or nothing; it may be "
+                "sent again"
+            )
+        return StoreUnavailableError(f"the store did not answer within {ANSWER_TIMEOUT_S:g} s")

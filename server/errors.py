@@ -30,6 +30,7 @@ from psd.errors import (
     MalformedError,
     NotFoundError,
     OrderError,
+    OutcomeUnknownError,
     PartlyQueuedError,
     PsdError,
     RequestInHandError,
@@ -61,6 +62,8 @@ STATUSES: dict[type[PsdError], int] = {
     IdempotencyMismatchError: 422,
     DetailExpiredError: 410,
     UnavailableError: 503,
+    OutcomeUnknownError: 504,
+    PartlyQueuedError: 504,
     UnauthorizedError: 401,
     ForbiddenError: 403,
     ForeignPageError: 403,
@@ -87,7 +90,7 @@ def answer_error(error: PsdError, style: Style) -> web.Response:
     status, told = status_of(error), told_of(error, status_of(error))
     response = answer(style, status, error.code, told)
     if style == "json" and isinstance(error, PartlyQueuedError):
-        response = answers.partly_queued(told, error.queued, error.unknown)
+        response = answers.partly_queued(told, error.queued, error.unknown, status)
     if isinstance(error, AccessError):
         response.headers["WWW-Authenticate"] = ", ".join(filter(None, [REALM, error.challenge]))
     if isinstance(error, UnsupportedCodingError):

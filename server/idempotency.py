@@ -28,6 +28,7 @@ from psd.errors import (
 )
 from psd.store.keys import idempotency_key
 from psd.store.redis import Store
+from psd.store.trail import Aside
 
 log = logging.getLogger("server")
 
@@ -37,7 +38,7 @@ KEY_CHARACTERS_MAX = 255
 KEPT_S = 86_400
 
 CLAIM_S = 10
-"""Several times the 2 s within which a request is answered."""
+"""Past it no request is still worked on: server/deadline.py gives up after 9.8 s."""
 
 HASH_BYTES = 32
 
@@ -58,9 +59,10 @@ class Replays:
         """
         place = idempotency_key(_digest(name, key))
         fingerprint = hashlib.sha256(request).digest()
-        claimed, held = await self._store.writes.call_all(
-            [("SET", place, fingerprint, "NX", "EX", CLAIM_S), ("GET", place)]
-        )
+        with Aside():
+            claimed, held = await self._store.writes.call_all(
+                [("SET", place, fingerprint, "NX", "EX", CLAIM_S), ("GET", place)]
+            )
         if claimed is None:
             return _earlier(held, fingerprint), True
         try:
@@ -72,12 +74,13 @@ class Replays:
         return body, False
 
     async def _release(self, place: str) -> None:
-        with contextlib.suppress(StoreUnavailableError):
+        with contextlib.suppress(StoreUnavailableError), Aside():
             await self._store.writes.call(("DEL", place))
 
     async def _keep(self, place: str, value: bytes) -> None:
         try:
-            await self._store.writes.call(("SET", place, value, "EX", KEPT_S))
+            with Aside():
+                await self._store.writes.call(("SET", place, value, "EX", KEPT_S))
         except StoreUnavailableError as error:
             # It is booked; a repeat finds that out by itself.
             log.warning("an answer could not be kept", extra={"reason": str(error)})

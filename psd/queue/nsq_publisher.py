@@ -88,6 +88,8 @@ class Publisher:
         loop = asyncio.get_running_loop()
         try:
             connection = await self._connected()
+            if progress.given_up:
+                raise QueueUnavailableError("nsqd: it was reached too late")
             portion = first_portion(bodies, progress.known, room, MPUB_BYTES_MAX)
             progress.unknown = len(portion)
             with_nsqd, sent_at_s = self._pace.unanswered, loop.time()

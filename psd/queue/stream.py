@@ -172,9 +172,18 @@ class StreamQueue:
             pipe = client.pipeline(transaction=True)
             for body in bodies:
                 pipe.xadd(key, {b"b": body})
-            await pipe.execute()
+            # Without a connection, or too late for whoever waited, nothing is sent, and known so.
+            pool = client.connection_pool
+            await pool.release(await pool.get_connection())
+            if progress.given_up:
+                raise QueueUnavailableError("queue: publish: it answered too late")
+            progress.unknown = len(bodies)
+            try:
+                await pipe.execute()
+            except ResponseError:
+                progress.unknown = 0
+                raise
 
-        progress.unknown = len(bodies)
         await self._answer("publish", key, publish)
         progress.known, progress.unknown = len(bodies), 0
 

@@ -26,6 +26,7 @@ from psd.store.link import Command as LinkCommand
 from psd.store.link import Link, RefusedError
 from psd.store.replies import psd_error
 from psd.store.scripts import load_script, script_names
+from psd.store.trail import Trail, trail_of
 from psd.store.watch import Watch
 
 TRIP_COMMANDS_MIN = 8
@@ -37,14 +38,17 @@ TRIP_COMMANDS_MAX = 512
 T = TypeVar("T")
 
 Command = LinkCommand
-Waiting = tuple[Command, asyncio.Future[Any]]
+Waiting = tuple[Command, asyncio.Future[Any], Trail | None]
+"""A command, whoever waits for its reply, and where it is noted that it was sent."""
 
 
 class Lane:
     """Commands on one or a few connections. Not for commands that block the server side.
 
     With one connection commands keep their order. Without a ``watch`` the server may be like
-    anything: for those that only ask what it is.
+    anything: for those that only ask what it is. What a lane that ``writes`` sends is noted on
+    the trail of the request (psd/store/trail.py). A command that nobody waits for any more when
+    its turn comes is not sent.
     """
 
     def __init__(
@@ -54,9 +58,12 @@ class Lane:
         metrics: Metrics,
         connections: int = 1,
         watch: Watch | None = None,
+        *,
+        writes: bool = False,
     ) -> None:
         self._watch = watch
         self._timeout_s = timeout_s
+        self._writes = writes
         self._metrics = metrics
         self._script_seconds: dict[bytes | str | int, Histogram] = {
             load_script(name).sha: metrics.script_seconds.labels(name) for name in script_names()
@@ -122,7 +129,8 @@ class Lane:
     def _submit(self, command: Command) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append((command, future))
+        trail = trail_of(command[0]) if self._writes else None
+        self._waiting.append((command, future, trail))
         if self._idle and not self._woken:
             self._woken = True
             loop.call_soon(self._dispatch)
@@ -144,8 +152,11 @@ class Lane:
             asyncio.get_running_loop().call_soon(self._dispatch)
 
     def _next_trip(self, commands: int) -> list[Waiting]:
-        trip = self._waiting[: min(commands, TRIP_COMMANDS_MAX)]
-        del self._waiting[: len(trip)]
+        trip: list[Waiting] = []
+        while self._waiting and not trip:
+            first = self._waiting[: min(commands, TRIP_COMMANDS_MAX)]
+            del self._waiting[: len(first)]
+            trip = [waiting for waiting in first if not waiting[1].done()]
         return trip
 
     async def _run(self, link: Link, trip: list[Waiting]) -> None:
@@ -155,13 +166,16 @@ class Lane:
 
     async def _take(self, link: Link, trip: list[Waiting]) -> None:
         started = time.perf_counter()
+        _note_sent(trip)
         try:
             async with asyncio.timeout(self._timeout_s):
-                replies = await link.exchange([command for command, _ in trip])
+                replies = await link.exchange([command for command, _, _ in trip])
         except (RedisError, OSError, TimeoutError) as exc:
-            await link.disconnect()
             away = StoreUnavailableError(f"redis: {outage(exc, self._timeout_s)}")
             error = exc.error if isinstance(exc, RefusedError) else away
+            if not link.has_sent:
+                _note_unsent(trip)
+            await link.disconnect()
             _fail(trip, error)
             # Whoever waits behind a trip that found no server would only wait for as long again.
             self._fail_waiting(error)
@@ -172,17 +186,20 @@ class Lane:
             _fail(trip, StoreUnavailableError("redis: the connection was closed"))
             raise
         self._observe(trip, time.perf_counter() - started)
-        for (_, future), reply in zip(trip, replies, strict=True):
+        for (_, future, trail), reply in zip(trip, replies, strict=True):
+            told = psd_error(reply) if isinstance(reply, RedisError) else reply
+            if trail is not None:
+                trail.answered(told)
             if future.done():
                 continue
-            if isinstance(reply, RedisError):
-                future.set_exception(psd_error(reply))
+            if isinstance(told, PsdError):
+                future.set_exception(told)
             else:
-                future.set_result(reply)
+                future.set_result(told)
 
     def _observe(self, trip: list[Waiting], seconds: float) -> None:
         self._metrics.trip_commands.observe(len(trip))
-        for sha in {command[1] for command, _ in trip if command[0] == "EVALSHA"}:
+        for sha in {command[1] for command, _, _ in trip if command[0] == "EVALSHA"}:
             seconds_of = self._script_seconds.get(sha)
             if seconds_of is not None:
                 seconds_of.observe(seconds)
@@ -192,7 +209,19 @@ class Lane:
         _fail(waiting, error)
 
 
+def _note_sent(trip: Sequence[Waiting]) -> None:
+    for _, _, trail in trip:
+        if trail is not None:
+            trail.sent()
+
+
+def _note_unsent(trip: Sequence[Waiting]) -> None:
+    for _, _, trail in trip:
+        if trail is not None:
+            trail.took_back()
+
+
 def _fail(trip: Sequence[Waiting], error: PsdError) -> None:
-    for _, future in trip:
+    for _, future, _ in trip:
         if not future.done():
             future.set_exception(error)

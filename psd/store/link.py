@@ -47,14 +47,18 @@ class Link:
         self._looked_at_s = 0.0
         self._connection: Connection | None = None
         self.connections_made = 0
+        self.has_sent = False
 
     async def exchange(self, commands: list[Command]) -> list[Any]:
         """Replies by position; a script the server has forgotten is loaded and called again.
 
         Raises RefusedError where the server is none to work with. What was sent ahead of that
-        may have been executed; on a new connection nothing was sent.
+        may have been executed; on a new connection nothing was sent. Afterwards ``has_sent`` says
+        whether any command has left, also of a trip that failed.
         """
+        self.has_sent = False
         connection = await self._connected()
+        self.has_sent = True
         replies = await self._asked(connection, commands)
         missing = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if missing:

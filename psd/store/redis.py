@@ -27,6 +27,7 @@ from psd.store.routed import RoutedLane
 from psd.store.scripts import Script, load_script, script_names
 from psd.store.slots import Address, url_at
 from psd.store.standing import Standing
+from psd.store.trail import Aside
 from psd.store.watch import Watch
 
 Greet = Callable[[Connection], Awaitable[None]]
@@ -57,15 +58,16 @@ class Store:
         )
         self.client = self.cluster.client
         self.reads = self.new_lane(READ_CONNECTIONS)
-        self.writes = self.new_lane()
+        self.writes = self.new_lane(writes=True)
 
-    def new_lane(self, connections: int = 1) -> RoutedLane:
+    def new_lane(self, connections: int = 1, *, writes: bool = False) -> RoutedLane:
         """A lane with so many connections of its own to each server; the caller closes it."""
 
         def open_lane(node: Address | None) -> Lane:
             client = self.cluster.client if node is None else self.cluster.client_at(node)
-            timeout_s, watch = self.settings.timeout_s, self._watch(node)
-            return Lane(client, timeout_s, self._metrics, connections, watch)
+            watch = self._watch(node)
+            timeout_s = self.settings.timeout_s
+            return Lane(client, timeout_s, self._metrics, connections, watch, writes=writes)
 
         return RoutedLane(self.cluster, open_lane)
 
@@ -103,7 +105,10 @@ class Store:
         It is the same until the store is emptied. One trip.
         """
         name = proposed or self.standing.name or secrets.token_hex(IDENTITY_BYTES)
-        _, held = await self.writes.call_all([("SET", STORE_KEY, name, "NX"), ("GET", STORE_KEY)])
+        with Aside():
+            _, held = await self.writes.call_all(
+                [("SET", STORE_KEY, name, "NX"), ("GET", STORE_KEY)]
+            )
         self.standing.name = _identity_in(held)
         return self.standing.name
 
@@ -116,7 +121,8 @@ class Store:
         """Retention levels that have or ever had a lifetime in this store; adds those of now."""
         held = set(now)
         if held:
-            await self.writes.call(("SADD", RETENTION_KEY, *sorted(held)))
+            with Aside():
+                await self.writes.call(("SADD", RETENTION_KEY, *sorted(held)))
         members = await self.writes.call(("SMEMBERS", RETENTION_KEY))
         return held | {member.decode() for member in members}
 

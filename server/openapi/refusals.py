@@ -37,7 +37,8 @@ MEANINGS: dict[int, str] = {
     417: "something else than 100-continue is expected of the server",
     422: "more than is allowed at once",
     431: "the headers are too long",
-    503: "a dependency did not answer; nothing is known, try again",
+    503: "a dependency does not answer; nothing was done, try again",
+    504: "what became of the write is not known, or only a part is done; try again",
 }
 
 BEFORE_ROUTES = frozenset({400, 408, 414, 431})
@@ -48,6 +49,7 @@ HEADERS: dict[int, Schema] = {
     403: {"WWW-Authenticate": {"$ref": "#/components/headers/WWW-Authenticate"}},
     415: {"Accept-Encoding": {"$ref": "#/components/headers/Accept-Encoding"}},
     503: {"Retry-After": {"$ref": "#/components/headers/Retry-After"}},
+    504: {"Retry-After": {"$ref": "#/components/headers/Retry-After"}},
 }
 
 
@@ -84,6 +86,8 @@ def refused_by(route: Route) -> list[int]:
     found = {*about.refused, 403, 431}
     if route.scope != "open":
         found |= {401, 503}
+    if route.scope == "write":
+        found.add(504)
     if about.body:
         found |= {400, 408, 413, 415, 417}
     if about.query or "{" in route.path:

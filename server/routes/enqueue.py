@@ -9,7 +9,7 @@ before any is published, so that a message that the workers would refuse never l
 A queue that answers slowly is waited for as long as it answers at all; one that stops amid the
 messages has some of them, and the answer says which::
 
-    -> 503 {"error":"nsqd 10.0.0.1:4150: ...","enqueued":128,"unknown":64}
+    -> 504 {"error":"nsqd 10.0.0.1:4150: ...","enqueued":128,"unknown":64}
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def _with_progress(
     error: QueueUnavailableError, progress: Progress, total: int
 ) -> QueueUnavailableError:
     """The error with what became of the messages, where some of them may have been queued."""
-    if not progress.known:
+    if not progress.known and not progress.unknown:
         return error
     return PartlyQueuedError(
         f"{error}; {progress.told(total)}: send message {progress.known + 1} and those behind "

@@ -235,7 +235,7 @@ async def test_a_queue_that_stops_amid_the_messages_has_some_and_the_answer_says
         began_s = time.monotonic()
         answer = await client.request("POST", "/v1/enqueue", many(600))
         assert time.monotonic() - began_s < 4
-        assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+        assert (answer.status, answer.headers["Retry-After"]) == (504, "1")
         told = answer.json()
         assert (told["enqueued"], told["unknown"]) == (80, 256)
         assert "of 600 messages 80 are queued, and perhaps the 256 behind them" in told["error"]

@@ -13,6 +13,7 @@ from psd import errors
 from psd.errors import (
     DetailExpiredError,
     MalformedError,
+    OutcomeUnknownError,
     OutOfBoundsError,
     PsdError,
     QueueUnavailableError,
@@ -50,6 +51,7 @@ def test_every_json_reads_back_as_what_it_was(value: dict[str, int]) -> None:
         (TooLargeError("x"), 422),
         (DetailExpiredError("x", "day"), 410),
         (StoreUnavailableError("x"), 503),
+        (OutcomeUnknownError("x"), 504),
         (QueueUnavailableError("x"), 503),
         (PsdError("x"), 500),
     ],
@@ -64,7 +66,7 @@ def test_every_input_error_is_the_senders_fault() -> None:
 
 
 def test_no_retryable_error_is_told_as_the_senders_fault() -> None:
-    assert {status for kind, status in STATUSES.items() if kind.retryable} == {503}
+    assert {status for kind, status in STATUSES.items() if kind.retryable} == {503, 504}
 
 
 def test_a_retryable_error_says_when_to_come_back() -> None:

@@ -93,8 +93,9 @@ class Finals:
                 f"now it is {utc_text(now_s)}"
             )
         kept = await self._found(board, author, now_s, as_of_s)
-        await self._boards.keep_final(board, _encode(kept), again=again)
+        # All that is answered is known before anything is kept: nothing slow comes behind.
         page = _page(name, kept, LIMIT_MAX, None, await self._mark(kept))
+        await self._boards.keep_final(board, _encode(kept), again=again)
         matches = UNSET if kept.rounds is None else 0
         return msgspec.structs.replace(page, changed=0, matches_changed=matches)
 
