@@ -50,6 +50,9 @@ LOOK_EVERY_S = 1.0
 
 LIFE_BYTES = 6
 
+OF_MARKS = ("schema", "store")
+"""Checks that are about the store as a whole: in a cluster one node's answer is about all."""
+
 SECTIONS: tuple[Command, ...] = (("INFO", "server"), ("INFO", "replication"), ("INFO", "memory"))
 MARKS: tuple[Command, ...] = (("GET", SCHEMA_KEY), ("GET", LIFE_KEY), ("GET", STORE_KEY))
 QUESTIONS = (*SECTIONS, *MARKS)
@@ -103,8 +106,8 @@ class Standing:
         self.doubted_at_s = time.monotonic()
 
     def problem_at(self, node: str) -> Problem | None:
-        """What was wrong with a server when it was looked at last."""
-        return self._problems.get(node)
+        """What was wrong with a server, or with what the store is, when it was looked at last."""
+        return self._problems.get(node) or self._problem_of_marks()
 
     async def judge(self, node: str, replies: Sequence[Any], ask: Ask) -> None:
         """Raise UnfitStoreError where the server that gave these replies is none to work with.
@@ -131,12 +134,17 @@ class Standing:
             # Nothing was sent: it goes to where the map of slots says by then.
             raise MisplacedError("redis: REPLICA: a node that was a master is a replica")
         is_new = info_field(told.server, "run_id") != self._runs.get(node)
-        if self._is_spread() and is_new:
+        if self._is_spread() and (is_new or self._problem_of_marks()):
             replies = [*replies[: len(SECTIONS)], *await self._ask(MARKS)]
             await self.judge(node, replies, self._ask)
         else:
             await self.judge(node, replies, ask)
         self._note_durability(node, replies[len(QUESTIONS) :])
+
+    def _problem_of_marks(self) -> Problem | None:
+        """What is wrong with what the store is marked with, whichever node told it."""
+        found = (problem for problem in self._problems.values() if problem.check in OF_MARKS)
+        return next(found, None)
 
     async def _settle_marks(self, told: Told, ask: Ask) -> Problem | None:
         """Mark what is not marked, and find out whether this is the store that it was."""
@@ -157,6 +165,8 @@ class Standing:
             # Another process may have marked it between the two.
             if found := schema_problem(told.schema or ""):
                 return Problem("schema", found)
+        for other in [each for each, found in self._problems.items() if found.check in OF_MARKS]:
+            self._note(other, None)
         self._note_life(told.life or "")
         if not self.name:
             self.name = told.name or ""

@@ -227,6 +227,18 @@ async def test_a_store_that_is_restarted_with_what_it_had_is_not_emptied(
     assert changes("psd_store_changes_total", {"change": "server"}) == 1
 
 
+async def test_levels_with_lifetimes_are_asked_for_again_of_another_server(
+    psd: Runtime, servers: Servers
+) -> None:
+    """As those that a store has which was restored from a copy."""
+    servers.first.ask("SADD", "psd:retention", "day_s")
+    assert not (await psd.engine._known_levels()).days_expire
+    servers.first.kill9()
+    servers.first.start()
+    assert await book(psd, [report(20, NOON_S + 5, aid=9)]) == ["booked"]
+    assert (await psd.engine._known_levels()).days_expire
+
+
 async def test_looking_costs_a_trip_a_connection_and_nothing_a_question(servers: Servers) -> None:
     servers.first.ask("CONFIG", "RESETSTAT")
     async with engine_on(servers.address.url) as psd:

@@ -112,6 +112,25 @@ async def test_one_unfit_master_is_refused_at_start(cluster: RedisCluster) -> No
         last.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
 
 
+async def test_no_node_is_worked_with_while_one_tells_of_another_schema(
+    cluster: RedisCluster, psd: Runtime
+) -> None:
+    await prepared(cluster, psd)
+    holder = cluster.node_of("psd:schema")
+    others = [uid for uid in UIDS if cluster.node_of(f"psd:{{{uid}}}") is not holder]
+    held = holder.ask("GET", "psd:schema")
+    holder.ask("SET", "psd:schema", "999")
+    try:
+        assert "version 999" in (await psd.store.readiness())["schema"]
+        for uid in others[:5]:
+            with pytest.raises(StoreUnavailableError, match="version 999"):
+                await book(psd, [report(50, NOON_S, uid=uid)])
+    finally:
+        holder.ask("SET", "psd:schema", held)
+    assert await book(psd, [report(50, NOON_S, uid=others[0])]) == ["booked"]
+    assert (await psd.store.readiness())["schema"] == "ok"
+
+
 async def test_verify_finds_and_repairs_on_every_master(
     cluster: RedisCluster, psd: Runtime
 ) -> None:
