@@ -46,7 +46,7 @@ from psd.store.replies import psd_error
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0
-"""A server that is used is looked at so often: six commands, 0.1 ms of its time."""
+"""A server that is used is looked at so often: six commands, 12 us of its time."""
 
 LIFE_BYTES = 6
 
