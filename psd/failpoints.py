@@ -17,6 +17,11 @@ and in the order of the weekly rewards job (psd/rewards/job.py)::
     rewards_totalled   a week's shares are known
     rewards_publish    everything is kept, nothing is visible
     rewards_published  the new weeks are visible, what they replaced is still kept
+
+and of a decision (psd/archive/turns.py)::
+
+    decision_archived  it is in the archive, the store has nothing of it
+    decision_kept      the store has it, whoever asked for it was not told
 """
 
 from __future__ import annotations
@@ -32,6 +37,7 @@ REWARDS_PLACES = (
     *("rewards_begun", "rewards_staged", "rewards_totalled"),
     *("rewards_publish", "rewards_published"),
 )
+DECISION_PLACES = ("decision_archived", "decision_kept")
 
 
 class Failpoint:
@@ -55,7 +61,7 @@ def failpoint_of(text: str) -> Failpoint | None:
     if not text:
         return None
     place, _, times = text.partition(":")
-    places = (*PLACES, *REWARDS_PLACES)
+    places = (*PLACES, *REWARDS_PLACES, *DECISION_PLACES)
     if place not in places or not (times or "1").isdecimal() or int(times or "1") < 1:
         raise ConfigError(f"{VARIABLE} = {text!r}: PLACE or PLACE:TIMES, of {', '.join(places)}")
     return Failpoint(place, int(times or "1"))

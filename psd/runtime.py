@@ -9,7 +9,9 @@ from pathlib import Path
 
 import msgspec
 
+from psd.archive.decisions import Keeper
 from psd.archive.ownership import name_of_lost_store
+from psd.archive.turns import Turns
 from psd.archive.writer import Appends, NoArchive, open_archive
 from psd.clock import Clock, SystemClock
 from psd.config import Settings
@@ -66,7 +68,8 @@ class Runtime:
         self.engine = Engine(self.store, settings, clock, metrics)
         depth = depth_of(settings.queue, self.store)
         things_by_name = {name: thing.id for name, thing in settings.things.items()}
-        self.boards = BoardsStore(self.store, clock, things_by_name)
+        turns = Turns(self.store, clock, archive)
+        self.boards = BoardsStore(self.store, clock, things_by_name, turns)
         self.challenges = Challenges(self.engine, self.boards, things_by_name, clock, depth)
         self.finals = Finals(self.boards, self.challenges, clock)
         self.queries = Queries(self.engine, rules_of_queries(settings), clock, depth, self.boards)
@@ -74,7 +77,7 @@ class Runtime:
         things = self.vehicle_rules.things
         self.books = RewardsBooks(self.engine, self.registry, self.store, metrics, things)
         self.rewards = RewardsStore(self.store)
-        self.ledger = Ledger(self.store, clock)
+        self.ledger = Ledger(self.store, clock, turns)
         earnings = [things_by_name[name] for name in self.tables.earnings if name in things_by_name]
         population = Population(self.registry, self.engine, earnings)
         self.rewards_job = RewardsJob(self.store, self.rewards, self.ledger, population, clock)
@@ -97,6 +100,10 @@ class Runtime:
         return StreamQueue(
             self.store.cluster, queue.topic, queue.channel, queue.msg_timeout_s, queue.max_in_flight
         )
+
+    def keepers(self) -> list[Keeper]:
+        """Who keeps what people decide, each of kinds that no other has."""
+        return [self.ledger, self.boards]
 
     def preview(self) -> BooksPreview:
         """Stands for ``books`` in one run that writes nothing."""

@@ -17,6 +17,7 @@ from typing import TypeGuard
 
 import msgspec
 
+from psd.archive.decisions import is_decision
 from psd.archive.entries import Entry
 from psd.archive.reader import Damage, read_entries
 from psd.engine.events import Accepted, EventRules, Report
@@ -57,6 +58,10 @@ def decoded_entries(
     rank = 0
     for entry in read_entries(folder, from_ms, to_ms, damages, stores):
         rank = max(rank, entry.accepted_ms << RANK_BITS)
+        if is_decision(entry):
+            # No event: psd/archive/redoing.py carries it out.
+            yield Decoded(entry, rank, [])
+            continue
         try:
             events = rules.events(entry.body, entry.accepted_ms // 1000, entry.id)
         except InputError as error:

@@ -33,6 +33,7 @@ from typing import Protocol
 
 import msgspec
 
+from psd.archive.decisions import Redone
 from psd.archive.entries import Entry
 from psd.archive.events import Decoded, decoded_entries, identity_of, is_replaceable
 from psd.archive.reader import Damage
@@ -90,6 +91,13 @@ class Summary(msgspec.Struct):
     refused: int = 0
     refusals: list[str] = []
     damages: dict[tuple[Path, int], Damage] = {}
+    decisions: Redone = msgspec.field(default_factory=Redone)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all was read and nothing refused; a torn tail was acknowledged to nobody."""
+        torn_only = all(each.is_tail for each in self.damages.values())
+        return torn_only and not (self.refused or self.decisions.refusals)
 
     def note(self, damages: Sequence[Damage]) -> None:
         """Count damages; several passes find the same ones."""

@@ -149,7 +149,7 @@ def create(loaded: LoadedSettings, /, *, name: str, thing: str, fields: Mapping[
         except ChangedError as exc:
             raise ConflictError(f"board: {name!r} is there already; see psd boards edit") from exc
 
-    asyncio.run(on_boards(loaded.settings, make))
+    asyncio.run(deciding(loaded.settings, make))
     click.echo(f"{name}: made")
 
 
@@ -170,7 +170,7 @@ def edit(
     if not changed:
         raise click.UsageError("nothing to change; see psd boards edit --help")
     board = asyncio.run(
-        on_boards(
+        deciding(
             loaded.settings, lambda runtime: runtime.boards.patch(name, changed, getpass.getuser())
         )
     )
@@ -185,7 +185,7 @@ def rm(loaded: LoadedSettings, /, *, name: str) -> None:
 
     Its members and its final go, too. What they booked stays.
     """
-    asyncio.run(on_boards(loaded.settings, lambda runtime: runtime.boards.drop(name)))
+    asyncio.run(deciding(loaded.settings, lambda runtime: runtime.boards.drop(name)))
     click.echo(f"{name}: gone")
 
 
@@ -193,6 +193,12 @@ async def on_boards(settings: Settings, ask: Callable[[Runtime], Awaitable[T]]) 
     """What a question about boards is answered by the store."""
     async with running(settings) as runtime:
         return await ask(runtime)
+
+
+async def deciding(settings: Settings, decide: Callable[[Runtime], Awaitable[T]]) -> T:
+    """What comes of a decision about a board, which goes to the archive as well."""
+    async with running(settings, archiving=True) as runtime:
+        return await decide(runtime)
 
 
 def window_text(window: Window) -> str:

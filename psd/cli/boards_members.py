@@ -16,7 +16,7 @@ from typing import IO
 import click
 
 from psd.cli.arguments import NumbersCommand
-from psd.cli.boards_keep import on_boards
+from psd.cli.boards_keep import deciding, on_boards
 from psd.cli.options import pass_settings
 from psd.cli.printing import json_option, write_csv
 from psd.config_sources import LoadedSettings
@@ -92,7 +92,7 @@ def _changed(loaded: LoadedSettings, name: str, change: Change) -> Membership:
     async def made(runtime: Runtime) -> Membership:
         return await runtime.boards.make_change(name, change)
 
-    return asyncio.run(on_boards(loaded.settings, made))
+    return asyncio.run(deciding(loaded.settings, made))
 
 
 def _tell(name: str, found: Membership) -> None:

@@ -20,7 +20,7 @@ import click
 import msgspec
 from msgspec import UNSET
 
-from psd.cli.boards_keep import on_boards
+from psd.cli.boards_keep import deciding, on_boards
 from psd.cli.options import pass_settings
 from psd.cli.printing import csv_option, json_option, show_rows, show_table, write_csv
 from psd.cli.sparkline import BAR_CHARACTERS, bar
@@ -126,7 +126,8 @@ def final(
             return await runtime.finals.declare(name, author, as_of, again=again)
         return await runtime.finals.read(name)
 
-    answer = asyncio.run(on_boards(loaded.settings, ask))
+    asking = deciding if declare else on_boards
+    answer = asyncio.run(asking(loaded.settings, ask))
     if as_json and not as_csv:
         click.echo(msgspec.json.encode(answer))
         return

@@ -4,6 +4,8 @@
 
     $ psd replay --from 2016-04-12T10:00:00Z --to 2016-04-12T12:00:00Z
     18,204 entries read: 312 booked, 17,880 unchanged, 9 duplicate, 3 superseded
+    $ psd replay --from 2016-04-12
+    40,117 entries read: 2,310 booked, 37,795 unchanged, 12 decisions carried out
     $ psd replay --from 2016-04-12 --to 2016-04-13 --dry-run
     40,117 entries read: 2,310 would be booked, 37,795 unchanged, 12 superseded
 
@@ -23,6 +25,7 @@ from rich.progress import Progress as RichProgress
 
 from psd.archive.ownership import files_owned
 from psd.archive.reader import files_by_store, oldest_ms
+from psd.archive.redoing import Redoing
 from psd.archive.replay import BATCH_EVENTS, Progress, Replay, Summary, Window
 from psd.cli.options import pass_settings
 from psd.cli.times import time_argument
@@ -91,8 +94,9 @@ def replay(
     The times are when psd accepted the messages, not those of their events: RFC 3339, a date, Unix
     seconds, or relative (-2h, yesterday). What the store still knows is not booked again, and what
     was corrected later stays corrected, so this can be run at any time, also while psd is working,
-    and again after it was interrupted. What was accepted for another store is left out. Exit code
-    1 when something was refused or could not be read.
+    and again after it was interrupted. What people decided (boards, finals, what was paid, who is
+    barred) is carried out first, from the beginning of the window up to now. What was accepted
+    for another store is left out. Exit code 1 when something was refused or could not be read.
     """
     if start_s < 0 or end_s <= start_s:
         raise click.UsageError(f"--from {start_s} must lie before --to {end_s}, and after 1970")
@@ -119,7 +123,7 @@ def replay(
         # keep_days may delete a day while it is read.
         raise ArchiveUnavailableError(f"archive: {exc}") from exc
     show(summary, dry_run=dry_run)
-    if summary.refused or not all(each.is_tail for each in summary.damages.values()):
+    if not summary.is_whole:
         click.get_current_context().exit(1)
 
 
@@ -140,11 +144,15 @@ async def run(
         runtime = await open_runtime(settings)
         exits.push_async_callback(runtime.close)
         owned = await files_to_read(runtime.store, folder, window, stores, dry_run=dry_run)
+        clock = SystemClock()
+        # Before anything is booked or computed: what was paid must never look unpaid.
+        redoing = Redoing(folder, runtime.keepers(), clock, owned, is_dry=dry_run)
+        decisions = await redoing.run(window.from_ms)
         replaying = Replay(
             folder,
             runtime.preview() if dry_run else runtime.books,
             rules,
-            SystemClock(),
+            clock,
             horizon_s,
             forgotten=forgotten,
             rate_events_s=rate,
@@ -152,7 +160,9 @@ async def run(
             batch_events=PREVIEWED_TOGETHER if dry_run else BATCH_EVENTS,
             stores=owned,
         )
-        return await replaying.run(window)
+        summary = await replaying.run(window)
+        summary.decisions = decisions
+        return summary
 
 
 async def files_to_read(
@@ -174,6 +184,8 @@ def show(summary: Summary, *, dry_run: bool) -> None:
         click.echo(refusal, err=True)
     if summary.refused > len(summary.refusals):
         click.echo(f"... and {summary.refused - len(summary.refusals)} more refused", err=True)
+    for refusal in summary.decisions.refusals:
+        click.echo(refusal, err=True)
     for damage in summary.damages.values():
         click.echo(str(damage), err=True)
     click.echo(summary_line(summary, dry_run=dry_run))
@@ -188,7 +200,7 @@ def show(summary: Summary, *, dry_run: bool) -> None:
 
 def summary_line(summary: Summary, *, dry_run: bool) -> str:
     """``18,204 entries read: 312 booked, 17,880 unchanged, 3 superseded``."""
-    outcomes = summary.outcomes
+    outcomes, decided = summary.outcomes, summary.decisions
     torn = sum(each.is_tail for each in summary.damages.values())
     counts = {
         "would be booked" if dry_run else "booked": outcomes["booked"],
@@ -197,7 +209,9 @@ def summary_line(summary: Summary, *, dry_run: bool) -> str:
         "withdrawn": outcomes["withdrawn"],
         "superseded": summary.superseded,
         "forgotten": summary.forgotten,
-        "refused": summary.refused,
+        "decisions would be carried out" if dry_run else "decisions carried out": decided.kept,
+        "decisions known": decided.known,
+        "refused": summary.refused + len(decided.refusals),
         "torn tails": torn,
         "spoiled frames": len(summary.damages) - torn,
     }

@@ -113,7 +113,7 @@ def blacklist() -> None:
 def blacklist_add(loaded: LoadedSettings, /, *, owner: str, note: str, author: str) -> None:
     """Put OWNER on the blacklist. One that is there keeps its first note."""
     added = asyncio.run(
-        _with_runtime(
+        _deciding(
             loaded.settings, lambda runtime: runtime.ledger.bar(owner_text(owner), note, author)
         )
     )
@@ -126,7 +126,7 @@ def blacklist_add(loaded: LoadedSettings, /, *, owner: str, note: str, author: s
 def blacklist_rm(loaded: LoadedSettings, /, *, owner: str) -> None:
     """Take OWNER off the blacklist."""
     removed = asyncio.run(
-        _with_runtime(loaded.settings, lambda runtime: runtime.ledger.unbar(owner_text(owner)))
+        _deciding(loaded.settings, lambda runtime: runtime.ledger.unbar(owner_text(owner)))
     )
     if not removed:
         raise NotFoundError(f"owner: {owner} is not on the blacklist")
@@ -177,7 +177,7 @@ def override_set(
     begins at that week.
     """
     asyncio.run(
-        _with_runtime(
+        _deciding(
             loaded.settings,
             lambda runtime: runtime.ledger.override(week, vehicle, streak, note, author),
         )
@@ -192,7 +192,7 @@ def override_set(
 def override_rm(loaded: LoadedSettings, /, *, vehicle: int, week: int) -> None:
     """Take an override back; the streak is computed again at the next calculate."""
     asyncio.run(
-        _with_runtime(loaded.settings, lambda runtime: runtime.ledger.drop_override(week, vehicle))
+        _deciding(loaded.settings, lambda runtime: runtime.ledger.drop_override(week, vehicle))
     )
     click.echo("removed")
 
@@ -219,6 +219,12 @@ async def _with_runtime(settings: Settings, call: Callable[[Runtime], Awaitable[
         return await call(runtime)
 
 
+async def _deciding(settings: Settings, decide: Callable[[Runtime], Awaitable[T]]) -> T:
+    """What comes of a decision, which goes to the archive as well."""
+    async with running(settings, archiving=True) as runtime:
+        return await decide(runtime)
+
+
 async def _export(
     settings: Settings, week: int | None, due: bool, write: Callable[[PayoutRow], None]
 ) -> None:
@@ -232,7 +238,7 @@ async def _export(
 async def _record(
     settings: Settings, week: int, receipts: list[Receipt], is_correction: bool
 ) -> int:
-    async with running(settings) as runtime:
+    async with running(settings, archiving=True) as runtime:
         return await record_receipts(
             runtime.rewards,
             runtime.ledger,

@@ -55,7 +55,7 @@ async def run(settings: Settings) -> None:
     """Serve until a signal comes."""
     # Comes with an extra; a missing package is a ConfigError that names it.
     grpc_server: Any = importlib.import_module("psd.rewards.grpc_server")
-    async with running(settings) as runtime:
+    async with running(settings, archiving=True) as runtime:
         tables, engine = runtime.tables, runtime.engine
         signals = signals_of(settings, tables)
         reader = StoreReader(

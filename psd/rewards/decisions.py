@@ -1,8 +1,13 @@
-"""What people decide about rewards: who is barred, streaks set by hand, what was paid. Pure."""
+"""What people decide about rewards: who is barred, streaks set by hand, what was paid. Pure.
+
+First as the store keeps it, then as the archive keeps who decided it (psd/archive/decisions.py).
+"""
 
 from __future__ import annotations
 
 import msgspec
+
+from psd.archive.decisions import Decision, kinds_of
 
 TEXT_MAX = 1000
 """Characters of a note, an author, a request."""
@@ -36,3 +41,63 @@ class Payout(msgspec.Struct, frozen=True):
     tokens: str
     request: str
     paid_at_s: int
+
+
+class Barred(Decision, frozen=True, tag="barred"):
+    """An owner is on the blacklist."""
+
+    entry: BlacklistEntry
+
+    @property
+    def subject(self) -> str:
+        """What a later decision is about, too."""
+        return f"blacklist:{self.entry.owner}"
+
+
+class Unbarred(Decision, frozen=True, tag="unbarred"):
+    """An owner is on it no longer."""
+
+    owner: str
+
+    @property
+    def subject(self) -> str:
+        """What a later decision is about, too."""
+        return f"blacklist:{self.owner}"
+
+
+class Overridden(Decision, frozen=True, tag="overridden"):
+    """A streak is set by hand."""
+
+    override: Override
+
+    @property
+    def subject(self) -> str:
+        """What a later decision is about, too."""
+        return f"override:{self.override.week}:{self.override.vehicle}"
+
+
+class OverrideDropped(Decision, frozen=True, tag="override_dropped"):
+    """It is computed again."""
+
+    week: int
+    vehicle: int
+
+    @property
+    def subject(self) -> str:
+        """What a later decision is about, too."""
+        return f"override:{self.week}:{self.vehicle}"
+
+
+class Paid(Decision, frozen=True, tag="paid"):
+    """What was paid for one week to some vehicles, each a subject of its own."""
+
+    week: int
+    payouts: list[Payout]
+
+
+Noted = Barred | Unbarred | Overridden | OverrideDropped
+"""Decisions about one subject."""
+
+LedgerDecision = Noted | Paid
+
+KINDS = kinds_of(Barred, Unbarred, Overridden, OverrideDropped, Paid)

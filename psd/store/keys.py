@@ -119,7 +119,7 @@ def board_key(week: int, generation: int) -> str:
 
 
 def boards_key(name: str) -> str:
-    """What is kept of all named boards together: ``definitions``, ``dropped``."""
+    """What is kept of all named boards together: ``definitions``, ``versions``, ``dropped``."""
     return f"psd:boards:{{boards}}:{name}"
 
 
@@ -127,6 +127,11 @@ def boards_key(name: str) -> str:
 def named_board_root(name: str, id_: str) -> str:
     """Root of what one board has: its members, its final (psd/queries/boards/store.py)."""
     return f"psd:board:{{{name}:{id_}}}"
+
+
+def decisions_key(name: str) -> str:
+    """What gives decisions their order: ``last``, ``turn:<subject>`` (psd/archive/turns.py)."""
+    return f"psd:decisions:{{decisions}}:{name}"
 
 
 OWNER_SHARDS = 64
@@ -158,6 +163,7 @@ _ROOT = r"psd:(?:c:)?\{[^{}]*\}"
 _SHARD = r"psd:rewards:\{s\d+\}"
 _REWARDS = r"psd:rewards:\{rewards\}"
 _BOARDS = r"psd:boards:\{boards\}"
+_DECISIONS = r"psd:decisions:\{decisions\}"
 _BOARD = r"psd:board:\{[a-z0-9._-]{1,64}:[0-9a-f]{16}\}"
 
 CATALOGUE: tuple[KeyKind, ...] = (
@@ -200,6 +206,7 @@ CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind(
         "overrides", rf"{_REWARDS}:overrides", "hash", "", "week:vehicle: a streak set by hand"
     ),
+    KeyKind("ledger versions", rf"{_REWARDS}:versions", "hash", "", "decision: its version"),
     KeyKind("streak board", rf"{_REWARDS}:board:\d+:\d+", "string", "", "the longest streaks"),
     KeyKind("schema", re.escape(SCHEMA_KEY), "string", "", "version of the stored shapes"),
     KeyKind("life", re.escape(LIFE_KEY), "string", "", "a word for as long as it is not emptied"),
@@ -213,6 +220,7 @@ CATALOGUE: tuple[KeyKind, ...] = (
     ),
     KeyKind("boards", rf"{_BOARDS}:definitions", "hash", "", "board: its definition, JSON"),
     KeyKind("dropped boards", rf"{_BOARDS}:dropped", "set", "", "boards whose keys are to end"),
+    KeyKind("board versions", rf"{_BOARDS}:versions", "hash", "", "board: version of the decision"),
     KeyKind("board members", rf"{_BOARD}:members", "set", "", "uids"),
     KeyKind("members watched", rf"{_BOARD}:members:unchanged", "string", "", "lives 10 minutes"),
     KeyKind(
@@ -223,6 +231,9 @@ CATALOGUE: tuple[KeyKind, ...] = (
         "uids that will be members; lives 10 minutes",
     ),
     KeyKind("board final", rf"{_BOARD}:final", "string", "", "the final standing, msgpack"),
+    KeyKind("board's versions", rf"{_BOARD}:versions", "hash", "", "members, final: version"),
+    KeyKind("last decision", rf"{_DECISIONS}:last", "string", "", "the last version given"),
+    KeyKind("turn", rf"{_DECISIONS}:turn:.+", "string", "", "who decides; lives 10 s"),
     KeyKind("owners", r"psd:owners:\{o\d+\}:\d+", "set", "", "uids that may have bookings"),
 )
 _COMPILED = tuple((re.compile(kind.pattern), kind) for kind in CATALOGUE)

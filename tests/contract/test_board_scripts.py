@@ -14,26 +14,37 @@ from psd.store.scripts import Script, load_script, lua_folder
 
 KEY = f"{named_board_root('a', '0' * 16)}:members"
 STAGED, UNCHANGED = f"{KEY}:staged:{'1' * 16}", f"{KEY}:unchanged"
+VERSIONS = f"{named_board_root('a', '0' * 16)}:versions"
 DEFINITIONS, DROPPED = boards_key("definitions"), boards_key("dropped")
+DECIDED = boards_key("versions")
 
 
 def script(name: str) -> Script:
     return load_script(name, lua_folder())
 
 
-async def change(psd: Runtime, name: str, read: str, new: str, most: int = 9) -> int:
-    keys = (DEFINITIONS, DROPPED)
-    asked = (name, read, new, f"{name}:{'0' * 16}", most)
+async def change(
+    psd: Runtime, name: str, read: str, new: str, most: int = 9, version: int = 1
+) -> int:
+    keys = (DEFINITIONS, DROPPED, DECIDED)
+    asked = (name, read, new, f"{name}:{'0' * 16}", most, version)
     sha = script("boards.change").sha
-    return int(await psd.store.writes.call(("EVALSHA", sha, 2, *keys, *asked)))
+    return int(await psd.store.writes.call(("EVALSHA", sha, 3, *keys, *asked)))
 
 
 async def members(
-    psd: Runtime, add: list[int], remove: list[int], most: int = 100_000, is_all: int = 0
+    psd: Runtime,
+    add: list[int],
+    remove: list[int],
+    most: int = 100_000,
+    is_all: int = 0,
+    version: int = 1,
 ) -> list[int]:
     lists = (msgpack.packb([str(uid) for uid in uids]) for uids in (add, remove))
     sha = script("boards.members").sha
-    reply = await psd.store.writes.call(("EVALSHA", sha, 1, KEY, *lists, most, is_all))
+    reply = await psd.store.writes.call(
+        ("EVALSHA", sha, 2, KEY, VERSIONS, *lists, most, is_all, version)
+    )
     return list(reply)
 
 
@@ -96,10 +107,10 @@ async def test_a_uid_keeps_all_its_digits(psd: Runtime) -> None:
     assert await held(psd) == set(large)
 
 
-async def swap(psd: Runtime, text: str, count: int) -> int:
+async def swap(psd: Runtime, text: str, count: int, version: int = 1) -> int:
     sha = script("boards.swap").sha
-    keys = (KEY, STAGED, UNCHANGED)
-    return int(await psd.store.writes.call(("EVALSHA", sha, 3, *keys, text, count)))
+    keys = (KEY, STAGED, UNCHANGED, VERSIONS)
+    return int(await psd.store.writes.call(("EVALSHA", sha, 4, *keys, text, count, version)))
 
 
 async def test_staged_members_take_the_place_of_all_and_have_no_lifetime(psd: Runtime) -> None:
@@ -131,3 +142,27 @@ async def test_members_that_were_changed_meanwhile_are_not_swapped(psd: Runtime)
     await members(psd, [1], [])
     assert await swap(psd, "t", 3) == 0
     assert await held(psd) == {1}
+
+
+async def test_what_comes_behind_a_later_decision_is_refused_and_writes_nothing(
+    psd: Runtime,
+) -> None:
+    client = psd.store.client
+    assert await change(psd, "a", "", "one", version=7) == 1
+    for new in ("two", ""):
+        with pytest.raises(StoreError, match="PSD_OVERTAKEN"):
+            await change(psd, "a", "one", new, version=6)
+    assert await change(psd, "a", "one", "", version=8) == 1
+    with pytest.raises(StoreError, match="PSD_OVERTAKEN"):
+        await change(psd, "a", "", "one", version=7)
+    assert await client.hgetall(DECIDED) == {b"a": b"8"}
+    await members(psd, [1], [], version=5)
+    with pytest.raises(StoreError, match="PSD_OVERTAKEN"):
+        await members(psd, [2], [1], version=4)
+    await client.set(UNCHANGED, "t", ex=60)
+    await client.sadd(STAGED, 2, 3)
+    with pytest.raises(StoreError, match="PSD_OVERTAKEN"):
+        await swap(psd, "t", 2, version=4)
+    assert await held(psd) == {1}
+    assert await swap(psd, "t", 2, version=6) == 1
+    assert await client.hgetall(VERSIONS) == {b"members": b"6"}

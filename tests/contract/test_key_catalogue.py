@@ -13,7 +13,7 @@ from psd.queries.boards.windows import FixedWindow
 from psd.queries.requests import LeaderboardQuery
 from psd.rewards.events import VehicleChange
 from psd.runtime import Runtime
-from psd.store.keys import CATALOGUE, boards_key, kind_of, rewards_key
+from psd.store.keys import CATALOGUE, boards_key, decisions_key, kind_of, rewards_key
 from tests.support.engine import EVER, NOON_S, book, count, increment, report
 from tests.support.keyspace import keyspace
 from tests.support.random_reports import random_reports
@@ -39,7 +39,7 @@ async def book_vehicles(psd: Runtime) -> None:
 
 OF_THE_WEEKLY_JOB = {
     *("reward rows", "payouts", "weeks", "week status", "run", "job lock", "garbage", "tables"),
-    *("blacklist", "overrides", "streak board"),
+    *("blacklist", "overrides", "ledger versions", "streak board"),
 }
 
 
@@ -52,6 +52,7 @@ async def keep_boards(psd: Runtime) -> None:
     members = f"{(await psd.boards.get('a.b-c_1')).root}:members"
     await psd.store.writes.call(("SET", f"{members}:unchanged", "fedcba9876543210", "EX", 600))
     await psd.store.writes.call(("SADD", f"{members}:staged:fedcba9876543210", 1))
+    await psd.store.writes.call(("SET", decisions_key("turn:board:a"), "mark", "PX", 60_000))
 
 
 async def changes(client: Redis) -> int:

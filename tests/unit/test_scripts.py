@@ -90,7 +90,13 @@ def test_psds_own_reads_are_known_as_reads() -> None:
     writing = {name for name in script_names() if not load_script(name).reads_only}
     assert writing == {
         *("boards.change", "boards.members", "boards.swap", "engine.book", "engine.withdraw"),
-        *("rewards.add_vin", "rewards.hold_lock", "rewards.merge_vehicle", "rewards.publish"),
+        *(
+            "decisions.turn",
+            "rewards.add_vin",
+            "rewards.hold_lock",
+            "rewards.merge_vehicle",
+            "rewards.publish",
+        ),
     }
 
 

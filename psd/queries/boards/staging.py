@@ -7,8 +7,9 @@ one short script puts them in their place. Of 25,000 who come onto a board of 60
     psd:board:{cup:9f3a5c0e12b47d68}:members:unchanged              a text that every change ends
     psd:board:{cup:9f3a5c0e12b47d68}:members:staged:5be0c1d2a3f49687    85,000 uids, RENAMEd
 
-A change that came between the reading and the renaming has ended the text; then all is made anew.
-What a process that was killed has left ends by itself.
+Whoever changes members has the turn to (psd/archive/turns.py). If that was over before the
+renaming, a change that came meanwhile has ended the text, and nothing is put anywhere. What a
+process that was killed has left ends by itself.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from psd.errors import ConflictError, TooLargeError
+from psd.errors import StoreUnavailableError, TooLargeError
 from psd.queries.boards.definitions import Membership
 from psd.store.kept import write_kept
 from psd.store.lane import Command
@@ -37,9 +38,6 @@ COMMANDS_AT_ONCE = 10
 LIFETIME_S = 600
 """A hundred thousand members are staged within a second; ten minutes are a stalled process."""
 
-TRIES = 20
-"""How often a change is made anew because another one came between."""
-
 
 class Change(msgspec.Struct, frozen=True):
     """Who comes and who goes; with ``is_all`` those that come take the place of all."""
@@ -57,6 +55,15 @@ class Change(msgspec.Struct, frozen=True):
         return kept.union(self.add)
 
 
+class Staged(msgspec.Struct, frozen=True):
+    """Members that wait beside those of ``key``, and what putting them there comes to."""
+
+    key: str
+    staged: str
+    unchanged: str
+    membership: Membership
+
+
 class StagedMembers:
     """Makes large changes of the members of boards."""
 
@@ -64,25 +71,31 @@ class StagedMembers:
         self._store = store
         self._swap = load_script("boards.swap")
 
-    async def change(self, key: str, change: Change, most: int) -> Membership:
-        """Make a change to the members that are kept under a key, of whom there may be so many.
+    async def stage(self, key: str, change: Change, most: int) -> Staged:
+        """Prepare a change of the members that are kept under a key; there may be ``most``.
 
-        Raises TooLargeError, and ConflictError when others change them all the time; then
-        nothing was changed. A trip for 2,000 members there are, and one for 10,000 there will be.
+        Raises TooLargeError. A trip for 2,000 members there are, and one for 10,000 there will be.
         """
-        for _ in range(TRIES):
-            unchanged = await self._watched(key)
-            before = await self._members(key)
-            after = change.of(before)
-            if len(after) > most:
-                raise TooLargeError(
-                    f"members: {len(after)} members would be on it, at most {most} are allowed"
-                )
-            staged = f"{key}:staged:{secrets.token_hex(8)}"
-            await self._stage(staged, list(after))
-            if await self._swapped(key, staged, unchanged, len(after)):
-                return Membership(len(after - before), len(before - after), len(after))
-        raise ConflictError("members: they are changed by others all the time")
+        unchanged = await self._watched(key)
+        before = await self.members(key)
+        after = change.of(before)
+        if len(after) > most:
+            raise TooLargeError(
+                f"members: {len(after)} members would be on it, at most {most} are allowed"
+            )
+        staged = f"{key}:staged:{secrets.token_hex(8)}"
+        await self._stage(staged, list(after))
+        found = Membership(len(after - before), len(before - after), len(after))
+        return Staged(key, staged, unchanged, found)
+
+    async def put(self, staged: Staged, versions: str, version: int) -> Membership:
+        """Put what was staged in the place of the members; ``versions`` is where that is noted.
+
+        Raises StoreUnavailableError when they were changed meanwhile; then nothing was done.
+        """
+        if not await self._swapped(staged, versions, version):
+            raise StoreUnavailableError("members: others changed them meanwhile; ask again")
+        return staged.membership
 
     async def _watched(self, key: str) -> str:
         """A text that stands beside the members until they are changed."""
@@ -96,7 +109,7 @@ class StagedMembers:
         found = (await self._store.writes.call_all(commands))[-1]
         return "" if found is None else str(found.decode())
 
-    async def _members(self, key: str) -> set[int]:
+    async def members(self, key: str) -> set[int]:
         """Whoever is there. A change meanwhile may be seen by half, and ends the text above."""
         found: set[int] = set()
         cursor = b"0"
@@ -116,10 +129,12 @@ class StagedMembers:
             commands = adding[start : start + COMMANDS_AT_ONCE]
             await self._store.writes.call_all([*commands, ("EXPIRE", staged, LIFETIME_S)])
 
-    async def _swapped(self, key: str, staged: str, unchanged: str, count: int) -> bool:
-        keys = (key, staged, f"{key}:unchanged")
-        asked: Command = ("EVALSHA", self._swap.sha, len(keys), *keys, unchanged, count)
-        [done] = await write_kept(self._store, [asked])
+    async def _swapped(self, staged: Staged, versions: str, version: int) -> bool:
+        keys = (staged.key, staged.staged, f"{staged.key}:unchanged", versions)
+        asked = (staged.unchanged, staged.membership.members, version)
+        [done] = await write_kept(
+            self._store, [("EVALSHA", self._swap.sha, len(keys), *keys, *asked)]
+        )
         if not done:
-            await self._store.writes.call(("UNLINK", staged))
+            await self._store.writes.call(("UNLINK", staged.staged))
         return bool(done)

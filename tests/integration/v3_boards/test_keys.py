@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
+import asyncio
+from types import NoneType
 
 from psd.errors import NotFoundError
-from psd.store.keys import boards_key, kind_of
+from psd.queries.boards.definitions import Membership
+from psd.store.keys import boards_key, decisions_key, kind_of
 from tests.support.http_boards import BoardsClient, keys_of
 
 
@@ -17,9 +17,12 @@ async def test_every_key_of_a_board_is_known_and_ends_with_it(boards: BoardsClie
     await boards.ask("POST", "/a/final")
     made = await keys_of(boards.psd) - before
     kinds = {getattr(kind_of(key), "name", None) for key in made}
-    assert kinds == {"boards", "board members", "board final"}
+    own = {"board members", "board final", "board's versions"}
+    assert kinds == {"boards", "board versions", "last decision", *own}
     await boards.ask("DELETE", "/a")
-    assert await keys_of(boards.psd) == before
+    # What says in which order boards were decided about stays.
+    order = {boards_key("versions"), decisions_key("last")}
+    assert await keys_of(boards.psd) == before | order
 
 
 async def test_what_a_killed_removal_left_ends_with_the_next_one(boards: BoardsClient) -> None:
@@ -41,17 +44,13 @@ async def test_what_a_killed_removal_left_ends_with_the_next_one(boards: BoardsC
 
 
 async def test_members_of_a_board_that_is_taken_away_meanwhile_leave_nothing(
-    boards: BoardsClient, monkeypatch: pytest.MonkeyPatch
+    boards: BoardsClient,
 ) -> None:
-    await boards.put("a")
     store = boards.psd.boards
-    stale = await store.get("a")
-    await store.drop("a")
-
-    async def known(_name: str) -> Any:
-        return stale
-
-    monkeypatch.setattr(store, "get", known)
-    with pytest.raises(NotFoundError):
-        await store.change_members("a", [1])
-    assert f"{stale.root}:members" not in await keys_of(boards.psd)
+    for turn in range(10):
+        await boards.put("a")
+        root = (await store.get("a")).root
+        both = [store.change_members("a", [1]), store.drop("a")]
+        found = await asyncio.gather(*both[:: 1 - 2 * (turn % 2)], return_exceptions=True)
+        assert {type(each) for each in found} <= {Membership, NoneType, NotFoundError}
+        assert not [key for key in await keys_of(boards.psd) if key.startswith(root)]

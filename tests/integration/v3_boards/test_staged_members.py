@@ -9,11 +9,12 @@ from typing import Any
 import msgpack
 import pytest
 
-from psd.errors import ConflictError, StoreUnavailableError
+from psd.errors import StoreUnavailableError
 from psd.queries.boards import staging
 from psd.queries.boards.staging import Change, StagedMembers
-from psd.queries.boards.store import SCRIPT_MEMBERS_MAX
-from psd.store.keys import kind_of
+from psd.queries.boards.writes import SCRIPT_MEMBERS_MAX
+from psd.runtime import open_runtime
+from psd.store.keys import decisions_key, kind_of
 from psd.store.lane import Command
 from tests.support.http_boards import BoardsClient, keys_of
 
@@ -33,18 +34,21 @@ def before_the_first_swap(monkeypatch: pytest.MonkeyPatch, *meanwhile: Any) -> N
     monkeypatch.setattr(StagedMembers, "_swapped", late)
 
 
-async def test_a_change_that_came_meanwhile_is_not_lost(
+async def test_a_change_that_comes_meanwhile_waits_and_is_not_lost(
     boards: BoardsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await boards.put("a", 1, 2)
     store = boards.psd.boards
+    coming: list[asyncio.Task[object]] = []
 
     async def small() -> None:
-        await store.change_members("a", [3], [1])
+        coming.append(asyncio.create_task(store.change_members("a", [3], [1])))
+        await asyncio.sleep(0)
 
     before_the_first_swap(monkeypatch, small)
     found = await store.make_change("a", Change(MANY, [2]))
     assert (found.added, found.removed, found.members) == (30_000, 1, 30_001)
+    await asyncio.gather(*coming)
     assert await store.members("a") == [3, *MANY]
 
 
@@ -56,21 +60,23 @@ async def test_two_large_changes_at_once_both_come_through(boards: BoardsClient)
     assert await store.members("a") == MANY
 
 
-async def test_who_is_overtaken_again_and_again_gives_up_and_changes_nothing(
+async def test_who_stood_still_for_longer_than_its_turn_changes_nothing(
     boards: BoardsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await boards.put("a", 1)
-    store = boards.psd.boards
-    monkeypatch.setattr(staging, "TRIES", 2)
-    uids = iter((2, 3))
+    other = await open_runtime(boards.psd.settings)
 
-    async def small() -> None:
-        await store.change_members("a", [next(uids)])
+    async def overtaking() -> None:
+        await other.store.client.delete(decisions_key("turn:board:a"))
+        await other.boards.change_members("a", [2])
 
-    before_the_first_swap(monkeypatch, small, small)
-    with pytest.raises(ConflictError):
-        await store.make_change("a", Change(MANY, is_all=True))
-    assert await store.members("a") == [1, 2, 3]
+    before_the_first_swap(monkeypatch, overtaking)
+    try:
+        with pytest.raises(StoreUnavailableError, match="others changed"):
+            await boards.psd.boards.make_change("a", Change(MANY, is_all=True))
+    finally:
+        await other.close()
+    assert await boards.psd.boards.members("a") == [1, 2]
 
 
 async def test_a_change_that_breaks_off_leaves_the_members_and_ends_by_itself(
@@ -115,7 +121,7 @@ async def test_no_command_of_a_change_has_more_than_a_part_of_it(
         assert (await boards.ask("POST", "/a/members", added)).status == 200
     assert (await boards.ask("DELETE", "/a/members?all=true")).json()["removed"] == 10_000
     assert max(len(command) for command in sent) <= staging.PART + 2
-    scripts = [command for command in sent if command[0] == "EVALSHA" and command[2] == 1]
-    lists = [len(msgpack.unpackb(each[4])) for each in scripts]
+    scripts = [command for command in sent if command[0] == "EVALSHA" and command[2] == 2]
+    lists = [len(msgpack.unpackb(each[5])) for each in scripts]
     assert lists == [SCRIPT_MEMBERS_MAX, 0]
     assert not {str(command[0]) for command in sent} & {"DEL", "SMEMBERS"}

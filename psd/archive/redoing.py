@@ -1,0 +1,83 @@
+"""Carrying out again what people decided, from the archive: before the events of a replay.
+
+From the beginning of the window to the end of the archive, whatever the end of the window: of two
+decisions about one subject only the later may stand, and it may lie behind the window. Each
+keeper compares versions with those in the store, so that nothing is done twice, and a decision
+that is made meanwhile stays::
+
+    archive   v7 bar 0x12..    v9 unbar 0x12..        the store has v9 -> 2 known
+                                                      it has v6, a copy of yesterday -> 2 kept
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from psd.archive.decisions import D, Decision, Keeper, Redo, Redone, decision_of, is_decision
+from psd.archive.entries import Entry
+from psd.archive.reader import read_entries
+from psd.archive.replay import END_MS, ENTRIES_AT_ONCE, SLACK_MS
+from psd.clock import Clock
+from psd.errors import InputError
+
+
+class Redoing:
+    """Carries out the decisions of a folder; made for one :meth:`run`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        keepers: Sequence[Keeper],
+        clock: Clock,
+        stores: Collection[str] | None = None,
+        *,
+        is_dry: bool = False,
+    ) -> None:
+        self._folder = folder
+        self._stores = stores
+        self._clock = clock
+        self._began_ms = clock.now_ms()
+        self._kinds = {kind: each for keeper in keepers for kind, each in keeper.kinds.items()}
+        self._redone = Redone()
+        self._redos = [keeper.redo(self._redone, self, is_dry=is_dry) for keeper in keepers]
+        self._redo_of: dict[type[Decision], Redo] = {
+            each: redo
+            for keeper, redo in zip(keepers, self._redos, strict=True)
+            for each in keeper.kinds.values()
+        }
+
+    async def run(self, from_ms: int) -> Redone:
+        """Carry out what was archived since ``from_ms``; counts of it."""
+        self._began_ms = self._clock.now_ms()
+        for position, entry in enumerate(self._entries(from_ms)):
+            if position % ENTRIES_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            if not is_decision(entry):
+                continue
+            try:
+                decision = decision_of(entry, self._kinds)
+            except InputError as error:
+                self._redone.refusals.append(f"accepted at {entry.accepted_ms} ms: {error}")
+            else:
+                await self._redo_of[type(decision)].take(decision)
+        for redo in self._redos:
+            await redo.finish()
+        return self._redone
+
+    def newer(self, kind: type[D]) -> list[D]:
+        """Decisions of one kind that were archived since this began, or a little before."""
+        found = []
+        for entry in self._entries(self._began_ms - SLACK_MS):
+            if is_decision(entry):
+                try:
+                    decision = decision_of(entry, self._kinds)
+                except InputError:
+                    continue
+                if isinstance(decision, kind):
+                    found.append(decision)
+        return found
+
+    def _entries(self, from_ms: int) -> Iterator[Entry]:
+        return read_entries(self._folder, max(from_ms, 0), END_MS, stores=self._stores)
