@@ -38,6 +38,7 @@ MODULES = (
     "swapped_stores",
     "failovers",
     "poison",
+    "decisions",
     "soak",
 )
 BESIDE = ("soak",)
