@@ -17,15 +17,18 @@ from typing import Any
 
 import jwt
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from psd.access.identity import Identity
 from psd.config import AccessSettings
 from psd.errors import ConfigError, KeysUnavailableError, UnauthorizedError
 
-PUBLIC_KEY_ALGORITHMS = frozenset(
-    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
-)
+RSA_ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
+CURVE_ALGORITHMS = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+PUBLIC_KEY_ALGORITHMS = RSA_ALGORITHMS | {*CURVE_ALGORITHMS.values(), "EdDSA"}
 JWT_SCOPES = frozenset({"read", "write"})
 LEEWAY_S = 5
 """What the clocks of two machines with NTP may differ, with room to spare."""
@@ -55,7 +58,11 @@ class JwtRules(msgspec.Struct, frozen=True):
 
 
 class Key(msgspec.Struct, frozen=True):
-    """A public key and the algorithms that it may verify, as its document says."""
+    """A public key and the algorithms that it may verify: those of its kind, as its document says.
+
+    PyJWT takes whatever key it is given to the algorithm that the token names, and fails with
+    errors of any kind where the two do not fit.
+    """
 
     public: Any
     algorithms: frozenset[str]
@@ -131,9 +138,24 @@ def _usable(member: dict[str, Any], rules: JwtRules) -> Key | None:
         public = jwt.PyJWK(fields).key
     except jwt.PyJWTError:
         return None
-    if isinstance(public, RSAPublicKey) and public.key_size < RSA_BITS_MIN:
-        return None
-    return Key(public, rules.algorithms if named is None else frozenset({named}))
+    algorithms = fitting(public) & rules.algorithms
+    if named is not None:
+        algorithms &= {named}
+    return Key(public, algorithms) if algorithms else None
+
+
+def fitting(public: object) -> frozenset[str]:
+    """What a key can verify by its kind and size; nothing for one that is weak or not known.
+
+    An elliptic curve goes with one hash (RFC 7518, 3.4): ES256 is P-256, and never P-384.
+    """
+    if isinstance(public, RSAPublicKey) and public.key_size >= RSA_BITS_MIN:
+        return RSA_ALGORITHMS
+    if isinstance(public, EllipticCurvePublicKey) and public.curve.name in CURVE_ALGORITHMS:
+        return frozenset({CURVE_ALGORITHMS[public.curve.name]})
+    if isinstance(public, Ed25519PublicKey | Ed448PublicKey):
+        return frozenset({"EdDSA"})
+    return frozenset()
 
 
 def key_id(token: str, rules: JwtRules) -> str | None:
@@ -167,7 +189,7 @@ def verified(token: str, key: Key, rules: JwtRules) -> Identity:
         )
     except jwt.ExpiredSignatureError as exc:
         raise UnauthorizedError("jwt: expired") from exc
-    except jwt.PyJWTError as exc:
+    except (jwt.PyJWTError, RecursionError) as exc:
         # PyJWT's own texts may quote claims, and a claim is a part of the token.
         raise UnauthorizedError(f"jwt: refused ({type(exc).__name__})") from exc
     for name in ("exp", "nbf", "iat"):
