@@ -68,7 +68,7 @@ class Keys:
     async def key(self, kid: str | None) -> Key:
         """The key of an id; raises UnauthorizedError or KeysUnavailableError."""
         self.keep_fresh()
-        found = self._held.find(kid) if self._held is not None else None
+        found = self.find(kid)
         if found is not None:
             return found
         if self._look is not None or self._age_s() > LOOK_AGAIN_S:
@@ -76,10 +76,18 @@ class Keys:
             await asyncio.shield(self._begin_look())
         if self._held is None:
             raise KeysUnavailableError("access.jwks: the keys that verify JWTs cannot be read now")
-        found = self._held.find(kid)
+        return self.known(kid)
+
+    def known(self, kid: str | None) -> Key:
+        """The key of an id as of now; raises UnauthorizedError."""
+        found = self.find(kid)
         if found is None:
             raise UnauthorizedError("jwt: signed with a key that is not known")
         return found
+
+    def find(self, kid: str | None) -> Key | None:
+        """The key of an id, where there is one now."""
+        return None if self._held is None else self._held.find(kid)
 
     async def count(self) -> int:
         """How many usable keys there are, looked for now; raises KeysUnavailableError."""

@@ -15,13 +15,15 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 from prometheus_client import Counter, Histogram
 
+from psd.access.identity import Identity
 from psd.errors import PsdError
 from psd.observe.health import Draining
 from psd.observe.metrics import Metrics
 from server import answers
-from server.access import IDENTITY, Access
+from server.access import IDENTITY, NOBODY, Access
 from server.errors import Style, answer, answer_error
 from server.packing import pack
+from server.protocol import Connection
 from server.routing import Handler, Route
 from server.tracing import REQUEST_ID, TRACEPARENT, enter, leave, trace_of
 
@@ -115,7 +117,8 @@ class Gate:
                 if route.route is None:
                     response = await _answer_unmatched(request)
                 else:
-                    request[IDENTITY] = await admit(request, route.route)
+                    identity = request[IDENTITY] = await admit(request, route.route)
+                    _keep_place(request, identity)
                     response = await handler(request)
             except PsdError as error:
                 response = _answer_psd(error, route.style, request)
@@ -149,6 +152,13 @@ class Gate:
             return response
 
         return gate
+
+
+def _keep_place(request: web.Request, identity: Identity) -> None:
+    """The connection of one who was admitted makes room for nobody."""
+    connection = request.protocol
+    if identity is not NOBODY and isinstance(connection, Connection):
+        connection.know()
 
 
 async def _finish(request: web.Request, response: web.StreamResponse) -> None:

@@ -1,12 +1,14 @@
 """One connection, within the limits that aiohttp does not have.
 
-A :class:`Guard` is what the connections of a process share: limits, the number of open ones,
-metrics. Each :class:`Connection` is aiohttp's handler with a deadline and a size for the head
-of every request. With ``head_timeout_s`` 10 and ``head_bytes_max`` 32768::
+Each :class:`Connection` is aiohttp's handler with a deadline and a size for the head of every
+request, and a place among all of the process (server/guard.py). With ``head_timeout_s`` 10 and
+``head_bytes_max`` 32768::
 
-    nothing at all for 75 s                -> closed, as every idle connection
+    nothing at all for 10 s                -> closed
+    nothing after an answer for 75 s       -> closed, as every idle connection
     "GET / HTTP/1.1", then a byte a second -> 408 after 10 s, closed
     40,000 bytes of headers                -> 431, closed
+    a path of 4,000 parts                  -> 404, closed
     a chunk whose size is no number        -> 400, closed
 
 The usual request comes in one segment, and costs a handful of comparisons here.
@@ -26,65 +28,14 @@ from aiohttp.http import (
 )
 from aiohttp.web_protocol import _ErrInfo
 
-from psd.config import ServerSettings
-from psd.observe.metrics import Metrics
 from server import answers
-from server.refusals import LINGERING_TIME_S, Leftovers, Refusal, TurnedAway, refusal_of
+from server.guard import Guard
+from server.refusals import LINGERING_TIME_S, Leftovers, TurnedAway, refusal_of
 from server.upgrades import Pieces
 
-LINE_BYTES_AROUND = len("POST  HTTP/1.1")
-"""What a request line has besides its target, with the longer of our two methods."""
-
-HEADERS_MAX = 128
-
-
-class Guard:
-    """What all connections of a process share."""
-
-    def __init__(
-        self,
-        settings: ServerSettings,
-        metrics: Metrics,
-        connections_max: int,
-        idle_timeout_s: float,
-    ) -> None:
-        self.head_timeout_s = settings.head_timeout_s
-        self.answer_timeout_s = settings.body_timeout_s
-        self.head_bytes_max = settings.head_bytes_max
-        self.turned_away: set[asyncio.Transport] = set()
-        self._metrics = metrics
-        self._connections_max = connections_max
-        self._open = 0
-        # The two limits differ, so that an error of the parser tells by its limit what was
-        # too long: the line of the request, or a header (with its colon and blank).
-        self.parser_options: dict[str, Any] = {
-            "access_log": None,
-            # Nothing of a stranger's body is unpacked: server/bodies.py does it, once admitted.
-            "auto_decompress": False,
-            "keepalive_timeout": idle_timeout_s,
-            "lingering_time": LINGERING_TIME_S,
-            "max_line_size": max(settings.line_bytes_max - LINE_BYTES_AROUND, 1),
-            "max_field_size": settings.line_bytes_max - len(": "),
-            "max_headers": HEADERS_MAX,
-        }
-        self.full = Refusal(429, f"more than {connections_max} connections are open")
-
-    def enter(self) -> bool:
-        """Whether there is room for one more connection, which then is open."""
-        if self._open >= self._connections_max:
-            return False
-        self._open += 1
-        self._metrics.connections.inc()
-        return True
-
-    def leave(self) -> None:
-        """A connection that had entered is closed."""
-        self._open -= 1
-        self._metrics.connections.dec()
-
-    def count(self, reason: str) -> None:
-        """A connection was refused something for this reason."""
-        self._metrics.refused.labels(reason).inc()
+PATH_PARTS_MAX = 32
+"""Our longest path has nine. aiohttp looks for a route once for each part of a path, each time in
+a copy of it: 4,000 parts in 8 kB took 30 ms, and nobody is asked for a token before that."""
 
 
 class Connection(web.RequestHandler):
@@ -94,11 +45,23 @@ class Connection(web.RequestHandler):
     that is not complete stands in ``_body``. After a refusal all that comes is thrown away.
     """
 
-    __slots__ = ("_body", "_guard", "_head_bytes", "_leftovers", "_pieces", "_timer", "_unread")
+    __slots__ = (
+        "_body",
+        "_guard",
+        "_has_place",
+        "_head_bytes",
+        "_leftovers",
+        "_pieces",
+        "_timer",
+        "_unread",
+        "is_known",
+    )
 
     def __init__(self, guard: Guard, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(server, loop=loop, **guard.parser_options)
+        self.is_known = False
         self._guard = guard
+        self._has_place = False
         self._head_bytes = 0
         self._body: StreamReader | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -108,22 +71,61 @@ class Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Enter, or be turned away."""
-        if self._guard.enter():
+        if self._guard.enter(self):
+            self._has_place = True
             super().connection_made(transport)
+            # Who opens a connection has something to ask: the first head is awaited from now on.
+            self._start_timer()
             return
         self._guard.count(self._guard.full.reason)
-        stream = cast(asyncio.Transport, transport)
-        stream.set_protocol(TurnedAway(stream, self._guard.full, self._guard.turned_away))
+        self._turn_away(cast(asyncio.Transport, transport))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Leave, and wait for nothing any more."""
-        self._guard.leave()
+        self._leave()
         self._stop_timer()
         if self._unread is not None:
             self._unread.cancel()
         if self._leftovers is not None:
             self._leftovers.feed_eof()
         super().connection_lost(exc)
+
+    def know(self) -> None:
+        """Somebody on it was admitted: it keeps its place, however many strangers come."""
+        if not self.is_known:
+            self.is_known = True
+            self._guard.know(self)
+
+    def make_room(self) -> None:
+        """Leave for another one: nobody on it was admitted, and others wait.
+
+        It is told so like one that has found no place, but not in the middle of an answer.
+        """
+        self._leave()
+        transport = self.transport
+        if transport is None:
+            return
+        if self._is_answering():
+            transport.abort()
+            return
+        self._turn_away(transport)
+        self.transport = None
+        # A connection of this moment has a task that has not begun.
+        self._loop.call_soon(self.connection_lost, None)
+
+    def _is_answering(self) -> bool:
+        """Whether something is being told, or is about to be."""
+        if self._messages or self._leftovers is not None:
+            return True
+        return self._request_count > 0 and self._waiter is None
+
+    def _turn_away(self, transport: asyncio.Transport) -> None:
+        transport.set_protocol(TurnedAway(transport, self._guard.full, self._guard.turned_away))
+
+    def _leave(self) -> None:
+        if self._has_place:
+            self._has_place = False
+            self._guard.leave(self)
 
     def data_received(self, data: bytes) -> None:
         """Parse a segment, or its pieces where a request in it may offer another protocol."""
@@ -209,6 +211,8 @@ class Connection(web.RequestHandler):
     def _note_requests(self, count: int) -> None:
         """At least one head is complete, or the parser gave up."""
         self._stop_timer()
+        if not self.is_known:
+            self._guard.hear(self)
         message, payload = self._messages[-1]
         if isinstance(message, _ErrInfo):
             self._messages.pop()
@@ -219,8 +223,7 @@ class Connection(web.RequestHandler):
             self._messages.pop()
             self._refuse(HttpProcessingError(code=400, message="a version of HTTP is missing"))
             return
-        # Only a segment that is longer than a head may be can hold a head that is too long.
-        if self._head_bytes > self._guard.head_bytes_max and self._has_long_head(count):
+        if self._has_wrong_head(message, count):
             return
         self._head_bytes = 0
         self._body = None if payload.is_eof() else payload
@@ -239,37 +242,54 @@ class Connection(web.RequestHandler):
 
     def _note_head(self, data: bytes) -> None:
         """A part of a head came."""
-        if self._timer is None:
+        if self._head_bytes == len(data):
             # Old clients send an empty line after a body.
             if not data.strip(b"\r\n"):
                 self._head_bytes = 0
                 return
-            self._start_timer()
+            self._begin_head()
         if self._head_bytes > self._guard.head_bytes_max:
             self._refuse(self._long_head())
 
-    def _has_long_head(self, count: int) -> bool:
-        """Refuse the first of the newest ``count`` requests whose head is too long."""
-        first = len(self._messages) - count
-        for index in range(first, len(self._messages)):
-            message = cast(RawRequestMessage, self._messages[index][0])
-            if head_bytes(message) > self._guard.head_bytes_max:
+    def _has_wrong_head(self, last: RawRequestMessage, count: int) -> bool:
+        """Refuse the first of the newest ``count`` requests whose head is too much.
+
+        Only a segment that is longer than a head may be can hold a head that is too long.
+        """
+        is_long = self._head_bytes > self._guard.head_bytes_max
+        if count == 1 and not is_long and last.path.count("/") <= PATH_PARTS_MAX:
+            return False
+        for index in range(len(self._messages) - count, len(self._messages)):
+            error = self._wrong_head(cast(RawRequestMessage, self._messages[index][0]))
+            if error is not None:
                 while len(self._messages) > index:
                     self._messages.pop()
-                self._refuse(self._long_head())
+                self._refuse(error)
                 return True
         return False
+
+    def _wrong_head(self, message: RawRequestMessage) -> HttpProcessingError | None:
+        if head_bytes(message) > self._guard.head_bytes_max:
+            return self._long_head()
+        if message.path.partition("?")[0].count("/") > PATH_PARTS_MAX:
+            return HttpProcessingError(
+                code=404, message=f"path: nothing is served below {PATH_PARTS_MAX} parts"
+            )
+        return None
 
     def _long_head(self) -> HttpProcessingError:
         limit = self._guard.head_bytes_max
         return HttpProcessingError(code=431, message=f"head: more than {limit} bytes")
 
-    def _start_timer(self) -> None:
-        timeout_s = self._guard.head_timeout_s
-        self._timer = self._loop.call_later(timeout_s, self._end_head)
+    def _begin_head(self) -> None:
+        if self._timer is None:
+            self._start_timer()
         # A request that has begun is no longer idle: 408 is told before the silent end.
-        closing_s = self._loop.time() + timeout_s + LINGERING_TIME_S
+        closing_s = self._loop.time() + self._guard.head_timeout_s + LINGERING_TIME_S
         self._next_keepalive_close_time = max(self._next_keepalive_close_time, closing_s)
+
+    def _start_timer(self) -> None:
+        self._timer = self._loop.call_later(self._guard.head_timeout_s, self._end_head)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -281,6 +301,10 @@ class Connection(web.RequestHandler):
         if self._buffer_paused:
             # It is us who do not read; the requests before it are not answered yet.
             self._timer = self._loop.call_later(timeout_s, self._end_head)
+            return
+        if not self._head_bytes:
+            # Nothing was asked, so nothing is told: a pool may have opened it for later.
+            self.force_close()
             return
         message = f"head: not complete after {timeout_s:g} s"
         self._refuse(HttpProcessingError(code=408, message=message))

@@ -25,8 +25,9 @@ from psd.config import Settings
 from psd.observe.health import Draining
 from psd.runtime import Runtime, open_runtime
 from server.app import GATE, build_app
-from server.descriptors import allowed_connections
-from server.protocol import Connection, Guard
+from server.descriptors import allowed_room
+from server.guard import Guard
+from server.protocol import Connection
 
 log = logging.getLogger("server")
 
@@ -38,8 +39,6 @@ with contextlib.suppress(ImportError):
 IDLE_TIMEOUT_S = 75.0
 """How long a connection may idle before a request begins. Longer than the 60 s that proxies
 commonly keep connections, so that a proxy never sends into one that is being closed here."""
-
-BACKLOG = 1024
 
 LAST_TIMEOUT_S = 0.5
 """What is left in hand after ``server.shutdown_timeout_s`` is cut off, after this."""
@@ -53,12 +52,8 @@ class HttpServer:
         self.draining = Draining(runtime.metrics)
         self._app = build_app(runtime, self.draining)
         self._runner = web.AppRunner(self._app, shutdown_timeout=LAST_TIMEOUT_S)
-        self._guard = Guard(
-            self._settings,
-            runtime.metrics,
-            allowed_connections(self._settings.connections_max),
-            idle_timeout_s,
-        )
+        self._room = allowed_room(self._settings.connections_max)
+        self._guard = Guard(self._settings, runtime.metrics, self._room.connections, idle_timeout_s)
         self._listening: asyncio.Server | None = None
 
     async def start(self, *, reuse_port: bool = False) -> None:
@@ -70,7 +65,7 @@ class HttpServer:
                 self._connection,
                 self._settings.host,
                 self._settings.port,
-                backlog=BACKLOG,
+                backlog=self._room.backlog,
                 reuse_port=reuse_port or None,
             )
         except OSError:

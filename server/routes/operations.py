@@ -24,11 +24,15 @@ from psd.observe.health import Draining
 from psd.observe.metrics import Metrics
 from psd.version import VERSION
 from server import answers
-from server.access import IDENTITY
+from server.access import IDENTITY, NOBODY
 from server.openapi import operations
 from server.routing import Route
 
 READINESS_TIMEOUT_S = 1.8
+
+TOLD_AGAIN_S = 1.0
+"""For so long strangers are told what was found last: a check is four trips to the store."""
+
 _gather: Callable[[CollectorRegistry], object] = MultiProcessCollector
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -48,6 +52,9 @@ class OperationRoutes:
 
     def __init__(self, runtime: Readiness, metrics: Metrics, draining: Draining) -> None:
         self._runtime = runtime
+        self._found: dict[str, str] = {}
+        self._found_at_s = float("-inf")
+        self._look: asyncio.Task[dict[str, str]] | None = None
         self._metrics = metrics
         self._draining = draining
 
@@ -77,10 +84,11 @@ class OperationRoutes:
         A check's text may name addresses and versions, so where requests are checked it is for
         readers of everything; the status is for everybody, because balancers have no token.
         """
-        checks = {"draining": "draining" if self._draining.begun else "ok", **await self._checks()}
+        identity = request[IDENTITY]
+        found = await (self._told_again() if identity is NOBODY else self._looked())
+        checks = {"draining": "draining" if self._draining.begun else "ok", **found}
         # A check may pass with advice: "ok: ...".
         ready = all(found.partition(":")[0] == "ok" for found in checks.values())
-        identity = request[IDENTITY]
         told: dict[str, object] = {"ready": ready}
         if identity.may("read") and identity.owners is None:
             told["checks"] = checks
@@ -95,6 +103,26 @@ class OperationRoutes:
     async def version(self, _request: web.Request) -> web.Response:
         """The version that is running."""
         return answers.json(msgspec.json.encode({"psd": VERSION}))
+
+    async def _told_again(self) -> dict[str, str]:
+        """What was found a moment ago, or now: strangers may ask as often as they like."""
+        if asyncio.get_running_loop().time() - self._found_at_s < TOLD_AGAIN_S:
+            return self._found
+        return await self._looked()
+
+    async def _looked(self) -> dict[str, str]:
+        """What is found now; all who ask at once wait for one look."""
+        if self._look is None:
+            self._look = asyncio.create_task(self._checks(), name="readiness")
+            self._look.add_done_callback(self._keep)
+        # One who hangs up must not cancel the look of the others.
+        return await asyncio.shield(self._look)
+
+    def _keep(self, look: asyncio.Task[dict[str, str]]) -> None:
+        self._look = None
+        if not look.cancelled() and look.exception() is None:
+            self._found = look.result()
+            self._found_at_s = asyncio.get_running_loop().time()
 
     async def _checks(self) -> dict[str, str]:
         try:

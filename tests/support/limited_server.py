@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import msgspec
 
-from psd.config import QueueSettings, RedisSettings, ServerSettings, Settings
+from psd.config import AccessSettings, QueueSettings, RedisSettings, ServerSettings, Settings
 from psd.runtime import Runtime, open_runtime
 from tests.support.http import HttpClient, serving
 from tests.support.raw_http import RawConnection, raw
@@ -67,11 +67,17 @@ class LimitedServer(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def limited_server(
-    redis_url: str, limits: ServerSettings = LIMITS, idle_timeout_s: float = IDLE_TIMEOUT_S
+    redis_url: str,
+    limits: ServerSettings = LIMITS,
+    idle_timeout_s: float = IDLE_TIMEOUT_S,
+    tokens: tuple[str, ...] = (),
 ) -> AsyncIterator[LimitedServer]:
-    """A server with these limits on a free port."""
+    """A server with these limits on a free port; with ``tokens`` it asks for one of them."""
     settings = Settings(
-        redis=RedisSettings(url=redis_url), queue=QueueSettings(kind="stream"), server=limits
+        redis=RedisSettings(url=redis_url),
+        queue=QueueSettings(kind="stream"),
+        server=limits,
+        access=AccessSettings(tokens=tokens),
     )
     runtime = await open_runtime(settings)
     try:

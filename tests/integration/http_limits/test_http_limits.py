@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 import msgspec
 import pytest
 
-from server.descriptors import OTHERS, allowed_connections
+from server.descriptors import BACKLOG_MAX, OTHERS, Room, allowed_room
 from server.refusals import LINGERING_TIME_S
 from tests.support.limited_server import (
     BODY_TIMEOUT_S,
@@ -139,9 +139,10 @@ async def test_one_connection_too_many_gets_429_and_room_is_made_again(
         for held in (first, second, third):
             held.send(GET)
             assert (await held.answer()).status == 200
-        async with server.raw() as fourth, server.raw() as fifth:
+        async with server.raw() as fourth, AsyncExitStack() as stack:
             fourth.send(GET)
             assert (await fourth.answer()).status == 200
+            fifth = await stack.enter_async_context(server.raw())
             fifth.send(GET)
             answer = await fifth.answer()
             assert (answer.status, answer.headers["retry-after"]) == (429, "1")
@@ -236,7 +237,11 @@ async def test_more_headers_than_are_read_get_431(connection: RawConnection) -> 
 async def test_a_server_stops_while_connections_are_turned_away(redis_url: str) -> None:
     async with AsyncExitStack() as stack:
         async with limited_server(redis_url) as server:
-            held = [await stack.enter_async_context(server.raw()) for _ in range(8)]
+            held = [await stack.enter_async_context(server.raw()) for _ in range(4)]
+            for connection in held:
+                connection.send(GET)
+                assert (await connection.answer()).status == 200
+            held += [await stack.enter_async_context(server.raw()) for _ in range(4)]
             await wait_until("four are too many", lambda: server.refused("connections") == 4)
         for connection in held:
             assert await connection.closed()
@@ -290,21 +295,28 @@ async def test_slow_clients_end_in_408_while_others_are_served(redis_url: str) -
 
 
 @pytest.mark.parametrize(
-    ("soft", "hard", "allowed", "raised"),
+    ("soft", "hard", "allowed", "backlog", "raised"),
     [
-        (1024, 4096, 1000, 1000 + OTHERS),
-        (1024, 1024, 1024 - OTHERS, 1024),
-        (50, 50, 1, 50),
-        (1024, resource.RLIM_INFINITY, 1000, 1000 + OTHERS),
-        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, 1000, None),
-        (9999, 9999, 1000, None),
+        (1024, 4096, 1000, BACKLOG_MAX, 1000 + BACKLOG_MAX + OTHERS),
+        (1024, 2000, 1000, 2000 - OTHERS - 1000, 2000),
+        (1024, 1024, 1024 - 128 - OTHERS, 128, None),
+        (512, 1024, 1024 - 128 - OTHERS, 128, 1024),
+        (50, 50, 1, 64, None),
+        (1024, resource.RLIM_INFINITY, 1000, BACKLOG_MAX, 1000 + BACKLOG_MAX + OTHERS),
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, 1000, BACKLOG_MAX, None),
+        (9999, 9999, 1000, BACKLOG_MAX, None),
     ],
 )
-def test_connections_stay_below_the_limit_of_descriptors(
-    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, allowed: int, raised: int | None
+def test_connections_and_a_burst_of_them_stay_below_the_limit_of_descriptors(
+    monkeypatch: pytest.MonkeyPatch,
+    soft: int,
+    hard: int,
+    allowed: int,
+    backlog: int,
+    raised: int | None,
 ) -> None:
     limits = [(soft, hard)]
     monkeypatch.setattr(resource, "getrlimit", lambda _kind: limits[-1])
     monkeypatch.setattr(resource, "setrlimit", lambda _kind, both: limits.append(both))
-    assert allowed_connections(1000) == allowed
+    assert allowed_room(1000) == Room(allowed, backlog)
     assert limits[1:] == ([] if raised is None else [(raised, hard)])
