@@ -22,10 +22,10 @@ from aiohttp import web
 
 from psd.addresses import Address
 from psd.config import Settings
+from psd.descriptors import allowed_room
 from psd.observe.health import Draining
 from psd.runtime import Runtime, open_runtime
 from server.app import GATE, build_app
-from server.descriptors import allowed_room
 from server.guard import Guard
 from server.protocol import Connection
 

@@ -27,6 +27,7 @@ from psd.access.identity import Identity, Scope
 from psd.addresses import Address
 from psd.clock import Clock, SystemClock
 from psd.config import Settings
+from psd.descriptors import allowed_room
 from psd.errors import (
     ConfigError,
     ForbiddenError,
@@ -54,6 +55,7 @@ try:
     from grpc_health.v1 import health, health_pb2, health_pb2_grpc
     from grpc_reflection.v1alpha import reflection
 
+    from psd.rewards.grpc_limits import CALLS_MAX, Places
     from psd.rewards.proto import rewards_pb2, rewards_pb2_grpc
 except ImportError as exc:
     raise ConfigError(f"the gRPC server needs packages: install psd[rewards] ({exc})") from exc
@@ -64,15 +66,23 @@ SERVICE = rewards_pb2.DESCRIPTOR.services_by_name["RewardsService"].full_name
 
 SERVED = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
 
-CALLS_MAX = 256
-"""Under way at once; a further one is refused with RESOURCE_EXHAUSTED."""
-
 OPTIONS = (
     # Linux would let a second server share the port, and every other call would go there.
     ("grpc.so_reuseport", 0),
     # The largest request is a note of 1,000 characters.
     ("grpc.max_receive_message_length", 65_536),
+    # Calls of one connection; a client with more opens another.
+    ("grpc.max_concurrent_streams", CALLS_MAX),
+    # A connection that never becomes HTTP/2 ends, and one without a call; a client that is gone
+    # without a word is noticed.
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_connection_idle_ms", 60_000),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
 )
+
+CONNECTIONS_MAX = 2048
+"""Open at once, as far as there are descriptors: the store needs some of them."""
 
 READY_EVERY_S = 1.0
 """Between two looks at the reader: a probe learns of an outage within two seconds."""
@@ -185,7 +195,10 @@ class GrpcServer:
         self._access = settings.access
         self._reader = reader
         self._ready_every_s = ready_every_s
-        self._servicer = RewardsServicer(reader, Callers(settings.access, clock or SystemClock()))
+        callers = Callers(settings.access, clock or SystemClock())
+        self._servicer = RewardsServicer(reader, callers)
+        self._connections_max = allowed_room(CONNECTIONS_MAX).connections
+        self._places = Places(callers, f"/{SERVICE}/")
         self._health = health.aio.HealthServicer()
         self._server: Any = None
         self._following: asyncio.Task[None] | None = None
@@ -199,7 +212,10 @@ class GrpcServer:
         warning = check_grpc_exposure(self._access, host)
         if warning:
             log.warning(warning)
-        self._server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=CALLS_MAX)
+        self._server = grpc.aio.server(
+            options=(*OPTIONS, ("grpc.max_allowed_incoming_connections", self._connections_max)),
+            interceptors=(self._places,),
+        )
         rewards_pb2_grpc.add_RewardsServiceServicer_to_server(self._servicer, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(SERVED, self._server)

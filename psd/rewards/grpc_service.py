@@ -191,14 +191,25 @@ class Callers:
         A token of single owners is refused: vehicles and addresses are not uids, so nothing
         here is known to be theirs.
         """
-        if not self._checked:
-            return ANYBODY
-        identity = self._tokens().identity(_bearer(metadata), self._clock.now_s())
+        identity = self.identity(metadata)
         if not identity.may(scope):
             raise ForbiddenError(f"this needs scope {scope}")
         if identity.owners is not None:
             raise ForbiddenError("this is not about single owners: a token of all owners is needed")
         return identity
+
+    def identity(self, metadata: Iterable[tuple[str, str | bytes]]) -> Identity:
+        """Who asks; raises UnauthorizedError."""
+        if not self._checked:
+            return ANYBODY
+        return self._tokens().identity(_bearer(metadata), self._clock.now_s())
+
+    def has_token(self, metadata: Iterable[tuple[str, str | bytes]]) -> bool:
+        """Whether who asks has shown a token that is known, where tokens are asked for."""
+        try:
+            return self._checked and self.identity(metadata) is not ANYBODY
+        except UnauthorizedError:
+            return False
 
     def _tokens(self) -> TokenTable:
         now_s = time.monotonic()

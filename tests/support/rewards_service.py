@@ -98,7 +98,9 @@ class MemoryReader:
 class Client:
     """The generated stubs on one channel."""
 
-    def __init__(self, channel: Any) -> None:
+    def __init__(self, channel: Any, port: int) -> None:
+        self.channel = channel
+        self.address = ("127.0.0.1", port)
         self.rewards = rewards_pb2_grpc.RewardsServiceStub(channel)
         self.health = health_pb2_grpc.HealthStub(channel)
         self.reflection = reflection_pb2_grpc.ServerReflectionStub(channel)
@@ -120,7 +122,7 @@ async def serving(
     port = await server.start("127.0.0.1", 0)
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield Client(channel)
+            yield Client(channel, port)
     finally:
         await server.stop(1)
 

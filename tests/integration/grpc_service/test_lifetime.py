@@ -76,7 +76,7 @@ async def test_a_signal_lets_calls_under_way_end(reader: MemoryReader) -> None:
     server = GrpcServer(Settings(), reader)
     running = asyncio.create_task(serve_until_signal(server, "127.0.0.1", port, 10))
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        client = Client(channel)
+        client = Client(channel, port)
         call = asyncio.ensure_future(client.rewards.GetTotalPoints(Empty(), wait_for_ready=True))
         await wait_until("the call is under way", lambda: reader.waiting == 1)
         os.kill(os.getpid(), signal.SIGTERM)
@@ -98,7 +98,7 @@ async def test_a_call_that_outlasts_the_grace_is_cut_off(reader: MemoryReader) -
     server = GrpcServer(Settings(), reader)
     port = await server.start("127.0.0.1", 0)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        call = asyncio.ensure_future(Client(channel).rewards.GetTotalPoints(Empty()))
+        call = asyncio.ensure_future(Client(channel, port).rewards.GetTotalPoints(Empty()))
         await wait_until("the call is under way", lambda: reader.waiting == 1)
         await server.stop(0.05)
         with pytest.raises(grpc.aio.AioRpcError):

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 import msgspec
 import pytest
 
-from server.descriptors import BACKLOG_MAX, OTHERS, Room, allowed_room
+from psd.descriptors import BACKLOG_MAX, OTHERS, Room, allowed_room
 from server.refusals import LINGERING_TIME_S
 from tests.support.limited_server import (
     BODY_TIMEOUT_S,

@@ -17,7 +17,7 @@ import resource
 
 import msgspec
 
-log = logging.getLogger("server")
+log = logging.getLogger("descriptors")
 
 OTHERS = 128
 """Descriptors for everything else: Redis, the queue, the archive, metrics, logs (some 40 in
@@ -51,7 +51,7 @@ def allowed_room(wanted: int) -> Room:
     if allowed == wanted:
         return Room(wanted, min(reached - OTHERS - wanted, BACKLOG_MAX))
     log.warning(
-        "fewer connections than server.connections_max: the limit of descriptors is too low",
+        "fewer connections than were asked for: the limit of descriptors is too low",
         extra={"connections_max": wanted, "allowed": allowed, "descriptors": reached},
     )
     return Room(allowed, backlog)
