@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 
 from psd.archive.decisions import Keeper
+from psd.archive.numbers import StoreNumbers
+from psd.archive.order import Stamp
 from psd.archive.ownership import name_of_lost_store
 from psd.archive.turns import Turns
 from psd.archive.writer import Appends, NoArchive, open_archive
@@ -64,7 +66,8 @@ class Runtime:
         self.tables = tables_of(settings)
         self.vehicle_rules = vehicle_rules_of(settings, self.tables)
         self.rules = _extended(rules_of(settings), self.vehicle_rules)
-        self.store = Store(settings.redis, metrics)
+        self.store = Store(settings.redis, metrics, clock)
+        self.numbers = StoreNumbers(self.store.order, clock, Path(settings.archive.folder))
         self.engine = Engine(self.store, settings, clock, metrics)
         depth = depth_of(settings.queue, self.store)
         things_by_name = {name: thing.id for name, thing in settings.things.items()}
@@ -146,9 +149,12 @@ async def open_runtime(
     async def identity() -> str:
         return await identity_of(runtime.store, Path(settings.archive.folder))
 
+    async def number(accepted_ms: int) -> Stamp:
+        return await runtime.numbers.next(accepted_ms)
+
     archive: Appends = NoArchive()
     if archiving:
-        archive = open_archive(settings.archive, metrics, identity)
+        archive = open_archive(settings.archive, metrics, identity, number)
     runtime = Runtime(settings, clock or SystemClock(), metrics, archive)
     try:
         with contextlib.suppress(StoreUnavailableError):

@@ -1,17 +1,18 @@
 """What one accepted message is in the archive, and how such entries look on disk.
 
-A day file is a row of frames. A frame is one append: a head of 32 bytes, then a zlib stream
+A day file is a row of frames. A frame is one append: a head of 48 bytes, then a zlib stream
 (level 1) of a msgpack list of ``[accepted_ms, id, body]``::
 
-    70736401  magic: "psd" and the version of this format
+    70736402  magic: "psd" and the version of this format
     000000d7  bytes that follow the head
     9b1c20e4  CRC-32 of the rest of the head and of those bytes
-    ...       first and last accepted_ms (8 bytes each), number of entries (4 bytes)
+    ...       first and last accepted_ms (8 bytes each), number of entries (4 bytes),
+              the number that orders it and the store's clock in ms (8 bytes each; order.py)
 
-Length and CRC tell a frame that was torn by a crash from a whole one, and what lies behind a
-spoiled frame is found again by the magic. The times in the head let a reader pass over frames
-outside its window without unpacking them. 500 sparse metrics of 131 bytes make a frame of
-about 11 kB.
+Version 1 is without the last two: its frames are in the order of their time. Length and CRC tell
+a frame that was torn by a crash from a whole one, and what lies behind a spoiled frame is found
+again by the magic. What the head says lets a reader pass over frames outside its window without
+unpacking them. 500 sparse metrics of 131 bytes make a frame of about 11 kB.
 """
 
 from __future__ import annotations
@@ -22,11 +23,17 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-MAGIC = b"psd\x01"
+from psd.archive.order import Stamp, unnumbered
 
-_HEAD = struct.Struct(">4sII")
-_SPAN = struct.Struct(">QQI")
-HEAD_BYTES = _HEAD.size + _SPAN.size
+MAGIC = b"psd"
+"""The version is the byte behind it."""
+
+VERSION = 2
+
+_HEAD = struct.Struct(">3sBII")
+_SPANS = {1: struct.Struct(">QQI"), VERSION: struct.Struct(">QQIQQ")}
+HEAD_BYTES = _HEAD.size + _SPANS[VERSION].size
+"""Of a head of this version; an older one is shorter."""
 
 FRAME_BODY_BYTES = 1 << 20
 """An append with longer bodies is cut into frames of about this, so that a reader holds a
@@ -41,7 +48,7 @@ LEVEL = 1
 class Entry(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One accepted message; ``id`` is the queue's, empty for what came over HTTP.
 
-    ``accepted_ms`` are Unix milliseconds; within one file they never go back.
+    ``accepted_ms`` are Unix milliseconds of the clock by which it was checked.
     """
 
     accepted_ms: int
@@ -50,37 +57,63 @@ class Entry(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
-    """What the head of a frame says; the window of its entries is [first, last], both included."""
+    """What the head of a frame says; ``stamp`` is None in version 1.
 
+    The window of its entries is [first, last], both included; ``size`` is how long the head is.
+    """
+
+    size: int
     packed_bytes: int
     crc: int
     first_ms: int
     last_ms: int
     entries: int
+    stamp: Stamp | None
     span: bytes
+
+    @property
+    def first_number(self) -> int:
+        """The number of its first entry."""
+        return (self.stamp or unnumbered(self.first_ms)).number
+
+    @property
+    def last_number(self) -> int:
+        """The number of its last entry; all have the same but in version 1."""
+        return (self.stamp or unnumbered(self.last_ms)).number
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Entry]).decode
 
 
-def frame_of(entries: Sequence[Entry]) -> bytes:
-    """One frame; ``entries`` are in order of time and not empty."""
+def frame_of(entries: Sequence[Entry], stamp: Stamp | None = None) -> bytes:
+    """One frame of some entries, not empty; without a stamp they are in order of their time."""
     packed = zlib.compress(_encode(entries), LEVEL)
-    span = _SPAN.pack(entries[0].accepted_ms, entries[-1].accepted_ms, len(entries))
-    return _HEAD.pack(MAGIC, len(packed), _crc(span, packed)) + span + packed
+    times = [entry.accepted_ms for entry in entries]
+    first_ms, last_ms = min(times), max(times)
+    if stamp is None:
+        version, span = 1, _SPANS[1].pack(first_ms, last_ms, len(entries))
+    else:
+        numbers = (stamp.number, stamp.store_ms)
+        version, span = VERSION, _SPANS[VERSION].pack(first_ms, last_ms, len(entries), *numbers)
+    return _HEAD.pack(MAGIC, version, len(packed), _crc(span, packed)) + span + packed
 
 
 def read_head(head: bytes) -> Head | None:
-    """The head that these 32 bytes are; None when they are none."""
-    if len(head) < HEAD_BYTES:
+    """The head that these bytes begin with, at most HEAD_BYTES are looked at; None for none."""
+    if len(head) < _HEAD.size:
         return None
-    magic, packed_bytes, crc = _HEAD.unpack_from(head)
-    if magic != MAGIC or packed_bytes > PACKED_BYTES_MAX:
+    magic, version, packed_bytes, crc = _HEAD.unpack_from(head)
+    layout = _SPANS.get(version)
+    if magic != MAGIC or packed_bytes > PACKED_BYTES_MAX or layout is None:
         return None
-    span = head[_HEAD.size : HEAD_BYTES]
-    first_ms, last_ms, entries = _SPAN.unpack(span)
-    return Head(packed_bytes, crc, first_ms, last_ms, entries, span)
+    span = head[_HEAD.size : _HEAD.size + layout.size]
+    if len(span) < layout.size:
+        return None
+    first_ms, last_ms, entries, *numbers = layout.unpack(span)
+    stamp = Stamp(*numbers) if numbers else None
+    size = _HEAD.size + layout.size
+    return Head(size, packed_bytes, crc, first_ms, last_ms, entries, stamp, span)
 
 
 def is_whole(head: Head, packed: bytes) -> bool:

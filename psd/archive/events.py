@@ -1,8 +1,8 @@
-"""Archived messages as the events that they were accepted as, each with its place in time.
+"""Archived messages as the events that they were accepted as, each with its place in the order.
 
-Two metrics of one batch accepted at 1460462400000 ms, and one a millisecond later, rank ::
+Two metrics of one batch with the number 1460462400000000, and one of the next batch, rank ::
 
-    1460462400000 * 2^24, 1460462400000 * 2^24 + 1, 1460462400001 * 2^24
+    1460462400000000 * 2^24, 1460462400000000 * 2^24 + 1, 1460462400000001 * 2^24
 
 A message is decoded by the rules of the second in which it was accepted, so that what was
 neither too early nor too late then is neither today.
@@ -11,7 +11,7 @@ neither too early nor too late then is neither today.
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeGuard
 
@@ -19,21 +19,22 @@ import msgspec
 
 from psd.archive.decisions import is_decision
 from psd.archive.entries import Entry
-from psd.archive.reader import Damage, read_entries
+from psd.archive.reader import Damage, Span, read_placed
 from psd.engine.events import Accepted, EventRules, Report
 from psd.errors import InputError
 
 RANK_BITS = 24
-"""Room for the events of one millisecond: a batch has at most 500 messages of 1,000 reports."""
+"""Room for the events of one number: a batch has at most 500 messages of 1,000 reports."""
 
 
 class Decoded(msgspec.Struct, frozen=True, gc=False):
     """An entry and its events, none of a refused one; ``rank`` is the place of the first event.
 
-    Ranks grow in the order of acceptance and are the same in each pass: the time, then the
-    place within that millisecond, as a batch of the worker has one time.
+    Ranks grow in the order of acceptance and are the same in each pass: the number, then the
+    place among what has the same one, as a batch of the worker has.
     """
 
+    number: int
     entry: Entry
     rank: int
     events: list[Accepted]
@@ -47,27 +48,23 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
 
 
 def decoded_entries(
-    folder: Path,
-    rules: EventRules,
-    from_ms: int,
-    to_ms: int,
-    damages: list[Damage] | None = None,
-    stores: Collection[str] | None = None,
+    folder: Path, rules: EventRules, span: Span, damages: list[Damage] | None = None
 ) -> Iterator[Decoded]:
-    """The entries accepted in [from_ms, to_ms) with their events, in order of acceptance."""
+    """The entries that are asked for with their events, in order of acceptance."""
     rank = 0
-    for entry in read_entries(folder, from_ms, to_ms, damages, stores):
-        rank = max(rank, entry.accepted_ms << RANK_BITS)
+    for placed in read_placed(folder, span, damages):
+        number, entry = placed.stamp.number, placed.entry
+        rank = max(rank, number << RANK_BITS)
         if is_decision(entry):
             # No event: psd/archive/redoing.py carries it out.
-            yield Decoded(entry, rank, [])
+            yield Decoded(number, entry, rank, [])
             continue
         try:
             events = rules.events(entry.body, entry.accepted_ms // 1000, entry.id)
         except InputError as error:
-            yield Decoded(entry, rank, [], error)
+            yield Decoded(number, entry, rank, [], error)
         else:
-            yield Decoded(entry, rank, events)
+            yield Decoded(number, entry, rank, events)
             rank += len(events)
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import msgspec
 
-from psd.archive.files import day_files, day_folders, is_being_written, store_of
+from psd.archive.folders import day_files, day_folders, is_being_written, store_of
 from psd.errors import ConfigError
 
 

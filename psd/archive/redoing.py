@@ -17,9 +17,8 @@ from pathlib import Path
 
 from psd.archive.decisions import D, Decision, Keeper, Redo, Redone, decision_of, is_decision
 from psd.archive.entries import Entry
-from psd.archive.reader import read_entries
-from psd.archive.replay import END_MS, ENTRIES_AT_ONCE, SLACK_MS
-from psd.clock import Clock
+from psd.archive.reader import Span, read_placed, sizes_of
+from psd.archive.replay import ENTRIES_AT_ONCE
 from psd.errors import InputError
 
 
@@ -30,15 +29,13 @@ class Redoing:
         self,
         folder: Path,
         keepers: Sequence[Keeper],
-        clock: Clock,
         stores: Collection[str] | None = None,
         *,
         is_dry: bool = False,
     ) -> None:
         self._folder = folder
         self._stores = stores
-        self._clock = clock
-        self._began_ms = clock.now_ms()
+        self._before = sizes_of(folder, stores)
         self._kinds = {kind: each for keeper in keepers for kind, each in keeper.kinds.items()}
         self._redone = Redone()
         self._redos = [keeper.redo(self._redone, self, is_dry=is_dry) for keeper in keepers]
@@ -50,8 +47,8 @@ class Redoing:
 
     async def run(self, from_ms: int) -> Redone:
         """Carry out what was archived since ``from_ms``; counts of it."""
-        self._began_ms = self._clock.now_ms()
-        for position, entry in enumerate(self._entries(from_ms)):
+        self._before = sizes_of(self._folder, self._stores)
+        for position, entry in enumerate(self._entries(Span(from_ms, stores=self._stores))):
             if position % ENTRIES_AT_ONCE == 0:
                 await asyncio.sleep(0)
             if not is_decision(entry):
@@ -67,9 +64,9 @@ class Redoing:
         return self._redone
 
     def newer(self, kind: type[D]) -> list[D]:
-        """Decisions of one kind that were archived since this began, or a little before."""
+        """Decisions of one kind that came into the files since this began, or a little before."""
         found = []
-        for entry in self._entries(self._began_ms - SLACK_MS):
+        for entry in self._entries(Span(stores=self._stores, since=self._before)):
             if is_decision(entry):
                 try:
                     decision = decision_of(entry, self._kinds)
@@ -79,5 +76,5 @@ class Redoing:
                     found.append(decision)
         return found
 
-    def _entries(self, from_ms: int) -> Iterator[Entry]:
-        return read_entries(self._folder, max(from_ms, 0), END_MS, stores=self._stores)
+    def _entries(self, span: Span) -> Iterator[Entry]:
+        return (placed.entry for placed in read_placed(self._folder, span))

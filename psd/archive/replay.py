@@ -18,8 +18,9 @@ searched: some 100 MB, and one pass over the later archive a chunk. A store that
 nothing to protect, so with ``forgotten`` only what lies behind the window is searched.
 
 psd may be running. Whoever books archives first (see workers/runner.py), so a correction that
-is booked while a chunk is, stands in the archive when the chunk ends: what came meanwhile for
-the same windows is then booked again, after it.
+is booked while a chunk is, stands in the archive when the chunk ends: what came into the files
+meanwhile for the same windows is then booked again, after it. No clock is asked: a chunk ends
+between two numbers (order.py), and what came later lies behind what the files had.
 """
 
 from __future__ import annotations
@@ -27,16 +28,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from psd.archive.decisions import Redone
 from psd.archive.entries import Entry
 from psd.archive.events import Decoded, decoded_entries, identity_of, is_replaceable
-from psd.archive.reader import Damage
+from psd.archive.order import SET_BACK_MS, number_ms
+from psd.archive.reader import END_MS, END_NUMBER, Damage, Span, sizes_of
 from psd.clock import Clock
 from psd.engine.events import Accepted, Change, EventRules, Withdrawal
 from psd.engine.outcomes import Outcome
@@ -49,9 +52,6 @@ BATCH_EVENTS = 500
 MARGIN_S = 300
 """A marker that expires sooner than this is taken for expired: a batch may wait on its way."""
 
-SLACK_MS = 60_000
-"""An entry is on the disk that long after its time at the latest, or its disk has stalled."""
-
 ENTRIES_AT_ONCE = 500
 """The loop turns after so many, so that an interrupt is heard."""
 
@@ -59,7 +59,6 @@ CATCH_UPS_MAX = 20
 """Each looks only for what came during the one before. A producer that corrects one window
 many times a second would keep this going for ever, and corrects it again anyway."""
 
-END_MS = 1 << 62
 REFUSALS_KEPT = 20
 
 Progress = Callable[[int], None]
@@ -75,10 +74,10 @@ class Books(Protocol):
 
 
 class Window(msgspec.Struct, frozen=True):
-    """Times of acceptance [from_ms, to_ms)."""
+    """Times of acceptance [from_ms, to_ms) by what any clock says; all from there on by default."""
 
     from_ms: int
-    to_ms: int
+    to_ms: int = END_MS
 
 
 class Summary(msgspec.Struct):
@@ -145,50 +144,58 @@ class Replay:
 
     async def run(self, window: Window) -> Summary:
         """Book the window; what is accepted from now on is not part of it."""
-        to_ms = min(window.to_ms, self._clock.now_ms() + 1)
-        start_ms = window.from_ms
-        while start_ms < to_ms:
-            began_ms = self._clock.now_ms()
-            last, end_ms = await self._chunk(start_ms, to_ms)
-            await self._look_ahead(last, to_ms if self._forgotten else end_ms)
-            await self._book_chunk(start_ms, end_ms, last)
-            await self._catch_up(last, began_ms - SLACK_MS)
-            start_ms = end_ms
+        whole = Span(window.from_ms, window.to_ms, stores=self._stores, until=self._sizes())
+        start = 0
+        while start < END_NUMBER:
+            before = self._sizes()
+            chunk, last = await self._chunk(replace(whole, start=start))
+            await self._look_ahead(last, chunk)
+            await self._book_chunk(chunk, last)
+            await self._catch_up(last, before)
+            start = chunk.end
         return self._summary
 
-    async def _chunk(self, start_ms: int, to_ms: int) -> tuple[dict[bytes, int], int]:
-        """The reports of the next chunk, the rank of each one's last, and where the chunk ends.
-
-        A chunk ends between two milliseconds.
-        """
+    async def _chunk(self, rest: Span) -> tuple[Span, dict[bytes, int]]:
+        """The next chunk, between two numbers, and the rank of each report's last in it."""
         last: dict[bytes, int] = {}
         damages: list[Damage] = []
-        reached_ms = start_ms
-        end_ms = to_ms
-        for position, found in enumerate(self._decoded(start_ms, to_ms, damages)):
+        first = reached = end = END_NUMBER
+        for position, found in enumerate(self._decoded(rest, damages)):
             await _turn(position)
-            accepted_ms = found.entry.accepted_ms
-            if len(last) >= self._chunk_reports and accepted_ms > reached_ms:
-                end_ms = accepted_ms
+            if len(last) >= self._chunk_reports and found.number > reached:
+                end = found.number
                 break
-            reached_ms = accepted_ms
+            first, reached = min(first, found.number), found.number
             for rank, report in found.reports():
                 last[identity_of(report)] = rank
         self._summary.note(damages)
-        return last, end_ms
+        return replace(rest, start=first, end=end), last
 
-    async def _look_ahead(self, last: dict[bytes, int], from_ms: int) -> None:
-        """Find out which reports came again behind the chunk."""
-        for position, found in enumerate(self._decoded(from_ms, END_MS)):
-            await _turn(position)
-            for rank, report in found.reports():
-                identity = identity_of(report)
-                if identity in last:
-                    last[identity] = rank
+    async def _look_ahead(self, last: dict[bytes, int], chunk: Span) -> None:
+        """Find out which reports came again, in the chunk's window or not.
 
-    async def _book_chunk(self, start_ms: int, end_ms: int, last: dict[bytes, int]) -> None:
+        With ``forgotten``, outside of it alone: later chunks book what is in it. By their numbers
+        entries behind the window are, and within a minute those before it.
+        """
+        everything = Span(start=chunk.start, stores=self._stores)
+        spans = [everything]
+        if self._forgotten:
+            before_end = (chunk.from_ms + SET_BACK_MS) * 1000
+            spans = [
+                replace(everything, end=before_end),
+                replace(everything, start=max(chunk.start, before_end, chunk.to_ms * 1000)),
+            ]
+        for span in spans:
+            for position, found in enumerate(self._decoded(span)):
+                await _turn(position)
+                for rank, report in found.reports():
+                    identity = identity_of(report)
+                    if identity in last:
+                        last[identity] = max(last[identity], rank)
+
+    async def _book_chunk(self, chunk: Span, last: dict[bytes, int]) -> None:
         batch: list[tuple[Entry, Accepted]] = []
-        for position, found in enumerate(self._decoded(start_ms, end_ms)):
+        for position, found in enumerate(self._decoded(chunk)):
             await _turn(position)
             self._summary.entries += 1
             if found.error is not None:
@@ -199,17 +206,21 @@ class Replay:
             if len(batch) >= self._batch_events:
                 await self._book(batch)
                 batch = []
-                self._progress(found.entry.accepted_ms)
+                self._progress(number_ms(found.number))
         await self._book(batch)
-        self._progress(end_ms)
+        self._progress(number_ms(min(chunk.end, chunk.to_ms * 1000)))
 
-    async def _catch_up(self, last: dict[bytes, int], since_ms: int) -> None:
-        """Book again what came for the chunk's reports while they were booked, until none did."""
+    async def _catch_up(self, last: dict[bytes, int], before: Mapping[Path, int]) -> None:
+        """Book again what came for the chunk's reports while they were booked, until none did.
+
+        ``before`` are the sizes of the files when the chunk was first read.
+        """
         for _ in range(CATCH_UPS_MAX):
-            next_since_ms = self._clock.now_ms() - SLACK_MS
+            now = self._sizes()
             newer: dict[bytes, int] = {}
             batch: list[Accepted] = []
-            for position, found in enumerate(self._decoded(since_ms, END_MS)):
+            came = Span(stores=self._stores, since=before)
+            for position, found in enumerate(self._decoded(came)):
                 await _turn(position)
                 for rank, report in found.reports():
                     identity = identity_of(report)
@@ -222,7 +233,7 @@ class Replay:
                 await self._books.book(batch[start : start + BATCH_EVENTS])
             if not newer:
                 return
-            last, since_ms = newer, next_since_ms
+            last, before = newer, now
 
     def _is_due(self, entry: Entry, event: Accepted, rank: int, last: dict[bytes, int]) -> bool:
         """Whether the event is to be booked; counts it when not."""
@@ -256,10 +267,11 @@ class Replay:
             due_s = self._began_s + self._events_booked / self._rate_events_s
             await asyncio.sleep(max(0.0, due_s - time.monotonic()))
 
-    def _decoded(
-        self, from_ms: int, to_ms: int, damages: list[Damage] | None = None
-    ) -> Iterator[Decoded]:
-        return decoded_entries(self._folder, self._rules, from_ms, to_ms, damages, self._stores)
+    def _decoded(self, span: Span, damages: list[Damage] | None = None) -> Iterator[Decoded]:
+        return decoded_entries(self._folder, self._rules, span, damages)
+
+    def _sizes(self) -> dict[Path, int]:
+        return sizes_of(self._folder, self._stores)
 
 
 async def _turn(position: int) -> None:

@@ -17,11 +17,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
 from psd.archive.entries import Entry
 from psd.archive.files import DayFiles
 from psd.archive.health import Health
+from psd.archive.order import Stamp
 from psd.config import ArchiveSettings
 from psd.errors import ArchiveUnavailableError, ConfigError, PsdError
 from psd.observe.metrics import Metrics
@@ -35,6 +34,26 @@ NAME_EVERY_S = 1.0
 """A store that was emptied under a busy process has its name again after this."""
 
 Identity = Callable[[], Awaitable[str]]
+
+
+Numbers = Callable[[int], Awaitable[Stamp]]
+"""Gives what orders the messages accepted by now: a number above all of what was booked before.
+
+Its argument is when they were accepted, in milliseconds. Raises StoreUnavailableError: what cannot
+be put in order is not accepted.
+"""
+
+
+class OwnNumbers:
+    """The numbers of a process that has its archive for itself, and no store."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    async def next(self, accepted_ms: int) -> Stamp:
+        """By its own clock."""
+        self._last = max(self._last + 1, accepted_ms * 1000)
+        return Stamp(self._last, accepted_ms)
 
 
 class Appends(Protocol):
@@ -82,25 +101,28 @@ class Archive:
     """The day files of this process; one instance serves one event loop."""
 
     def __init__(
-        self, settings: ArchiveSettings, metrics: Metrics, identity: Identity | None = None
+        self,
+        settings: ArchiveSettings,
+        metrics: Metrics,
+        identity: Identity | None = None,
+        numbers: Numbers | None = None,
     ) -> None:
         self._files = DayFiles(Path(settings.folder), settings.keep_days)
         self._health = Health(Path(settings.folder), metrics)
         self._identity = identity
+        self._numbers = numbers or OwnNumbers().next
         self._store = ""
         self._asked_at_s = float("-inf")
         self._asking: asyncio.Task[None] | None = None
         self._metrics = metrics
         self._forming: _Group | None = None
         self._writing: asyncio.Task[None] | None = None
-        self._last_ms = 0
 
     async def append(self, entries: Iterable[Entry]) -> None:
         """Returns when all entries are on the disk.
 
-        Safe to repeat after an error: an entry that stands twice is booked once. An entry that
-        is older than the one before it in the file takes over that one's time, so that a clock
-        that was set back changes no order.
+        Safe to repeat after an error: an entry that stands twice is booked once. Their number is
+        asked for after this was called, so that it is above that of whatever was booked before.
         """
         entries = list(entries)
         if not entries:
@@ -152,11 +174,12 @@ class Archive:
             self._writing = None
 
     async def _write(self, group: _Group) -> None:
-        entries = self._in_order(group.entries)
+        entries = group.entries
         started = time.perf_counter()
         try:
             await self._name_files()
-            size = await asyncio.to_thread(self._files.write, entries)
+            stamp = await self._numbers(entries[-1].accepted_ms)
+            size = await asyncio.to_thread(self._files.write, entries, stamp)
         except OSError as exc:
             self._health.failed(exc)
             error = ArchiveUnavailableError(f"archive: {exc}")
@@ -195,16 +218,6 @@ class Archive:
         self._asked_at_s = time.monotonic()
         self._asking = None
 
-    def _in_order(self, entries: list[Entry]) -> list[Entry]:
-        last_ms = self._last_ms
-        for position, entry in enumerate(entries):
-            if entry.accepted_ms < last_ms:
-                entries[position] = msgspec.structs.replace(entry, accepted_ms=last_ms)
-            else:
-                last_ms = entry.accepted_ms
-        self._last_ms = last_ms
-        return entries
-
 
 def _fail(group: _Group, error: PsdError) -> None:
     group.written.set_exception(error)
@@ -213,12 +226,15 @@ def _fail(group: _Group, error: PsdError) -> None:
 
 
 def open_archive(
-    settings: ArchiveSettings, metrics: Metrics, identity: Identity | None = None
+    settings: ArchiveSettings,
+    metrics: Metrics,
+    identity: Identity | None = None,
+    numbers: Numbers | None = None,
 ) -> Appends:
     """The configured archive; raises :class:`ConfigError` when its folder cannot be written.
 
-    ``identity`` tells what the store calls itself, for the names of the files. Once that was
-    known it never fails: what is accepted is kept while the store is away.
+    ``identity`` tells what the store calls itself, for the names of the files; ``numbers`` gives
+    what they are ordered by, and fails while the store is away.
     """
     if not settings.enabled:
         return NoArchive()
@@ -229,4 +245,4 @@ def open_archive(
             f"archive.folder = {settings.folder!r}: cannot be written ({exc.strerror}); choose "
             "another folder, or archive.enabled = false"
         ) from exc
-    return Archive(settings, metrics, identity)
+    return Archive(settings, metrics, identity, numbers)

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.progress import Progress as RichProgress
 
 from psd.archive.ownership import files_owned
-from psd.archive.reader import files_by_store, oldest_ms
+from psd.archive.reader import END_MS, files_by_store, highest_number, oldest_ms
 from psd.archive.redoing import Redoing
 from psd.archive.replay import BATCH_EVENTS, Progress, Replay, Summary, Window
 from psd.cli.options import pass_settings
@@ -40,9 +40,9 @@ PREVIEWED_TOGETHER = 20_000
 """What a dry run sees of one activity in one batch, it counts as a real run does."""
 
 
-def moment(text: str) -> int:
-    """Read a time, or ``now`` (a click type)."""
-    return SystemClock().now_s() + 1 if text == "now" else time_argument(text)
+def moment(text: str) -> int | None:
+    """Read a time, or ``now`` (a click type): None, because a clock may have been ahead of now."""
+    return None if text == "now" else time_argument(text)
 
 
 @click.command()
@@ -50,7 +50,12 @@ def moment(text: str) -> int:
     "--from", "start_s", required=True, type=time_argument, metavar="T", help="First second."
 )
 @click.option(
-    "--to", "end_s", default="now", type=moment, metavar="T", help="End, exclusive. Default: now."
+    "--to",
+    "end_s",
+    default="now",
+    type=moment,
+    metavar="T",
+    help="End, exclusive. Default: now, with all that a clock accepted ahead of it.",
 )
 @click.option("--dry-run", is_flag=True, help="Ask the store what would be booked; write nothing.")
 @click.option(
@@ -82,7 +87,7 @@ def replay(
     /,
     *,
     start_s: int,
-    end_s: int,
+    end_s: int | None,
     dry_run: bool,
     folder: Path | None,
     forgotten: bool,
@@ -98,13 +103,13 @@ def replay(
     barred) is carried out first, from the beginning of the window up to now. What was accepted
     for another store is left out. Exit code 1 when something was refused or could not be read.
     """
-    if start_s < 0 or end_s <= start_s:
+    if start_s < 0 or (end_s is not None and end_s <= start_s):
         raise click.UsageError(f"--from {start_s} must lie before --to {end_s}, and after 1970")
     settings = loaded.settings
     folder = folder or Path(settings.archive.folder)
     if not folder.is_dir():
         raise ConfigError(f"archive.folder = {str(folder)!r}: there is no such folder")
-    window = Window(start_s * 1000, end_s * 1000)
+    window = Window(start_s * 1000, END_MS if end_s is None else end_s * 1000)
     try:
         with progress_of(folder, window) as progress:
             summary = asyncio.run(
@@ -143,10 +148,12 @@ async def run(
     async with contextlib.AsyncExitStack() as exits:
         runtime = await open_runtime(settings)
         exits.push_async_callback(runtime.close)
+        # What is accepted from now on comes behind what is booked again.
+        runtime.store.order.reached(await asyncio.to_thread(highest_number, folder))
         owned = await files_to_read(runtime.store, folder, window, stores, dry_run=dry_run)
         clock = SystemClock()
         # Before anything is booked or computed: what was paid must never look unpaid.
-        redoing = Redoing(folder, runtime.keepers(), clock, owned, is_dry=dry_run)
+        redoing = Redoing(folder, runtime.keepers(), owned, is_dry=dry_run)
         decisions = await redoing.run(window.from_ms)
         replaying = Replay(
             folder,

@@ -130,7 +130,8 @@ class Engine(Reads):
         """Take an activity back, and say what it had booked. Two trips; safe to repeat."""
         await self._known_levels()
         await self._index.add((thing, withdrawal.uid) for thing in withdrawal.things)
-        found = await self._withdraw(withdrawal, PORTION_REPORTS)
+        work = self._withdraw(withdrawal, PORTION_REPORTS)
+        found = await self._store.order.with_telling(work)
         self._count([found.outcome])
         return found
 

@@ -86,6 +86,12 @@ class Metrics:
             ["change"],
             registry=self.registry,
         )
+        self.clock_difference = Gauge(
+            "psd_clock_difference_seconds",
+            "How far the store's clock is ahead of this machine's.",
+            registry=self.registry,
+            multiprocess_mode="livemostrecent",
+        )
         self.archived = Counter(
             "psd_archived", "Messages written to the archive.", registry=self.registry
         )

@@ -67,6 +67,9 @@ class RewardsBooks:
         With vehicles 1 trip more, 2 where weeks are marked, and those of
         :meth:`Registry.change <psd.rewards.registry.Registry.change>`.
         """
+        return await self._store.order.with_telling(self._book(events))
+
+    async def _book(self, events: Sequence[Accepted]) -> list[Outcome]:
         if _is_about_nothing_of(events, self.things):
             return await self._engine.book(events)
         of_engine = [event for event in events if not isinstance(event, Change)]

@@ -24,9 +24,12 @@ async def write_kept(store: Store, commands: Sequence[Command]) -> list[Any]:
     """
     settings = store.settings
     if not commands or settings.durability != "replicated":
-        return await store.writes.call_all(commands) if commands else []
+        if not commands:
+            return []
+        return await store.order.with_telling(store.writes.call_all(commands))
     wait: Command = ("WAIT", settings.replicas, settings.replica_timeout_ms)
-    *replies, have = await store.writes.call_all([*commands, wait])
+    writing = store.writes.call_all([*commands, wait])
+    *replies, have = await store.order.with_telling(writing)
     if have < settings.replicas:
         raise StoreUnavailableError(
             f"redis: {have} of {settings.replicas} replicas have the write after "

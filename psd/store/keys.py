@@ -36,6 +36,9 @@ LIFE_KEY = "psd:life:{psd:schema}"
 """A random word that is set when a store is begun: another one means that it was emptied. It is
 with the node that has the schema."""
 
+ORDER_KEY = "psd:order"
+"""The highest number of what was archived and booked (psd/store/order.py)."""
+
 PROBE_KEY = "psd:probe"
 
 
@@ -212,6 +215,7 @@ CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind("life", re.escape(LIFE_KEY), "string", "", "a word for as long as it is not emptied"),
     KeyKind("store", re.escape(STORE_KEY), "string", "", "what the store calls itself"),
     KeyKind("retention", re.escape(RETENTION_KEY), "set", "", "levels that ever had a lifetime"),
+    KeyKind("order", re.escape(ORDER_KEY), "zset", "", "the highest number that was archived"),
     KeyKind("probe", re.escape(PROBE_KEY), "string", "", "written by readiness, lives a second"),
     KeyKind("stream", r"psd:stream:.+", "stream", "", "messages of the embedded queue"),
     KeyKind("log", r"psd:\{-?\d+\}:log", "stream", "", "who withdrew which activity, and why"),

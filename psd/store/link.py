@@ -116,7 +116,7 @@ class Link:
             ahead = watch.questions
             self._looked_at_s = watch.now_s()
         await _write(connection, [*ahead, *commands])
-        if commands[0][0] in ("EVALSHA", "SADD"):
+        if commands[0][0] in ("EVALSHA", "SADD", "ZADD"):
             reach("after_send")
         replies = await _read(connection, len(ahead) + len(commands))
         if watch is not None and ahead:

@@ -11,10 +11,12 @@ from redis.asyncio import Connection, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from psd.clock import Clock, SystemClock
 from psd.config import RedisSettings
 from psd.errors import ConfigError, PsdError, StoreError, UnfitStoreError
 from psd.observe.metrics import Metrics
 from psd.secrets import masked
+from psd.store.clocks import Clocks
 from psd.store.cluster import Cluster
 from psd.store.fitness import allowed, durability_check, worst
 from psd.store.keys import (
@@ -23,6 +25,7 @@ from psd.store.keys import (
     STORE_KEY,
 )
 from psd.store.lane import Command, Lane
+from psd.store.order import Order
 from psd.store.routed import RoutedLane
 from psd.store.scripts import Script, load_script, script_names
 from psd.store.slots import Address, url_at
@@ -48,17 +51,22 @@ class Store:
     blocking reads of the embedded queue; they share no connection with the lanes.
     """
 
-    def __init__(self, settings: RedisSettings, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: RedisSettings, metrics: Metrics, clock: Clock | None = None
+    ) -> None:
         self.settings = settings
+        self.clocks = Clocks(clock or SystemClock(), metrics)
         self._metrics = metrics
         self._asks_durability = settings.durability != "fast"
         self.cluster = self.placement = Cluster(settings, metrics, self._open_client, make_client)
         self.standing = Standing(
-            settings, metrics, lambda: self.cluster.is_spread, self._ask_holders
+            settings, metrics, self.clocks, lambda: self.cluster.is_spread, self._ask_holders
         )
         self.client = self.cluster.client
         self.reads = self.new_lane(READ_CONNECTIONS)
         self.writes = self.new_lane(writes=True)
+        self._asking = self.new_lane()
+        self.order = Order(self._asking, self.writes, self.clocks)
 
     def new_lane(self, connections: int = 1, *, writes: bool = False) -> RoutedLane:
         """A lane with so many connections of its own to each server; the caller closes it."""
@@ -75,6 +83,7 @@ class Store:
         """Close every connection."""
         await self.reads.close()
         await self.writes.close()
+        await self._asking.close()
         await self.cluster.close()
 
     async def check_fit(self) -> None:
@@ -155,6 +164,7 @@ class Store:
                 for check in ("policy", "version")
             },
             "durability": await self.durability_advice(),
+            "clock": self.clocks.check(),
             **({"contents": self.standing.emptied} if self.standing.emptied else {}),
             **self._cluster_check(),
         }

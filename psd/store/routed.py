@@ -49,6 +49,11 @@ class RoutedLane:
         self._lanes: dict[Address, Lane] = {}
 
     @property
+    def is_spread(self) -> bool:
+        """Whether there are several nodes, once that is known."""
+        return self._cluster.is_spread
+
+    @property
     def epoch(self) -> int:
         """Connections made so far, to whichever node."""
         return sum(lane.epoch for lane in (self._seed, *self._lanes.values()))

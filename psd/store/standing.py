@@ -30,6 +30,7 @@ from redis.exceptions import MovedError, NoPermissionError, RedisError
 from psd.config import RedisSettings
 from psd.errors import MisplacedError, PsdError, UnfitStoreError
 from psd.observe.metrics import Metrics
+from psd.store.clocks import Clocks
 from psd.store.fitness import (
     Problem,
     Told,
@@ -73,7 +74,12 @@ class Standing:
     """
 
     def __init__(
-        self, settings: RedisSettings, metrics: Metrics, is_spread: Callable[[], bool], ask: Ask
+        self,
+        settings: RedisSettings,
+        metrics: Metrics,
+        clocks: Clocks,
+        is_spread: Callable[[], bool],
+        ask: Ask,
     ) -> None:
         self.name = ""
         self.generation = 0
@@ -87,6 +93,7 @@ class Standing:
         self._is_spread = is_spread
         self._settings = settings
         self._metrics = metrics
+        self._clocks = clocks
         self._ask = ask
         self._problems: dict[str, Problem] = {}
         self._runs: dict[str, str] = {}
@@ -116,6 +123,8 @@ class Standing:
         work now (it is loading, ...) raises the error for that.
         """
         told = _told(replies)
+        if micros := info_field(told.server, "server_time_usec"):
+            self._clocks.heard(node, int(micros))
         problem = problem_of(told, self._settings, self._is_spread(), self.name)
         if problem is None:
             for reply in replies[: len(QUESTIONS)]:

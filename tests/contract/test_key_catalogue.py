@@ -73,7 +73,7 @@ async def test_every_key_is_of_a_kind_and_has_its_type(psd: Runtime) -> None:
         assert kind is not None, name
         assert await client.type(name) == kind.redis_type.encode(), name
         seen.add(kind.name)
-    elsewhere = {"probe", "store", "retention", "stream", "answer", *OF_THE_WEEKLY_JOB}
+    elsewhere = {"probe", "store", "order", "retention", "stream", "answer", *OF_THE_WEEKLY_JOB}
     assert seen == {kind.name for kind in CATALOGUE} - elsewhere
 
 

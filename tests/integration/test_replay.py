@@ -241,7 +241,7 @@ async def test_a_spoiled_frame_is_named_and_the_rest_is_booked(
         (tmp_path / "archive").rglob("*.psda"), key=lambda p: p.stat().st_mtime
     )
     whole = second.read_bytes()
-    second.write_bytes(whole[:40] + b"\x00" + whole[41:] + third.read_bytes())
+    second.write_bytes(whole[:60] + bytes([whole[60] ^ 1]) + whole[61:] + third.read_bytes())
     third.write_bytes(third.read_bytes()[:-1])
     stack.redis.flush()
     code, out, err = await replay(stack, tmp_path)

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from psd.archive.decisions import is_decision
 from psd.archive.entries import Entry
 from psd.archive.files import DayFiles
+from psd.archive.order import unnumbered
 from psd.archive.reader import read_entries
 from psd.archive.redoing import Redoing
 from psd.archive.replay import END_MS
@@ -175,18 +176,18 @@ async def test_what_is_decided_beside_a_replay_stands(
         if deed.kind != "members":
             await perform(runtime, deed)
     other = await open_runtime(runtime.settings)
-    redoing = Redoing(tmp_path / "archive", other.keepers(), other.clock)
+    redoing = Redoing(tmp_path / "archive", other.keepers())
 
     async def deciding() -> None:
         for deed in later[5:]:
             await perform(runtime, deed)
 
     await asyncio.gather(redoing.run(0), deciding())
-    again = await Redoing(tmp_path / "archive", other.keepers(), other.clock).run(0)
+    again = await Redoing(tmp_path / "archive", other.keepers()).run(0)
     assert again.refusals == []
     by_store = await told(runtime)
     redis_server.flush()
-    await Redoing(tmp_path / "archive", other.keepers(), other.clock).run(0)
+    await Redoing(tmp_path / "archive", other.keepers()).run(0)
     assert await told(other) == by_store
     await other.close()
 
@@ -283,7 +284,8 @@ async def test_a_decision_of_a_newer_psd_is_refused_and_the_others_come_back(
     files = DayFiles(tmp_path / "archive", 0)
     unknown = b'{"command":"decision","decision":{"kind":"crowned","version":1}}'
     spoiled = b'{"command":"decision","decision":{"kind":"barred","version":"x"}}'
-    files.write([Entry(1_460_462_400_000, "", unknown), Entry(1_460_462_400_000, "", spoiled)])
+    entries = [Entry(1_460_462_400_000, "", each) for each in (unknown, spoiled)]
+        files.write(entries, unnumbered(1_460_462_400_000))
     files.close()
     redis_server.flush()
     result = await run(*EVER)

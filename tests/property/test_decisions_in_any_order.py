@@ -53,7 +53,7 @@ def _write(folder: Path, entries: Sequence[Entry]) -> None:
 
 
 async def replayed(psd: Runtime, folder: Path, times: int = 1) -> None:
-    runs = [Redoing(folder, psd.keepers(), psd.clock).run(0) for _ in range(times)]
+    runs = [Redoing(folder, psd.keepers()).run(0) for _ in range(times)]
     for redone in await asyncio.gather(*runs):
         assert redone.refusals == []
 

@@ -2,7 +2,7 @@
 
 ``keyspace`` is a readable DEBUG DIGEST: every key with its type and content, hashes by field. The
 index of owners is left out: it may have more owners than have bookings (psd/engine/population.py);
-and so is the store's life, a random word.
+and so are the store's life, a random word, and how far the numbers of the archive are.
 ``expected_totals`` computes the calendar's buckets from the model's bookings alone.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from psd.store.keys import LIFE_KEY
+from psd.store.keys import LIFE_KEY, ORDER_KEY
 from tests.support.model import Model
 
 OWNERS = b"psd:owners:"
@@ -25,9 +25,9 @@ ISSUANCE_OFFSET = timedelta(hours=5)
 
 
 async def keyspace(client: Redis) -> dict[str, Any]:
-    """Every key of the store and what it holds, but for the index of owners and its life."""
+    """Every key of the store and what it holds, but for what says nothing of what it holds."""
     found = [key async for key in client.scan_iter(count=1000)]
-    left_out = (OWNERS, LIFE_KEY.encode())
+    left_out = (OWNERS, LIFE_KEY.encode(), ORDER_KEY.encode())
     keys = sorted(key for key in found if not key.startswith(left_out))
     pipe = client.pipeline(transaction=False)
     for key in keys:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from psd.archive.entries import Entry
-from psd.archive.files import DayFiles, store_of
+from psd.archive.files import DayFiles
+from psd.archive.folders import store_of
+from psd.archive.order import unnumbered
 from psd.archive.ownership import files_owned, name_of_lost_store
 from psd.archive.reader import files_by_store, read_entries
 from psd.errors import ConfigError
@@ -53,7 +55,7 @@ def write_one(folder: Path, store: str, accepted_ms: int = NOON_MS) -> DayFiles:
     """Files that are open, with one entry."""
     files = DayFiles(folder, keep_days=0)
     files.belong_to(store)
-    files.write([Entry(accepted_ms, "id", store.encode())])
+    files.write([Entry(accepted_ms, "id", store.encode())], unnumbered(accepted_ms))
     return files
 
 
@@ -73,9 +75,9 @@ def test_a_store_without_a_name_is_the_one_whose_newest_files_lie_there(tmp_path
 def test_a_process_whose_store_changed_begins_another_file(tmp_path: Path) -> None:
     files = write_one(tmp_path, OURS)
     files.belong_to(OURS)
-    files.write([Entry(NOON_MS, "id", b"2")])
+    files.write([Entry(NOON_MS, "id", b"2")], unnumbered(NOON_MS))
     files.belong_to(OTHER)
-    files.write([Entry(NOON_MS, "id", b"3")])
+    files.write([Entry(NOON_MS, "id", b"3")], unnumbered(NOON_MS))
     files.close()
     assert files_by_store(tmp_path, 0, 1 << 60) == {OURS: 1, OTHER: 1}
 

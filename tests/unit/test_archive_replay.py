@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from psd.archive.entries import Entry, frame_of
-from psd.archive.files import day_of
+from psd.archive.order import day_of
 from psd.archive.reader import read_entries
 from psd.archive.replay import MARGIN_S, Replay, Summary, Window
 from psd.clock import ManualClock
@@ -269,9 +269,20 @@ async def test_what_the_rules_of_today_refuse_is_told_and_stops_nothing(kept: Ke
 
 
 async def test_what_is_accepted_after_the_start_is_not_part_of_a_replay(kept: Kept) -> None:
-    kept.keep(entry(-5, metric(10)))
-    summary = await kept.replay(Window(0, (NOW_S + 100) * 1000))
-    assert (summary.entries, kept.store.model.reports) == (0, [])
+    class Busy(ModelEngine):
+        async def book(self, events: Sequence[Event]) -> list[Outcome]:
+            kept.keep(entry(1, metric(99, aid=99)))
+            return await super().book(events)
+
+    kept.keep(entry(500, metric(10)))
+    summary = await kept.replay(Window(0), books=Busy())
+    assert (summary.entries, summary.outcomes["booked"]) == (1, 1)
+
+
+async def test_what_a_clock_accepted_ahead_of_now_is_part_of_a_replay(kept: Kept) -> None:
+    kept.keep(entry(500, metric(10)), entry(-40 * 24 * HOUR_S, metric(20, aid=4)))
+    summary = await kept.replay(Window(0))
+    assert summary.outcomes["booked"] == 2
 
 
 async def test_a_store_that_is_away_ends_the_replay_and_it_can_be_run_again(kept: Kept) -> None:

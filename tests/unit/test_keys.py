@@ -56,6 +56,7 @@ KINDS = {
     "psd:rewards:{rewards}:board:96:3": "streak board",
     "psd:schema": "schema",
     "psd:store": "store",
+    "psd:order": "order",
     "psd:probe": "probe",
     "psd:life:{psd:schema}": "life",
     "psd:retention": "retention",
