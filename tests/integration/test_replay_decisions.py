@@ -285,7 +285,7 @@ async def test_a_decision_of_a_newer_psd_is_refused_and_the_others_come_back(
     unknown = b'{"command":"decision","decision":{"kind":"crowned","version":1}}'
     spoiled = b'{"command":"decision","decision":{"kind":"barred","version":"x"}}'
     entries = [Entry(1_460_462_400_000, "", each) for each in (unknown, spoiled)]
-        files.write(entries, unnumbered(1_460_462_400_000))
+    files.write(entries, unnumbered(1_460_462_400_000))
     files.close()
     redis_server.flush()
     result = await run(*EVER)
