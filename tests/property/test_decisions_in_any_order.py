@@ -17,6 +17,7 @@ import pytest
 
 from psd.archive.entries import Entry
 from psd.archive.files import DayFiles
+from psd.archive.order import unnumbered
 from psd.archive.reader import read_entries
 from psd.archive.redoing import Redoing
 from psd.archive.replay import END_MS
@@ -48,7 +49,8 @@ def dealt_out(rng: random.Random, entries: Sequence[Entry], folder: Path) -> Pat
 
 def _write(folder: Path, entries: Sequence[Entry]) -> None:
     files = DayFiles(folder, 0)
-    files.write(sorted(entries, key=lambda each: each.accepted_ms))
+    for each in sorted(entries, key=lambda each: each.accepted_ms):
+        files.write([each], unnumbered(each.accepted_ms))
     files.close()
 
 
