@@ -15,7 +15,7 @@ from psd.observe.health import Draining
 from psd.queries.prometheus.api import PrometheusApi
 from psd.runtime import Runtime
 from server.access import Access
-from server.bodies import BodyReader, say_nothing_yet
+from server.bodies import BodyReader
 from server.middleware import Gate
 from server.routes.counts import CountRoutes
 from server.routes.enqueue import EnqueueRoutes
@@ -32,7 +32,7 @@ from server.routes.v3_events import event_routes
 from server.routes.v3_reports import report_routes
 from server.routes.v3_standings import StandingRoutes
 from server.routes.write import WriteRoutes
-from server.routing import Route
+from server.routing import Route, Routes, say_nothing_yet
 
 GATE = web.AppKey("gate", Gate)
 """Where whoever stops the application finds how many requests are in hand."""
@@ -68,6 +68,8 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
     app = web.Application(
         middlewares=[gate.middleware], client_max_size=settings.server.body_bytes_max
     )
+    # The parameter for it is deprecated, and nothing comes in its place.
+    app._router = Routes()
     app[GATE] = gate
     for route in routes:
         _register(app, route)

@@ -84,10 +84,6 @@ async def _ask_for_it(request: web.Request) -> None:
     request.writer.output_size = 0
 
 
-async def say_nothing_yet(_request: web.Request) -> None:
-    """What aiohttp does for an Expect before the gate: nothing, so that no stranger is asked."""
-
-
 async def _unpack(packed: bytes, coding: Coding, bytes_max: int) -> bytes:
     """The body, and not a piece more than the limit; the loop turns between the pieces."""
     body = bytearray()

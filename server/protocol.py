@@ -8,7 +8,6 @@ request, and a place among all of the process (server/guard.py). With ``head_tim
     nothing after an answer for 75 s       -> closed, as every idle connection
     "GET / HTTP/1.1", then a byte a second -> 408 after 10 s, closed
     40,000 bytes of headers                -> 431, closed
-    a path of 4,000 parts                  -> 404, closed
     a chunk whose size is no number        -> 400, closed
 
 The usual request comes in one segment, and costs a handful of comparisons here.
@@ -32,10 +31,6 @@ from server import answers
 from server.guard import Guard
 from server.refusals import LINGERING_TIME_S, Leftovers, TurnedAway, refusal_of
 from server.upgrades import Pieces
-
-PATH_PARTS_MAX = 32
-"""Our longest path has nine. aiohttp looks for a route once for each part of a path, each time in
-a copy of it: 4,000 parts in 8 kB took 30 ms, and nobody is asked for a token before that."""
 
 
 class Connection(web.RequestHandler):
@@ -223,7 +218,8 @@ class Connection(web.RequestHandler):
             self._messages.pop()
             self._refuse(HttpProcessingError(code=400, message="a version of HTTP is missing"))
             return
-        if self._has_wrong_head(message, count):
+        # Only a segment that is longer than a head may be can hold a head that is too long.
+        if self._head_bytes > self._guard.head_bytes_max and self._has_long_head(count):
             return
         self._head_bytes = 0
         self._body = None if payload.is_eof() else payload
@@ -251,31 +247,17 @@ class Connection(web.RequestHandler):
         if self._head_bytes > self._guard.head_bytes_max:
             self._refuse(self._long_head())
 
-    def _has_wrong_head(self, last: RawRequestMessage, count: int) -> bool:
-        """Refuse the first of the newest ``count`` requests whose head is too much.
-
-        Only a segment that is longer than a head may be can hold a head that is too long.
-        """
-        is_long = self._head_bytes > self._guard.head_bytes_max
-        if count == 1 and not is_long and last.path.count("/") <= PATH_PARTS_MAX:
-            return False
-        for index in range(len(self._messages) - count, len(self._messages)):
-            error = self._wrong_head(cast(RawRequestMessage, self._messages[index][0]))
-            if error is not None:
+    def _has_long_head(self, count: int) -> bool:
+        """Refuse the first of the newest ``count`` requests whose head is too long."""
+        first = len(self._messages) - count
+        for index in range(first, len(self._messages)):
+            message = cast(RawRequestMessage, self._messages[index][0])
+            if head_bytes(message) > self._guard.head_bytes_max:
                 while len(self._messages) > index:
                     self._messages.pop()
-                self._refuse(error)
+                self._refuse(self._long_head())
                 return True
         return False
-
-    def _wrong_head(self, message: RawRequestMessage) -> HttpProcessingError | None:
-        if head_bytes(message) > self._guard.head_bytes_max:
-            return self._long_head()
-        if message.path.partition("?")[0].count("/") > PATH_PARTS_MAX:
-            return HttpProcessingError(
-                code=404, message=f"path: nothing is served below {PATH_PARTS_MAX} parts"
-            )
-        return None
 
     def _long_head(self) -> HttpProcessingError:
         limit = self._guard.head_bytes_max

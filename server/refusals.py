@@ -1,12 +1,11 @@
 """What a connection is told that is refused before any route can answer.
 
-The parser's errors and the guard's own become problem+json with one of six statuses, and are
+The parser's errors and the guard's own become problem+json with one of five statuses, and are
 counted in ``psd_http_refused_total`` by reason::
 
     408 head_timeout   the head was not complete in time
     414 line           the request line is too long
     431 head           one header, or the whole head, is too long
-    404 path           the path has more parts than any route
     400 malformed      what came is no request
     429 connections    one connection too many; told by :class:`TurnedAway`
 
@@ -41,20 +40,12 @@ descriptor."""
 
 CODES = {
     400: "malformed",
-    404: "not_found",
     408: "timeout",
     414: "too_large",
     429: "too_many_connections",
     431: "too_large",
 }
-REASONS = {
-    400: "malformed",
-    404: "path",
-    408: "head_timeout",
-    414: "line",
-    429: "connections",
-    431: "head",
-}
+REASONS = {400: "malformed", 408: "head_timeout", 414: "line", 429: "connections", 431: "head"}
 
 _TOO_MANY_HEADERS = "Too many headers received"
 
