@@ -51,7 +51,7 @@ EARNINGS = b'[{"vehicle":1,"thing":"promotions","points":5,"time":1644210000,"id
 
 
 ACTIVITY_OF_1 = (
-    '{"aid":"3","atid":2,"sums":{"steps":10},"bookings":1,"first":"2017-06-04T01:29:07Z",'
+    '{"aid":"3","atid":"2","sums":{"steps":10},"bookings":1,"first":"2017-06-04T01:29:07Z",'
     '"last":"2017-06-04T01:29:07Z"}'
 )
 
