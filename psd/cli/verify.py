@@ -57,6 +57,11 @@ class Orders(msgspec.Struct, frozen=True):
     rate: float
     archive: Path | None
 
+    @property
+    def repairs_all(self) -> bool:
+        """Whether nothing is left as it was, so that a store of an older version is of this one."""
+        return self.repair and self.scope.roots is None and self.scope.things is None
+
 
 @click.command(cls=NumbersCommand)
 @click.argument("uids", nargs=-1, type=int, metavar="[UID]...")
@@ -94,7 +99,8 @@ def verify(
     All users and counts, or the users named by UID. Every total is held against what lies
     below it, leaves against the reports of activities. Each difference is a line: key, field,
     what is there, what should be, and by what. Safe while workers book. Exit code 1 when there
-    were differences that are not repaired.
+    were differences that are not repaired. A store of an older version is brought to this one by a
+    repair of everything: stop every psd on it before.
     """
     settings = loaded.settings
     scope = Scope(
@@ -120,6 +126,8 @@ async def audit(settings: Settings, orders: Orders) -> tuple[Counter[str], int]:
                 differences += len(audited.differences)
                 for difference in audited.differences:
                     click.echo(on_one_line(str(difference)))
+            if orders.repairs_all and not outcomes["found"] + outcomes["busy"]:
+                await store.mark_shapes()
     return outcomes, differences
 
 
@@ -153,7 +161,7 @@ async def results(
 @contextlib.asynccontextmanager
 async def sweeping(settings: Settings, orders: Orders) -> AsyncIterator[tuple[Sweep, Store]]:
     """The audit of a store, over a connection of its own."""
-    async with running(settings) as runtime:
+    async with running(settings, any_shape=True) as runtime:
         lane = runtime.store.new_lane()
         try:
             auditor = Auditor(lane, settings, await lifetimes_of(lane, settings), Limits())

@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from psd.config import RedisSettings
-from psd.store.keys import SCHEMA_KEY, SCHEMA_VERSION, SCHEMAS_READ, STORE_KEY
+from psd.store.keys import SCHEMA_KEY, SCHEMA_VERSION, SCHEMAS_BEFORE, STORE_KEY
 
 OLDEST_VERSION = (6, 2)
 """Redis 6.2 is the oldest that has all commands psd sends (XAUTOCLAIM came last)."""
@@ -67,8 +67,8 @@ def problem_of(told: Told, settings: RedisSettings, is_spread: bool, name: str) 
         Problem("role", role),
         Problem("policy", policy, EVICTS),
         Problem("version", version, OLD),
-        Problem("schema", schema_problem(told.schema or "")),
         Problem("store", name_problem(told.name or "", name)),
+        Problem("schema", schema_problem(told.schema or "")),
     )
     return next((problem for problem in found if problem.found), None)
 
@@ -104,8 +104,14 @@ def role_problem(replication: bytes) -> str:
 
 def schema_problem(schema: str) -> str:
     """What is wrong with the version of the stored shapes; empty for a store without one."""
-    if not schema or schema in SCHEMAS_READ:
+    if not schema or schema == SCHEMA_VERSION:
         return ""
+    if schema in SCHEMAS_BEFORE:
+        return f"{_holds(schema)}; it is looked through first"
+    return f"{_holds(schema)}; start a psd that is as new as the one that wrote it"
+
+
+def _holds(schema: str) -> str:
     return (
         f"{SCHEMA_KEY}: the store holds version {schema[:20]}, this psd reads version "
         f"{SCHEMA_VERSION}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from redis.asyncio import Connection, Redis
@@ -30,6 +31,7 @@ from psd.store.routed import RoutedLane
 from psd.store.scripts import Script, load_script, script_names
 from psd.store.slots import Address, url_at
 from psd.store.standing import Standing
+from psd.store.takeover import Takeover, mark
 from psd.store.trail import Aside
 from psd.store.watch import Watch
 
@@ -59,8 +61,14 @@ class Store:
         self._metrics = metrics
         self._asks_durability = settings.durability != "fast"
         self.cluster = self.placement = Cluster(settings, metrics, self._open_client, make_client)
+        self._takeover = Takeover(self._lane_to_anyone)
         self.standing = Standing(
-            settings, metrics, self.clocks, lambda: self.cluster.is_spread, self._ask_holders
+            settings,
+            metrics,
+            self.clocks,
+            lambda: self.cluster.is_spread,
+            self._ask_holders,
+            self._takeover,
         )
         self.client = self.cluster.client
         self.reads = self.new_lane(READ_CONNECTIONS)
@@ -81,23 +89,41 @@ class Store:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self._takeover.close()
         await self.reads.close()
         await self.writes.close()
         await self._asking.close()
         await self.cluster.close()
 
     async def check_fit(self) -> None:
-        """Look at every server now; a trip to each.
+        """Look at every server now, a trip to each; take over a store of an older version.
 
         Raises ConfigError for one that is none to work with (psd/store/fitness.py), and
         StoreUnavailableError while nobody answers, or a replica.
         """
+        self.standing.doubts_unmarked = True
         try:
-            await self._look()
+            await self._look_twice()
         except UnfitStoreError as error:
             if error.is_passing:
                 raise
             raise ConfigError(f"redis.url: {error.found}{error.remedy}") from error
+        finally:
+            self.standing.doubts_unmarked = False
+
+    async def _look_twice(self) -> None:
+        """Look, and once more when a store of another version has been looked through."""
+        try:
+            await self._look()
+        except UnfitStoreError as error:
+            if error.check != "schema":
+                raise
+            await self._takeover.ended()
+            await self._look()
+
+    async def mark_shapes(self) -> None:
+        """Mark the store with this version: nothing in it is of a shape from before any more."""
+        await mark(self.writes)
 
     async def _look(self) -> None:
         self.standing.doubt()
@@ -183,6 +209,12 @@ class Store:
 
     async def _ask_holders(self, commands: Sequence[Command]) -> list[Any]:
         """Replies of the nodes that have the keys, on connections of its own: a lane waits."""
+        async with self._lane_to_anyone() as lane:
+            return await lane.call_each(commands)
+
+    @contextlib.asynccontextmanager
+    async def _lane_to_anyone(self) -> AsyncIterator[RoutedLane]:
+        """A lane with connections of its own, which work with whoever answers."""
         clients: list[Redis] = []
 
         def open_lane(node: Address | None) -> Lane:
@@ -192,7 +224,7 @@ class Store:
 
         lane = RoutedLane(self.cluster, open_lane)
         try:
-            return await lane.call_each(commands)
+            yield lane
         finally:
             await lane.close()
             for client in clients:

@@ -22,7 +22,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from redis.exceptions import MovedError, NoPermissionError, RedisError
@@ -40,7 +40,7 @@ from psd.store.fitness import (
     role_problem,
     schema_problem,
 )
-from psd.store.keys import LIFE_KEY, SCHEMA_KEY, SCHEMA_VERSION, STORE_KEY
+from psd.store.keys import LIFE_KEY, SCHEMA_KEY, SCHEMA_VERSION, SCHEMAS_BEFORE, STORE_KEY
 from psd.store.link import Command
 from psd.store.replies import psd_error
 
@@ -62,15 +62,30 @@ DURABILITY: tuple[Command, ...] = (
     ("CONFIG", "GET", "appendfsync"),
 )
 
+UNMARKED = f"{SCHEMA_KEY}: the store holds no version; it is looked through first"
+
+UNTOLD = ("", *SCHEMAS_BEFORE)
+
 Ask = Callable[[Sequence[Command]], Awaitable[list[Any]]]
 """Sends commands, and returns replies by position, error replies among them as exceptions."""
+
+
+class Takes(Protocol):
+    """Finds out what a store holds (psd/store/takeover.py), which works with lanes."""
+
+    misread: str
+
+    def begin(self) -> None:
+        """Begin, and come to an end without anybody who waits."""
+        ...
 
 
 class Standing:
     """What is known of every server, by its node; ``name`` is what the store calls itself.
 
     ``is_spread`` tells whether the process began with a cluster; ``ask`` sends commands about keys
-    to whichever node has them, on connections of its own.
+    to whichever node has them, on connections of its own. ``takeover`` finds out what a store holds
+    whose version does not tell.
     """
 
     def __init__(
@@ -80,6 +95,7 @@ class Standing:
         clocks: Clocks,
         is_spread: Callable[[], bool],
         ask: Ask,
+        takeover: Takes,
     ) -> None:
         self.name = ""
         self.generation = 0
@@ -87,6 +103,12 @@ class Standing:
 
         self.doubted_at_s = 0.0
         self.emptied_at_s = 0.0
+        self.reads_any_shape = False
+        """Whether a store of an older version is worked with as it is, and not marked: a repair."""
+
+        self.doubts_unmarked = False
+        """Whether a store without a version is none to work with: it is looked through first."""
+
         self.tells = False
         """Whether changes are logged: while psd starts, what is wrong ends the start."""
 
@@ -95,6 +117,7 @@ class Standing:
         self._metrics = metrics
         self._clocks = clocks
         self._ask = ask
+        self._takeover = takeover
         self._problems: dict[str, Problem] = {}
         self._runs: dict[str, str] = {}
         self._durability: dict[str, str] = {}
@@ -125,12 +148,15 @@ class Standing:
         told = _told(replies)
         if micros := info_field(told.server, "server_time_usec"):
             self._clocks.heard(node, int(micros))
-        problem = problem_of(told, self._settings, self._is_spread(), self.name)
+        problem = problem_of(self._taken(told), self._settings, self._is_spread(), self.name)
         if problem is None:
             for reply in replies[: len(QUESTIONS)]:
                 _raise_unless_untold(reply)
             if told.schema is not None:
                 problem = await self._settle_marks(told, ask)
+        if problem is not None and problem.check == "schema" and told.schema in UNTOLD:
+            self._takeover.begin()
+            problem = Problem("schema", self._takeover.misread or problem.found)
         self._note(node, problem)
         if problem is not None:
             raise _refusal(node, problem)
@@ -158,10 +184,10 @@ class Standing:
     async def _settle_marks(self, told: Told, ask: Ask) -> Problem | None:
         """Mark what is not marked, and find out whether this is the store that it was."""
         marks: list[Command] = []
-        if not told.schema:
+        if not told.schema and not self.reads_any_shape:
+            if self.doubts_unmarked or self._takeover.misread:
+                return Problem("schema", UNMARKED)
             marks.append(("SET", SCHEMA_KEY, SCHEMA_VERSION, "NX"))
-        elif told.schema != SCHEMA_VERSION:
-            marks.append(("SET", SCHEMA_KEY, SCHEMA_VERSION))
         if told.life == "":
             marks.append(("SET", LIFE_KEY, secrets.token_hex(LIFE_BYTES), "NX"))
         if told.name == "" and self.name:
@@ -170,7 +196,7 @@ class Standing:
             replies = await ask([*marks, *MARKS])
             for reply in replies:
                 _raise_unless_untold(reply)
-            told = _marked(replies[len(marks) :])
+            told = self._taken(_marked(replies[len(marks) :]))
             # Another process may have marked it between the two.
             if found := schema_problem(told.schema or ""):
                 return Problem("schema", found)
@@ -180,6 +206,12 @@ class Standing:
         if not self.name:
             self.name = told.name or ""
         return None
+
+    def _taken(self, told: Told) -> Told:
+        """The same, as of this version where any shape is worked with."""
+        if self.reads_any_shape and told.schema in SCHEMAS_BEFORE:
+            return msgspec.structs.replace(told, schema=SCHEMA_VERSION)
+        return told
 
     def _note(self, node: str, problem: Problem | None) -> None:
         before = self._problems.pop(node, None)

@@ -13,7 +13,14 @@ from psd.queries.boards.windows import FixedWindow
 from psd.queries.requests import LeaderboardQuery
 from psd.rewards.events import VehicleChange
 from psd.runtime import Runtime
-from psd.store.keys import CATALOGUE, boards_key, decisions_key, kind_of, rewards_key
+from psd.store.keys import (
+    CATALOGUE,
+    SCHEMA_VERSION,
+    boards_key,
+    decisions_key,
+    kind_of,
+    rewards_key,
+)
 from tests.support.engine import EVER, NOON_S, book, count, increment, report
 from tests.support.keyspace import keyspace
 from tests.support.random_reports import random_reports
@@ -62,7 +69,7 @@ async def changes(client: Redis) -> int:
 
 
 async def test_every_key_is_of_a_kind_and_has_its_type(psd: Runtime) -> None:
-    await psd.store.writes.call(("SET", "psd:schema", "1"))
+    await psd.store.writes.call(("SET", "psd:schema", SCHEMA_VERSION))
     await book_every_kind(psd)
     await book_vehicles(psd)
     await keep_boards(psd)
