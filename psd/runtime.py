@@ -71,8 +71,8 @@ class Runtime:
         self.engine = Engine(self.store, settings, clock, metrics)
         depth = depth_of(settings.queue, self.store)
         things_by_name = {name: thing.id for name, thing in settings.things.items()}
-        turns = Turns(self.store, clock, archive)
-        self.boards = BoardsStore(self.store, clock, things_by_name, turns)
+        self._turns = Turns(self.store, clock, archive)
+        self.boards = BoardsStore(self.store, clock, things_by_name, self._turns)
         self.challenges = Challenges(self.engine, self.boards, things_by_name, clock, depth)
         self.finals = Finals(self.boards, self.challenges, clock)
         self.queries = Queries(self.engine, rules_of_queries(settings), clock, depth, self.boards)
@@ -80,7 +80,7 @@ class Runtime:
         things = self.vehicle_rules.things
         self.books = RewardsBooks(self.engine, self.registry, self.store, metrics, things)
         self.rewards = RewardsStore(self.store)
-        self.ledger = Ledger(self.store, clock, turns)
+        self.ledger = Ledger(self.store, clock, self._turns)
         earnings = [things_by_name[name] for name in self.tables.earnings if name in things_by_name]
         population = Population(self.registry, self.engine, earnings)
         self.rewards_job = RewardsJob(self.store, self.rewards, self.ledger, population, clock)
@@ -126,6 +126,7 @@ class Runtime:
 
     async def close(self) -> None:
         """Close the archive and every connection to the store; queues are closed before."""
+        await self._turns.close()
         await self.archive.close()
         await self.store.close()
 

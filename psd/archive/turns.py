@@ -28,14 +28,15 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from psd.archive.decisions import D, entry_of
+from psd.archive.decisions import COMMAND, D, entry_of
 from psd.archive.writer import NO_ARCHIVE, Appends
 from psd.clock import Clock
-from psd.errors import StoreUnavailableError
+from psd.errors import ArchiveUnavailableError, OutcomeUnknownError, StoreUnavailableError
 from psd.failpoints import reach
 from psd.store.keys import decisions_key
 from psd.store.redis import Store
 from psd.store.scripts import load_script
+from psd.store.trail import Aside, trail_of
 
 TURN_MS = 10_000
 """Some hundred times what a decision takes; a longer one keeps its turn by :meth:`Turn.go_on`."""
@@ -53,6 +54,7 @@ PATIENT_S = 15.0
 """A replay waits until the turn of whoever was killed is over; a copy of the store may hold it."""
 
 POLL_S = 0.02
+END_AGAIN_S = 0.1
 
 
 class Turn:
@@ -69,8 +71,8 @@ class Turn:
     async def archived(self, decision: D) -> D:
         """The decision with its version, once the archive has it: it may be carried out.
 
-        Raises ArchiveUnavailableError, and StoreUnavailableError when the turn is over; nothing
-        was done then unless it says so.
+        Raises ArchiveUnavailableError, StoreUnavailableError when the turn is over (nothing was
+        done then), and OutcomeUnknownError when that came of writing to the archive.
         """
         if time.monotonic() > self._since_s + ARCHIVE_BEFORE_S:
             raise StoreUnavailableError(f"{self._subject}: it took too long; nothing was done")
@@ -78,8 +80,8 @@ class Turn:
         await self._turns.append(made)
         reach("decision_archived")
         if time.monotonic() > self._since_s + CARRY_OUT_BEFORE_S:
-            raise StoreUnavailableError(
-                f"{self._subject}: the archive took too long; it is archived and not carried out"
+            raise OutcomeUnknownError(
+                f"{self._subject}: the archive took too long; ask again to have it carried out"
             )
         return made
 
@@ -95,10 +97,13 @@ class Turn:
         """Whether it is this one's turn now."""
         return await self._ask(TURN_MS, had=False)
 
-    async def end(self) -> None:
-        """Let others have their turn; nothing that fails here matters, it ends by itself."""
-        with contextlib.suppress(StoreUnavailableError):
+    async def end(self) -> bool:
+        """Let others have their turn; False while the store does not answer."""
+        try:
             await self._ask(0, had=True)
+        except StoreUnavailableError:
+            return False
+        return True
 
     async def _ask(self, lifetime_ms: int, *, had: bool) -> bool:
         since_s = time.monotonic()
@@ -118,6 +123,7 @@ class Turns:
         self._archive = archive
         self._script = load_script("decisions.turn")
         # Tasks of this process wait here, in order, and not at the store.
+        self._ending: set[asyncio.Task[None]] = set()
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     @contextlib.asynccontextmanager
@@ -137,23 +143,53 @@ class Turns:
                 yield turn
             finally:
                 # Also of a request that ran out of time: the next one need not wait then.
-                await asyncio.shield(turn.end())
+                await asyncio.shield(self._end(turn))
 
     def now_ms(self) -> int:
         """The clock's milliseconds."""
         return self._clock.now_ms()
 
     async def append(self, decision: D) -> None:
-        """Keep a decision in the archive."""
+        """Keep a decision in the archive: from here on, something may have been done."""
+        trail = trail_of(COMMAND)
+        if trail is not None:
+            trail.sent()
         now_ms = self._clock.now_ms()
         # Made when it is asked for: without an archive it is not.
-        await self._archive.append(entry_of(each, now_ms) for each in (decision,))
+        try:
+            await self._archive.append(entry_of(each, now_ms) for each in (decision,))
+        except ArchiveUnavailableError:
+            if trail is not None:
+                trail.took_back()
+            raise
 
     async def number(self, subject: str, *asked: str | int) -> int:
         """What the script answers about the turn of a subject."""
         keys = (decisions_key(f"turn:{subject}"), decisions_key("last"))
-        number = await self._store.writes.call(("EVALSHA", self._script.sha, 2, *keys, *asked))
+        # Who has the turn is nothing that the request is about.
+        with Aside():
+            number = await self._store.writes.call(("EVALSHA", self._script.sha, 2, *keys, *asked))
         return int(number)
+
+    async def close(self) -> None:
+        """Leave turns that could not be ended to their lifetime."""
+        for task in self._ending:
+            task.cancel()
+        await asyncio.gather(*self._ending, return_exceptions=True)
+
+    async def _end(self, turn: Turn) -> None:
+        if not await turn.end():
+            # Else a store that was away for a moment would keep others waiting for 10 s.
+            task = asyncio.create_task(self._end_later(turn), name="turn")
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+    async def _end_later(self, turn: Turn) -> None:
+        give_up_s = time.monotonic() + TURN_MS / 1000
+        while time.monotonic() < give_up_s:
+            await asyncio.sleep(END_AGAIN_S)
+            if await turn.end():
+                return
 
     async def _wait(self, subject: str, turn: Turn, wait_s: float) -> None:
         give_up_s = time.monotonic() + wait_s

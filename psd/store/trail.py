@@ -21,7 +21,12 @@ from typing import Self
 
 from psd.errors import StoreUnavailableError
 
-READING = frozenset({"GET", "HGET", "HMGET", "SCARD", "SMEMBERS", "SSCAN", "TTL", "INFO", "ROLE"})
+READING = frozenset(
+    {
+        *("EXISTS", "GET", "HGET", "HLEN", "HMGET", "SCARD", "SMEMBERS", "SMISMEMBER", "SSCAN"),
+        *("TTL", "INFO", "ROLE"),
+    }
+)
 """What a lane that writes is asked besides, to see its own writes."""
 
 KEEPING = frozenset({"SCRIPT", "WAIT", "CONFIG", "CLIENT"})

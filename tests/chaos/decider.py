@@ -17,7 +17,7 @@ import sys
 import msgspec
 
 from psd.config_sources import load_settings
-from psd.errors import StoreUnavailableError
+from psd.errors import UnavailableError
 from psd.runtime import Runtime, open_runtime
 from tests.support.decisions import Deed, perform
 
@@ -46,7 +46,7 @@ async def decide(orders: Orders) -> None:
 
 async def _until_kept(psd: Runtime, deed: Deed) -> None:
     while True:
-        with contextlib.suppress(StoreUnavailableError):
+        with contextlib.suppress(UnavailableError):
             await perform(psd, deed)
             return
         await asyncio.sleep(AGAIN_AFTER_S)

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from psd.errors import StoreUnavailableError, TooLargeError
+from psd.errors import OutcomeUnknownError, TooLargeError
 from psd.queries.boards.definitions import Membership
 from psd.store.kept import write_kept
 from psd.store.lane import Command
@@ -91,10 +91,10 @@ class StagedMembers:
     async def put(self, staged: Staged, versions: str, version: int) -> Membership:
         """Put what was staged in the place of the members; ``versions`` is where that is noted.
 
-        Raises StoreUnavailableError when they were changed meanwhile; then nothing was done.
+        Raises OutcomeUnknownError when they were changed meanwhile: it is archived, and not done.
         """
         if not await self._swapped(staged, versions, version):
-            raise StoreUnavailableError("members: others changed them meanwhile; ask again")
+            raise OutcomeUnknownError("members: others changed them meanwhile; ask again")
         return staged.membership
 
     async def _watched(self, key: str) -> str:

@@ -14,9 +14,9 @@ import msgspec
 
 from psd.errors import (
     ConflictError,
+    OutcomeUnknownError,
     PsdError,
     StoreError,
-    StoreUnavailableError,
     TooLargeError,
 )
 from psd.queries.boards.definitions import Membership, StoredBoard
@@ -206,9 +206,9 @@ def too_many(count: int, most: int) -> TooLargeError:
     return TooLargeError(f"members: {count} on this board, at most {most} are allowed")
 
 
-def overtaken() -> StoreUnavailableError:
-    """Of a decision whose turn was over when it was carried out."""
-    return StoreUnavailableError("board: others changed it while this one stood still; ask again")
+def overtaken() -> OutcomeUnknownError:
+    """Of a decision whose turn was over when it was carried out; the archive has it."""
+    return OutcomeUnknownError("board: others changed it while this one stood still; ask again")
 
 
 def refusal(error: StoreError) -> PsdError:

@@ -9,7 +9,7 @@ from typing import Any
 import msgpack
 import pytest
 
-from psd.errors import StoreUnavailableError
+from psd.errors import OutcomeUnknownError, StoreUnavailableError
 from psd.queries.boards import staging
 from psd.queries.boards.staging import Change, StagedMembers
 from psd.queries.boards.writes import SCRIPT_MEMBERS_MAX
@@ -72,7 +72,7 @@ async def test_who_stood_still_for_longer_than_its_turn_changes_nothing(
 
     before_the_first_swap(monkeypatch, overtaking)
     try:
-        with pytest.raises(StoreUnavailableError, match="others changed"):
+        with pytest.raises(OutcomeUnknownError, match="others changed"):
             await boards.psd.boards.make_change("a", Change(MANY, is_all=True))
     finally:
         await other.close()
