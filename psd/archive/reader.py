@@ -179,9 +179,20 @@ def _first_number(path: Path) -> int:
 
 
 def _last_number(path: Path) -> int:
-    """Where a file ends."""
+    """Where a file ends, by the heads of its frames alone unless one is spoiled."""
+    start = last = 0
     with path.open("rb") as file:
-        return max((head.last_number for head, _ in _frames(path, file, [], Span())), default=0)
+        size = file.seek(0, os.SEEK_END)
+        while start < size:
+            file.seek(start)
+            head = read_head(file.read(HEAD_BYTES))
+            if head is None:
+                return max(
+                    [last, *(each.last_number for each, _ in _frames(path, file, [], Span()))]
+                )
+            last = max(last, head.last_number)
+            start += head.size + head.packed_bytes
+    return last
 
 
 def _entries(path: Path, span: Span, damages: list[Damage]) -> Iterator[Placed]:
