@@ -62,9 +62,13 @@ class PsdError(Exception):
 
 
 class InputError(PsdError):
-    """The input breaks a rule; the same input will always break it."""
+    """The input breaks a rule, and always will, but for a time ``excess_s`` out of bounds."""
 
     code = "invalid"
+
+    def __init__(self, *told: str, excess_s: float = float("inf")) -> None:
+        super().__init__(*told)
+        self.excess_s = excess_s
 
 
 class MalformedError(InputError):

@@ -45,6 +45,7 @@ from psd.rewards.preview import BooksPreview
 from psd.rewards.registry import Registry
 from psd.rewards.store import RewardsStore
 from psd.rewards.tables import SIGNALS_THING, Tables, load_tables
+from psd.store.clocks import SlowerClock
 from psd.store.redis import Store
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class Runtime:
         self.vehicle_rules = vehicle_rules_of(settings, self.tables)
         self.rules = _extended(rules_of(settings), self.vehicle_rules)
         self.store = Store(settings.redis, metrics, clock)
+        slower = SlowerClock(clock, self.store.clocks)
         self.numbers = StoreNumbers(self.store.order, clock, Path(settings.archive.folder))
         self.engine = Engine(self.store, settings, clock, metrics)
         depth = depth_of(settings.queue, self.store)
@@ -74,7 +76,7 @@ class Runtime:
         self._turns = Turns(self.store, clock, archive)
         self.boards = BoardsStore(self.store, clock, things_by_name, self._turns)
         self.challenges = Challenges(self.engine, self.boards, things_by_name, clock, depth)
-        self.finals = Finals(self.boards, self.challenges, clock)
+        self.finals = Finals(self.boards, self.challenges, slower)
         self.queries = Queries(self.engine, rules_of_queries(settings), clock, depth, self.boards)
         self.registry = Registry(self.store)
         things = self.vehicle_rules.things
@@ -83,7 +85,7 @@ class Runtime:
         self.ledger = Ledger(self.store, clock, self._turns)
         earnings = [things_by_name[name] for name in self.tables.earnings if name in things_by_name]
         population = Population(self.registry, self.engine, earnings)
-        self.rewards_job = RewardsJob(self.store, self.rewards, self.ledger, population, clock)
+        self.rewards_job = RewardsJob(self.store, self.rewards, self.ledger, population, slower)
         readers = (self.engine, self.tables, things_by_name)
         self.evidence = Evidence(self.rewards, self.ledger, *readers)
         self.accounts = Accounts(self.registry, self.rewards, self.evidence, *readers, clock)

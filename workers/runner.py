@@ -6,9 +6,10 @@
                             └─────────┴── away: queue paused, batch kept and touched, tried again
 
 Two batches are on their way at a time, so that the network works while the next batch is
-decoded. An event that can never be booked goes to the dead letter at its first attempt; an
-outage loses nothing and dead-letters nothing. What fails in a way that nobody foresaw is
-tried message by message, so that one message never stops the others.
+decoded. An event that can never be booked goes to the dead letter at its first attempt; one that
+only a wrong clock may refuse waits (workers/waiting.py); an outage loses nothing and dead-letters
+nothing. What fails in a way that nobody foresaw is tried message by message, so that one message
+never stops the others.
 
 What the messages mean is the handler's business (workers/handlers), what an outage does is
 in workers/retry.py.
@@ -19,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from psd.archive.writer import NO_ARCHIVE, Appends
 from psd.clock import Clock
@@ -32,6 +33,7 @@ from psd.queue.deadletter import DeadLetters, letter_of
 from workers.burials import BurialLog
 from workers.handlers.points import PointsBatch, PointsHandler
 from workers.retry import Patience
+from workers.waiting import Waiting
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class Worker:
         metrics: Metrics,
         clock: Clock,
         archive: Appends = NO_ARCHIVE,
+        store_ahead_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._queue = queue
         self._handler = handler
@@ -69,6 +72,7 @@ class Worker:
         self._archive = archive
         self._patience = Patience(queue, metrics)
         self._burials = BurialLog()
+        self._waiting = Waiting(metrics, store_ahead_s)
         self._stopping = asyncio.Event()
         self._failure: ConfigError | None = None
         self._in_hand: dict[int, tuple[list[Message], float]] = {}
@@ -159,17 +163,37 @@ class Worker:
         reach("after_read")
         now_ms = self._clock.now_ms()
         batch = self._handler.prepare(messages, now_ms // 1000)
-        # The engine counts the events that it refuses; these never reach it.
-        self._metrics.too_late.inc(sum(e.code == "too_late" for e in batch.refused.values()))
+        unread = dict(batch.refused)
         # Before it is booked: what a replay finds in the store is in the archive too.
         await until_answered(lambda: self._archive.append(batch.accepted(now_ms)))
         await until_answered(lambda: self._handler.book(batch))
-        if batch.refused:
-            await self._bury([(messages[at], error) for at, error in batch.refused.items()])
+        waits = await self._settle_refused(batch, unread) if batch.refused else {}
         reach("before_fin")
-        await until_answered(lambda: self._queue.finish(messages))
+        finished = [message for at, message in enumerate(messages) if at not in waits]
+        await until_answered(lambda: self._queue.finish(finished))
         reach("after_fin")
         self._observe_age(batch)
+
+    async def _settle_refused(
+        self, batch: PointsBatch, unread: Mapping[int, PsdError]
+    ) -> Mapping[int, float]:
+        """Bury what never can be booked; what may be, by position, waits so long on the queue."""
+        waits = self._waiting.delays(batch.refused)
+        # The engine counts the events that it refuses; the unread ones never reached it.
+        late = sum(each.code == "too_late" for at, each in unread.items() if at not in waits)
+        self._metrics.too_late.inc(late)
+        refused = [(batch.messages[at], e) for at, e in batch.refused.items() if at not in waits]
+        if refused:
+            await self._bury(refused)
+        if waits:
+            await self._put_back(batch, waits)
+        return waits
+
+    async def _put_back(self, batch: PointsBatch, delays: Mapping[int, float]) -> None:
+        messages, delay_s = [batch.messages[at] for at in delays], max(delays.values())
+        await self._patience.until_answered(lambda: self._queue.requeue(messages, delay_s))
+        self._metrics.requeued.inc(len(messages))
+        self._waiting.note([batch.refused[at] for at in delays])
 
     async def _settle_alone(self, message: Message) -> None:
         try:

@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from psd.clock import utc_text
 from psd.config import Settings
 from psd.engine.decoding import Decoders, decode_fields, decode_message, is_json
 from psd.engine.nesting import DEPTH_MAX, JSON, MSGPACK, check_nesting
@@ -262,15 +263,18 @@ class EventRules(msgspec.Struct, frozen=True):
             )
         if second > now_s + self.lead_max_s:
             raise TooEarlyError(
-                f"{name}: {second} is {second - now_s} s ahead of the clock; "
-                f"{self.lead_max_s} s are allowed"
+                f"{name}: {second} is {second - now_s} s ahead of the clock, which shows "
+                f"{utc_text(now_s)}; {self.lead_max_s} s are allowed",
+                excess_s=second - now_s - self.lead_max_s,
             )
 
     def check_age(self, name: str, second: int, now_s: int) -> None:
         """Refuse a second that is older than what is booked."""
         if self.age_max_s and second < now_s - self.age_max_s:
             raise TooLateError(
-                f"{name}: {second} is {now_s - second} s old; at most {self.age_max_s} s are booked"
+                f"{name}: {second} is {now_s - second} s old; at most {self.age_max_s} s are "
+                "booked",
+                excess_s=now_s - second - self.age_max_s,
             )
 
 

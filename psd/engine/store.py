@@ -228,7 +228,7 @@ class Engine(Reads):
                 positions.append(position)
                 continue
             reason = f"ts1: {start} is before what is kept of reports ({self._kept_s} s)"
-            outcomes[position] = Outcome("refused", TooLateError(reason))
+            outcomes[position] = Outcome("refused", TooLateError(reason, excess_s=oldest - start))
         return positions
 
     def _pages(self, events: Sequence[Event], places: Sequence[int]) -> list[Page]:

@@ -48,6 +48,12 @@ class Metrics:
         self.requeued = Counter(
             "psd_requeued", "Messages given back to the queue.", registry=self.registry
         )
+        self.waited = Counter(
+            "psd_worker_waits",
+            "Times that a message was put back because a clock may be wrong, by what it is now.",
+            ["code"],
+            registry=self.registry,
+        )
         self.pauses = Counter(
             "psd_worker_pauses", "Times a worker paused for an outage.", registry=self.registry
         )

@@ -25,6 +25,26 @@ DIFFERENCE_MAX_S = 2.0
 """What NTP keeps with room to spare, and more than an answer takes (redis.timeout_s is 1.5 s)."""
 
 
+class SlowerClock:
+    """This machine's clock or the store's, whichever is behind.
+
+    For what may be done only once a time has passed, and is never taken back: one clock that is
+    ahead must not end a week.
+    """
+
+    def __init__(self, clock: Clock, clocks: Clocks) -> None:
+        self._clock = clock
+        self._clocks = clocks
+
+    def now_s(self) -> int:
+        """Whole Unix seconds, UTC."""
+        return self.now_ms() // 1000
+
+    def now_ms(self) -> int:
+        """Whole Unix milliseconds, UTC."""
+        return self._clock.now_ms() + round(min(0.0, self._clocks.ahead_s) * 1000)
+
+
 class Clocks:
     """What this process has heard of its store's clocks, by node."""
 
@@ -56,6 +76,11 @@ class Clocks:
     def ahead_s(self) -> float:
         """How far the server's clock is ahead that differs most; negative is behind."""
         return max(self._ahead_s.values(), key=abs, default=0.0)
+
+    @property
+    def differ_by_s(self) -> float:
+        """The same once it was found twice in a row to be too much; else 0."""
+        return 0.0 if self.agree else self.ahead_s
 
     @property
     def agree(self) -> bool:

@@ -175,11 +175,13 @@ class Store:
             return {"writable": str(error)}
         shas = [load_script(name).sha for name in script_names()]
         told = await self.reads.each_node(
-            [("SCRIPT", "EXISTS", *shas), ("INFO", "server"), ("INFO", "memory")]
+            [("SCRIPT", "EXISTS", *shas), ("INFO", "server"), ("INFO", "memory"), ("TIME",)]
         )
-        if not all(all(known) for known, _, _ in told.values()):
+        if not all(all(known) for known, *_ in told.values()):
             await self._load_scripts()
-        by_node = {n: allowed(memory, v, self.settings) for n, (_, v, memory) in told.items()}
+        by_node = {n: allowed(memory, v, self.settings) for n, (_, v, memory, _) in told.items()}
+        for node, (*_, (seconds, micros)) in told.items():
+            self.clocks.heard(node, int(seconds) * 1_000_000 + int(micros))
         return {
             "writable": "ok",
             "role": "ok",

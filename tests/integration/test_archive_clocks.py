@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,13 +14,16 @@ import pytest
 from psd.archive.folders import APART
 from psd.archive.messages import metrics_entries
 from psd.archive.reader import Span, read_placed
+from psd.clock import SystemClock
 from psd.engine.events import MetricFields
 from psd.errors import StoreUnavailableError
 from psd.runtime import Runtime, open_runtime
 from tests.support.archiving import archived
 from tests.support.clocks import DAY_S, ShiftedClock
+from tests.support.waiting import wait_until
 from tests.support.worker_process import psd
-from tests.support.worker_stack import NOON_S, WorkerStack
+from tests.support.worker_stack import NOON_S, WorkerStack, steps
+from workers.service import build_worker
 
 EVER = ("--from", "2000-01-01")
 
@@ -129,3 +134,41 @@ async def test_a_window_of_time_has_what_any_clock_puts_there(
         assert out.startswith("2 entries read"), window
     _, out, _ = await psd(stack, tmp_path, "replay", "--from", "-4d", "--to", "-2d")
     assert out.startswith("1 entries read"), "an interval: between the clocks nobody knows"
+
+
+async def test_readiness_and_doctor_say_that_the_clocks_differ(
+    stack: WorkerStack, tmp_path: Path
+) -> None:
+    async with host(stack, -600) as runtime:
+        for _ in range(2):
+            checks = await runtime.readiness()
+        assert re.fullmatch(
+            r"ok: the store's clock is (599|600)\.\d s ahead of .+", checks["clock"]
+        )
+    async with host(stack) as runtime:
+        for _ in range(2):
+            checks = await runtime.readiness()
+        assert checks["clock"] == "ok"
+
+
+async def test_live_events_wait_for_a_clock_that_is_behind(
+    stack: WorkerStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.waiting.DELAY_MAX_S", 0.2)
+    clock = ShiftedClock(-600)
+    runtime = await open_runtime(stack.settings, clock, archiving=True)
+    worker = build_worker(runtime)
+    working = asyncio.create_task(worker.run())
+    now_s = SystemClock().now_s()
+    await stack.publish([steps(1, aid, 10, ts2=now_s) for aid in range(20)])
+    waits = runtime.metrics.registry.get_sample_value
+    labels = {"code": "too_early"}
+    await wait_until("they wait", lambda: (waits("psd_worker_waits_total", labels) or 0) >= 40)
+    assert await stack.sum_of(1) == 0
+    clock.ahead_s = 0
+    await wait_until("they are booked", lambda: stack.sum_is(1, 200), timeout_s=20)
+    await wait_until("nothing is left over", stack.drained)
+    worker.stop()
+    await working
+    await runtime.close()
+    assert await stack.letters() == []
