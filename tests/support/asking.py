@@ -16,6 +16,7 @@ import msgspec
 from yarl import URL
 
 from psd.engine.plan import Range
+from psd.errors import BadQueryError
 from psd.queries.activities import ActivityQueries
 from psd.queries.activity_answers import ActivitiesQuery
 from psd.queries.boards.requests import StandingQuery
@@ -24,7 +25,8 @@ from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.runtime import Runtime
 from tests.support.histories import THINGS
 from tests.support.http import HttpClient
-from tests.support.plain_books import Fields, listed, numbers, range_of
+from tests.support.plain_books import listed, numbers
+from tests.support.plain_times import Fields, tidy
 from tests.support.random_questions import Question
 
 
@@ -39,9 +41,15 @@ class Asking:
         )
 
     async def answer(self, question: Question) -> Fields:
-        """The answer, all pages of it where the question walks."""
+        """The answer, all pages of it where the question walks; or which field is refused."""
         if question.kind == "listing":
             return await self._listing(question.fields)
+        try:
+            return await self._pages(question)
+        except BadQueryError as refused:
+            return {"refused": str(refused).partition(": ")[0]}
+
+    async def _pages(self, question: Question) -> Fields:
         answer = await self._page(question, question.fields)
         if "next" not in answer:
             return answer
@@ -84,7 +92,7 @@ class Asking:
         """The list of activities that v1 and v2 give, by the engine's own function."""
         uids = numbers(fields["uid"])
         things = [THINGS[name] for name in listed(fields["thing"])]
-        range_ = Range(*range_of(fields, self._runtime.clock.now_s()))
+        range_ = Range(*tidy(fields["start"], fields["end"]))
         found = await self._runtime.engine.sums(uids, things, [range_] * len(uids), activities=True)
         return {
             "sums": [{t: each.sums.get(t, 0) for t in things} for each in found],
@@ -110,6 +118,10 @@ class Asking:
             method, url, data=body, headers=headers
         ) as response:
             content = await response.read()
+            if response.status == 400:
+                problem = msgspec.json.decode(content)
+                assert problem["code"] == "bad_query", problem
+                raise BadQueryError(problem["detail"])
             assert response.status == 200, content
             if question.kind == "bracket" or format_ == "json":
                 return _with_newest(msgspec.json.decode(content))
@@ -125,14 +137,20 @@ def is_csv(question: Question) -> bool:
     return question.http is not None and question.http[0] == "csv" and is_table
 
 
-def as_csv(answer: Fields) -> Fields:
+def as_csv(answer: Fields, kind: str) -> Fields:
     """What a CSV and its headers tell of an answer."""
+    in_each = {"partial": "false"} if kind == "series" else {}
     told = {name: value for name, value in answer.items() if name != "previous_range"}
     told["data"] = [
-        {name: "" if value is None else str(value) for name, value in row.items()}
-        for row in answer["data"]
+        {**in_each, **{name: _cell(value) for name, value in row.items()}} for row in answer["data"]
     ]
     return told
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
 
 
 def flat_activities(answer: Fields) -> Fields:

@@ -15,17 +15,12 @@ from tests.support.histories import THINGS
 from tests.support.plain_books import (
     Atids,
     Books,
-    Fields,
-    Piece,
     atids_of,
     numbers,
-    range_of,
     range_text,
-    read,
-    tidy,
-    written,
 )
-from tests.support.plain_calendar import unit_start
+from tests.support.plain_calendar import Piece, unit_start
+from tests.support.plain_times import Fields, bookable, ends_of, range_of, read, tidy, written
 
 NEVER = 10**12
 
@@ -68,9 +63,10 @@ class Boards:
             rows = rows[max(at - span, 0) : at + span + 1]
         return {**answer, "data": rows, "newest": self._books.newest(uids, [thing])}
 
-    def bracket_answer(self, name: str, as_of: int) -> Fields:
+    def bracket_answer(self, name: str, when: int | str) -> Fields:
         """Of GET /v3/boards/{name}/bracket."""
         cup = self.named[name]
+        as_of = bookable(read(when, zone_of({}, cup), self._books.now_s, "as_of"))
         rounds = cup["rounds"]
         seeded_s = read(rounds.get("seeded_at", rounds["windows"][0]["start"]))
         if rounds.get("order"):
@@ -102,17 +98,23 @@ class Boards:
 
     def _piece(self, fields: Fields, board: Fields) -> Piece:
         if not board or "start" in fields or "end" in fields:
-            return range_of(fields, self._books.now_s)
-        return window_piece(board["window"], read(fields.get("as_of", self._books.now_s)))
+            return range_of(fields, self._books.now_s, zone_of(fields, board))
+        return window_piece(board["window"], self._instant(fields, board, "as_of"))
+
+    def _instant(self, fields: Fields, board: Fields, name: str) -> int:
+        now_s = self._books.now_s
+        return bookable(read(fields.get(name, "now"), zone_of(fields, board), now_s, name))
 
     def _previous(self, fields: Fields, board: Fields, piece: Piece) -> Piece:
         asked = fields["compare_to"]
         if isinstance(asked, str) and "/" in asked:
             start, end = asked.split("/")
-            return tidy(read(start), read(end))
+            tz = zone_of(fields, board)
+            return tidy(*ends_of(start, end, self._books.now_s, tz, "compare_to."))
+        at_s = self._instant(fields, board, "compare_to")
         if board and "start" not in fields and "end" not in fields:
-            return window_piece(board["window"], read(asked))
-        return piece[0], max(piece[0], min(piece[1], read(asked)))
+            return window_piece(board["window"], at_s)
+        return piece[0], max(piece[0], min(piece[1], at_s))
 
     def _ranked(
         self, uids: list[int], thing: int, atids: Atids, piece: Piece, ties: str
@@ -216,6 +218,12 @@ def first_pairs(field: list[int]) -> list[tuple[Any, ...]]:
     if len(slots) == 1:
         return [(slots[0], None)] if field else []
     return list(zip(slots[::2], slots[1::2], strict=True))
+
+
+def zone_of(fields: Fields, board: Fields) -> str:
+    """The zone of a question's dates: its own, or that of the board's calendar."""
+    calendar = board.get("window", {}).get("tz", "UTC")
+    return str(fields.get("tz", calendar))
 
 
 def window_piece(window: Fields, at_s: int) -> Piece:

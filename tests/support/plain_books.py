@@ -7,22 +7,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from bisect import bisect_left
 from collections import defaultdict
 from itertools import accumulate
 from typing import Any
 
 from tests.support.histories import THINGS, History
-from tests.support.plain_calendar import cut
+from tests.support.plain_calendar import Piece, cut, unit_start
+from tests.support.plain_times import Fields, range_of, written
 
 Atids = frozenset[int] | None
-Fields = dict[str, Any]
-Piece = tuple[int, int]
 Entry = tuple[int, int, int, int]
 """(second, delta, aid, atid)."""
-
-END_OF_TIME_S = 7_258_118_400
 
 
 class Line:
@@ -86,9 +82,10 @@ class Books:
 
     def sum_answer(self, fields: Fields) -> Fields:
         """Of POST /v3/sum."""
-        start, end = range_of(fields, self.now_s)
+        tz = fields.get("tz", "UTC")
+        start, end = range_of(fields, self.now_s, tz)
         aggregates = listed(fields.get("aggregates", "sum"))
-        every, tz = fields.get("every", "day"), fields.get("tz", "UTC")
+        every = fields.get("every", "day")
         needs_units = bool({"min", "max", "avg"}.intersection(aggregates))
         units = cut(start, end, every, tz) if needs_units else []
         uids, names = numbers(fields["uid"]), listed(fields["thing"])
@@ -103,21 +100,23 @@ class Books:
 
     def series_answer(self, fields: Fields) -> Fields:
         """Of POST /v3/series."""
-        start, end = range_of(fields, self.now_s)
-        units = cut(start, end, fields["every"], fields.get("tz", "UTC"))
+        every, tz = fields["every"], fields.get("tz", "UTC")
+        start, end = range_of(fields, self.now_s, tz)
+        units = cut(start, end, every, tz)
+        parts = parts_of_units(units, every, tz)
         uids, names = numbers(fields["uid"]), listed(fields["thing"])
         rows = []
         for name in names:
             for group, lines in self._groups(fields, uids, THINGS[name], (start, end)):
                 rows += [
-                    {**point, "thing": name, **group}
+                    {**point, "thing": name, **group, **parts.get(point["start"], {})}
                     for point in points(lines, units, fields.get("fill", "zero"))
                 ]
         return self._around(rows, (start, end), uids, names)
 
     def activities_answer(self, uid: int, fields: Fields) -> Fields:
         """Of GET /v3/users/{uid}/activities; the type is a set of all that it may be."""
-        start, end = range_of(fields, self.now_s)
+        start, end = range_of(fields, self.now_s, fields.get("tz", "UTC"))
         names = listed(fields.get("thing", list(THINGS)))
         rows = self.activities(uid, names, atids_of(fields), (start, end))
         rows.sort(key=lambda row: (row["first"], int(row["aid"])))
@@ -182,6 +181,15 @@ def points(lines: list[Line], units: list[Piece], fill: str) -> list[Fields]:
     return found
 
 
+def parts_of_units(units: list[Piece], every: str, tz: str) -> dict[str | None, Fields]:
+    """What points say that are not their whole unit, by their starts."""
+    return {
+        written(start): {"partial": True}
+        for start, end in units
+        if any(unit_start(each, every, tz) != each for each in (start, end))
+    }
+
+
 def activity_row(aid: int, by_name: dict[str, list[Entry]]) -> Fields:
     """An activity's bookings, by the names of its things in the order that was asked for."""
     entries = [entry for each in by_name.values() for entry in each]
@@ -195,35 +203,6 @@ def activity_row(aid: int, by_name: dict[str, list[Entry]]) -> Fields:
         "first": written(min(entry[0] for entry in entries)),
         "last": written(max(entry[0] for entry in entries)),
     }
-
-
-def range_of(fields: Fields, now_s: int) -> Piece:
-    """[start, end) as a question has it."""
-    start, end = read(fields.get("start", 0)), read(fields.get("end", now_s))
-    if "as_of" in fields:
-        end = min(end, read(fields["as_of"]))
-    return tidy(start, end)
-
-
-def tidy(start: int, end: int) -> Piece:
-    """A range within the time that can be booked, empty rather than backwards."""
-    start, end = (min(max(each, 0), END_OF_TIME_S) for each in (start, end))
-    return start, max(start, end)
-
-
-def read(when: int | str) -> int:
-    """The second that a question means."""
-    if isinstance(when, int) or when.lstrip("-").isdigit():
-        return int(when)
-    parsed = dt.datetime.fromisoformat(when)
-    return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=dt.UTC)).timestamp())
-
-
-def written(second: int | None) -> str | None:
-    """A second as answers have it."""
-    if second is None:
-        return None
-    return dt.datetime.fromtimestamp(second, dt.UTC).isoformat().replace("+00:00", "Z")
 
 
 def range_text(piece: Piece) -> Fields:

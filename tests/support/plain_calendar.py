@@ -69,12 +69,12 @@ def _clock_units(second: int, unit_s: int, tz: str) -> Iterator[int]:
     """Where the local clock shows a whole unit, and where it jumps."""
     # Liberia was 44:30 behind until 1972; everywhere else jumps come at whole minutes of UTC.
     step_s = 30 if tz == "Africa/Monrovia" else 60
-    offset_s = _offset_s(second, tz)
+    before_s = offset_s(second, tz)
     for moment in count(second - second % step_s + step_s, step_s):
-        now_s = _offset_s(moment, tz)
-        if now_s != offset_s or (moment + now_s) % unit_s == 0:
+        now_s = offset_s(moment, tz)
+        if now_s != before_s or (moment + now_s) % unit_s == 0:
             yield moment
-        offset_s = now_s
+        before_s = now_s
 
 
 def _date_units(second: int, every: str, tz: str) -> Iterator[int]:
@@ -128,6 +128,7 @@ def _date(second: int, tz: str) -> dt.date:
     return dt.datetime.fromtimestamp(second, ZoneInfo(tz)).date()
 
 
-def _offset_s(second: int, tz: str) -> int:
+def offset_s(second: int, tz: str) -> int:
+    """How far the clocks of a zone are ahead of UTC at a second."""
     offset = dt.datetime.fromtimestamp(second, ZoneInfo(tz)).utcoffset()
     return int(offset.total_seconds()) if offset is not None else 0

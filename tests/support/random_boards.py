@@ -6,7 +6,7 @@ from collections import Counter
 from random import Random
 
 from tests.support.histories import DAY_S, HOUR_S, History
-from tests.support.plain_books import Fields
+from tests.support.plain_times import Fields, number_or_text
 from tests.support.random_questions import EVERY, TIES, ZONES
 
 BOARDS = 24
@@ -32,7 +32,7 @@ def _board(history: History, random: Random) -> Fields:
     start = random.choice(history.seconds) - random.randrange(10 * DAY_S)
     span = random.choice((60, DAY_S, 9 * DAY_S, 400 * DAY_S))
     windows: tuple[Fields, ...] = (
-        {"kind": "fixed", "start": max(start, 0), "end": max(start, 0) + span},
+        {"kind": "fixed", **_ends(max(start, 0), max(start, 0) + span)},
         {"kind": "rolling", "seconds": random.choice((1, HOUR_S, DAY_S, 30 * DAY_S, 900 * DAY_S))},
         {"kind": "calendar", "every": random.choice(sorted(EVERY)), "tz": random.choice(ZONES)},
     )
@@ -49,11 +49,11 @@ def _board(history: History, random: Random) -> Fields:
 
 def _rounds(history: History, random: Random, cup: Fields) -> Fields:
     members = cup["members"]
-    start = max(0, random.choice(history.seconds) - 2 * DAY_S)
+    start = first = max(0, random.choice(history.seconds) - 2 * DAY_S)
     windows = []
     for _ in range(random.randint(1, 8)):
         end = start + random.choice((HOUR_S, DAY_S, 5 * DAY_S, 30 * DAY_S, 200 * DAY_S))
-        windows.append({"start": start, "end": end})
+        windows.append(_ends(start, end))
         start = end + random.choice((0, 0, 1, 2 * HOUR_S))
     rounds: Fields = {"windows": windows}
     source = random.choice(("itself", "board", "order"))
@@ -63,5 +63,9 @@ def _rounds(history: History, random: Random, cup: Fields) -> Fields:
     if source == "board":
         rounds["seeded_by"] = f"board-{random.randrange(BOARDS)}"
     if random.random() < 0.5:
-        rounds["seeded_at"] = max(0, windows[0]["start"] - random.randrange(60 * DAY_S))
+        rounds["seeded_at"] = number_or_text(max(0, first - random.randrange(60 * DAY_S)))
     return rounds
+
+
+def _ends(start: int, end: int) -> Fields:
+    return {"start": number_or_text(start), "end": number_or_text(end)}

@@ -4,19 +4,23 @@
 Question(kind="sum", number=4711, fields={"thing": "steps", "uid": ["8"], ...}, ...)
 
 Half of what a question asks for is drawn from the history (its users, types and seconds), the rest
-is unknown, next to it, or far away.
+is unknown, next to it, or far away. Times are written in every way (tests/support/random_times.py);
+a question that is a mistake because of one is asked as well.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from random import Random
 from typing import Any
 
 import msgspec
 
 from tests.support.histories import DAY_S, HOUR_S, THINGS, History
-from tests.support.plain_books import Fields, numbers, range_of, read
+from tests.support.plain_boards import zone_of
+from tests.support.plain_books import numbers
+from tests.support.plain_calendar import Piece
+from tests.support.plain_times import Fields, RefusedError, range_of, read
+from tests.support.random_times import exactly, loosely, wrongly
 
 ZONES = (
     "UTC",
@@ -80,6 +84,8 @@ KINDS = (
     *("listing",) * 4,
 )
 OVER_HTTP = 0.1
+EXACT, LOOSE = 0.9, 0.095
+"""How often a time is written to the second, or as the date or unit that holds it; else wrongly."""
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -123,23 +129,24 @@ class Questions:
 
     def _sum(self, draw: Draw) -> tuple[str, Fields]:
         random = draw.random
-        fields = {"uid": draw.some_uids(12), "thing": draw.things(), **draw.range()}
+        zone = draw.zone()
+        fields = {"uid": draw.some_uids(12), "thing": draw.things(), **draw.range(zone), **zone}
         fields |= draw.atids()
         if random.random() < 0.7:
             fields["aggregates"] = random.sample(AGGREGATES, random.randint(1, 7))
         if random.random() < 0.7:
-            fields |= draw.calendar(fields, self._history.now_s)
+            fields["every"] = draw.every(fields)
         elif {"min", "max", "avg"}.intersection(fields.get("aggregates", [])):
             fields |= {"every": "year"}
         return "", fields
 
     def _series(self, draw: Draw) -> tuple[str, Fields]:
         random = draw.random
-        fields = {"uid": draw.some_uids(12), "thing": draw.things(), **draw.range(), **draw.atids()}
-        fields.setdefault("start", draw.written(draw.second()))
-        if draw.is_backwards(fields):
-            del fields["end"]
-        fields |= draw.calendar(fields, self._history.now_s)
+        zone = draw.zone()
+        fields = {"uid": draw.some_uids(12), "thing": draw.things(), **draw.atids(), **zone}
+        fields |= draw.range(zone)
+        fields.setdefault("start", draw.written(draw.second(), zone))
+        fields["every"] = draw.every(fields)
         if random.random() < 0.25:
             fields |= draw.night()
             fields.pop("as_of", None)
@@ -152,36 +159,43 @@ class Questions:
     def _leaderboard(self, draw: Draw) -> tuple[str, Fields]:
         random = draw.random
         who = random.choice(("uids", "uids", "all", "board"))
-        fields: Fields = {}
+        fields = zone = draw.zone()
         if who == "board":
-            fields["board"] = random.choice(sorted(self._boards))
-            uids = self._boards[fields["board"]]["members"]
+            name = random.choice(sorted(self._boards))
+            uids = self._boards[name]["members"]
+            zone = {"tz": zone_of(fields, self._boards[name])}
+            fields = {**fields, "board": name}
             if random.random() < 0.3:
-                fields |= draw.range() | draw.atids()
+                fields |= draw.range(zone) | draw.atids()
         else:
-            fields |= {"thing": random.choice(("steps", "steps", "calories")), **draw.range()}
-            fields |= draw.atids()
+            fields = {**fields, "thing": random.choice(("steps", "steps", "calories"))}
+            fields |= draw.range(zone) | draw.atids()
             uids = self._populations[fields["thing"]]
             if who == "uids":
                 fields["uid"] = draw.some_uids(60)
                 uids = numbers(fields["uid"])
             elif random.random() < 0.5:
                 fields["all"] = True
-        return "", fields | draw.paging(uids) | draw.moments()
+        return "", fields | draw.paging(uids) | draw.moments(zone)
 
     def _standing(self, draw: Draw) -> tuple[str, Fields]:
-        name = draw.random.choice(sorted(self._boards))
-        return name, draw.paging(self._boards[name]["members"]) | draw.moments()
+        name, fields = draw.random.choice(sorted(self._boards)), draw.zone()
+        board = self._boards[name]
+        fields |= draw.moments({"tz": zone_of(fields, board)})
+        return name, fields | draw.paging(board["members"])
 
     def _bracket(self, draw: Draw) -> tuple[str, Fields]:
         name = draw.random.choice(self._cups)
-        windows = self._boards[name]["rounds"]["windows"]
-        near = [window[end] for window in windows for end in ("start", "end")]
+        cup = self._boards[name]
+        near = [read(each[end]) for each in cup["rounds"]["windows"] for end in ("start", "end")]
         at_s = draw.random.choice(near) + draw.random.choice((-1, 0, 1, HOUR_S))
-        return name, {"as_of": draw.random.choice((at_s, at_s, draw.second()))}
+        at_s = draw.random.choice((at_s, at_s, draw.second()))
+        return name, {"as_of": draw.written(at_s, {"tz": zone_of({}, cup)})}
 
     def _activities(self, draw: Draw) -> tuple[str, Fields]:
-        fields = draw.range() | draw.atids() | {"limit": draw.random.choice((1, 5, 100, 1000))}
+        zone = draw.zone()
+        fields = draw.range(zone) | draw.atids() | zone
+        fields["limit"] = draw.random.choice((1, 5, 100, 1000))
         fields.pop("as_of", None)
         if draw.random.random() < 0.6:
             fields["thing"] = draw.things()
@@ -189,8 +203,8 @@ class Questions:
         return str(uid[0] if isinstance(uid, list) else uid), fields
 
     def _listing(self, draw: Draw) -> tuple[str, Fields]:
-        fields = draw.range() | {"uid": draw.some_uids(12), "thing": draw.things()}
-        fields.pop("as_of", None)
+        start, end = draw.seconds()
+        fields = {"start": start, "end": end, "uid": draw.some_uids(12), "thing": draw.things()}
         return "", fields
 
 
@@ -208,51 +222,55 @@ class Draw:
             (0, 0, 1, -1, -(near % HOUR_S), -(near % DAY_S), self.random.randrange(-DAY_S, DAY_S))
         )
 
-    def written(self, second: int) -> int | str:
-        """A second in one of the ways in which it may be written."""
-        ways = ("number", "digits", "utc", "offset", "plain")
-        way = self.random.choice(ways)
-        if way == "number" or second < 0:
-            return second
-        if way == "digits":
-            return str(second)
-        offset = dt.timedelta(minutes=self.random.choice((0, 60, -210, 345, 765)))
-        zone = dt.timezone(offset) if way == "offset" else dt.UTC
-        text = dt.datetime.fromtimestamp(second, zone).isoformat()
-        return {"utc": text.replace("+00:00", "Z"), "plain": text[:19]}.get(way, text)
+    def zone(self) -> Fields:
+        """``tz``, or nothing for UTC or that of a board."""
+        return {"tz": self.random.choice(ZONES)} if self.random.random() < 0.8 else {}
 
-    def range(self) -> Fields:
-        """``start``, ``end`` and ``as_of``, some of them left out; never backwards."""
+    def written(self, second: int, zone: Fields, *, is_exact: bool = False) -> int | str:
+        """About a second, in one of the ways in which it may be written in a zone."""
+        tz, draw = zone.get("tz", "UTC"), self.random.random()
+        if second < 0 or is_exact or draw < EXACT:
+            return exactly(self.random, second, tz)
+        if draw < EXACT + LOOSE:
+            return loosely(self.random, second, tz, self._history.now_s)
+        return wrongly(self.random, second)
+
+    def seconds(self) -> Piece:
+        """A range of at least a second."""
         start = self.second()
         if self.random.random() < 0.5:
-            end = start + int(10 ** self.random.uniform(0, 8.3))
-        else:
-            start, end = sorted((start, self.second()))
-        fields: Fields = {"start": self.written(start), "end": self.written(end)}
+            return start, start + int(10 ** self.random.uniform(0, 8.3))
+        start, end = sorted((start, self.second()))
+        return start, max(end, start + 1)
+
+    def range(self, zone: Fields) -> Fields:
+        """``start``, ``end`` and ``as_of``, some of them left out."""
+        start, end = self.seconds()
+        fields: Fields = {"start": self.written(start, zone), "end": self.written(end, zone)}
         if self.random.random() < 0.1:
             del fields[self.random.choice(("start", "end"))]
         if self.random.random() < 0.25:
-            fields["as_of"] = self.written(self.random.choice((self.second(), (start + end) // 2)))
+            at_s = self.random.choice((self.second(), (start + end) // 2))
+            fields["as_of"] = self.written(at_s, zone)
         return fields
 
-    def is_backwards(self, fields: Fields) -> bool:
-        """Whether a range whose start was put there would be refused."""
-        return "end" in fields and read(fields["start"]) > read(fields["end"])
-
-    def calendar(self, fields: Fields, now_s: int) -> Fields:
-        """``every`` and ``tz`` that cut the range into at most UNITS_MAX units."""
-        start, end = range_of(fields, now_s)
+    def every(self, fields: Fields) -> str:
+        """A unit that cuts the range into at most UNITS_MAX, or years."""
+        try:
+            start, end = range_of(fields, self._history.now_s, fields.get("tz", "UTC"))
+        except RefusedError:
+            return self.random.choice(list(EVERY))
         every = [name for name, unit_s in EVERY.items() if (end - start) / unit_s < UNITS_MAX]
-        return {"every": self.random.choice(every), "tz": self.random.choice(ZONES)}
+        return self.random.choice(every or ["year"])
 
     def night(self) -> Fields:
         """A range about the moment at which a zone moved its clocks, in short units of it."""
         tz, moment = self.random.choice(NIGHTS)
-        moved = read(moment)
+        moved, zone = read(moment), {"tz": tz}
         every, units = self.random.choice((("minute", 50), ("hour", 40), ("day", 60)))
         before, after = (self.random.randint(1, units * EVERY[every]) for _ in range(2))
-        start, end = self.written(moved - before), self.written(moved + after)
-        return {"start": start, "end": end, "every": every, "tz": tz}
+        ends = [self.written(at_s, zone, is_exact=True) for at_s in (moved - before, moved + after)]
+        return {"start": ends[0], "end": ends[1], "every": every, "tz": tz}
 
     def some_uids(self, most: int) -> Any:
         """Ids as texts or numbers, one in 30 of nobody; a single one may stand for a list."""
@@ -297,13 +315,13 @@ class Draw:
         fields["limit"] = min(1000, least + self.random.choice((0, 1, 5, 100, 1000)))
         return fields
 
-    def moments(self) -> Fields:
+    def moments(self, zone: Fields) -> Fields:
         """``as_of`` and ``compare_to``, or neither."""
         fields: Fields = {}
         if self.random.random() < 0.4:
-            fields["as_of"] = self.written(self.second())
+            fields["as_of"] = self.written(self.second(), zone)
         if self.random.random() < 0.5:
-            start, end = sorted((self.second(), self.second()))
-            both = f"{self.written(start)}/{self.written(end)}"
-            fields["compare_to"] = self.random.choice((self.written(end), both))
+            ends = sorted((self.second(), self.second()))
+            start, end = (self.written(each, zone) for each in ends)
+            fields["compare_to"] = self.random.choice((end, f"{start}/{end}"))
         return fields
