@@ -25,7 +25,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from psd.client.errors import error_of
-from psd.client.retrying import STATUSES, Retries, told_wait_s
+from psd.client.retrying import STATUSES, Retries, Tries, told_wait_s
 from psd.client.tracing import passed_on
 from psd.errors import (
     BadQueryError,
@@ -100,9 +100,8 @@ class Transport:
 
     async def send(self, request: Request) -> Reply:
         """The reply; raises what it stands for, or ServerUnavailableError for none."""
-        tried = 0
+        tries = Tries(self._retries)
         while True:
-            tried += 1
             told_s: float | None = None
             try:
                 reply = await self._once(request)
@@ -115,7 +114,8 @@ class Transport:
                 if reply.status not in STATUSES and not isinstance(error, RequestInHandError):
                     raise error
                 told_s = told_wait_s(reply.headers.get("Retry-After"))
-            wait_s = self._retries.wait_s(tried, told_s, random.random())
+            now_s = asyncio.get_running_loop().time()
+            wait_s = tries.wait_s(error, told_s, now_s, random.random())
             if wait_s is None or not request.is_repeatable:
                 raise error
             await asyncio.sleep(wait_s)

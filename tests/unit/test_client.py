@@ -16,7 +16,7 @@ from psd.client.boards import AsyncBoards
 from psd.client.errors import KINDS, error_of
 from psd.client.events import BODY_BYTES_MAX, EVENTS_MAX, Batch
 from psd.client.paging import compared, moves, pages, second
-from psd.client.retrying import ONCE, told_wait_s
+from psd.client.retrying import ONCE, Tries, told_wait_s
 from psd.client.rewards import AsyncRewards
 from psd.client.synchronous import Boards, Rewards
 from psd.client.transport import Transport, parameters, path_of
@@ -26,11 +26,13 @@ from psd.errors import (
     DetailExpiredError,
     ForbiddenError,
     PsdError,
+    RequestInHandError,
     ServerUnavailableError,
     StoreUnavailableError,
     TooLargeError,
 )
 from server.errors import answer_error
+from server.idempotency import CLAIM_S
 from server.routes import rewards_reads, v3_events
 
 PROBLEM = "application/problem+json"
@@ -86,6 +88,17 @@ def test_a_client_waits_twice_as_long_after_each_try_and_as_long_as_it_is_told()
     assert retries.wait_s(1, 31.0, 1.0) is None
     assert Retries(tries_max=99).wait_s(20, None, 1.0) == 5.0
     assert ONCE.wait_s(1, 1.0, 1.0) is None
+
+
+def test_a_request_in_hand_is_asked_for_until_its_key_must_be_free() -> None:
+    away, in_hand = ServerUnavailableError("away"), RequestInHandError("in hand")
+    tries = Tries(Retries())
+    assert tries.wait_s(away, None, 100.0, 1.0) == 0.2
+    since_s = range(101, 101 + 12)
+    assert None not in [tries.wait_s(in_hand, 1.0, now_s, 1.0) for now_s in since_s]
+    assert tries.wait_s(in_hand, 1.0, 113.0, 1.0) is None
+    assert Retries().in_hand_max_s > CLAIM_S, "the server's key outlives the client's patience"
+    assert ONCE.wait_s(1, 1.0, 1.0, in_hand_s=0.0) is None
 
 
 @pytest.mark.parametrize(

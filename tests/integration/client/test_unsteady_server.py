@@ -38,8 +38,21 @@ async def test_events_are_sent_again_with_their_key_until_the_answer_is_known(
     assert len({request.body for request in front.requests}) == 1
 
 
+async def test_a_request_that_is_in_hand_for_long_is_asked_for_past_all_other_tries(
+    url: str,
+) -> None:
+    moods = ["504", *["in_hand"] * 9]
+    async with (
+        unsteady(url, *moods) as front,
+        AsyncClient(front.url, token=ADMIN.secret, retries=QUICK) as client,
+    ):
+        assert (await client.events([SEVEN])).summary["booked"] == 1
+    assert len(front.requests) == len(moods) + 1
+    assert len({request.headers["Idempotency-Key"] for request in front.requests}) == 1
+
+
 async def test_it_gives_up_after_its_tries_with_what_was_last(url: str) -> None:
-    retries = Retries(tries_max=3, first_s=0.001)
+    retries = Retries(tries_max=3, first_s=0.001, in_hand_max_s=0)
     async with (
         unsteady(url, "503", "refuse", "in_hand", "503", "503", "503") as front,
         AsyncClient(front.url, token=ADMIN.secret, retries=retries) as client,
