@@ -29,6 +29,11 @@ MAGIC = b"psd"
 """The version is the byte behind it."""
 
 VERSION = 2
+"""Rises with each change of a head or of what is packed, and _SPANS keeps how the older ones are
+read: tests/golden/archive has a file of each."""
+
+VERSIONS_TO_COME = range(VERSION + 1, VERSION + 16)
+"""What a newer psd may write; another byte in its place is a damage."""
 
 _HEAD = struct.Struct(">3sBII")
 _SPANS = {1: struct.Struct(">QQI"), VERSION: struct.Struct(">QQIQQ")}
@@ -114,6 +119,14 @@ def read_head(head: bytes) -> Head | None:
     stamp = Stamp(*numbers) if numbers else None
     size = _HEAD.size + layout.size
     return Head(size, packed_bytes, crc, first_ms, last_ms, entries, stamp, span)
+
+
+def version_to_come(head: bytes) -> int | None:
+    """The version of a newer psd that these bytes begin with; None for any other."""
+    if len(head) < _HEAD.size or not head.startswith(MAGIC):
+        return None
+    version = head[len(MAGIC)]
+    return version if version in VERSIONS_TO_COME else None
 
 
 def is_whole(head: Head, packed: bytes) -> bool:

@@ -21,9 +21,20 @@ from typing import BinaryIO
 
 import msgspec
 
-from psd.archive.entries import HEAD_BYTES, MAGIC, Entry, Head, is_whole, read_head, unpack
+from psd.archive.entries import (
+    HEAD_BYTES,
+    MAGIC,
+    VERSION,
+    Entry,
+    Head,
+    is_whole,
+    read_head,
+    unpack,
+    version_to_come,
+)
 from psd.archive.folders import day_files, day_folders, files_within, store_of
 from psd.archive.order import Stamp, day_of, may_be_within, number_ms, unnumbered
+from psd.errors import ConfigError
 
 SEARCH_BYTES = 1 << 16
 
@@ -87,7 +98,8 @@ def read_entries(
     """Entries accepted in [from_ms, to_ms), in order; what could not be read in ``damages``.
 
     Of all files, or of those of some stores and those that name none. Those of one number come in
-    the order of their files' names, then as written.
+    the order of their files' names, then as written. Raises ConfigError where a newer psd wrote
+    one of them, before anything is read: what it holds would be missing.
     """
     for placed in read_placed(folder, Span(from_ms, to_ms, stores=stores), damages):
         yield placed.entry
@@ -102,6 +114,8 @@ def read_placed(folder: Path, span: Span, damages: list[Damage] | None = None) -
         for path in files_within(folder, span.from_ms, span.to_ms, span.stores)
         if path.parent.name >= first
     ]
+    for path in files:
+        _check_version(path)
     yield from _merged(files, span, found)
 
 
@@ -169,6 +183,17 @@ def _push(
     placed = next(rest, None)
     if placed is not None:
         heapq.heappush(heap, (placed.stamp.number, name, placed, rest))
+
+
+def _check_version(path: Path) -> None:
+    """Refuse the file of a newer psd: a process writes one version into its files."""
+    with path.open("rb") as file:
+        version = version_to_come(file.read(HEAD_BYTES))
+    if version is not None:
+        raise ConfigError(
+            f"{path}: a newer psd wrote it in version {version} of the archive, and this psd reads "
+            f"up to {VERSION}; read it with one that is as new"
+        )
 
 
 def _first_number(path: Path) -> int:

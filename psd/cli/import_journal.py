@@ -38,6 +38,10 @@ ID_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 Was = Literal["absent", "booked", "withdrawn", "row"]
 """What stood in the window: ``row`` is an earlier row of the same file."""
 
+VERSION = 1
+"""``user_version`` of the file: rises with each change of its tables. 0 is what was written before
+there was a version, with the same tables."""
+
 _TABLES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE rows (
@@ -116,6 +120,12 @@ class Journal:
     def lock(self) -> None:
         """Keep others out, and read what there must be; raises what SQLite raises."""
         self._run("BEGIN IMMEDIATE")
+        [version] = self._run("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise ConfigError(
+                f"a newer psd wrote it, in version {version} of journals; this psd reads up to "
+                f"{VERSION}"
+            )
         self.begun()
         self._run("COMMIT")
 
@@ -145,6 +155,7 @@ class Journal:
         """Write the empty tables."""
         for statement in _TABLES.split(";"):
             self._run(statement)
+        self._run(f"PRAGMA user_version = {VERSION}")
 
     def tell(self, name: str, fact: msgspec.Struct) -> None:
         """Keep a fact about the import as a whole."""
@@ -296,7 +307,7 @@ def opened(folder: Path, import_id: str) -> Journal:
     except sqlite3.OperationalError as exc:
         raise UnavailableError(f"import {import_id}: another psd works on it ({exc})") from exc
     except (sqlite3.DatabaseError, msgspec.MsgspecError, ConfigError) as exc:
-        raise ConfigError(f"{path}: no journal of an import ({exc})") from exc
+        raise ConfigError(f"{path}: no journal that can be read ({exc})") from exc
 
 
 def _locked(path: str) -> Journal:

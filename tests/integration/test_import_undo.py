@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from psd.cli.import_journal import opened
+from psd.cli.import_journal import VERSION, opened
 from psd.cli.main import psd
 from psd.config_sources import load_settings
 from psd.embedded.stack import Stack, running_stack
@@ -279,3 +280,27 @@ def test_a_wrong_command_line_is_exit_code_2(
     result = run(redis_url, "import", *arguments)
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.split())
+
+
+def set_version(folder: Path, version: int) -> None:
+    """Make the only journal one of another version."""
+    [path] = folder.iterdir()
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute(f"PRAGMA user_version = {version}")
+
+
+def test_a_journal_of_before_there_were_versions_is_taken_back(redis_url: str) -> None:
+    wrong = id_of(run_import(redis_url, WRONG, "--via", "direct"))
+    set_version(Path(os.environ["PSD_IMPORTS_FOLDER"]), 0)
+    assert run(redis_url, "import", "--undo", wrong).exit_code == 0
+
+
+def test_a_journal_of_a_newer_psd_is_refused_and_listed(redis_url: str) -> None:
+    wrong = id_of(run_import(redis_url, WRONG, "--via", "direct"))
+    before = sums(redis_url)
+    set_version(Path(os.environ["PSD_IMPORTS_FOLDER"]), VERSION + 1)
+    back = run(redis_url, "import", "--undo", wrong)
+    assert back.exit_code == 78
+    assert f"a newer psd wrote it, in version {VERSION + 1} of journals" in back.stderr
+    assert "a newer psd wrote it" in run(redis_url, "import", "--list").stdout
+    assert sums(redis_url) == before
