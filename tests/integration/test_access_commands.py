@@ -107,7 +107,7 @@ def test_the_end_of_a_token_may_be_a_time_or_a_span() -> None:
 
 
 async def test_an_import_sends_the_token_of_a_file(redis_url: str, tmp_path: Path) -> None:
-    token, rows, held = token_for("import", "write"), tmp_path / "rows.csv", tmp_path / "token"
+    token, rows, held = token_for("import", "read write"), tmp_path / "rows.csv", tmp_path / "token"
     rows.write_text("id,at,steps\n7,2016-04-12T08:00:00Z,400\n")
     held.write_text(f"{token.secret}\n")
     runtime = await open_runtime(

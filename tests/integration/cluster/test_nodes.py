@@ -9,12 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from psd.cli.main import psd as command
+from psd.engine.plan import Range
 from psd.errors import ConfigError, StoreUnavailableError
 from psd.runtime import Runtime
 from psd.store.kept import write_in_order
 from psd.store.slots import slot_of
 from tests.support.audits import verified
-from tests.support.engine import EVER, NOON_S, book, count, engine_on, report, sum_of
+from tests.support.engine import DAY_S, EVER, NOON_S, book, count, engine_on, report, sum_of
 from tests.support.redis_cluster import ClusterNode, RedisCluster
 from tests.support.redis_server import ENGINES, RedisServer
 from tests.support.waiting import wait_until
@@ -43,7 +44,8 @@ async def test_owners_are_spread_and_each_master_is_asked_once_a_page(
     await prepared(cluster, psd)
     assert await book(psd, [report(20, uid=uid) for uid in UIDS]) == ["booked"] * len(UIDS)
     assert [calls(node, "evalsha") for node in cluster.nodes] == [1, 1, 1]
-    found = await psd.engine.sums(list(UIDS), [1], [EVER] * len(UIDS))
+    day = Range(NOON_S - DAY_S, NOON_S + DAY_S)
+    found = await psd.engine.sums(list(UIDS), [1], [day] * len(UIDS))
     assert [owner.sums[1] for owner in found] == [20] * len(UIDS)
     assert [calls(node, "evalsha") for node in cluster.nodes] == [2, 2, 2]
     assert min(node.ask("DBSIZE") for node in cluster.nodes) > 100
