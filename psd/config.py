@@ -81,6 +81,8 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ids_max: int = 1000
     things_max: int = 32
     bookings_max: int = 1_000_000
+    user_sums_max: int = 100_000
+    board_members_max: int = 20_000
     range_span_max_s: int = 0
     shutdown_timeout_s: float = 10.0
 

@@ -74,8 +74,11 @@ class Runtime:
         depth = depth_of(settings.queue, self.store)
         things_by_name = {name: thing.id for name, thing in settings.things.items()}
         self._turns = Turns(self.store, clock, archive)
-        self.boards = BoardsStore(self.store, clock, things_by_name, self._turns)
-        self.challenges = Challenges(self.engine, self.boards, things_by_name, clock, depth)
+        most, sums_max = settings.server.board_members_max, settings.server.user_sums_max
+        self.boards = BoardsStore(self.store, clock, things_by_name, self._turns, most)
+        self.challenges = Challenges(
+            self.engine, self.boards, things_by_name, clock, depth, sums_max
+        )
         self.finals = Finals(self.boards, self.challenges, slower)
         self.queries = Queries(self.engine, rules_of_queries(settings), clock, depth, self.boards)
         self.registry = Registry(self.store)

@@ -102,7 +102,8 @@ def _reads(runtime: Runtime, bodies: BodyReader, depth_max: int) -> list[Route]:
     """The routes that answer questions, and those of boards, which are named questions."""
     settings, engine, queries = runtime.settings, runtime.engine, runtime.queries
     things = {name: thing.id for name, thing in settings.things.items()}
-    prometheus = PrometheusApi(engine, runtime.boards, settings.things, runtime.clock)
+    sums_max = settings.server.user_sums_max
+    prometheus = PrometheusApi(engine, runtime.boards, settings.things, runtime.clock, sums_max)
     standings = StandingRoutes(queries, runtime.challenges, runtime.finals, bodies, depth_max)
     return [
         *QueryRoutes(engine, things, bodies, settings.server).routes(),

@@ -40,7 +40,8 @@ local kept = held_among(add)
 local added = #add - kept
 local removed = ARGV[4] == '1' and before - kept or held_among(remove)
 local count = before + added - removed
-if count > tonumber(ARGV[3]) then
+-- A board of more than there may be now may still become smaller.
+if count > tonumber(ARGV[3]) and count > before then
   return redis.error_reply(string.format(
     'PSD_TOO_MANY_MEMBERS %.0f members would be on it, at most %s are allowed', count, ARGV[3]))
 end

@@ -22,6 +22,8 @@ local function last_field(key, fields)
 end
 
 local function last_year(prefix)
+  -- Most who are asked about and have no field "newest" have nothing: 230 fields less to look for.
+  if redis.call('EXISTS', prefix .. ':y') == 0 then return nil end
   local last, count = last_field(prefix .. ':y', number_texts(FIRST_YEAR, LAST_YEAR))
   return last and FIRST_YEAR + last - 1, count
 end

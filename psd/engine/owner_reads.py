@@ -23,7 +23,8 @@ import msgspec
 
 from psd.engine.newest import Newest
 from psd.engine.whole import check_whole, sum_error
-from psd.errors import StoreError
+from psd.errors import StoreError, TooLargeError
+from psd.slices import in_slices
 from psd.store.keys import owner_root
 from psd.store.owner_calls import Page, Placement, owner_call
 from psd.store.redis import Store
@@ -42,13 +43,18 @@ Take = Callable[[list[int], list[Any]], Awaitable[None]]
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A script, what it takes beside the owners, and how many of them at most go into a call."""
+    """A script, what it takes beside the owners, and how many of them at most go into a call.
+
+    ``parted_max`` is how many calls may end before all of their owners are answered, None for any
+    number: each has taken some 5 ms by then.
+    """
 
     script: Script
     arguments: Sequence[bytes | str | int]
     page_max: int
     wave_calls: int = WAVE_CALLS
     reads_bookings: bool = False
+    parted_max: int | None = None
 
 
 class OwnerPage(msgspec.Struct, frozen=True):
@@ -77,10 +83,11 @@ class OwnerReader:
         arguments: Sequence[bytes | str | int],
         page_max: int,
         newest: Newest | None = None,
+        parted_max: int | None = None,
     ) -> list[Reply]:
         """The replies about these owners, in no particular order."""
-        roots = [owner_root(uid) for uid in uids]
-        asked = Asked(script, arguments, page_max)
+        roots = await in_slices(uids, roots_of)
+        asked = Asked(script, arguments, page_max, parted_max=parted_max)
         replies: list[Reply] = []
 
         async def take(places: list[int], rest: list[Any]) -> None:
@@ -113,8 +120,8 @@ class OwnerReader:
 
         Raises :class:`~psd.errors.DetailExpiredError` where a script had to read what has expired.
         """
-        waiting = deque(pages)
-        if len(waiting) > 1:
+        waiting = _Pages(pages)
+        if waiting.are_many:
             await _raised_first(self._take_waves(waiting, take, newest) for _ in range(WAVES))
             return
         try:
@@ -136,20 +143,15 @@ class OwnerReader:
 
         return await self._store.reads.regrouped(read)
 
-    async def _take_waves(
-        self, waiting: deque[OwnerPage], take: Take, newest: Newest | None
-    ) -> None:
-        while waiting:
-            wave = [waiting.popleft()]
-            while waiting and len(wave) < wave[0].asked.wave_calls:
-                wave.append(waiting.popleft())
+    async def _take_waves(self, waiting: _Pages, take: Take, newest: Newest | None) -> None:
+        while wave := waiting.next_wave():
             found = await self._store.reads.call_all([self._command(page) for page in wave])
             for page, (expired, second, answered, *rest) in zip(wave, found, strict=True):
                 check_whole(expired, activities=page.asked.reads_bookings)
                 if newest is not None:
                     newest.note(second)
                 if answered < len(page.places):
-                    waiting.appendleft(page.from_(answered))
+                    waiting.put_back(page.from_(answered))
                 await take(page.places[:answered], rest)
 
     def _command(self, page: OwnerPage) -> tuple[bytes | str | int, ...]:
@@ -162,6 +164,42 @@ class OwnerReader:
             for (places, _), reply in zip(wave, found, strict=True):
                 check_whole(reply[0])
                 replies.append((places, reply[1:]))
+
+
+def roots_of(uids: Sequence[int]) -> list[str]:
+    """The roots of some owners' keys."""
+    return [owner_root(uid) for uid in uids]
+
+
+class _Pages:
+    """Pages to be asked for: made when their turn comes, those that were parted first."""
+
+    def __init__(self, pages: Iterable[OwnerPage]) -> None:
+        self._pages = iter(pages)
+        self._first = deque(islice(self._pages, 2))
+        self._parted_times = 0
+        self.are_many = len(self._first) > 1
+
+    def next_wave(self) -> list[OwnerPage]:
+        """The pages of the next trip, empty where none is left."""
+        wave: list[OwnerPage] = []
+        while not wave or len(wave) < wave[0].asked.wave_calls:
+            page = self._first.popleft() if self._first else next(self._pages, None)
+            if page is None:
+                break
+            wave.append(page)
+        return wave
+
+    def put_back(self, page: OwnerPage) -> None:
+        """The rest of a page whose call has ended; raises TooLargeError past ``parted_max``."""
+        self._first.appendleft(page)
+        self._parted_times += 1
+        most = page.asked.parted_max
+        if most is not None and self._parted_times > most:
+            raise TooLargeError(
+                "range: too many of these users have too much in the days that it cuts; ask for "
+                "whole days, or name fewer users"
+            )
 
 
 async def _raised_first(takers: Iterable[Awaitable[None]]) -> None:

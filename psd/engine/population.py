@@ -29,8 +29,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from psd.engine.events import Accepted, Report, Withdrawal
-from psd.engine.owner_reads import OwnerReader
-from psd.store.keys import OWNER_SHARDS, owner_root, owner_shard, owners_key
+from psd.engine.owner_reads import OwnerReader, roots_of
+from psd.errors import TooLargeError
+from psd.slices import give_way, in_slices, sorted_in_slices
+from psd.store.keys import OWNER_SHARDS, owner_shard, owners_key
 from psd.store.lane import Command
 from psd.store.owner_calls import Placement, owner_pages
 from psd.store.redis import Store
@@ -47,6 +49,9 @@ RECENT_S = 5.0
 
 MEMBERS_MAX = 500
 """Members of one command."""
+
+SHARDS_AT_ONCE = 8
+"""Parts that are read before others have their turn: of 100,000 owners 12,500."""
 
 BOOKED_OWNERS_MAX = 1000
 """Owners of one call that only tells who has bookings: some 1 ms of Redis."""
@@ -160,18 +165,26 @@ class OwnerIndex:
         """Put owners into the index. One trip."""
         await self._store.writes.call_all(index_commands(owners))
 
-    async def population(self, thing: int) -> list[int]:
-        """All who have bookings of a thing, ascending. One trip, three where some are new."""
-        parts = await self.of_everybody(thing, lambda uids: self._having(uids, thing))
-        return parts[0] if len(parts) == 1 else sorted(uid for part in parts for uid in part)
+    async def population(self, thing: int, most: int | None = None) -> list[int]:
+        """All who have bookings of a thing, ascending. Two trips, three where some are new.
 
-    async def indexed(self, thing: int) -> list[int]:
-        """All who may have bookings, ascending. One trip, two where some are new."""
-        known, changed = self._remembered(thing), list(range(OWNER_SHARDS))
-        if known is not None:
-            sizes = await self._sizes(thing)
-            # The store that tells the sizes may be another than the one that was asked before.
-            known = self._remembered(thing)
+        Raises TooLargeError where more than ``most`` may have some.
+        """
+        parts = await self.of_everybody(thing, lambda uids: self._having(uids, thing), most)
+        if len(parts) == 1:
+            return parts[0]
+        return await sorted_in_slices([uid for part in parts for uid in part])
+
+    async def indexed(self, thing: int, most: int | None = None) -> list[int]:
+        """All who may have bookings, ascending. One trip, two where some are new.
+
+        How many they are is known before any of them is read: raises TooLargeError past ``most``.
+        """
+        changed = list(range(OWNER_SHARDS))
+        sizes = await self._sizes(thing)
+        _check_number(sum(sizes), most)
+        # The store that tells the sizes may be another than the one that was asked before.
+        known = self._remembered(thing)
         if known is not None:
             changed = [shard for shard in changed if sizes[shard] != len(known.shards[shard])]
             if not changed:
@@ -180,29 +193,35 @@ class OwnerIndex:
         commands: list[Command] = [("SMEMBERS", owners_key(shard, thing)) for shard in changed]
         members = await self._store.reads.call_all(commands)
         if known is not None and epoch != self._store.reads.epoch:
-            return await self.indexed(thing)
+            return await self.indexed(thing, most)
         shards = list(known.shards) if known is not None else [[]] * OWNER_SHARDS
         for shard, found in zip(changed, members, strict=True):
             shards[shard] = [int(uid) for uid in found]
-        uids = sorted(uid for found in shards for uid in found)
+            if shard % SHARDS_AT_ONCE == SHARDS_AT_ONCE - 1:
+                await give_way()
+        uids = await sorted_in_slices([uid for found in shards for uid in found])
         self._indexed.pop(thing, None)
         if epoch == self._store.reads.epoch and len(uids) <= POPULATION_MAX:
             self._indexed[thing] = Indexed(epoch, shards, uids)
         return uids
 
     async def of_everybody(
-        self, thing: int, ask: Callable[[Sequence[int]], Awaitable[T]]
+        self,
+        thing: int,
+        ask: Callable[[Sequence[int]], Awaitable[T]],
+        most: int | None = None,
     ) -> list[T]:
         """What is answered about all who may have bookings of a thing, in one part or two.
 
         Those who were there when somebody asked before are asked about while it is found out
-        whether there are more; then these are asked about, too.
+        whether there are more; then these are asked about, too. Raises TooLargeError past ``most``.
         """
         known = self._remembered(thing)
         if known is None:
-            uids = await self.indexed(thing)
+            uids = await self.indexed(thing, most)
             return [await ask(uids)]
-        answer, uids = await asyncio.gather(ask(known.uids), self.indexed(thing))
+        _check_number(len(known.uids), most)
+        answer, uids = await asyncio.gather(ask(known.uids), self.indexed(thing, most))
         if known.epoch != self._store.reads.epoch:
             return [await ask(uids)]
         more = sorted(set(uids).difference(known.uids)) if uids is not known.uids else []
@@ -210,11 +229,12 @@ class OwnerIndex:
 
     async def _having(self, uids: Sequence[int], thing: int) -> list[int]:
         """Those of these owners who have bookings of a thing, in their order."""
-        roots = [owner_root(uid) for uid in uids]
+        roots = await in_slices(uids, roots_of)
         pages = await self._reader.of_pages(
             lambda: owner_pages(self._placement, self._booked, roots, (thing,), BOOKED_OWNERS_MAX)
         )
-        return [uids[at] for at in sorted(places[at] for places, found in pages for at in found)]
+        found_at = await sorted_in_slices([places[at] for places, found in pages for at in found])
+        return await in_slices(found_at, lambda some: [uids[at] for at in some])
 
     def _remembered(self, thing: int) -> Indexed | None:
         known = self._indexed.get(thing)
@@ -231,6 +251,15 @@ class OwnerIndex:
             for place, count in zip(places, counts, strict=True):
                 sizes[place] = count
         return sizes
+
+
+def _check_number(owners: int, most: int | None) -> None:
+    if most is not None and owners > most:
+        raise TooLargeError(
+            f"all: {owners} users may have bookings of this thing, at most {most} can be asked "
+            "about at once in this way (server.user_sums_max); name users (uid), ask about a board "
+            "with members, or about whole days"
+        )
 
 
 def index_commands(owners: Iterable[OwnerThing]) -> list[Command]:

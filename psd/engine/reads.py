@@ -25,6 +25,7 @@ from psd.engine.standings import NOT_BOOKED, StandingsReader, Upper
 from psd.engine.sums import SumReader
 from psd.engine.tallies import ActivitySum, Tally
 from psd.engine.windows import Standing, Window
+from psd.slices import in_slices
 from psd.store.keys import owner_root
 from psd.store.redis import Store
 
@@ -144,22 +145,28 @@ class Reads(ABC):
         await self._bookings.newest(uids, things, newest)
         return newest.second
 
-    async def population(self, thing: int) -> list[int]:
+    async def population(self, thing: int, most: int | None = None) -> list[int]:
         """Everybody who has bookings of a thing, ascending.
 
-        One trip, three where some are new since this process asked before.
+        Two trips, three where some are new since this process asked before. Raises TooLargeError
+        where more than ``most`` may have some.
         """
-        return await self._index.population(thing)
+        return await self._index.population(thing, most)
 
     async def of_everybody(
-        self, thing: int, ask: Callable[[Sequence[int]], Awaitable[T]]
+        self,
+        thing: int,
+        ask: Callable[[Sequence[int]], Awaitable[T]],
+        most: int | None = None,
     ) -> list[T]:
         """What is answered about everybody who may have bookings, in one part or two.
+
+        Raises TooLargeError where there are more than ``most``.
 
         ``ask`` leaves those out who have none, as :meth:`booked_top` does.
         No trip but those of ``ask`` where nobody is new since this process asked before.
         """
-        return await self._index.of_everybody(thing, ask)
+        return await self._index.of_everybody(thing, ask, most)
 
     async def standings(
         self,
@@ -211,7 +218,11 @@ class Reads(ABC):
         sums = await self._standings.standings(
             uids, thing, range_, atids, levels, newest, tells_booked=True
         )
-        return [pair for pair in zip(uids, sums, strict=True) if pair[1] != NOT_BOOKED]
+
+        def booked(some: Sequence[int]) -> list[tuple[int, int]]:
+            return [(uids[at], sums[at]) for at in some if sums[at] != NOT_BOOKED]
+
+        return await in_slices(range(len(uids)), booked)
 
     async def booked_top(
         self,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -19,6 +20,7 @@ from psd.engine.newest import Newest, asks
 from psd.engine.owner_reads import OwnerReader
 from psd.engine.plan import Levels, Range, plan_range
 from psd.engine.sums import packed_atids
+from psd.slices import give_way, sorted_in_slices
 from psd.store.scripts import load_script
 
 PAGE_OWNERS_MAX = 250
@@ -26,6 +28,13 @@ PAGE_OWNERS_MAX = 250
 
 NOT_BOOKED = -(2**63)
 """Stands in the place of a sum of one who has no bookings; sums are within 53 bits."""
+
+
+PAGES_AT_ONCE = 20
+"""Pages of a reply whose rows are taken before others have their turn: 5,000 rows."""
+
+PARTED_MAX = 100
+"""Calls of one ranking that may end before all of their owners are answered: 0.5 s of Redis."""
 
 
 class Upper(msgspec.Struct, frozen=True):
@@ -64,7 +73,9 @@ class StandingsReader:
         plan = plan_range(range_.clamped(), levels)
         told = "1" if tells_booked else ""
         asked = (plan, thing, packed_atids(atids), asks(newest), told)
-        pages = await self._reader.of_owners(self._standings, uids, asked, PAGE_OWNERS_MAX, newest)
+        pages = await self._reader.of_owners(
+            self._standings, uids, asked, PAGE_OWNERS_MAX, newest, PARTED_MAX
+        )
         sums = array("q", bytes(8 * len(uids)))
         for places, [packed] in pages:
             page = array("q", packed)
@@ -96,19 +107,26 @@ class StandingsReader:
         plan = plan_range(range_.clamped(), levels)
         ranks = "1" if only_booked else ""
         asked = (plan, thing, packed_atids(atids), limit, asks(newest), ranks)
-        pages = await self._reader.of_owners(self._top, uids, asked, PAGE_OWNERS_MAX, newest)
-        found = [
-            (uids[places[flat[at]]], flat[at + 1])
-            for places, [_, *flat] in pages
-            for at in range(0, len(flat), 2)
-        ]
-        return Upper(sum(ranked for _, [ranked, *_] in pages), largest(found, limit))
+        pages = await self._reader.of_owners(
+            self._top, uids, asked, PAGE_OWNERS_MAX, newest, PARTED_MAX
+        )
+        orders: list[tuple[int, int]] = []
+        for number, (places, [_, *flat]) in enumerate(pages):
+            if number % PAGES_AT_ONCE == PAGES_AT_ONCE - 1:
+                await give_way()
+            orders += [(-flat[at + 1], uids[places[flat[at]]]) for at in range(0, len(flat), 2)]
+        ranked = sum(ranked for _, [ranked, *_] in pages)
+        return Upper(ranked, upper_of(await sorted_in_slices(orders), limit))
 
 
 def largest(standings: Iterable[tuple[int, int]], limit: int) -> list[tuple[int, int]]:
     """The ``limit`` largest, and all that tie with the last: largest first, then by uid."""
-    ordered = sorted(standings, key=lambda standing: (-standing[1], standing[0]))
-    if len(ordered) <= limit:
-        return ordered
-    last = ordered[limit - 1][1]
-    return [standing for standing in ordered if standing[1] >= last]
+    return upper_of(sorted((-value, uid) for uid, value in standings), limit)
+
+
+def upper_of(orders: Sequence[tuple[int, int]], limit: int) -> list[tuple[int, int]]:
+    """The same of (minus the sum, uid) in ascending order."""
+    stop = len(orders)
+    if stop > limit:
+        stop = bisect_right(orders, orders[limit - 1][0], key=lambda order: order[0])
+    return [(uid, -negated) for negated, uid in orders[:stop]]

@@ -27,6 +27,7 @@ from psd.engine.standings import Upper
 from psd.queries.freshness import Exactly, Level, answered
 from psd.queries.questions import LeaderboardQuestion
 from psd.queries.sums import Sees, everybody
+from psd.queries.user_sums import UserSums, sums_of
 
 T = TypeVar("T")
 
@@ -38,9 +39,15 @@ class LeaderboardEngine(Protocol):
     """What leaderboards ask of the engine."""
 
     async def of_everybody(
-        self, thing: int, ask: Callable[[Sequence[int]], Awaitable[T]]
+        self,
+        thing: int,
+        ask: Callable[[Sequence[int]], Awaitable[T]],
+        most: int | None = None,
     ) -> list[T]:
-        """What is answered about everybody who may have bookings, in one part or two."""
+        """What is answered about everybody who may have bookings, in one part or two.
+
+        Raises TooLargeError where there are more than ``most``.
+        """
         ...
 
     async def standings(
@@ -113,8 +120,13 @@ class BoardSums:
     """One question's sums; ``newest`` takes the newest second of those who are asked about."""
 
     def __init__(
-        self, engine: LeaderboardEngine, question: LeaderboardQuestion, sees: Sees
+        self,
+        engine: LeaderboardEngine,
+        question: LeaderboardQuestion,
+        sees: Sees,
+        budget: UserSums,
     ) -> None:
+        self._budget = budget
         self._engine = engine
         self._question = question
         self._sees = sees
@@ -122,8 +134,11 @@ class BoardSums:
 
     async def boards(self) -> Boards:
         """The sums of all who are on the board, or of all who can be on its first page."""
-        question = self._question
+        question, budget = self._question, self._budget
+        each = sums_of(question.range_)
+        each += 0 if question.previous is None else sums_of(question.previous)
         if question.uids is not None:
+            budget.spend("uid", len(question.uids), each)
             return await self._boards_of(question.uids)
         asked: list[int] = []
 
@@ -131,7 +146,9 @@ class BoardSums:
             asked.extend(uids)
             return await self._boards_of(uids)
 
-        found, *more = await self._engine.of_everybody(question.thing_number, ask)
+        most = budget.users_max(each)
+        found, *more = await self._engine.of_everybody(question.thing_number, ask, most)
+        budget.spend("all", len(asked), each)
         for others in more:
             if _ranges(found) != _ranges(others):
                 return await self._boards_of(asked)

@@ -32,6 +32,7 @@ from psd.queries.questions import LeaderboardQuestion
 from psd.queries.ranking import Board, Change, Place, compared, read_cursor
 from psd.queries.results import AnsweredRange, LeaderboardAnswer, Standing
 from psd.queries.sums import Sees, everybody
+from psd.queries.user_sums import REACHED, UserSums
 
 
 class Seconds(msgspec.Struct, frozen=True):
@@ -55,17 +56,21 @@ async def answer_leaderboard(
     question: LeaderboardQuestion,
     depth: QueueDepth,
     sees: Sees = everybody,
+    budget: UserSums | None = None,
 ) -> LeaderboardAnswer:
     """A page of the board. Raises NotFoundError for an ``around`` that is not on it.
+
+    Past the ``budget`` it raises TooLargeError, before it has read what is too much.
 
     Two trips: the sums, then when those who are shown had theirs. A third before them tells who
     everybody is, the first time that a process asks for a thing.
     """
-    sums = BoardSums(engine, question, sees)
+    budget = budget or UserSums()
+    sums = BoardSums(engine, question, sees, budget)
     boards, waiting = await with_depth(sums.boards(), depth)
     if question.around is not None and not boards.has(question.around):
         raise NotFoundError(f"around: {question.around} is not on this board")
-    pages = _Pages(engine, question, sees)
+    pages = _Pages(engine, question, sees, budget)
     page = await pages.page(boards)
     changes: Sequence[Change | None] = [None] * len(page.places)
     resolutions = [boards.now.resolution, page.seconds.resolution]
@@ -94,8 +99,13 @@ class _Pages:
     """Pages of one question's board, and when those on them had their values."""
 
     def __init__(
-        self, engine: LeaderboardEngine, question: LeaderboardQuestion, sees: Sees
+        self,
+        engine: LeaderboardEngine,
+        question: LeaderboardQuestion,
+        sees: Sees,
+        budget: UserSums,
     ) -> None:
+        self._budget = budget
         self._engine = engine
         self._question = question
         self._sees = sees
@@ -107,10 +117,10 @@ class _Pages:
         below = found.value.total - len(standings)
         deciding = Seconds({})
         if question.ties == "first_to_reach":
-            board = Board(standings, "competition", below=below)
+            board = await Board.made(standings, "competition", below=below)
             sharing = board.sharing(_region(board, question))
-            deciding = await self._seconds(board.places(sharing).values(), found.range_)
-        board = Board(standings, question.ties, deciding.by_uid, below)
+            deciding = await self._deciding(board, sharing, found.range_)
+        board = await Board.made(standings, question.ties, deciding.by_uid, below)
         start, stop = _bounds(board, question)
         places = board.page(start, stop)
         missing = [place for place in places if place.uid not in deciding.by_uid]
@@ -128,14 +138,21 @@ class _Pages:
         ties, standings = self._question.ties, before.value.standings
         deciding = Seconds({})
         if ties == "first_to_reach":
-            board = Board(standings, "competition")
-            at = {board.at_value(place.value) for place in board.places(uids).values()}
+            board = await Board.made(standings, "competition")
+            there = await board.places(uids)
+            at = {board.at_value(place.value) for place in there.values()}
             sharing = [uid for positions in at for uid in board.sharing(positions)]
-            deciding = await self._seconds(board.places(sharing).values(), before.range_)
-        places = Board(standings, ties, deciding.by_uid).places(uids)
+            deciding = await self._deciding(board, sharing, before.range_)
+        whole = await Board.made(standings, ties, deciding.by_uid)
+        places = await whole.places(uids)
         resolution = coarsest([before.resolution, deciding.resolution])
         known = None if isinstance(resolution, UnsetType) else resolution
         return Exactly(places, before.range_, known)
+
+    async def _deciding(self, board: Board, uids: Sequence[int], range_: Range) -> Seconds:
+        """When those who share a value had it, which puts them in their order."""
+        self._budget.spend("ties", len(uids), REACHED)
+        return await self._seconds((await board.places(uids)).values(), range_)
 
     async def _seconds(self, places: Iterable[Place], range_: Range) -> Seconds:
         """When these users first had their values; nothing where the detail has expired."""

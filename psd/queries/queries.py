@@ -31,6 +31,7 @@ from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.queries.results import AnyAnswer, LeaderboardAnswer, SeriesAnswer, SumAnswer
 from psd.queries.series import SeriesEngine, answer_series
 from psd.queries.sums import Sees, SumEngine, answer_sum, everybody
+from psd.queries.user_sums import UserSums
 
 
 class QueryEngine(SumEngine, SeriesEngine, LeaderboardEngine, Protocol):
@@ -91,7 +92,8 @@ class Queries:
             if named is None:
                 raise NotFoundError(f"board: {query.board!r} is not known")
         question = leaderboard_question(query, self._rules, self._clock.now_s(), named)
-        return await answer_leaderboard(self._engine, question, self._depth, sees)
+        budget = UserSums(self._rules.user_sums_max)
+        return await answer_leaderboard(self._engine, question, self._depth, sees, budget)
 
     def is_closed(self, answer: AnyAnswer) -> bool:
         """Whether the range of an answer is over, so that only late reports can change it."""

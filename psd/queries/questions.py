@@ -37,6 +37,7 @@ from psd.queries.requests import (
     Ties,
     Time,
 )
+from psd.queries.user_sums import USER_SUMS_MAX
 
 LIMIT = 10
 SPAN = 5
@@ -56,6 +57,7 @@ class QueryRules(msgspec.Struct, frozen=True):
     things_max: int = 32
     span_max_s: int = 0
     points_max: int = POINTS_MAX
+    user_sums_max: int = USER_SUMS_MAX
 
 
 def rules_of_queries(settings: Settings) -> QueryRules:
@@ -65,6 +67,7 @@ def rules_of_queries(settings: Settings) -> QueryRules:
         ids_max=settings.server.ids_max,
         things_max=settings.server.things_max,
         span_max_s=settings.server.range_span_max_s,
+        user_sums_max=settings.server.user_sums_max,
     )
 
 

@@ -19,12 +19,14 @@ from __future__ import annotations
 import base64
 import binascii
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Self
 
 import msgspec
 
 from psd.errors import BadQueryError
 from psd.queries.requests import Ties
+from psd.slices import in_slices, sorted_in_slices
 
 NEVER_S = 2**62
 """Orders those without a booking behind every second that a booking can have."""
@@ -71,11 +73,23 @@ class Board:
         self.ties = ties
         self._below = below
         seconds = (reached_s or {}) if ties == "first_to_reach" else {}
-        self._orders: list[Order] = sorted(
-            (-value, NEVER_S if (at := seconds.get(uid)) is None else at, uid)
-            for uid, value in standings
-        )
+        self._orders: list[Order] = sorted(_orders(standings, seconds))
         self._distinct: list[int] | None = None
+
+    @classmethod
+    async def made(
+        cls,
+        standings: Sequence[tuple[int, int]],
+        ties: Ties,
+        reached_s: Mapping[int, int | None] | None = None,
+        below: int = 0,
+    ) -> Self:
+        """The same board, ordered in slices where there are many on it."""
+        seconds = (reached_s or {}) if ties == "first_to_reach" else {}
+        orders = await in_slices(standings, lambda some: _orders(some, seconds))
+        board = cls((), ties, below=below)
+        board._orders = await sorted_in_slices(orders)
+        return board
 
     def __len__(self) -> int:
         return len(self._orders)
@@ -85,6 +99,11 @@ class Board:
         """Everybody on the board, also those who are not in the order here."""
         return len(self._orders) + self._below
 
+    @property
+    def ordered(self) -> list[tuple[int, int]]:
+        """(uid, value) of all in the order here."""
+        return [(uid, -negated) for negated, _, uid in self._orders]
+
     def after(self, cursor: str | None) -> int:
         """The position at which the page of a cursor begins; raises BadQueryError."""
         if cursor is None:
@@ -93,7 +112,8 @@ class Board:
 
     def position(self, uid: int) -> int | None:
         """Where a user stands in the order, from 0; None for one who is not on the board."""
-        return next((at for at, order in enumerate(self._orders) if order[2] == uid), None)
+        uids = [order[2] for order in self._orders]
+        return uids.index(uid) if uid in uids else None
 
     def tied(self, start: int, stop: int) -> range:
         """The positions from ``start`` to ``stop`` and of all who share a value with one of them.
@@ -124,11 +144,16 @@ class Board:
         below = self.total - self._first_of(negated + 1)
         return Place(self._rank(position), uid, -negated, percentile(below, self.total))
 
-    def places(self, uids: Iterable[int]) -> dict[int, Place]:
+    async def places(self, uids: Iterable[int]) -> dict[int, Place]:
         """The places of those among these users who are on the board."""
         wanted = set(uids)
-        found = [at for at, order in enumerate(self._orders) if order[2] in wanted]
-        return {self._orders[at][2]: self.place(at) for at in found}
+
+        def among(some: Sequence[int]) -> list[int]:
+            return [at for at in some if self._orders[at][2] in wanted]
+
+        found = await in_slices(range(len(self._orders)), among)
+        placed = await in_slices(found, lambda some: [self.place(at) for at in some], 1000)
+        return {place.uid: place for place in placed}
 
     def cursor(self, position: int) -> str:
         """What asks for the places behind a position."""
@@ -156,6 +181,13 @@ class Board:
 
     def _shares(self, position: int, other: int) -> bool:
         return 0 <= other < len(self) and self._orders[other][0] == self._orders[position][0]
+
+
+def _orders(standings: Iterable[tuple[int, int]], seconds: Mapping[int, int | None]) -> list[Order]:
+    return [
+        (-value, NEVER_S if (at := seconds.get(uid)) is None else at, uid)
+        for uid, value in standings
+    ]
 
 
 def percentile(below: int, total: int) -> float:

@@ -84,7 +84,7 @@ class QueryResourceRoutes:
                 query = from_json(await self._bodies.read(request), kind, self._depth_max)
             async with StoreDeadline():
                 answer = await ask(query, seen_by(request))
-            return write_answer(request, answer, is_closed=self._queries.is_closed(answer))
+            return await write_answer(request, answer, is_closed=self._queries.is_closed(answer))
 
         return handle
 

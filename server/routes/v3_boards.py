@@ -45,7 +45,7 @@ from server.access import IDENTITY
 from server.bodies import BodyReader
 from server.conditions import Tags, asked_tags, has_already
 from server.deadline import StoreDeadline
-from server.formats import CONTENT_TYPES, asked_format, csv_rows
+from server.formats import CONTENT_TYPES, asked_format, csv_of_many
 from server.openapi import boards as about_boards
 from server.parameters import read_cursor, write_cursor
 from server.routing import Route
@@ -156,7 +156,7 @@ class BoardRoutes:
         if format_ == "csv":
             headers = {"Content-Type": CONTENT_TYPES["csv"], "Psd-Total": str(len(uids))}
             headers |= {} if rest is None else {"Psd-Next": rest}
-            return web.Response(body=csv_rows(rows) or b"uid\r\n", headers=headers)
+            return web.Response(body=await csv_of_many(rows) or b"uid\r\n", headers=headers)
         return answers.json(_encode(MembersPage(rows, rest, len(uids))))
 
     async def change_members(self, request: web.Request) -> web.Response:

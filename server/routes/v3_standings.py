@@ -94,7 +94,7 @@ class StandingRoutes:
         query = from_pairs(pairs, StandingQuery).of(request.match_info["name"])
         async with StoreDeadline():
             answer = await self._queries.leaderboard(query)
-        return write_answer(request, answer, is_closed=self._queries.is_closed(answer))
+        return await write_answer(request, answer, is_closed=self._queries.is_closed(answer))
 
     async def bracket(self, request: web.Request) -> web.Response:
         """The rounds at an instant."""

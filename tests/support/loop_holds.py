@@ -12,6 +12,7 @@ until it ends. ::
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,5 +45,11 @@ def loop_holds() -> Iterator[Holds]:
         finally:
             holds.note(time.thread_time() - started, handle)
 
-    with patch.object(asyncio.Handle, "_run", measured):
-        yield holds
+    # The garbage of all tests before would be collected in some step.
+    gc.collect()
+    gc.disable()
+    try:
+        with patch.object(asyncio.Handle, "_run", measured):
+            yield holds
+    finally:
+        gc.enable()

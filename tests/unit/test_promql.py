@@ -264,6 +264,18 @@ class ListEngine:
         columns = [each[None].sums for each in await self.series(uids, question)]
         return {None: Series([sum(each) for each in zip(*columns, strict=True)], None)}
 
+    async def standings(
+        self,
+        uids: Sequence[int],
+        thing: int,
+        range_: Range,
+        *,
+        atids: frozenset[int] | None = None,
+    ) -> list[int]:
+        boundaries = [range_.start, range_.end]
+        question = SeriesQuestion(thing, boundaries, atids, by_atid=False)
+        return [each[None].sums[0] for each in await self.series(uids, question)]
+
     def _sum(self, uid: int, start: int, end: int) -> int:
         return sum(v for who, at, v in self.bookings if who == uid and start <= at < end)
 

@@ -93,9 +93,9 @@ def test_tied_positions_hold_all_of_a_value() -> None:
     assert board.at_value(45) == range(1, 1)
 
 
-def test_a_comparison_tells_places_won_and_points_gained() -> None:
+async def test_a_comparison_tells_places_won_and_points_gained() -> None:
     now = Board(STANDINGS, "competition").page(0, 4)
-    before = Board([(11, 10), (22, 20), (33, 5)], "competition").places([11, 22, 33, 44])
+    before = await Board([(11, 10), (22, 20), (33, 5)], "competition").places([11, 22, 33, 44])
     changes = [(change.rank_change, change.value_change) for change in compared(now, before)]
     assert changes == [(1, 40), (-1, 20), (1, 35), (None, None)]
 

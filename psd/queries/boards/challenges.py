@@ -44,6 +44,7 @@ from psd.queries.moments import held, moment
 from psd.queries.ranking import Score
 from psd.queries.requests import Time
 from psd.queries.results import Watermark
+from psd.queries.user_sums import USER_SUMS_MAX
 
 Scores = Callable[[Sequence[Match], Range], Awaitable[Exactly[Mapping[int, Score]]]]
 
@@ -75,13 +76,14 @@ class Challenges:
         things: Mapping[str, int],
         clock: Clock,
         depth: QueueDepth,
+        user_sums_max: int = USER_SUMS_MAX,
     ) -> None:
         self._engine = engine
         self._boards = boards
         self._things = things
         self._clock = clock
         self._depth = depth
-        self.scores = BoardScores(engine)
+        self.scores = BoardScores(engine, user_sums_max)
 
     async def bracket(self, name: str, as_of: Time | None = None) -> BracketAnswer:
         """The rounds of a board at an instant, now unless it is given.

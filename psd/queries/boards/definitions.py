@@ -159,9 +159,9 @@ def checked(name: str, definition: Definition, things: Mapping[str, int]) -> Def
     return definition
 
 
-def members_max(definition: Definition) -> int:
-    """How many may be on a board."""
-    return MEMBERS_MAX if definition.rounds is None else CONTENDERS_MAX
+def members_max(definition: Definition, most: int = MEMBERS_MAX) -> int:
+    """How many may be on a board, where at most so many may be on any."""
+    return most if definition.rounds is None else min(most, CONTENDERS_MAX)
 
 
 def field_order(members: list[int], order: list[Id]) -> list[int]:

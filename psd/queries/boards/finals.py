@@ -22,7 +22,13 @@ from msgspec import UNSET
 
 from psd.clock import Clock, utc_text
 from psd.engine.plan import Range
-from psd.errors import BadQueryError, ConflictError, DetailExpiredError, NotFoundError
+from psd.errors import (
+    BadQueryError,
+    ConflictError,
+    DetailExpiredError,
+    NotFoundError,
+    TooLargeError,
+)
 from psd.queries.boards.answers import (
     FinalAnswer,
     MatchDifference,
@@ -37,10 +43,15 @@ from psd.queries.moments import held, moment
 from psd.queries.ranking import Board, Place
 from psd.queries.requests import LIMIT_MAX, Time
 from psd.queries.results import AnsweredRange, Standing, Watermark
+from psd.slices import give_way, in_slices
 from psd.store.records import msgpack_record
 
 DIFFERENCES_MAX = 1000
 """Members and matches whose difference is told; how many there are is told of all."""
+
+
+PLACES_AT_ONCE = 1000
+"""Places that are compared before others have their turn: 3 us each."""
 
 
 class KeptFinal(msgspec.Struct, frozen=True):
@@ -94,7 +105,7 @@ class Finals:
             )
         kept = await self._found(board, author, now_s, as_of_s)
         # All that is answered is known before anything is kept: nothing slow comes behind.
-        page = _page(name, kept, LIMIT_MAX, None, await self._mark(kept))
+        page = await _page(name, kept, LIMIT_MAX, None, await self._mark(kept))
         await self._boards.keep_final(board, _encode(kept), again=again)
         matches = UNSET if kept.rounds is None else 0
         return msgspec.structs.replace(page, changed=0, matches_changed=matches)
@@ -108,7 +119,7 @@ class Finals:
         if raw is None:
             raise NotFoundError(f"final: board {name!r} has not been declared final")
         kept = _decode(raw)
-        page = _page(name, kept, limit, cursor, await self._mark(kept))
+        page = await _page(name, kept, limit, cursor, await self._mark(kept))
         return await self._compared(page, kept)
 
     async def _mark(self, kept: KeptFinal) -> Watermark:
@@ -125,6 +136,7 @@ class Finals:
         _require_exact(found.resolution)
         ranked = found.value
         ordered = ranked.ordered
+        await give_way()
         unknown = [pair for pair in ordered[:LIMIT_MAX] if pair[0] not in ranked.seconds]
         found_seconds, _ = await scores.seconds(unknown, scoring, range_)
         seconds = {**found_seconds, **ranked.seconds}
@@ -164,6 +176,9 @@ class Finals:
             matches = await self._match_differences(kept)
         except DetailExpiredError as error:
             return msgspec.structs.replace(answer, exact=False, resolution=error.resolution)
+        except TooLargeError:
+            # Declared where more could be ranked at once: it is told, and held against nothing.
+            return answer
         return msgspec.structs.replace(
             answer, matches_changed=len(matches), match_differences=matches[:DIFFERENCES_MAX]
         )
@@ -176,12 +191,16 @@ class Finals:
         _require_exact(ranked.resolution)
         if definition.ties != "first_to_reach" and _sums(kept) == dict(ranked.value.standings):
             return []
-        board, now = _board_of(kept), ranked.value.board.places(uids)
-        differences = [
-            StandingDifference(str(old.uid), old.rank, old.value, new.rank, new.value)
-            for old in board.page(0, len(board))
-            if (old.rank, old.value) != ((new := now[old.uid]).rank, new.value)
-        ]
+        board, now = await _board_of(kept), await ranked.value.board.places(uids)
+
+        def differing(positions: Sequence[int]) -> list[StandingDifference]:
+            return [
+                StandingDifference(str(old.uid), old.rank, old.value, new.rank, new.value)
+                for old in board.page(positions[0], positions[-1] + 1)
+                if (old.rank, old.value) != ((new := now[old.uid]).rank, new.value)
+            ]
+
+        differences = await in_slices(range(len(board)), differing, PLACES_AT_ONCE)
         # First those whose sum is another one, then those whom these have overtaken.
         return sorted(differences, key=lambda each: each.value == each.value_now)
 
@@ -192,11 +211,11 @@ class Finals:
         return match_differences(kept.rounds or [], round_rows(stages))
 
 
-def _page(
+async def _page(
     name: str, kept: KeptFinal, limit: int, cursor: str | None, mark: Watermark
 ) -> FinalAnswer:
     """A page of what was declared, without what differs."""
-    board = _board_of(kept)
+    board = await _board_of(kept)
     seconds = {uid: at for uid, _, at in kept.standings}
     start = board.after(cursor)
     places = board.page(start, start + limit)
@@ -250,9 +269,10 @@ def _sums(kept: KeptFinal) -> dict[int, int]:
     return {uid: value for uid, value, _ in kept.standings}
 
 
-def _board_of(kept: KeptFinal) -> Board:
+async def _board_of(kept: KeptFinal) -> Board:
     seconds = {uid: at for uid, _, at in kept.standings}
-    return Board(_sums(kept).items(), kept.definition.ties, seconds)
+    standings = [(uid, value) for uid, value, _ in kept.standings]
+    return await Board.made(standings, kept.definition.ties, seconds)
 
 
 def _standing(place: Place, reached_s: int | None) -> Standing:

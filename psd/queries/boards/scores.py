@@ -22,8 +22,9 @@ from psd.engine.activities import ScoreQuestion
 from psd.engine.plan import Range
 from psd.errors import DetailExpiredError
 from psd.queries.freshness import Exactly, Level, NewestReader, answered
-from psd.queries.ranking import NEVER_S, Board, Score
+from psd.queries.ranking import Board, Score
 from psd.queries.requests import Ties
+from psd.queries.user_sums import REACHED, USER_SUMS_MAX, UserSums, sums_of
 
 
 class ScoreEngine(NewestReader, Protocol):
@@ -62,10 +63,7 @@ class Ranked(msgspec.Struct, frozen=True):
     @property
     def ordered(self) -> list[tuple[int, int]]:
         """The standings in the order of the board, without the cost of each one's rank."""
-        never = dict.fromkeys((uid for uid, _ in self.standings), NEVER_S)
-        known = {uid: at for uid, at in self.seconds.items() if at is not None}
-        seconds = {**never, **known}
-        return sorted(self.standings, key=lambda pair: (-pair[1], seconds[pair[0]], pair[0]))
+        return self.board.ordered
 
     @property
     def uids(self) -> list[int]:
@@ -76,26 +74,33 @@ class Ranked(msgspec.Struct, frozen=True):
 class BoardScores:
     """Sums of members and when they were reached."""
 
-    def __init__(self, engine: ScoreEngine) -> None:
+    def __init__(self, engine: ScoreEngine, user_sums_max: int = USER_SUMS_MAX) -> None:
         self._engine = engine
+        self._user_sums_max = user_sums_max
 
     async def ranked(
         self, uids: Sequence[int], scoring: Scoring, range_: Range, ties: Ties
     ) -> Exactly[Ranked]:
-        """Members by what they have; raises DetailExpiredError where nothing of it is kept."""
+        """Members by what they have; raises DetailExpiredError where nothing of it is kept.
+
+        Raises TooLargeError past ``server.user_sums_max``.
+        """
+        budget = UserSums(self._user_sums_max)
+        budget.spend("members", len(uids), sums_of(range_))
 
         async def ask(nearest: Range, _level: Level | None) -> list[tuple[int, int]]:
             return await self.standings(uids, scoring, nearest)
 
         found = await answered(range_, ask)
         if ties != "first_to_reach":
-            ranked = Ranked(found.value, Board(found.value, ties), {})
+            ranked = Ranked(found.value, await Board.made(found.value, ties), {})
             return Exactly(ranked, found.range_, found.resolution)
-        plain = Board(found.value, "competition")
+        plain = await Board.made(found.value, "competition")
         sharing = frozenset(plain.sharing(range(len(plain))))
         asked = [pair for pair in found.value if pair[0] in sharing]
+        budget.spend("ties", len(asked), REACHED)
         seconds, resolution = await self.seconds(asked, scoring, found.range_)
-        ranked = Ranked(found.value, Board(found.value, ties, seconds), seconds)
+        ranked = Ranked(found.value, await Board.made(found.value, ties, seconds), seconds)
         return Exactly(ranked, found.range_, found.resolution or resolution)
 
     async def standings(

@@ -39,6 +39,10 @@ LIFETIME_S = 600
 """A hundred thousand members are staged within a second; ten minutes are a stalled process."""
 
 
+TRIES = 20
+"""How often members are read anew because they were changed meanwhile."""
+
+
 class Change(msgspec.Struct, frozen=True):
     """Who comes and who goes; with ``is_all`` those that come take the place of all."""
 
@@ -76,10 +80,9 @@ class StagedMembers:
 
         Raises TooLargeError. A trip for 2,000 members there are, and one for 10,000 there will be.
         """
-        unchanged = await self._watched(key)
-        before = await self.members(key)
+        unchanged, before = await self._watched_members(key)
         after = change.of(before)
-        if len(after) > most:
+        if len(after) > max(most, len(before)):
             raise TooLargeError(
                 f"members: {len(after)} members would be on it, at most {most} are allowed"
             )
@@ -96,6 +99,20 @@ class StagedMembers:
         if not await self._swapped(staged, versions, version):
             raise OutcomeUnknownError("members: others changed them meanwhile; ask again")
         return staged.membership
+
+    async def listed(self, key: str) -> set[int]:
+        """Whoever was there at one moment, however many; a trip for 2,000 of them.
+
+        Raises StoreUnavailableError when others change them all the time.
+        """
+        for _ in range(TRIES):
+            unchanged, found = await self._watched_members(key)
+            if await self._store.writes.call(("GET", f"{key}:unchanged")) == unchanged.encode():
+                return found
+        raise StoreUnavailableError("members: they are changed by others all the time; ask again")
+
+    async def _watched_members(self, key: str) -> tuple[str, set[int]]:
+        return await self._watched(key), await self.members(key)
 
     async def _watched(self, key: str) -> str:
         """A text that stands beside the members until they are changed."""

@@ -26,18 +26,19 @@ import msgspec
 from msgspec import Meta
 
 from psd.engine.plan import Range
-from psd.errors import BadQueryError, TooLargeError
+from psd.errors import BadQueryError
 from psd.queries.calendar import bucket_of, zone
 from psd.queries.ids import asked_ids
 from psd.queries.moments import asked_range, held, moment
 from psd.queries.requests import Every, Id, Name, Ties, Time
 from psd.zones import UTC
 
-MEMBERS_MAX = 100_000
-"""Members of one board: 2 MB of uids."""
+MEMBERS_MAX = 20_000
+"""Members of one board (``server.board_members_max``): its standing is five user sums of each at
+most (psd/queries/user_sums.py), for a range whose ends lie within days or who was first."""
 
 ROUNDS_MAX = 17
-"""Rounds that MEMBERS_MAX contenders need."""
+"""Rounds that 100,000 contenders would need."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 
@@ -151,11 +152,8 @@ def check_board(board: NamedBoard, things: Mapping[str, int]) -> NamedBoard:
 
 
 def check_members(members: Iterable[int | str]) -> list[int]:
-    """Members as uids, each once; raises BadQueryError or TooLargeError."""
-    uids = asked_ids(list(members), "members")
-    if len(uids) > MEMBERS_MAX:
-        raise TooLargeError(f"members: {len(uids)} given, at most {MEMBERS_MAX} are allowed")
-    return uids
+    """Members as uids, each once; raises BadQueryError."""
+    return asked_ids(list(members), "members")
 
 
 def round_ranges(rounds: Rounds) -> list[Range]:

@@ -92,7 +92,7 @@ class BoardWrites:
         before = int(await self._store.writes.call(("SCARD", members_key(board))))
         removed = before - kept if change.is_all else left
         count = before + len(change.add) - kept - removed
-        if count > most:
+        if count > max(most, before):
             raise TooLargeError(
                 f"members: {count} members would be on it, at most {most} are allowed"
             )

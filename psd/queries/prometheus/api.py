@@ -29,6 +29,7 @@ from psd.queries.prometheus.parser import parsed
 from psd.queries.prometheus.selection import SUMS
 from psd.queries.prometheus.tree import Number
 from psd.queries.sums import Sees, everybody
+from psd.queries.user_sums import USER_SUMS_MAX, UserSums
 from psd.version import VERSION
 
 HELP = "the sum of {thing} that were booked"
@@ -45,8 +46,14 @@ class PrometheusApi:
     """Queries and look-ups over the engine and the named boards."""
 
     def __init__(
-        self, engine: QueryEngine, boards: BoardsReader, things: Mapping[str, Thing], clock: Clock
+        self,
+        engine: QueryEngine,
+        boards: BoardsReader,
+        things: Mapping[str, Thing],
+        clock: Clock,
+        user_sums_max: int = USER_SUMS_MAX,
     ) -> None:
+        self._user_sums_max = user_sums_max
         self._engine = engine
         self._boards = boards
         self._units = {name: thing.unit for name, thing in things.items()}
@@ -127,7 +134,8 @@ class PrometheusApi:
         return Catalogue(self._engine, self._finder(sees), self._things, _limit(limit))
 
     def _finder(self, sees: Sees) -> OwnersFinder:
-        return OwnersFinder(self._engine, self._boards, sees)
+        budget = UserSums(self._user_sums_max)
+        return OwnersFinder(self._engine, self._boards, sees, budget)
 
 
 def _listed(listed: Listed) -> PrometheusAnswer:

@@ -14,13 +14,14 @@ there is a warning.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 import msgspec
 
 from psd.engine.events import TIME_END_S
 from psd.engine.plan import Range
-from psd.errors import BadQueryError, DetailExpiredError, TooLargeError
+from psd.errors import BadQueryError, DetailExpiredError
 from psd.queries.prometheus.evaluation import NAME, QueryEngine
 from psd.queries.prometheus.owners import Owners, OwnersFinder
 from psd.queries.prometheus.parser import LABELS, parsed_selector
@@ -28,14 +29,13 @@ from psd.queries.prometheus.patterns import Pattern, parsed_pattern
 from psd.queries.prometheus.reading import Counted, sums
 from psd.queries.prometheus.selection import SUMS, Metric, Selection, all_metrics, selected
 from psd.queries.prometheus.tree import Matcher, Selector
+from psd.queries.user_sums import SERIES
+from psd.slices import in_slices
 
 VALUES_MAX = 10_000
 """Values of one list, whatever limit is asked for."""
 
 MATCHES_MAX = 32
-
-OWNERS_MAX = 50_000
-"""Users whose atids are looked up at once: some 1 s of Redis."""
 
 OPEN_LABELS = frozenset({"uid", "atid", "board"})
 
@@ -59,9 +59,15 @@ class Sought(msgspec.Struct, frozen=True):
         """Whether a value of the label is meant."""
         return all(pattern.matches(value) for pattern in self.patterns)
 
-    def taken(self, ids: set[int]) -> set[int]:
+    async def taken(self, ids: set[int]) -> set[int]:
         """Those of some users or atids that are meant; without patterns, all."""
-        return {each for each in ids if self.takes(str(each))} if self.patterns else ids
+        if not self.patterns:
+            return ids
+
+        def meant(some: Sequence[int]) -> list[int]:
+            return [each for each in some if self.takes(str(each))]
+
+        return set(await in_slices(list(ids), meant))
 
     def takes_board(self, name: str) -> bool:
         """Whether a board is meant, by its name or by a pattern."""
@@ -115,9 +121,9 @@ class Catalogue:
         """The values of a label; of one that psd does not have, none."""
         sought = self.sought(label, matches)
         if label == "uid":
-            return self._cut(_ascending(await self._uids(sought)))
+            return self._cut(self._ascending(await self._uids(sought)))
         if label == "atid":
-            return self._cut(_ascending(await self._atids(sought)))
+            return self._cut(self._ascending(await self._atids(sought)))
         if label == "board":
             return self._cut(await self._boards(sought))
         if label not in LABELS:
@@ -173,7 +179,7 @@ class Catalogue:
             async for _, owners in self._owners_of(each.selection):
                 uids.update(owners.uids)
                 uids.update(owners.hidden)
-            found |= each.taken(uids)
+            found |= await each.taken(uids)
         return found
 
     async def _atids(self, sought: Sequence[Sought]) -> set[int]:
@@ -183,7 +189,7 @@ class Catalogue:
             async for metric, owners in self._owners_of(each.selection):
                 known = await self._atids_of(each.selection, metric, owners, merged=True)
                 atids |= known.get(0, set())
-            found |= each.taken(atids)
+            found |= await each.taken(atids)
         return found
 
     async def _boards(self, sought: Sequence[Sought]) -> list[str]:
@@ -201,11 +207,10 @@ class Catalogue:
         self, selection: Selection, metric: Metric, owners: Owners, *, merged: bool
     ) -> dict[int, set[int]]:
         """The atids with bookings, by the owner's position, or of all at 0."""
-        if len(owners.uids) > OWNERS_MAX:
-            raise TooLargeError(f"atid: of {len(owners.uids)} users; name uid or board in match[]")
         found: dict[int, set[int]] = {}
         if not owners.uids or selection.atids:
             return found
+        self._owners.budget.spend("match[]", len(owners.uids), SERIES)
         counted = Counted(owners.uids, metric.number, None, by_atid=True, merged=merged)
         try:
             columns = await sums(self._engine, counted, [EVER])
@@ -216,6 +221,10 @@ class Catalogue:
             if atid is not None:
                 found.setdefault(place, set()).add(atid)
         return found
+
+    def _ascending(self, ids: Iterable[int]) -> list[str]:
+        """The lowest of these, as many as may be told and one more that tells of the rest."""
+        return [str(each) for each in heapq.nsmallest(self._limit + 1, ids)]
 
     def _everything(self) -> Sought:
         metrics = [metric for metric in all_metrics(self._things) if metric.name != SUMS]
@@ -236,7 +245,3 @@ def _pattern(matcher: Matcher) -> Pattern | None:
     if matcher.operator != "=~" or matcher.value in (".*", "(.*)"):
         return None
     return parsed_pattern(matcher.value)
-
-
-def _ascending(ids: Iterable[int]) -> list[str]:
-    return [str(each) for each in sorted(ids)]

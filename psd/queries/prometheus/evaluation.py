@@ -22,13 +22,13 @@ import msgspec
 
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, DetailExpiredError, TooLargeError
-from psd.queries.boards.windows import MEMBERS_MAX
 from psd.queries.ids import asked_id
 from psd.queries.prometheus.instants import windows
 from psd.queries.prometheus.owners import Owners, OwnersFinder, PopulationReader
 from psd.queries.prometheus.reading import Counted, SeriesEngine, edges_of, exact_sums, sums
 from psd.queries.prometheus.selection import Metric, Selection, selected
 from psd.queries.prometheus.tree import Expression, Increase, Leaf, Selector, Sum, Top
+from psd.queries.user_sums import sums_of, sums_of_series
 
 SERIES_MAX = 1000
 """Series of one answer."""
@@ -37,7 +37,7 @@ CELLS_MAX = 250_000
 """Points of one answer: 6 MB of JSON."""
 
 WORK_MAX = 500_000
-"""Owners times the ends of windows of one request: some 0.5 s of Redis."""
+"""Owners times the ends of windows of one request: numbers that are held at once."""
 
 NAME = "__name__"
 
@@ -153,10 +153,7 @@ class Evaluation:
     async def _largest_of(
         self, metric: Metric, owners: Owners, window: Range, count: int
     ) -> list[Row]:
-        if len(owners.uids) > MEMBERS_MAX:
-            raise TooLargeError(
-                f"query: {len(owners.uids)} users, at most {MEMBERS_MAX} are allowed"
-            )
+        self._owners.budget.spend("query", len(owners.uids), sums_of(window))
         found = [(uid, 0) for uid in owners.hidden]
         try:
             if owners.uids:
@@ -173,8 +170,11 @@ class Evaluation:
         asked = self._windows(leaf)
         pairs = await self._pairs(selection)
         edges = len(edges_of(asked))
+        is_series = len(asked) > 1 or split or selection.is_split
+        each = sums_of_series(edges) if is_series else sums_of(asked[0])
         for _, owners in pairs:
             self._spend(len(owners.uids) * edges)
+            self._owners.budget.spend("query", len(owners.uids), each)
         parts = await asyncio.gather(
             *(
                 self._group(metric, owners, selection, asked, merged=merged, split=split)

@@ -21,6 +21,7 @@ from psd.queries.boards.definitions import StoredBoard
 from psd.queries.boards.windows import NamedBoard
 from psd.queries.prometheus.selection import PRESENT, Metric, Selection
 from psd.queries.sums import Sees, everybody
+from psd.queries.user_sums import UserSums
 
 BOARDS_MAX = 100
 """Boards of one selector: some 30 ms of Redis for each that is full."""
@@ -31,8 +32,8 @@ PAGE = 1000
 class PopulationReader(Protocol):
     """Who has bookings."""
 
-    async def population(self, thing: int) -> list[int]:
-        """Everybody who has bookings of a thing, ascending."""
+    async def population(self, thing: int, most: int | None = None) -> list[int]:
+        """Everybody who has bookings of a thing, ascending; TooLargeError past ``most``."""
         ...
 
 
@@ -59,7 +60,14 @@ class Owners(msgspec.Struct, frozen=True):
 class OwnersFinder:
     """Finds owners for one request; each board is read once."""
 
-    def __init__(self, population: PopulationReader, boards: BoardsReader, sees: Sees) -> None:
+    def __init__(
+        self,
+        population: PopulationReader,
+        boards: BoardsReader,
+        sees: Sees,
+        budget: UserSums | None = None,
+    ) -> None:
+        self.budget = budget or UserSums()
         self._population = population
         self._boards = boards
         self._sees = sees
@@ -71,7 +79,9 @@ class OwnersFinder:
         if selection.boards is not None:
             return [await self._of_board(name, selection) for name in await self._names(selection)]
         if selection.uids is None:
-            everyone = await self._population.population(metric.number)
+            most = self.budget.users_max(1)
+            everyone = await self._population.population(metric.number, most)
+            self.budget.spend("query", len(everyone), 1)
             return [Owners({}, [uid for uid in everyone if self._sees(uid)], [])]
         seen = [uid for uid in selection.uids if self._sees(uid)]
         return [Owners({}, seen, [uid for uid in selection.uids if not self._sees(uid)])]

@@ -17,6 +17,7 @@ import msgspec
 
 from psd.engine.plan import Range
 from psd.engine.series import BUCKETS_MAX, Series, SeriesQuestion
+from psd.engine.whole import checked_sum
 from psd.errors import DetailExpiredError
 from psd.queries.calendar import bucket_of
 from psd.queries.freshness import LEVELS, UTC, Level
@@ -43,6 +44,17 @@ class SeriesEngine(Protocol):
         self, uids: Sequence[int], question: SeriesQuestion
     ) -> dict[int | None, Series]:
         """The same of all owners together."""
+        ...
+
+    async def standings(
+        self,
+        uids: Sequence[int],
+        thing: int,
+        range_: Range,
+        *,
+        atids: frozenset[int] | None = None,
+    ) -> Sequence[int]:
+        """Each owner's sum over one range, by position."""
         ...
 
 
@@ -75,8 +87,11 @@ def edges_of(windows: Sequence[Range]) -> list[int]:
 async def sums(engine: SeriesEngine, counted: Counted, windows: Sequence[Range]) -> Columns:
     """A column for each owner, or for all; each has one when nothing is split by atid.
 
-    A call for BUCKETS_MAX boundaries; raises DetailExpiredError.
+    A call for BUCKETS_MAX boundaries; of one window, which is what a number on a panel asks for,
+    the sum alone, for a fifth of what a series takes. Raises DetailExpiredError.
     """
+    if len(windows) == 1 and not counted.by_atid:
+        return await _of_one_window(engine, counted, windows[0])
     edges = edges_of(windows)
     between: Columns = {}
     for at in range(0, len(edges) - 1, BUCKETS_MAX):
@@ -111,6 +126,17 @@ async def exact_sums(read: ReadWindows, windows: Sequence[Range]) -> Exact:
     known, resolution = await _whole(read, windows[:first], resolution, found, len(windows))
     expired = frozenset(range(first)).difference(known)
     return Exact(found, expired, resolution)
+
+
+async def _of_one_window(engine: SeriesEngine, counted: Counted, window: Range) -> Columns:
+    within = window.clamped()
+    if within.start >= within.end:
+        found: Sequence[int] = [0] * len(counted.uids)
+    else:
+        found = await engine.standings(counted.uids, counted.thing, within, atids=counted.atids)
+    if counted.merged:
+        return {(0, None): [checked_sum(sum(found))]}
+    return {(place, None): [value] for place, value in enumerate(found)}
 
 
 async def _series(

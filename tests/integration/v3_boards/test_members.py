@@ -73,7 +73,7 @@ async def test_the_limits_are_told(boards: BoardsClient, monkeypatch: pytest.Mon
     body = "\n".join(map(str, many)).encode()
     answer = await boards.http.request("POST", "/v3/boards/a/members", body, "text/csv")
     assert answer.status == 422
-    monkeypatch.setattr(boards_store, "members_max", lambda _definition: 10)
+    monkeypatch.setattr(boards.psd.boards, "_most", 10)
     assert (await boards.ask("POST", "/a/members", {"add": [*range(10)]})).status == 200
     full = await boards.refused("POST", "/a/members", {"add": [10]})
     assert full == (422, "too_large", "members: 11 members would be on it, at most 10 are allowed")
@@ -84,24 +84,23 @@ async def test_the_limits_are_told(boards: BoardsClient, monkeypatch: pytest.Mon
     assert (await boards.ask("PUT", "/a", WEEK)).status == 200
 
 
-async def test_thousands_of_members_are_ranked_and_a_hundred_thousand_are_enough(
+async def test_thousands_of_members_are_ranked_and_twenty_thousand_are_enough(
     boards: BoardsClient,
 ) -> None:
     await boards.put("big")
     await steps(boards.psd, 77, 5, START_S)
-    for start in range(0, 100_000, 10_000):
+    for start in range(0, 20_000, 10_000):
         added = {"add": [*range(start, start + 10_000)]}
         assert (await boards.ask("POST", "/big/members", added)).status == 200
-        if start == 10_000:
-            # Not over HTTP, whose deadline a busy machine may miss.
-            page = await boards.psd.queries.leaderboard(LeaderboardQuery(board="big", limit=2))
-            assert (page.total, page.data[0].uid) == (20_000, "77")
-            final = await boards.psd.finals.declare("big", "ops")
-            assert (final.total, final.data[0].uid, final.changed) == (20_000, "77", 0)
-    assert (await boards.refused("POST", "/big/members", {"add": [100_000]}))[0] == 422
+    # Not over HTTP, whose deadline a busy machine may miss.
+    page = await boards.psd.queries.leaderboard(LeaderboardQuery(board="big", limit=2))
+    assert (page.total, page.data[0].uid) == (20_000, "77")
+    final = await boards.psd.finals.declare("big", "ops")
+    assert (final.total, final.data[0].uid, final.changed) == (20_000, "77", 0)
+    assert (await boards.refused("POST", "/big/members", {"add": [20_000]}))[0] == 422
     for method, body in (("PUT", {**WEEK, "rounds": ROUNDS}), ("PATCH", {"rounds": ROUNDS})):
         told = await boards.refused(method, "/big", body)
-        too_many = "members: 100000 on this board, at most 4096 are allowed"
+        too_many = "members: 20000 on this board, at most 4096 are allowed"
         assert told == (422, "too_large", too_many)
     listed = await boards.json("/big/members?limit=1")
-    assert (listed["total"], listed["data"]) == (100_000, [{"uid": "0"}])
+    assert (listed["total"], listed["data"]) == (20_000, [{"uid": "0"}])
