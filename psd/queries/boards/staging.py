@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from psd.errors import OutcomeUnknownError, TooLargeError
+from psd.errors import OutcomeUnknownError, StoreUnavailableError, TooLargeError
 from psd.queries.boards.definitions import Membership
 from psd.store.kept import write_kept
 from psd.store.lane import Command
