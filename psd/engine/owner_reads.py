@@ -46,7 +46,7 @@ class Asked(msgspec.Struct, frozen=True):
     """A script, what it takes beside the owners, and how many of them at most go into a call.
 
     ``parted_max`` is how many calls may end before all of their owners are answered, None for any
-    number: each has taken some 5 ms by then.
+    number: each has taken 1 to 3 ms by then.
     """
 
     script: Script
