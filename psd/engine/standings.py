@@ -34,8 +34,8 @@ PAGES_AT_ONCE = 20
 """Pages of a reply whose rows are taken before others have their turn: 5,000 rows."""
 
 PARTED_MAX = 600
-"""Calls of one ranking that may end before all of their owners are answered, each 1 to 3 ms of Redis.
-A range of 50 years parts each page once: 240 of 100,000 owners."""
+"""Calls of one ranking that may end before all of their owners are answered, each 1 to 3 ms of
+Redis. A range of 50 years parts each page once: 240 of 100,000 owners."""
 
 
 class Upper(msgspec.Struct, frozen=True):
