@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from psd.archive.writer import NO_ARCHIVE, Appends
 from psd.clock import Clock
@@ -33,7 +33,7 @@ from psd.queue.deadletter import DeadLetters, letter_of
 from workers.burials import BurialLog
 from workers.handlers.points import PointsBatch, PointsHandler
 from workers.retry import Patience
-from workers.waiting import Waiting
+from workers.waiting import StoreTime, Waiting
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Worker:
         metrics: Metrics,
         clock: Clock,
         archive: Appends = NO_ARCHIVE,
-        store_ahead_s: Callable[[], float] = lambda: 0.0,
+        store_ms: StoreTime | None = None,
     ) -> None:
         self._queue = queue
         self._handler = handler
@@ -72,7 +72,7 @@ class Worker:
         self._archive = archive
         self._patience = Patience(queue, metrics)
         self._burials = BurialLog()
-        self._waiting = Waiting(metrics, store_ahead_s)
+        self._waiting = Waiting(metrics, store_ms)
         self._stopping = asyncio.Event()
         self._failure: ConfigError | None = None
         self._in_hand: dict[int, tuple[list[Message], float]] = {}
@@ -167,7 +167,7 @@ class Worker:
         # Before it is booked: what a replay finds in the store is in the archive too.
         await until_answered(lambda: self._archive.append(batch.accepted(now_ms)))
         await until_answered(lambda: self._handler.book(batch))
-        waits = await self._settle_refused(batch, unread) if batch.refused else {}
+        waits = await self._settle_refused(batch, unread, now_ms) if batch.refused else {}
         reach("before_fin")
         finished = [message for at, message in enumerate(messages) if at not in waits]
         await until_answered(lambda: self._queue.finish(finished))
@@ -175,10 +175,11 @@ class Worker:
         self._observe_age(batch)
 
     async def _settle_refused(
-        self, batch: PointsBatch, unread: Mapping[int, PsdError]
+        self, batch: PointsBatch, unread: Mapping[int, PsdError], now_ms: int
     ) -> Mapping[int, float]:
         """Bury what never can be booked; what may be, by position, waits so long on the queue."""
-        waits = self._waiting.delays(batch.refused)
+        ask = self._patience.until_answered
+        waits = await ask(lambda: self._waiting.delays(batch.refused, now_ms))
         # The engine counts the events that it refuses; the unread ones never reached it.
         late = sum(each.code == "too_late" for at, each in unread.items() if at not in waits)
         self._metrics.too_late.inc(late)

@@ -66,7 +66,7 @@ def build_worker(runtime: Runtime, queue: Queue | None = None) -> Worker:
         runtime.metrics,
         runtime.clock,
         runtime.archive,
-        lambda: runtime.store.clocks.differ_by_s,
+        runtime.store.time_ms,
     )
 
 

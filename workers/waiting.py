@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from psd.errors import InputError, TooEarlyError, TooLateError
 from psd.observe.metrics import Metrics
@@ -33,18 +33,27 @@ DELAY_MAX_S = 30.0
 
 LINE_EVERY_S = 60.0
 
+StoreTime = Callable[[], Awaitable[int]]
+"""Milliseconds; raises :class:`psd.errors.StoreUnavailableError`."""
+
 
 class Waiting:
-    """Decides for one worker; ``store_ahead_s`` is what the clocks are known to differ by."""
+    """Decides for one worker; ``store_ms`` asks what time it is by the store's clock."""
 
-    def __init__(self, metrics: Metrics, store_ahead_s: Callable[[], float]) -> None:
+    def __init__(self, metrics: Metrics, store_ms: StoreTime | None) -> None:
         self._metrics = metrics
-        self._store_ahead_s = store_ahead_s
+        self._store_ms = store_ms
         self._line_at_s = 0.0
 
-    def delays(self, refused: Mapping[int, InputError]) -> dict[int, float]:
-        """How long messages are to wait, by position; of those that are not to, nothing."""
-        ahead_s = self._store_ahead_s()
+    async def delays(self, refused: Mapping[int, InputError], now_ms: int) -> dict[int, float]:
+        """How long messages are to wait, by position; of those that are not to, nothing.
+
+        They were refused at ``now_ms`` of this machine's clock. One trip where any was for its
+        time, none else.
+        """
+        if not any(isinstance(each, TooEarlyError | TooLateError) for each in refused.values()):
+            return {}
+        ahead_s = 0.0 if self._store_ms is None else (await self._store_ms() - now_ms) / 1000
         found = {at: delay_s(error, ahead_s) for at, error in refused.items()}
         return {at: delay for at, delay in found.items() if delay}
 

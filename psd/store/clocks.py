@@ -78,11 +78,6 @@ class Clocks:
         return max(self._ahead_s.values(), key=abs, default=0.0)
 
     @property
-    def differ_by_s(self) -> float:
-        """The same once it was found twice in a row to be too much; else 0."""
-        return 0.0 if self.agree else self.ahead_s
-
-    @property
     def agree(self) -> bool:
         """Whether no clock was found to differ, twice in a row."""
         return not self._told

@@ -147,6 +147,11 @@ class Store:
         self.standing.name = _identity_in(held)
         return self.standing.name
 
+    async def time_ms(self) -> int:
+        """What time it is by the store's clock, in milliseconds; in a cluster by one node's."""
+        seconds, micros = await self._asking.call(("TIME",))
+        return int(seconds) * 1000 + int(micros) // 1000
+
     async def known_identity(self) -> str:
         """The same without giving a name: empty where the store has none. One trip."""
         held = await self.writes.call(("GET", STORE_KEY))

@@ -39,6 +39,7 @@ MODULES = (
     "failovers",
     "poison",
     "decisions",
+    "clocks",
     "soak",
 )
 BESIDE = ("soak",)

@@ -66,8 +66,11 @@ class Bench:
             Settings(),
             self.metrics,
             self.clock,
-            store_ahead_s=lambda: self.store_ahead_s,
+            store_ms=self.store_ms,
         )
+
+    async def store_ms(self) -> int:
+        return self.clock.now_ms() + round(self.store_ahead_s * 1000)
 
     def sample(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(name, labels)
@@ -92,6 +95,7 @@ def at(second: int, message_id: str) -> Message:
 async def test_live_events_of_a_worker_whose_clock_is_behind_wait_and_are_booked() -> None:
     bench = Bench()
     bench.clock.advance(-600)
+    bench.store_ahead_s = 600.0
     async with running(bench):
         bench.queue.deliver(*(at(NOW_S, f"m{n}") for n in range(3)), at(NOW_S - 900, "old"))
         await wait_until("they wait", lambda: len(bench.queue.requeued) == 3)
@@ -103,6 +107,16 @@ async def test_live_events_of_a_worker_whose_clock_is_behind_wait_and_are_booked
         bench.queue.deliver(*(at(NOW_S, f"m{n}") for n in range(3)))
         await wait_until("booked", lambda: len(bench.queue.finished) == 4)
     assert len(bench.engine.booked) == 4
+
+
+async def test_also_of_one_whose_clock_is_months_behind() -> None:
+    bench = Bench()
+    bench.clock.advance(-40 * DAY_S)
+    bench.store_ahead_s = 40.0 * DAY_S
+    async with running(bench):
+        bench.queue.deliver(at(NOW_S, "live"), at(NOW_S + 2 * DAY_S, "early"))
+        await wait_until("one is buried", lambda: bench.queue.finished == ["early"])
+    assert list(bench.queue.requeued) == ["live"]
 
 
 async def test_what_lies_years_ahead_is_buried_at_once() -> None:
