@@ -14,6 +14,7 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
+from unittest import mock
 
 from psd.cli.main import main
 from psd.clock import SystemClock
@@ -42,7 +43,8 @@ def _now_s(clock: SystemClock) -> int:
 
 
 if __name__ == "__main__":
-    SystemClock.now_ms = _now_ms  # type: ignore[method-assign]
-    SystemClock.now_s = _now_s  # type: ignore[method-assign]
-    waiting.DELAY_MAX_S = DELAY_S
-    main()
+    with (
+        mock.patch.multiple(SystemClock, now_ms=_now_ms, now_s=_now_s),
+        mock.patch.object(waiting, "DELAY_MAX_S", DELAY_S),
+    ):
+        main()
