@@ -82,6 +82,9 @@ async def examine(loaded: LoadedSettings) -> list[Finding]:
 async def examine_store(store: Store, settings: Settings) -> AsyncIterator[Finding]:
     """The store's version, clock, scripts and readiness, and the stream if it is the queue."""
     url = masked(settings.redis.url)
+    with contextlib.suppress(PsdError):
+        # A store of an older version is taken over first; what is wrong is found again below.
+        await store.check_fit()
     try:
         told = await store.reads.each_node([("INFO", "server"), ("TIME",)])
         for node, (info, now) in told.items():

@@ -5,11 +5,14 @@ tests/golden/stores has what each wrote; tests/support/stored_shapes.py says whi
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 
 import pytest
+from click.testing import CliRunner
 
+from psd.cli.main import psd as command
 from psd.clock import ManualClock
 from psd.engine.plan import Range
 from psd.errors import ConfigError, UnfitStoreError
@@ -291,6 +294,17 @@ async def test_a_running_process_tells_why_it_does_not_take_a_store_over(
 
     await wait_until("readiness tells the shape", is_told)
     assert engine_server.ask("GET", "psd:schema") == b"1"
+
+
+async def test_doctor_takes_a_store_over_or_says_why_not(
+    engine_server: RedisServer, url: str
+) -> None:
+    for name, said in (("1.7", "store.schema"), ("1.3", "run `psd verify --repair`")):
+        await fill(engine_server, name)
+        arguments = ["--set", f"redis.url={url}", "doctor"]
+        done = await asyncio.to_thread(CliRunner().invoke, command, arguments)
+        assert said in done.output
+        assert ("UNFIT" in done.output) == (name == "1.3")
 
 
 async def test_a_repair_of_a_part_does_not_make_a_store_one_of_today(
