@@ -7,7 +7,8 @@ nothing, and says how many of its reports may not be too much::
 
 Its reports are booked again in portions of 9, and after them those of the same owners that stood in
 later calls of the trip: the later of two reports with one window wins, so their order counts. What
-was booked is found unchanged.
+was booked is found unchanged. A withdrawal of the trip was done already and holds in any order, so
+what it took is told as ``withdrawn``.
 """
 
 from __future__ import annotations
