@@ -30,6 +30,7 @@
     ├── UnavailableError            (retryable)      a dependency did not answer; nothing was done
     │   ├── OutcomeUnknownError     outcome_unknown  a write was sent, and what became of it is not
     │   │                                            known; or only a part of it is done
+    │   ├── BusyError               busy             too much waits for the store; nothing was done
     │   ├── StoreUnavailableError   store_unavailable
     │   │   ├── MisplacedError      misplaced        not executed: other nodes have the keys
     │   │   └── UnfitStoreError     store_unfit      a server that psd must not work with answers
@@ -240,6 +241,19 @@ class OutcomeUnknownError(UnavailableError):
     code = "outcome_unknown"
 
 
+class BusyError(UnavailableError):
+    """There is no room for this now: it would not be answered in time. Nothing of it was done.
+
+    In ``retry_after_s`` seconds what waits before it will be answered.
+    """
+
+    code = "busy"
+
+    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class StoreUnavailableError(UnavailableError):
     """Redis is away, stalled, or refuses to work (loading, read-only, out of memory)."""
 
@@ -379,20 +393,6 @@ class ConfigError(PsdError):
 
 
 INPUT_ERRORS: dict[str, type[InputError]] = {
-    kind.code: kind
-    for kind in (
-        MalformedError,
-        WrongTypeError,
-        UnknownCommandError,
-        UnknownThingError,
-        InvalidTimeError,
-        OutOfBoundsError,
-        MissingIdError,
-        TooLateError,
-        TooEarlyError,
-        TooLargeError,
-        UnsupportedCodingError,
-        BadQueryError,
-    )
+    kind.code: kind for kind in InputError.__subclasses__()
 }
 """Input errors by code: how a code that came from a script or a dead letter becomes a class."""

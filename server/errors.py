@@ -20,6 +20,7 @@ from aiohttp import web
 from psd.errors import (
     AccessError,
     BadQueryError,
+    BusyError,
     ChangedError,
     ConflictError,
     DetailExpiredError,
@@ -64,6 +65,7 @@ STATUSES: dict[type[PsdError], int] = {
     UnavailableError: 503,
     OutcomeUnknownError: 504,
     PartlyQueuedError: 504,
+    BusyError: 429,
     UnauthorizedError: 401,
     ForbiddenError: 403,
     ForeignPageError: 403,
@@ -95,7 +97,9 @@ def answer_error(error: PsdError, style: Style) -> web.Response:
         response.headers["WWW-Authenticate"] = ", ".join(filter(None, [REALM, error.challenge]))
     if isinstance(error, UnsupportedCodingError):
         response.headers["Accept-Encoding"] = ACCEPTED
-    if error.retryable or isinstance(error, RequestInHandError):
+    if isinstance(error, BusyError):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    elif error.retryable or isinstance(error, RequestInHandError):
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
 

@@ -24,7 +24,7 @@ from psd.errors import (
     MalformedError,
     PsdError,
     RequestInHandError,
-    StoreUnavailableError,
+    UnavailableError,
 )
 from psd.store.keys import idempotency_key
 from psd.store.redis import Store
@@ -74,14 +74,14 @@ class Replays:
         return body, False
 
     async def _release(self, place: str) -> None:
-        with contextlib.suppress(StoreUnavailableError), Aside():
+        with contextlib.suppress(UnavailableError), Aside():
             await self._store.writes.call(("DEL", place))
 
     async def _keep(self, place: str, value: bytes) -> None:
         try:
             with Aside():
                 await self._store.writes.call(("SET", place, value, "EX", KEPT_S))
-        except StoreUnavailableError as error:
+        except UnavailableError as error:
             # It is booked; a repeat finds that out by itself.
             log.warning("an answer could not be kept", extra={"reason": str(error)})
 

@@ -15,10 +15,11 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 from prometheus_client import Counter, Histogram
 
-from psd.access.identity import Identity
+from psd.access.identity import ANYBODY, Identity
 from psd.errors import PsdError
 from psd.observe.health import Draining
 from psd.observe.metrics import Metrics
+from psd.store.callers import Caller, enter_caller
 from server import answers
 from server.access import IDENTITY, NOBODY, Access
 from server.errors import Style, answer, answer_error
@@ -119,6 +120,7 @@ class Gate:
                 else:
                     identity = request[IDENTITY] = await admit(request, route.route)
                     _keep_place(request, identity)
+                    enter_caller(_caller_of(identity, route.route))
                     response = await handler(request)
             except PsdError as error:
                 response = _answer_psd(error, route.style, request)
@@ -159,6 +161,16 @@ def _keep_place(request: web.Request, identity: Identity) -> None:
     connection = request.protocol
     if identity is not NOBODY and isinstance(connection, Connection):
         connection.know()
+
+
+def _caller_of(identity: Identity, route: Route) -> Caller | None:
+    """Whose turn a request's commands take: its token's, or its own where nobody is told apart.
+
+    What a server tells anybody of itself is its own work.
+    """
+    if route.scope == "open":
+        return None
+    return Caller(None if identity is ANYBODY else identity.keyed)
 
 
 async def _finish(request: web.Request, response: web.StreamResponse) -> None:

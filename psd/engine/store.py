@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from psd.clock import Clock
@@ -54,6 +55,9 @@ from psd.store.owner_calls import Page, owner_call
 from psd.store.redis import Store
 from psd.store.scripts import load_script
 
+EVENT_US = 20.0
+"""What an event holds Redis for, about (psd/store/costs.py)."""
+
 Found = dict[int, Outcome]
 """Outcomes by position."""
 
@@ -98,6 +102,13 @@ class Engine(Reads):
                 activities_expire="activity_s" in ever,
             )
         return self._levels
+
+    def room_for(self, events: int) -> AbstractContextManager[None]:
+        """Room in the store for so many events that are booked within.
+
+        Raises :class:`~psd.errors.BusyError` where they would not be booked in time.
+        """
+        return self._store.writes.claimed(EVENT_US * events)
 
     async def book(self, events: Sequence[Event]) -> list[Outcome]:
         """Book events; outcomes by position.

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol, TypeGuard
 
 from psd.engine.events import Accepted, Change, Event, Report
@@ -40,6 +41,10 @@ class EngineBooks(Protocol):
         """Outcomes by position; raises :class:`psd.errors.StoreUnavailableError`."""
         ...
 
+    def room_for(self, events: int) -> AbstractContextManager[None]:
+        """Room in the store for so many events; raises :class:`psd.errors.BusyError`."""
+        ...
+
 
 class RewardsBooks:
     """Books whatever a message may hold; ``things`` are the numbers of those about vehicles.
@@ -60,6 +65,13 @@ class RewardsBooks:
         self._store = store
         self._metrics = metrics
         self.things = things
+
+    def room_for(self, events: int) -> AbstractContextManager[None]:
+        """Room in the store for so many events that are kept in the archive and booked within.
+
+        Raises :class:`psd.errors.BusyError`, before either has anything, where there is none.
+        """
+        return self._engine.room_for(events)
 
     async def book(self, events: Sequence[Accepted]) -> list[Outcome]:
         """Book events; outcomes by position. Safe to repeat, as of the engine.

@@ -1,10 +1,19 @@
-"""Lanes: how commands travel to Redis together.
+"""Lanes: how commands travel to Redis together, a few milliseconds of them at a time.
 
 Commands that are submitted in one turn of the event loop, or while every connection of the
 lane is on a trip, travel together in the next trip; replies come back by position. While one
 trip is under way the next may leave on another connection, so that psd and Redis work at the
 same time. Nothing is ever sent twice: redis-py's retries are off, a lost reply is an unknown
 outcome and is reported as :class:`StoreUnavailableError`.
+
+A trip is bounded by what its commands cost (psd/store/costs.py), and callers take turns
+(psd/store/fair_queue.py), so nobody waits for all that another has sent. What a lane could not
+answer in time is refused before anything of it is sent (psd/store/room.py). Whoever waits is told
+that the store is away once nothing was answered for as long as a trip may take::
+
+    0.0 s   a trip leaves, the server stalls        1.0 s   another command comes, and waits
+    1.5 s   the trip fails, and what came before    1.5 s   the other is tried on a new connection
+            half of that time                       2.5 s   it fails, unless it was answered
 """
 
 from __future__ import annotations
@@ -12,7 +21,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from prometheus_client import Histogram
@@ -22,11 +33,16 @@ from redis.exceptions import RedisError
 from psd.errors import PsdError, StoreUnavailableError
 from psd.observe.metrics import Metrics
 from psd.outages import outage
+from psd.store.callers import Caller, current_caller
+from psd.store.costs import cost_us
+from psd.store.fair_queue import FairQueue, Parcel
 from psd.store.link import Command as LinkCommand
 from psd.store.link import Link, RefusedError
+from psd.store.parcels import parts_of, together
 from psd.store.replies import psd_error
+from psd.store.room import Room
 from psd.store.scripts import load_script, script_names
-from psd.store.trail import Trail, trail_of
+from psd.store.trail import trail_of
 from psd.store.watch import Watch
 
 TRIP_COMMANDS_MIN = 8
@@ -35,20 +51,26 @@ TRIP_COMMANDS_MIN = 8
 TRIP_COMMANDS_MAX = 512
 """More commands wait for the next trip, so that one trip's replies stay a few MB."""
 
+TRIP_US = 10_000.0
+"""And so do those that would hold Redis for longer, about: somebody who comes meanwhile waits for
+what is left of such a trip, and then for his own."""
+
+TRIED_PART = 0.5
+"""Of a trip's time. Who has waited for longer when a trip before him fails, fails with it: on
+a new connection he would be sent and hardly be answered."""
+
 T = TypeVar("T")
 
 Command = LinkCommand
-Waiting = tuple[Command, asyncio.Future[Any], Trail | None]
-"""A command, whoever waits for its reply, and where it is noted that it was sent."""
 
 
 class Lane:
     """Commands on one or a few connections. Not for commands that block the server side.
 
-    With one connection commands keep their order. Without a ``watch`` the server may be like
-    anything: for those that only ask what it is. What a lane that ``writes`` sends is noted on
-    the trail of the request (psd/store/trail.py). A command that nobody waits for any more when
-    its turn comes is not sent.
+    With one connection commands of a caller keep their order. Without a ``watch`` the server may
+    be like anything: for those that only ask what it is. What a lane that ``writes`` sends is
+    noted on the trail of the request (psd/store/trail.py). A command that nobody waits for any
+    more when its turn comes is not sent.
     """
 
     def __init__(
@@ -68,7 +90,11 @@ class Lane:
         self._script_seconds: dict[bytes | str | int, Histogram] = {
             load_script(name).sha: metrics.script_seconds.labels(name) for name in script_names()
         }
-        self._waiting: list[Waiting] = []
+        self._queue = FairQueue()
+        self._room = Room(self._queue, timeout_s, connections)
+        self._asked: deque[Parcel] = deque()
+        self._answered_s = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
         self._idle = [Link(client, watch) for _ in range(connections)]
         self._trips: dict[asyncio.Task[None], Link] = {}
         self._woken = False
@@ -85,12 +111,17 @@ class Lane:
 
     async def call(self, command: Command) -> Any:
         """One command's reply; raises the error that the reply stands for."""
-        return await self._submit(command)
+        caller, cost = current_caller(), cost_us(command)
+        self._room.check(caller, cost)
+        [reply] = await self._replies(self._submit((command,), cost, caller))
+        if isinstance(reply, PsdError):
+            raise reply
+        return reply
 
     async def call_all(self, commands: Sequence[Command]) -> list[Any]:
         """Replies by position; raises the first error after all have been answered."""
         if len(commands) == 1:
-            return [await self._submit(commands[0])]
+            return [await self.call(commands[0])]
         replies = await self.call_each(commands)
         for reply in replies:
             if isinstance(reply, BaseException):
@@ -98,9 +129,27 @@ class Lane:
         return replies
 
     async def call_each(self, commands: Sequence[Command]) -> list[Any]:
-        """Replies by position, errors among them as exceptions."""
-        futures = [self._submit(command) for command in commands]
-        return await asyncio.gather(*futures, return_exceptions=True)
+        """Replies by position, errors among them as exceptions.
+
+        They may be of several trips; a transaction is of one, and each trip of what a WAIT stands
+        behind ends with one, whose reply is the smallest. Raises BusyError with nothing sent.
+        """
+        caller, costs = current_caller(), [cost_us(command) for command in commands]
+        self._room.check(caller, sum(costs))
+        parts = parts_of(commands, costs, TRIP_US)
+        parcels = [
+            self._submit(tuple(commands[at] for at in part), sum(costs[at] for at in part), caller)
+            for part in parts
+        ]
+        found = [await self._tried(parcel, parcels) for parcel in parcels]
+        return together(len(commands), parts, found)
+
+    def claimed(self, cost: float) -> AbstractContextManager[None]:
+        """Room for commands of this cost (psd/store/costs.py) that the caller is about to bring.
+
+        Raises BusyError where there is none.
+        """
+        return self._room.claimed(current_caller(), cost)
 
     async def lane_of(self, _key: str) -> Lane:
         """The lane to the server that has a key; see psd/store/routed.py."""
@@ -122,106 +171,146 @@ class Lane:
             trip.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await trip
-        self._fail_waiting(StoreUnavailableError("redis: the connection was closed"))
+        _fail(self._queue.drain(), StoreUnavailableError("redis: the connection was closed"))
+        if self._alarm is not None:
+            self._alarm.cancel()
         for each in connected:
             await each.disconnect()
 
-    def _submit(self, command: Command) -> asyncio.Future[Any]:
+    def _submit(self, commands: tuple[Command, ...], cost: float, caller: Caller | None) -> Parcel:
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
-        trail = trail_of(command[0]) if self._writes else None
-        self._waiting.append((command, future, trail))
+        parcel = Parcel(commands, cost, caller, loop.create_future(), loop.time())
+        if self._writes:
+            parcel.trails = [trail_of(command[0]) for command in commands]
+        self._queue.put(parcel)
+        self._asked.append(parcel)
+        if self._alarm is None:
+            self._alarm = loop.call_later(self._timeout_s, self._end_late)
         if self._idle and not self._woken:
             self._woken = True
             loop.call_soon(self._dispatch)
-        return future
+        return parcel
+
+    async def _replies(self, parcel: Parcel) -> list[Any]:
+        try:
+            return await parcel.future
+        except asyncio.CancelledError:
+            self._queue.leave(parcel)
+            raise
+
+    async def _tried(self, parcel: Parcel, parcels: Sequence[Parcel]) -> list[Any] | PsdError:
+        """One parcel's replies; whoever leaves meanwhile takes all of them along."""
+        try:
+            return await parcel.future
+        except PsdError as error:
+            return error
+        except asyncio.CancelledError:
+            for each in parcels:
+                self._queue.leave(each)
+                if not (each.future.cancel() or each.future.cancelled()):
+                    each.future.exception()
+            raise
 
     def _dispatch(self) -> None:
         self._woken = False
-        while self._waiting and self._idle:
+        while self._queue and self._idle:
+            share = max(TRIP_COMMANDS_MIN, -(-self._queue.commands // len(self._idle)))
+            trip = self._next_trip(share)
+            if not trip:
+                return
             link = self._idle.pop()
-            share = max(TRIP_COMMANDS_MIN, -(-len(self._waiting) // (len(self._idle) + 1)))
-            trip = asyncio.create_task(self._run(link, self._next_trip(share)))
-            self._trips[trip] = link
-            trip.add_done_callback(self._ended)
+            task = asyncio.create_task(self._run(link, trip))
+            self._trips[task] = link
+            task.add_done_callback(self._ended)
 
     def _ended(self, trip: asyncio.Task[None]) -> None:
         self._idle.append(self._trips.pop(trip))
-        if self._waiting and not self._woken:
+        if self._queue and not self._woken:
             self._woken = True
             asyncio.get_running_loop().call_soon(self._dispatch)
 
-    def _next_trip(self, commands: int) -> list[Waiting]:
-        trip: list[Waiting] = []
-        while self._waiting and not trip:
-            first = self._waiting[: min(commands, TRIP_COMMANDS_MAX)]
-            del self._waiting[: len(first)]
-            trip = [waiting for waiting in first if not waiting[1].done()]
-        return trip
+    def _next_trip(self, commands: int) -> list[Parcel]:
+        return self._queue.take(min(commands, TRIP_COMMANDS_MAX), TRIP_US)
 
-    async def _run(self, link: Link, trip: list[Waiting]) -> None:
+    async def _run(self, link: Link, trip: list[Parcel]) -> None:
         while trip:
             await self._take(link, trip)
             trip = self._next_trip(TRIP_COMMANDS_MAX)
 
-    async def _take(self, link: Link, trip: list[Waiting]) -> None:
+    async def _take(self, link: Link, trip: list[Parcel]) -> None:
         started = time.perf_counter()
-        _note_sent(trip)
+        for parcel in trip:
+            parcel.note_sent()
+        newest_s = max(parcel.since_s for parcel in trip)
         try:
-            async with asyncio.timeout(self._timeout_s):
-                replies = await link.exchange([command for command, _, _ in trip])
+            async with asyncio.timeout_at(max(newest_s, self._answered_s) + self._timeout_s):
+                replies = await link.exchange([each for of in trip for each in of.commands])
         except (RedisError, OSError, TimeoutError) as exc:
+            if not link.has_sent:
+                for parcel in trip:
+                    parcel.note_unsent()
+            await link.disconnect()
             away = StoreUnavailableError(f"redis: {outage(exc, self._timeout_s)}")
             error = exc.error if isinstance(exc, RefusedError) else away
-            if not link.has_sent:
-                _note_unsent(trip)
-            await link.disconnect()
             _fail(trip, error)
-            # Whoever waits behind a trip that found no server would only wait for as long again.
-            self._fail_waiting(error)
+            self._fail_old(error)
             return
         except BaseException:
             # The lane is being closed; or a defect, which must not leave callers waiting.
             await link.disconnect()
             _fail(trip, StoreUnavailableError("redis: the connection was closed"))
             raise
+        self._answered_s = asyncio.get_running_loop().time()
         self._observe(trip, time.perf_counter() - started)
-        for (_, future, trail), reply in zip(trip, replies, strict=True):
-            told = psd_error(reply) if isinstance(reply, RedisError) else reply
-            if trail is not None:
-                trail.answered(told)
-            if future.done():
-                continue
-            if isinstance(told, PsdError):
-                future.set_exception(told)
-            else:
-                future.set_result(told)
+        start = 0
+        for parcel in trip:
+            end = start + len(parcel.commands)
+            parcel.take([_told(reply) for reply in replies[start:end]])
+            start = end
+        while self._asked and self._asked[0].future.done():
+            self._asked.popleft()
 
-    def _observe(self, trip: list[Waiting], seconds: float) -> None:
-        self._metrics.trip_commands.observe(len(trip))
-        for sha in {command[1] for command, _, _ in trip if command[0] == "EVALSHA"}:
+    def _end_late(self) -> None:
+        """Fail whoever has waited for a trip's time while nothing at all was answered."""
+        loop = asyncio.get_running_loop()
+        now_s, self._alarm = loop.time(), None
+        while self._asked:
+            parcel = self._asked[0]
+            ends_s = max(parcel.since_s, self._answered_s) + self._timeout_s
+            if not parcel.future.done():
+                if ends_s > now_s:
+                    self._alarm = loop.call_at(ends_s, self._end_late)
+                    return
+                away = outage(TimeoutError(), self._timeout_s)
+                parcel.future.set_exception(StoreUnavailableError(f"redis: {away}"))
+                self._queue.leave(parcel)
+            self._asked.popleft()
+
+    def _fail_old(self, error: PsdError) -> None:
+        """A trip has failed: who has waited for long has no time left to be tried in."""
+        oldest_s = asyncio.get_running_loop().time() - self._timeout_s * TRIED_PART
+        for parcel in self._asked:
+            if parcel.since_s > oldest_s:
+                break
+            if parcel.is_waiting and not parcel.future.done():
+                self._queue.leave(parcel)
+                parcel.future.set_exception(error)
+
+    def _observe(self, trip: list[Parcel], seconds: float) -> None:
+        commands = [command for parcel in trip for command in parcel.commands]
+        self._metrics.trip_commands.observe(len(commands))
+        self._room.learn(sum(parcel.cost_us for parcel in trip), seconds)
+        for sha in {command[1] for command in commands if command[0] == "EVALSHA"}:
             seconds_of = self._script_seconds.get(sha)
             if seconds_of is not None:
                 seconds_of.observe(seconds)
 
-    def _fail_waiting(self, error: PsdError) -> None:
-        waiting, self._waiting = self._waiting, []
-        _fail(waiting, error)
+
+def _told(reply: Any) -> Any:
+    return psd_error(reply) if isinstance(reply, RedisError) else reply
 
 
-def _note_sent(trip: Sequence[Waiting]) -> None:
-    for _, _, trail in trip:
-        if trail is not None:
-            trail.sent()
-
-
-def _note_unsent(trip: Sequence[Waiting]) -> None:
-    for _, _, trail in trip:
-        if trail is not None:
-            trail.took_back()
-
-
-def _fail(trip: Sequence[Waiting], error: PsdError) -> None:
-    for _, future, _ in trip:
-        if not future.done():
-            future.set_exception(error)
+def _fail(trip: Sequence[Parcel], error: PsdError) -> None:
+    for parcel in trip:
+        if not parcel.future.done():
+            parcel.future.set_exception(error)

@@ -13,7 +13,8 @@ reply is the smallest of theirs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 from psd.errors import MisplacedError, StoreUnavailableError
@@ -141,6 +142,20 @@ class RoutedLane:
                     answers.pages.append((page, reply))
             places = sorted(moved)
         return answers
+
+    @contextmanager
+    def claimed(self, cost: float) -> Iterator[None]:
+        """Room for commands of this cost that the caller is about to bring, on every node its part.
+
+        Raises BusyError where there is none.
+        """
+        lanes = [self._seed]
+        if self._cluster.is_spread:
+            lanes = [self._lane_at(node) for node in self._cluster.nodes()]
+        with ExitStack() as claims:
+            for lane in lanes:
+                claims.enter_context(lane.claimed(cost / len(lanes)))
+            yield
 
     async def regrouped(self, read: Callable[[], Awaitable[T]]) -> T:
         """What a read of many owners returns; done anew where owners of one call have parted."""

@@ -36,6 +36,7 @@ MEANINGS: dict[int, str] = {
     415: "the body is packed or written in a way that is not read here",
     417: "something else than 100-continue is expected of the server",
     422: "more than is allowed at once",
+    429: "too much waits for the store already; nothing of this was done, try again later",
     431: "the headers are too long",
     503: "a dependency does not answer; nothing was done, try again",
     504: "what became of the write is not known, or only a part is done; try again",
@@ -48,6 +49,7 @@ HEADERS: dict[int, Schema] = {
     401: {"WWW-Authenticate": {"$ref": "#/components/headers/WWW-Authenticate"}},
     403: {"WWW-Authenticate": {"$ref": "#/components/headers/WWW-Authenticate"}},
     415: {"Accept-Encoding": {"$ref": "#/components/headers/Accept-Encoding"}},
+    429: {"Retry-After": {"$ref": "#/components/headers/Retry-After"}},
     503: {"Retry-After": {"$ref": "#/components/headers/Retry-After"}},
     504: {"Retry-After": {"$ref": "#/components/headers/Retry-After"}},
 }
@@ -85,7 +87,7 @@ def refused_by(route: Route) -> list[int]:
     # An open server refuses pages of other sites with 403, whatever they ask.
     found = {*about.refused, 403, 431}
     if route.scope != "open":
-        found |= {401, 503}
+        found |= {401, 429, 503}
     if route.scope == "write":
         found.add(504)
     if about.body:

@@ -131,6 +131,7 @@ class RewardsWriteRoutes:
             else:
                 accepted.append(fields)
         async with StoreDeadline():
-            await self._archive.append(listed_entries(now_ms, intake.command, accepted))
-            outcomes = await self._books.book(list(events.values()))
+            with self._books.room_for(len(events)):
+                await self._archive.append(listed_entries(now_ms, intake.command, accepted))
+                outcomes = await self._books.book(list(events.values()))
         return summary(dict(zip(events, outcomes, strict=True)), refused)

@@ -107,8 +107,9 @@ class ActivityRoutes:
         async with StoreDeadline():
             if not await self._engine.knows_activity(uid, aid, self._things):
                 raise nothing_known(uid, aid)
-            await self._archive.append([Entry(now_ms, "", message_of(withdrawal))])
-            done = await self._engine.withdraw(withdrawal)
+            with self._engine.room_for(1):
+                await self._archive.append([Entry(now_ms, "", message_of(withdrawal))])
+                done = await self._engine.withdraw(withdrawal)
         if done.outcome.error is not None:
             raise done.outcome.error
         taken = self._queries.taken(done.taken)

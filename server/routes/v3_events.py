@@ -170,8 +170,9 @@ class EventRoutes:
         events = [event for found in taken.values() for event in found.events]
         if len(events) > EVENTS_MAX:
             raise TooLargeError(f"body: {len(events)} events, at most {EVENTS_MAX} are allowed")
-        await self._archive.append(found.entry for found in taken.values())
-        outcomes = iter(await self._books.book(events) if events else ())
+        with self._books.room_for(len(events)):
+            await self._archive.append(found.entry for found in taken.values())
+            outcomes = iter(await self._books.book(events) if events else ())
         for index, found in taken.items():
             results[index] = _result(index, [next(outcomes) for _ in found.events])
         return _encode([results[index] for index in sorted(results)])

@@ -110,5 +110,6 @@ class WriteRoutes:
     ) -> list[Outcome]:
         """Keep in the archive, then book, as the worker does with what comes from the queue."""
         async with StoreDeadline():
-            await self._archive.append(metrics_entries(now_ms, fields))
-            return await self._books.book(reports)
+            with self._books.room_for(len(reports)):
+                await self._archive.append(metrics_entries(now_ms, fields))
+                return await self._books.book(reports)

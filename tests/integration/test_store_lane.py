@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,8 @@ from redis.asyncio import Redis
 
 from psd.errors import StoreError, StoreUnavailableError
 from psd.observe.metrics import Metrics
-from psd.store.lane import TRIP_COMMANDS_MAX, Lane
+from psd.store.callers import Caller, enter_caller
+from psd.store.lane import TRIP_COMMANDS_MAX, TRIP_US, Command, Lane
 from psd.store.redis import make_client
 from tests.support.redis_cluster import stalled
 from tests.support.redis_server import RedisServer
@@ -84,6 +86,12 @@ async def loop_turns() -> None:
     """A few turns of the loop, in which commands leave that can."""
     answers = iter((False, True))
     await wait_until("the loop has turned", lambda: next(answers))
+
+
+async def passed(seconds: float) -> None:
+    """So much time, in which the server stands still."""
+    end_s = time.monotonic() + seconds
+    await wait_until("time has passed", lambda: time.monotonic() >= end_s)
 
 
 async def outcomes(*calls: Any) -> tuple[list[Any], float]:
@@ -217,6 +225,103 @@ async def test_a_caller_that_leaves_disturbs_no_other(on: LaneOnServer) -> None:
     assert [isinstance(each, asyncio.CancelledError) for each in found] == [True, False] * 6
     assert found[1::2] == [str(n).encode() for n in range(1, 12, 2)]
     assert await on.lane.call(("ECHO", "after")) == b"after"
+
+
+async def test_whoever_comes_goes_with_the_next_trip_whatever_another_has_waiting(
+    on: LaneOnServer,
+) -> None:
+    """100 reads that are taken for 2 ms each are 20 trips; a stranger is answered amid them."""
+    await on.lane.call(("PING",))
+    large = [("SMEMBERS", f"none {n}") for n in range(100)]
+    ends: list[str] = []
+
+    async def ask(name: str, *commands: Command) -> None:
+        enter_caller(Caller(name))
+        await on.lane.call_all(commands)
+        ends.append(name)
+
+    before, _ = on.trips()
+    with stalled(on.server):
+        tasks = [asyncio.create_task(ask("large", *large))]
+        await loop_turns()
+        tasks += [asyncio.create_task(ask("small", ("GET", "a"))) for _ in range(3)]
+        await loop_turns()
+    await asyncio.gather(*tasks)
+    assert ends == ["small", "small", "small", "large"]
+    assert on.trips()[0] - before >= 100 * 2_000 / TRIP_US
+
+
+async def test_what_waits_behind_a_failed_trip_is_tried_when_the_server_is_back(
+    on: LaneOnServer,
+) -> None:
+    await on.lane.call(("PING",))
+    with stalled(on.server):
+        lost = [asyncio.create_task(on.lane.call(("INCR", "a"))) for _ in range(2)]
+        await loop_turns()
+        lost += [asyncio.create_task(on.lane.call(("INCR", "a"))) for _ in range(2)]
+        await passed(TIMEOUT_S * 0.7)
+        later = asyncio.create_task(on.lane.call(("INCR", "b")))
+        await wait_until("the trips have failed", lambda: all(task.done() for task in lost))
+        assert not later.done()
+    assert await later == 1
+
+
+async def test_while_the_server_is_away_everybody_waits_for_a_trips_time_and_no_longer(
+    on: LaneOnServer,
+) -> None:
+    await on.lane.call(("PING",))
+    waits: list[float] = []
+
+    async def ask() -> None:
+        started_s = time.monotonic()
+        with pytest.raises(StoreUnavailableError):
+            await on.lane.call(("GET", "a"))
+        waits.append(time.monotonic() - started_s)
+
+    with stalled(on.server):
+        tasks = []
+        for _ in range(20):
+            tasks.append(asyncio.create_task(ask()))
+            await passed(TIMEOUT_S / 8)
+        await asyncio.gather(*tasks)
+    assert max(waits) < TIMEOUT_S + GRACE_S / 2
+    assert statistics.median(waits) < TIMEOUT_S * 1.3
+
+
+async def test_who_leaves_while_he_waits_is_never_sent(on: LaneOnServer) -> None:
+    await on.lane.call(("PING",))
+    with stalled(on.server):
+        first = [asyncio.create_task(on.lane.call(("ECHO", "x"))) for _ in range(2)]
+        await loop_turns()
+        first += [asyncio.create_task(on.lane.call(("ECHO", "x"))) for _ in range(2)]
+        await loop_turns()
+        bodies = [
+            asyncio.create_task(on.lane.call_each([("INCR", f"{n}") for n in range(30)]))
+            for _ in range(5)
+        ]
+        await loop_turns()
+        for task in bodies:
+            task.cancel()
+        await wait_until("they are gone", lambda: all(task.done() for task in bodies))
+    assert await asyncio.gather(*first) == [b"x"] * 4
+    assert await on.lane.call(("ECHO", "after")) == b"after"
+    assert await on.calls_of("incr") == 0
+
+
+async def test_a_transaction_is_of_one_trip_however_much_else_waits(on: LaneOnServer) -> None:
+    """Each sees what it wrote itself, though others write the same key meanwhile."""
+
+    async def write(name: str) -> bool:
+        enter_caller(Caller(name))
+        commands: list[Command] = [("MULTI",), ("SET", "k", name), ("GET", "k"), ("EXEC",)]
+        replies = await on.lane.call_all(commands)
+        return bool(replies[-1] == [b"OK", name.encode()])
+
+    busy = [on.lane.call(("SMEMBERS", "none")) for _ in range(60)]
+    seen, _ = await asyncio.gather(
+        asyncio.gather(*(write(f"{n}") for n in range(40))), asyncio.gather(*busy)
+    )
+    assert all(seen)
 
 
 async def test_closing_fails_what_waits(on: LaneOnServer) -> None:

@@ -10,10 +10,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import msgspec
 import pytest
@@ -26,6 +24,8 @@ from psd.queries.boards.windows import RollingWindow
 from psd.rewards.events import VehicleChange
 from psd.rewards.lock import JobLock
 from psd.runtime import Runtime
+from psd.store.callers import Caller
+from psd.store.fair_queue import Parcel
 from psd.store.lane import Command, Lane
 from psd.store.scripts import load_script, script_names
 from tests.support.engine import DAY_S, NOON_S, dense_day, engine_on, increment, report
@@ -74,12 +74,15 @@ async def recorded_calls(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -
     calls: list[ScriptCall] = []
     submit = Lane._submit
 
-    def recording(lane: Lane, command: Command) -> asyncio.Future[Any]:
-        name = writing.get(command[1]) if command[0] == "EVALSHA" else None
-        if name is not None:
-            with server.sync_client() as client:
-                calls.append(ScriptCall(name, command, dumps(client)))
-        return submit(lane, command)
+    def recording(
+        lane: Lane, commands: tuple[Command, ...], cost: float, caller: Caller | None
+    ) -> Parcel:
+        for command in commands:
+            name = writing.get(command[1]) if command[0] == "EVALSHA" else None
+            if name is not None:
+                with server.sync_client() as client:
+                    calls.append(ScriptCall(name, command, dumps(client)))
+        return submit(lane, commands, cost, caller)
 
     for scene, flags in SCENES:
         server.flush()

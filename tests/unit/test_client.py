@@ -22,6 +22,7 @@ from psd.client.synchronous import Boards, Rewards
 from psd.client.transport import Transport, parameters, path_of
 from psd.errors import (
     BadQueryError,
+    BusyError,
     ClientError,
     DetailExpiredError,
     ForbiddenError,
@@ -66,7 +67,8 @@ def test_expired_detail_keeps_its_resolution() -> None:
         (418, PROBLEM, b"{", ClientError, "client_error"),
         (418, PROBLEM, b"\xff", ClientError, "client_error"),
         (502, "text/html", b"<html>", ServerUnavailableError, "server_unavailable"),
-        (429, PROBLEM, b'{"code": "busy"}', ServerUnavailableError, "server_unavailable"),
+        (429, PROBLEM, b'{"code": "full"}', ServerUnavailableError, "server_unavailable"),
+        (429, PROBLEM, b'{"code": "busy"}', BusyError, "busy"),
         (413, PROBLEM, b'{"code": "too_large"}', TooLargeError, "too_large"),
     ],
 )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from psd import errors
 from psd.errors import (
+    BusyError,
     DetailExpiredError,
     MalformedError,
     OutcomeUnknownError,
@@ -66,11 +67,13 @@ def test_every_input_error_is_the_senders_fault() -> None:
 
 
 def test_no_retryable_error_is_told_as_the_senders_fault() -> None:
-    assert {status for kind, status in STATUSES.items() if kind.retryable} == {503, 504}
+    assert {status for kind, status in STATUSES.items() if kind.retryable} == {429, 503, 504}
 
 
 def test_a_retryable_error_says_when_to_come_back() -> None:
     assert answer_error(StoreUnavailableError("x"), "text").headers["Retry-After"] == "1"
+    busy = answer_error(BusyError("x", retry_after_s=7), "problem")
+    assert (busy.status, busy.headers["Retry-After"]) == (429, "7")
     assert "Retry-After" not in answer_error(TooLateError("x"), "text").headers
 
 

@@ -1,0 +1,77 @@
+"""How long a command holds Redis, about: what trips are cut by and turns are counted in. Pure.
+
+These are estimates from what a command names, in microseconds on the machine of
+docs/benchmarks.md. What a script may read is known only to it, so calls that hand over bookings
+count as the middle of what they may take. A wrong estimate makes a trip longer or shorter, and
+nothing else::
+
+    cost_us(("EVALSHA", <engine.book>, 1, "psd:{7}", <200 reports, 3.9 kB>, ...))   -> 3,900
+    cost_us(("EVALSHA", <engine.sum>, 1, "psd:{7}", ...))                           -> 70
+    cost_us(("GET", "psd:store"))                                                   -> 10
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from psd.store.link import Command
+from psd.store.scripts import load_script, script_names
+
+CALL_MAX_US = 15_000.0
+"""No call of a script takes longer: they end by themselves (lua/lib/work.lua, effort.lua)."""
+
+_COMMAND_US, _VALUE_US, _BYTE_US = 10.0, 0.5, 0.002
+
+
+class Rates(msgspec.Struct, frozen=True):
+    """What a call of a script takes: by itself, for each owner, and for each byte that it brings.
+
+    In a cluster the owners stand behind the arguments and are counted like these.
+    """
+
+    call_us: float = 40.0
+    owner_us: float = 20.0
+    byte_us: float = 0.02
+
+
+RATES: dict[str, Rates] = {
+    # 20 us a report, which is 19 to 30 bytes.
+    "engine.book": Rates(20.0, 10.0, 1.0),
+    "engine.preview": Rates(20.0, 10.0, 0.5),
+    "engine.withdraw": Rates(3_000.0),
+    "engine.bookings": Rates(3_000.0, 50.0),
+    "engine.records": Rates(3_000.0, 50.0),
+    "engine.activity_sum": Rates(1_000.0),
+    "engine.series": Rates(1_000.0, 50.0),
+    "engine.reported": Rates(200.0, 20.0, 0.3),
+    "engine.sum": Rates(20.0, 50.0, 0.1),
+    "engine.standings": Rates(20.0, 30.0, 0.1),
+    "engine.top": Rates(20.0, 30.0, 0.1),
+}
+"""What differs from the plain rates."""
+
+_WHOLE = {"SMEMBERS": 2_000.0, "HGETALL": 1_000.0, "HVALS": 1_000.0, "HKEYS": 1_000.0}
+"""Commands that read whatever a key holds, and what they are taken for."""
+
+_PLAIN = Rates()
+_RATES_OF: dict[bytes | str | int, Rates] = {
+    load_script(name).sha: RATES.get(name, _PLAIN) for name in script_names()
+}
+
+
+def cost_us(command: Command) -> float:
+    """The estimate of one command."""
+    if command[0] == "EVALSHA":
+        rates = _RATES_OF.get(command[1], _PLAIN)
+        owners = int(command[2])
+        brought = 0
+        for each in command[3 + owners :]:
+            brought += 8 if isinstance(each, int) else len(each)
+        cost: float = rates.call_us + rates.owner_us * owners + rates.byte_us * brought
+        return min(cost, CALL_MAX_US)
+    whole = _WHOLE.get(str(command[0]))
+    if whole is not None:
+        return whole
+    last = command[-1]
+    size = len(last) if isinstance(last, (bytes, str)) else 0
+    return _COMMAND_US + _VALUE_US * len(command) + _BYTE_US * size
