@@ -99,8 +99,8 @@ class Touched:
     """One script, counted."""
 
     def __init__(self, script: Script) -> None:
-        self._source = _BEFORE + script.source + _AFTER
+        self.source = _BEFORE + script.source + _AFTER
 
     async def run(self, client: Redis, keys: list[str], *arguments: bytes | str | int) -> Work:
         """Run it once; its writes are real. An error of the script is raised as redis-py does."""
-        return Work(*await client.eval(self._source, len(keys), *keys, *arguments))
+        return Work(*await client.eval(self.source, len(keys), *keys, *arguments))

@@ -1,0 +1,142 @@
+"""The heaviest request of every route: what its script calls touch, and what a stranger notices."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from redis.asyncio import Connection
+from redis.exceptions import ResponseError
+
+from psd.runtime import Runtime
+from psd.store.link import Command, Link
+from psd.store.scripts import load_script, script_names
+from server.app import build_app
+from tests.support.access import asked_of, bearer, token_for
+from tests.support.counted_lua import Touched
+from tests.support.engine import book, engine_on, report
+from tests.support.heaviest_requests import HEAVIEST, heavy_owner
+from tests.support.http import HttpClient
+
+HOG, STRANGER = token_for("hog", "admin"), token_for("stranger", "read")
+STRANGERS_UID = 10**6
+BOOKINGS = 6_000
+CONNECTIONS = 3
+CALL_MAX = 40_000
+"""What a call may touch, as in tests/contract/test_reading_work.py: 20 ms at 0.5 us each."""
+
+WAIT_MAX_S = 2.0
+"""Generous, because tests run on whatever machine, and count; ``make bench`` has figures (n)."""
+
+OTHERWISE: dict[str, set[int]] = {
+    "DELETE /v3/boards/{name}": {404},
+    "GET /v3/boards/{name}/bracket": {400},
+    "GET /v3/vehicles/{id}/statement": {404},
+    "GET /v3/streaks": {404},
+    "GET /v1/rewards/convert": {404},
+    # The ten best of 900 at each of 240 moments: on a slow machine it is given up, a read.
+    "GET /api/v1/query_range": {503},
+    "POST /api/v1/query_range": {503},
+}
+"""Answers beside success and 429: there is one board, without rounds, and no week is computed."""
+
+NOT_OF_REQUESTS = {
+    "engine.activity_sum": "asked by programs alone",
+    "engine.preview": "of psd replay",
+    "rewards.rows": "a page of rows of computed weeks",
+    "rewards.publish": "of the weekly job",
+    "rewards.hold_lock": "of the weekly job",
+}
+"""Scripts that no request here runs, and whose they are."""
+
+
+@pytest.fixture
+async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
+    flags = {"queue.kind": "stream", **asked_of(HOG, STRANGER)}
+    async with engine_on(redis_url, flags) as psd:
+        events = list(heavy_owner(BOOKINGS))
+        for at in range(0, len(events), 500):
+            await book(psd, events[at : at + 500])
+        await book(psd, [report(5, uid=uid, aid=uid) for uid in range(2, 901)])
+        await book(psd, [report(7, uid=STRANGERS_UID)])
+        yield psd
+
+
+class Counting:
+    """Runs every script call counted, in place of the call itself."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.most: dict[str, int] = defaultdict(int)
+        self._names: dict[Any, str] = {load_script(each).sha: each for each in script_names()}
+        self._sources = {name: Touched(load_script(name)).source for name in script_names()}
+        asked = Link._asked
+
+        async def counted(
+            link: Link, connection: Connection, commands: Sequence[Command]
+        ) -> list[Any]:
+            names = [self._names.get(c[1]) if c[0] == "EVALSHA" else None for c in commands]
+            sent = [
+                command if name is None else ("EVAL", self._sources[name], *command[2:])
+                for name, command in zip(names, commands, strict=True)
+            ]
+            replies = await asked(link, connection, sent)
+            return [self._noted(name, reply) for name, reply in zip(names, replies, strict=True)]
+
+        monkeypatch.setattr(Link, "_asked", counted)
+
+    def _noted(self, name: str | None, reply: Any) -> Any:
+        if name is None or isinstance(reply, ResponseError):
+            return reply
+        told, *touched = reply
+        self.most[name] = max(self.most[name], sum(touched))
+        return told
+
+
+def served_routes(runtime: Runtime) -> set[str]:
+    return {
+        f"{route.method} {route.resource.canonical}"
+        for route in build_app(runtime).router.routes()
+        if route.resource is not None and route.method != "HEAD"
+    }
+
+
+async def test_the_heaviest_of_every_route_is_bounded_and_strangers_are_answered_meanwhile(
+    client: HttpClient, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert set(HEAVIEST) == served_routes(runtime), "say what its heaviest request is"
+    counting = Counting(monkeypatch)
+    waits: dict[str, list[float]] = defaultdict(list)
+    statuses: dict[str, set[int]] = defaultdict(set)
+    route = ""
+
+    async def ask() -> None:
+        path = f"/v1/query/{STRANGERS_UID}/steps/all/0/4102444800"
+        while route != "over":
+            started_s, asked = time.monotonic(), route
+            answer = await client.request("GET", path, headers=bearer(STRANGER.secret))
+            assert (answer.status, answer.text) == (200, "7"), f"beside {asked}"
+            waits[asked].append(time.monotonic() - started_s)
+
+    async def send(name: str) -> None:
+        each = HEAVIEST[name]
+        method = name.partition(" ")[0]
+        content_type = each.content_type if each.content else ""
+        headers = bearer(HOG.secret)
+        answer = await client.request(method, each.path, each.content, content_type, headers)
+        statuses[name].add(answer.status)
+
+    asking = asyncio.create_task(ask())
+    for route in HEAVIEST:
+        await asyncio.gather(*(send(route) for _ in range(CONNECTIONS)))
+    route = "over"
+    await asking
+    told = {name: found - {200, 201, 202, 204, 429} for name, found in statuses.items()}
+    assert {name: found for name, found in told.items() if found - OTHERWISE.get(name, set())} == {}
+    assert {name: most for name, most in counting.most.items() if most > CALL_MAX} == {}
+    slow = {name: round(max(found), 2) for name, found in waits.items() if max(found) > WAIT_MAX_S}
+    assert slow == {}
+    assert set(script_names()) - set(counting.most) == set(NOT_OF_REQUESTS)
