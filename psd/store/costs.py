@@ -64,11 +64,11 @@ def cost_us(command: Command) -> float:
     if command[0] == "EVALSHA":
         rates = _RATES_OF.get(command[1], _PLAIN)
         owners = int(command[2])
-        brought = 0
+        cost: float = rates.call_us + rates.owner_us * owners
         for each in command[3 + owners :]:
-            brought += 8 if isinstance(each, int) else len(each)
-        cost: float = rates.call_us + rates.owner_us * owners + rates.byte_us * brought
-        return min(cost, CALL_MAX_US)
+            if not isinstance(each, int):
+                cost += rates.byte_us * len(each)
+        return min(CALL_MAX_US, cost)
     whole = _WHOLE.get(str(command[0]))
     if whole is not None:
         return whole

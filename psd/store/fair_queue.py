@@ -144,9 +144,14 @@ class FairQueue:
         if not (self._fresh or self._others) and (
             self.commands <= commands_max and self.cost_us <= cost_max_us
         ):
-            return self.drain()
+            taken = self._arrived
+            for parcel in taken:
+                parcel.is_waiting = False
+            self._clear()
+            # Who has left took his commands along, and most have not.
+            return [parcel for parcel in taken if not parcel.future.done()]
         self._group_arrived()
-        taken: list[Parcel] = []
+        taken = []
         room_us, room = cost_max_us, commands_max
         while (groups := self._in_turn(room_us < cost_max_us / 2)) is not None:
             due = self._due(groups)
@@ -214,8 +219,9 @@ class FairQueue:
 
     def _clear(self) -> None:
         self._arrived = []
-        self._fresh.clear()
-        self._others.clear()
+        if self._fresh or self._others:
+            self._fresh.clear()
+            self._others.clear()
         self.cost_us, self.commands = 0.0, 0
 
 

@@ -113,7 +113,12 @@ class Lane:
         """One command's reply; raises the error that the reply stands for."""
         caller, cost = current_caller(), cost_us(command)
         self._room.check(caller, cost)
-        [reply] = await self._replies(self._submit((command,), cost, caller))
+        parcel = self._submit((command,), cost, caller)
+        try:
+            [reply] = await parcel.future
+        except asyncio.CancelledError:
+            self._queue.leave(parcel)
+            raise
         if isinstance(reply, PsdError):
             raise reply
         return reply
@@ -191,13 +196,6 @@ class Lane:
             loop.call_soon(self._dispatch)
         return parcel
 
-    async def _replies(self, parcel: Parcel) -> list[Any]:
-        try:
-            return await parcel.future
-        except asyncio.CancelledError:
-            self._queue.leave(parcel)
-            raise
-
     async def _tried(self, parcel: Parcel, parcels: Sequence[Parcel]) -> list[Any] | PsdError:
         """One parcel's replies; whoever leaves meanwhile takes all of them along."""
         try:
@@ -239,12 +237,16 @@ class Lane:
 
     async def _take(self, link: Link, trip: list[Parcel]) -> None:
         started = time.perf_counter()
+        commands: list[Command] = []
+        newest_s = self._answered_s
         for parcel in trip:
-            parcel.note_sent()
-        newest_s = max(parcel.since_s for parcel in trip)
+            commands += parcel.commands
+            newest_s = max(newest_s, parcel.since_s)
+            if parcel.trails:
+                parcel.note_sent()
         try:
-            async with asyncio.timeout_at(max(newest_s, self._answered_s) + self._timeout_s):
-                replies = await link.exchange([each for of in trip for each in of.commands])
+            async with asyncio.timeout_at(newest_s + self._timeout_s):
+                replies = await link.exchange(commands)
         except (RedisError, OSError, TimeoutError) as exc:
             if not link.has_sent:
                 for parcel in trip:
@@ -261,7 +263,7 @@ class Lane:
             _fail(trip, StoreUnavailableError("redis: the connection was closed"))
             raise
         self._answered_s = asyncio.get_running_loop().time()
-        self._observe(trip, time.perf_counter() - started)
+        self._observe(commands, sum([each.cost_us for each in trip]), time.perf_counter() - started)
         start = 0
         for parcel in trip:
             end = start + len(parcel.commands)
@@ -296,10 +298,9 @@ class Lane:
                 self._queue.leave(parcel)
                 parcel.future.set_exception(error)
 
-    def _observe(self, trip: list[Parcel], seconds: float) -> None:
-        commands = [command for parcel in trip for command in parcel.commands]
+    def _observe(self, commands: list[Command], cost: float, seconds: float) -> None:
         self._metrics.trip_commands.observe(len(commands))
-        self._room.learn(sum(parcel.cost_us for parcel in trip), seconds)
+        self._room.learn(cost, seconds)
         for sha in {command[1] for command in commands if command[0] == "EVALSHA"}:
             seconds_of = self._script_seconds.get(sha)
             if seconds_of is not None:
