@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from psd.cli.rewards_job import result_line
-from psd.config import QueueSettings, RedisSettings, ServerSettings, Settings
+from psd.config import ArchiveSettings, QueueSettings, RedisSettings, ServerSettings, Settings
 from psd.runtime import Runtime, open_runtime
 from psd.store.keys import stream_key
 from tests.support.http import FORM, HttpClient, serving
@@ -56,13 +56,14 @@ async def book_queued(runtime: Runtime) -> None:
         await runtime.books.book(events)
 
 
-async def test_each_example_answers_as_shown(redis_url: str) -> None:
+async def test_each_example_answers_as_shown(redis_url: str, tmp_path: Path) -> None:
     settings = Settings(
         redis=RedisSettings(url=redis_url, durability="fast"),
         queue=QueueSettings(kind="stream"),
         server=ServerSettings(port=0),
+        archive=ArchiveSettings(folder=str(tmp_path)),
     )
-    runtime = await open_runtime(settings)
+    runtime = await open_runtime(settings, archiving=True)
     async with serving(runtime) as client:
         for line, shown in examples():
             if line.startswith("psd "):

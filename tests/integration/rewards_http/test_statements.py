@@ -77,7 +77,8 @@ async def test_a_statement_tells_earnings_overrides_payments_and_late_changes(
     await served.fleet.earn(1, 7, 500)
     await served.psd.ledger.override(1, 7, 12, "case 981", "alice")
     await served.compute(1)
-    await served.psd.ledger.record([Payout(1, 7, "5", "r-1", bounds(3).start)])
+    async with served.psd.ledger.turn() as turn:
+        await served.psd.ledger.record(turn, 1, [Payout(1, 7, "5", "r-1", bounds(3).start)])
     found = await statement(served, 7, 1)
     assert (found["earnings"], found["earned_points"]) == (
         [{"thing": "promotions", "points": 500}],
