@@ -36,6 +36,20 @@ async def give_way() -> None:
     await asyncio.sleep(0)
 
 
+class Stretch:
+    """Work that is not made row by row: after each ROWS_AT_ONCE of them the others have a turn."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+
+    async def after(self, rows: int) -> None:
+        """So many rows, or as much as they are, have been worked on."""
+        self._rows += rows
+        if self._rows >= ROWS_AT_ONCE:
+            self._rows = 0
+            await give_way()
+
+
 async def in_slices(
     rows: Sequence[T], make: Callable[[Sequence[T]], Iterable[R]], at_once: int = ROWS_AT_ONCE
 ) -> list[R]:

@@ -332,22 +332,25 @@ async def test_instants_whose_detail_has_expired_are_told_and_the_others_stay_ex
     assert {found.columns[0, None][place] for place in whole} == {24}
 
 
-def test_labels_that_are_not_kept_are_added_up() -> None:
+async def test_labels_that_are_not_kept_are_added_up() -> None:
     rows = [
         Row({"uid": "1", "atid": "2"}, [1, None]),
         Row({"uid": "1", "atid": "3"}, [5, None]),
         Row({"uid": "2", "atid": "2"}, [None, 7]),
     ]
-    assert added(rows, ("uid",)) == [Row({"uid": "1"}, [6, None]), Row({"uid": "2"}, [None, 7])]
-    assert added(rows, ()) == [Row({}, [6, 7])]
+    assert await added(rows, ("uid",)) == [
+        Row({"uid": "1"}, [6, None]),
+        Row({"uid": "2"}, [None, 7]),
+    ]
+    assert await added(rows, ()) == [Row({}, [6, 7])]
 
 
-def test_the_largest_are_others_at_each_instant() -> None:
+async def test_the_largest_are_others_at_each_instant() -> None:
     rows = [Row({"uid": "10"}, [1, 9]), Row({"uid": "9"}, [5, 9]), Row({"uid": "8"}, [3, 2])]
-    assert largest(rows, 1) == [Row({"uid": "9"}, [5, 9])]
-    assert largest(rows, 2) == [
+    assert await largest(rows, 1) == [Row({"uid": "9"}, [5, 9])]
+    assert await largest(rows, 2) == [
         Row({"uid": "9"}, [5, 9]),
         Row({"uid": "10"}, [None, 9]),
         Row({"uid": "8"}, [3, None]),
     ]
-    assert largest([], 3) == []
+    assert await largest([], 3) == []

@@ -30,6 +30,7 @@ from psd.queries.prometheus.selection import SUMS
 from psd.queries.prometheus.tree import Number
 from psd.queries.sums import Sees, everybody
 from psd.queries.user_sums import USER_SUMS_MAX, UserSums
+from psd.slices import ROWS_AT_ONCE, in_slices
 from psd.version import VERSION
 
 HELP = "the sum of {thing} that were booked"
@@ -88,7 +89,12 @@ class PrometheusApi:
             return PrometheusAnswer(_matrix([{"metric": {}, "values": values}]))
         evaluation = self._evaluation(instants_ms, sees)
         rows = await evaluation.rows(tree)
-        return PrometheusAnswer(_matrix([_series(row, times) for row in rows]), evaluation.warnings)
+        matrix = await in_slices(
+            rows,
+            lambda some: [_series(row, times) for row in some],
+            max(1, ROWS_AT_ONCE // len(times)),
+        )
+        return PrometheusAnswer(_matrix(matrix), evaluation.warnings)
 
     async def series(
         self, matches: Sequence[str], limit: str = "", sees: Sees = everybody

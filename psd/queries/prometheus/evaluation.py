@@ -25,10 +25,18 @@ from psd.errors import BadQueryError, DetailExpiredError, TooLargeError
 from psd.queries.ids import asked_id
 from psd.queries.prometheus.instants import windows
 from psd.queries.prometheus.owners import Owners, OwnersFinder, PopulationReader
-from psd.queries.prometheus.reading import Counted, SeriesEngine, edges_of, exact_sums, sums
+from psd.queries.prometheus.reading import (
+    Counted,
+    Key,
+    SeriesEngine,
+    edges_of,
+    exact_sums,
+    sums,
+)
 from psd.queries.prometheus.selection import Metric, Selection, selected
 from psd.queries.prometheus.tree import Expression, Increase, Leaf, Selector, Sum, Top
 from psd.queries.user_sums import sums_of, sums_of_series
+from psd.slices import ROWS_AT_ONCE, Stretch, in_slices
 
 SERIES_MAX = 1000
 """Series of one answer."""
@@ -116,15 +124,15 @@ class Evaluation:
     async def _sum(self, sum_: Sum) -> list[Row]:
         if isinstance(sum_.of, Selector | Increase):
             merged, split = "uid" not in sum_.by, "atid" in sum_.by
-            return added(await self._leaf(sum_.of, merged=merged, split=split), sum_.by)
-        return added(await self._rows(sum_.of), sum_.by)
+            return await added(await self._leaf(sum_.of, merged=merged, split=split), sum_.by)
+        return await added(await self._rows(sum_.of), sum_.by)
 
     async def _top(self, top: Top) -> list[Row]:
         if len(self._instants_ms) == 1:
             rows = await self._largest(top)
             if rows is not None:
-                return largest(rows, top.count)
-        return largest(await self._rows(top.of), top.count)
+                return await largest(rows, top.count)
+        return await largest(await self._rows(top.of), top.count)
 
     async def _largest(self, top: Top) -> list[Row] | None:
         """The candidates for the largest of one instant, from each group of owners its largest.
@@ -147,7 +155,7 @@ class Evaluation:
         )
         rows = [row for part in parts for row in part]
         if by_uid:
-            return added(rows, ("uid",))
+            return await added(rows, ("uid",))
         return [Row(_shown(row.labels, leaf), row.values) for row in rows]
 
     async def _largest_of(
@@ -213,17 +221,21 @@ class Evaluation:
             for atid in named:
                 columns.setdefault((place, atid), [0] * count)
         everyone = [*uids, *hidden]
-        return [
-            Row(
-                {
-                    **labels,
-                    **({} if merged else {"uid": str(everyone[place])}),
-                    **({} if atid is None else {"atid": str(atid)}),
-                },
-                list(column),
-            )
-            for (place, atid), column in columns.items()
-        ]
+
+        def made(some: Sequence[tuple[Key, list[int]]]) -> list[Row]:
+            return [
+                Row(
+                    {
+                        **labels,
+                        **({} if merged else {"uid": str(everyone[place])}),
+                        **({} if atid is None else {"atid": str(atid)}),
+                    },
+                    list(column),
+                )
+                for (place, atid), column in some
+            ]
+
+        return await in_slices([*columns.items()], made, max(1, ROWS_AT_ONCE // count))
 
     async def _pairs(self, selection: Selection) -> list[tuple[Metric, Owners]]:
         return [
@@ -249,10 +261,12 @@ class Evaluation:
             )
 
 
-def added(rows: Sequence[Row], by: Sequence[str]) -> list[Row]:
+async def added(rows: Sequence[Row], by: Sequence[str]) -> list[Row]:
     """Rows added up by the labels that are kept; a value that is missing adds nothing."""
     found: dict[tuple[str, ...], Row] = {}
+    stretch = Stretch()
     for row in rows:
+        await stretch.after(len(row.values))
         key = tuple(row.labels.get(label, "") for label in by)
         total = found.get(key)
         if total is None:
@@ -266,7 +280,7 @@ def added(rows: Sequence[Row], by: Sequence[str]) -> list[Row]:
     return list(found.values())
 
 
-def largest(rows: Sequence[Row], count: int) -> list[Row]:
+async def largest(rows: Sequence[Row], count: int) -> list[Row]:
     """At each instant the values of the ``count`` largest; of equal ones the lower uid is ahead.
 
     The rows come in the order of their largest value, the largest first.
@@ -274,7 +288,9 @@ def largest(rows: Sequence[Row], count: int) -> list[Row]:
     instants = len(rows[0].values) if rows else 0
     kept = [Row(row.labels, [None] * instants) for row in rows]
     orders = [_order(row) for row in rows]
+    stretch = Stretch()
     for place in range(instants):
+        await stretch.after(2 * len(rows))
         ranked: list[tuple[int, tuple[int, str], int]] = [
             (-value, orders[number], number)
             for number, row in enumerate(rows)

@@ -21,6 +21,7 @@ from psd.engine.whole import checked_sum
 from psd.errors import DetailExpiredError
 from psd.queries.calendar import bucket_of
 from psd.queries.freshness import LEVELS, UTC, Level
+from psd.slices import Stretch
 
 Key = tuple[int, int | None]
 """Which owner, by position (0 for all together), and which atid; None is all atids."""
@@ -105,7 +106,9 @@ async def sums(engine: SeriesEngine, counted: Counted, windows: Sequence[Range])
             between.setdefault((place, None), [0] * max(len(edges) - 1, 0))
     places = {edge: place for place, edge in enumerate(edges)}
     found: Columns = {}
+    stretch = Stretch()
     for key, column in between.items():
+        await stretch.after(len(edges) + len(windows))
         totals = list(accumulate(column, initial=0))
         found[key] = [totals[places[each.end]] - totals[places[each.start]] for each in windows]
     return found

@@ -1,0 +1,52 @@
+"""A PromQL range of many users and instants is worked out without holding the event loop.
+
+The holds are told in CPU time; in one piece the same work takes 0.2 to 0.5 s of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from psd.engine.plan import Range
+from psd.engine.series import Series, SeriesQuestion
+from psd.queries.prometheus.evaluation import Row, added, largest
+from psd.queries.prometheus.reading import Counted, sums
+from tests.support.loop_holds import loop_holds
+
+USERS, INSTANTS = 900, 240
+HOLD_MAX_S = 0.1
+WINDOWS = [Range(at * 3600, at * 3600 + 86_400) for at in range(INSTANTS)]
+
+
+class PlainEngine:
+    """Knows every series at once, so that all the time is spent on windows."""
+
+    async def series(
+        self, uids: Sequence[int], question: SeriesQuestion
+    ) -> list[dict[int | None, Series]]:
+        buckets = len(question.bounds) - 1
+        return [{None: Series([uid % 97] * buckets, [1] * buckets)} for uid in uids]
+
+
+async def test_windows_of_many_users_hold_nobody_up() -> None:
+    counted = Counted(range(USERS), 1, None, by_atid=False, merged=False)
+    with loop_holds() as holds:
+        found = await sums(PlainEngine(), counted, WINDOWS)  # type: ignore[arg-type]
+    assert len(found) == USERS
+    assert holds.longest_s < HOLD_MAX_S, holds.longest
+
+
+@pytest.mark.parametrize("by", [("uid",), ()])
+async def test_adding_up_and_ranking_hold_nobody_up(by: tuple[str, ...]) -> None:
+    rows = [
+        Row({"uid": str(uid), "atid": str(uid % 3)}, [uid * 7919 % 5021] * INSTANTS)
+        for uid in range(USERS)
+    ]
+    with loop_holds() as holds:
+        total = await added(rows, by)
+        best = await largest(rows, 10)
+    assert len(total) == (USERS if by else 1)
+    assert len(best) == 10
+    assert holds.longest_s < HOLD_MAX_S, holds.longest
