@@ -81,7 +81,7 @@ def test_a_body_that_is_cut_off_anywhere_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PACKED)
-@pytest.mark.parametrize("behind", [b"\0", b"x", b"{}\n", gzip.compress(b"{}")[:-1]])
+@pytest.mark.parametrize("behind", [b"\0", b"x", b"{}\n", gzip.compress(b"{}", mtime=0)[:-1]])
 def test_what_stands_behind_the_end_is_refused(name: str, behind: bytes) -> None:
     packed, coding = PACKED[name]
     with pytest.raises(MalformedError):
