@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from psd.engine.events import VALUE_MAX, Count, Event, Report, Withdrawal
@@ -228,6 +229,10 @@ class ModelEngine:
 
     def __init__(self) -> None:
         self.model = Model()
+
+    def room_for(self, events: int) -> AbstractContextManager[None]:
+        """There always is."""
+        return nullcontext()
 
     async def book(self, events: Sequence[Event]) -> list[Outcome]:
         """Book events one after the other."""
