@@ -93,6 +93,7 @@ def refused_to_psd(server: AnyStore) -> set[str]:
 
 async def command_line(server: AnyStore, *words: str) -> Result:
     options = ("--set", f"redis.url={url_of(server)}", "--set", "queue.kind=stream")
+    options += ("--set", "redis.timeout_s=15")
     return await asyncio.to_thread(CliRunner().invoke, psd, [*options, *words])
 
 
