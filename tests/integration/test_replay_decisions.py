@@ -70,6 +70,7 @@ def decisions_in(folder: Path) -> list[bytes]:
     return [each.body for each in read_entries(folder, 0, END_MS) if is_decision(each)]
 
 
+@pytest.mark.one_server("its copy is put back by one transaction")
 async def test_what_was_paid_since_the_copy_is_not_due_again(
     runtime: Runtime, redis_server: RedisServer, tmp_path: Path
 ) -> None:
@@ -109,6 +110,7 @@ BEFORE = [
 ]
 
 
+@pytest.mark.one_server("its copy is put back by one transaction")
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_decision_of_each_kind_comes_back(
     runtime: Runtime, redis_server: RedisServer, kind: str
