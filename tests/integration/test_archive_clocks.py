@@ -136,6 +136,7 @@ async def test_a_window_of_time_has_what_any_clock_puts_there(
     assert out.startswith("1 entries read"), "an interval: between the clocks nobody knows"
 
 
+@pytest.mark.one_server("doctor names each node of a cluster")
 async def test_readiness_and_doctor_say_that_the_clocks_differ(
     stack: WorkerStack, tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ async def foreign(redis_url: str) -> AsyncIterator[HttpClient]:
         yield client
 
 
+@pytest.mark.one_server("it spoils a key of the server that it knows")
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
