@@ -201,6 +201,9 @@ class PsdMachine(RuleBasedStateMachine):
             for each in self.picked(pick)
         ]
         self.send([*behind, *(draft.report(self.grid) for draft in batch)])
+        for each in behind:
+            beside = Range(each.ts2 - 1, each.ts2 + 1)
+            self.run(self.questions.one_sum(self.engine, each.uid, each.thing, beside))
         between = behind[0].ts2 if behind else self.grid.second(first)
         self.ask(sorted((self.grid.second(first), between, self.grid.second(last))), None, pick)
 

@@ -51,6 +51,16 @@ class Questions:
             found.append(sums)
         return found
 
+    async def one_sum(self, engine: Engine, uid: int, thing: int, range_: Range) -> None:
+        """One owner's sum of one thing, or its refusal, which then says nothing of the others."""
+        try:
+            [owner] = await engine.sums([uid], [thing], [range_])
+        except DetailExpiredError:
+            assert self._forgotten, "nothing has expired"
+            self.refused += 1
+            return
+        assert owner.sums[thing] == self._model.sum(uid, thing, range_.start, range_.end)
+
     def _model_sums(self, range_: Range, atid: int | None) -> list[int]:
         return [
             self._model.sum(uid, thing, range_.start, range_.end, atid)
