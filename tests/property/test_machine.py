@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -94,6 +94,12 @@ def run_machines(engines: FourEngines, machines: int, number: int, *phases: Phas
     return tally
 
 
+def run_seeds(engines: FourEngines, seeds: Iterable[int]) -> None:
+    """A few machines under each seed in turn, until one of them fails."""
+    for number in seeds:
+        run_machines(engines, BITE_MACHINES, number, Phase.generate)
+
+
 @pytest.fixture(scope="module")
 def all_parts() -> Counter[str]:
     """What the machines of all parts did together."""
@@ -128,5 +134,4 @@ def test_the_machines_find_a_broken_line(
         "small limits": broken_lua_folder(tmp_path / "small", small_lua_folder(tmp_path), broken),
     }
     with FourEngines(server, folders) as engines, pytest.raises(AssertionError):
-        for number in BITE_SEEDS:
-            run_machines(engines, BITE_MACHINES, number, Phase.generate)
+        run_seeds(engines, BITE_SEEDS)
