@@ -202,6 +202,31 @@ async def test_lifetimes_are_given_and_taken_back_with_it(server: AnyStore) -> N
     assert refused_to_psd(server) == set()
 
 
+FOR_DOMAINS = (
+    "ZADD psd:z 1 a 2 b",
+    "ZREM psd:z b",
+    "ZCARD psd:z",
+    "ZRANGE psd:z 0 -1",
+    "ZRANGEBYSCORE psd:z 0 9",
+    "ZREVRANGEBYSCORE psd:z 9 0",
+    "ZSCORE psd:z a",
+    "LPUSH psd:l a",
+    "LRANGE psd:l 0 -1",
+    "LTRIM psd:l 0 9",
+    "XRANGE psd:x - +",
+    "GETDEL psd:s",
+)
+
+
+async def test_a_domain_may_keep_what_is_due_and_what_came_last_with_it(stack: WorkerStack) -> None:
+    for words in FOR_DOMAINS:
+        verb, key, *rest = words.split()
+        client = await stack.runtime.store.cluster.client_of(key)
+        await client.execute_command(verb, key, *rest)
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            await client.execute_command(verb, key.replace("psd:", "other:"), *rest)
+
+
 REFUSED = (
     "FLUSHALL",
     "FLUSHDB",
