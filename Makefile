@@ -97,7 +97,7 @@ endif
 	@echo "building the wheels that a test installs without network"
 	@$(PIP) freeze --exclude-editable > $(VENV)/installed.txt
 	@$(PIP) wheel --wheel-dir $(VENV)/wheels --constraint $(VENV)/installed.txt '.[embedded]'
-	@rm -f $(VENV)/wheels/psd-*
+	@rm -f $(VENV)/wheels/pointspace-*
 	@touch $@ $(VENV)/.setup-stamp
 
 $(VENV)/.bench-stamp: $(VENV)/.dev-stamp

@@ -79,7 +79,7 @@ def up(
     The store is a Redis-compatible server that is started here: the one in
     $PSD_REDIS_SERVER, or redis-server or valkey-server (6.2 or later) on PATH that no
     Python package brought, or the one of
-    psd[embedded]. It fsyncs every write and ends with this command, however that ends.
+    pointspace[embedded]. It fsyncs every write and ends with this command, however that ends.
     Interrupt to stop; a second time to stop at once.
     """
     if redis and cluster:

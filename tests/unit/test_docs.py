@@ -164,3 +164,13 @@ def test_every_file_that_a_page_names_exists() -> None:
             r"\b(?:docs|conf|lua|psd|tests|bench|examples)/[\w/.-]+\w", page(name)
         ):
             assert (ROOT / path).exists() or path == "conf/settings.toml", f"{name} names {path}"
+
+
+def test_the_distribution_is_installed_by_its_own_name() -> None:
+    """On PyPI, psd is another project."""
+    places = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.md")]
+    for package in ("psd", "server", "workers"):
+        places += (ROOT / package).rglob("*.py")
+    other = re.compile(r"\binstall\s+(?:-\S+\s+)*[\"'`]*psd\b|\bpsd\[\w")
+    wrong = [path.name for path in places if other.search(path.read_text(encoding="utf-8"))]
+    assert wrong == [], "say: pip install pointspace"

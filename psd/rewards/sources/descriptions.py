@@ -41,7 +41,9 @@ try:
     )
     from psd.rewards.proto.devices_pb2_grpc import UserDeviceServiceStub
 except ImportError as exc:
-    raise ConfigError(f"the gRPC source needs packages: install psd[rewards] ({exc})") from exc
+    raise ConfigError(
+        f"the gRPC source needs packages: install pointspace[rewards] ({exc})"
+    ) from exc
 
 TRIES = 4
 """With waits of 0.1, 0.2 and 0.4 s between them: a pod of a rolling update is away for less."""

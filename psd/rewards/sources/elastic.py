@@ -290,12 +290,12 @@ def _library() -> ModuleType:
         library = importlib.import_module("elasticsearch")
     except ImportError as exc:
         raise ConfigError(
-            "rewards.source = 'elasticsearch': the client is missing; install psd[rewards]"
+            "rewards.source = 'elasticsearch': the client is missing; install pointspace[rewards]"
         ) from exc
     if not CLIENT_VERSION_MIN <= library.__version__ < CLIENT_VERSION_END:
         raise ConfigError(
             f"rewards.source = 'elasticsearch': client {library.__versionstr__} is installed, "
-            "and psd works with 8.15 up to but not including 10; install psd[rewards]"
+            "and psd works with 8.15 up to but not including 10; install pointspace[rewards]"
         )
     return library
 

@@ -119,7 +119,7 @@ except ConfigError as error:
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
-    assert "install psd[rewards]" in done.stdout
+    assert "install pointspace[rewards]" in done.stdout
 
 
 def test_the_reader_is_implemented_without_the_extra() -> None:
