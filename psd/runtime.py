@@ -18,6 +18,7 @@ from psd.archive.writer import Appends, NoArchive, open_archive
 from psd.clock import Clock, SystemClock
 from psd.config import Settings
 from psd.config_things import needed_thing
+from psd.engine.books import Books, BooksPreview
 from psd.engine.events import EventRules, rules_of
 from psd.engine.preview import Preview
 from psd.engine.store import Engine
@@ -35,13 +36,12 @@ from psd.queue.nsq_queue import NsqQueue
 from psd.queue.stream import StreamQueue
 from psd.rewards.accounts import Accounts
 from psd.rewards.at_risk import AtRisk
-from psd.rewards.booking import RewardsBooks
+from psd.rewards.booking import VehicleFollower
 from psd.rewards.events import VehicleRules
 from psd.rewards.evidence import Evidence
 from psd.rewards.job import RewardsJob
 from psd.rewards.ledger import Ledger
 from psd.rewards.population import Population
-from psd.rewards.preview import BooksPreview
 from psd.rewards.registry import Registry
 from psd.rewards.store import RewardsStore
 from psd.rewards.tables import SIGNALS_THING, Tables, load_tables
@@ -83,7 +83,8 @@ class Runtime:
         self.queries = Queries(self.engine, rules_of_queries(settings), clock, depth, self.boards)
         self.registry = Registry(self.store)
         things = self.vehicle_rules.things
-        self.books = RewardsBooks(self.engine, self.registry, self.store, metrics, things)
+        followers = [VehicleFollower(self.registry, self.store, things)]
+        self.books = Books(self.engine, self.store.order, metrics, followers)
         self.rewards = RewardsStore(self.store)
         self.ledger = Ledger(self.store, clock, self._turns)
         earnings = [things_by_name[name] for name in self.tables.earnings if name in things_by_name]
@@ -115,8 +116,7 @@ class Runtime:
 
     def preview(self) -> BooksPreview:
         """Stands for ``books`` in one run that writes nothing."""
-        engine = Preview(self.engine, self.store, self.settings)
-        return BooksPreview(engine, self.store, self.books.things)
+        return self.books.preview(Preview(self.engine, self.store, self.settings))
 
     async def readiness(self) -> dict[str, str]:
         """Each check of the store and of the archive: ``ok``, ``ok: <advice>`` or what is wrong."""

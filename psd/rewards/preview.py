@@ -1,6 +1,6 @@
-"""What booking would change with all that follows for vehicles, asked without writing.
+"""What booking would change of vehicles, asked without writing.
 
-It stands for :class:`psd.rewards.booking.RewardsBooks` in one run that books nothing. Records of
+It stands for :class:`psd.rewards.booking.VehicleFollower` in one run that books nothing. Records of
 vehicles are read once and merged here, by the rules of lua/rewards/merge_vehicle.lua::
 
     known    owner "42" since 1644210000
@@ -13,11 +13,10 @@ A VIN that too many vehicles gave is refused by a real run alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
 
 import msgspec
 
-from psd.engine.events import Accepted, Change, Event, Report
+from psd.engine.events import Change, Report
 from psd.engine.outcomes import BOOKED, UNCHANGED, Outcome
 from psd.errors import ShapeError
 from psd.rewards.events import VehicleChange
@@ -33,40 +32,29 @@ RANKS: dict[type, int] = {bool: 1, int: 2, str: 3}
 """Of one second the greater value stands: forgotten before numbers before texts."""
 
 
-class EnginePreview(Protocol):
-    """What is needed of :class:`psd.engine.preview.Preview`."""
+class VehiclesPreview:
+    """A :class:`~psd.engine.books.Follower` that writes nothing."""
 
-    async def book(self, events: Sequence[Event]) -> list[Outcome]:
-        """Outcomes by position; nothing is written."""
-        ...
+    keeps: frozenset[type[Change]] = frozenset({VehicleChange})
 
-
-class BooksPreview:
-    """``things`` are the numbers of those about vehicles."""
-
-    def __init__(self, engine: EnginePreview, store: Store, things: frozenset[int]) -> None:
-        self._engine = engine
+    def __init__(self, store: Store, things: frozenset[int]) -> None:
         self._store = store
-        self._things = things
+        self.things = things
+        self._booked: set[int] = set()
         self._records: dict[int, list[Slot] | None] = {}
 
-    async def book(self, events: Sequence[Accepted]) -> list[Outcome]:
-        """Outcomes by position, as booking would have them."""
-        of_engine = [event for event in events if not isinstance(event, Change)]
-        changes = [event for event in events if isinstance(event, VehicleChange)]
-        booked = await self._engine.book(of_engine) if of_engine else []
-        await self._read(change.vehicle for change in changes)
-        for event, outcome in zip(of_engine, booked, strict=True):
-            if isinstance(event, Report) and event.thing in self._things and not outcome.error:
-                self._register(event.uid)
-        kept = iter([self._merge(change) for change in changes])
-        of_book = iter(booked)
-        return [next(kept if isinstance(each, Change) else of_book) for each in events]
+    async def follow(self, events: Sequence[Report], _outcomes: Sequence[Outcome]) -> None:
+        """A vehicle of which something was booked is known from then on."""
+        self._booked.update(event.uid for event in events if event.uid >= 0)
 
-    def _register(self, vehicle: int) -> None:
-        """One of which something was booked is known from then on."""
-        if vehicle >= 0 and self._records.get(vehicle, ()) is None:
-            self._records[vehicle] = []
+    async def keep(self, changes: Sequence[VehicleChange]) -> list[Outcome]:
+        """Outcomes by position, as the registry would have them."""
+        await self._read(change.vehicle for change in changes)
+        return [self._merge(change) for change in changes]
+
+    def preview(self) -> VehiclesPreview:
+        """Another one that has seen nothing yet."""
+        return VehiclesPreview(self._store, self.things)
 
     async def _read(self, vehicles: Iterable[int]) -> None:
         groups = by_shard({each for each in vehicles if each not in self._records})
@@ -79,7 +67,7 @@ class BooksPreview:
 
     def _merge(self, change: VehicleChange) -> Outcome:
         known = self._records[change.vehicle]
-        is_new = known is None
+        is_new = known is None and change.vehicle not in self._booked
         merged, changed = merged_record(known or [], _decode(said(change)))
         if not change.fields:
             merged, changed = known or [], is_new

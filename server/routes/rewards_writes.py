@@ -22,10 +22,10 @@ from aiohttp import web
 from psd.archive.messages import listed_entries
 from psd.archive.writer import Appends
 from psd.clock import Clock
+from psd.engine.books import Books
 from psd.engine.decoding import decode_fields
 from psd.engine.events import Accepted, EventRules
 from psd.errors import InputError
-from psd.rewards.booking import RewardsBooks
 from psd.rewards.events import VehicleRules
 from psd.rewards.messages import ActivityFields, EarningsFields, VehicleFields
 from server.bodies import BodyReader
@@ -56,7 +56,7 @@ class RewardsWriteRoutes:
 
     def __init__(
         self,
-        books: RewardsBooks,
+        books: Books,
         vehicle_rules: VehicleRules,
         rules: EventRules,
         clock: Clock,

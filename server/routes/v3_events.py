@@ -30,13 +30,13 @@ from psd.access.identity import ANYBODY, Identity
 from psd.archive.entries import Entry
 from psd.archive.writer import Appends
 from psd.clock import Clock
+from psd.engine.books import Books
 from psd.engine.decoding import Decoders, decode_message, is_json
 from psd.engine.events import Accepted, Count, EventRules, MetricFields, Withdrawal
 from psd.engine.nesting import JSON, MSGPACK, check_nesting
 from psd.engine.outcomes import Outcome, Status
 from psd.engine.withdrawal import message_of
 from psd.errors import InputError, MalformedError, MissingIdError, TooLargeError
-from psd.rewards.booking import RewardsBooks
 from psd.runtime import Runtime
 from server import answers
 from server.access import IDENTITY
@@ -105,7 +105,7 @@ class EventRoutes:
 
     def __init__(
         self,
-        books: RewardsBooks,
+        books: Books,
         rules: EventRules,
         clock: Clock,
         bodies: BodyReader,

@@ -17,10 +17,10 @@ from aiohttp import web
 from psd.archive.messages import metrics_entries
 from psd.archive.writer import Appends
 from psd.clock import Clock
+from psd.engine.books import Books
 from psd.engine.events import EventRules, MetricFields, Report, decode_metric
 from psd.engine.store import Outcome
 from psd.errors import InputError, InvalidTimeError, MalformedError, UnknownThingError
-from psd.rewards.booking import RewardsBooks
 from server import answers
 from server.access import IDENTITY
 from server.bodies import BodyReader
@@ -38,7 +38,7 @@ class WriteRoutes:
 
     def __init__(
         self,
-        books: RewardsBooks,
+        books: Books,
         rules: EventRules,
         clock: Clock,
         bodies: BodyReader,

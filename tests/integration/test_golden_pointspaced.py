@@ -16,9 +16,10 @@ import msgspec
 import pytest
 
 from psd.config import RedisSettings, ServerSettings, Settings
+from psd.engine.books import Books
 from psd.engine.store import Engine
 from psd.errors import InputError
-from psd.rewards.booking import RewardsBooks
+from psd.rewards.booking import VehicleFollower
 from psd.runtime import Runtime, open_runtime
 from tests.support.http import FORM, Answer, HttpClient, serving
 from tests.support.model import ModelEngine
@@ -44,9 +45,9 @@ async def runtime(redis_url: str, request: pytest.FixtureRequest) -> AsyncIterat
     if request.param == "model":
         model = ModelEngine()
         runtime.engine = cast("Engine", model)
-        vehicles = runtime.books.things
-        registry, store, metrics = runtime.registry, runtime.store, runtime.metrics
-        runtime.books = RewardsBooks(runtime.engine, registry, store, metrics, vehicles)
+        store = runtime.store
+        follower = VehicleFollower(runtime.registry, store, runtime.books.things)
+        runtime.books = Books(runtime.engine, store.order, runtime.metrics, [follower])
     yield runtime
     await runtime.close()
 

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from psd.engine.books import Books
 from psd.engine.events import Accepted, Count, Report
 from psd.engine.outcomes import Outcome
 from psd.errors import StoreUnavailableError
-from psd.rewards.booking import RewardsBooks
+from psd.rewards.booking import VehicleFollower
 from psd.rewards.events import VehicleChange
 from psd.rewards.registry import Registry
 from psd.rewards.shards import shard_of
@@ -210,9 +211,8 @@ class BeganMeanwhile:
 
 
 async def test_a_week_that_is_begun_while_an_event_is_booked_is_marked(psd: Runtime) -> None:
-    books = RewardsBooks(
-        BeganMeanwhile(psd, 4), psd.registry, psd.store, psd.metrics, psd.books.things
-    )
+    follower = VehicleFollower(psd.registry, psd.store, psd.books.things)
+    books = Books(BeganMeanwhile(psd, 4), psd.store.order, psd.metrics, [follower])
     await books.book([activity(4)])
     assert await dirty(psd) == {4: 1}
 

@@ -26,7 +26,7 @@ from psd.queue.base import Message
 
 
 class Books(Protocol):
-    """Where events are booked (psd/rewards/booking.py)."""
+    """Where events are booked (psd/engine/books.py)."""
 
     async def book(self, events: Sequence[Accepted]) -> list[Outcome]:
         """Outcomes by position; raises :class:`psd.errors.StoreUnavailableError`."""
