@@ -26,9 +26,9 @@ def examples() -> list[tuple[str, str]]:
 
 
 def on_a_cluster(shown: str) -> str:
-    """The same, where the checks of /readyz end with the one that the page has beside them."""
+    """The same, where /readyz has the check that the page tells beside it, before the archive's."""
     [check] = re.findall(r'`("cluster":"[^`]+)`', PAGE.read_text(encoding="utf-8"))
-    return shown.replace('"durability":"ok"}', f'"durability":"ok",{check}}}')
+    return shown.replace(',"archive":"ok"}', f',{check},"archive":"ok"}}')
 
 
 async def run_curl(client: HttpClient, line: str) -> str:
