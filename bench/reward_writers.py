@@ -27,7 +27,7 @@ from bench.fleet import (
     vin_of,
 )
 from bench.processes import program
-from psd.rewards.registry import Record, vin_shard
+from psd.rewards.registry import VehicleRecord, vin_shard
 from psd.rewards.results import ENCODE, WeekResult, WeekStatus
 from psd.rewards.staging import MemoryStage
 from psd.rewards.tables import load_tables
@@ -137,7 +137,7 @@ def _record(fleet: Fleet, vehicle: int) -> bytes:
     profile = fleet.profile(vehicle)
     is_paired = profile.paired >= 0
     return msgspec.msgpack.encode(
-        Record(
+        VehicleRecord(
             owner_since_s=KNOWN_SINCE_S,
             owner=owner_of(vehicle),
             integrations_since_s=KNOWN_SINCE_S if is_paired else 0,

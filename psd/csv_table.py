@@ -3,7 +3,7 @@ r"""CSV from people, read by one set of rules: payouts, imports and member lists
 Python's csv splits the cells; here is what it would let pass. A row is read as it is written or
 refused with its line, and nothing is guessed: a guess about money pays somebody twice::
 
-    vehicle,tokens,request      9,420,run-9          -> Record(2, ["9", "420", "run-9"])
+    vehicle,tokens,request      9,420,run-9          -> CsvRecord(2, ["9", "420", "run-9"])
                                 9,420,000,run-9      -> row: 4 cells under 3 columns
                                 9,"420,run-9         -> row: a quote is opened and never closed
                                 9,4"20",run-9        -> row: a quote in a cell that begins with none
@@ -37,7 +37,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LOST = "; what follows cannot be read"
 
 
-class Record(msgspec.Struct, frozen=True, gc=False):
+class CsvRecord(msgspec.Struct, frozen=True, gc=False):
     """A row: the line that it begins in and its cells, or the line and the rule that it breaks."""
 
     line: int
@@ -53,13 +53,13 @@ class Table:
 
     def __init__(self, chunks: Iterable[bytes], delimiter: str = ",") -> None:
         self._records = read_records(chunks, delimiter)
-        nothing = Record(1, [], MalformedError("a line of column names is missing"))
+        nothing = CsvRecord(1, [], MalformedError("a line of column names is missing"))
         [heading] = unbroken([next(self._records, nothing)])
         self.line = heading.line
         self.columns = _names(heading)
         self._unnamed = [at for at, name in enumerate(self.columns) if at and not name]
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[CsvRecord]:
         """Every row, also those that break a rule."""
         width = len(self.columns)
         for record in self._records:
@@ -68,7 +68,7 @@ class Table:
             else:
                 yield record
 
-    def _judged(self, record: Record, width: int) -> Record:
+    def _judged(self, record: CsvRecord, width: int) -> CsvRecord:
         cells = record.cells
         if len(cells) != width:
             message = f"row: {len(cells)} cells under {width} columns"
@@ -76,10 +76,10 @@ class Table:
             message = "row: a cell under a column without a name"
         else:
             return record
-        return Record(record.line, [], MalformedError(message))
+        return CsvRecord(record.line, [], MalformedError(message))
 
 
-def unbroken(records: Iterable[Record]) -> Iterator[Record]:
+def unbroken(records: Iterable[CsvRecord]) -> Iterator[CsvRecord]:
     """The same rows; the first that breaks a rule raises its error, with the line in front."""
     for record in records:
         if record.error is not None:
@@ -87,12 +87,12 @@ def unbroken(records: Iterable[Record]) -> Iterator[Record]:
         yield record
 
 
-def read_records(chunks: Iterable[bytes], delimiter: str = ",") -> Iterator[Record]:
+def read_records(chunks: Iterable[bytes], delimiter: str = ",") -> Iterator[CsvRecord]:
     """Every row of a text that comes in parts of any size; a heading is a row like the others."""
-    return _Reader(chunks, delimiter).records()
+    return _RecordReader(chunks, delimiter).records()
 
 
-def _names(heading: Record) -> list[str]:
+def _names(heading: CsvRecord) -> list[str]:
     names = [cell.strip() for cell in heading.cells]
     if not any(names):
         raise MalformedError(f"line {heading.line}: a line of column names is missing")
@@ -106,7 +106,7 @@ def _names(heading: Record) -> list[str]:
     return names
 
 
-class _Reader:
+class _RecordReader:
     """Feeds lines to csv.reader, and keeps those of the row that it is in to judge and name it."""
 
     def __init__(self, chunks: Iterable[bytes], delimiter: str) -> None:
@@ -120,7 +120,7 @@ class _Reader:
         self._is_lost = False
         self._rows = csv.reader(self._fed(chunks), delimiter=delimiter, strict=True)
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[CsvRecord]:
         """Rows until the text ends, or until nobody knows where the next one begins."""
         while not self._is_lost:
             try:
@@ -128,11 +128,11 @@ class _Reader:
             except csv.Error as exc:
                 self._judge(str(exc))
             if self._fault is not None:
-                yield Record(self._line(), [], self._fault)
+                yield CsvRecord(self._line(), [], self._fault)
             self._held.clear()
             self._fault, self._fault_at = None, 0
 
-    def _plain_records(self) -> Iterator[Record]:
+    def _plain_records(self) -> Iterator[CsvRecord]:
         """Rows up to the next one that breaks a rule, or to the end."""
         held = self._held
         for cells in self._rows:
@@ -143,7 +143,7 @@ class _Reader:
                 if len(cells) < 2 and not "".join(held).strip():
                     held.clear()
                     continue
-            record = Record(self._rows.line_num - len(held) + 1, cells)
+            record = CsvRecord(self._rows.line_num - len(held) + 1, cells)
             held.clear()
             yield record
         self._is_lost = True

@@ -29,19 +29,19 @@ BACKLOG_MAX = 1024
 BACKLOG_MIN = 64
 
 
-class Room(msgspec.Struct, frozen=True):
+class ConnectionRoom(msgspec.Struct, frozen=True):
     """How many connections may be open, and how many may be ready to be accepted."""
 
     connections: int
     backlog: int
 
 
-def allowed_room(wanted: int) -> Room:
+def allowed_room(wanted: int) -> ConnectionRoom:
     """``wanted`` connections, or fewer where even a raised limit does not reach."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + BACKLOG_MAX + OTHERS
     if soft == resource.RLIM_INFINITY or soft >= needed:
-        return Room(wanted, BACKLOG_MAX)
+        return ConnectionRoom(wanted, BACKLOG_MAX)
     reached = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     if reached > soft:
         resource.setrlimit(resource.RLIMIT_NOFILE, (reached, hard))
@@ -49,9 +49,9 @@ def allowed_room(wanted: int) -> Room:
     backlog = min(max(reached // 8, BACKLOG_MIN), BACKLOG_MAX)
     allowed = min(wanted, max(reached - backlog - OTHERS, 1))
     if allowed == wanted:
-        return Room(wanted, min(reached - OTHERS - wanted, BACKLOG_MAX))
+        return ConnectionRoom(wanted, min(reached - OTHERS - wanted, BACKLOG_MAX))
     log.warning(
         "fewer connections than were asked for: the limit of descriptors is too low",
         extra={"connections_max": wanted, "allowed": allowed, "descriptors": reached},
     )
-    return Room(allowed, backlog)
+    return ConnectionRoom(allowed, backlog)

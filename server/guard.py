@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from psd.config import ServerSettings
 from psd.observe.metrics import Metrics
-from server.refusals import LINGERING_TIME_S, Refusal
+from server.refusals import LINGERING_TIME_S, UnroutedAnswer
 
 LINE_BYTES_AROUND = len("POST  HTTP/1.1")
 """What a request line has besides its target, with the longer of our two methods."""
@@ -29,7 +29,7 @@ LINE_BYTES_AROUND = len("POST  HTTP/1.1")
 HEADERS_MAX = 128
 
 
-class Place(Protocol):
+class GuardedConnection(Protocol):
     """What the guard needs of :class:`server.protocol.Connection`."""
 
     def make_room(self) -> None:
@@ -55,7 +55,7 @@ class Guard:
         self._connections_max = connections_max
         self._open = 0
         # Who was heard last stands last.
-        self._strangers: dict[Place, None] = {}
+        self._strangers: dict[GuardedConnection, None] = {}
         # The two limits differ, so that an error of the parser tells by its limit what was
         # too long: the line of the request, or a header (with its colon and blank).
         self.parser_options: dict[str, Any] = {
@@ -68,9 +68,9 @@ class Guard:
             "max_field_size": settings.line_bytes_max - len(": "),
             "max_headers": HEADERS_MAX,
         }
-        self.full = Refusal(429, f"more than {connections_max} connections are open")
+        self.full = UnroutedAnswer(429, f"more than {connections_max} connections are open")
 
-    def enter(self, place: Place) -> bool:
+    def enter(self, place: GuardedConnection) -> bool:
         """Whether there is room for one more connection, or was made; it is a stranger's."""
         if self._open >= self._connections_max and not self._make_room():
             return False
@@ -79,16 +79,16 @@ class Guard:
         self._metrics.connections.inc()
         return True
 
-    def hear(self, stranger: Place) -> None:
+    def hear(self, stranger: GuardedConnection) -> None:
         """A stranger asked for something."""
         if self._strangers.pop(stranger, self) is None:
             self._strangers[stranger] = None
 
-    def know(self, place: Place) -> None:
+    def know(self, place: GuardedConnection) -> None:
         """Somebody on it was admitted."""
         self._strangers.pop(place, None)
 
-    def leave(self, place: Place) -> None:
+    def leave(self, place: GuardedConnection) -> None:
         """A connection that had entered ends."""
         self._strangers.pop(place, None)
         self._open -= 1

@@ -50,7 +50,7 @@ REASONS = {400: "malformed", 408: "head_timeout", 414: "line", 429: "connections
 _TOO_MANY_HEADERS = "Too many headers received"
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class UnroutedAnswer(msgspec.Struct, frozen=True):
     """Status and text of an answer that no route gives."""
 
     status: int
@@ -80,20 +80,20 @@ class Refusal(msgspec.Struct, frozen=True):
         ).encode() + body
 
 
-def refusal_of(error: HttpProcessingError, line_bytes_max: int) -> Refusal:
+def refusal_of(error: HttpProcessingError, line_bytes_max: int) -> UnroutedAnswer:
     """What a parser's error means; ``line_bytes_max`` is the parser's limit of a target."""
     if isinstance(error, LineTooLong):
         limit = error.args[1]
         if limit == line_bytes_max:
-            return Refusal(414, f"request line: its target has more than {limit} bytes")
-        return Refusal(431, f"header: one has more than {limit} bytes")
+            return UnroutedAnswer(414, f"request line: its target has more than {limit} bytes")
+        return UnroutedAnswer(431, f"header: one has more than {limit} bytes")
     if error.message == _TOO_MANY_HEADERS:
-        return Refusal(431, "head: too many headers")
+        return UnroutedAnswer(431, "head: too many headers")
     if error.code != HTTPStatus.BAD_REQUEST:
-        return Refusal(error.code, error.message)
+        return UnroutedAnswer(error.code, error.message)
     # The lines after the first show bytes of the request, with whatever secret stands there.
     told = error.message.partition("\n")[0].rstrip(":")[:SHOWN_CHARACTERS_MAX]
-    return Refusal(400, re.sub(r"[^ -~]", "?", f"request: {told}"))
+    return UnroutedAnswer(400, re.sub(r"[^ -~]", "?", f"request: {told}"))
 
 
 def say_end(transport: asyncio.Transport) -> None:
@@ -129,7 +129,7 @@ class TurnedAway(asyncio.Protocol):
     """
 
     def __init__(
-        self, transport: asyncio.Transport, refusal: Refusal, others: set[asyncio.Transport]
+        self, transport: asyncio.Transport, refusal: UnroutedAnswer, others: set[asyncio.Transport]
     ) -> None:
         self._transport = transport
         self._refusal = refusal

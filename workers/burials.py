@@ -28,14 +28,14 @@ WINDOW_S = 10.0
 KIND_CHARACTERS_MAX = 40
 
 
-class _Kind(msgspec.Struct):
+class _MessageKind(msgspec.Struct):
     """As much of a message as says what it is."""
 
     command: str = ""
 
 
-_json = msgspec.json.Decoder(_Kind)
-_msgpack = msgspec.msgpack.Decoder(_Kind)
+_json = msgspec.json.Decoder(_MessageKind)
+_msgpack = msgspec.msgpack.Decoder(_MessageKind)
 
 
 class BurialLog:

@@ -39,7 +39,7 @@ Checks = Callable[[], Awaitable[Mapping[str, str]]]
 """What was checked, and ``ok``, ``ok: <advice>`` or what is wrong."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class EndpointAnswer(msgspec.Struct, frozen=True):
     """Status, body and headers."""
 
     status: int
@@ -47,7 +47,7 @@ class Answer(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = (("Content-Type", TEXT),)
 
 
-class Asked(msgspec.Struct, frozen=True):
+class EndpointRequest(msgspec.Struct, frozen=True):
     """What is read of a request."""
 
     method: str
@@ -74,38 +74,38 @@ class Endpoint:
         if self._server is not None:
             self._server.close()
 
-    async def answer(self, asked: Asked) -> Answer:
+    async def answer(self, asked: EndpointRequest) -> EndpointAnswer:
         """The page that was asked for."""
         pages = {"/healthz": self._alive, "/readyz": self._ready, "/metrics": self._exposition}
         page = pages.get(asked.path)
         if page is None:
-            return Answer(404, b"there are /healthz, /readyz and /metrics\n")
+            return EndpointAnswer(404, b"there are /healthz, /readyz and /metrics\n")
         if asked.method not in ("GET", "HEAD"):
             headers = (("Allow", "GET, HEAD"), ("Content-Type", TEXT))
-            return Answer(405, b"GET and HEAD are allowed\n", headers)
+            return EndpointAnswer(405, b"GET and HEAD are allowed\n", headers)
         return await page(asked)
 
-    async def _answer_or_failure(self, asked: Asked) -> Answer:
+    async def _answer_or_failure(self, asked: EndpointRequest) -> EndpointAnswer:
         try:
             return await self.answer(asked)
         except Exception:
             log.exception("no answer", extra={"path": asked.path})
-            return Answer(500, b"an unexpected error; it was logged\n")
+            return EndpointAnswer(500, b"an unexpected error; it was logged\n")
 
-    async def _alive(self, _asked: Asked) -> Answer:
-        return Answer(200, b'{"status":"ok"}', (("Content-Type", JSON),))
+    async def _alive(self, _asked: EndpointRequest) -> EndpointAnswer:
+        return EndpointAnswer(200, b'{"status":"ok"}', (("Content-Type", JSON),))
 
-    async def _ready(self, _asked: Asked) -> Answer:
+    async def _ready(self, _asked: EndpointRequest) -> EndpointAnswer:
         checks = await self._checks()
         ready = all(found.partition(":")[0] == "ok" for found in checks.values())
         body = msgspec.json.encode({"ready": ready, "checks": checks})
-        return Answer(200 if ready else 503, body, (("Content-Type", JSON),))
+        return EndpointAnswer(200 if ready else 503, body, (("Content-Type", JSON),))
 
-    async def _exposition(self, asked: Asked) -> Answer:
+    async def _exposition(self, asked: EndpointRequest) -> EndpointAnswer:
         """As prometheus_client answers, in the format and the coding that was asked for."""
         return await asyncio.to_thread(self._collect, asked)
 
-    def _collect(self, asked: Asked) -> Answer:
+    def _collect(self, asked: EndpointRequest) -> EndpointAnswer:
         told: list[Any] = []
         environ = {
             "REQUEST_METHOD": "GET",
@@ -116,7 +116,7 @@ class Endpoint:
         }
         body = b"".join(self._metrics(environ, lambda *given: told.extend(given)))
         status, headers = told
-        return Answer(int(status[:3]), body, tuple(headers))
+        return EndpointAnswer(int(status[:3]), body, tuple(headers))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._open >= CONNECTIONS_MAX:
@@ -136,9 +136,9 @@ class Endpoint:
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 asked = read_head(await reader.readuntil(b"\r\n\r\n"))
         except asyncio.LimitOverrunError:
-            answer = Answer(431, b"the head of the request is too long\n")
+            answer = EndpointAnswer(431, b"the head of the request is too long\n")
         except ValueError as exc:
-            answer = Answer(400, f"{exc}\n".encode())
+            answer = EndpointAnswer(400, f"{exc}\n".encode())
         else:
             method, answer = asked.method, await self._answer_or_failure(asked)
         writer.write(written(answer, with_body=method != "HEAD"))
@@ -149,7 +149,7 @@ class Endpoint:
             await reader.read(HEAD_BYTES_MAX)
 
 
-def read_head(head: bytes) -> Asked:
+def read_head(head: bytes) -> EndpointRequest:
     """The head of a request; raises ValueError."""
     first, *lines = head.decode("latin-1").split("\r\n")
     words = first.split(" ")
@@ -158,10 +158,10 @@ def read_head(head: bytes) -> Asked:
     pairs = (line.partition(":") for line in lines if line)
     headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
     path, _, query = words[1].partition("?")
-    return Asked(words[0], path, query, headers)
+    return EndpointRequest(words[0], path, query, headers)
 
 
-def written(answer: Answer, *, with_body: bool) -> bytes:
+def written(answer: EndpointAnswer, *, with_body: bool) -> bytes:
     """The answer as it goes over the connection."""
     reason = HTTPStatus(answer.status).phrase
     lines = [f"HTTP/1.1 {answer.status} {reason}"]

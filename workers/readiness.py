@@ -42,7 +42,7 @@ class Working(Protocol):
         ...
 
 
-class Readiness:
+class WorkerReadiness:
     """Asks store, queue and worker."""
 
     def __init__(self, runtime: RuntimeReadiness, queue: Queue, worker: Working) -> None:

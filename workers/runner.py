@@ -33,7 +33,7 @@ from psd.queue.deadletter import DeadLetters, letter_of
 from workers.burials import BurialLog
 from workers.handlers.points import PointsBatch, PointsHandler
 from workers.retry import Patience
-from workers.waiting import StoreTime, Waiting
+from workers.waiting import ArrivalWait, StoreTime
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Worker:
         self._archive = archive
         self._patience = Patience(queue, metrics)
         self._burials = BurialLog()
-        self._waiting = Waiting(metrics, store_ms)
+        self._waiting = ArrivalWait(metrics, store_ms)
         self._stopping = asyncio.Event()
         self._failure: ConfigError | None = None
         self._in_hand: dict[int, tuple[list[Message], float]] = {}

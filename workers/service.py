@@ -23,7 +23,7 @@ from psd.queue.base import Queue
 from psd.runtime import Runtime, open_runtime
 from workers.endpoint import Endpoint
 from workers.handlers.points import PointsHandler
-from workers.readiness import Readiness
+from workers.readiness import WorkerReadiness
 from workers.runner import Worker
 
 log = logging.getLogger("worker")
@@ -78,7 +78,7 @@ async def endpoint(runtime: Runtime, queue: Queue, worker: Worker) -> AsyncItera
         yield
         return
     check_metrics_exposure(runtime.settings)
-    readiness = Readiness(runtime, queue, worker)
+    readiness = WorkerReadiness(runtime, queue, worker)
     served = Endpoint(runtime.metrics.registry, readiness.checks)
     try:
         await served.start(host, port)

@@ -37,7 +37,7 @@ StoreTime = Callable[[], Awaitable[int]]
 """Milliseconds; raises :class:`psd.errors.StoreUnavailableError`."""
 
 
-class Waiting:
+class ArrivalWait:
     """Decides for one worker; ``store_ms`` asks what time it is by the store's clock."""
 
     def __init__(self, metrics: Metrics, store_ms: StoreTime | None) -> None:

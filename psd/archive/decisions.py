@@ -87,17 +87,17 @@ class Tail(Protocol):
         ...
 
 
-class _Envelope(msgspec.Struct):
+class _DecisionEnvelope(msgspec.Struct):
     decision: msgspec.Raw
 
 
-class _Kind(msgspec.Struct):
+class _DecisionKind(msgspec.Struct):
     kind: str
 
 
 _encode = msgspec.json.Encoder().encode
-_envelope = msgspec.json.Decoder(_Envelope).decode
-_kind = msgspec.json.Decoder(_Kind).decode
+_envelope = msgspec.json.Decoder(_DecisionEnvelope).decode
+_kind = msgspec.json.Decoder(_DecisionKind).decode
 
 
 def entry_of(decision: Decision, now_ms: int) -> Entry:

@@ -73,14 +73,14 @@ class Books(Protocol):
         ...
 
 
-class Window(msgspec.Struct, frozen=True):
+class AcceptedTimes(msgspec.Struct, frozen=True):
     """Times of acceptance [from_ms, to_ms) by what any clock says; all from there on by default."""
 
     from_ms: int
     to_ms: int = END_MS
 
 
-class Summary(msgspec.Struct):
+class ReplaySummary(msgspec.Struct):
     """What a replay did; ``refusals`` holds the first reasons."""
 
     entries: int = 0
@@ -140,9 +140,9 @@ class Replay:
         self._progress = progress
         self._chunk_reports = chunk_reports
         self._batch_events = batch_events
-        self._summary = Summary()
+        self._summary = ReplaySummary()
 
-    async def run(self, window: Window) -> Summary:
+    async def run(self, window: AcceptedTimes) -> ReplaySummary:
         """Book the window; what is accepted from now on is not part of it."""
         whole = Span(window.from_ms, window.to_ms, stores=self._stores, until=self._sizes())
         start = 0

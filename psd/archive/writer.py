@@ -89,7 +89,7 @@ class NoArchive:
 NO_ARCHIVE = NoArchive()
 
 
-class _Group:
+class _EntryGroup:
     """Entries that go to the disk together, and who waits for that."""
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ class Archive:
         self._asked_at_s = float("-inf")
         self._asking: asyncio.Task[None] | None = None
         self._metrics = metrics
-        self._forming: _Group | None = None
+        self._forming: _EntryGroup | None = None
         self._writing: asyncio.Task[None] | None = None
 
     async def append(self, entries: Iterable[Entry]) -> None:
@@ -128,7 +128,7 @@ class Archive:
         if not entries:
             return
         if self._forming is None:
-            self._forming = _Group()
+            self._forming = _EntryGroup()
         group = self._forming
         group.entries += entries
         if self._writing is None:
@@ -173,7 +173,7 @@ class Archive:
         finally:
             self._writing = None
 
-    async def _write(self, group: _Group) -> None:
+    async def _write(self, group: _EntryGroup) -> None:
         entries = group.entries
         started = time.perf_counter()
         try:
@@ -219,7 +219,7 @@ class Archive:
         self._asking = None
 
 
-def _fail(group: _Group, error: PsdError) -> None:
+def _fail(group: _EntryGroup, error: PsdError) -> None:
     group.written.set_exception(error)
     # Whoever waited may be gone; then nobody else would ever ask for it.
     group.written.exception()

@@ -4,7 +4,7 @@
 >>> for entry in read_entries(folder, from_ms, to_ms):
 ...     reports.take(entry)
 >>> reports.records("psd:{7}:1:")
-{41: [Record(second=1460462400, window=60, atid=2, booking=373)]}
+{41: [ReportRecord(second=1460462400, window=60, atid=2, booking=373)]}
 
 Of an activity that was withdrawn there are none, whenever its reports were sent. All of the
 archive's messages that belong to these owners are held in memory: an audit asks for the few that
@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterable
 
 from psd.archive.entries import Entry
 from psd.audit.layout import DAY_S
-from psd.audit.shapes import Record, record_order
+from psd.audit.shapes import ReportRecord, record_order
 from psd.engine.booking import COUNT_THING
 from psd.engine.events import Change, Count, EventRules, Report, Withdrawal
 from psd.errors import InputError
@@ -68,7 +68,7 @@ class ArchivedReports:
             if prefix in self._wanted:
                 self._withdrawn[prefix].add(event.aid)
 
-    def records(self, prefix: str) -> dict[int, list[Record]]:
+    def records(self, prefix: str) -> dict[int, list[ReportRecord]]:
         """The reports of each activity, each as the booking it makes."""
         increments: dict[int, list[Report]] = defaultdict(list)
         for report in self._increments.get(prefix, {}).values():
@@ -89,7 +89,7 @@ def _as_report(event: Report | Count) -> tuple[str, Report]:
     return f"{owner_root(event.uid)}:{event.thing}:", event
 
 
-def replayed(increments: Iterable[Report], reports: Iterable[Report]) -> list[Record]:
+def replayed(increments: Iterable[Report], reports: Iterable[Report]) -> list[ReportRecord]:
     """The records of one activity: sorted by second, increments first, then narrow windows.
 
     Each report books its value less what is booked in its window so far.
@@ -97,10 +97,12 @@ def replayed(increments: Iterable[Report], reports: Iterable[Report]) -> list[Re
     sums: dict[tuple[int, int], int] = defaultdict(int)
     for each in increments:
         sums[each.ts2, each.atid] += each.value
-    steps = [(Record(second, -1, atid, value), True) for (second, atid), value in sums.items()]
-    steps += [(Record(r.ts2, r.ts2 - r.ts1, r.atid, r.value), False) for r in reports]
+    steps = [
+        (ReportRecord(second, -1, atid, value), True) for (second, atid), value in sums.items()
+    ]
+    steps += [(ReportRecord(r.ts2, r.ts2 - r.ts1, r.atid, r.value), False) for r in reports]
     steps.sort(key=lambda step: record_order(step[0]))
-    records: list[Record] = []
+    records: list[ReportRecord] = []
     seconds: list[int] = []
     booked = [0]
     for step, is_increment in steps:

@@ -50,7 +50,7 @@ _BY_DAYS = "its days"
 _BY_ACTIVITIES = "the activities there are"
 
 
-class Difference(msgspec.Struct, frozen=True):
+class Discrepancy(msgspec.Struct, frozen=True):
     """One thing that is not as it should be; ``field`` is empty for a whole string."""
 
     key: str
@@ -68,10 +68,10 @@ class Difference(msgspec.Struct, frozen=True):
         return f"{place}: {self.found}, should be {self.expected} by {self.source}"
 
 
-def examine(prefix: str, held: Holdings, expected: Expected) -> list[Difference]:
+def examine(prefix: str, held: Holdings, expected: Expected) -> list[Discrepancy]:
     """Every difference; ``prefix`` is the owner's root and thing with a colon at its end."""
     suffixes = sorted(held.contents.keys() | expected.contents.keys())
-    differences: list[Difference] = []
+    differences: list[Discrepancy] = []
     for suffix in suffixes:
         found, should = held.contents.get(suffix), expected.contents.get(suffix)
         if found != should:
@@ -81,7 +81,7 @@ def examine(prefix: str, held: Holdings, expected: Expected) -> list[Difference]
 
 def _of_key(
     prefix: str, suffix: str, found: Content | None, should: Content | None
-) -> Iterator[Difference]:
+) -> Iterator[Discrepancy]:
     if isinstance(found, bytes) or isinstance(should, bytes):
         assert not isinstance(found, dict)
         assert not isinstance(should, dict)
@@ -90,7 +90,7 @@ def _of_key(
     found, should = found or {}, should or {}
     for field in sorted(found.keys() | should.keys()):
         if found.get(field) != should.get(field):
-            yield Difference(
+            yield Discrepancy(
                 key=prefix + suffix,
                 field=_field_text(suffix, field),
                 expected=_value_text(suffix, field, should.get(field)),
@@ -101,20 +101,20 @@ def _of_key(
 
 def _of_string(
     prefix: str, suffix: str, found: bytes | None, should: bytes | None
-) -> Iterator[Difference]:
+) -> Iterator[Discrepancy]:
     """A leaf by its bookings, where it can be read and they differ; else the string as a whole."""
     source = _SOURCES[suffix[0]]
     by_place = [_by_place(suffix, value) for value in (found, should)]
     stands, wanted = by_place
     if suffix[0] != "l" or found is None or stands is None or wanted is None or stands == wanted:
-        yield Difference(
+        yield Discrepancy(
             prefix + suffix, "", _string_text(suffix, should), _string_text(suffix, found), source
         )
         return
     for place in sorted(stands.keys() | wanted.keys()):
         if stands.get(place) != wanted.get(place):
             second, atid, aid = place
-            yield Difference(
+            yield Discrepancy(
                 key=prefix + suffix,
                 field=f"second {second} atid {atid} aid {aid}",
                 expected=str(wanted.get(place, NOTHING)),
@@ -133,13 +133,13 @@ def _by_place(suffix: str, value: bytes | None) -> Mapping[tuple[int, int, int],
         return None
 
 
-def _lost(prefix: str, held: Holdings, expected: Expected) -> Iterator[Difference]:
+def _lost(prefix: str, held: Holdings, expected: Expected) -> Iterator[Discrepancy]:
     # The finest total that counts more says it best: where a day does, its month is not told.
     finest = [place for place in expected.lost if place[0][0] == "d"]
     for key, field in sorted(finest or expected.lost):
         bucket = held.buckets[key, field]
         counted = expected.counted.get((key, field))
-        yield Difference(
+        yield Discrepancy(
             key=prefix + key,
             field=field,
             expected=_total_text(counted) if counted else NOTHING,

@@ -15,11 +15,11 @@ import msgspec
 from psd.audit.holdings import (
     ACTIVITIES,
     NEWEST,
-    Activity,
     Booking,
     Bucket,
     Buckets,
     Content,
+    HeldActivity,
     Holdings,
     added_up,
     fields_of,
@@ -41,7 +41,7 @@ from psd.audit.layout import (
 from psd.audit.shapes import (
     WITHDRAWN,
     LeafBooking,
-    Record,
+    ReportRecord,
     crowd_field_value,
     leaf_value,
     records_value,
@@ -195,7 +195,7 @@ def _add_activities(
 ) -> None:
     writer = _ActivityWriter(hashes, contents, limits)
     for aid, records in truth.records.items():
-        activity = held.activities.get(aid, Activity())
+        activity = held.activities.get(aid, HeldActivity())
         has_ended = lifetimes.end("activity") and activity.is_cut
         if (has_ended or activity.is_half_withdrawn) and aid not in truth.rebuilt:
             writer.as_held(aid, activity)
@@ -216,9 +216,9 @@ def _add_activities(
         hashes[shard][pack_id(aid)] = packed
 
 
-def _blocks(records: list[Record]) -> dict[bytes, bytes]:
+def _blocks(records: list[ReportRecord]) -> dict[bytes, bytes]:
     """A directory's entries of blocks of hours."""
-    blocks: dict[bytes, list[Record]] = defaultdict(list)
+    blocks: dict[bytes, list[ReportRecord]] = defaultdict(list)
     for record in records:
         for name, hours in BLOCK_HOURS.items():
             blocks[b"%s%d" % (name.encode(), record.second // HOUR_S // hours)].append(record)
@@ -239,13 +239,13 @@ class _ActivityWriter:
         self._limits = limits
         self.fields: dict[int, bytes] = {}
 
-    def add(self, aid: int, records: list[Record]) -> None:
+    def add(self, aid: int, records: list[ReportRecord]) -> None:
         """An activity with these records, in order."""
         if len(records) <= self._limits.short_records:
             self.fields[aid] = records_value(records)
             return
         self.fields[aid] = b""
-        hours: dict[int, list[Record]] = defaultdict(list)
+        hours: dict[int, list[ReportRecord]] = defaultdict(list)
         for record in records:
             hours[record.second // HOUR_S].append(record)
         directory = self._hashes[f"r:{aid}"]
@@ -257,7 +257,7 @@ class _ActivityWriter:
             directory[b"%d" % hour] = summary_value(made)
             self._contents[f"r:{aid}:{hour}"] = records_value(made)
 
-    def as_held(self, aid: int, activity: Activity) -> None:
+    def as_held(self, aid: int, activity: HeldActivity) -> None:
         """An activity of which a part has ended or was withdrawn, its directory not brought up."""
         if activity.packed is not None:
             self.fields[aid] = activity.packed

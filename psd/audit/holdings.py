@@ -19,7 +19,7 @@ import msgspec
 from psd.audit.layout import HOUR_S, Place, leaf_start
 from psd.audit.shapes import (
     WITHDRAWN,
-    Record,
+    ReportRecord,
     Total,
     crowd_bookings,
     id_of,
@@ -81,14 +81,14 @@ class Bucket(msgspec.Struct):
 Buckets = dict[Place, Bucket]
 
 
-class Activity(msgspec.Struct):
+class HeldActivity(msgspec.Struct):
     """What is held of one activity: its field in a shard, and the keys of a long one."""
 
     packed: bytes | None = None
     shard: str = ""
     directory: dict[bytes, bytes] | None = None
     hours: dict[int, bytes] = {}
-    records: list[Record] = []
+    records: list[ReportRecord] = []
     is_damaged: bool = False
 
     @property
@@ -116,7 +116,7 @@ class Activity(msgspec.Struct):
         """Whether a directory tells other reports of an hour than are there."""
         if not self.directory:
             return False
-        hours: dict[int, list[Record]] = {number: [] for number in self.hours}
+        hours: dict[int, list[ReportRecord]] = {number: [] for number in self.hours}
         for record in self.records:
             hours.setdefault(record.second // HOUR_S, []).append(record)
         directory = self.directory
@@ -127,7 +127,7 @@ class Activity(msgspec.Struct):
 
     def read(self) -> None:
         """Read the records out of what is held; a part that is damaged is left out."""
-        by_order: dict[tuple[int, int, tuple[int, bytes]], Record] = {}
+        by_order: dict[tuple[int, int, tuple[int, bytes]], ReportRecord] = {}
         if self.is_withdrawn:
             return
         for packed in (self.packed, *self.hours.values()):
@@ -146,7 +146,7 @@ class Holdings(msgspec.Struct):
     contents: Contents
     buckets: Buckets
     bookings: dict[Booking, int]
-    activities: dict[int, Activity]
+    activities: dict[int, HeldActivity]
     activity_count: int | None
     newest_s: int | None = None
     """The newest second with a booking, as the year hash tells it."""
@@ -233,10 +233,10 @@ class Holdings(msgspec.Struct):
             bucket = self.buckets[place] = Bucket()
         return bucket
 
-    def _activity(self, aid: int) -> Activity:
+    def _activity(self, aid: int) -> HeldActivity:
         activity = self.activities.get(aid)
         if activity is None:
-            activity = self.activities[aid] = Activity()
+            activity = self.activities[aid] = HeldActivity()
         return activity
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, Protocol
 
-from psd.audit.examine import Difference
+from psd.audit.examine import Discrepancy
 from psd.store.keys import owner_shard, owners_key
 from psd.store.lane import Command
 
@@ -32,7 +32,7 @@ class IndexAudit:
     def __init__(self, lane: Calls) -> None:
         self._lane = lane
 
-    async def lacks(self, prefix: str, *, repair: bool) -> list[Difference]:
+    async def lacks(self, prefix: str, *, repair: bool) -> list[Discrepancy]:
         """What the index lacks of an owner that has keys; a count is in none. 1 or 2 trips."""
         match = _PREFIX.fullmatch(prefix)
         if match is None:
@@ -43,4 +43,4 @@ class IndexAudit:
             return []
         if repair:
             await self._lane.call(("SADD", key, uid))
-        return [Difference(key, str(uid), "a member", "nothing", "its keys")]
+        return [Discrepancy(key, str(uid), "a member", "nothing", "its keys")]

@@ -52,7 +52,7 @@ class Total(NamedTuple):
     bookings: int
 
 
-class Record(NamedTuple):
+class ReportRecord(NamedTuple):
     """A report of an activity, kept as the booking it made; ``window`` -1 is an increment."""
 
     second: int
@@ -61,7 +61,7 @@ class Record(NamedTuple):
     booking: int
 
 
-class Summary(NamedTuple):
+class HourSummary(NamedTuple):
     """What the directory of a long activity says of one hour; the last two are window starts."""
 
     reports: int
@@ -155,7 +155,7 @@ def sum_of(value: bytes) -> int:
     return _whole_number(value)
 
 
-def records_of(packed: bytes) -> list[Record]:
+def records_of(packed: bytes) -> list[ReportRecord]:
     """The reports of a short activity, or of an hour of a long one."""
     flat = _unpacked(packed)
     if len(flat) % RECORD_SLOTS:
@@ -169,29 +169,29 @@ def records_of(packed: bytes) -> list[Record]:
             or not (0 < second < SECOND_END and window >= -1)
         ):
             raise ShapeError(f"reports: {flat[at : at + RECORD_SLOTS]!r} is no record")
-        records.append(Record(second, window, id_of(atid), booking))
+        records.append(ReportRecord(second, window, id_of(atid), booking))
     return records
 
 
-def records_value(records: Iterable[Record]) -> bytes:
+def records_value(records: Iterable[ReportRecord]) -> bytes:
     """Reports as the scripts pack them; they are in order already (see :func:`record_order`)."""
     return b"".join(
         _packed(part) for r in records for part in (r.second, r.window, pack_id(r.atid), r.booking)
     )
 
 
-def record_order(record: Record) -> tuple[int, int, tuple[int, bytes]]:
+def record_order(record: ReportRecord) -> tuple[int, int, tuple[int, bytes]]:
     """The order of replay; increments of one second and window stand by their atid."""
     by_atid = byte_order(record.atid) if record.window < 0 else (0, b"")
     return record.second, record.window, by_atid
 
 
-def summary_of(packed: bytes) -> Summary:
+def summary_of(packed: bytes) -> HourSummary:
     """An hour's entry in a directory."""
-    return Summary(*_four_numbers(packed))
+    return HourSummary(*_four_numbers(packed))
 
 
-def summary_value(records: Sequence[Record]) -> bytes:
+def summary_value(records: Sequence[ReportRecord]) -> bytes:
     """The entry that these records of an hour have."""
     starts = [record.second - max(record.window, 0) for record in records]
     total = sum(record.booking for record in records)
@@ -203,7 +203,7 @@ def whole_of(packed: bytes) -> Whole:
     return Whole(*_four_numbers(packed, more=1))
 
 
-def whole_value(records: Sequence[Record], hours: int | None = None) -> bytes:
+def whole_value(records: Sequence[ReportRecord], hours: int | None = None) -> bytes:
     """The entry ``all`` that these records, in order, have; ``hours`` where there are blocks."""
     total = sum(record.booking for record in records)
     numbers = (total, len(records), records[0].second, records[-1].second)

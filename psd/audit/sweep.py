@@ -20,7 +20,7 @@ from typing import Literal
 import msgspec
 
 from psd.audit.archived import ArchivedReports
-from psd.audit.examine import Difference, examine, is_audited
+from psd.audit.examine import Discrepancy, examine, is_audited
 from psd.audit.expected import Expected, expected_of
 from psd.audit.layout import Limits
 from psd.audit.population import IndexAudit
@@ -54,7 +54,7 @@ class Audited(msgspec.Struct, frozen=True):
 
     prefix: str
     outcome: Outcome
-    differences: list[Difference] = []
+    differences: list[Discrepancy] = []
     wants_archive: bool = False
     """Reports or bookings are missing that the archive may have; nothing was written yet."""
 
@@ -144,13 +144,13 @@ class Auditor:
         return list(repair_commands(prefix, found, should, self._lifetimes_s))
 
 
-def _differences(prefix: str, snapshot: Snapshot, expected: Expected) -> list[Difference]:
+def _differences(prefix: str, snapshot: Snapshot, expected: Expected) -> list[Discrepancy]:
     found = examine(prefix, snapshot.held, expected)
     names = [prefix + suffix for suffix in snapshot.foreign]
     if snapshot.is_log_foreign:
         names.append(f"{prefix.rsplit(':', 2)[0]}:log")
     foreign = [
-        Difference(name, "", "a key of psd", "a key of another type", "its name") for name in names
+        Discrepancy(name, "", "a key of psd", "a key of another type", "its name") for name in names
     ]
     of_psd = [each for each in found if each.key[len(prefix) :] not in snapshot.foreign]
     return foreign + of_psd
@@ -195,7 +195,7 @@ async def _keys_of(lane: Lane) -> AsyncIterator[str]:
             return
 
 
-class Pace:
+class OwnerRate:
     """At most so many owners a second; 0 is as fast as it goes."""
 
     def __init__(self, rate: float) -> None:
@@ -216,7 +216,7 @@ class Sweep:
     """All owners of a scope, then again those for which the archive is asked."""
 
     def __init__(
-        self, auditor: Auditor, lane: Lanes, scope: Scope, pace: Pace, index: IndexAudit
+        self, auditor: Auditor, lane: Lanes, scope: Scope, pace: OwnerRate, index: IndexAudit
     ) -> None:
         self._auditor = auditor
         self._index = index
@@ -251,7 +251,7 @@ class Sweep:
                 )
 
 
-def _with_more(audited: Audited, more: list[Difference], outcome: Outcome) -> Audited:
+def _with_more(audited: Audited, more: list[Discrepancy], outcome: Outcome) -> Audited:
     """The same with differences outside the owner's own keys."""
     if not more:
         return audited

@@ -25,7 +25,7 @@ from psd.audit.layout import (
     minute_place,
     second_place,
 )
-from psd.audit.shapes import Record, record_order
+from psd.audit.shapes import ReportRecord, record_order
 
 Spot = tuple[int, int]
 """(second, aid): where reports and leaves are held against each other."""
@@ -48,14 +48,14 @@ class Truth(msgspec.Struct):
     """All bookings, and the reports that make them."""
 
     bookings: dict[Booking, int]
-    records: dict[int, list[Record]]
+    records: dict[int, list[ReportRecord]]
     rebuilt: set[int]
     """Activities whose reports had to be changed to make the bookings that stand."""
 
     withdrawn: set[int] = set()
 
 
-Archived = Mapping[int, list[Record]]
+Archived = Mapping[int, list[ReportRecord]]
 """Reports by aid, as the archive's messages would have been booked; none of one that was
 withdrawn."""
 
@@ -77,7 +77,7 @@ def truth_of(held: Holdings, lifetimes: Lifetimes, archived: Archived | None = N
     return fuller
 
 
-def _completed(held: Holdings, plain: Truth, archived: Archived) -> dict[int, list[Record]]:
+def _completed(held: Holdings, plain: Truth, archived: Archived) -> dict[int, list[ReportRecord]]:
     """Reports with those of the archive for activities that miss some; one's own are preferred."""
     records = {aid: activity.records for aid, activity in held.activities.items()}
     for aid, sent in archived.items():
@@ -130,7 +130,7 @@ def calendar_totals(bookings: Iterable[tuple[Booking, int]]) -> Buckets:
     return added_up(bookings, calendar_places)
 
 
-def bookings_of(records: Mapping[int, Iterable[Record]]) -> dict[Booking, int]:
+def bookings_of(records: Mapping[int, Iterable[ReportRecord]]) -> dict[Booking, int]:
     """What reports book: those of one second and type added up, without those that come to 0."""
     sums: dict[Booking, int] = defaultdict(int)
     for aid, made in records.items():
@@ -139,7 +139,9 @@ def bookings_of(records: Mapping[int, Iterable[Record]]) -> dict[Booking, int]:
     return {place: delta for place, delta in sums.items() if delta}
 
 
-def _settled(held: Holdings, records: Mapping[int, list[Record]], lifetimes: Lifetimes) -> Truth:
+def _settled(
+    held: Holdings, records: Mapping[int, list[ReportRecord]], lifetimes: Lifetimes
+) -> Truth:
     booked = bookings_of(records)
     if booked == held.bookings:
         return Truth(booked, dict(records), set())
@@ -247,11 +249,11 @@ def _by_day(bookings: Mapping[Booking, int]) -> defaultdict[int, dict[Booking, i
 def _with_records(
     bookings: dict[Booking, int],
     booked: Mapping[Booking, int],
-    records: Mapping[int, list[Record]],
+    records: Mapping[int, list[ReportRecord]],
     disputed: set[Spot],
 ) -> Truth:
     """The reports, changed where they do not make the bookings that stand."""
-    changed: dict[int, list[Record]] = {}
+    changed: dict[int, list[ReportRecord]] = {}
     for place in {
         place for place, _ in bookings.items() ^ booked.items() if (place[0], place[2]) in disputed
     }:
@@ -263,11 +265,11 @@ def _with_records(
     return Truth(bookings, {**records, **changed}, set(changed))
 
 
-def _add_booking(made: list[Record], second: int, atid: int, difference: int) -> None:
+def _add_booking(made: list[ReportRecord], second: int, atid: int, difference: int) -> None:
     """Book a difference on the widest report of its second and type, or on a new increment."""
     for at in range(len(made) - 1, -1, -1):
         record = made[at]
         if (record.second, record.atid) == (second, atid):
             made[at] = record._replace(booking=record.booking + difference)
             return
-    made.append(Record(second, -1, atid, difference))
+    made.append(ReportRecord(second, -1, atid, difference))

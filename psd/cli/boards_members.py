@@ -24,7 +24,7 @@ from psd.errors import MalformedError
 from psd.queries.boards.definitions import Membership
 from psd.queries.boards.member_lists import uids_of_csv
 from psd.queries.boards.requests import MemberRow
-from psd.queries.boards.staging import Change
+from psd.queries.boards.staging import StagedChange
 from psd.queries.ids import asked_ids
 from psd.runtime import Runtime
 
@@ -54,7 +54,7 @@ def ls(loaded: LoadedSettings, /, *, name: str, as_json: bool, as_csv: bool) -> 
 @pass_settings
 def add(loaded: LoadedSettings, /, *, name: str, uids: tuple[str, ...]) -> None:
     """Put users on a board."""
-    _tell(name, _changed(loaded, name, Change(asked_ids(uids, "uid"))))
+    _tell(name, _changed(loaded, name, StagedChange(asked_ids(uids, "uid"))))
 
 
 @click.command(cls=NumbersCommand)
@@ -66,7 +66,7 @@ def rm(loaded: LoadedSettings, /, *, name: str, uids: tuple[str, ...], everybody
     """Take users off a board."""
     if bool(uids) == everybody:
         raise click.UsageError("say who leaves, or --all")
-    leaving = Change([], asked_ids(uids, "uid"), is_all=everybody)
+    leaving = StagedChange([], asked_ids(uids, "uid"), is_all=everybody)
     _tell(name, _changed(loaded, name, leaving))
 
 
@@ -85,10 +85,10 @@ def import_file(loaded: LoadedSettings, /, *, name: str, file: IO[bytes], replac
     uids = asked_ids(uids_of_csv(file.read()), "uid")
     if replace and not uids:
         raise MalformedError("file: no uids; psd boards members rm --all takes everybody off")
-    _tell(name, _changed(loaded, name, Change(uids, is_all=replace)))
+    _tell(name, _changed(loaded, name, StagedChange(uids, is_all=replace)))
 
 
-def _changed(loaded: LoadedSettings, name: str, change: Change) -> Membership:
+def _changed(loaded: LoadedSettings, name: str, change: StagedChange) -> Membership:
     async def made(runtime: Runtime) -> Membership:
         return await runtime.boards.make_change(name, change)
 

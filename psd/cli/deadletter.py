@@ -32,7 +32,7 @@ from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.errors import QueueUnavailableError
 from psd.queue.deadletter import INSPECT_CHANNEL, LETTERS_MAX, DeadLetterBox, Letter
-from psd.queue.letter_runs import Action, Run, act
+from psd.queue.letter_runs import Action, LetterRun, act
 from psd.runtime import open_runtime
 
 LETTERS_DEFAULT = 1000
@@ -124,7 +124,7 @@ def check_choice(ids: tuple[str, ...], everything: bool) -> None:
         raise click.UsageError("give the ids of letters, or --all")
 
 
-def finish_with(verb: str, run: Run, ids: Collection[str]) -> None:
+def finish_with(verb: str, run: LetterRun, ids: Collection[str]) -> None:
     """Say what was done; exit code 1 when something was not, or came back."""
     click.echo(f"{len(run.done)} {verb}", err=True)
     came_back = run.came_back if verb == "replayed" else []
@@ -154,7 +154,7 @@ async def letters(settings: Settings, limit: int) -> tuple[list[Letter], str]:
     return [held.letter for held in found[:limit]], away
 
 
-async def run_over(settings: Settings, action: Action, ids: Collection[str]) -> Run:
+async def run_over(settings: Settings, action: Action, ids: Collection[str]) -> LetterRun:
     """Do something with the letters of these ids, or with all when there are none."""
     async with dead_letter_box(settings) as box:
         return await act(box, action, ids)

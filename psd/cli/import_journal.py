@@ -29,7 +29,7 @@ import msgspec
 
 from psd.clock import utc_text
 from psd.engine.events import MetricFields
-from psd.engine.windows import Standing
+from psd.engine.windows import StandingReport
 from psd.errors import ConfigError, UnavailableError
 
 SUFFIX = ".journal"
@@ -93,7 +93,7 @@ class BookedWindow(msgspec.Struct, frozen=True):
     fields: MetricFields
     line: int
     sent: frozenset[tuple[int, int]]
-    before: Standing
+    before: StandingReport
     is_sent_back: bool
 
 
@@ -188,7 +188,7 @@ class Journal:
         )
         return Earlier(*found[0]) if found else None
 
-    def note_standing(self, fields: MetricFields, before: Standing) -> None:
+    def note_standing(self, fields: MetricFields, before: StandingReport) -> None:
         """Keep what stood in the window of a report that was added and is its first."""
         self._run(
             f"UPDATE rows SET was = ?, was_atid = ?, was_value = ? WHERE {_WINDOW} AND was IS NULL",
@@ -232,7 +232,7 @@ class Journal:
             MetricFields(thing, uid, atid, aid, value, ts, ts),
             line,
             frozenset((row[1], row[2]) for row in rows),
-            Standing(*rows[0][3:6]),
+            StandingReport(*rows[0][3:6]),
             bool(is_sent_back),
         )
 

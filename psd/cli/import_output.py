@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress as RichProgress
 
 from psd.cli.import_journal import SUFFIX, Begun, Ended, Journal, opened
-from psd.cli.import_sending import LABELS_IN_ORDER, Tally
+from psd.cli.import_sending import LABELS_IN_ORDER, ImportTally
 from psd.cli.import_undo import REFUSED, VERDICTS, Left, Undone
 from psd.cli.input_files import Progress
 from psd.cli.printing import show_table
@@ -32,7 +32,7 @@ def time_in_words(second: int) -> str:
     return f"{dt.datetime.fromtimestamp(second, dt.UTC):%a %Y-%m-%d %H:%M:%SZ}"
 
 
-def show_preview(tally: Tally, journal: Journal) -> None:
+def show_preview(tally: ImportTally, journal: Journal) -> None:
     """What the first rows mean, and the whole file by thing."""
     rows = [
         (
@@ -64,7 +64,7 @@ def show_preview(tally: Tally, journal: Journal) -> None:
     click.echo()
 
 
-def show_summary(tally: Tally) -> str:
+def show_summary(tally: ImportTally) -> str:
     """Print what became of the rows, the first refused lines on stderr; the line of counts."""
     # A batch's own check comes before the answer about the rest of it.
     refused = sorted(tally.refused, key=lambda refusal: refusal.line)
@@ -82,7 +82,7 @@ def show_summary(tally: Tally) -> str:
     return summary
 
 
-def show_repeats(tally: Tally, *, has_aid: bool) -> None:
+def show_repeats(tally: ImportTally, *, has_aid: bool) -> None:
     """Warn of rows that are one activity, of which the last one stands."""
     if not tally.repeated:
         return

@@ -17,7 +17,7 @@ from psd.archive.messages import metrics_entries
 from psd.client import AsyncClient
 from psd.config import Settings
 from psd.engine.events import MetricFields, Report
-from psd.engine.windows import ABSENT, Standing, Window
+from psd.engine.windows import ABSENT, StandingReport, Window
 from psd.errors import INPUT_ERRORS, BadQueryError, ForbiddenError, InputError
 from psd.queries.reported import standing_of
 from psd.queue.base import Queue
@@ -27,24 +27,26 @@ from psd.secrets import masked
 Via = Literal["queue", "http", "direct"]
 
 
-class Told(msgspec.Struct, frozen=True):
+class ReportOutcome(msgspec.Struct, frozen=True):
     """What became of a report: an outcome of the engine, or ``queued``; refused with an error."""
 
     status: str
     error: InputError | None = None
 
 
-QUEUED = Told("queued")
+QUEUED = ReportOutcome("queued")
 
 
-class Route(Protocol):
+class WayIn(Protocol):
     """A way in."""
 
-    async def standing(self, fields: Sequence[MetricFields]) -> list[Standing]:
+    async def standing(self, fields: Sequence[MetricFields]) -> list[StandingReport]:
         """What stands in the windows of these reports."""
         ...
 
-    async def send(self, fields: Sequence[MetricFields], reports: Sequence[Report]) -> list[Told]:
+    async def send(
+        self, fields: Sequence[MetricFields], reports: Sequence[Report]
+    ) -> list[ReportOutcome]:
         """Book or publish them; what became of each."""
         ...
 
@@ -52,14 +54,16 @@ class Route(Protocol):
 class Rehearsal:
     """No way at all: every report is only checked."""
 
-    async def standing(self, fields: Sequence[MetricFields]) -> list[Standing]:
+    async def standing(self, fields: Sequence[MetricFields]) -> list[StandingReport]:
         """Nobody is asked."""
         return [ABSENT] * len(fields)
 
-    async def send(self, fields: Sequence[MetricFields], reports: Sequence[Report]) -> list[Told]:
+    async def send(
+        self, fields: Sequence[MetricFields], reports: Sequence[Report]
+    ) -> list[ReportOutcome]:
         """Nothing is sent."""
         del fields
-        return [Told("checked")] * len(reports)
+        return [ReportOutcome("checked")] * len(reports)
 
 
 class StoreRoute:
@@ -68,7 +72,7 @@ class StoreRoute:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    async def standing(self, fields: Sequence[MetricFields]) -> list[Standing]:
+    async def standing(self, fields: Sequence[MetricFields]) -> list[StandingReport]:
         """What stands, as of what the workers have booked."""
         things = {name: thing.id for name, thing in self._runtime.settings.things.items()}
         return await self._runtime.engine.reported([_window(each, things) for each in fields])
@@ -81,7 +85,9 @@ class QueueRoute(StoreRoute):
         super().__init__(runtime)
         self._queue = queue
 
-    async def send(self, fields: Sequence[MetricFields], reports: Sequence[Report]) -> list[Told]:
+    async def send(
+        self, fields: Sequence[MetricFields], reports: Sequence[Report]
+    ) -> list[ReportOutcome]:
         """Publish the batch."""
         metrics = [wire_fields(each) for each in fields]
         body = msgspec.json.encode({"command": "metrics", "metrics": metrics})
@@ -92,12 +98,14 @@ class QueueRoute(StoreRoute):
 class DirectRoute(StoreRoute):
     """Through the books and the archive of this process."""
 
-    async def send(self, fields: Sequence[MetricFields], reports: Sequence[Report]) -> list[Told]:
+    async def send(
+        self, fields: Sequence[MetricFields], reports: Sequence[Report]
+    ) -> list[ReportOutcome]:
         """Book the batch."""
         now_ms = self._runtime.clock.now_ms()
         await self._runtime.archive.append(metrics_entries(now_ms, fields))
         outcomes = await self._runtime.books.book(reports)
-        return [Told(each.status, each.error) for each in outcomes]
+        return [ReportOutcome(each.status, each.error) for each in outcomes]
 
 
 class HttpRoute:
@@ -109,7 +117,7 @@ class HttpRoute:
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
 
-    async def standing(self, fields: Sequence[MetricFields]) -> list[Standing]:
+    async def standing(self, fields: Sequence[MetricFields]) -> list[StandingReport]:
         """Ask the server, which wants scope read for it."""
         try:
             rows = await self._client.reported(wire_fields(each) for each in fields)
@@ -120,14 +128,16 @@ class HttpRoute:
             ) from error
         return [standing_of(row) for row in rows]
 
-    async def send(self, fields: Sequence[MetricFields], reports: Sequence[Report]) -> list[Told]:
+    async def send(
+        self, fields: Sequence[MetricFields], reports: Sequence[Report]
+    ) -> list[ReportOutcome]:
         """Post the batch."""
         answer = await self._client.events(wire_fields(each) for each in fields)
         assert len(answer.data) == len(reports), "the server tells of each"
         return [
-            Told("refused", INPUT_ERRORS.get(each.code, InputError)(each.message))
+            ReportOutcome("refused", INPUT_ERRORS.get(each.code, InputError)(each.message))
             if each.status == "refused"
-            else Told(each.status)
+            else ReportOutcome(each.status)
             for each in answer.data
         ]
 
@@ -135,7 +145,7 @@ class HttpRoute:
 @contextlib.asynccontextmanager
 async def open_route(
     via: Via, settings: Settings, url: str, token: str = ""
-) -> AsyncIterator[Route]:
+) -> AsyncIterator[WayIn]:
     """Open one of the ways; ``token`` is what the server asks for, if it asks."""
     if via == "http":
         async with client_of(url, token) as client:

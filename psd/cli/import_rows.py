@@ -21,7 +21,7 @@ import click
 import msgspec
 
 from psd.cli.import_cells import is_blank, text_of, value_of, whole_number
-from psd.cli.import_tables import Row
+from psd.cli.import_tables import TableRow
 from psd.cli.times import parse_time
 from psd.engine.events import EventRules, MetricFields, Report
 from psd.errors import InputError, WrongTypeError
@@ -92,7 +92,7 @@ def column_or_constant(text: str, known: list[str]) -> str | int:
 
 
 def bookable(
-    row: Row, columns: Columns | None, rules: EventRules, now_s: int
+    row: TableRow, columns: Columns | None, rules: EventRules, now_s: int
 ) -> BookableRow | RefusedRow:
     """Check a row against every rule; a row is refused as a whole.
 

@@ -24,8 +24,8 @@ from psd.cli.import_output import (
     tell_id,
 )
 from psd.cli.import_plan import Plan
-from psd.cli.import_routes import Rehearsal, Route, Via, open_route, target_of
-from psd.cli.import_sending import Sending, Tally
+from psd.cli.import_routes import Rehearsal, Via, WayIn, open_route, target_of
+from psd.cli.import_sending import ImportTally, Sending
 from psd.cli.import_tables import read_rows
 from psd.cli.import_undo import Undoing, Undone
 from psd.cli.import_warnings import warnings_of
@@ -46,7 +46,7 @@ class Way(msgspec.Struct, frozen=True):
     server: AskedServer
     wait: bool
 
-    def open(self) -> contextlib.AbstractAsyncContextManager[Route]:
+    def open(self) -> contextlib.AbstractAsyncContextManager[WayIn]:
         """The way itself."""
         return open_route(self.via, self.settings, self.server.url, self.server.token)
 
@@ -56,7 +56,7 @@ class Way(msgspec.Struct, frozen=True):
         return target_of(self.via, self.settings, self.server.url)
 
 
-def rehearse(plan: Plan, settings: Settings) -> Tally:
+def rehearse(plan: Plan, settings: Settings) -> ImportTally:
     """Read and check the whole file, and say what it means; asks nobody."""
     with contextlib.closing(temporary()) as journal:
         sending = Sending(Rehearsal(), journal, settings, asks=False)
@@ -68,7 +68,7 @@ def rehearse(plan: Plan, settings: Settings) -> Tally:
     return tally
 
 
-def book(plan: Plan, way: Way, folder: Path | None) -> Tally:
+def book(plan: Plan, way: Way, folder: Path | None) -> ImportTally:
     """Read, check and send the whole file; without a folder there is no way back."""
     with contextlib.closing(_journal(plan, way, folder)) as journal:
         tally = asyncio.run(_book(plan, way, journal, asks=folder is not None))
@@ -89,7 +89,7 @@ def _journal(plan: Plan, way: Way, folder: Path | None) -> Journal:
     return created(folder, now_s, file=str(plan.file), via=way.via, target=way.target)
 
 
-async def _book(plan: Plan, way: Way, journal: Journal, *, asks: bool) -> Tally:
+async def _book(plan: Plan, way: Way, journal: Journal, *, asks: bool) -> ImportTally:
     async with way.open() as route:
 
         def begins() -> None:
@@ -99,13 +99,13 @@ async def _book(plan: Plan, way: Way, journal: Journal, *, asks: bool) -> Tally:
         return await _read(plan, Sending(route, journal, way.settings, asks=asks, begins=begins))
 
 
-async def _read(plan: Plan, sending: Sending) -> Tally:
+async def _read(plan: Plan, sending: Sending) -> ImportTally:
     with opened(plan.file) as file, progress_of(plan.file) as progress:
         rows = read_rows(parts_of(file, progress), plan.form, plan.wanted())
         return await sending.send(rows, plan)
 
 
-def _warn(tally: Tally, journal: Journal, plan: Plan) -> None:
+def _warn(tally: ImportTally, journal: Journal, plan: Plan) -> None:
     show_repeats(tally, has_aid=plan.aid is not None)
     show_warnings(warnings_of(journal))
 

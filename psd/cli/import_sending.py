@@ -19,13 +19,13 @@ import msgspec
 
 from psd.cli.import_journal import Earlier, Journal
 from psd.cli.import_plan import Plan
-from psd.cli.import_routes import Route, Told
+from psd.cli.import_routes import ReportOutcome, WayIn
 from psd.cli.import_rows import BookableRow, Columns, RefusedRow, bookable
-from psd.cli.import_tables import Row
+from psd.cli.import_tables import TableRow
 from psd.clock import SystemClock
 from psd.config import Settings
 from psd.engine.events import MetricFields, Report, rules_of
-from psd.engine.windows import ABSENT, Standing
+from psd.engine.windows import ABSENT, StandingReport
 from psd.errors import InputError
 
 BATCH_REPORTS = 500
@@ -57,7 +57,7 @@ class Repeat(msgspec.Struct, frozen=True):
     fields: MetricFields
 
 
-class Tally(msgspec.Struct):
+class ImportTally(msgspec.Struct):
     """What became of the rows: ``reports`` counts reports, of which a row has one a thing.
 
     ``blank`` are values that were left out, ``first`` the first rows that keep every rule, and
@@ -110,7 +110,7 @@ class Sending:
 
     def __init__(
         self,
-        route: Route,
+        route: WayIn,
         journal: Journal,
         settings: Settings,
         *,
@@ -125,9 +125,9 @@ class Sending:
         self._batch_reports = min(BATCH_REPORTS, settings.booking.batch_reports_max)
         self._asks = asks
         self._now_s = SystemClock().now_s()
-        self.tally = Tally()
+        self.tally = ImportTally()
 
-    async def send(self, rows: Iterator[Row], plan: Plan) -> Tally:
+    async def send(self, rows: Iterator[TableRow], plan: Plan) -> ImportTally:
         """Check rows and send them in batches."""
         size = max(1, self._batch_reports // len(plan.things))
         columns: Columns | None = None
@@ -139,7 +139,7 @@ class Sending:
                 await self._send(good)
         return self.tally
 
-    def _checked(self, batch: Sequence[Row], columns: Columns | None) -> list[Sent]:
+    def _checked(self, batch: Sequence[TableRow], columns: Columns | None) -> list[Sent]:
         good: list[Sent] = []
         for row in batch:
             self.tally.rows += 1
@@ -174,7 +174,7 @@ class Sending:
 
     async def _written_down(
         self, batch: Sequence[Sent]
-    ) -> tuple[list[Earlier | None], list[Standing]]:
+    ) -> tuple[list[Earlier | None], list[StandingReport]]:
         """The row of the file that each report replaces, and what else stands in its window."""
         before = [ABSENT] * len(batch)
         with self._journal.batch():
@@ -191,7 +191,7 @@ class Sending:
         return earlier, before
 
 
-def _label(told: Told, earlier: Earlier | None, before: Standing) -> str:
+def _label(told: ReportOutcome, earlier: Earlier | None, before: StandingReport) -> str:
     labels = LABELS.get(told.status)
     if labels is None:
         return told.status

@@ -50,7 +50,7 @@ _FORMATS: Mapping[str, FileFormat] = {
 }
 
 
-class Row(msgspec.Struct, frozen=True):
+class TableRow(msgspec.Struct, frozen=True):
     """One row of the file: its line and its cells, or why it could not be read."""
 
     line: int
@@ -71,7 +71,9 @@ def format_of(path: Path) -> FileFormat | None:
     return _FORMATS.get(name.suffix.lower())
 
 
-def read_rows(parts: Iterator[bytes], form: Form, wanted: Collection[str] = ()) -> Iterator[Row]:
+def read_rows(
+    parts: Iterator[bytes], form: Form, wanted: Collection[str] = ()
+) -> Iterator[TableRow]:
     """Every row; ``wanted`` are columns that the heading of a CSV should have.
 
     Raises an InputError for a heading that is none. Where the file ends before its time, the last
@@ -85,10 +87,10 @@ def read_rows(parts: Iterator[bytes], form: Form, wanted: Collection[str] = ()) 
     except InputError as error:
         if not line:
             raise
-        yield Row(line + 1, {}, error)
+        yield TableRow(line + 1, {}, error)
 
 
-def _rows(parts: Iterator[bytes], form: Form, wanted: Collection[str]) -> Iterator[Row]:
+def _rows(parts: Iterator[bytes], form: Form, wanted: Collection[str]) -> Iterator[TableRow]:
     head = next(parts, b"")
     whole = itertools.chain([head], parts)
     if (form.file_format or _format_by(head)) == "ndjson":
@@ -114,35 +116,35 @@ def _names(head: bytes, delimiter: str) -> set[str]:
     return {cell.strip() for cell in heading.cells} if heading is not None else set()
 
 
-def _csv_rows(parts: Iterator[bytes], delimiter: str) -> Iterator[Row]:
+def _csv_rows(parts: Iterator[bytes], delimiter: str) -> Iterator[TableRow]:
     table = Table(parts, delimiter)
     for record in table:
         if record.error is None:
-            yield Row(record.line, dict(zip(table.columns, record.cells, strict=True)))
+            yield TableRow(record.line, dict(zip(table.columns, record.cells, strict=True)))
         else:
-            yield Row(record.line, {}, record.error)
+            yield TableRow(record.line, {}, record.error)
 
 
-def _json_rows(parts: Iterator[bytes]) -> Iterator[Row]:
+def _json_rows(parts: Iterator[bytes]) -> Iterator[TableRow]:
     # Decimals keep the digits that stand there: 0.1 is not 0.1000000000000000055.
     decode = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
     for line, text in itertools.chain.from_iterable(lines_of(parts)):
         if isinstance(text, MalformedError):
-            yield Row(line, {}, text)
+            yield TableRow(line, {}, text)
             continue
         if len(text) > LINE_BYTES_MAX:
-            yield Row(line, {}, TooLargeError(f"row: longer than {LINE_BYTES_MAX:,} bytes"))
+            yield TableRow(line, {}, TooLargeError(f"row: longer than {LINE_BYTES_MAX:,} bytes"))
             continue
         try:
             cells = decode(text)
             twice = _name_twice(text, cells)
         except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
-            yield Row(line, {}, MalformedError(f"row: not a JSON object ({exc})"))
+            yield TableRow(line, {}, MalformedError(f"row: not a JSON object ({exc})"))
             continue
         if twice is None:
-            yield Row(line, cells)
+            yield TableRow(line, cells)
         else:
-            yield Row(line, {}, MalformedError(f"row: {twice!r} stands twice"))
+            yield TableRow(line, {}, MalformedError(f"row: {twice!r} stands twice"))
 
 
 def _name_twice(text: bytes, cells: dict[str, Any]) -> str | None:

@@ -25,11 +25,11 @@ from collections.abc import Sequence
 import msgspec
 
 from psd.cli.import_journal import BookedWindow, Journal
-from psd.cli.import_routes import Route, Told
+from psd.cli.import_routes import ReportOutcome, WayIn
 from psd.clock import SystemClock
 from psd.config import Settings
 from psd.engine.events import MetricFields, rules_of
-from psd.engine.windows import Standing
+from psd.engine.windows import StandingReport
 from psd.errors import InputError
 
 BATCH_WINDOWS = 500
@@ -58,7 +58,7 @@ class Left(msgspec.Struct, frozen=True):
 
     window: BookedWindow
     verdict: Verdict
-    now: Standing
+    now: StandingReport
     error: InputError | None = None
 
 
@@ -89,7 +89,7 @@ class Undoing:
     """Takes an import back on one way; ``sends`` is False of a rehearsal."""
 
     def __init__(
-        self, route: Route, journal: Journal, settings: Settings, *, sends: bool = True
+        self, route: WayIn, journal: Journal, settings: Settings, *, sends: bool = True
     ) -> None:
         self._route = route
         self._journal = journal
@@ -123,17 +123,17 @@ class Undoing:
             found[at] = msgspec.structs.replace(found[at], verdict=verdict, error=answer.error)
         return found
 
-    async def _correct(self, windows: Sequence[BookedWindow]) -> list[Told]:
+    async def _correct(self, windows: Sequence[BookedWindow]) -> list[ReportOutcome]:
         """Send what stood before; one that breaks a rule of today is refused here."""
         now_s = SystemClock().now_s()
         fields = [_correction(window) for window in windows]
-        told: list[Told | None] = [None] * len(fields)
+        told: list[ReportOutcome | None] = [None] * len(fields)
         reports = []
         for at, each in enumerate(fields):
             try:
                 reports.append((at, each, self._rules.report(each, now_s)))
             except InputError as error:
-                told[at] = Told("refused", error)
+                told[at] = ReportOutcome("refused", error)
         if reports:
             answers = await self._route.send(
                 [each for _, each, _ in reports], [report for *_, report in reports]
@@ -151,7 +151,7 @@ class Undoing:
                     self._journal.note_sent_back(each.window.fields)
 
 
-def _verdict(window: BookedWindow, now: Standing, *, is_queued: bool) -> Verdict:
+def _verdict(window: BookedWindow, now: StandingReport, *, is_queued: bool) -> Verdict:
     before = window.before
     if "withdrawn" in (now.status, before.status):
         return WITHDRAWN
@@ -165,7 +165,7 @@ def _verdict(window: BookedWindow, now: Standing, *, is_queued: bool) -> Verdict
     return RESTORED if before.counts else BACK
 
 
-def _pair(standing: Standing) -> tuple[int, int] | None:
+def _pair(standing: StandingReport) -> tuple[int, int] | None:
     return (standing.atid, standing.value) if standing.status == "booked" else None
 
 

@@ -22,7 +22,7 @@ from psd.cli.options import pass_settings
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.errors import InputError, QueueUnavailableError, TooLargeError
-from psd.queue.base import Progress, Queue
+from psd.queue.base import PublishProgress, Queue
 from psd.runtime import Runtime, open_runtime
 
 
@@ -80,14 +80,14 @@ async def publish_lines(settings: Settings, source: BinaryIO, skip: int = 0) -> 
 
 async def publish_portion(queue: Queue, topic: str, lines: Sequence[tuple[int, bytes]]) -> None:
     """Publish numbered lines; an error says behind which line to go on."""
-    progress = Progress()
+    progress = PublishProgress()
     try:
         await queue.publish(topic, [line for _, line in lines], progress)
     except (QueueUnavailableError, TooLargeError) as exc:
         raise type(exc)(f"{exc}; {how_to_go_on(lines, progress)}") from exc
 
 
-def how_to_go_on(lines: Sequence[tuple[int, bytes]], progress: Progress) -> str:
+def how_to_go_on(lines: Sequence[tuple[int, bytes]], progress: PublishProgress) -> str:
     """``published everything before line 1241, and perhaps lines 1241 to 1304; go on with ...``."""
     numbers = [number for number, _ in lines]
     first = numbers[progress.known]

@@ -26,7 +26,7 @@ from rich.progress import Progress as RichProgress
 from psd.archive.ownership import files_owned
 from psd.archive.reader import END_MS, files_by_store, highest_number, oldest_ms
 from psd.archive.redoing import Redoing
-from psd.archive.replay import BATCH_EVENTS, Progress, Replay, Summary, Window
+from psd.archive.replay import BATCH_EVENTS, AcceptedTimes, Progress, Replay, ReplaySummary
 from psd.cli.options import pass_settings
 from psd.cli.times import time_argument
 from psd.clock import SystemClock
@@ -109,7 +109,7 @@ def replay(
     folder = folder or Path(settings.archive.folder)
     if not folder.is_dir():
         raise ConfigError(f"archive.folder = {str(folder)!r}: there is no such folder")
-    window = Window(start_s * 1000, END_MS if end_s is None else end_s * 1000)
+    window = AcceptedTimes(start_s * 1000, END_MS if end_s is None else end_s * 1000)
     try:
         with progress_of(folder, window) as progress:
             summary = asyncio.run(
@@ -135,14 +135,14 @@ def replay(
 async def run(
     settings: Settings,
     folder: Path,
-    window: Window,
+    window: AcceptedTimes,
     progress: Progress,
     *,
     dry_run: bool,
     forgotten: bool,
     stores: Collection[str],
     rate: int,
-) -> Summary:
+) -> ReplaySummary:
     """Replay the window."""
     rules, horizon_s = every_rule(settings), settings.booking.dedupe_horizon_s
     async with contextlib.AsyncExitStack() as exits:
@@ -173,7 +173,7 @@ async def run(
 
 
 async def files_to_read(
-    store: Store, folder: Path, window: Window, named: Collection[str], *, dry_run: bool
+    store: Store, folder: Path, window: AcceptedTimes, named: Collection[str], *, dry_run: bool
 ) -> frozenset[str]:
     """The stores whose files are booked; tells of what is left out."""
     found = files_by_store(folder, window.from_ms, window.to_ms)
@@ -185,7 +185,7 @@ async def files_to_read(
     return owned.stores
 
 
-def show(summary: Summary, *, dry_run: bool) -> None:
+def show(summary: ReplaySummary, *, dry_run: bool) -> None:
     """Print the summary; what was refused or spoiled goes to stderr."""
     for refusal in summary.refusals:
         click.echo(refusal, err=True)
@@ -205,7 +205,7 @@ def show(summary: Summary, *, dry_run: bool) -> None:
         )
 
 
-def summary_line(summary: Summary, *, dry_run: bool) -> str:
+def summary_line(summary: ReplaySummary, *, dry_run: bool) -> str:
     """``18,204 entries read: 312 booked, 17,880 unchanged, 3 superseded``."""
     outcomes, decided = summary.outcomes, summary.decisions
     torn = sum(each.is_tail for each in summary.damages.values())
@@ -227,7 +227,7 @@ def summary_line(summary: Summary, *, dry_run: bool) -> str:
 
 
 @contextlib.contextmanager
-def progress_of(folder: Path, window: Window) -> Iterator[Progress]:
+def progress_of(folder: Path, window: AcceptedTimes) -> Iterator[Progress]:
     """A bar over the time of acceptance on a terminal's stderr; nothing elsewhere."""
     console = Console(stderr=True)
     first_ms = max(window.from_ms, oldest_ms(folder) or window.from_ms)

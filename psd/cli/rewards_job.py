@@ -29,10 +29,10 @@ from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.observe.logs import configure_logging
-from psd.rewards.computation import Progress
-from psd.rewards.difference import Difference
-from psd.rewards.job import Report
-from psd.rewards.population import Sources
+from psd.rewards.computation import RunProgress
+from psd.rewards.difference import WeekDifference
+from psd.rewards.job import RunSummary
+from psd.rewards.population import RunSources
 from psd.rewards.results import WeekResult
 from psd.rewards.rows import Row
 from psd.rewards.sources.choice import NAMES, open_sources
@@ -84,8 +84,8 @@ def calculate(
         found = _run(try_calculate(loaded.settings, week, start, sources))
         show_differences(found, as_json=as_json)
         return
-    report = _run(calculate_for_good(loaded.settings, week, start, sources))
-    show_report(report, as_json=as_json)
+    summary = _run(calculate_for_good(loaded.settings, week, start, sources))
+    show_summary(summary, as_json=as_json)
 
 
 @click.command("what-if")
@@ -133,7 +133,7 @@ def _run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 async def calculate_for_good(
     settings: Settings, week: int | None, start: int | None, names: Sequence[str]
-) -> Report:
+) -> RunSummary:
     """Compute and publish."""
     async with running(settings) as runtime, reading(runtime, runtime.tables, names) as sources:
         job = runtime.rewards_job
@@ -143,7 +143,7 @@ async def calculate_for_good(
 
 async def try_calculate(
     settings: Settings, week: int | None, start: int | None, names: Sequence[str]
-) -> list[Difference]:
+) -> list[WeekDifference]:
     """What :func:`calculate_for_good` would change."""
     async with running(settings) as runtime, reading(runtime, runtime.tables, names) as sources:
         job = runtime.rewards_job
@@ -154,7 +154,7 @@ async def try_calculate(
 
 async def try_tables(
     settings: Settings, tables: Tables, weeks: tuple[int, int], names: Sequence[str]
-) -> list[Difference]:
+) -> list[WeekDifference]:
     """What these weeks would be by other tables."""
     async with running(settings) as runtime, reading(runtime, tables, names) as sources:
         job = runtime.rewards_job
@@ -164,7 +164,9 @@ async def try_tables(
 
 
 @contextlib.asynccontextmanager
-async def reading(runtime: Runtime, tables: Tables, names: Sequence[str]) -> AsyncIterator[Sources]:
+async def reading(
+    runtime: Runtime, tables: Tables, names: Sequence[str]
+) -> AsyncIterator[RunSources]:
     """The sources of these names; closed at the end."""
     settings = runtime.settings
     signals = signals_of(settings, runtime.tables)
@@ -176,7 +178,7 @@ async def reading(runtime: Runtime, tables: Tables, names: Sequence[str]) -> Asy
 
 
 @contextlib.contextmanager
-def watching(verb: str) -> Iterator[Callable[[Progress], None]]:
+def watching(verb: str) -> Iterator[Callable[[RunProgress], None]]:
     """A progress bar on a terminal, on stderr; elsewhere nothing."""
     columns = (
         TextColumn("{task.description}"),
@@ -188,7 +190,7 @@ def watching(verb: str) -> Iterator[Callable[[Progress], None]]:
     with RichProgress(*columns, console=console, disable=not console.is_terminal) as bar:
         tasks: dict[int, TaskID] = {}
 
-        def watch(progress: Progress) -> None:
+        def watch(progress: RunProgress) -> None:
             if progress.week not in tasks:
                 tasks[progress.week] = bar.add_task(f"{verb} week {progress.week}", total=None)
             bar.update(tasks[progress.week], completed=progress.done, total=progress.total)
@@ -196,11 +198,11 @@ def watching(verb: str) -> Iterator[Callable[[Progress], None]]:
         yield watch
 
 
-def show_report(report: Report, *, as_json: bool) -> None:
+def show_summary(summary: RunSummary, *, as_json: bool) -> None:
     """A line a week."""
-    if report.continued and not as_json:
+    if summary.continued and not as_json:
         click.echo("a run that had been broken off was continued")
-    for result in report.results:
+    for result in summary.results:
         click.echo(msgspec.json.encode(result) if as_json else result_line(result))
 
 
@@ -219,7 +221,7 @@ def tokens_text(wei: int) -> str:
     return f"{'-' if wei < 0 else ''}{whole:,}{'.' + digits if digits else ''}"
 
 
-def show_differences(differences: Sequence[Difference], *, as_json: bool) -> None:
+def show_differences(differences: Sequence[WeekDifference], *, as_json: bool) -> None:
     """What would change, a block a week."""
     for each in differences:
         if as_json:
@@ -239,7 +241,7 @@ def show_differences(differences: Sequence[Difference], *, as_json: bool) -> Non
             click.echo(f"  ... and {unshown:,} more")
 
 
-def difference_line(found: Difference) -> str:
+def difference_line(found: WeekDifference) -> str:
     """The difference of one week in a sentence."""
     week, after = found.after.week, found.after
     if found.is_empty:

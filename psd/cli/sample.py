@@ -15,7 +15,7 @@ from psd.cli.import_journal import temporary
 from psd.cli.import_output import progress_of
 from psd.cli.import_plan import Plan
 from psd.cli.import_routes import QueueRoute
-from psd.cli.import_sending import Sending, Tally
+from psd.cli.import_sending import ImportTally, Sending
 from psd.cli.import_tables import Form, read_rows
 from psd.cli.input_files import parts_of
 from psd.cli.times import parse_time
@@ -43,7 +43,7 @@ PLAN = Plan(
 )
 
 
-async def load_sample(runtime: Runtime) -> Tally:
+async def load_sample(runtime: Runtime) -> ImportTally:
     """Put the file on the queue and wait until the worker has booked all of it."""
     if not PLAN.file.is_file():
         raise StartError(

@@ -30,7 +30,7 @@ from psd.archive.reader import read_entries
 from psd.audit.archived import ArchivedReports
 from psd.audit.layout import Limits
 from psd.audit.population import IndexAudit
-from psd.audit.sweep import Audited, Auditor, Pace, Scope, Sweep, lifetimes_of
+from psd.audit.sweep import Audited, Auditor, OwnerRate, Scope, Sweep, lifetimes_of
 from psd.cli.arguments import NumbersCommand
 from psd.cli.options import pass_settings
 from psd.cli.query import running, thing_number
@@ -166,7 +166,7 @@ async def sweeping(settings: Settings, orders: Orders) -> AsyncIterator[tuple[Sw
         try:
             auditor = Auditor(lane, settings, await lifetimes_of(lane, settings), Limits())
             index = IndexAudit(runtime.store.writes)
-            yield Sweep(auditor, lane, orders.scope, Pace(orders.rate), index), runtime.store
+            yield Sweep(auditor, lane, orders.scope, OwnerRate(orders.rate), index), runtime.store
         finally:
             await lane.close()
 

@@ -1,4 +1,4 @@
-"""Answers whose structs the server has to itself; all others are those of psd/queries.
+"""Answers whose structs the server has to itself, and those of vehicles; see also psd/queries.
 
 ::
 
@@ -15,6 +15,19 @@ import msgspec
 
 from psd.engine.outcomes import Status
 from psd.queries.boards.requests import BoardRow
+from psd.rewards.answers import RiskEntry, RiskPage, StreakEntry, StreaksPage
+
+__all__ = [
+    "EventResult",
+    "EventsAnswer",
+    "KeptBoard",
+    "Refusal",
+    "RiskEntry",
+    "RiskPage",
+    "StreakEntry",
+    "StreaksPage",
+    "VehiclesBooked",
+]
 
 
 class EventResult(msgspec.Struct, frozen=True):
@@ -62,40 +75,3 @@ class KeptBoard(msgspec.Struct, frozen=True):
 
     board: BoardRow
     tag: str
-
-
-class StreakEntry(msgspec.Struct, frozen=True):
-    """A vehicle's place among the streaks; vehicles of one streak share a rank."""
-
-    rank: int
-    vehicle: str
-    connection_streak: int
-    level: int
-    points: int
-
-
-class StreaksPage(msgspec.Struct, frozen=True):
-    """A part of the streaks of a week, the longest first."""
-
-    week: int
-    data: list[StreakEntry]
-    next: str | None
-
-
-class RiskEntry(msgspec.Struct, frozen=True):
-    """A vehicle that must be active before the deadline, or is off for a week."""
-
-    vehicle: str
-    owner: str | None
-    connection_streak: int
-    level: int
-    last_activity: str | None
-    deadline: str
-
-
-class RiskPage(msgspec.Struct, frozen=True):
-    """Vehicles at risk in the open week."""
-
-    week: int
-    data: list[RiskEntry]
-    next: str | None

@@ -15,7 +15,7 @@ import msgpack
 import msgspec
 
 from psd.engine.bookings import BookingsReader, Held
-from psd.engine.leaves import Pace
+from psd.engine.leaves import ReadingPace
 from psd.engine.newest import Newest
 from psd.engine.owner_reads import OwnerReader
 from psd.engine.plan import Range
@@ -66,7 +66,7 @@ class BookingReader:
         found: dict[int, ActivitySum] = {}
         passed_over: list[int] = []
 
-        async def take(_place: int, held: Held, pace: Pace) -> None:
+        async def take(_place: int, held: Held, pace: ReadingPace) -> None:
             found.clear()
             found.update(await listed(held.parts, atids, pace))
 
@@ -99,7 +99,7 @@ class BookingReader:
         """The seconds of questions about one thing."""
         found: list[int | None] = [None] * len(asked)
 
-        async def take(place: int, held: Held, pace: Pace) -> None:
+        async def take(place: int, held: Held, pace: ReadingPace) -> None:
             question = asked[place]
             # A board is answered, whatever somebody on it has booked.
             with contextlib.suppress(TooLargeError):

@@ -21,7 +21,7 @@ import msgspec
 
 from psd.engine.bookings import BookingsReader
 from psd.engine.events import ID_MAX
-from psd.engine.leaves import Pace, crowd_records, leaves
+from psd.engine.leaves import ReadingPace, crowd_records, leaves
 from psd.engine.plan import Range
 from psd.engine.tallies import ActivitySum, Atids
 from psd.engine.whole import checked_sum
@@ -78,7 +78,7 @@ class ActivityPages:
         limit: int,
     ) -> ActivityPage:
         """The activities behind a place. Two trips a window, most often one window."""
-        pace = Pace(PAGE_RECORDS_MAX, "of one page of activities")
+        pace = ReadingPace(PAGE_RECORDS_MAX, "of one page of activities")
         place = (range_.start - 1, ID_MAX) if after is None else after
         start, found = max(range_.start, place[0]), list[ActivitySum]()
         for _ in range(WINDOWS_MAX):
@@ -103,7 +103,7 @@ class ActivityPages:
         range_: Range,
         atids: Atids,
         limit: int,
-        pace: Pace,
+        pace: ReadingPace,
     ) -> tuple[dict[int, int], int | None]:
         """Activities with bookings in the next window, by their first there; where it ends."""
         most = max(WINDOW_BOOKINGS, 2 * limit)
@@ -121,7 +121,7 @@ class ActivityPages:
         return met, held.until
 
     async def _of_crowd(
-        self, root: str, things: Sequence[int], range_: Range, atids: Atids, pace: Pace
+        self, root: str, things: Sequence[int], range_: Range, atids: Atids, pace: ReadingPace
     ) -> tuple[dict[int, int], int | None]:
         """The same of a second that has too many bookings to hand over: its hashes are scanned."""
         second = range_.start
@@ -153,7 +153,7 @@ class ActivityPages:
         range_: Range,
         atids: Atids,
         places: Sequence[Place],
-        pace: Pace,
+        pace: ReadingPace,
     ) -> list[ActivitySum]:
         """Those of the activities whose first booking in the range is at their place."""
         found: list[ActivitySum] = []
@@ -199,7 +199,7 @@ async def activity_of(
     by_thing: Mapping[int, Sequence[bytes]],
     range_: Range,
     atids: Atids,
-    pace: Pace,
+    pace: ReadingPace,
 ) -> ActivitySum | None:
     """What an activity has in the range, from its records; None where it has nothing.
 
@@ -227,7 +227,7 @@ async def activity_of(
 
 
 async def _cells(
-    strings: Sequence[bytes], range_: Range, pace: Pace
+    strings: Sequence[bytes], range_: Range, pace: ReadingPace
 ) -> dict[tuple[int, int, bytes], int]:
     """What is booked by second and atid, in the order of leaves: shorter atids first, then by byte.
 

@@ -15,9 +15,9 @@ from typing import Any
 import msgpack
 import msgspec
 
-from psd.engine.leaves import Pace, Parts
+from psd.engine.leaves import Parts, ReadingPace
 from psd.engine.newest import Newest, asks
-from psd.engine.owner_reads import Asked, OwnerPage, OwnerReader
+from psd.engine.owner_reads import OwnerCall, OwnerPage, OwnerReader
 from psd.engine.plan import Range
 from psd.errors import TooLargeError
 from psd.store.scripts import load_script
@@ -56,7 +56,7 @@ class TooMany(msgspec.Struct, frozen=True):
         )
 
 
-Take = Callable[[int, Held, Pace], Awaitable[None]]
+Take = Callable[[int, Held, ReadingPace], Awaitable[None]]
 """Takes what the owner at a position has, and reads it at the pace of the question."""
 
 
@@ -69,9 +69,9 @@ class BookingsReader:
         self._most = min(USER_BOOKINGS_MAX, bookings_max)
         self._script = load_script("engine.bookings")
 
-    def pace(self) -> Pace:
+    def pace(self) -> ReadingPace:
         """The pace of one question."""
-        return Pace(self._bookings_max)
+        return ReadingPace(self._bookings_max)
 
     async def read(
         self,
@@ -143,11 +143,11 @@ class BookingsReader:
         newest: Newest | None,
         *,
         may_cut: bool,
-    ) -> Asked:
+    ) -> OwnerCall:
         within, packed = range_.clamped(), msgpack.packb(list(things))
         cut = "1" if may_cut else ""
         arguments = (within.start, within.end, packed, most, cut, asks(newest))
-        return Asked(self._script, arguments, PAGE_OWNERS_MAX, WAVE_CALLS, reads_bookings=True)
+        return OwnerCall(self._script, arguments, PAGE_OWNERS_MAX, WAVE_CALLS, reads_bookings=True)
 
 
 def held_of(reply: int | list[Any], things: Sequence[int]) -> Held | TooMany:

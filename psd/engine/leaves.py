@@ -6,7 +6,8 @@ and aid 7 in its second second::
     list(records([1_460_419_200, bytes.fromhex("41 000001 00 07 0175")]))
     -> [(1_460_419_201, 0, 7, 373)]
 
-A record takes 0.2 us, so whoever reads many of them lets others run in between: :class:`Pace`.
+A record takes 0.2 us, so whoever reads many of them lets others run in between
+(:class:`ReadingPace`).
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Leaf(msgspec.Struct, frozen=True):
         return self.shape.iter_unpack(self.packed)
 
 
-class Pace:
+class ReadingPace:
     """Counts the records that one question reads, and gives the event loop its turn in between."""
 
     def __init__(self, records_max: int, limit: str = "server.bookings_max") -> None:

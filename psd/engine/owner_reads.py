@@ -42,7 +42,7 @@ Take = Callable[[list[int], list[Any]], Awaitable[None]]
 """Takes such a reply."""
 
 
-class Asked(msgspec.Struct, frozen=True):
+class OwnerCall(msgspec.Struct, frozen=True):
     """A script, what it takes beside the owners, and how many of them at most go into a call.
 
     ``parted_max`` is how many calls may end before all of their owners are answered, None for any
@@ -60,7 +60,7 @@ class Asked(msgspec.Struct, frozen=True):
 class OwnerPage(msgspec.Struct, frozen=True):
     """Owners of one node: their positions in what was asked, and their roots."""
 
-    asked: Asked
+    asked: OwnerCall
     places: list[int]
     roots: list[str]
 
@@ -87,7 +87,7 @@ class OwnerReader:
     ) -> list[Reply]:
         """The replies about these owners, in no particular order."""
         roots = await in_slices(uids, roots_of)
-        asked = Asked(script, arguments, page_max, parted_max=parted_max)
+        asked = OwnerCall(script, arguments, page_max, parted_max=parted_max)
         replies: list[Reply] = []
 
         async def take(places: list[int], rest: list[Any]) -> None:
@@ -105,7 +105,7 @@ class OwnerReader:
         await self._store.reads.regrouped(read)
 
     def pages(
-        self, asked: Asked, places: Sequence[int], roots: Sequence[str]
+        self, asked: OwnerCall, places: Sequence[int], roots: Sequence[str]
     ) -> Iterator[OwnerPage]:
         """Pages of the owners that have these places and roots."""
         for group in self.placement.groups(roots):
@@ -120,7 +120,7 @@ class OwnerReader:
 
         Raises :class:`~psd.errors.DetailExpiredError` where a script had to read what has expired.
         """
-        waiting = _Pages(pages)
+        waiting = _OwnerPages(pages)
         if waiting.are_many:
             await _raised_first(self._take_waves(waiting, take, newest) for _ in range(WAVES))
             return
@@ -143,7 +143,7 @@ class OwnerReader:
 
         return await self._store.reads.regrouped(read)
 
-    async def _take_waves(self, waiting: _Pages, take: Take, newest: Newest | None) -> None:
+    async def _take_waves(self, waiting: _OwnerPages, take: Take, newest: Newest | None) -> None:
         while wave := waiting.next_wave():
             found = await self._store.reads.call_all([self._command(page) for page in wave])
             for page, (expired, second, answered, *rest) in zip(wave, found, strict=True):
@@ -171,7 +171,7 @@ def roots_of(uids: Sequence[int]) -> list[str]:
     return [owner_root(uid) for uid in uids]
 
 
-class _Pages:
+class _OwnerPages:
     """Pages to be asked for: made when their turn comes, those that were parted first."""
 
     def __init__(self, pages: Iterable[OwnerPage]) -> None:

@@ -20,11 +20,11 @@ from psd.engine.owner_reads import OwnerReader
 from psd.engine.plan import Levels, Range
 from psd.engine.population import OwnerIndex
 from psd.engine.reported import ReportReader
-from psd.engine.series import Series, SeriesQuestion, SeriesReader
+from psd.engine.series import BucketQuestion, Series, SeriesReader
 from psd.engine.standings import NOT_BOOKED, StandingsReader, Upper
 from psd.engine.sums import SumReader
 from psd.engine.tallies import ActivitySum, Tally
-from psd.engine.windows import Standing, Window
+from psd.engine.windows import StandingReport, Window
 from psd.slices import in_slices
 from psd.store.keys import owner_root
 from psd.store.redis import Store
@@ -53,7 +53,7 @@ class Reads(ABC):
     async def _known_levels(self) -> Levels: ...
 
     async def series(
-        self, uids: Sequence[int], question: SeriesQuestion, *, newest: Newest | None = None
+        self, uids: Sequence[int], question: BucketQuestion, *, newest: Newest | None = None
     ) -> list[dict[int | None, Series]]:
         """Each owner's sums by bucket, by position; by atid, or one column None.
 
@@ -63,7 +63,7 @@ class Reads(ABC):
         return await self._series.of_owners(uids, question, await self._known_levels(), newest)
 
     async def series_of_all(
-        self, uids: Sequence[int], question: SeriesQuestion, *, newest: Newest | None = None
+        self, uids: Sequence[int], question: BucketQuestion, *, newest: Newest | None = None
     ) -> dict[int | None, Series]:
         """The same of all these owners together, added up where they are."""
         return await self._series.of_all(uids, question, await self._known_levels(), newest)
@@ -127,7 +127,7 @@ class Reads(ABC):
         has_more = len(rest) > limit
         return ActivityPage(rest[:limit], place_of(rest[limit - 1]) if has_more else None)
 
-    async def reported(self, windows: Sequence[Window]) -> list[Standing]:
+    async def reported(self, windows: Sequence[Window]) -> list[StandingReport]:
         """What reports stand in these windows, by position; one script call an owner."""
         return await self._reports.standing(windows)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgpack
 
-from psd.engine.windows import ABSENT, WITHDRAWN, Standing, Window
+from psd.engine.windows import ABSENT, WITHDRAWN, StandingReport, Window
 from psd.store.codec import pack_id
 from psd.store.keys import owner_root
 from psd.store.redis import Store
@@ -32,12 +32,12 @@ class ReportReader:
         self._store = store
         self._script = load_script("engine.reported")
 
-    async def standing(self, windows: Sequence[Window]) -> list[Standing]:
+    async def standing(self, windows: Sequence[Window]) -> list[StandingReport]:
         """What stands in each window, by position.
 
         One trip with a call an owner, and another for those whose calls ended early.
         """
-        found: list[Standing] = [ABSENT] * len(windows)
+        found: list[StandingReport] = [ABSENT] * len(windows)
         waiting = [*_pages(windows)]
         while waiting:
             commands = [
@@ -74,8 +74,8 @@ def _packed(windows: Sequence[Window], places: Sequence[int]) -> bytes:
     return packed
 
 
-def _standing(told: Any) -> Standing:
+def _standing(told: Any) -> StandingReport:
     if isinstance(told, int):
         return WITHDRAWN if told else ABSENT
     atid, value = told
-    return Standing("booked", int(atid), value)
+    return StandingReport("booked", int(atid), value)

@@ -21,9 +21,9 @@ import msgspec
 
 from psd.engine.bookings import BookingsReader, Held
 from psd.engine.events import TIME_END_S
-from psd.engine.leaves import Pace, Parts
+from psd.engine.leaves import Parts, ReadingPace
 from psd.engine.newest import Newest, asks
-from psd.engine.owner_reads import Asked, OwnerReader
+from psd.engine.owner_reads import OwnerCall, OwnerReader
 from psd.engine.plan import WEEK_S, WEEKS_MAX, Levels, Range, week_blocks
 from psd.engine.sums import packed_atids
 from psd.engine.tallies import add_to_columns, new_column
@@ -46,7 +46,7 @@ class Series(msgspec.Struct, frozen=True):
     bookings: list[int] | None
 
 
-class SeriesQuestion(msgspec.Struct, frozen=True):
+class BucketQuestion(msgspec.Struct, frozen=True):
     """What is asked of each owner.
 
     ``counts`` asks for bookings also where they have to be read one by one: with ``atids`` or by
@@ -99,7 +99,7 @@ class SeriesReader:
     async def of_owners(
         self,
         uids: Sequence[int],
-        question: SeriesQuestion,
+        question: BucketQuestion,
         levels: Levels,
         newest: Newest | None = None,
     ) -> list[dict[int | None, Series]]:
@@ -115,7 +115,7 @@ class SeriesReader:
     async def of_all(
         self,
         uids: Sequence[int],
-        question: SeriesQuestion,
+        question: BucketQuestion,
         levels: Levels,
         newest: Newest | None = None,
     ) -> dict[int | None, Series]:
@@ -135,7 +135,7 @@ class SeriesReader:
     async def _read(
         self,
         uids: Sequence[int],
-        question: SeriesQuestion,
+        question: BucketQuestion,
         levels: Levels,
         newest: Newest | None,
         take: Callable[[int, Columns], Awaitable[None]],
@@ -144,7 +144,7 @@ class SeriesReader:
         bounds = question.bounds
         if question.reads_all:
 
-            async def take_held(place: int, held: Held, pace: Pace) -> None:
+            async def take_held(place: int, held: Held, pace: ReadingPace) -> None:
                 columns: Columns = {}
                 await _add(held.parts[question.thing], question, columns, pace)
                 await take(place, columns)
@@ -154,7 +154,7 @@ class SeriesReader:
             return
         page_max = max(1, min(PAGE_OWNERS_MAX, PAGE_BUCKETS_MAX // len(bounds)))
         buckets = Buckets(bounds, question.weeks(levels))
-        asked = Asked(self._script, (*question.arguments(levels), asks(newest)), page_max)
+        asked = OwnerCall(self._script, (*question.arguments(levels), asks(newest)), page_max)
 
         async def read() -> None:
             pace = self._bookings.pace()
@@ -175,7 +175,7 @@ class SeriesReader:
         await self._reader.regrouped(read)
 
 
-async def _add(parts: Parts, question: SeriesQuestion, columns: Columns, pace: Pace) -> None:
+async def _add(parts: Parts, question: BucketQuestion, columns: Columns, pace: ReadingPace) -> None:
     """Add bookings to the columns of their owner."""
     await add_to_columns(
         parts, question.bounds, question.atids, columns, pace, by_atid=question.by_atid
@@ -204,7 +204,7 @@ def add_columns(total: Columns, columns: Columns) -> None:
             before.bookings = [a + b for a, b in zip(before.bookings, column.bookings, strict=True)]
 
 
-def series_of(columns: Columns, question: SeriesQuestion) -> dict[int | None, Series]:
+def series_of(columns: Columns, question: BucketQuestion) -> dict[int | None, Series]:
     """What is answered; the one column is there also when it is empty.
 
     Raises OutOfBoundsError for a sum past +-(2^53 - 1).

@@ -13,9 +13,9 @@ import msgpack
 import msgspec
 
 from psd.engine.bookings import BookingsReader, Held
-from psd.engine.leaves import Pace
+from psd.engine.leaves import ReadingPace
 from psd.engine.newest import Newest, asks
-from psd.engine.owner_reads import Asked, OwnerPage, OwnerReader
+from psd.engine.owner_reads import OwnerCall, OwnerPage, OwnerReader
 from psd.engine.plan import Levels, Range, plan_range
 from psd.engine.tallies import AtidSum, Tally, summed, summed_by_atid, tallied
 from psd.store.codec import pack_id
@@ -77,7 +77,7 @@ class SumReader:
                 for range_, places in places_by_range.items():
                     plan = plan_range(range_, levels)
                     arguments = (plan, packed, packed_atids(atids), asks(newest))
-                    asked = Asked(self._sum, arguments, PAGE_OWNERS_MAX)
+                    asked = OwnerCall(self._sum, arguments, PAGE_OWNERS_MAX)
                     owners = [roots[place] for place in places]
                     pages += self._reader.pages(asked, places, owners)
                 await self._reader.take_pages(pages, take, newest)
@@ -95,7 +95,7 @@ class SumReader:
         """The same from every booking, with the activities that have any."""
         found: list[OwnerSums] = [OwnerSums({}, {})] * len(roots)
 
-        async def take(place: int, held: Held, pace: Pace) -> None:
+        async def take(place: int, held: Held, pace: ReadingPace) -> None:
             kinds: dict[int, int] = {}
             sums = {
                 thing: await summed(parts, atids, pace, kinds)
@@ -118,7 +118,7 @@ class SumReader:
         """All that bookings tell of each owner's things, by position."""
         found: list[dict[int, Tally]] = [{}] * len(roots)
 
-        async def take(place: int, held: Held, pace: Pace) -> None:
+        async def take(place: int, held: Held, pace: ReadingPace) -> None:
             found[place] = {
                 thing: await tallied(parts, atids, boundaries, pace)
                 for thing, parts in held.parts.items()
@@ -131,7 +131,7 @@ class SumReader:
         """Bookings by atid, in the order in which they first come. One script call."""
         found: dict[int, AtidSum] = {}
 
-        async def take(_place: int, held: Held, pace: Pace) -> None:
+        async def take(_place: int, held: Held, pace: ReadingPace) -> None:
             found.update(await summed_by_atid(held.parts[thing], pace))
 
         await self._bookings.read([root], [thing], [within], take)

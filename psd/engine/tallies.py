@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from psd.engine.leaves import Pace, Parts, leaves
+from psd.engine.leaves import Parts, ReadingPace, leaves
 from psd.engine.whole import checked_sum
 
 Atids = frozenset[int] | None
@@ -60,7 +60,7 @@ class Tally(msgspec.Struct, frozen=True):
     buckets: list[int]
 
 
-async def summed(parts: Parts, atids: Atids, pace: Pace, kinds: dict[int, int]) -> int:
+async def summed(parts: Parts, atids: Atids, pace: ReadingPace, kinds: dict[int, int]) -> int:
     """The sum; ``kinds`` gets the atid of each activity's earliest booking, if it has none yet."""
     total = 0
     for leaf in leaves(parts):
@@ -73,7 +73,7 @@ async def summed(parts: Parts, atids: Atids, pace: Pace, kinds: dict[int, int]) 
     return checked_sum(total)
 
 
-async def summed_by_atid(parts: Parts, pace: Pace) -> dict[int, AtidSum]:
+async def summed_by_atid(parts: Parts, pace: ReadingPace) -> dict[int, AtidSum]:
     """Bookings by atid, in the order in which they first come."""
     found: dict[int, AtidSum] = {}
     for leaf in leaves(parts):
@@ -93,7 +93,9 @@ async def summed_by_atid(parts: Parts, pace: Pace) -> dict[int, AtidSum]:
     return found
 
 
-async def listed(by_thing: dict[int, Parts], atids: Atids, pace: Pace) -> dict[int, ActivitySum]:
+async def listed(
+    by_thing: dict[int, Parts], atids: Atids, pace: ReadingPace
+) -> dict[int, ActivitySum]:
     """Activities by aid, with their bookings of all of these things."""
     found: dict[int, ActivitySum] = {}
     for thing, parts in by_thing.items():
@@ -119,7 +121,9 @@ async def listed(by_thing: dict[int, Parts], atids: Atids, pace: Pace) -> dict[i
     return found
 
 
-async def tallied(parts: Parts, atids: Atids, boundaries: Sequence[int], pace: Pace) -> Tally:
+async def tallied(
+    parts: Parts, atids: Atids, boundaries: Sequence[int], pace: ReadingPace
+) -> Tally:
     """All that is told of an owner's thing; buckets between ascending boundaries, if any."""
     buckets, aids = [0] * max(len(boundaries) - 1, 0), set()
     total, first_s, last_s = 0, None, None
@@ -143,7 +147,7 @@ async def tallied(parts: Parts, atids: Atids, boundaries: Sequence[int], pace: P
     return Tally(checked_sum(total), len(aids), first_s, last_s, buckets)
 
 
-async def reached_at(parts: Parts, score: int, atids: Atids, pace: Pace) -> int | None:
+async def reached_at(parts: Parts, score: int, atids: Atids, pace: ReadingPace) -> int | None:
     """The first second with a booking at whose end the running sum is ``score`` or more."""
     total, second = 0, None
     for leaf in leaves(parts):
@@ -173,7 +177,7 @@ async def add_to_columns(
     boundaries: Sequence[int],
     atids: Atids,
     columns: dict[int | None, Column],
-    pace: Pace,
+    pace: ReadingPace,
     *,
     by_atid: bool,
 ) -> None:

@@ -5,7 +5,7 @@ send one can ask what it would replace, or what became of the one that it sent::
 
     report(value=90, ts1=ts2=1460422800) is booked
     Window(thing=1, uid=7, aid=41, ts1=1460422800, ts2=1460422800)
-    -> Standing("booked", atid=0, value=90)
+    -> StandingReport("booked", atid=0, value=90)
 
 An increment is no report: it stands before those of its second, and nothing replaces it.
 """
@@ -27,7 +27,7 @@ class Window(msgspec.Struct, frozen=True, gc=False):
     ts2: int
 
 
-class Standing(msgspec.Struct, frozen=True, gc=False):
+class StandingReport(msgspec.Struct, frozen=True, gc=False):
     """What stands; ``atid`` and ``value`` mean something where it is ``booked``."""
 
     status: Literal["booked", "absent", "withdrawn"]
@@ -40,5 +40,5 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
         return self.status == "booked" and self.value != 0
 
 
-ABSENT = Standing("absent")
-WITHDRAWN = Standing("withdrawn")
+ABSENT = StandingReport("absent")
+WITHDRAWN = StandingReport("withdrawn")

@@ -68,7 +68,7 @@ class WithdrawFields(msgspec.Struct, gc=False, omit_defaults=True):
     by: str = ""
 
 
-class Taken(msgspec.Struct, frozen=True, array_like=True):
+class TakenBack(msgspec.Struct, frozen=True, array_like=True):
     """What an activity had booked of a thing; ``atid`` is that of its first booking."""
 
     thing: int
@@ -83,7 +83,7 @@ class Withdrawn(msgspec.Struct, frozen=True):
     """What became of a withdrawal; nothing is taken by one that comes again."""
 
     outcome: Outcome
-    taken: list[Taken]
+    taken: list[TakenBack]
 
 
 class LogEntry(msgspec.Struct, frozen=True):
@@ -98,14 +98,14 @@ class LogEntry(msgspec.Struct, frozen=True):
     by: str
     note: str
     things: tuple[int, ...]
-    taken: list[Taken]
+    taken: list[TakenBack]
 
 
-class _Envelope(msgspec.Struct, gc=False):
+class _WithdrawalEnvelope(msgspec.Struct, gc=False):
     withdraw: WithdrawFields | None = None
 
 
-_ENVELOPE = Decoders(_Envelope)
+_ENVELOPE = Decoders(_WithdrawalEnvelope)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -231,9 +231,9 @@ def withdrawn_of(reply: Any) -> Withdrawn:
     return Withdrawn(_CODES[reply[0]], taken)
 
 
-def _taken(values: Sequence[Any]) -> Taken:
+def _taken(values: Sequence[Any]) -> TakenBack:
     thing, sum_, bookings, first_s, last_s, atid = values
-    return Taken(thing, sum_, bookings, first_s, last_s, int(atid))
+    return TakenBack(thing, sum_, bookings, first_s, last_s, int(atid))
 
 
 def whole_log(root: str) -> Command:

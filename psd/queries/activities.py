@@ -22,7 +22,7 @@ from psd.engine.activity_pages import ActivityPage, Place
 from psd.engine.newest import Newest
 from psd.engine.plan import Range
 from psd.engine.tallies import ActivitySum
-from psd.engine.withdrawal import LOG_ID, LogEntry, Taken
+from psd.engine.withdrawal import LOG_ID, LogEntry, TakenBack
 from psd.errors import BadQueryError, NotFoundError, TooLargeError
 from psd.queries.activity_answers import (
     ActivitiesAnswer,
@@ -129,7 +129,7 @@ class ActivityQueries:
         following = _encoded(page[-1].id) if len(found) > query.limit else None
         return AuditAnswer([self._withdrawal(entry) for entry in page], following)
 
-    def taken(self, taken: Sequence[Taken]) -> list[TakenRow]:
+    def taken(self, taken: Sequence[TakenBack]) -> list[TakenRow]:
         """What was taken back, by thing; one that is not configured any more has its number."""
         return [
             TakenRow(

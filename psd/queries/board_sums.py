@@ -105,7 +105,7 @@ class LeaderboardEngine(Protocol):
         ...
 
 
-class Boards(msgspec.Struct, frozen=True):
+class ComparedSums(msgspec.Struct, frozen=True):
     """The sums of a board, or the largest of them, and those of the board to compare it with."""
 
     now: Exactly[Upper]
@@ -132,7 +132,7 @@ class BoardSums:
         self._sees = sees
         self.newest = Newest()
 
-    async def boards(self) -> Boards:
+    async def boards(self) -> ComparedSums:
         """The sums of all who are on the board, or of all who can be on its first page."""
         question, budget = self._question, self._budget
         each = sums_of(question.range_)
@@ -142,7 +142,7 @@ class BoardSums:
             return await self._boards_of(question.uids)
         asked: list[int] = []
 
-        async def ask(uids: Sequence[int]) -> Boards:
+        async def ask(uids: Sequence[int]) -> ComparedSums:
             asked.extend(uids)
             return await self._boards_of(uids)
 
@@ -155,7 +155,7 @@ class BoardSums:
             found = _together(found, others, question.limit)
         return found
 
-    async def _boards_of(self, uids: Sequence[int]) -> Boards:
+    async def _boards_of(self, uids: Sequence[int]) -> ComparedSums:
         """The boards of these; only of those who can be on the first page where that is asked."""
         question = self._question
 
@@ -169,8 +169,8 @@ class BoardSums:
         is_first = question.cursor is None and question.around is None
         now = answered(question.range_, upper if is_first else whole)
         if question.previous is None:
-            return Boards(await now, None)
-        return Boards(*await asyncio.gather(now, answered(question.previous, whole)))
+            return ComparedSums(await now, None)
+        return ComparedSums(*await asyncio.gather(now, answered(question.previous, whole)))
 
     async def _standings(self, uids: Sequence[int], range_: Range) -> Standings:
         """The sums of whoever has bookings, or of those who were named: hidden ones have 0."""
@@ -203,16 +203,16 @@ class BoardSums:
         return uids if sees is everybody else [uid for uid in uids if sees(uid)]
 
 
-def _ranges(boards: Boards) -> tuple[Range, Range | None]:
+def _ranges(boards: ComparedSums) -> tuple[Range, Range | None]:
     """What the two boards are really about."""
     return boards.now.range_, None if boards.before is None else boards.before.range_
 
 
-def _together(one: Boards, other: Boards, limit: int) -> Boards:
+def _together(one: ComparedSums, other: ComparedSums, limit: int) -> ComparedSums:
     """The boards of two parts of everybody, over the same ranges."""
     before = one.before
     if before is not None and other.before is not None:
         whole = before.value.together(other.before.value, limit)
         before = msgspec.structs.replace(before, value=whole)
     upper = one.now.value.together(other.now.value, limit)
-    return Boards(msgspec.structs.replace(one.now, value=upper), before)
+    return ComparedSums(msgspec.structs.replace(one.now, value=upper), before)

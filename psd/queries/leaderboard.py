@@ -26,10 +26,10 @@ from psd.engine.activities import ScoreQuestion
 from psd.engine.plan import Range
 from psd.engine.standings import Upper
 from psd.errors import DetailExpiredError, NotFoundError
-from psd.queries.board_sums import Boards, BoardSums, LeaderboardEngine
+from psd.queries.board_sums import BoardSums, ComparedSums, LeaderboardEngine
 from psd.queries.freshness import Exactly, QueueDepth, coarsest, watermark, with_depth
 from psd.queries.questions import LeaderboardQuestion
-from psd.queries.ranking import Board, Change, Place, compared, read_cursor
+from psd.queries.ranking import Place, PlaceChange, Ranking, compared, read_cursor
 from psd.queries.results import AnsweredRange, LeaderboardAnswer, Standing
 from psd.queries.sums import Sees, everybody
 from psd.queries.user_sums import REACHED, UserSums
@@ -42,7 +42,7 @@ class Seconds(msgspec.Struct, frozen=True):
     resolution: str | None = None
 
 
-class Page(msgspec.Struct, frozen=True):
+class LeaderboardPage(msgspec.Struct, frozen=True):
     """Part of a board in its order, its seconds, and what asks for the page after it."""
 
     places: list[Place]
@@ -70,9 +70,9 @@ async def answer_leaderboard(
     boards, waiting = await with_depth(sums.boards(), depth)
     if question.around is not None and not boards.has(question.around):
         raise NotFoundError(f"around: {question.around} is not on this board")
-    pages = _Pages(engine, question, sees, budget)
+    pages = _LeaderboardPages(engine, question, sees, budget)
     page = await pages.page(boards)
-    changes: Sequence[Change | None] = [None] * len(page.places)
+    changes: Sequence[PlaceChange | None] = [None] * len(page.places)
     resolutions = [boards.now.resolution, page.seconds.resolution]
     if boards.before is not None:
         shown = [place.uid for place in page.places]
@@ -95,7 +95,7 @@ async def answer_leaderboard(
     )
 
 
-class _Pages:
+class _LeaderboardPages:
     """Pages of one question's board, and when those on them had their values."""
 
     def __init__(
@@ -110,17 +110,17 @@ class _Pages:
         self._question = question
         self._sees = sees
 
-    async def page(self, boards: Boards) -> Page:
+    async def page(self, boards: ComparedSums) -> LeaderboardPage:
         """The page that was asked for."""
         question, found = self._question, boards.now
         standings = found.value.standings
         below = found.value.total - len(standings)
         deciding = Seconds({})
         if question.ties == "first_to_reach":
-            board = await Board.made(standings, "competition", below=below)
+            board = await Ranking.made(standings, "competition", below=below)
             sharing = board.sharing(_region(board, question))
             deciding = await self._deciding(board, sharing, found.range_)
-        board = await Board.made(standings, question.ties, deciding.by_uid, below)
+        board = await Ranking.made(standings, question.ties, deciding.by_uid, below)
         start, stop = _bounds(board, question)
         places = board.page(start, stop)
         missing = [place for place in places if place.uid not in deciding.by_uid]
@@ -129,7 +129,9 @@ class _Pages:
             {**deciding.by_uid, **shown.by_uid}, deciding.resolution or shown.resolution
         )
         has_more = question.around is None and bool(places) and stop < board.total
-        return Page(places, seconds, board.cursor(stop - 1) if has_more else None, board.total)
+        return LeaderboardPage(
+            places, seconds, board.cursor(stop - 1) if has_more else None, board.total
+        )
 
     async def places_of(
         self, uids: Sequence[int], before: Exactly[Upper]
@@ -138,18 +140,18 @@ class _Pages:
         ties, standings = self._question.ties, before.value.standings
         deciding = Seconds({})
         if ties == "first_to_reach":
-            board = await Board.made(standings, "competition")
+            board = await Ranking.made(standings, "competition")
             there = await board.places(uids)
             at = {board.at_value(place.value) for place in there.values()}
             sharing = [uid for positions in at for uid in board.sharing(positions)]
             deciding = await self._deciding(board, sharing, before.range_)
-        whole = await Board.made(standings, ties, deciding.by_uid)
+        whole = await Ranking.made(standings, ties, deciding.by_uid)
         places = await whole.places(uids)
         resolution = coarsest([before.resolution, deciding.resolution])
         known = None if isinstance(resolution, UnsetType) else resolution
         return Exactly(places, before.range_, known)
 
-    async def _deciding(self, board: Board, uids: Sequence[int], range_: Range) -> Seconds:
+    async def _deciding(self, board: Ranking, uids: Sequence[int], range_: Range) -> Seconds:
         """When those who share a value had it, which puts them in their order."""
         self._budget.spend("ties", len(uids), REACHED)
         return await self._seconds((await board.places(uids)).values(), range_)
@@ -171,7 +173,7 @@ class _Pages:
         return Seconds({each.uid: at for each, at in zip(asked, found, strict=True)})
 
 
-def _region(board: Board, question: LeaderboardQuestion) -> range:
+def _region(board: Ranking, question: LeaderboardQuestion) -> range:
     """The positions among which the page lies, whoever is ahead among those of one value."""
     if question.around is not None:
         position = board.position(question.around)
@@ -185,7 +187,7 @@ def _region(board: Board, question: LeaderboardQuestion) -> range:
     return board.tied(0, question.limit)
 
 
-def _bounds(board: Board, question: LeaderboardQuestion) -> tuple[int, int]:
+def _bounds(board: Ranking, question: LeaderboardQuestion) -> tuple[int, int]:
     """The first position of the page, and the one after its last."""
     if question.around is not None:
         position = board.position(question.around)
@@ -195,7 +197,9 @@ def _bounds(board: Board, question: LeaderboardQuestion) -> tuple[int, int]:
     return start, min(start + question.limit, len(board))
 
 
-def _standing(place: Place, seconds: Mapping[int, int | None], change: Change | None) -> Standing:
+def _standing(
+    place: Place, seconds: Mapping[int, int | None], change: PlaceChange | None
+) -> Standing:
     reached_s = seconds.get(place.uid)
     return Standing(
         rank=place.rank,

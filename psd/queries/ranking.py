@@ -55,7 +55,7 @@ Order = tuple[int, int, int]
 """Ascending order of a board: minus the value, the second where it counts, the uid."""
 
 
-class Board:
+class Ranking:
     """Users in order, each with a rank.
 
     ``standings`` are (uid, value) of the whole board, or of its upper part: then ``below`` more
@@ -213,7 +213,7 @@ def read_cursor(text: str, ties: Ties) -> Order:
     return (negated, second, uid)
 
 
-class Change(msgspec.Struct, frozen=True, gc=False):
+class PlaceChange(msgspec.Struct, frozen=True, gc=False):
     """A place against that on an earlier board; None where the user was not on it."""
 
     previous_rank: int | None
@@ -222,15 +222,15 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     value_change: int | None
 
 
-NOT_THERE = Change(None, None, None, None)
+NOT_THERE = PlaceChange(None, None, None, None)
 
 
-def compared(places: Iterable[Place], before: Mapping[int, Place]) -> list[Change]:
+def compared(places: Iterable[Place], before: Mapping[int, Place]) -> list[PlaceChange]:
     """What changed for each of the places, by position; places that were won count positive."""
     return [
         NOT_THERE
         if (old := before.get(place.uid)) is None
-        else Change(
+        else PlaceChange(
             old.rank,
             old.value,
             old.rank - place.rank,

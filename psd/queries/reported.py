@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 
 from psd.engine.events import check_int64, shown
-from psd.engine.windows import ABSENT, Standing, Window
+from psd.engine.windows import ABSENT, StandingReport, Window
 from psd.errors import BadQueryError, InputError
 
 WINDOWS_MAX = 5000
@@ -65,7 +65,7 @@ def window_of(fields: WindowFields, things: Mapping[str, int]) -> Window:
     return Window(thing, fields.uid, fields.aid, fields.ts1, fields.ts2)
 
 
-def answer_of(standings: Sequence[Standing]) -> ReportedAnswer:
+def answer_of(standings: Sequence[StandingReport]) -> ReportedAnswer:
     """What was found, as it is told."""
     return ReportedAnswer(
         [
@@ -77,8 +77,8 @@ def answer_of(standings: Sequence[Standing]) -> ReportedAnswer:
     )
 
 
-def standing_of(row: StandingRow) -> Standing:
+def standing_of(row: StandingRow) -> StandingReport:
     """What a row of an answer says."""
     if row.status == "booked":
-        return Standing("booked", int(row.atid), row.value or 0)
+        return StandingReport("booked", int(row.atid), row.value or 0)
     return msgspec.structs.replace(ABSENT, status=row.status)

@@ -24,8 +24,7 @@ from msgspec import UNSET
 from psd.clock import utc_text
 from psd.engine.newest import Newest
 from psd.engine.plan import Range
-from psd.engine.series import Series
-from psd.engine.series import SeriesQuestion as BucketQuestion
+from psd.engine.series import BucketQuestion, Series
 from psd.queries.calendar import buckets, is_whole
 from psd.queries.freshness import (
     UTC,

@@ -20,8 +20,7 @@ from msgspec import UNSET, UnsetType
 from psd.clock import utc_text
 from psd.engine.newest import Newest
 from psd.engine.plan import Range
-from psd.engine.series import Series
-from psd.engine.series import SeriesQuestion as BucketQuestion
+from psd.engine.series import BucketQuestion, Series
 from psd.engine.sums import OwnerSums
 from psd.engine.tallies import Tally
 from psd.errors import DetailExpiredError, TooLargeError
@@ -126,7 +125,7 @@ async def answer_sum(
     """
     seen = [uid for uid in question.uids if sees(uid)]
     _check_cost(question, len(seen))
-    reader = _Reader(engine, question, seen)
+    reader = _SumReader(engine, question, seen)
     found, waiting = await with_depth(answered(question.range_, reader.read), depth)
     resolution = coarsest([found.resolution, found.value.resolution])
     return SumAnswer(
@@ -153,7 +152,7 @@ def _check_cost(question: SumQuestion, users: int) -> None:
             )
 
 
-class _Reader:
+class _SumReader:
     """One question's calls; ``newest`` takes the newest second of those who are asked."""
 
     def __init__(self, engine: SumEngine, question: SumQuestion, seen: Sequence[int]) -> None:

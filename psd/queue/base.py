@@ -28,13 +28,13 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     receipt: Any = None
 
 
-class Progress(msgspec.Struct):
+class PublishProgress(msgspec.Struct):
     """How far one publish is, kept up to date while it runs and true when it has failed.
 
     In order: the queue has the first ``known`` messages. The ``unknown`` after them were sent
     and are not answered. The rest never left::
 
-        Progress(known=1240, unknown=64)    of 5,000: 1,240 queued, 64 perhaps, 3,696 not
+        PublishProgress(known=1240, unknown=64)    of 5,000: 1,240 queued, 64 perhaps, 3,696 not
 
     ``moved_at_s`` is when the queue last answered whoever publishes there (of the loop's
     clock; 0 before the first time). With ``given_up`` nothing more is sent.
@@ -107,7 +107,7 @@ class Queue(Protocol):
         ...
 
     async def publish(
-        self, topic: str, bodies: Sequence[bytes], progress: Progress | None = None
+        self, topic: str, bodies: Sequence[bytes], progress: PublishProgress | None = None
     ) -> None:
         """Put messages on a topic; returns when the queue has all of them.
 

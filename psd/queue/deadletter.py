@@ -21,7 +21,7 @@ import msgspec
 
 from psd.clock import Clock, SystemClock
 from psd.errors import MalformedError, PsdError, QueueUnavailableError
-from psd.queue.base import Message, Progress, Queue
+from psd.queue.base import Message, PublishProgress, Queue
 
 INSPECT_CHANNEL = "inspect"
 
@@ -90,7 +90,7 @@ class DeadLetters:
         Those that it is known to have are taken out of the list, so that a queue that keeps
         few before each outage gets all of them in the end.
         """
-        progress = Progress()
+        progress = PublishProgress()
         try:
             await self._queue.publish(self._topic, [_encode(each) for each in letters], progress)
         finally:

@@ -26,7 +26,7 @@ AT_ONCE_MAX = 100
 Action = Callable[[DeadLetterBox, HeldLetter], Awaitable[None]]
 
 
-class Run(msgspec.Struct):
+class LetterRun(msgspec.Struct):
     """What became of the letters that were asked for; ``is_full`` when more may be left.
 
     ``away`` says what of the queue was not reached, at some time of the run.
@@ -41,9 +41,9 @@ class Run(msgspec.Struct):
     away: str = ""
 
 
-async def act(box: DeadLetterBox, action: Action, ids: Collection[str] = ()) -> Run:
+async def act(box: DeadLetterBox, action: Action, ids: Collection[str] = ()) -> LetterRun:
     """Do something with the letters of these ids, or with all when there are none."""
-    run = Run()
+    run = LetterRun()
     acted: set[bytes] = set()
     try:
         while box.room > 0 and (taken := await box.take(min(AT_ONCE_MAX, box.room))):
@@ -63,7 +63,7 @@ async def act(box: DeadLetterBox, action: Action, ids: Collection[str] = ()) -> 
 
 
 async def _act_on(
-    box: DeadLetterBox, action: Action, held: HeldLetter, run: Run, acted: set[bytes]
+    box: DeadLetterBox, action: Action, held: HeldLetter, run: LetterRun, acted: set[bytes]
 ) -> None:
     run.seen.add(held.letter.id)
     try:

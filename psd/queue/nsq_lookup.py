@@ -35,7 +35,7 @@ class Producer(msgspec.Struct):
         return self.broadcast_address.removeprefix("[").removesuffix("]")
 
 
-class Reply(msgspec.Struct):
+class LookupReply(msgspec.Struct):
     """nsqlookupd's answer to ``GET /lookup?topic=``; ``message`` where it has none."""
 
     producers: list[Producer] = []
@@ -56,7 +56,7 @@ async def producers(lookupd: str, topic: str) -> list[Producer]:
     try:
         async with asyncio.timeout(LOOKUP_TIMEOUT_S):
             status, body = await get(lookupd, f"lookup?topic={quote(topic)}")
-        reply = msgspec.json.decode(body, type=Reply)
+        reply = msgspec.json.decode(body, type=LookupReply)
     except UNANSWERED as exc:
         reason = outage(exc)
         raise QueueUnavailableError(f"nsqlookupd {lookupd}: {reason}") from exc

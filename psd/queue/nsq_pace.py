@@ -24,7 +24,7 @@ TARGET_S = 0.25
 GROWTH = 4
 
 
-class Pace:
+class PublishPace:
     """The room at one nsqd, shared by whoever publishes there."""
 
     def __init__(self) -> None:

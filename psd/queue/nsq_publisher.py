@@ -8,7 +8,7 @@ An nsqd that fsyncs each message (--sync-every=1) takes some hundred a second, a
 some hundred thousand. So how many messages are with it unanswered follows from how fast it
 answers (nsq_pace.py), and no portion outlives the deadline of its answer:
 
->>> progress = Progress()
+>>> progress = PublishProgress()
 >>> await publisher.publish("psd", [b'{"command": ...}'] * 100_000, progress)
 >>> progress.known
 100000
@@ -21,8 +21,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from psd.errors import MalformedError, QueueUnavailableError, TooLargeError
-from psd.queue.base import Progress
-from psd.queue.nsq_pace import Pace
+from psd.queue.base import PublishProgress
+from psd.queue.nsq_pace import PublishPace
 
 if TYPE_CHECKING:
     from psd.queue.nsq import NsqdConnection
@@ -46,10 +46,10 @@ class Publisher:
         self._dial = dial
         self._connection: NsqdConnection | None = None
         self._dialling = asyncio.Lock()
-        self._pace = Pace()
+        self._pace = PublishPace()
 
     async def publish(
-        self, topic: str, bodies: Sequence[bytes], progress: Progress | None = None
+        self, topic: str, bodies: Sequence[bytes], progress: PublishProgress | None = None
     ) -> None:
         """Return once nsqd has all of them; ``progress`` says how far it is.
 
@@ -61,7 +61,7 @@ class Publisher:
         """
         if not all(bodies):
             raise MalformedError("message: empty; a queue message has at least one byte")
-        progress = progress or Progress()
+        progress = progress or PublishProgress()
         while progress.known < len(bodies):
             room = await self._turn(len(bodies) - progress.known, progress)
             await self._publish_portion(topic, bodies, room, progress)
@@ -71,7 +71,7 @@ class Publisher:
         if self._connection is not None:
             await self._connection.leave()
 
-    async def _turn(self, messages: int, progress: Progress) -> int:
+    async def _turn(self, messages: int, progress: PublishProgress) -> int:
         """Wait until nsqd may get more; of so many messages, how many may go now."""
         while not progress.given_up:
             if room := self._pace.room(messages):
@@ -82,7 +82,7 @@ class Publisher:
         raise QueueUnavailableError("nsqd: the publish was given up")
 
     async def _publish_portion(
-        self, topic: str, bodies: Sequence[bytes], room: int, progress: Progress
+        self, topic: str, bodies: Sequence[bytes], room: int, progress: PublishProgress
     ) -> None:
         """Send the next messages, ``room`` at most, and wait for the answer."""
         loop = asyncio.get_running_loop()

@@ -15,7 +15,7 @@ import socket
 from collections.abc import Sequence
 
 from psd.config import QueueSettings
-from psd.queue.base import Message, Progress, Reach
+from psd.queue.base import Message, PublishProgress, Reach
 from psd.queue.nsq import OUTPUT_BUFFER_TIMEOUT_MS, RECONNECT_BACKOFF, USER_AGENT, NsqdConnection
 from psd.queue.nsq_inbox import Inbox
 from psd.queue.nsq_lookup import look_up
@@ -110,7 +110,7 @@ class NsqQueue:
             await asyncio.gather(self._watch, return_exceptions=True)
 
     async def publish(
-        self, topic: str, bodies: Sequence[bytes], progress: Progress | None = None
+        self, topic: str, bodies: Sequence[bytes], progress: PublishProgress | None = None
     ) -> None:
         """See :meth:`psd.queue.nsq_publisher.Publisher.publish`."""
         await self._publisher.publish(topic, bodies, progress)

@@ -33,7 +33,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from psd.errors import QueueUnavailableError, StoreUnavailableError
 from psd.outages import outage
-from psd.queue.base import Message, Progress, Reach
+from psd.queue.base import Message, PublishProgress, Reach
 from psd.queue.inflight import InFlight
 from psd.store.key_clients import KeyClients, OneClient, call_following, leave_replica
 from psd.store.keys import stream_key
@@ -160,12 +160,12 @@ class StreamQueue:
             log.warning("unfinished messages come back late", extra={"error": str(error)})
 
     async def publish(
-        self, topic: str, bodies: Sequence[bytes], progress: Progress | None = None
+        self, topic: str, bodies: Sequence[bytes], progress: PublishProgress | None = None
     ) -> None:
         """Append the messages, all or none."""
         if not bodies:
             return
-        progress = progress or Progress()
+        progress = progress or PublishProgress()
         key = stream_key(topic)
 
         async def publish(client: Redis) -> None:

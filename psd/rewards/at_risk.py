@@ -4,8 +4,10 @@ Looks at activity as the weekly job does: signals on paired integrations of vehi
 earn. The whole registry is looked through piece by piece; an answer says where the next begins,
 and may be empty although there is more::
 
-    at_risk.of_all(Place(0, -1), 100)   -> Page([Risk(vehicle=7, owner="42", ...)], Place(16, -1))
-    at_risk.of_owner("42", Place(0, -1), 100)  -> Page([...], None)
+    at_risk.of_all(AtRiskPlace(0, -1), 100)
+    -> AtRiskPage([Risk(vehicle=7, owner="42", ...)], AtRiskPlace(16, -1))
+    at_risk.of_owner("42", AtRiskPlace(0, -1), 100)
+    -> AtRiskPage([...], None)
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ SHARDS_MAX = 504
 """Shards that one answer reads where they hold few vehicles: 6 trips."""
 
 
-class Place(msgspec.Struct, frozen=True, order=True):
+class AtRiskPlace(msgspec.Struct, frozen=True, order=True):
     """Where an answer ended: after this vehicle of this shard."""
 
     shard: int = 0
@@ -56,12 +58,12 @@ class Risk(msgspec.Struct, frozen=True):
     last_activity_s: int | None
 
 
-class Page(msgspec.Struct, frozen=True):
+class AtRiskPage(msgspec.Struct, frozen=True):
     """Vehicles at risk, and where the next answer begins; None when there is no more."""
 
     week: int
     found: list[Risk]
-    next: Place | None
+    next: AtRiskPlace | None
 
 
 class AtRisk:
@@ -84,11 +86,11 @@ class AtRisk:
         self._source = BucketSource(engine, self._signals or 0, tables)
         self._clock = clock
 
-    async def of_owner(self, owner: str, after: Place, limit: int) -> Page:
+    async def of_owner(self, owner: str, after: AtRiskPlace, limit: int) -> AtRiskPage:
         """An owner's vehicles, by shard and number. Up to 7 trips."""
         return await self._page(await self._registry.of_owner(owner), None, after, limit)
 
-    async def of_all(self, after: Place, limit: int) -> Page:
+    async def of_all(self, after: AtRiskPlace, limit: int) -> AtRiskPage:
         """Vehicles of the registry from a place on. Up to 12 trips."""
         shards = [each for each in await self._registry.shards() if each >= after.shard]
         vehicles: list[Vehicle] = []
@@ -98,16 +100,16 @@ class AtRisk:
             for found in await asyncio.gather(*(self._registry.shard(each) for each in read)):
                 vehicles += found.values()
             start, size = start + size, size * 2
-        rest = Place(shards[start]) if start < len(shards) else None
+        rest = AtRiskPlace(shards[start]) if start < len(shards) else None
         return await self._page(vehicles, rest, after, limit)
 
-    def of_nobody(self) -> Page:
+    def of_nobody(self) -> AtRiskPage:
         """What an owner without vehicles gets."""
-        return Page(last_ended(self._clock.now_s()) + 1, [], None)
+        return AtRiskPage(last_ended(self._clock.now_s()) + 1, [], None)
 
     async def _page(
-        self, vehicles: Sequence[Vehicle], rest: Place | None, after: Place, limit: int
-    ) -> Page:
+        self, vehicles: Sequence[Vehicle], rest: AtRiskPlace | None, after: AtRiskPlace, limit: int
+    ) -> AtRiskPage:
         """Those at risk among the vehicles after a place; ``rest`` begins where these end."""
         week = last_ended(self._clock.now_s())
         places = sorted((_place(each), each.vehicle) for each in vehicles)
@@ -120,7 +122,7 @@ class AtRisk:
         if len(at_risk) > limit:
             at_risk = at_risk[:limit]
             rest = _place(at_risk[-1])
-        return Page(week + 1, await self._risks(at_risk, bounds(week)), rest)
+        return AtRiskPage(week + 1, await self._risks(at_risk, bounds(week)), rest)
 
     async def _at_risk(self, vehicles: Sequence[Vehicle], week: int) -> list[Vehicle]:
         """Those that counted as connected in a week and not yet in the one after it."""
@@ -168,5 +170,5 @@ class AtRisk:
         )
 
 
-def _place(vehicle: Vehicle) -> Place:
-    return Place(shard_of(vehicle.vehicle), vehicle.vehicle)
+def _place(vehicle: Vehicle) -> AtRiskPlace:
+    return AtRiskPlace(shard_of(vehicle.vehicle), vehicle.vehicle)

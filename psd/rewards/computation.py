@@ -15,11 +15,11 @@ import msgspec
 
 from psd.errors import StoreUnavailableError
 from psd.failpoints import reach
-from psd.rewards.population import Population, Shard, Sources
+from psd.rewards.population import Population, RunSources, Shard
 from psd.rewards.rows import Row, pack_rows, unpack_rows
 from psd.rewards.settling import Facts, Settling
 from psd.rewards.shards import shard_of
-from psd.rewards.staging import Stage
+from psd.rewards.staging import RowStage
 from psd.rewards.tables import Tables
 from psd.rewards.totals import WeekTotals, total_week
 from psd.rewards.weeks import bounds
@@ -36,7 +36,7 @@ Before = Callable[[Sequence[int]], Awaitable[list[bytes]]]
 """The packed rows of the week before, of some shards, by position."""
 
 
-class Progress(msgspec.Struct, frozen=True):
+class RunProgress(msgspec.Struct, frozen=True):
     """How far a run is: ``done`` of ``total`` shards of a week."""
 
     week: int
@@ -60,9 +60,9 @@ class Computation:
     def __init__(
         self,
         population: Population,
-        sources: Sources,
+        sources: RunSources,
         tables: Tables,
-        progress: Callable[[Progress], None] = lambda _progress: None,
+        progress: Callable[[RunProgress], None] = lambda _progress: None,
     ) -> None:
         self._population = population
         self._sources = sources
@@ -70,7 +70,7 @@ class Computation:
         self._settling = Settling(tables)
         self._progress = progress
 
-    async def week(self, task: WeekTask, stage: Stage) -> WeekTotals:
+    async def week(self, task: WeekTask, stage: RowStage) -> WeekTotals:
         """Stage the rows of every shard that is not staged yet; the totals of all."""
         staged = await stage.staged(task.week, task.shards)
         waiting = iter([shard for shard in task.shards if shard not in staged])
@@ -80,7 +80,7 @@ class Computation:
             nonlocal done
             done += 1
             reach("rewards_staged")
-            self._progress(Progress(task.week, done, len(task.shards)))
+            self._progress(RunProgress(task.week, done, len(task.shards)))
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -94,13 +94,13 @@ class Computation:
         return totals
 
     async def _work(
-        self, waiting: Iterator[int], task: WeekTask, stage: Stage, on_shard: Callable[[], None]
+        self, waiting: Iterator[int], task: WeekTask, stage: RowStage, on_shard: Callable[[], None]
     ) -> None:
         for number in waiting:
             await self._patiently(number, task, stage)
             on_shard()
 
-    async def _patiently(self, number: int, task: WeekTask, stage: Stage) -> None:
+    async def _patiently(self, number: int, task: WeekTask, stage: RowStage) -> None:
         """Stage one shard; tried again when the store stalls, since all of it may be repeated."""
         for wait_s in WAITS_S:
             try:
@@ -110,7 +110,7 @@ class Computation:
                 await asyncio.sleep(wait_s)
         return await self._stage(number, task, stage)
 
-    async def _stage(self, number: int, task: WeekTask, stage: Stage) -> None:
+    async def _stage(self, number: int, task: WeekTask, stage: RowStage) -> None:
         shard = await self._population.shard(number, self._sources)
         rows = await self._rows(number, shard, task)
         unknown = [row.vehicle for row in rows if row.vehicle not in shard.vehicles]

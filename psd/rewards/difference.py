@@ -13,7 +13,7 @@ import msgspec
 
 from psd.rewards.results import WeekResult
 from psd.rewards.rows import Row, unpack_rows
-from psd.rewards.staging import Stage
+from psd.rewards.staging import RowStage
 from psd.store.keys import rows_key
 from psd.store.redis import Store
 
@@ -21,7 +21,7 @@ EXAMPLES_MAX = 20
 SHARDS_AT_ONCE = 64
 
 
-class Change(msgspec.Struct, frozen=True):
+class RowDifference(msgspec.Struct, frozen=True):
     """One vehicle whose row differs; None where it has none. Tokens are in wei."""
 
     vehicle: int
@@ -31,7 +31,7 @@ class Change(msgspec.Struct, frozen=True):
     tokens_after: int
 
 
-class Difference(msgspec.Struct):
+class WeekDifference(msgspec.Struct):
     """A week before and after; ``before`` is None for one that was never computed.
 
     ``tokens_gained`` is what all vehicles together would get more, ``tokens_lost`` what others
@@ -43,7 +43,7 @@ class Difference(msgspec.Struct):
     rows_changed: int = 0
     tokens_gained: int = 0
     tokens_lost: int = 0
-    examples: list[Change] = []
+    examples: list[RowDifference] = []
 
     @property
     def is_empty(self) -> bool:
@@ -56,9 +56,9 @@ class Comparison:
 
     def __init__(self, store: Store, before: WeekResult | None, after: WeekResult) -> None:
         self._store = store
-        self._found = Difference(before, after)
+        self._found = WeekDifference(before, after)
 
-    async def over(self, stage: Stage, shards: Sequence[int]) -> Difference:
+    async def over(self, stage: RowStage, shards: Sequence[int]) -> WeekDifference:
         """The difference over all shards. 1 trip for 64 of them."""
         for start in range(0, len(shards), SHARDS_AT_ONCE):
             page = shards[start : start + SHARDS_AT_ONCE]
@@ -91,4 +91,4 @@ class Comparison:
             return
         found.rows_changed += 1
         if len(found.examples) < EXAMPLES_MAX:
-            found.examples.append(Change(vehicle, old, new, tokens_before, tokens_after))
+            found.examples.append(RowDifference(vehicle, old, new, tokens_before, tokens_after))

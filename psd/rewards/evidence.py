@@ -17,7 +17,7 @@ from psd.engine.plan import Range
 from psd.engine.store import Engine
 from psd.errors import DetailExpiredError, TooLargeError
 from psd.rewards.decisions import Override
-from psd.rewards.explanation import Activity, Material
+from psd.rewards.explanation import IntegrationSignals, Material
 from psd.rewards.ledger import Ledger
 from psd.rewards.results import WeekResult
 from psd.rewards.rows import Row, Why
@@ -94,7 +94,7 @@ class Evidence:
         made = await self._ledger.overrides(week)
         return next((each for each in made if each.vehicle == row.vehicle), None)
 
-    async def _activity(self, vehicle: int, week: Range) -> dict[int, Activity]:
+    async def _activity(self, vehicle: int, week: Range) -> dict[int, IntegrationSignals]:
         """Signals by integration; without times where these have expired or are too many to read.
 
         Without anything where the sums have expired, too.
@@ -105,7 +105,7 @@ class Evidence:
         try:
             found = await self._engine.by_atid(vehicle, signals, week)
             return {
-                number: Activity(each.sum, each.first_s, each.last_s)
+                number: IntegrationSignals(each.sum, each.first_s, each.last_s)
                 for number, each in found.items()
             }
         except (DetailExpiredError, TooLargeError):
@@ -113,7 +113,7 @@ class Evidence:
 
     async def _sums_by_integration(
         self, vehicle: int, signals: int, week: Range
-    ) -> dict[int, Activity]:
+    ) -> dict[int, IntegrationSignals]:
         numbers = [each.id for each in self._tables.integrations]
         try:
             found = await asyncio.gather(
@@ -122,7 +122,9 @@ class Evidence:
         except DetailExpiredError:
             return {}
         sums = {number: owner.sums[signals] for number, [owner] in zip(numbers, found, strict=True)}
-        return {number: Activity(each, None, None) for number, each in sums.items() if each}
+        return {
+            number: IntegrationSignals(each, None, None) for number, each in sums.items() if each
+        }
 
     async def _earnings(self, vehicle: int, week: Range) -> dict[str, int] | None:
         """Points by thing, as they are booked now; None where they have expired."""

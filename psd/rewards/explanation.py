@@ -25,7 +25,7 @@ from psd.rewards.tables import Tables
 from psd.rewards.vehicles import Vehicle
 
 
-class Activity(msgspec.Struct, frozen=True):
+class IntegrationSignals(msgspec.Struct, frozen=True):
     """Signals of one integration in the week; the times are None where detail has expired."""
 
     signals: int
@@ -46,7 +46,7 @@ class Material(msgspec.Struct, frozen=True):
     before: Row | None
     result: WeekResult
     tables: Tables
-    activity: Mapping[int, Activity] = {}
+    activity: Mapping[int, IntegrationSignals] = {}
     earnings: Mapping[str, int] | None = {}
     payout: Payout | None = None
     override: Override | None = None

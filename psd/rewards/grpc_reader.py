@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from psd.engine.plan import Range
 from psd.errors import PsdError
-from psd.rewards.grpc_service import BlacklistEntry, WeekReward
+from psd.rewards.grpc_service import BlacklistNote, WeekReward
 from psd.rewards.ledger import Ledger
 from psd.rewards.registry import Registry
 from psd.rewards.sources.buckets import BucketSource
@@ -86,10 +86,10 @@ class StoreReader:
                 if counted and known.may_earn:
                     yield vehicle, self._tables.names(counted)
 
-    async def blacklist_entry(self, owner: str) -> BlacklistEntry | None:
+    async def blacklist_entry(self, owner: str) -> BlacklistNote | None:
         """The entry of an owner. 1 call."""
         found = await self._ledger.barred(owner)
-        return None if found is None else BlacklistEntry(found.note, found.created_at_s)
+        return None if found is None else BlacklistNote(found.note, found.created_at_s)
 
     async def set_blacklist(self, owner: str, listed: bool, note: str, author: str) -> None:
         """List an owner, or take one off. 1 call."""

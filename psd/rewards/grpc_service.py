@@ -61,7 +61,7 @@ class WeekReward(msgspec.Struct, frozen=True):
     integrations: list[str]
 
 
-class BlacklistEntry(msgspec.Struct, frozen=True):
+class BlacklistNote(msgspec.Struct, frozen=True):
     """Why and since when an owner is left out of payouts."""
 
     note: str
@@ -105,7 +105,7 @@ class RewardsReader(Protocol):
         """
         ...
 
-    async def blacklist_entry(self, owner: str) -> BlacklistEntry | None:
+    async def blacklist_entry(self, owner: str) -> BlacklistNote | None:
         """The entry of an owner, None when that one is not listed."""
         ...
 

@@ -21,17 +21,17 @@ import msgspec
 from psd.clock import Clock
 from psd.errors import PsdError, StoreUnavailableError
 from psd.failpoints import reach
-from psd.rewards.computation import Before, Computation, Progress, WeekTask
-from psd.rewards.difference import Comparison, Difference
+from psd.rewards.computation import Before, Computation, RunProgress, WeekTask
+from psd.rewards.difference import Comparison, WeekDifference
 from psd.rewards.ledger import Ledger
 from psd.rewards.lock import JobLock
-from psd.rewards.population import Population, Sources
+from psd.rewards.population import Population, RunSources
 from psd.rewards.publishing import Publishing
 from psd.rewards.results import Run, WeekResult
 from psd.rewards.rows import RECORD
 from psd.rewards.schedule import check_order, weeks_to_compute
 from psd.rewards.shards import SHARDS, shard_of
-from psd.rewards.staging import MemoryStage, RedisStage, Stage
+from psd.rewards.staging import MemoryStage, RedisStage, RowStage
 from psd.rewards.store import RewardsStore, check_whole
 from psd.rewards.tables import Tables
 from psd.rewards.totals import WeekTotals
@@ -41,10 +41,10 @@ from psd.store.redis import Store
 
 SHARDS_AT_ONCE = 256
 
-Watch = Callable[[Progress], None]
+Watch = Callable[[RunProgress], None]
 
 
-class Report(msgspec.Struct, frozen=True):
+class RunSummary(msgspec.Struct, frozen=True):
     """What a run did: its weeks' results, and whether it continued a killed one."""
 
     results: list[WeekResult]
@@ -73,11 +73,11 @@ class RewardsJob:
     async def calculate(
         self,
         tables: Tables,
-        sources: Sources,
+        sources: RunSources,
         week: int | None = None,
         start: int | None = None,
         watch: Watch = lambda _progress: None,
-    ) -> Report:
+    ) -> RunSummary:
         """Compute a week (by default the last ended) and all that follow from it; publish them.
 
         Idempotent. Raises OrderError, RunInProgressError, and what sources and store raise;
@@ -105,15 +105,15 @@ class RewardsJob:
                     with contextlib.suppress(StoreUnavailableError):
                         await self._publishing.fail(run, failure)
             await self._publishing.sweep()
-            return Report(results, continued)
+            return RunSummary(results, continued)
 
     async def trial(
         self,
         tables: Tables,
-        sources: Sources,
+        sources: RunSources,
         weeks: Sequence[int],
         watch: Watch = lambda _progress: None,
-    ) -> list[Difference]:
+    ) -> list[WeekDifference]:
         """What these weeks in a row would be by these tables, against what is visible.
 
         Writes nothing.
@@ -122,7 +122,7 @@ class RewardsJob:
         computation = Computation(self._population, sources, tables, watch)
         stage = MemoryStage()
         before = await self._visible(published.get(weeks[0] - 1))
-        differences: list[Difference] = []
+        differences: list[WeekDifference] = []
         shards: list[int] = []
         for week in weeks:
             overrides = await self._overrides(week)
@@ -152,11 +152,11 @@ class RewardsJob:
         self,
         run: Run,
         tables: Tables,
-        sources: Sources,
+        sources: RunSources,
         published: Mapping[int, WeekResult],
         watch: Watch,
     ) -> list[WeekResult]:
-        stage: Stage = RedisStage(self._store, run.generation)
+        stage: RowStage = RedisStage(self._store, run.generation)
         computation = Computation(self._population, sources, tables, watch)
         before = await self._visible(published.get(run.first - 1))
         results: list[WeekResult] = []
@@ -196,7 +196,7 @@ class RewardsJob:
     async def _inputs(
         self,
         tables: Tables,
-        sources: Sources,
+        sources: RunSources,
         weeks: range,
         published: Mapping[int, WeekResult],
         dirty: Mapping[int, int],
@@ -217,7 +217,7 @@ class RewardsJob:
     async def _shards(
         self,
         week: int,
-        sources: Sources,
+        sources: RunSources,
         before: Sequence[int],
         overrides: Mapping[int, int],
     ) -> list[int]:
@@ -234,7 +234,7 @@ async def _nothing(shards: Sequence[int]) -> list[bytes]:
     return [b""] * len(shards)
 
 
-def _staged(stage: Stage, week: int) -> Before:
+def _staged(stage: RowStage, week: int) -> Before:
     """The rows of a week on its stage."""
 
     async def rows(shards: Sequence[int]) -> list[bytes]:
@@ -247,7 +247,7 @@ def _result(
     run_of: tuple[int, int, int],
     totals: WeekTotals,
     tables: Tables,
-    sources: Sources,
+    sources: RunSources,
 ) -> WeekResult:
     """A computed week; ``run_of`` is its number, its generation and the second of now."""
     week, generation, now_s = run_of

@@ -13,7 +13,7 @@ import msgspec
 from psd.rewards.tables import Level
 
 
-class Standing(msgspec.Struct, frozen=True):
+class LevelStanding(msgspec.Struct, frozen=True):
     """A level as owners see it: ``weeks_max`` is the last week at it, None at the highest."""
 
     number: int
@@ -27,11 +27,11 @@ def level_of(weeks: int, levels: Sequence[Level]) -> int:
     return sum(level.weeks_min <= weeks for level in levels)
 
 
-def standing(number: int, levels: Sequence[Level]) -> Standing:
+def standing(number: int, levels: Sequence[Level]) -> LevelStanding:
     """A level by its number, with the weeks it lasts."""
     level = levels[number - 1]
     weeks_max = levels[number].weeks_min - 1 if number < len(levels) else None
-    return Standing(number, level.weeks_min, weeks_max, level.points)
+    return LevelStanding(number, level.weeks_min, weeks_max, level.points)
 
 
 def minimum_below(weeks: int, levels: Sequence[Level]) -> int:

@@ -62,7 +62,7 @@ class VehicleFields(msgspec.Struct, gc=False, omit_defaults=True):
     time: Time | None = None
 
 
-class Envelope(msgspec.Struct, gc=False):
+class RewardEnvelope(msgspec.Struct, gc=False):
     """One message: the part that belongs to its command."""
 
     activity: ActivityFields | None = None
@@ -72,7 +72,7 @@ class Envelope(msgspec.Struct, gc=False):
     vehicles: list[VehicleFields] | None = None
 
 
-ENVELOPE = Decoders(Envelope)
+ENVELOPE = Decoders(RewardEnvelope)
 
 
 def second_in(name: str, time: Time) -> int:

@@ -23,7 +23,7 @@ from psd.rewards.sources.base import ActivitySource, DescriptionSource
 from psd.rewards.vehicles import Vehicle, vin_holder
 
 
-class Sources(msgspec.Struct, frozen=True):
+class RunSources(msgspec.Struct, frozen=True):
     """Where a run of the job reads from; ``name`` is kept with what it computed."""
 
     activity: ActivitySource
@@ -60,12 +60,12 @@ class Population:
         self._engine = engine
         self._earnings = earnings
 
-    async def begin(self, week: Range, sources: Sources) -> list[int]:
+    async def begin(self, week: Range, sources: RunSources) -> list[int]:
         """Prepare the source for a week; the shards that hold vehicles."""
         await sources.activity.begin(week)
         return sorted({*await self._registry.shards(), *sources.activity.shards()})
 
-    async def shard(self, number: int, sources: Sources) -> Shard:
+    async def shard(self, number: int, sources: RunSources) -> Shard:
         """One shard's vehicles and activity. 2 trips with the default sources."""
         vehicles = await self._registry.shard(number)
         active = await sources.activity.active(number, list(vehicles))
@@ -90,7 +90,7 @@ class Population:
                 earned[vehicle] = points
         return earned
 
-    async def vin_taken(self, shards: Iterable[int], sources: Sources) -> list[int]:
+    async def vin_taken(self, shards: Iterable[int], sources: RunSources) -> list[int]:
         """Active vehicles whose VIN earns for another active vehicle this week, sorted."""
         taken: list[int] = []
         for rivals in await self._rivals(shards, sources):
@@ -98,7 +98,7 @@ class Population:
             taken += [each.vehicle for each in rivals if each is not holder]
         return sorted(taken)
 
-    async def _rivals(self, shards: Iterable[int], sources: Sources) -> list[list[Vehicle]]:
+    async def _rivals(self, shards: Iterable[int], sources: RunSources) -> list[list[Vehicle]]:
         """Groups of two or more active vehicles that may earn and share a VIN."""
         if sources.descriptions is None:
             groups = await self._registry.shared_vins()
@@ -115,7 +115,7 @@ class Population:
             candidates = list(by_vin.values())
         return [group for group in candidates if len(group) > 1]
 
-    async def _active_of(self, vehicles: Sequence[int], sources: Sources) -> dict[int, int]:
+    async def _active_of(self, vehicles: Sequence[int], sources: RunSources) -> dict[int, int]:
         groups = by_shard(vehicles)
         found = await asyncio.gather(
             *(sources.activity.active(shard, members) for shard, members in groups.items())

@@ -37,7 +37,7 @@ number, and each more would make the next slower."""
 FULL = -1
 
 
-class Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
+class VehicleRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What is kept of one vehicle: since when, and what, or False for nothing.
 
     In the order of :data:`~psd.rewards.events.CHANGEABLE`. Flags are 0 and 1.
@@ -57,7 +57,7 @@ class Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
     opted_in: int | bool
 
 
-_decode = msgspec.msgpack.Decoder(Record).decode
+_decode = msgspec.msgpack.Decoder(VehicleRecord).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 

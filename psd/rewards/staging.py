@@ -15,7 +15,7 @@ from psd.store.keys import board_key, rows_key
 from psd.store.redis import Store
 
 
-class Stage(Protocol):
+class RowStage(Protocol):
     """Rows by week and shard, packed as in psd/rewards/rows.py."""
 
     async def staged(self, week: int, shards: Sequence[int]) -> set[int]:
@@ -47,26 +47,26 @@ class RedisStage:
         self._generation = generation
 
     async def staged(self, week: int, shards: Sequence[int]) -> set[int]:
-        """See :class:`Stage`."""
+        """See :class:`RowStage`."""
         replies = await self._store.reads.call_all(
             [("EXISTS", rows_key(shard, week, self._generation)) for shard in shards]
         )
         return {shard for shard, exists in zip(shards, replies, strict=True) if exists}
 
     async def put(self, week: int, shard: int, packed: bytes, unknown: Sequence[int]) -> None:
-        """See :class:`Stage`. They are registered, so that every row is found by its shard."""
+        """See :class:`RowStage`. They are registered, so that every row is found by its shard."""
         key = rows_key(shard, week, self._generation)
         await write_in_order(self._store, *registration(unknown), [("SET", key, packed)])
 
     async def get(self, week: int, shards: Sequence[int]) -> list[bytes]:
-        """See :class:`Stage`."""
+        """See :class:`RowStage`."""
         replies = await self._store.reads.call_all(
             [("GET", rows_key(shard, week, self._generation)) for shard in shards]
         )
         return [packed or b"" for packed in replies]
 
     async def put_board(self, week: int, packed: bytes) -> None:
-        """See :class:`Stage`."""
+        """See :class:`RowStage`."""
         await self._store.writes.call(("SET", board_key(week, self._generation), packed))
 
     async def ended(self, week: int) -> None:
@@ -84,11 +84,11 @@ class MemoryStage:
         return set()
 
     async def put(self, week: int, shard: int, packed: bytes, unknown: Sequence[int]) -> None:
-        """See :class:`Stage`. Nobody is registered."""
+        """See :class:`RowStage`. Nobody is registered."""
         self._weeks.setdefault(week, {})[shard] = packed
 
     async def get(self, week: int, shards: Sequence[int]) -> list[bytes]:
-        """See :class:`Stage`."""
+        """See :class:`RowStage`."""
         rows = self._weeks.get(week, {})
         return [rows.get(shard, b"") for shard in shards]
 

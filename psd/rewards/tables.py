@@ -61,7 +61,7 @@ class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     points: int
 
 
-class TokenTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PoolTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The weekly pool and how it is split; ``pool_wei`` is a text, being past 64 bits."""
 
     first_week: int
@@ -77,7 +77,7 @@ class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     version: str
     levels: tuple[Level, ...]
     integrations: tuple[Integration, ...]
-    tokens: TokenTable
+    tokens: PoolTable
     pairs: tuple[Pair, ...] = ()
     weeks_off_to_drop: int = 3
     constant_signals: tuple[str, ...] = ()
@@ -207,7 +207,7 @@ def _pair_problem(tables: Tables) -> str:
     return ""
 
 
-def _token_problem(tokens: TokenTable) -> str:
+def _token_problem(tokens: PoolTable) -> str:
     numerator, denominator = tokens.decay
     if not (tokens.pool_wei.isascii() and tokens.pool_wei.isdecimal()):
         return f"tokens.pool_wei: {tokens.pool_wei!r} must be a whole number of 0 or more, quoted"

@@ -18,13 +18,13 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from psd.rewards.tables import Split, TokenTable
+from psd.rewards.tables import PoolTable, Split
 
 WEI = 10**18
 """Smallest units of one token."""
 
 
-def pool_of(week: int, tokens: TokenTable) -> int:
+def pool_of(week: int, tokens: PoolTable) -> int:
     """The pool of a week in wei: cut once for each whole year since the first week."""
     years = max(week - tokens.first_week, 0) // tokens.weeks_a_year
     numerator, denominator = tokens.decay

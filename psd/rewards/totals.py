@@ -16,7 +16,7 @@ import msgspec
 
 from psd.rewards.levels import level_of
 from psd.rewards.rows import RECORD, Why
-from psd.rewards.staging import Stage
+from psd.rewards.staging import RowStage
 from psd.rewards.tables import Tables
 from psd.rewards.tokens import Shares, cut_of, pool_of
 
@@ -37,7 +37,9 @@ class WeekTotals(msgspec.Struct, frozen=True):
     board: bytes
 
 
-async def total_week(stage: Stage, week: int, shards: Sequence[int], tables: Tables) -> WeekTotals:
+async def total_week(
+    stage: RowStage, week: int, shards: Sequence[int], tables: Tables
+) -> WeekTotals:
     """Add up a staged week."""
     by_points: Counter[int] = Counter()
     by_streak: Counter[int] = Counter()
@@ -67,7 +69,7 @@ async def total_week(stage: Stage, week: int, shards: Sequence[int], tables: Tab
     )
 
 
-async def _pages(stage: Stage, week: int, shards: Sequence[int]) -> AsyncIterator[bytes]:
+async def _pages(stage: RowStage, week: int, shards: Sequence[int]) -> AsyncIterator[bytes]:
     for start in range(0, len(shards), SHARDS_AT_ONCE):
         yield b"".join(await stage.get(week, shards[start : start + SHARDS_AT_ONCE]))
 

@@ -73,7 +73,7 @@ class Parcel:
         return None if self.caller is None else self.caller.group
 
 
-class _Group:
+class _CallerGroup:
     """What one group has waiting, by caller, and how much of its share is left."""
 
     __slots__ = ("credit_us", "flows")
@@ -114,8 +114,8 @@ class FairQueue:
 
     def __init__(self) -> None:
         self._arrived: list[Parcel] = []
-        self._fresh: dict[object, _Group] = {}
-        self._others: dict[object, _Group] = {}
+        self._fresh: dict[object, _CallerGroup] = {}
+        self._others: dict[object, _CallerGroup] = {}
         self.cost_us = 0.0
         self.commands = 0
 
@@ -195,17 +195,17 @@ class FairQueue:
             name = parcel.group
             group = self._others.get(name) or self._fresh.get(name)
             if group is None:
-                group = self._fresh[name] = _Group()
+                group = self._fresh[name] = _CallerGroup()
             group.put(parcel)
         self._arrived = []
 
-    def _in_turn(self, is_half_spent: bool) -> dict[object, _Group] | None:
+    def _in_turn(self, is_half_spent: bool) -> dict[object, _CallerGroup] | None:
         """Those who have just come, but for no more than half of a trip if others wait."""
         if self._fresh and not (is_half_spent and self._others):
             return self._fresh
         return self._others or None
 
-    def _due(self, groups: dict[object, _Group]) -> tuple[_Group, Parcel] | None:
+    def _due(self, groups: dict[object, _CallerGroup]) -> tuple[_CallerGroup, Parcel] | None:
         """The first of these groups and its next parcel, if its share is enough for that."""
         name, group = next(iter(groups.items()))
         parcel = group.head()

@@ -29,7 +29,7 @@ OLDEST_VERSION = (6, 2)
 """Redis 6.2 is the oldest that has all commands psd sends (XAUTOCLAIM came last)."""
 
 
-class Told(msgspec.Struct, frozen=True):
+class ServerInfo(msgspec.Struct, frozen=True):
     """What a server tells of itself: three sections of INFO, and what the store is marked with.
 
     ``schema``, ``life`` and ``name`` are empty where the store has no such mark, and None where
@@ -44,7 +44,7 @@ class Told(msgspec.Struct, frozen=True):
     name: str | None = None
 
 
-class Problem(msgspec.Struct, frozen=True):
+class FitnessProblem(msgspec.Struct, frozen=True):
     """Why a server is none to work with: the readiness check, what was found, and what to do."""
 
     check: str
@@ -52,7 +52,9 @@ class Problem(msgspec.Struct, frozen=True):
     remedy: str = ""
 
 
-def problem_of(told: Told, settings: RedisSettings, is_spread: bool, name: str) -> Problem | None:
+def problem_of(
+    told: ServerInfo, settings: RedisSettings, is_spread: bool, name: str
+) -> FitnessProblem | None:
     """The first thing that is wrong with a server; None for one that is fit.
 
     The process began with a cluster or not, and with a store that calls itself ``name``. Of a
@@ -63,12 +65,12 @@ def problem_of(told: Told, settings: RedisSettings, is_spread: bool, name: str) 
     policy = "" if settings.allow_eviction else policy_problem(told.memory)
     version = "" if settings.allow_old_server else version_problem(told.server)
     found = (
-        Problem("cluster", mode),
-        Problem("role", role),
-        Problem("policy", policy, EVICTS),
-        Problem("version", version, OLD),
-        Problem("store", name_problem(told.name or "", name)),
-        Problem("schema", schema_problem(told.schema or "")),
+        FitnessProblem("cluster", mode),
+        FitnessProblem("role", role),
+        FitnessProblem("policy", policy, EVICTS),
+        FitnessProblem("version", version, OLD),
+        FitnessProblem("store", name_problem(told.name or "", name)),
+        FitnessProblem("schema", schema_problem(told.schema or "")),
     )
     return next((problem for problem in found if problem.found), None)
 

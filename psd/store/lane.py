@@ -40,7 +40,7 @@ from psd.store.link import Command as LinkCommand
 from psd.store.link import Link, RefusedError
 from psd.store.parcels import parts_of, together
 from psd.store.replies import psd_error
-from psd.store.room import Room
+from psd.store.room import LaneRoom
 from psd.store.scripts import load_script, script_names
 from psd.store.trail import trail_of
 from psd.store.watch import Watch
@@ -91,7 +91,7 @@ class Lane:
             load_script(name).sha: metrics.script_seconds.labels(name) for name in script_names()
         }
         self._queue = FairQueue()
-        self._room = Room(self._queue, timeout_s, connections)
+        self._room = LaneRoom(self._queue, timeout_s, connections)
         self._asked: deque[Parcel] = deque()
         self._answered_s = 0.0
         self._alarm: asyncio.TimerHandle | None = None

@@ -30,7 +30,7 @@ from psd.store.order import Order
 from psd.store.routed import RoutedLane
 from psd.store.scripts import Script, load_script, script_names
 from psd.store.slots import Address, url_at
-from psd.store.standing import Standing
+from psd.store.standing import KnownServers
 from psd.store.takeover import Takeover, mark
 from psd.store.trail import Aside
 from psd.store.watch import Watch
@@ -62,7 +62,7 @@ class Store:
         self._asks_durability = settings.durability != "fast"
         self.cluster = self.placement = Cluster(settings, metrics, self._open_client, make_client)
         self._takeover = Takeover(self._lane_to_anyone)
-        self.standing = Standing(
+        self.standing = KnownServers(
             settings,
             metrics,
             self.clocks,

@@ -39,7 +39,7 @@ TELLING_US = 2_000.0
 """What costs less says more of the network than of what it costs."""
 
 
-class Pace:
+class MeasuredPace:
     """How long things take for what they were estimated; the newest count most."""
 
     def __init__(self, step: float) -> None:
@@ -53,7 +53,7 @@ class Pace:
             self.found += self._step * (found - self.found)
 
 
-class Room:
+class LaneRoom:
     """The room of one lane: what waits there, and what was admitted and is still to come."""
 
     def __init__(self, queue: FairQueue, timeout_s: float, connections: int = 1) -> None:
@@ -62,7 +62,7 @@ class Room:
         self._room_us = ROOM_PART * timeout_s * 1e6 * connections
         self._claims: dict[Caller, float] = {}
         self._claimed_us = 0.0
-        self._trips, self._claimed = Pace(TRIP_STEP), Pace(CLAIM_STEP)
+        self._trips, self._claimed = MeasuredPace(TRIP_STEP), MeasuredPace(CLAIM_STEP)
 
     @property
     def pace(self) -> float:

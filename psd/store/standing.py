@@ -32,8 +32,8 @@ from psd.errors import MisplacedError, PsdError, UnfitStoreError
 from psd.observe.metrics import Metrics
 from psd.store.clocks import Clocks
 from psd.store.fitness import (
-    Problem,
-    Told,
+    FitnessProblem,
+    ServerInfo,
     durability_check,
     info_field,
     problem_of,
@@ -80,7 +80,7 @@ class Takes(Protocol):
         ...
 
 
-class Standing:
+class KnownServers:
     """What is known of every server, by its node; ``name`` is what the store calls itself.
 
     ``is_spread`` tells whether the process began with a cluster; ``ask`` sends commands about keys
@@ -118,7 +118,7 @@ class Standing:
         self._clocks = clocks
         self._ask = ask
         self._takeover = takeover
-        self._problems: dict[str, Problem] = {}
+        self._problems: dict[str, FitnessProblem] = {}
         self._runs: dict[str, str] = {}
         self._durability: dict[str, str] = {}
         self._life = ""
@@ -135,7 +135,7 @@ class Standing:
         """Look at every server again with the next trip to it."""
         self.doubted_at_s = time.monotonic()
 
-    def problem_at(self, node: str) -> Problem | None:
+    def problem_at(self, node: str) -> FitnessProblem | None:
         """What was wrong with a server, or with what the store is, when it was looked at last."""
         return self._problems.get(node) or self._problem_of_marks()
 
@@ -156,7 +156,7 @@ class Standing:
                 problem = await self._settle_marks(told, ask)
         if problem is not None and problem.check == "schema" and told.schema in UNTOLD:
             self._takeover.begin()
-            problem = Problem("schema", self._takeover.misread or problem.found)
+            problem = FitnessProblem("schema", self._takeover.misread or problem.found)
         self._note(node, problem)
         if problem is not None:
             raise _refusal(node, problem)
@@ -176,17 +176,17 @@ class Standing:
             await self.judge(node, replies, ask)
         self._note_durability(node, replies[len(QUESTIONS) :])
 
-    def _problem_of_marks(self) -> Problem | None:
+    def _problem_of_marks(self) -> FitnessProblem | None:
         """What is wrong with what the store is marked with, whichever node told it."""
         found = (problem for problem in self._problems.values() if problem.check in OF_MARKS)
         return next(found, None)
 
-    async def _settle_marks(self, told: Told, ask: Ask) -> Problem | None:
+    async def _settle_marks(self, told: ServerInfo, ask: Ask) -> FitnessProblem | None:
         """Mark what is not marked, and find out whether this is the store that it was."""
         marks: list[Command] = []
         if not told.schema and not self.reads_any_shape:
             if self.doubts_unmarked or self._takeover.misread:
-                return Problem("schema", UNMARKED)
+                return FitnessProblem("schema", UNMARKED)
             marks.append(("SET", SCHEMA_KEY, SCHEMA_VERSION, "NX"))
         if told.life == "":
             marks.append(("SET", LIFE_KEY, secrets.token_hex(LIFE_BYTES), "NX"))
@@ -199,7 +199,7 @@ class Standing:
             told = self._taken(_marked(replies[len(marks) :]))
             # Another process may have marked it between the two.
             if found := schema_problem(told.schema or ""):
-                return Problem("schema", found)
+                return FitnessProblem("schema", found)
         for other in [each for each, found in self._problems.items() if found.check in OF_MARKS]:
             self._note(other, None)
         self._note_life(told.life or "")
@@ -207,13 +207,13 @@ class Standing:
             self.name = told.name or ""
         return None
 
-    def _taken(self, told: Told) -> Told:
+    def _taken(self, told: ServerInfo) -> ServerInfo:
         """The same, as of this version where any shape is worked with."""
         if self.reads_any_shape and told.schema in SCHEMAS_BEFORE:
             return msgspec.structs.replace(told, schema=SCHEMA_VERSION)
         return told
 
-    def _note(self, node: str, problem: Problem | None) -> None:
+    def _note(self, node: str, problem: FitnessProblem | None) -> None:
         before = self._problems.pop(node, None)
         if problem is not None:
             self._problems[node] = problem
@@ -261,7 +261,7 @@ class Standing:
             log.warning(advice.removeprefix("ok: "))
 
 
-def _refusal(node: str, problem: Problem) -> UnfitStoreError:
+def _refusal(node: str, problem: FitnessProblem) -> UnfitStoreError:
     found = f"{node}: {problem.found}" if node else problem.found
     return UnfitStoreError(
         f"redis: UNFIT: {found}{problem.remedy}",
@@ -279,7 +279,7 @@ def _raise_unless_untold(reply: Any) -> None:
         raise psd_error(reply)
 
 
-def _told(replies: Sequence[Any]) -> Told:
+def _told(replies: Sequence[Any]) -> ServerInfo:
     server, replication, memory = (
         reply if isinstance(reply, bytes) else b"" for reply in replies[: len(SECTIONS)]
     )
@@ -287,9 +287,9 @@ def _told(replies: Sequence[Any]) -> Told:
     return msgspec.structs.replace(marked, server=server, replication=replication, memory=memory)
 
 
-def _marked(replies: Sequence[Any]) -> Told:
+def _marked(replies: Sequence[Any]) -> ServerInfo:
     schema, life, name = (
         None if isinstance(reply, BaseException) else (reply or b"").decode(errors="replace")
         for reply in replies
     )
-    return Told(schema=schema, life=life, name=name)
+    return ServerInfo(schema=schema, life=life, name=name)

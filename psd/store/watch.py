@@ -22,7 +22,7 @@ from redis.asyncio import Connection
 
 from psd.errors import PsdError
 from psd.store.link import Command, RefusedError, send
-from psd.store.standing import DURABILITY, LOOK_EVERY_S, QUESTIONS, Standing
+from psd.store.standing import DURABILITY, LOOK_EVERY_S, QUESTIONS, KnownServers
 
 
 class Watch:
@@ -30,7 +30,7 @@ class Watch:
 
     questions: Sequence[Command] = QUESTIONS
 
-    def __init__(self, standing: Standing, node: str, asks_durability: bool) -> None:
+    def __init__(self, standing: KnownServers, node: str, asks_durability: bool) -> None:
         self._standing = standing
         self._node = node
         self._on_connect = (*QUESTIONS, *DURABILITY) if asks_durability else QUESTIONS

@@ -55,7 +55,7 @@ HEADERS: dict[int, Schema] = {
 }
 
 
-class Problem(msgspec.Struct):
+class ProblemBody(msgspec.Struct):
     """An error as RFC 9457 has it; `code` is stable, `detail` is for people."""
 
     type: Literal["about:blank"]
@@ -72,7 +72,7 @@ class Failure(msgspec.Struct):
 
 
 CONTENT: dict[Style, tuple[str, type]] = {
-    "problem": (PROBLEM_TYPE, Problem),
+    "problem": (PROBLEM_TYPE, ProblemBody),
     "json": (JSON_TYPE, Failure),
     "user": (JSON_TYPE, UserFailure),
     "prometheus": (JSON_TYPE, PrometheusFailure),
@@ -108,7 +108,7 @@ def refusal_content(style: Style, status: int) -> dict[str, type]:
     """The bodies that an error has."""
     content = dict([CONTENT[style]])
     if status in BEFORE_ROUTES:
-        content[PROBLEM_TYPE] = Problem
+        content[PROBLEM_TYPE] = ProblemBody
     if status == HTTPStatus.NOT_FOUND:
         # A path that no route has is told in the original's text.
         content[TEXT_TYPE] = str

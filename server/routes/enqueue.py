@@ -31,7 +31,7 @@ from psd.errors import (
     QueueUnavailableError,
     TooLargeError,
 )
-from psd.queue.base import Progress, Queue
+from psd.queue.base import PublishProgress, Queue
 from server import answers
 from server.access import IDENTITY
 from server.bodies import BodyReader
@@ -99,7 +99,7 @@ class EnqueueRoutes:
         """
         if len(self._late) >= LATE_PUBLISHES_MAX:
             raise QueueUnavailableError("the queue does not answer")
-        progress = Progress()
+        progress = PublishProgress()
         publishing = asyncio.create_task(queue.publish(self._topic, messages, progress))
         try:
             await _until_stalled(publishing, progress)
@@ -151,7 +151,7 @@ class EnqueueRoutes:
         return lines
 
 
-async def _until_stalled(publishing: asyncio.Task[None], progress: Progress) -> None:
+async def _until_stalled(publishing: asyncio.Task[None], progress: PublishProgress) -> None:
     """Return when it is done, when the queue has answered nobody for a while, or after all."""
     loop = asyncio.get_running_loop()
     end_s = loop.time() + PUBLISH_TIMEOUT_S
@@ -164,7 +164,7 @@ async def _until_stalled(publishing: asyncio.Task[None], progress: Progress) -> 
 
 
 def _with_progress(
-    error: QueueUnavailableError, progress: Progress, total: int
+    error: QueueUnavailableError, progress: PublishProgress, total: int
 ) -> QueueUnavailableError:
     """The error with what became of the messages, where some of them may have been queued."""
     if not progress.known and not progress.unknown:

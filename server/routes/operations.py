@@ -39,7 +39,7 @@ METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """Set by the supervisor of several processes: where each keeps its part of the metrics."""
 
 
-class Readiness(Protocol):
+class ReadinessChecks(Protocol):
     """What readiness needs of :class:`psd.runtime.Runtime`."""
 
     async def readiness(self) -> dict[str, str]:
@@ -50,7 +50,7 @@ class Readiness(Protocol):
 class OperationRoutes:
     """The routes of operations."""
 
-    def __init__(self, runtime: Readiness, metrics: Metrics, draining: Draining) -> None:
+    def __init__(self, runtime: ReadinessChecks, metrics: Metrics, draining: Draining) -> None:
         self._runtime = runtime
         self._found: dict[str, str] = {}
         self._found_at_s = float("-inf")

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
 from aiohttp import web
 
 from psd.config import ServerSettings
@@ -31,13 +30,6 @@ POINTS = "points"
 """A user who is asked for points and has exactly 0 of them is left out of mumt answers."""
 
 NO_SUMS = OwnerSums(sums={}, activities={})
-
-
-class UserTotals(msgspec.Struct):
-    """The answer of mu_query, its parts in the original's order."""
-
-    values: dict[str, int]
-    atids: dict[str, list[int]]
 
 
 class QueryRoutes:
@@ -125,7 +117,7 @@ class QueryRoutes:
         uids = self._list((await self._bodies.form(request)).get("ids", ""), "ids", self._ids_max)
         ranges = [self._range(at)] * len(uids)
         found = await self._sums(request, uids, [at["thing"]], ranges, at["atid"], activities=True)
-        totals = UserTotals(
+        totals = original.UserTotals(
             {uid: self._sum(found.get(uid, NO_SUMS), at["thing"]) for uid in uids},
             {uid: sorted(found.get(uid, NO_SUMS).activities.values()) for uid in uids},
         )

@@ -21,7 +21,8 @@ from psd.clock import utc_text
 from psd.engine.events import ID_MAX
 from psd.errors import MalformedError
 from psd.rewards.accounts import Accounts
-from psd.rewards.at_risk import AtRisk, Page, Place, Risk
+from psd.rewards.answers import RiskEntry, RiskPage, StreakEntry, StreaksPage
+from psd.rewards.at_risk import AtRisk, AtRiskPage, AtRiskPlace, Risk
 from psd.rewards.evidence import Evidence
 from psd.rewards.levels import level_of
 from psd.rewards.rows import Row
@@ -40,43 +41,6 @@ from server.routing import Route
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 1000
-
-
-class BoardEntry(msgspec.Struct):
-    """A vehicle's place on the board; vehicles of one streak share a rank."""
-
-    rank: int
-    vehicle: str
-    connection_streak: int
-    level: int
-    points: int
-
-
-class Board(msgspec.Struct):
-    """A part of the board of a week."""
-
-    week: int
-    data: list[BoardEntry]
-    next: str | None
-
-
-class RiskEntry(msgspec.Struct):
-    """A vehicle that must be active before the deadline, or is off for a week."""
-
-    vehicle: str
-    owner: str | None
-    connection_streak: int
-    level: int
-    last_activity: str | None
-    deadline: str
-
-
-class RiskPage(msgspec.Struct):
-    """Vehicles at risk in the open week."""
-
-    week: int
-    data: list[RiskEntry]
-    next: str | None
 
 
 def rewards_read_routes(runtime: Runtime) -> list[Route]:
@@ -122,7 +86,7 @@ class RewardsReadRoutes:
                 self.board,
                 scope="read",
                 whole=True,
-                about=about_rewards.board(Board),
+                about=about_rewards.board(StreaksPage),
             ),
             Route(
                 "GET",
@@ -159,23 +123,23 @@ class RewardsReadRoutes:
             result = asked_week(await self._rewards.results(), week)
             rows = await self._rewards.board(result)
             tables = await self._evidence.tables(result.tables)
-        entries = board_entries(rows, tables)
+        entries = streak_entries(rows, tables)
         end = start + limit
         rest = write_cursor(result.week, end) if end < len(entries) else None
-        return answers.json(msgspec.json.encode(Board(result.week, entries[start:end], rest)))
+        return answers.json(msgspec.json.encode(StreaksPage(result.week, entries[start:end], rest)))
 
     async def at_risk(self, request: web.Request) -> web.Response:
         """Vehicles that were active last week and not yet this week."""
         limit = _limit(request)
         cursor = read_cursor(request)
-        after = Place() if cursor is None else Place(*cursor)
+        after = AtRiskPlace() if cursor is None else AtRiskPlace(*cursor)
         if not 0 <= after.shard <= SHARDS:
             raise MalformedError("cursor: none that an answer gave")
         async with StoreDeadline():
             page = await self._page(request, after, limit)
         return answers.json(msgspec.json.encode(self._risk_page(page)))
 
-    async def _page(self, request: web.Request, after: Place, limit: int) -> Page:
+    async def _page(self, request: web.Request, after: AtRiskPlace, limit: int) -> AtRiskPage:
         identity = request[IDENTITY]
         if identity.owners is None and "owner" not in request.query:
             return await self._at_risk.of_all(after, limit)
@@ -184,7 +148,7 @@ class RewardsReadRoutes:
             return self._at_risk.of_nobody()
         return await self._at_risk.of_owner(owner, after, limit)
 
-    def _risk_page(self, page: Page) -> RiskPage:
+    def _risk_page(self, page: AtRiskPage) -> RiskPage:
         deadline = utc_text(bounds(page.week).end)
         rest = None if page.next is None else write_cursor(page.next.shard, page.next.vehicle)
         data = [self._risk_entry(each, deadline) for each in page.found]
@@ -202,15 +166,15 @@ class RewardsReadRoutes:
         )
 
 
-def board_entries(rows: list[Row], tables: Tables) -> list[BoardEntry]:
+def streak_entries(rows: list[Row], tables: Tables) -> list[StreakEntry]:
     """Ranks as in a competition: of streaks 9, 9, 8 they are 1, 1, 3."""
-    entries: list[BoardEntry] = []
+    entries: list[StreakEntry] = []
     for place, row in enumerate(rows, 1):
         streak = row.connection_streak
         tied = entries and entries[-1].connection_streak == streak
         rank = entries[-1].rank if tied else place
         level = level_of(streak, tables.levels)
-        entries.append(BoardEntry(rank, str(row.vehicle), streak, level, row.points))
+        entries.append(StreakEntry(rank, str(row.vehicle), streak, level, row.points))
     return entries
 
 

@@ -79,14 +79,14 @@ class Result(msgspec.Struct, omit_defaults=True):
     message: str = ""
 
 
-class Answer(msgspec.Struct):
+class EventOutcomes(msgspec.Struct):
     """Everything that is said of a body."""
 
     data: list[Result]
     summary: dict[str, int]
 
 
-class Taken(msgspec.Struct):
+class AcceptedDocument(msgspec.Struct):
     """A document that may be booked: its events, and the entry that keeps it in the archive."""
 
     events: list[Accepted]
@@ -96,7 +96,7 @@ class Taken(msgspec.Struct):
 class Checked(msgspec.Struct):
     """A whole body by place: what may be booked, and what is refused before that."""
 
-    taken: dict[int, Taken]
+    taken: dict[int, AcceptedDocument]
     refused: dict[int, Result]
 
 
@@ -121,7 +121,11 @@ class EventRoutes:
 
     def routes(self) -> list[Route]:
         """What this module serves."""
-        return [Route("POST", "/v3/events", self.events, scope="write", about=about_events(Answer))]
+        return [
+            Route(
+                "POST", "/v3/events", self.events, scope="write", about=about_events(EventOutcomes)
+            )
+        ]
 
     async def events(self, request: web.Request) -> web.Response:
         """Book what the body holds, once for a key if one is given."""
@@ -177,7 +181,7 @@ class EventRoutes:
             results[index] = _result(index, [next(outcomes) for _ in found.events])
         return _encode([results[index] for index in sorted(results)])
 
-    def _checked(self, document: Document, now_ms: int, identity: Identity) -> Taken:
+    def _checked(self, document: Document, now_ms: int, identity: Identity) -> AcceptedDocument:
         """What a document stands for; raises an InputError."""
         if isinstance(document, InputError):
             raise document
@@ -188,7 +192,7 @@ class EventRoutes:
             check_nesting(document, form, depth_max=rules.depth_max)
             report = rules.report(fields, now_s)
             message = msgspec.json.encode({"command": "metric", "metric": fields})
-            return Taken([report], Entry(now_ms, "", message))
+            return AcceptedDocument([report], Entry(now_ms, "", message))
         events = rules.events(document, now_s, "")
         for at, event in enumerate(events):
             if isinstance(event, Count) and not event.event_id:
@@ -196,7 +200,7 @@ class EventRoutes:
             if isinstance(event, Withdrawal):
                 events[at] = named = _by(event, identity)
                 document = message_of(named)
-        return Taken(events, Entry(now_ms, "", document))
+        return AcceptedDocument(events, Entry(now_ms, "", document))
 
 
 def event_routes(runtime: Runtime, rules: EventRules, bodies: BodyReader) -> list[Route]:
@@ -236,4 +240,4 @@ def _result(index: int, outcomes: Sequence[Outcome]) -> Result:
 
 def _encode(results: list[Result]) -> bytes:
     counted = Counter(result.status for result in results)
-    return msgspec.json.encode(Answer(results, {each: counted[each] for each in _STATUSES}))
+    return msgspec.json.encode(EventOutcomes(results, {each: counted[each] for each in _STATUSES}))

@@ -8,7 +8,7 @@ from typing import Any
 
 from psd.audit.layout import Limits
 from psd.engine.events import Event, Report, Withdrawal
-from psd.engine.withdrawal import PORTION_REPORTS, Taken, WithdrawalScripts
+from psd.engine.withdrawal import PORTION_REPORTS, TakenBack, WithdrawalScripts
 from psd.errors import TooLargeError
 from psd.runtime import Runtime
 from tests.support.audits import audit_of
@@ -118,7 +118,7 @@ async def test_a_long_activity_is_withdrawn_by_several_calls(psd: Runtime) -> No
     mine = [each for each in sent if isinstance(each, Report) and each.aid == 3]
     done = await psd.engine.withdraw(withdrawal())
     total = sum(each.value for each in mine)
-    assert done.taken == [Taken(1, total, len(mine), mine[0].ts2, mine[-1].ts2, 0)]
+    assert done.taken == [TakenBack(1, total, len(mine), mine[0].ts2, mine[-1].ts2, 0)]
     [entry] = await psd.engine.withdrawals(1, 9)
     assert entry.taken == done.taken
     held = await keyspace(psd.store.client)

@@ -9,7 +9,7 @@ import pytest
 from psd.engine.events import Report, Withdrawal
 from psd.engine.newest import Newest
 from psd.engine.plan import Range
-from psd.engine.series import SeriesQuestion
+from psd.engine.series import BucketQuestion
 from psd.errors import StoreError
 from psd.runtime import Runtime
 from tests.support.engine import (
@@ -41,7 +41,7 @@ async def told(psd: Runtime, uids: Sequence[int], things: Sequence[int]) -> list
     sums, all_standings, top, series, together, activities = found
     await engine.sums(uids, things, [EARLY] * len(uids), newest=sums)
     for thing in things:
-        question = SeriesQuestion(thing, [0, 1, 2])
+        question = BucketQuestion(thing, [0, 1, 2])
         await engine.standings(uids, thing, EARLY, newest=all_standings)
         await engine.top(thing, EARLY, 1, uids=uids, newest=top)
         await engine.series(uids, question, newest=series)

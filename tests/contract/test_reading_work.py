@@ -11,7 +11,7 @@ from psd.engine import reads
 from psd.engine.activities import ScoreQuestion
 from psd.engine.events import Event
 from psd.engine.plan import Range
-from psd.engine.series import SeriesQuestion
+from psd.engine.series import BucketQuestion
 from psd.errors import TooLargeError
 from psd.runtime import Runtime
 from psd.store.scripts import load_script
@@ -85,7 +85,7 @@ async def test_a_range_with_too_many_bookings_is_refused_by_the_totals_of_its_mo
         calls, engine = Calls(psd, monkeypatch), psd.engine
         for uid, count in ((1, 1000), (2, 5000)):
             await booked(psd, spread(count, 600, uid))
-            by_atid = SeriesQuestion(1, [0, NOON_S], by_atid=True, counts=True)
+            by_atid = BucketQuestion(1, [0, NOON_S], by_atid=True, counts=True)
             for refused in (
                 engine.sums([uid], [1], [EVER], activities=True),
                 engine.tallies([uid], [1], EVER),
@@ -146,7 +146,7 @@ async def test_pages_of_busy_owners_are_cut_into_calls_that_touch_little(
         lambda: psd.engine.sums(uids, [1, 2, 3], [cut] * len(uids), atids=atids),
         lambda: psd.engine.standings(uids, 1, cut, atids=atids),
         lambda: psd.engine.top(1, cut, 10, uids=uids, atids=atids),
-        lambda: psd.engine.series(uids, SeriesQuestion(1, days, atids)),
+        lambda: psd.engine.series(uids, BucketQuestion(1, days, atids)),
         lambda: psd.engine.newest(uids, list(range(1, 33))),
     ):
         calls.works.clear()

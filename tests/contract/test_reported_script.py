@@ -8,7 +8,7 @@ import pytest
 
 from psd.engine import reported
 from psd.engine.events import Report, Withdrawal
-from psd.engine.windows import ABSENT, WITHDRAWN, Standing, Window
+from psd.engine.windows import ABSENT, WITHDRAWN, StandingReport, Window
 from psd.runtime import Runtime
 from tests.support.engine import NOON_S, book, increment, report
 from tests.support.keyspace import keyspace
@@ -20,8 +20,8 @@ def window_of(sent: Report) -> Window:
     return Window(sent.thing, sent.uid, sent.aid, sent.ts1, sent.ts2)
 
 
-def standing_of(sent: Report) -> Standing:
-    return Standing("booked", sent.atid, sent.value)
+def standing_of(sent: Report) -> StandingReport:
+    return StandingReport("booked", sent.atid, sent.value)
 
 
 async def test_a_report_is_told_as_it_was_sent_whatever_it_booked(psd: Runtime) -> None:
@@ -50,7 +50,7 @@ async def test_only_a_report_of_just_this_window_stands_there(psd: Runtime) -> N
 
 async def test_the_correction_that_came_last_is_told(psd: Runtime) -> None:
     await book(psd, [report(10, atid=2), report(4, atid=5)])
-    assert await psd.engine.reported([window_of(report())]) == [Standing("booked", 5, 4)]
+    assert await psd.engine.reported([window_of(report())]) == [StandingReport("booked", 5, 4)]
 
 
 async def test_a_withdrawn_activity_is_told_as_such(psd: Runtime) -> None:

@@ -9,7 +9,7 @@ import pytest
 from psd.engine.activities import ScoreQuestion
 from psd.engine.events import VALUE_MAX, Report
 from psd.engine.plan import ISSUANCE_START_S, WEEK_S, Range
-from psd.engine.series import BUCKETS_MAX, Series, SeriesQuestion
+from psd.engine.series import BUCKETS_MAX, BucketQuestion, Series
 from psd.errors import DetailExpiredError, OutOfBoundsError
 from psd.runtime import Runtime
 from tests.support.engine import (
@@ -42,7 +42,7 @@ def sums(reports: list[Report], boundaries: list[int]) -> list[int]:
 
 
 async def series(psd: Runtime, boundaries: list[int]) -> list[int]:
-    [columns] = await psd.engine.series([1], SeriesQuestion(1, boundaries))
+    [columns] = await psd.engine.series([1], BucketQuestion(1, boundaries))
     return columns[None].sums
 
 
@@ -95,7 +95,7 @@ async def test_what_reads_bookings_is_refused_where_they_have_expired(
         for refused in (
             engine.activities(1, [1], EVER),
             engine.reached([ScoreQuestion(1, 1, EVER, 10**9)]),
-            engine.series([1], SeriesQuestion(1, [0, NOON_S], atids, counts=True)),
+            engine.series([1], BucketQuestion(1, [0, NOON_S], atids, counts=True)),
         ):
             with pytest.raises(DetailExpiredError):
                 await refused
@@ -111,7 +111,7 @@ async def test_a_part_that_is_read_from_totals_needs_no_bookings(
         await book(psd, SPARSE)
         await forget(psd.store.client, "second")
         odd = [r for r in SPARSE if r.atid == 1]
-        question = SeriesQuestion(1, DAYS, frozenset((1,)))
+        question = BucketQuestion(1, DAYS, frozenset((1,)))
         assert await psd.engine.series([1], question) == [{None: Series(sums(odd, DAYS), None)}]
 
 
@@ -140,7 +140,7 @@ async def test_ten_thousand_buckets_of_two_owners(psd: Runtime) -> None:
     reports = [report(n + 1, NOON_S + n * 61, aid=n) for n in range(700)]
     await book(psd, [*reports, *(report(7, NOON_S + n, aid=n, uid=2) for n in range(9))])
     minutes = [NOON_S + number * 60 for number in range(BUCKETS_MAX + 1)]
-    first, other = await psd.engine.series([1, 2], SeriesQuestion(1, minutes))
+    first, other = await psd.engine.series([1, 2], BucketQuestion(1, minutes))
     assert first[None].sums == sums(reports, minutes)
     assert first[None].bookings is not None
     assert sum(first[None].bookings) == len(reports)
@@ -152,7 +152,7 @@ async def test_an_atid_of_64_bits_is_a_column(psd: Runtime) -> None:
     atids = (-(2**63), -1, 2**53 + 1, 2**63 - 1)
     await book(psd, [report(n + 1, atid=atid, aid=n) for n, atid in enumerate(atids)])
     for counts in (False, True):
-        question = SeriesQuestion(1, DAYS, by_atid=True, counts=counts)
+        question = BucketQuestion(1, DAYS, by_atid=True, counts=counts)
         [columns] = await psd.engine.series([1], question)
         assert {a: s.sums[1] for a, s in columns.items()} == {
             atid: n + 1 for n, atid in enumerate(atids)
@@ -165,17 +165,17 @@ async def test_no_atid_at_all_is_nothing(psd: Runtime) -> None:
     [owner] = await psd.engine.sums([1], [1], [Range(NOON_S, NOON_S + 9)], atids=none)
     assert owner.sums == {1: 0}
     assert list(await psd.engine.standings([1], 1, EVER, atids=none)) == [0]
-    [columns] = await psd.engine.series([1], SeriesQuestion(1, DAYS, none))
+    [columns] = await psd.engine.series([1], BucketQuestion(1, DAYS, none))
     assert columns[None].sums == [0, 0, 0]
 
 
 async def test_sums_past_the_bound_are_refused(psd: Runtime) -> None:
     await book(psd, [report(VALUE_MAX), report(9, NOON_S + 400 * DAY_S, aid=4)])
     engine = psd.engine
-    whole = SeriesQuestion(1, [0, EVER.end])
+    whole = BucketQuestion(1, [0, EVER.end])
     for refused in (
         engine.series([1], whole),
-        engine.series_of_all([1, 1], SeriesQuestion(1, DAYS)),
+        engine.series_of_all([1, 1], BucketQuestion(1, DAYS)),
         engine.reached([ScoreQuestion(1, 1, EVER, VALUE_MAX + 1)]),
         engine.standings([1], 1, EVER),
         engine.top(1, EVER, 3),
@@ -205,7 +205,7 @@ async def test_reads_of_many_owners_write_nothing(psd: Runtime) -> None:
     await book(psd, [*dense_day(), report(4, uid=2)])
     client, engine = psd.store.client, psd.engine
     before = (await client.info("persistence"))["rdb_changes_since_last_save"]
-    for question in (SeriesQuestion(1, DAYS), SeriesQuestion(1, DAYS, by_atid=True, counts=True)):
+    for question in (BucketQuestion(1, DAYS), BucketQuestion(1, DAYS, by_atid=True, counts=True)):
         await engine.series([1, 2, 3], question)
         await engine.series_of_all([1, 2, 3], question)
     await engine.activities(1, [1, 2], EVER)

@@ -10,7 +10,7 @@ import pytest
 
 from psd.errors import ShapeError, StoreError
 from psd.rewards.events import CHANGEABLE, VehicleChange
-from psd.rewards.registry import VIN_VEHICLES_MAX, Record, vin_shard
+from psd.rewards.registry import VIN_VEHICLES_MAX, VehicleRecord, vin_shard
 from psd.rewards.shards import shard_of
 from psd.rewards.vehicles import Vehicle
 from psd.runtime import Runtime
@@ -149,6 +149,6 @@ async def test_a_vin_that_too_many_gave_is_refused_and_nothing_of_its_change_is_
 
 
 def test_a_record_has_two_slots_for_each_field() -> None:
-    names = [field.name for field in msgspec.structs.fields(Record)]
+    names = [field.name for field in msgspec.structs.fields(VehicleRecord)]
     assert names[::2] == [f"{name}_since_s" for name in CHANGEABLE]
     assert [name.removesuffix("_s") for name in names[1::2]] == list(CHANGEABLE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from psd.engine.events import VALUE_MAX, Withdrawal
-from psd.engine.withdrawal import LOG_ENTRIES, LogEntry, Taken, Withdrawn
+from psd.engine.withdrawal import LOG_ENTRIES, LogEntry, TakenBack, Withdrawn
 from psd.errors import StoreError, TooLateError
 from psd.runtime import Runtime
 from psd.store.keys import owner_log_key
@@ -41,8 +41,8 @@ async def test_what_was_taken_is_answered_by_thing(psd: Runtime) -> None:
     done = await withdraw(psd)
     assert done.outcome.status == "booked"
     assert done.taken == [
-        Taken(1, 30, 2, NOON_S, NOON_S + DAY_S, atid=5),
-        Taken(2, 10, 1, NOON_S, NOON_S, atid=2),
+        TakenBack(1, 30, 2, NOON_S, NOON_S + DAY_S, atid=5),
+        TakenBack(2, 10, 1, NOON_S, NOON_S, atid=2),
     ]
     assert await sum_of(psd) == await sum_of(psd, thing=2) == 0
 
@@ -118,7 +118,7 @@ async def test_the_log_tells_who_took_what_and_why_the_newest_first(psd: Runtime
         (-4, NOON_S + 100),
         (3, NOON_S + 100),
     ]
-    taken = [Taken(1, 10, 1, NOON_S, NOON_S, 2)]
+    taken = [TakenBack(1, 10, 1, NOON_S, NOON_S, 2)]
     assert found[2] == LogEntry(
         f"{NOON_S + 100}-0", NOON_S + 100, 3, "support", "doppelt gezählt", THINGS, taken
     )

@@ -11,7 +11,7 @@ import pytest
 
 from psd.config import QueueSettings
 from psd.errors import ConfigError, MalformedError, QueueUnavailableError, TooLargeError
-from psd.queue.base import Progress
+from psd.queue.base import PublishProgress
 from psd.queue.nsq import NsqdConnection
 from psd.queue.nsq_publisher import MPUB_BYTES_MAX, first_portion
 from psd.queue.nsq_queue import NsqQueue
@@ -167,7 +167,7 @@ async def test_a_topic_name_that_nsqd_would_misread_is_bad_configuration(
 async def test_a_disk_that_fsyncs_each_message_gets_what_it_can_answer_in_time() -> None:
     """In one MPUB these 1,500 would be answered after 6 s, past the deadline of 5 s."""
     sent = [b"%d" % number for number in range(1500)]
-    progress = Progress()
+    progress = PublishProgress()
     async with SlowNsqd(message_s=0.004) as nsqd:
         queue = NsqQueue(QueueSettings(nsqd_addresses=(nsqd.address,)))
         await queue.publish(TOPIC, sent, progress)
@@ -200,7 +200,7 @@ async def test_after_a_stall_the_progress_says_what_is_queued_and_what_may_be(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("psd.queue.nsq_stream.ANSWER_TIMEOUT_S", 0.3)
-    progress = Progress()
+    progress = PublishProgress()
     async with SlowNsqd(message_s=0.0, stall_after=100) as nsqd:
         queue = NsqQueue(QueueSettings(nsqd_addresses=(nsqd.address,)))
         with pytest.raises(QueueUnavailableError, match="no answer in time"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from psd.archive.replay import Replay, Summary, Window
+from psd.archive.replay import AcceptedTimes, Replay, ReplaySummary
 from psd.config import (
     ArchiveSettings,
     BookingSettings,
@@ -164,10 +164,10 @@ async def test_a_store_that_is_away_answers_503_and_nothing_is_lost(
             assert (answer.status, answer.json()["code"]) == (503, "store_unavailable")
         own_redis.start()
 
-        async def replay(horizon_s: int) -> Summary:
+        async def replay(horizon_s: int) -> ReplaySummary:
             folder = tmp_path / "archive"
             replaying = Replay(folder, runtime.books, runtime.rules, runtime.clock, horizon_s)
-            return await replaying.run(Window(0, 1 << 60))
+            return await replaying.run(AcceptedTimes(0, 1 << 60))
 
         # What was answered by a 503 has no number in the archive: nothing was done.
         assert (await replay(86_400)).outcomes == {}

@@ -14,7 +14,7 @@ from psd.errors import (
 )
 from psd.rewards.decisions import Payout
 from psd.rewards.payouts import payout_rows, record_receipts
-from psd.rewards.population import Sources
+from psd.rewards.population import RunSources
 from psd.rewards.receipts import read_receipts
 from psd.rewards.rows import Why
 from psd.rewards.shards import shard_of
@@ -98,7 +98,7 @@ async def test_what_comes_while_a_week_is_computed_stays_marked(fleet: Fleet) ->
             return found
 
     job = fleet.psd.rewards_job
-    await job.calculate(fleet.psd.tables, Sources(LateSource()), 0)
+    await job.calculate(fleet.psd.tables, RunSources(LateSource()), 0)
     assert (await fleet.row(0, 1)).integration_points == 1000
     assert await fleet.psd.rewards.dirty() == {0: 1}
     await fleet.calculate(0)
@@ -180,7 +180,7 @@ class OwnSource:
 async def test_a_vehicle_that_only_a_source_knows_keeps_its_streak_and_is_exported(
     fleet: Fleet,
 ) -> None:
-    job, sources = fleet.psd.rewards_job, Sources(OwnSource([7]))
+    job, sources = fleet.psd.rewards_job, RunSources(OwnSource([7]))
     trial = await job.trial(fleet.psd.tables, sources, range(2))
     assert [each.after.rows for each in trial] == [1, 1]
     assert await fleet.psd.registry.shards() == []

@@ -21,7 +21,7 @@ from psd.errors import (
 from psd.failpoints import REWARDS_PLACES
 from psd.rewards import computation
 from psd.rewards.lock import JobLock
-from psd.rewards.population import Sources
+from psd.rewards.population import RunSources
 from psd.rewards.shards import shard_of
 from psd.store.keys import kind_of, rewards_key, rows_key
 from tests.support.engine import forget
@@ -69,7 +69,7 @@ async def test_a_source_that_fails_leaves_the_week_failed_and_the_old_result_vis
     before = await fleet.rows(2)
     job = fleet.psd.rewards_job
     with pytest.raises(SourceUnavailableError):
-        await job.calculate(fleet.psd.tables, Sources(AwaySource()), 2)
+        await job.calculate(fleet.psd.tables, RunSources(AwaySource()), 2)
     status = (await fleet.psd.rewards.statuses())[2]
     assert (status.status, status.reason) == ("Failed", "elasticsearch: no answer")
     assert await fleet.rows(2) == before
@@ -99,11 +99,11 @@ async def test_a_shard_is_tried_again_when_the_store_stalls(
                 raise StoreUnavailableError("redis: no answer within 1.5 s")
             return await fleet.sources.activity.active(shard, vehicles)
 
-    await fleet.psd.rewards_job.calculate(fleet.psd.tables, Sources(Stalling()), 0)
+    await fleet.psd.rewards_job.calculate(fleet.psd.tables, RunSources(Stalling()), 0)
     assert (await fleet.row(0, 1)).points == 1000
     failures = 3
     with pytest.raises(StoreUnavailableError):
-        await fleet.psd.rewards_job.calculate(fleet.psd.tables, Sources(Stalling()), 0)
+        await fleet.psd.rewards_job.calculate(fleet.psd.tables, RunSources(Stalling()), 0)
 
 
 async def test_points_past_what_a_row_holds_fail_the_week_and_name_the_vehicle(
@@ -159,7 +159,7 @@ async def test_a_run_that_was_overtaken_publishes_nothing(fleet: Fleet) -> None:
     before = await fleet.rows(2)
     job = fleet.psd.rewards_job
     with pytest.raises(RunInProgressError, match="nothing of this one is visible"):
-        await job.calculate(fleet.psd.tables, Sources(Overtaken()), 2)
+        await job.calculate(fleet.psd.tables, RunSources(Overtaken()), 2)
     assert await fleet.rows(2) == before
     assert await fleet.psd.store.client.get(rewards_key("lock")) is not None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from psd.archive.replay import Replay, Window
+from psd.archive.replay import AcceptedTimes, Replay
 from psd.clock import SystemClock
 from psd.runtime import Runtime
 from tests.support.activities import withdraw
@@ -13,7 +13,7 @@ from tests.support.engine import NOON_S, book, forget, report
 from tests.support.http import HttpClient, total
 from tests.support.keyspace import keyspace
 
-ALL_TIME = Window(0, 1 << 60)
+ALL_TIME = AcceptedTimes(0, 1 << 60)
 
 
 async def test_a_replay_withdraws_again_whatever_the_order(

@@ -8,7 +8,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psd.csv_table import Record, read_records
+from psd.csv_table import CsvRecord, read_records
 
 CELLS = st.text(st.sampled_from(list('a7,;"\n\r\t é')), max_size=6)
 TABLES = st.lists(st.lists(CELLS, min_size=2, max_size=4), max_size=6)
@@ -24,7 +24,7 @@ def parts_of(body: bytes, sizes: list[int]) -> list[bytes]:
     return [*parts, body]
 
 
-def in_parts(body: bytes, sizes: list[int]) -> list[Record]:
+def in_parts(body: bytes, sizes: list[int]) -> list[CsvRecord]:
     return list(read_records(parts_of(body, sizes)))
 
 

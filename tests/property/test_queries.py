@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from psd.engine.plan import ISSUANCE_START_S, WEEK_S, Range
 from psd.queries.boards.brackets import played, rounds_needed
 from psd.queries.calendar import bucket_of, buckets, zone
-from psd.queries.ranking import NEVER_S, Board, Place, Score, percentile
+from psd.queries.ranking import NEVER_S, Place, Ranking, Score, percentile
 from psd.queries.requests import EVERY, Ties
 
 TIES = get_args(Ties)
@@ -149,7 +149,7 @@ def test_ranks_are_the_numbers_of_those_ahead(
     rows: dict[int, tuple[int, int | None]], ties: Ties
 ) -> None:
     reached_s = {uid: second for uid, (_, second) in rows.items()}
-    board = Board(((uid, value) for uid, (value, _) in rows.items()), ties, reached_s)
+    board = Ranking(((uid, value) for uid, (value, _) in rows.items()), ties, reached_s)
 
     def is_ahead(uid: int, other: int) -> bool:
         (value, second), (than, at) = rows[uid], rows[other]
@@ -173,7 +173,7 @@ def test_pages_by_cursor_hold_everybody_once(
     rows: dict[int, tuple[int, int | None]], ties: Ties, limit: int
 ) -> None:
     reached_s = {uid: second for uid, (_, second) in rows.items()}
-    board = Board(((uid, value) for uid, (value, _) in rows.items()), ties, reached_s)
+    board = Ranking(((uid, value) for uid, (value, _) in rows.items()), ties, reached_s)
     found: list[Place] = []
     cursor = None
     while (start := board.after(cursor)) < len(board):

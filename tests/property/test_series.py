@@ -9,7 +9,7 @@ from itertools import accumulate
 import pytest
 
 from psd.engine.plan import ISO_MONDAY_S, ISSUANCE_START_S, WEEK_S
-from psd.engine.series import Series, SeriesQuestion
+from psd.engine.series import BucketQuestion, Series
 from psd.runtime import Runtime
 from tests.property.test_booking_order import book_in_batches
 from tests.property.test_sums import Booked
@@ -42,7 +42,7 @@ def random_boundaries(rng: random.Random, seconds: list[int]) -> list[int]:
     return sorted({start, start + rng.randint(1, 90 * DAY_S), *near})
 
 
-def naive(booked: Booked, question: SeriesQuestion, is_counted: bool) -> dict[int | None, Series]:
+def naive(booked: Booked, question: BucketQuestion, is_counted: bool) -> dict[int | None, Series]:
     """The same from a list of everything booked."""
     bounds = question.boundaries
     columns: dict[int | None, Series] = {} if question.by_atid else {None: empty(bounds)}
@@ -82,7 +82,7 @@ async def test_a_series_equals_a_plain_list(runtime: Runtime, seed: int) -> None
         seconds = sorted(b.second for _, _, b in booked.entries) or [1_460_000_000]
         for _ in range(QUESTIONS):
             atids = rng.choice((None, None, frozenset(rng.sample(ATIDS, rng.randint(1, 5)))))
-            question = SeriesQuestion(
+            question = BucketQuestion(
                 thing=rng.choice((1, 2)),
                 boundaries=random_boundaries(rng, seconds),
                 atids=atids,

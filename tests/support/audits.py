@@ -18,7 +18,7 @@ from psd.archive.reader import read_entries
 from psd.audit.archived import ArchivedReports
 from psd.audit.layout import Limits
 from psd.audit.population import IndexAudit
-from psd.audit.sweep import Audited, Auditor, Pace, Scope, Sweep, lifetimes_of
+from psd.audit.sweep import Audited, Auditor, OwnerRate, Scope, Sweep, lifetimes_of
 from psd.cli.main import psd as command
 from psd.engine.events import TIME_END_S, Report
 from psd.runtime import Runtime
@@ -76,7 +76,7 @@ async def audit_of(
         lifetimes = await lifetimes_of(lane, runtime.settings)
         auditor = Auditor(lane, runtime.settings, lifetimes, limits or Limits())
         index = IndexAudit(runtime.store.writes)
-        yield Audits(runtime, Sweep(auditor, lane, scope or Scope(), Pace(rate), index))
+        yield Audits(runtime, Sweep(auditor, lane, scope or Scope(), OwnerRate(rate), index))
     finally:
         await lane.close()
 

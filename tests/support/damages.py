@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from redis.asyncio import Redis
 
-from psd.audit.examine import Difference
+from psd.audit.examine import Discrepancy
 from psd.audit.shapes import records_of, records_value
 from psd.audit.truth import bookings_of
 from psd.errors import ShapeError
@@ -39,7 +39,7 @@ class Damage(msgspec.Struct, frozen=True):
     content: Content
     is_exact: bool
 
-    def is_named_by(self, difference: Difference) -> bool:
+    def is_named_by(self, difference: Discrepancy) -> bool:
         """Whether it tells of this damage: in its key, or beside a report that is gone.
 
         A report that booked 0 is missed by the directory or the number of activities alone.

@@ -18,7 +18,7 @@ import msgspec
 
 from psd.errors import NotFoundError
 from psd.queries.boards.definitions import Definition
-from psd.queries.boards.staging import Change
+from psd.queries.boards.staging import StagedChange
 from psd.queries.boards.windows import RollingWindow
 from psd.rewards.decisions import Payout
 from psd.runtime import Runtime
@@ -107,7 +107,7 @@ async def _about_boards(psd: Runtime, deed: Deed) -> None:
     elif deed.kind == "drop":
         await boards.drop(deed.name)
     elif deed.kind == "members":
-        await boards.make_change(deed.name, Change(deed.add, deed.remove, deed.is_all))
+        await boards.make_change(deed.name, StagedChange(deed.add, deed.remove, deed.is_all))
     else:
         board = await boards.get(deed.name)
         await boards.keep_final(board, deed.text.encode(), again=True)

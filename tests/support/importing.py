@@ -13,13 +13,13 @@ from pathlib import Path
 
 from psd.cli.import_journal import Journal
 from psd.cli.import_plan import Plan
-from psd.cli.import_routes import Told
-from psd.cli.import_sending import Sending, Tally
-from psd.cli.import_tables import Form, Row
+from psd.cli.import_routes import ReportOutcome
+from psd.cli.import_sending import ImportTally, Sending
+from psd.cli.import_tables import Form, TableRow
 from psd.cli.import_undo import Undoing, Undone
 from psd.config import Settings
 from psd.engine.events import MetricFields, Report
-from psd.engine.windows import ABSENT, Standing
+from psd.engine.windows import ABSENT, StandingReport
 
 AT_S = 1_460_451_600
 """2016-04-12 09:00:00 UTC."""
@@ -39,12 +39,14 @@ class PlainBooks:
         self.dies_at = 0
         self.books_last = True
 
-    async def standing(self, fields: Sequence[MetricFields]) -> list[Standing]:
+    async def standing(self, fields: Sequence[MetricFields]) -> list[StandingReport]:
         """What stands in these windows."""
         found = [self.reports.get(key_of(each)) for each in fields]
-        return [ABSENT if each is None else Standing("booked", *each) for each in found]
+        return [ABSENT if each is None else StandingReport("booked", *each) for each in found]
 
-    async def send(self, fields: Sequence[MetricFields], reports: Sequence[Report]) -> list[Told]:
+    async def send(
+        self, fields: Sequence[MetricFields], reports: Sequence[Report]
+    ) -> list[ReportOutcome]:
         """Book, as the engine does: whoever comes last stands."""
         assert len(fields) == len(reports)
         self.dies_at -= 1
@@ -55,7 +57,7 @@ class PlainBooks:
             booked = (each.atid, each.value)
             is_same = self.reports.get(key_of(each)) == booked
             self.reports[key_of(each)] = booked
-            told.append(Told("unchanged" if is_same else "booked"))
+            told.append(ReportOutcome("unchanged" if is_same else "booked"))
         if self.dies_at == 0:
             raise KilledError
         return told
@@ -74,18 +76,18 @@ def key_of(fields: MetricFields) -> Key:
     return fields.thing, fields.uid, fields.aid, fields.ts2
 
 
-def rows_of(cells: Iterable[tuple[int, int, int, int]]) -> list[Row]:
+def rows_of(cells: Iterable[tuple[int, int, int, int]]) -> list[TableRow]:
     """Rows of (uid, aid, atid, value), all at one second."""
     names = ("uid", "aid", "atid", "steps")
     return [
-        Row(line, {"time": str(AT_S), **dict(zip(names, map(str, each), strict=True))})
+        TableRow(line, {"time": str(AT_S), **dict(zip(names, map(str, each), strict=True))})
         for line, each in enumerate(cells, start=2)
     ]
 
 
 async def imported(
-    books: PlainBooks, journal: Journal, rows: list[Row], settings: Settings
-) -> Tally:
+    books: PlainBooks, journal: Journal, rows: list[TableRow], settings: Settings
+) -> ImportTally:
     """Import rows."""
     return await Sending(books, journal, settings, asks=True).send(iter(rows), PLAN)
 

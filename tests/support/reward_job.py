@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from psd.rewards.job import Report
-from psd.rewards.population import Sources
+from psd.rewards.job import RunSummary
+from psd.rewards.population import RunSources
 from psd.rewards.rows import Row
 from psd.rewards.sources.choice import open_sources
 from psd.rewards.weeks import bounds
@@ -29,7 +29,7 @@ class Fleet:
 
     def __init__(self, psd: Runtime) -> None:
         self.psd = psd
-        self.sources: Sources = open_sources(
+        self.sources: RunSources = open_sources(
             (), psd.settings.rewards, psd.engine, psd.settings.things["signals"].id, psd.tables
         )
 
@@ -59,7 +59,7 @@ class Fleet:
             id=f"{week}-{vehicle}-{points}-{thing}",
         )
 
-    async def calculate(self, week: int | None = None, start: int | None = None) -> Report:
+    async def calculate(self, week: int | None = None, start: int | None = None) -> RunSummary:
         """Compute and publish by the configured tables."""
         return await self.psd.rewards_job.calculate(self.psd.tables, self.sources, week, start)
 

@@ -23,7 +23,7 @@ from grpc_reflection.v1alpha import reflection_pb2_grpc
 from psd.clock import ManualClock
 from psd.config import AccessSettings, Settings
 from psd.rewards.grpc_server import GrpcServer
-from psd.rewards.grpc_service import BlacklistEntry, WeekReward
+from psd.rewards.grpc_service import BlacklistNote, WeekReward
 from psd.rewards.proto import rewards_pb2, rewards_pb2_grpc
 from tests.support.access import token_for
 
@@ -46,7 +46,7 @@ class MemoryReader:
     def __init__(self) -> None:
         self.weeks: dict[int, list[WeekReward]] = {}
         self.active: dict[int, list[str]] = {}
-        self.blacklist: dict[str, BlacklistEntry] = {}
+        self.blacklist: dict[str, BlacklistNote] = {}
         self.authors: list[str] = []
         self.ranges: list[tuple[int, int]] = []
         self.failure: Exception | None = None
@@ -82,7 +82,7 @@ class MemoryReader:
             yield each
         self._fail()
 
-    async def blacklist_entry(self, owner: str) -> BlacklistEntry | None:
+    async def blacklist_entry(self, owner: str) -> BlacklistNote | None:
         self._fail()
         return self.blacklist.get(owner)
 
@@ -90,7 +90,7 @@ class MemoryReader:
         self._fail()
         self.authors.append(author)
         if listed:
-            self.blacklist.setdefault(owner, BlacklistEntry(note, NOW_S))
+            self.blacklist.setdefault(owner, BlacklistNote(note, NOW_S))
         else:
             self.blacklist.pop(owner, None)
 

@@ -19,7 +19,7 @@ import redis
 
 from psd.engine.events import Withdrawal
 from psd.queries.boards.definitions import Definition
-from psd.queries.boards.staging import Change
+from psd.queries.boards.staging import StagedChange
 from psd.queries.boards.windows import RollingWindow
 from psd.rewards.events import VehicleChange
 from psd.rewards.lock import JobLock
@@ -126,7 +126,7 @@ async def named_boards(psd: Runtime) -> None:
     await psd.boards.put(
         "april", Definition(thing="calories", window=window), "ops", members=range(2000)
     )
-    await psd.boards.make_change("april", Change(range(1000, 3001)))
+    await psd.boards.make_change("april", StagedChange(range(1000, 3001)))
     await psd.boards.clear_members("april")
     await psd.boards.drop("april")
 

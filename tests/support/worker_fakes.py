@@ -14,7 +14,7 @@ import msgspec
 
 from psd.engine.events import Accepted
 from psd.errors import InputError, QueueUnavailableError
-from psd.queue.base import Message, Progress, Reach
+from psd.queue.base import Message, PublishProgress, Reach
 
 
 def message(body: bytes, message_id: str = "m1", attempts: int = 1) -> Message:
@@ -86,7 +86,7 @@ class MemoryQueue:
         self.given_back += self.in_hand
 
     async def publish(
-        self, topic: str, bodies: Sequence[bytes], progress: Progress | None = None
+        self, topic: str, bodies: Sequence[bytes], progress: PublishProgress | None = None
     ) -> None:
         self._called("publish", f" {topic} {len(bodies)}")
         taken = bodies[: self.takes_at_once]

@@ -14,7 +14,7 @@ import pytest
 from psd.archive.entries import Entry, frame_of
 from psd.archive.order import day_of
 from psd.archive.reader import read_entries
-from psd.archive.replay import MARGIN_S, Replay, Summary, Window
+from psd.archive.replay import MARGIN_S, AcceptedTimes, Replay, ReplaySummary
 from psd.clock import ManualClock
 from psd.engine.events import Event, EventRules
 from psd.engine.outcomes import Outcome
@@ -24,7 +24,7 @@ from tests.support.model import ModelEngine
 NOW_S = 1_460_462_400
 HORIZON_S = 691_200
 HOUR_S = 3600
-ALL = Window(0, NOW_S * 1000)
+ALL = AcceptedTimes(0, NOW_S * 1000)
 RULES = EventRules({"steps": 1})
 
 
@@ -76,8 +76,12 @@ class Kept:
             self._entries += 1
 
     async def replay(
-        self, window: Window = ALL, books: Any = None, chunk_reports: int = 1000, **options: Any
-    ) -> Summary:
+        self,
+        window: AcceptedTimes = ALL,
+        books: Any = None,
+        chunk_reports: int = 1000,
+        **options: Any,
+    ) -> ReplaySummary:
         """Replay a window."""
         books = books or self.store
         rules, clock = RULES, self.clock
@@ -95,8 +99,8 @@ def _state(store: ModelEngine) -> Any:
     return sorted(store.model.reports, key=repr), sorted(store.model.all_counts.values(), key=repr)
 
 
-def window(from_ago_s: int, to_ago_s: int) -> Window:
-    return Window((NOW_S - from_ago_s) * 1000, (NOW_S - to_ago_s) * 1000)
+def window(from_ago_s: int, to_ago_s: int) -> AcceptedTimes:
+    return AcceptedTimes((NOW_S - from_ago_s) * 1000, (NOW_S - to_ago_s) * 1000)
 
 
 @pytest.fixture
@@ -275,13 +279,13 @@ async def test_what_is_accepted_after_the_start_is_not_part_of_a_replay(kept: Ke
             return await super().book(events)
 
     kept.keep(entry(500, metric(10)))
-    summary = await kept.replay(Window(0), books=Busy())
+    summary = await kept.replay(AcceptedTimes(0), books=Busy())
     assert (summary.entries, summary.outcomes["booked"]) == (1, 1)
 
 
 async def test_what_a_clock_accepted_ahead_of_now_is_part_of_a_replay(kept: Kept) -> None:
     kept.keep(entry(500, metric(10)), entry(-40 * 24 * HOUR_S, metric(20, aid=4)))
-    summary = await kept.replay(Window(0))
+    summary = await kept.replay(AcceptedTimes(0))
     assert summary.outcomes["booked"] == 2
 
 

@@ -12,7 +12,7 @@ from psd.audit.expected import Expected, expected_of
 from psd.audit.holdings import Content, Holdings
 from psd.audit.layout import Limits, leaf_start, shard_of
 from psd.audit.repair import repair_commands
-from psd.audit.shapes import LeafBooking, Record, leaf_value, records_value
+from psd.audit.shapes import LeafBooking, ReportRecord, leaf_value, records_value
 from psd.audit.totals import days_of
 from psd.audit.truth import Lifetimes
 from psd.engine.events import Report
@@ -35,7 +35,7 @@ def store(**changed: Any) -> dict[str, Content]:
         "d:201604:t": {b"12:2": b"373"},
         "w:2016:1": {b"15": b"373", b"15:2": b"373", b"i15": b"373", b"i15:2": b"373"},
         "l:201604": leaf(373),
-        "a:0": {pack_id(41): records_value([Record(NOON_S, 60, 2, 373)])},
+        "a:0": {pack_id(41): records_value([ReportRecord(NOON_S, 60, 2, 373)])},
     }
     contents |= {key.replace("_", ":"): content for key, content in changed.items()}
     return {key: content for key, content in contents.items() if content is not None}
@@ -46,7 +46,7 @@ def leaf(delta: int) -> bytes:
 
 
 def reports(booking: int) -> dict[bytes, bytes]:
-    return {pack_id(41): records_value([Record(NOON_S, 60, 2, booking)])}
+    return {pack_id(41): records_value([ReportRecord(NOON_S, 60, 2, booking)])}
 
 
 def audited(contents: dict[str, Content], *levels: str) -> tuple[Expected, list[str]]:
@@ -108,7 +108,7 @@ def test_where_the_totals_fit_neither_the_report_stands() -> None:
 
 def test_a_booking_without_a_report_is_kept_as_a_fixed_one() -> None:
     expected, _ = audited(store(a_0=None))
-    fixed = {pack_id(41): records_value([Record(NOON_S, -1, 2, 373)])}
+    fixed = {pack_id(41): records_value([ReportRecord(NOON_S, -1, 2, 373)])}
     assert expected.contents == store(a_0=fixed)
     assert expected.is_incomplete
 
@@ -210,7 +210,7 @@ def test_one_shard_holds_every_activity() -> None:
     "strange",
     [
         {"r:99999999999999999999": {b"all": b"\x01", b"7": b"\x02"}},
-        {"r:99999999999999999999:7": records_value([Record(NOON_S, 60, 2, 1)])},
+        {"r:99999999999999999999:7": records_value([ReportRecord(NOON_S, 60, 2, 1)])},
         {"l:201613": leaf(1)},
         {"m:0000": {b"0": b"1", b"99": b"2:2", b"\xff": b"3"}},
         {"w:9999:9": {b"60": b"1:9", b"i60": b"1:9"}},

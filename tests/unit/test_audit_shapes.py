@@ -8,7 +8,7 @@ import pytest
 
 from psd.audit.shapes import (
     LeafBooking,
-    Record,
+    ReportRecord,
     Total,
     leaf_bookings,
     leaf_value,
@@ -27,7 +27,11 @@ from psd.errors import ShapeError
 LEAF = b"\x41\x00\x00\x01\x00\x00\x01\x75"
 """The worked example of lua/lib/leaf.lua."""
 
-RECORDS = [Record(1000, 100, 2, 50), Record(1050, -1, -(2**63), -7), Record(9000, 0, 300, 2**40)]
+RECORDS = [
+    ReportRecord(1000, 100, 2, 50),
+    ReportRecord(1050, -1, -(2**63), -7),
+    ReportRecord(9000, 0, 300, 2**40),
+]
 
 
 def test_a_leaf_is_read_and_written_as_the_scripts_do() -> None:
@@ -66,8 +70,8 @@ def test_a_directory_tells_of_windows_hour_by_hour_and_of_seconds_in_all() -> No
 
 
 def test_reports_stand_by_second_then_window_and_increments_by_type() -> None:
-    wide, narrow = Record(5, 4, 1, 0), Record(5, 0, 9, 0)
-    late, early = Record(5, -1, 300, 0), Record(5, -1, 7, 0)
+    wide, narrow = ReportRecord(5, 4, 1, 0), ReportRecord(5, 0, 9, 0)
+    late, early = ReportRecord(5, -1, 300, 0), ReportRecord(5, -1, 7, 0)
     assert sorted([wide, narrow, late, early], key=record_order) == [early, late, narrow, wide]
 
 
@@ -84,8 +88,8 @@ def test_reports_stand_by_second_then_window_and_increments_by_type() -> None:
         (total_of, b"1.5:2"),
         (records_of, b"\x01\x02"),
         (records_of, b"\xce\x00\x00"),
-        (records_of, records_value([Record(-5, 0, 1, 1)])),
-        (records_of, records_value([Record(5, -2, 1, 1)])),
+        (records_of, records_value([ReportRecord(-5, 0, 1, 1)])),
+        (records_of, records_value([ReportRecord(5, -2, 1, 1)])),
         (records_of, b"\x05\x00\xa3abc\x01"),
         (records_of, b"\x05\x00\x01\x01"),
         (summary_of, b"\x01\x02\x03"),

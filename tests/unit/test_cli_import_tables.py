@@ -10,7 +10,7 @@ import click
 import pytest
 
 from psd.cli.import_plan import delimiter_of, named_scales
-from psd.cli.import_tables import Form, Row, format_of, read_rows
+from psd.cli.import_tables import Form, TableRow, format_of, read_rows
 from psd.cli.input_files import UNPACKED_BYTES, lines_of, parts_of
 from psd.errors import MalformedError
 
@@ -18,7 +18,7 @@ WANTED = ("user", "at", "steps")
 CELLS = {"user": "7", "at": "1460451600", "steps": "160"}
 
 
-def rows_of(data: bytes, form: Form | None = None) -> list[Row]:
+def rows_of(data: bytes, form: Form | None = None) -> list[TableRow]:
     return [*read_rows(parts_of(io.BytesIO(data)), form or Form(), WANTED)]
 
 

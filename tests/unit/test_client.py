@@ -34,7 +34,7 @@ from psd.errors import (
 )
 from server.errors import answer_error
 from server.idempotency import CLAIM_S
-from server.routes import rewards_reads, v3_events
+from server.routes import v3_events
 
 PROBLEM = "application/problem+json"
 
@@ -212,11 +212,7 @@ async def test_pages_are_asked_for_until_one_has_no_next() -> None:
     ("own", "theirs"),
     [
         (answers.EventResult, v3_events.Result),
-        (answers.EventsAnswer, v3_events.Answer),
-        (answers.StreakEntry, rewards_reads.BoardEntry),
-        (answers.StreaksPage, rewards_reads.Board),
-        (answers.RiskEntry, rewards_reads.RiskEntry),
-        (answers.RiskPage, rewards_reads.RiskPage),
+        (answers.EventsAnswer, v3_events.EventOutcomes),
     ],
 )
 def test_an_answer_has_the_fields_that_the_server_writes(

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from psd.config import RedisSettings
-from psd.store.fitness import Problem, Told, allowed, durability_check, problem_of
+from psd.store.fitness import FitnessProblem, ServerInfo, allowed, durability_check, problem_of
 from psd.store.keys import SCHEMA_VERSION
 
-GOOD = Told(
+GOOD = ServerInfo(
     server=b"redis_version:7.0.15\r\nredis_mode:standalone\r\n",
     replication=b"role:master\r\n",
     memory=b"used_memory:1\r\nmaxmemory_policy:noeviction\r\n",
@@ -26,7 +26,7 @@ def found(
     is_spread: bool = False,
     name: str = "5a1e09c3b7d2",
     **told: str | bytes | None,
-) -> Problem | None:
+) -> FitnessProblem | None:
     """The problem of a good server that tells these things otherwise."""
     changed = msgspec.structs.replace(GOOD, **told)
     return problem_of(changed, settings or RedisSettings(), is_spread, name)
@@ -71,7 +71,7 @@ def test_policies_that_evict_are_refused_with_the_flag_that_allows_them(policy: 
 def test_a_replica_is_refused_but_in_a_cluster_where_it_names_its_master(
     link: bytes, told: str
 ) -> None:
-    assert found(replication=REPLICA % link) == Problem("role", told)
+    assert found(replication=REPLICA % link) == FitnessProblem("role", told)
     clustered = b"redis_version:7.0.15\r\nredis_mode:cluster\r\n"
     assert found(is_spread=True, server=clustered, replication=REPLICA % link) is None
 
@@ -112,7 +112,7 @@ def test_another_store_is_refused_and_one_without_a_name_is_not() -> None:
 
 
 def test_a_server_that_tells_nothing_is_not_refused() -> None:
-    assert problem_of(Told(), RedisSettings(), is_spread=False, name="") is None
+    assert problem_of(ServerInfo(), RedisSettings(), is_spread=False, name="") is None
 
 
 def test_readiness_passes_with_advice_where_the_operator_allowed_it() -> None:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import pytest
 
 from psd.engine.plan import Range
-from psd.engine.series import Series, SeriesQuestion
-from psd.queries.prometheus.evaluation import Row, added, largest
+from psd.engine.series import BucketQuestion, Series
+from psd.queries.prometheus.evaluation import EvaluatedSeries, added, largest
 from psd.queries.prometheus.reading import Counted, sums
 from tests.support.loop_holds import loop_holds
 
@@ -24,7 +24,7 @@ class PlainEngine:
     """Knows every series at once, so that all the time is spent on windows."""
 
     async def series(
-        self, uids: Sequence[int], question: SeriesQuestion
+        self, uids: Sequence[int], question: BucketQuestion
     ) -> list[dict[int | None, Series]]:
         buckets = len(question.bounds) - 1
         return [{None: Series([uid % 97] * buckets, [1] * buckets)} for uid in uids]
@@ -41,7 +41,7 @@ async def test_windows_of_many_users_hold_nobody_up() -> None:
 @pytest.mark.parametrize("by", [("uid",), ()])
 async def test_adding_up_and_ranking_hold_nobody_up(by: tuple[str, ...]) -> None:
     rows = [
-        Row({"uid": str(uid), "atid": str(uid % 3)}, [uid * 7919 % 5021] * INSTANTS)
+        EvaluatedSeries({"uid": str(uid), "atid": str(uid % 3)}, [uid * 7919 % 5021] * INSTANTS)
         for uid in range(USERS)
     ]
     with loop_holds() as holds:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from psd.clock import utc_text
 from psd.engine.plan import Range
-from psd.engine.series import Series, SeriesQuestion
+from psd.engine.series import BucketQuestion, Series
 from psd.errors import BadQueryError, DetailExpiredError, TooLargeError
-from psd.queries.prometheus.evaluation import Row, added, largest
+from psd.queries.prometheus.evaluation import EvaluatedSeries, added, largest
 from psd.queries.prometheus.instants import POINTS_MAX, instant_ms, step_ms, stepped, windows
 from psd.queries.prometheus.parser import parsed, parsed_selector
 from psd.queries.prometheus.reading import Counted, exact_sums, sums
@@ -243,7 +243,7 @@ class ListEngine:
         self.calls = 0
 
     async def series(
-        self, uids: Sequence[int], question: SeriesQuestion
+        self, uids: Sequence[int], question: BucketQuestion
     ) -> list[dict[int | None, Series]]:
         self.calls += 1
         if any(edge < self.kept_s and edge % DAY_S for edge in question.boundaries):
@@ -259,7 +259,7 @@ class ListEngine:
         ]
 
     async def series_of_all(
-        self, uids: Sequence[int], question: SeriesQuestion
+        self, uids: Sequence[int], question: BucketQuestion
     ) -> dict[int | None, Series]:
         columns = [each[None].sums for each in await self.series(uids, question)]
         return {None: Series([sum(each) for each in zip(*columns, strict=True)], None)}
@@ -273,7 +273,7 @@ class ListEngine:
         atids: frozenset[int] | None = None,
     ) -> list[int]:
         boundaries = [range_.start, range_.end]
-        question = SeriesQuestion(thing, boundaries, atids, by_atid=False)
+        question = BucketQuestion(thing, boundaries, atids, by_atid=False)
         return [each[None].sums[0] for each in await self.series(uids, question)]
 
     def _sum(self, uid: int, start: int, end: int) -> int:
@@ -334,23 +334,27 @@ async def test_instants_whose_detail_has_expired_are_told_and_the_others_stay_ex
 
 async def test_labels_that_are_not_kept_are_added_up() -> None:
     rows = [
-        Row({"uid": "1", "atid": "2"}, [1, None]),
-        Row({"uid": "1", "atid": "3"}, [5, None]),
-        Row({"uid": "2", "atid": "2"}, [None, 7]),
+        EvaluatedSeries({"uid": "1", "atid": "2"}, [1, None]),
+        EvaluatedSeries({"uid": "1", "atid": "3"}, [5, None]),
+        EvaluatedSeries({"uid": "2", "atid": "2"}, [None, 7]),
     ]
     assert await added(rows, ("uid",)) == [
-        Row({"uid": "1"}, [6, None]),
-        Row({"uid": "2"}, [None, 7]),
+        EvaluatedSeries({"uid": "1"}, [6, None]),
+        EvaluatedSeries({"uid": "2"}, [None, 7]),
     ]
-    assert await added(rows, ()) == [Row({}, [6, 7])]
+    assert await added(rows, ()) == [EvaluatedSeries({}, [6, 7])]
 
 
 async def test_the_largest_are_others_at_each_instant() -> None:
-    rows = [Row({"uid": "10"}, [1, 9]), Row({"uid": "9"}, [5, 9]), Row({"uid": "8"}, [3, 2])]
-    assert await largest(rows, 1) == [Row({"uid": "9"}, [5, 9])]
+    rows = [
+        EvaluatedSeries({"uid": "10"}, [1, 9]),
+        EvaluatedSeries({"uid": "9"}, [5, 9]),
+        EvaluatedSeries({"uid": "8"}, [3, 2]),
+    ]
+    assert await largest(rows, 1) == [EvaluatedSeries({"uid": "9"}, [5, 9])]
     assert await largest(rows, 2) == [
-        Row({"uid": "9"}, [5, 9]),
-        Row({"uid": "10"}, [None, 9]),
-        Row({"uid": "8"}, [3, None]),
+        EvaluatedSeries({"uid": "9"}, [5, 9]),
+        EvaluatedSeries({"uid": "10"}, [None, 9]),
+        EvaluatedSeries({"uid": "8"}, [3, None]),
     ]
     assert await largest([], 3) == []

@@ -15,7 +15,7 @@ from psd.queries.boards.brackets import (
     rounds_needed,
     seed_order,
 )
-from psd.queries.ranking import Board, Place, Score, compared, read_cursor
+from psd.queries.ranking import Place, Ranking, Score, compared, read_cursor
 from psd.queries.requests import Ties
 
 STANDINGS = [(11, 50), (22, 40), (33, 40), (44, 30)]
@@ -32,36 +32,36 @@ REACHED_S: dict[int, int | None] = {11: 5, 22: 9, 33: 7, 44: 1}
     ],
 )
 def test_ranks_of_equal_values(ties: Ties, ranks: dict[int, int]) -> None:
-    board = Board(reversed(STANDINGS), ties, REACHED_S)
+    board = Ranking(reversed(STANDINGS), ties, REACHED_S)
     places = board.page(0, 4)
     assert {place.uid: place.rank for place in places} == ranks
     assert [place.uid for place in places] == list(ranks)
 
 
 def test_equal_seconds_share_a_rank_and_the_next_is_lost() -> None:
-    board = Board(STANDINGS, "first_to_reach", {22: 7, 33: 7})
+    board = Ranking(STANDINGS, "first_to_reach", {22: 7, 33: 7})
     assert [place.rank for place in board.page(0, 4)] == [1, 2, 2, 4]
 
 
 def test_who_never_reached_a_value_comes_after_those_who_did() -> None:
-    board = Board([(1, 0), (2, 0), (3, 0)], "first_to_reach", {1: None, 3: 100})
+    board = Ranking([(1, 0), (2, 0), (3, 0)], "first_to_reach", {1: None, 3: 100})
     assert [(place.uid, place.rank) for place in board.page(0, 3)] == [(3, 1), (1, 2), (2, 2)]
 
 
 def test_a_percentile_is_the_share_of_the_board_that_has_less() -> None:
-    board = Board(STANDINGS, "competition")
+    board = Ranking(STANDINGS, "competition")
     assert [place.percentile for place in board.page(0, 4)] == [75.0, 25.0, 25.0, 0.0]
 
 
 def test_an_upper_part_of_a_board_has_the_percentiles_of_the_whole() -> None:
-    board = Board(STANDINGS[:3], "competition", below=1)
+    board = Ranking(STANDINGS[:3], "competition", below=1)
     assert [place.percentile for place in board.page(0, 9)] == [75.0, 25.0, 25.0]
     assert (len(board), board.total) == (3, 4)
 
 
 def test_pages_by_cursor_are_the_board() -> None:
     for ties in ("competition", "dense", "ordinal", "first_to_reach"):
-        board = Board(STANDINGS, ties, REACHED_S)
+        board = Ranking(STANDINGS, ties, REACHED_S)
         found: list[Place] = []
         cursor = None
         while len(found) < 4:
@@ -72,8 +72,8 @@ def test_pages_by_cursor_are_the_board() -> None:
 
 
 def test_a_cursor_goes_on_behind_its_place_when_others_came_and_went() -> None:
-    cursor = Board(STANDINGS, "competition").cursor(1)
-    changed = Board([(11, 50), (25, 40), (33, 40), (55, 45)], "competition")
+    cursor = Ranking(STANDINGS, "competition").cursor(1)
+    changed = Ranking([(11, 50), (25, 40), (33, 40), (55, 45)], "competition")
     assert [place.uid for place in changed.page(changed.after(cursor), 9)] == [25, 33]
 
 
@@ -84,7 +84,7 @@ def test_a_text_that_is_no_cursor_is_refused(text: str) -> None:
 
 
 def test_tied_positions_hold_all_of_a_value() -> None:
-    board = Board(STANDINGS, "competition")
+    board = Ranking(STANDINGS, "competition")
     assert board.tied(0, 2) == range(3)
     assert board.tied(2, 3) == range(1, 3)
     assert board.tied(9, 12) == range(0)
@@ -94,8 +94,8 @@ def test_tied_positions_hold_all_of_a_value() -> None:
 
 
 async def test_a_comparison_tells_places_won_and_points_gained() -> None:
-    now = Board(STANDINGS, "competition").page(0, 4)
-    before = await Board([(11, 10), (22, 20), (33, 5)], "competition").places([11, 22, 33, 44])
+    now = Ranking(STANDINGS, "competition").page(0, 4)
+    before = await Ranking([(11, 10), (22, 20), (33, 5)], "competition").places([11, 22, 33, 44])
     changes = [(change.rank_change, change.value_change) for change in compared(now, before)]
     assert changes == [(1, 40), (-1, 20), (1, 35), (None, None)]
 

@@ -9,7 +9,7 @@ import pytest
 
 from psd.clock import utc_text
 from psd.rewards.decisions import Override, Payout
-from psd.rewards.explanation import Activity, Material
+from psd.rewards.explanation import IntegrationSignals, Material
 from psd.rewards.results import WeekResult
 from psd.rewards.rows import Row, Why
 from psd.rewards.settling import Facts, Settling
@@ -175,7 +175,10 @@ def test_integration_points_name_what_earned_them(active: int, expected: str) ->
 
 
 def test_what_is_not_paired_does_not_count_and_is_named() -> None:
-    activity = {2: Activity(3, START_S, START_S + 9), 3: Activity(1, START_S, START_S)}
+    activity = {
+        2: IntegrationSignals(3, START_S, START_S + 9),
+        3: IntegrationSignals(1, START_S, START_S),
+    }
     vehicle = Vehicle(7, integrations=frozenset({3}))
     facts = Facts(7, TESLA | AUTOPI, paired=AUTOPI)
     found = told(settled(facts), activity=activity, vehicle=vehicle)
@@ -196,7 +199,7 @@ def test_what_is_not_paired_does_not_count_and_is_named() -> None:
 
 def test_a_week_on_nothing_paired_counts_as_off() -> None:
     row = settled(Facts(7, TESLA, paired=AUTOPI), before(3))
-    known = told(row, before(3), activity={2: Activity(1, START_S, START_S)})
+    known = told(row, before(3), activity={2: IntegrationSignals(1, START_S, START_S)})
     assert rule(known, "integration_points") == (
         "Active on Tesla, which is not paired with it, so it counts as off."
     )
@@ -300,7 +303,7 @@ def test_activity_that_psd_has_not_booked_itself_has_no_signals() -> None:
 
 @pytest.mark.parametrize("atid", [-5, 0, 30, 2**62])
 def test_bookings_of_what_is_no_integration_are_not_told(atid: int) -> None:
-    found = told(settled(Facts(7, TESLA)), activity={atid: Activity(1, START_S, START_S)})
+    found = told(settled(Facts(7, TESLA)), activity={atid: IntegrationSignals(1, START_S, START_S)})
     assert [each.integration for each in found.integrations] == ["Tesla"]
 
 

@@ -15,7 +15,7 @@ from tests.support.nsqd import free_ports
 from tests.support.worker_fakes import MemoryQueue
 from workers import endpoint as under_test
 from workers.endpoint import CONNECTIONS_MAX, HEAD_BYTES_MAX, Endpoint
-from workers.readiness import Readiness
+from workers.readiness import WorkerReadiness
 
 
 @asynccontextmanager
@@ -171,5 +171,5 @@ def queue_with(reach: Reach) -> MemoryQueue:
 async def test_readiness_is_of_store_queue_and_worker(
     worker: Worker, reach: Reach, found: dict[str, str] | Exception, checks: list[str]
 ) -> None:
-    told = await Readiness(Store(found), queue_with(reach), worker).checks()
+    told = await WorkerReadiness(Store(found), queue_with(reach), worker).checks()
     assert list(told.values()) == checks

@@ -35,7 +35,7 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     second: Contender | None
 
 
-class Outcome(msgspec.Struct, frozen=True, gc=False):
+class DecidedMatch(msgspec.Struct, frozen=True, gc=False):
     """A match that is over, and what its contenders had; a bye has no scores."""
 
     match: Match
@@ -75,7 +75,7 @@ def first_round(ranking: Sequence[int]) -> list[Match]:
     return [_match(lines[at], lines[at + 1]) for at in range(0, len(lines), 2)]
 
 
-def next_round(outcomes: Sequence[Outcome]) -> list[Match]:
+def next_round(outcomes: Sequence[DecidedMatch]) -> list[Match]:
     """The matches of the round after one that is over; empty when that was the final."""
     if len(outcomes) < 2:
         return []
@@ -83,10 +83,10 @@ def next_round(outcomes: Sequence[Outcome]) -> list[Match]:
     return [_match(winners[at], winners[at + 1]) for at in range(0, len(winners), 2)]
 
 
-def decided(match: Match, scores: Mapping[int, Score]) -> Outcome:
+def decided(match: Match, scores: Mapping[int, Score]) -> DecidedMatch:
     """Who wins a match, given the scores of the round's window by uid."""
     if match.second is None:
-        return Outcome(match, match.first, None, None)
+        return DecidedMatch(match, match.first, None, None)
     first = scores.get(match.first.uid, Score(match.first.uid, 0))
     second = scores.get(match.second.uid, Score(match.second.uid, 0))
     ahead = min(
@@ -94,18 +94,18 @@ def decided(match: Match, scores: Mapping[int, Score]) -> Outcome:
         (_standing(second, match.second), match.second),
         key=lambda pair: pair[0],
     )
-    return Outcome(match, ahead[1], first, second)
+    return DecidedMatch(match, ahead[1], first, second)
 
 
 def played(
     ranking: Sequence[int], rounds: Sequence[Mapping[int, Score]]
-) -> tuple[list[list[Outcome]], list[Match]]:
+) -> tuple[list[list[DecidedMatch]], list[Match]]:
     """The rounds that are over, one for each mapping of scores, and the matches after them.
 
     More scores than rounds are not looked at.
     """
     matches = first_round(ranking)
-    over: list[list[Outcome]] = []
+    over: list[list[DecidedMatch]] = []
     for scores in rounds:
         if not matches:
             break

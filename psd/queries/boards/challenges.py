@@ -29,7 +29,14 @@ from psd.clock import Clock, utc_text
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, NotFoundError, TooLargeError
 from psd.queries.boards.answers import BracketAnswer, ContenderRow, MatchRow, RoundRow, State
-from psd.queries.boards.brackets import Contender, Match, Outcome, decided, first_round, next_round
+from psd.queries.boards.brackets import (
+    Contender,
+    DecidedMatch,
+    Match,
+    decided,
+    first_round,
+    next_round,
+)
 from psd.queries.boards.definitions import (
     CONTENDERS_MAX,
     Definition,
@@ -49,13 +56,13 @@ from psd.queries.user_sums import USER_SUMS_MAX
 Scores = Callable[[Sequence[Match], Range], Awaitable[Exactly[Mapping[int, Score]]]]
 
 
-class Stage(msgspec.Struct, frozen=True):
+class RoundStanding(msgspec.Struct, frozen=True):
     """A round at an instant: its matches, and what they came to so far, None before it begins."""
 
     range_: Range
     state: State
     matches: list[Match]
-    outcomes: list[Outcome] | None
+    outcomes: list[DecidedMatch] | None
     resolution: str | None = None
 
 
@@ -133,7 +140,9 @@ class Challenges:
         ranked = await self.scores.ranked(members, self.scoring(seeding), range_, seeding.ties)
         return Field(ranked.value.uids, ranked.resolution)
 
-    async def stages(self, definition: Definition, field: Sequence[int], at_s: int) -> list[Stage]:
+    async def stages(
+        self, definition: Definition, field: Sequence[int], at_s: int
+    ) -> list[RoundStanding]:
         """The rounds among those of a field at an instant."""
         assert definition.rounds is not None, "a board without rounds has no stages"
         scoring = self.scoring(definition)
@@ -166,28 +175,28 @@ class Challenges:
 
 async def played_until(
     field: Sequence[int], ranges: Sequence[Range], at_s: int, scores: Scores
-) -> list[Stage]:
+) -> list[RoundStanding]:
     """Rounds until one is not over, then those that are still to come; none after the final."""
-    stages: list[Stage] = []
+    stages: list[RoundStanding] = []
     matches = first_round(field)
     is_known = bool(matches)
     for range_ in ranges:
         if is_known and not matches:
             break
         if not is_known or at_s < range_.start:
-            stages.append(Stage(range_, "to_come", matches if is_known else [], None))
+            stages.append(RoundStanding(range_, "to_come", matches if is_known else [], None))
             is_known = False
             continue
         found = await scores(matches, Range(range_.start, min(range_.end, at_s)))
         outcomes = [decided(match, found.value) for match in matches]
         is_known = at_s >= range_.end
         state: State = "over" if is_known else "under_way"
-        stages.append(Stage(range_, state, matches, outcomes, found.resolution))
+        stages.append(RoundStanding(range_, state, matches, outcomes, found.resolution))
         matches = next_round(outcomes)
     return stages
 
 
-def champion(stages: Sequence[Stage]) -> str | None:
+def champion(stages: Sequence[RoundStanding]) -> str | None:
     """Who won the final, once that is over."""
     last = next((stage for stage in reversed(stages) if stage.state == "over"), None)
     if last is None or last.outcomes is None or len(last.outcomes) != 1:
@@ -195,7 +204,7 @@ def champion(stages: Sequence[Stage]) -> str | None:
     return str(last.outcomes[0].winner.uid)
 
 
-def round_rows(stages: Sequence[Stage]) -> list[RoundRow]:
+def round_rows(stages: Sequence[RoundStanding]) -> list[RoundRow]:
     """The rounds as an answer has them."""
     return [
         RoundRow(
@@ -209,14 +218,14 @@ def round_rows(stages: Sequence[Stage]) -> list[RoundRow]:
     ]
 
 
-def _match_rows(stage: Stage) -> list[MatchRow]:
+def _match_rows(stage: RoundStanding) -> list[MatchRow]:
     if stage.outcomes is None:
         return [_match_row(match, None, is_over=False) for match in stage.matches]
     is_over = stage.state == "over"
     return [_match_row(each.match, each, is_over=is_over) for each in stage.outcomes]
 
 
-def _match_row(match: Match, outcome: Outcome | None, *, is_over: bool) -> MatchRow:
+def _match_row(match: Match, outcome: DecidedMatch | None, *, is_over: bool) -> MatchRow:
     if match.second is None:
         uid = str(match.first.uid)
         return MatchRow(_contender(match.first, None, None), None, uid, uid if is_over else None)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from psd.archive.decisions import Decision, kinds_of
 from psd.queries.boards.definitions import StoredBoard
-from psd.queries.boards.staging import Change
+from psd.queries.boards.staging import StagedChange
 
 
 class BoardDefined(Decision, frozen=True, tag="board_defined"):
@@ -79,9 +79,9 @@ class MembersSaid:
             for uid in uids:
                 self._said[uid] = max(self._said.get(uid, (0, False)), (change.version, stays))
 
-    def change(self, before: set[int]) -> Change:
+    def change(self, before: set[int]) -> StagedChange:
         """What of it those who are on the board do not show yet."""
         came = {uid for uid, (at, stays) in self._said.items() if stays and at >= self._emptied}
         untold = set[int]() if self._emptied else before.difference(self._said)
         after = untold | came
-        return Change(sorted(after - before), sorted(before - after))
+        return StagedChange(sorted(after - before), sorted(before - after))

@@ -40,7 +40,7 @@ from psd.queries.boards.definitions import Definition, StoredBoard
 from psd.queries.boards.store import BoardsStore
 from psd.queries.boards.windows import standing_range, zone_of
 from psd.queries.moments import held, moment
-from psd.queries.ranking import Board, Place
+from psd.queries.ranking import Place, Ranking
 from psd.queries.requests import LIMIT_MAX, Time
 from psd.queries.results import AnsweredRange, Standing, Watermark
 from psd.slices import give_way, in_slices
@@ -269,10 +269,10 @@ def _sums(kept: KeptFinal) -> dict[int, int]:
     return {uid: value for uid, value, _ in kept.standings}
 
 
-async def _board_of(kept: KeptFinal) -> Board:
+async def _board_of(kept: KeptFinal) -> Ranking:
     seconds = {uid: at for uid, _, at in kept.standings}
     standings = [(uid, value) for uid, value, _ in kept.standings]
-    return await Board.made(standings, kept.definition.ties, seconds)
+    return await Ranking.made(standings, kept.definition.ties, seconds)
 
 
 def _standing(place: Place, reached_s: int | None) -> Standing:

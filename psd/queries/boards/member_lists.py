@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from psd.csv_table import Record, read_records, unbroken
+from psd.csv_table import CsvRecord, read_records, unbroken
 from psd.errors import BadQueryError, MalformedError
 from psd.queries.ids import asked_id
 
@@ -40,7 +40,7 @@ def uids_of_csv(body: bytes) -> list[str]:
     return [*listed] if known else [_uid(first, 0), *listed]
 
 
-def _listed(rows: Iterator[Record], at: int, width: int) -> Iterator[str]:
+def _listed(rows: Iterator[CsvRecord], at: int, width: int) -> Iterator[str]:
     for row in rows:
         if len(row.cells) != width:
             raise MalformedError(
@@ -49,7 +49,7 @@ def _listed(rows: Iterator[Record], at: int, width: int) -> Iterator[str]:
         yield _uid(row, at)
 
 
-def _uid(row: Record, at: int) -> str:
+def _uid(row: CsvRecord, at: int) -> str:
     try:
         return str(asked_id(row.cells[at].strip(), f"line {row.line}: uid"))
     except BadQueryError as error:

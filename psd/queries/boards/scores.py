@@ -22,7 +22,7 @@ from psd.engine.activities import ScoreQuestion
 from psd.engine.plan import Range
 from psd.errors import DetailExpiredError
 from psd.queries.freshness import Exactly, Level, NewestReader, answered
-from psd.queries.ranking import Board, Score
+from psd.queries.ranking import Ranking, Score
 from psd.queries.requests import Ties
 from psd.queries.user_sums import REACHED, USER_SUMS_MAX, UserSums, sums_of
 
@@ -57,7 +57,7 @@ class Ranked(msgspec.Struct, frozen=True):
     """Members in order, with the seconds that decide who is ahead."""
 
     standings: list[tuple[int, int]]
-    board: Board
+    board: Ranking
     seconds: dict[int, int | None]
 
     @property
@@ -93,14 +93,14 @@ class BoardScores:
 
         found = await answered(range_, ask)
         if ties != "first_to_reach":
-            ranked = Ranked(found.value, await Board.made(found.value, ties), {})
+            ranked = Ranked(found.value, await Ranking.made(found.value, ties), {})
             return Exactly(ranked, found.range_, found.resolution)
-        plain = await Board.made(found.value, "competition")
+        plain = await Ranking.made(found.value, "competition")
         sharing = frozenset(plain.sharing(range(len(plain))))
         asked = [pair for pair in found.value if pair[0] in sharing]
         budget.spend("ties", len(asked), REACHED)
         seconds, resolution = await self.seconds(asked, scoring, found.range_)
-        ranked = Ranked(found.value, await Board.made(found.value, ties, seconds), seconds)
+        ranked = Ranked(found.value, await Ranking.made(found.value, ties, seconds), seconds)
         return Exactly(ranked, found.range_, found.resolution or resolution)
 
     async def standings(

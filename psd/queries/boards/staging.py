@@ -43,7 +43,7 @@ TRIES = 20
 """How often members are read anew because they were changed meanwhile."""
 
 
-class Change(msgspec.Struct, frozen=True):
+class StagedChange(msgspec.Struct, frozen=True):
     """Who comes and who goes; with ``is_all`` those that come take the place of all."""
 
     add: Sequence[int]
@@ -75,7 +75,7 @@ class StagedMembers:
         self._store = store
         self._swap = load_script("boards.swap")
 
-    async def stage(self, key: str, change: Change, most: int) -> Staged:
+    async def stage(self, key: str, change: StagedChange, most: int) -> Staged:
         """Prepare a change of the members that are kept under a key; there may be ``most``.
 
         Raises TooLargeError. A trip for 2,000 members there are, and one for 10,000 there will be.

@@ -43,7 +43,7 @@ from psd.queries.boards.definitions import (
     not_there,
 )
 from psd.queries.boards.redo import BoardsRedo, subject_of
-from psd.queries.boards.staging import Change, Staged
+from psd.queries.boards.staging import Staged, StagedChange
 from psd.queries.boards.versions import EITHER, Versions
 from psd.queries.boards.windows import MEMBERS_MAX, NamedBoard, check_name
 from psd.queries.boards.writes import (
@@ -166,7 +166,7 @@ class BoardsStore:
         async with self._turn(name) as turn:
             board = await self._define(turn, name, made, versions, keeps_members=uids is None)
             if uids is not None:
-                await self._set_members(turn, board, Change(uids, is_all=True))
+                await self._set_members(turn, board, StagedChange(uids, is_all=True))
         return board, board.id == id_
 
     async def patch(
@@ -215,9 +215,9 @@ class BoardsStore:
         both = set(added).intersection(removed)
         if both:
             raise BadQueryError(f"remove: {min(both)} is in add as well")
-        return await self.make_change(name, Change(added, removed))
+        return await self.make_change(name, StagedChange(added, removed))
 
-    async def make_change(self, name: str, change: Change) -> Membership:
+    async def make_change(self, name: str, change: StagedChange) -> Membership:
         """The same of any number of uids: all of it or nothing.
 
         Raises NotFoundError, TooLargeError.
@@ -231,7 +231,7 @@ class BoardsStore:
 
     async def clear_members(self, name: str) -> Membership:
         """Take everybody off a board; raises NotFoundError."""
-        return await self.make_change(name, Change([], is_all=True))
+        return await self.make_change(name, StagedChange([], is_all=True))
 
     async def keep_final(self, board: StoredBoard, final: bytes, *, again: bool) -> None:
         """Keep a board's final; raises ConflictError where it has one, unless ``again``."""
@@ -282,7 +282,9 @@ class BoardsStore:
         reach("decision_kept")
         return made
 
-    async def _set_members(self, turn: Turn, board: StoredBoard, change: Change) -> Membership:
+    async def _set_members(
+        self, turn: Turn, board: StoredBoard, change: StagedChange
+    ) -> Membership:
         most = members_max(board.definition, self._most)
         prepared = await self._writes.prepared(board, change, most)
         if isinstance(prepared, Staged):

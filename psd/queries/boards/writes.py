@@ -20,7 +20,7 @@ from psd.errors import (
     TooLargeError,
 )
 from psd.queries.boards.definitions import Membership, StoredBoard
-from psd.queries.boards.staging import PART, Change, Staged, StagedMembers
+from psd.queries.boards.staging import PART, Staged, StagedChange, StagedMembers
 from psd.store.kept import write_kept
 from psd.store.keys import boards_key, named_board_root
 from psd.store.lane import Command
@@ -84,7 +84,7 @@ class BoardWrites:
         elif held is None:
             await write_kept(self._store, [("HSET", boards_key("versions"), name, version)])
 
-    async def planned(self, board: StoredBoard, change: Change, most: int) -> Membership:
+    async def planned(self, board: StoredBoard, change: StagedChange, most: int) -> Membership:
         """What a change that one call makes will come to; raises TooLargeError. 3 trips."""
         kept, left = await self._held_among(board, change.add), 0
         if not change.is_all:
@@ -105,7 +105,9 @@ class BoardWrites:
         ]
         return sum(map(sum, await self._store.writes.call_all(parts))) if parts else 0
 
-    async def prepared(self, board: StoredBoard, change: Change, most: int) -> Staged | Membership:
+    async def prepared(
+        self, board: StoredBoard, change: StagedChange, most: int
+    ) -> Staged | Membership:
         """All of a change but the last call; raises TooLargeError."""
         if len(change) > SCRIPT_MEMBERS_MAX:
             return await self.staged.stage(members_key(board), change, most)
@@ -114,7 +116,7 @@ class BoardWrites:
     async def change_members(
         self,
         board: StoredBoard,
-        change: Change,
+        change: StagedChange,
         most: int,
         version: int,
         prepared: Staged | Membership,
@@ -141,7 +143,7 @@ class BoardWrites:
         return bool(await self._store.writes.call(("EXISTS", final_key(board))))
 
     async def _change_at_once(
-        self, board: StoredBoard, change: Change, most: int, version: int
+        self, board: StoredBoard, change: StagedChange, most: int, version: int
     ) -> Membership:
         keys = (members_key(board), f"{board.root}:versions")
         asked = (_packed(change.add), _packed(change.remove), most, int(change.is_all), version)

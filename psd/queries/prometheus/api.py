@@ -22,7 +22,7 @@ from psd.clock import Clock
 from psd.config import Thing
 from psd.errors import BadQueryError
 from psd.queries.prometheus.catalogue import Catalogue, Listed
-from psd.queries.prometheus.evaluation import Evaluation, QueryEngine, Row
+from psd.queries.prometheus.evaluation import EvaluatedSeries, Evaluation, QueryEngine
 from psd.queries.prometheus.instants import instant_ms, stepped
 from psd.queries.prometheus.owners import BoardsReader, OwnersFinder
 from psd.queries.prometheus.parser import parsed
@@ -152,7 +152,7 @@ def _matrix(result: list[dict[str, Any]]) -> dict[str, Any]:
     return {"resultType": "matrix", "result": result}
 
 
-def _series(row: Row, times: Sequence[int | float]) -> dict[str, Any]:
+def _series(row: EvaluatedSeries, times: Sequence[int | float]) -> dict[str, Any]:
     values = [
         [at, str(value)] for at, value in zip(times, row.values, strict=True) if value is not None
     ]

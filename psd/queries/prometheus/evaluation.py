@@ -4,7 +4,7 @@
 
     evaluation = Evaluation(engine, finder, {"steps": 1}, [1_460_505_600_000])
     await evaluation.rows(parsed('increase(steps{uid="7"}[1d])'))
-    -> [Row({"uid": "7"}, [13158])]
+    -> [EvaluatedSeries({"uid": "7"}, [13158])]
 
 Where owners are only added up, they are in Redis, page by page; where only the largest of one
 instant are asked for, only they come from there. An instant for which any detail has expired is
@@ -66,7 +66,7 @@ class QueryEngine(SeriesEngine, PopulationReader, Protocol):
         ...
 
 
-class Row(msgspec.Struct, frozen=True):
+class EvaluatedSeries(msgspec.Struct, frozen=True):
     """One series: a value for each instant, None where it has none."""
 
     labels: dict[str, str]
@@ -104,7 +104,7 @@ class Evaluation:
             )
         return found
 
-    async def rows(self, of: Expression) -> list[Row]:
+    async def rows(self, of: Expression) -> list[EvaluatedSeries]:
         """The series of an expression; raises BadQueryError, TooLargeError."""
         found = await self._rows(of)
         _check_answer(found, len(self._instants_ms))
@@ -113,7 +113,7 @@ class Evaluation:
                 row.values[place] = None
         return [row for row in found if any(value is not None for value in row.values)]
 
-    async def _rows(self, of: Expression) -> list[Row]:
+    async def _rows(self, of: Expression) -> list[EvaluatedSeries]:
         if isinstance(of, Selector | Increase):
             return await self._leaf(of)
         if isinstance(of, Sum):
@@ -121,20 +121,20 @@ class Evaluation:
         assert isinstance(of, Top), "the parser lets no number come here"
         return await self._top(of)
 
-    async def _sum(self, sum_: Sum) -> list[Row]:
+    async def _sum(self, sum_: Sum) -> list[EvaluatedSeries]:
         if isinstance(sum_.of, Selector | Increase):
             merged, split = "uid" not in sum_.by, "atid" in sum_.by
             return await added(await self._leaf(sum_.of, merged=merged, split=split), sum_.by)
         return await added(await self._rows(sum_.of), sum_.by)
 
-    async def _top(self, top: Top) -> list[Row]:
+    async def _top(self, top: Top) -> list[EvaluatedSeries]:
         if len(self._instants_ms) == 1:
             rows = await self._largest(top)
             if rows is not None:
                 return await largest(rows, top.count)
         return await largest(await self._rows(top.of), top.count)
 
-    async def _largest(self, top: Top) -> list[Row] | None:
+    async def _largest(self, top: Top) -> list[EvaluatedSeries] | None:
         """The candidates for the largest of one instant, from each group of owners its largest.
 
         None where groups may have to be added up first.
@@ -156,11 +156,11 @@ class Evaluation:
         rows = [row for part in parts for row in part]
         if by_uid:
             return await added(rows, ("uid",))
-        return [Row(_shown(row.labels, leaf), row.values) for row in rows]
+        return [EvaluatedSeries(_shown(row.labels, leaf), row.values) for row in rows]
 
     async def _largest_of(
         self, metric: Metric, owners: Owners, window: Range, count: int
-    ) -> list[Row]:
+    ) -> list[EvaluatedSeries]:
         self._owners.budget.spend("query", len(owners.uids), sums_of(window))
         found = [(uid, 0) for uid in owners.hidden]
         try:
@@ -170,9 +170,11 @@ class Evaluation:
             self._miss({0}, error.resolution)
             found += [(uid, 0) for uid in owners.uids[:count]]
         labels = {**metric.labels, **owners.labels}
-        return [Row({**labels, "uid": str(uid)}, [value]) for uid, value in found]
+        return [EvaluatedSeries({**labels, "uid": str(uid)}, [value]) for uid, value in found]
 
-    async def _leaf(self, leaf: Leaf, *, merged: bool = False, split: bool = False) -> list[Row]:
+    async def _leaf(
+        self, leaf: Leaf, *, merged: bool = False, split: bool = False
+    ) -> list[EvaluatedSeries]:
         """The series of a selector: of each owner, or of all of a group; by atid where asked."""
         selection = selected(_selector(leaf), self._things)
         asked = self._windows(leaf)
@@ -189,7 +191,9 @@ class Evaluation:
                 for metric, owners in pairs
             )
         )
-        rows = [Row(_shown(row.labels, leaf), row.values) for part in parts for row in part]
+        rows = [
+            EvaluatedSeries(_shown(row.labels, leaf), row.values) for part in parts for row in part
+        ]
         if len({frozenset(row.labels.items()) for row in rows}) != len(rows):
             raise BadQueryError(
                 "query: two series have the same labels; ask for psd_sum, whose label is the thing"
@@ -205,7 +209,7 @@ class Evaluation:
         *,
         merged: bool,
         split: bool,
-    ) -> list[Row]:
+    ) -> list[EvaluatedSeries]:
         by_atid = split or selection.is_split
         labels = {**metric.labels, **owners.labels}
         uids, count = owners.uids, len(asked)
@@ -222,9 +226,9 @@ class Evaluation:
                 columns.setdefault((place, atid), [0] * count)
         everyone = [*uids, *hidden]
 
-        def made(some: Sequence[tuple[Key, list[int]]]) -> list[Row]:
+        def made(some: Sequence[tuple[Key, list[int]]]) -> list[EvaluatedSeries]:
             return [
-                Row(
+                EvaluatedSeries(
                     {
                         **labels,
                         **({} if merged else {"uid": str(everyone[place])}),
@@ -261,9 +265,9 @@ class Evaluation:
             )
 
 
-async def added(rows: Sequence[Row], by: Sequence[str]) -> list[Row]:
+async def added(rows: Sequence[EvaluatedSeries], by: Sequence[str]) -> list[EvaluatedSeries]:
     """Rows added up by the labels that are kept; a value that is missing adds nothing."""
-    found: dict[tuple[str, ...], Row] = {}
+    found: dict[tuple[str, ...], EvaluatedSeries] = {}
     stretch = Stretch()
     for row in rows:
         await stretch.after(len(row.values))
@@ -271,7 +275,7 @@ async def added(rows: Sequence[Row], by: Sequence[str]) -> list[Row]:
         total = found.get(key)
         if total is None:
             labels = {label: row.labels[label] for label in by if label in row.labels}
-            found[key] = Row(labels, list(row.values))
+            found[key] = EvaluatedSeries(labels, list(row.values))
             continue
         for place, value in enumerate(row.values):
             before = total.values[place]
@@ -280,13 +284,13 @@ async def added(rows: Sequence[Row], by: Sequence[str]) -> list[Row]:
     return list(found.values())
 
 
-async def largest(rows: Sequence[Row], count: int) -> list[Row]:
+async def largest(rows: Sequence[EvaluatedSeries], count: int) -> list[EvaluatedSeries]:
     """At each instant the values of the ``count`` largest; of equal ones the lower uid is ahead.
 
     The rows come in the order of their largest value, the largest first.
     """
     instants = len(rows[0].values) if rows else 0
-    kept = [Row(row.labels, [None] * instants) for row in rows]
+    kept = [EvaluatedSeries(row.labels, [None] * instants) for row in rows]
     orders = [_order(row) for row in rows]
     stretch = Stretch()
     for place in range(instants):
@@ -303,11 +307,11 @@ async def largest(rows: Sequence[Row], count: int) -> list[Row]:
     return [kept[number] for number in shown]
 
 
-def _peak(row: Row) -> int:
+def _peak(row: EvaluatedSeries) -> int:
     return max(value for value in row.values if value is not None)
 
 
-def _order(row: Row) -> tuple[int, str]:
+def _order(row: EvaluatedSeries) -> tuple[int, str]:
     uid = row.labels.get("uid")
     return (0 if uid is None else asked_id(uid, "uid"), repr(sorted(row.labels.items())))
 
@@ -322,7 +326,7 @@ def _shown(labels: Mapping[str, str], leaf: Leaf) -> dict[str, str]:
     return {label: value for label, value in labels.items() if is_metric or label != NAME}
 
 
-def _check_answer(rows: Sequence[Row], instants: int) -> None:
+def _check_answer(rows: Sequence[EvaluatedSeries], instants: int) -> None:
     if len(rows) > SERIES_MAX:
         raise TooLargeError(
             f"query: {len(rows)} series, at most {SERIES_MAX} are allowed; "

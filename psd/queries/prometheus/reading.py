@@ -16,7 +16,7 @@ from typing import Protocol
 import msgspec
 
 from psd.engine.plan import Range
-from psd.engine.series import BUCKETS_MAX, Series, SeriesQuestion
+from psd.engine.series import BUCKETS_MAX, BucketQuestion, Series
 from psd.engine.whole import checked_sum
 from psd.errors import DetailExpiredError
 from psd.queries.calendar import bucket_of
@@ -36,13 +36,13 @@ class SeriesEngine(Protocol):
     """What is asked of the engine."""
 
     async def series(
-        self, uids: Sequence[int], question: SeriesQuestion
+        self, uids: Sequence[int], question: BucketQuestion
     ) -> list[dict[int | None, Series]]:
         """Each owner's sums by bucket, by position."""
         ...
 
     async def series_of_all(
-        self, uids: Sequence[int], question: SeriesQuestion
+        self, uids: Sequence[int], question: BucketQuestion
     ) -> dict[int | None, Series]:
         """The same of all owners together."""
         ...
@@ -97,7 +97,7 @@ async def sums(engine: SeriesEngine, counted: Counted, windows: Sequence[Range])
     between: Columns = {}
     for at in range(0, len(edges) - 1, BUCKETS_MAX):
         bounds = edges[at : at + BUCKETS_MAX + 1]
-        question = SeriesQuestion(counted.thing, bounds, counted.atids, by_atid=counted.by_atid)
+        question = BucketQuestion(counted.thing, bounds, counted.atids, by_atid=counted.by_atid)
         for key, series in await _series(engine, counted, question):
             column = between.setdefault(key, [0] * (len(edges) - 1))
             column[at : at + len(series.sums)] = series.sums
@@ -143,7 +143,7 @@ async def _of_one_window(engine: SeriesEngine, counted: Counted, window: Range) 
 
 
 async def _series(
-    engine: SeriesEngine, counted: Counted, question: SeriesQuestion
+    engine: SeriesEngine, counted: Counted, question: BucketQuestion
 ) -> list[tuple[Key, Series]]:
     if counted.merged:
         merged = await engine.series_of_all(counted.uids, question)

@@ -15,7 +15,7 @@ from typing import Any, get_args
 from psd.config import RewardsSettings
 from psd.engine.store import Engine
 from psd.errors import ConfigError
-from psd.rewards.population import Sources
+from psd.rewards.population import RunSources
 from psd.rewards.sources.base import ActivitySource, DescriptionSource, SourceName
 from psd.rewards.sources.buckets import BucketSource
 from psd.rewards.tables import Tables
@@ -29,7 +29,7 @@ def open_sources(
     engine: Engine,
     signals: int,
     tables: Tables,
-) -> Sources:
+) -> RunSources:
     """The sources of these names; ``signals`` is the number of the thing with the activity.
 
     Raises ConfigError for a contradiction, a missing package or setting. Connects to nobody.
@@ -43,7 +43,7 @@ def open_sources(
     activity: ActivitySource = BucketSource(engine, signals, tables)
     if "elasticsearch" in names:
         activity = _elastic(settings, tables, descriptions)
-    return Sources(activity, descriptions)
+    return RunSources(activity, descriptions)
 
 
 def _elastic(settings: RewardsSettings, tables: Tables, subjects: Any) -> ActivitySource:

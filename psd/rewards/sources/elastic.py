@@ -35,8 +35,8 @@ from psd.errors import ConfigError, SourceError, SourceUnavailableError
 from psd.rewards.shards import shard_of
 from psd.rewards.sources.elastic_parts import error_reason
 from psd.rewards.sources.elastic_request import (
-    Page,
     SubjectBucket,
+    SubjectPage,
     integration_of,
     page_request,
     read_page,
@@ -151,7 +151,7 @@ class ElasticSource:
         """Let go of every connection."""
         await self._search.close()
 
-    async def _take(self, page: Page, week: Range, masks: dict[int, dict[int, int]]) -> None:
+    async def _take(self, page: SubjectPage, week: Range, masks: dict[int, dict[int, int]]) -> None:
         names = [str(bucket.key.subject) for bucket in page.buckets]
         vehicles = await self._subjects.vehicles_of(names)
         for name, bucket in zip(names, page.buckets, strict=True):

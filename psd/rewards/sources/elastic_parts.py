@@ -31,7 +31,7 @@ class Shards(msgspec.Struct, frozen=True):
     failures: Sequence[Any] = ()
 
 
-class Cluster(msgspec.Struct, frozen=True):
+class SearchedCluster(msgspec.Struct, frozen=True):
     """One of several clusters; ``status`` is one word, ``successful`` where it is whole."""
 
     status: str = WHOLE
@@ -47,10 +47,12 @@ class Clusters(msgspec.Struct, frozen=True):
     running: int = 0
     partial: int = 0
     failed: int = 0
-    details: Mapping[str, Cluster] = {}
+    details: Mapping[str, SearchedCluster] = {}
 
 
-class Answer(msgspec.Struct, frozen=True, rename={"shards": "_shards", "clusters": "_clusters"}):
+class SearchAnswer(
+    msgspec.Struct, frozen=True, rename={"shards": "_shards", "clusters": "_clusters"}
+):
     """A search's answer but for its hits."""
 
     timed_out: bool
@@ -62,7 +64,7 @@ class Answer(msgspec.Struct, frozen=True, rename={"shards": "_shards", "clusters
     aggregations: Mapping[str, Any] = {}
 
 
-def missing_part(answer: Answer) -> str:
+def missing_part(answer: SearchAnswer) -> str:
     """Why an answer is not whole, and what to do; an empty text for one that is."""
     return (
         _stopped(answer)
@@ -83,7 +85,7 @@ def error_reason(body: object) -> str:
     return text[:REASON_CHARACTERS_MAX] or "no reason given"
 
 
-def _stopped(answer: Answer) -> str:
+def _stopped(answer: SearchAnswer) -> str:
     if answer.timed_out:
         return (
             "the search timed out inside the cluster (timed_out: true), so that its answer is "

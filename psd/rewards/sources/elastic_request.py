@@ -27,7 +27,7 @@ import msgspec
 from psd.clock import utc_text
 from psd.engine.plan import Range
 from psd.errors import SourceError
-from psd.rewards.sources.elastic_parts import Answer, missing_part
+from psd.rewards.sources.elastic_parts import SearchAnswer, missing_part
 
 SIGNALS = (
     "odometer",
@@ -66,7 +66,7 @@ class SourceBucket(msgspec.Struct, frozen=True):
     key: str
 
 
-class Sources(msgspec.Struct, frozen=True):
+class SubjectSources(msgspec.Struct, frozen=True):
     """The sources of a subject, and how many documents of others were left out, or may be."""
 
     buckets: tuple[SourceBucket, ...]
@@ -89,10 +89,10 @@ class SubjectBucket(msgspec.Struct, frozen=True):
     """One subject with its sources."""
 
     key: SubjectKey
-    integrations: Sources
+    integrations: SubjectSources
 
 
-class Page(msgspec.Struct, frozen=True):
+class SubjectPage(msgspec.Struct, frozen=True):
     """Up to 100 subjects; without ``after_key`` there are no more."""
 
     buckets: tuple[SubjectBucket, ...]
@@ -136,12 +136,12 @@ def _active_in(week: Range) -> dict[str, Any]:
     }
 
 
-def read_page(body: object) -> Page:
+def read_page(body: object) -> SubjectPage:
     """A page of subjects; raises SourceError for an answer that is not whole, or not one.
 
     A page ends with the subject that its ``after_key`` names: else some are missing in it.
     """
-    page = _convert(_aggregation(body, "active_devices"), Page)
+    page = _convert(_aggregation(body, "active_devices"), SubjectPage)
     if page.buckets and page.after_key != {"subject": page.buckets[-1].key.subject}:
         last = page.buckets[-1].key.subject
         raise SourceError(
@@ -151,9 +151,9 @@ def read_page(body: object) -> Page:
     return page
 
 
-def read_sources(body: object) -> Sources:
+def read_sources(body: object) -> SubjectSources:
     """The sources that :func:`subject_request` asked for; raises as :func:`read_page`."""
-    return _convert(_aggregation(body, "integrations"), Sources)
+    return _convert(_aggregation(body, "integrations"), SubjectSources)
 
 
 def integration_of(source: str) -> str | None:
@@ -162,7 +162,7 @@ def integration_of(source: str) -> str | None:
 
 
 def _aggregation(body: object, name: str) -> object:
-    answer = _convert(body, Answer)
+    answer = _convert(body, SearchAnswer)
     missing = missing_part(answer)
     if missing:
         raise SourceError(missing)

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 import msgspec
 import pytest
 
-from psd.descriptors import BACKLOG_MAX, OTHERS, Room, allowed_room
+from psd.descriptors import BACKLOG_MAX, OTHERS, ConnectionRoom, allowed_room
 from server.refusals import LINGERING_TIME_S
 from tests.support.limited_server import (
     BODY_TIMEOUT_S,
@@ -320,5 +320,5 @@ def test_connections_and_a_burst_of_them_stay_below_the_limit_of_descriptors(
     limits = [(soft, hard)]
     monkeypatch.setattr(resource, "getrlimit", lambda _kind: limits[-1])
     monkeypatch.setattr(resource, "setrlimit", lambda _kind, both: limits.append(both))
-    assert allowed_room(1000) == Room(allowed, backlog)
+    assert allowed_room(1000) == ConnectionRoom(allowed, backlog)
     assert limits[1:] == ([] if raised is None else [(raised, hard)])

@@ -8,7 +8,7 @@ import pytest
 
 from psd.queries.boards import store as boards_store
 from psd.queries.boards import writes as boards_writes
-from psd.queries.boards.staging import Change
+from psd.queries.boards.staging import StagedChange
 from psd.queries.boards.windows import MEMBERS_MAX
 from tests.support.engine import NOON_S, book, report
 from tests.support.http_boards import START_S, BoardsClient, boards_on, steps
@@ -30,7 +30,7 @@ async def test_a_board_of_as_many_as_may_be_is_answered_in_slices(redis_url: str
     """By the calls and the longest hold, which say more than seconds on a busy machine."""
     async with boards_on(redis_url) as boards:
         await boards.put("full")
-        change = Change(range(1, MEMBERS_MAX + 1), is_all=True)
+        change = StagedChange(range(1, MEMBERS_MAX + 1), is_all=True)
         await boards.psd.boards.make_change("full", change)
         await steps(boards.psd, 7, 50, START_S + 100)
         with loop_holds() as holds:
@@ -116,7 +116,7 @@ async def test_more_members_than_one_call_tells_are_read_as_they_were_at_one_mom
     monkeypatch.setattr(boards_store, "LISTED_MAX", 100)
     kept = boards.psd.boards
     await boards.put("a")
-    await kept.make_change("a", Change(range(1, 5001), is_all=True))
+    await kept.make_change("a", StagedChange(range(1, 5001), is_all=True))
     reads = 0
     whole = kept._writes.staged.members
 

@@ -11,7 +11,7 @@ import pytest
 
 from psd.errors import OutcomeUnknownError, StoreUnavailableError
 from psd.queries.boards import staging
-from psd.queries.boards.staging import Change, StagedMembers
+from psd.queries.boards.staging import StagedChange, StagedMembers
 from psd.queries.boards.writes import SCRIPT_MEMBERS_MAX
 from psd.runtime import open_runtime
 from psd.store.keys import decisions_key, kind_of
@@ -46,7 +46,7 @@ async def test_a_change_that_comes_meanwhile_waits_and_is_not_lost(
         await asyncio.sleep(0)
 
     before_the_first_swap(monkeypatch, small)
-    found = await store.make_change("a", Change(MANY, [2]))
+    found = await store.make_change("a", StagedChange(MANY, [2]))
     assert (found.added, found.removed, found.members) == (18_000, 1, 18_001)
     await asyncio.gather(*coming)
     assert await store.members("a") == [3, *MANY]
@@ -55,7 +55,7 @@ async def test_a_change_that_comes_meanwhile_waits_and_is_not_lost(
 async def test_two_large_changes_at_once_both_come_through(boards: BoardsClient) -> None:
     await boards.put("a", 1)
     store = boards.psd.boards
-    odd, even = Change(MANY[1::2], [1]), Change(MANY[::2])
+    odd, even = StagedChange(MANY[1::2], [1]), StagedChange(MANY[::2])
     await asyncio.gather(store.make_change("a", odd), store.make_change("a", even))
     assert await store.members("a") == MANY
 
@@ -73,7 +73,7 @@ async def test_who_stood_still_for_longer_than_its_turn_changes_nothing(
     before_the_first_swap(monkeypatch, overtaking)
     try:
         with pytest.raises(OutcomeUnknownError, match="others changed"):
-            await boards.psd.boards.make_change("a", Change(MANY, is_all=True))
+            await boards.psd.boards.make_change("a", StagedChange(MANY, is_all=True))
     finally:
         await other.close()
     assert await boards.psd.boards.members("a") == [1, 2]
@@ -90,7 +90,7 @@ async def test_a_change_that_breaks_off_leaves_the_members_and_ends_by_itself(
 
     before_the_first_swap(monkeypatch, away)
     with pytest.raises(StoreUnavailableError):
-        await boards.psd.boards.make_change("a", Change(MANY, is_all=True))
+        await boards.psd.boards.make_change("a", StagedChange(MANY, is_all=True))
     assert await boards.psd.boards.members("a") == [1]
     left = sorted(await keys_of(boards.psd) - before)
     assert [getattr(kind_of(key), "name", None) for key in left] == [
@@ -99,7 +99,7 @@ async def test_a_change_that_breaks_off_leaves_the_members_and_ends_by_itself(
     ]
     for key in left:
         assert 0 < await boards.psd.store.client.ttl(key) <= staging.LIFETIME_S
-    await boards.psd.boards.make_change("a", Change(MANY, is_all=True))
+    await boards.psd.boards.make_change("a", StagedChange(MANY, is_all=True))
     assert await boards.psd.boards.members("a") == MANY
 
 
