@@ -12,12 +12,21 @@ The machine's own zone is never asked for.
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from psd.clock import EPOCH
 
 DATE_S = 86_400
 """A date's length on a wall, however long it is in its zone."""
+
+STEADY_S = 3 * DATE_S
+"""Since 1970 no zone of the IANA database has moved its clocks twice within so long: the least was
+7
+days less an hour, as Brazil's north-east took summer time back in October 2000."""
+
+LAST_S = 253_402_214_399
+"""The last date but one of the year 9999 ends: no zone's clocks show a later year yet."""
 
 UTC = ZoneInfo("UTC")
 
@@ -60,6 +69,7 @@ def second_at(shown_s: int, tz: ZoneInfo) -> int:
     return found[0]
 
 
+@lru_cache(maxsize=4_096)
 def beginning_of(date: dt.date, tz: ZoneInfo) -> int:
     """The first second whose local date is this one or a later one."""
     midnight = dt.datetime(date.year, date.month, date.day, tzinfo=tz)
@@ -82,6 +92,16 @@ def jump(low: int, high: int, tz: ZoneInfo) -> int:
         else:
             low = middle
     return high
+
+
+def next_jump(second: int, tz: ZoneInfo) -> int | None:
+    """Where clocks jump in (second, second + STEADY_S]; None where they do not.
+
+    >>> next_jump(1459036800, ZoneInfo("Europe/Berlin"))    # a day before summer time
+    1459040400
+    """
+    high = min(second + STEADY_S, LAST_S)
+    return None if offset_s(high, tz) == offset_s(second, tz) else jump(second, high, tz)
 
 
 def _seconds(offset: dt.timedelta | None) -> int:

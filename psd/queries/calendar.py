@@ -20,14 +20,18 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import count
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from psd.engine.plan import DAY_S, ISSUANCE_START_S, WEEK_S, Range
 from psd.errors import BadQueryError, TooLargeError
 from psd.queries.requests import Every
-from psd.zones import beginning_of, jump, offset_s
+from psd.zones import STEADY_S, UTC, beginning_of, next_jump, offset_s
 
 CLOCK_UNITS_S = {"minute": 60, "hour": 3600}
+
+EVEN_UNITS = {"minute": (0, 60), "hour": (0, 3600), "day": (0, DAY_S), "week": (4 * DAY_S, WEEK_S)}
+"""Where the first of 1970 begins and how long each is, of the units that UTC has of one length."""
 
 SHORTEST_S = {
     **CLOCK_UNITS_S,
@@ -103,29 +107,27 @@ def is_whole(unit: Range, every: Every, tz: ZoneInfo) -> bool:
 def boundaries_after(second: int, every: Every, tz: ZoneInfo) -> Iterator[int]:
     """Where units begin, strictly after a second, in order and for ever."""
     if every == "issuance_week":
-        return _issuance_weeks(second)
+        return _even_units(second, ISSUANCE_START_S, WEEK_S)
+    if tz is UTC and every in EVEN_UNITS:
+        return _even_units(second, *EVEN_UNITS[every])
     if every in CLOCK_UNITS_S:
         return _clock_units(second, CLOCK_UNITS_S[every], tz)
     return _date_units(second, _NEXT_DATE[every], _FIRST_DATE[every], tz)
 
 
-def _issuance_weeks(second: int) -> Iterator[int]:
-    start = second - (second - ISSUANCE_START_S) % WEEK_S
-    while True:
-        start += WEEK_S
-        yield start
+def _even_units(second: int, first: int, unit_s: int) -> Iterator[int]:
+    return count(second - (second - first) % unit_s + unit_s, unit_s)
 
 
 def _clock_units(second: int, unit_s: int, tz: ZoneInfo) -> Iterator[int]:
-    before_s = offset_s(second, tz)
     while True:
-        boundary = second + unit_s - (second + before_s) % unit_s
-        after_s = offset_s(boundary, tz)
-        if after_s != before_s:
-            boundary = jump(second, boundary, tz)
-            before_s = after_s
-        yield boundary
-        second = boundary
+        ahead_s = offset_s(second, tz)
+        landing = next_jump(second, tz)
+        end = second + STEADY_S if landing is None else landing
+        yield from range(second + unit_s - (second + ahead_s) % unit_s, end, unit_s)
+        if landing is not None:
+            yield landing
+        second = end if landing is not None else end - 1
 
 
 def _date_units(

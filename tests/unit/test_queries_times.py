@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import msgspec
 import pytest
 
@@ -19,6 +21,7 @@ from psd.queries.questions import (
     sum_question,
 )
 from psd.queries.requests import Every, LeaderboardQuery, SeriesQuery, SumQuery
+from psd.zones import offset_s
 from tests.support.engine import NOON_S
 
 RULES = QueryRules(things={"steps": 1})
@@ -114,3 +117,31 @@ def test_a_unit_is_whole_from_its_beginning_to_its_end(
     range_ = asked_range(start, end, NOON_S, tz=BERLIN)
     found = buckets(range_, every, BERLIN, 10)
     assert all(is_whole(unit, every, BERLIN) for unit in found) is is_unit
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "end"),
+    [
+        ("America/Recife", "2000-10-05", "2000-10-18"),  # twice within a week
+        ("Pacific/Apia", "2011-12-25", "2012-01-05"),  # a date is left out
+        ("Australia/Lord_Howe", "2016-03-28", "2016-04-08"),  # by half an hour
+        ("Europe/Berlin", "2016-10-25", "2016-11-05"),
+        ("Asia/Kathmandu", "1985-12-28", "1986-01-04"),  # by a quarter of an hour
+        ("UTC", "2016-02-27", "2016-03-02"),
+    ],
+)
+@pytest.mark.parametrize(("every", "unit_s"), [("hour", 3600), ("minute", 60)])
+def test_hours_and_minutes_are_cut_where_a_clock_shows_a_whole_one_or_jumps(
+    name: str, start: str, end: str, every: Every, unit_s: int
+) -> None:
+    tz = zone(name)
+    range_ = asked_range(start, end, NOON_S)
+    walked = range(range_.start + 60, range_.end, 60)
+    cuts = [second for second in walked if _cuts(second, unit_s, tz)]
+    found = buckets(range_, every, tz, 100_000)
+    assert [unit.start for unit in found[1:]] == cuts
+
+
+def _cuts(second: int, unit_s: int, tz: ZoneInfo) -> bool:
+    ahead_s = offset_s(second, tz)
+    return (second + ahead_s) % unit_s == 0 or ahead_s != offset_s(second - 60, tz)
