@@ -22,8 +22,7 @@ DATE_S = 86_400
 
 STEADY_S = 3 * DATE_S
 """Since 1970 no zone of the IANA database has moved its clocks twice within so long: the least was
-7
-days less an hour, as Brazil's north-east took summer time back in October 2000."""
+7 days less an hour, as Brazil's north-east took summer time back in October 2000."""
 
 LAST_S = 253_402_214_399
 """The last date but one of the year 9999 ends: no zone's clocks show a later year yet."""
