@@ -14,10 +14,10 @@
     │   ├── TooLateError            too_late         older than the oldest time that still books
     │   ├── TooEarlyError           too_early        further ahead of the clock than is allowed
     │   ├── TooLargeError           too_large        more bytes, ids or reports than allowed
+    │   ├── ConflictError           conflict         what is kept stands against it
     │   ├── UnsupportedCodingError  unsupported_coding  packed or written in a way that is not read
     │   └── BadQueryError           bad_query        a question that has no answer
     ├── NotFoundError               not_found        nothing is kept under this name
-    ├── ConflictError               conflict         what is kept stands against it
     ├── ChangedError                changed          it is not as the request took it to be
     ├── OrderError                  out_of_order     a week before this one was never computed
     ├── RequestInHandError          request_in_hand  the same request is not answered yet
@@ -144,16 +144,16 @@ class BadQueryError(InputError):
     code = "bad_query"
 
 
+class ConflictError(InputError):
+    """What is kept stands against the request; another state of it would not."""
+
+    code = "conflict"
+
+
 class NotFoundError(PsdError):
     """Nothing is kept under this name, or it is not for whoever asks."""
 
     code = "not_found"
-
-
-class ConflictError(PsdError):
-    """What is kept stands against the request; another state of it would not."""
-
-    code = "conflict"
 
 
 class ChangedError(PsdError):

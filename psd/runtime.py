@@ -228,4 +228,4 @@ def every_rule(settings: Settings) -> EventRules:
 
 def _extended(rules: EventRules, vehicles: VehicleRules) -> EventRules:
     kinds = {**vehicles.kinds(), **withdraw_kinds(rules.things, vehicles.things)}
-    return msgspec.structs.replace(rules, kinds=kinds)
+    return msgspec.structs.replace(rules, kinds=kinds, numbered=vehicles.things)

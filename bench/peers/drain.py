@@ -142,7 +142,7 @@ def decoded(body: bytes) -> Report:
     assert fields is not None
     return Report(
         THINGS[fields.thing],
-        fields.uid,
+        int(fields.uid),
         fields.atid,
         fields.aid,
         fields.value,

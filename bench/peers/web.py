@@ -57,7 +57,7 @@ async def write(request: web.Request) -> web.Response:
     fields = decode_metric(await request.read())
     report = Report(
         THINGS[fields.thing],
-        fields.uid,
+        int(fields.uid),
         fields.atid,
         fields.aid,
         fields.value,

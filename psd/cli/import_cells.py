@@ -19,6 +19,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from psd.errors import MalformedError, WrongTypeError
+from psd.users import canonical
 
 SHOWN_CHARACTERS = 100
 
@@ -74,6 +75,23 @@ def whole_number(cell: object, column: str, hint: str = "") -> int:
         return int(text.partition(".")[0])
     told = hint if _DECIMAL.match(text) and "." in text else _reason(text)
     raise WrongTypeError(f"{column}: {_shown(cell)} is not a whole number{told}")
+
+
+def user_of_cell(cell: object, column: str) -> int | str:
+    """The user that a cell names: a whole number, or a canonical name.
+
+    What a spreadsheet would call a number is one, or refused as one: it may be a user's number that
+    was rounded on its way.
+    """
+    text = text_of(cell, column)
+    if not isinstance(cell, str) or _is_numeric(text):
+        return whole_number(cell, column)
+    return canonical(text, column)
+
+
+def _is_numeric(text: str) -> bool:
+    patterns = (_WHOLE, _DECIMAL, _SEPARATED, _COMMA, _EXPONENT)
+    return any(pattern.match(text) for pattern in patterns)
 
 
 def text_of(cell: object, column: str) -> str:

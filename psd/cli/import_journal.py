@@ -45,7 +45,7 @@ there was a version, with the same tables."""
 _TABLES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE rows (
-    seq INTEGER PRIMARY KEY, line INTEGER NOT NULL, thing TEXT NOT NULL, uid INTEGER NOT NULL,
+    seq INTEGER PRIMARY KEY, line INTEGER NOT NULL, thing TEXT NOT NULL, uid NOT NULL,
     atid INTEGER NOT NULL, aid INTEGER NOT NULL, value INTEGER NOT NULL, ts INTEGER NOT NULL,
     was TEXT, was_atid INTEGER, was_value INTEGER,
     refused INTEGER NOT NULL DEFAULT 0, sent_back INTEGER NOT NULL DEFAULT 0,
@@ -221,7 +221,7 @@ class Journal:
             yield [self._window(*each) for each in found]
             after = found[-1]
 
-    def _window(self, uid: int, thing: str, aid: int, ts: int) -> BookedWindow:
+    def _window(self, uid: int | str, thing: str, aid: int, ts: int) -> BookedWindow:
         rows = self._run(
             "SELECT line, atid, value, was, was_atid, was_value, sent_back FROM rows "
             f"WHERE {_WINDOW} AND NOT settled ORDER BY seq",

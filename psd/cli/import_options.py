@@ -23,7 +23,7 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 _READING = (
-    click.option("--uid", metavar="COL", help="Column of the user's number. Needed."),
+    click.option("--uid", metavar="COL", help="Column of the users: numbers or names. Needed."),
     click.option("--time", metavar="COL", help="Column of the time. Needed."),
     click.option(
         "--time-format",

@@ -23,6 +23,7 @@ from psd.queries.reported import standing_of
 from psd.queue.base import Queue
 from psd.runtime import Runtime, open_runtime
 from psd.secrets import masked
+from psd.users import user_of
 
 Via = Literal["queue", "http", "direct"]
 
@@ -187,4 +188,5 @@ def wire_fields(fields: MetricFields) -> dict[str, int | str]:
 
 
 def _window(fields: MetricFields, things: Mapping[str, int]) -> Window:
-    return Window(things[fields.thing], fields.uid, fields.aid, fields.ts1, fields.ts2)
+    uid = user_of(fields.uid)
+    return Window(things[fields.thing], uid, fields.aid, fields.ts1, fields.ts2)

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import click
 import msgspec
 
-from psd.cli.import_cells import is_blank, text_of, value_of, whole_number
+from psd.cli.import_cells import is_blank, text_of, user_of_cell, value_of, whole_number
 from psd.cli.import_tables import TableRow
 from psd.cli.times import parse_time
 from psd.engine.events import EventRules, MetricFields, Report
@@ -114,7 +114,7 @@ def _fields(cells: dict[str, Any], columns: Columns) -> list[MetricFields]:
     if not values:
         return []
     second = _time(cells, columns)
-    uid = whole_number(cells.get(columns.uid), columns.uid)
+    uid = user_of_cell(cells.get(columns.uid), columns.uid)
     atid = _constant_or_cell(cells, columns.atid)
     aid = second if columns.aid is None else _constant_or_cell(cells, columns.aid)
     return [

@@ -7,15 +7,17 @@ A message is one JSON object or msgpack map::
     {"command": "metrics", "metrics": [{...}, {...}]}
     {"command": "count",   "count":   {"thing": "hifive_1", "value": 1, "ts": 1458147411}}
 
-A metric with ``"mode": "increment"`` and an ``"id"`` adds ``value`` once at ``ts2``; without
-them it is a report: the activity's total between ``ts1`` and ``ts2`` (both inclusive).
+A uid is a number or the name of a user (psd/users.py), which becomes one here; the name goes along,
+so that whoever books knows it. A metric with ``"mode": "increment"`` and an ``"id"`` adds ``value``
+once at ``ts2``; without them it is a report: the activity's total between ``ts1`` and ``ts2`` (both
+inclusive).
 Other domains add commands of their own (:attr:`EventRules.kinds`).
 Sources of the rules: pointspaced, decisions 1-8.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -37,6 +39,7 @@ from psd.errors import (
     WrongTypeError,
 )
 from psd.times import unit_hint
+from psd.users import name_of, user_of
 
 VALUE_MAX = 2**53 - 1
 """Largest magnitude of a value, a booking and a sum: Redis computes in doubles."""
@@ -54,7 +57,8 @@ class Report(msgspec.Struct, frozen=True, gc=False):
     """Activity ``aid`` of type ``atid`` of owner ``uid`` totals ``value`` from ``ts1`` to ``ts2``.
 
     ``thing`` is the configured number. With ``event_id`` it is an increment instead: ``value``
-    is added at ``ts2`` once for that id, and ``ts1`` equals ``ts2``.
+    is added at ``ts2`` once for that id, and ``ts1`` equals ``ts2``. ``name`` is the owner's, if it
+    was given by one.
     """
 
     thing: int
@@ -65,6 +69,7 @@ class Report(msgspec.Struct, frozen=True, gc=False):
     ts1: int
     ts2: int
     event_id: str | None = None
+    name: str | None = None
 
 
 class Count(msgspec.Struct, frozen=True, gc=False):
@@ -88,6 +93,7 @@ class Withdrawal(msgspec.Struct, frozen=True, gc=False):
     note: str
     by: str
     time_s: int
+    name: str | None = None
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -114,7 +120,7 @@ class MetricFields(msgspec.Struct, gc=False):
     """A metric as it stands on the wire; missing numbers are 0, unknown fields are ignored."""
 
     thing: str = ""
-    uid: int = 0
+    uid: int | str = 0
     atid: int = 0
     aid: int = 0
     value: int = 0
@@ -122,6 +128,12 @@ class MetricFields(msgspec.Struct, gc=False):
     ts2: int = 0
     mode: str = "total"
     id: str | None = None
+
+
+class NumberedFields(MetricFields, gc=False):
+    """A metric of /v1, whose users have no names."""
+
+    uid: int = 0
 
 
 class CountFields(msgspec.Struct, gc=False):
@@ -143,7 +155,7 @@ class Envelope(msgspec.Struct, gc=False):
 
 
 _ENVELOPE = Decoders(Envelope)
-_DECODE_METRIC = msgspec.json.Decoder(MetricFields).decode
+_DECODE_METRIC = msgspec.json.Decoder(NumberedFields).decode
 
 Kind = Callable[[bytes, int, str, "EventRules"], list[Any]]
 """Reads a message of one added command: its body, the current second, the message's id and the
@@ -155,7 +167,7 @@ class EventRules(msgspec.Struct, frozen=True):
 
     ``age_max_s`` 0 means that events of any age are booked. ``batch_max`` bounds the list of
     one ``metrics`` message, ``depth_max`` the nesting of any. ``kinds`` are the commands that other
-    domains add.
+    domains add. Of the things in ``numbered`` a uid is the number of something that has no name.
     """
 
     things: Mapping[str, int]
@@ -164,6 +176,7 @@ class EventRules(msgspec.Struct, frozen=True):
     batch_max: int = 1000
     depth_max: int = DEPTH_MAX
     kinds: Mapping[str, Kind] = {}
+    numbered: Collection[int] = frozenset()
 
     def events(self, body: bytes, now_s: int, message_id: str) -> list[Accepted]:
         """All events of one message, checked; ``message_id`` dedupes a count that brings no id.
@@ -198,8 +211,16 @@ class EventRules(msgspec.Struct, frozen=True):
                 f"thing: {shown(fields.thing)} is unknown; "
                 f"known are {', '.join(sorted(self.things))}"
             )
-        for name in ("uid", "atid", "aid"):
-            check_int64(name, getattr(fields, name))
+        uid, owner = fields.uid, None
+        if isinstance(uid, str):
+            owner, uid = name_of(uid), user_of(uid)
+            if owner is not None and thing in self.numbered:
+                raise WrongTypeError(
+                    f"uid: {shown(owner)} is a name; {fields.thing} are booked of numbers"
+                )
+        check_int64("uid", uid)
+        check_int64("atid", fields.atid)
+        check_int64("aid", fields.aid)
         check_value("value", fields.value)
         if fields.mode == "total":
             self.check_time("ts2", fields.ts2, now_s)
@@ -210,7 +231,15 @@ class EventRules(msgspec.Struct, frozen=True):
                 )
             self.check_age("ts2", fields.ts2, now_s)
             return Report(
-                thing, fields.uid, fields.atid, fields.aid, fields.value, fields.ts1, fields.ts2
+                thing,
+                uid,
+                fields.atid,
+                fields.aid,
+                fields.value,
+                fields.ts1,
+                fields.ts2,
+                None,
+                owner,
             )
         if fields.mode != "increment":
             raise WrongTypeError(f"mode: {shown(fields.mode)} must be 'total' or 'increment'")
@@ -221,13 +250,14 @@ class EventRules(msgspec.Struct, frozen=True):
         check_event_id(fields.id)
         return Report(
             thing,
-            fields.uid,
+            uid,
             fields.atid,
             fields.aid,
             fields.value,
             fields.ts2,
             fields.ts2,
             fields.id,
+            owner,
         )
 
     def count(self, fields: CountFields, now_s: int, message_id: str) -> Count:

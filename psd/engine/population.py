@@ -21,7 +21,6 @@ bookings meanwhile and was known before is put there with the next batch.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -30,6 +29,7 @@ import msgspec
 
 from psd.engine.events import Accepted, Report, Withdrawal
 from psd.engine.owner_reads import OwnerReader, roots_of
+from psd.engine.recent import Recent
 from psd.errors import TooLargeError
 from psd.slices import give_way, in_slices, sorted_in_slices
 from psd.store.keys import OWNER_SHARDS, owner_shard, owners_key
@@ -43,9 +43,6 @@ REMEMBERED_MAX = 500_000
 
 POPULATION_MAX = 1_000_000
 """Owners of a thing that are kept in memory for the next question, some 80 MB."""
-
-RECENT_S = 5.0
-"""Longer than it takes to find that the store was emptied: a second, and a trip."""
 
 MEMBERS_MAX = 500
 """Members of one command."""
@@ -77,28 +74,6 @@ class Indexed(msgspec.Struct, frozen=True):
     uids: list[int]
 
 
-class Recent:
-    """Owners of the last RECENT_S seconds at least, and of no more than twice as long."""
-
-    def __init__(self) -> None:
-        self._older: set[OwnerThing] = set()
-        self._newer: set[OwnerThing] = set()
-        self._since_s = time.monotonic()
-
-    def add(self, owners: Iterable[OwnerThing]) -> None:
-        """These are booked now."""
-        now_s = time.monotonic()
-        if now_s - self._since_s > RECENT_S:
-            self._older = self._newer if now_s - self._since_s < 2 * RECENT_S else set()
-            self._newer = set()
-            self._since_s = now_s
-        self._newer.update(owners)
-
-    def all(self) -> set[OwnerThing]:
-        """All of them."""
-        return self._older | self._newer
-
-
 class OwnerIndex:
     """The index, and what this process knows to be in it."""
 
@@ -106,7 +81,7 @@ class OwnerIndex:
         self._store = store
         self._placement = placement
         self._known: set[OwnerThing] = set()
-        self._recent = Recent()
+        self._recent: Recent[OwnerThing] = Recent()
         self._epoch = -1
         self._indexed: dict[int, Indexed] = {}
         self._reader = OwnerReader(store, placement)

@@ -15,6 +15,7 @@ from typing import TypeVar
 from psd.engine.activities import BookingReader, ScoreQuestion
 from psd.engine.activity_pages import ActivityPage, ActivityPages, Place, place_of
 from psd.engine.bookings import BookingsReader
+from psd.engine.named import NamedUsers
 from psd.engine.newest import Newest
 from psd.engine.owner_reads import OwnerReader
 from psd.engine.plan import Levels, Range
@@ -41,6 +42,7 @@ class Reads(ABC):
     def __init__(self, store: Store, bookings_max: int) -> None:
         reader = OwnerReader(store, store.placement)
         bookings = BookingsReader(reader, bookings_max)
+        self.names = NamedUsers(store)
         self._index = OwnerIndex(store, store.placement)
         self._sums = SumReader(reader, bookings)
         self._series = SeriesReader(reader, bookings)

@@ -7,7 +7,7 @@ One instance serves one event loop. Every method raises
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -22,6 +22,7 @@ from psd.engine.booking import (
     reports_kept_s,
 )
 from psd.engine.events import Count, Event, Withdrawal
+from psd.engine.named import Named, named_in
 from psd.engine.newest import Newest
 from psd.engine.outcomes import OUTCOMES, REFUSED, Outcome
 from psd.engine.plan import Levels, Range
@@ -43,6 +44,7 @@ from psd.engine.withdrawal import (
     withdrawn_of,
 )
 from psd.errors import (
+    ConflictError,
     DetailExpiredError,
     StoreUnavailableError,
     TooLateError,
@@ -121,6 +123,9 @@ class Engine(Reads):
         await self._known_levels()
         outcomes: list[Outcome] = [OUTCOMES[0]] * len(events)
         positions = self.bookable(events, outcomes)
+        named, epoch = named_in(events), self._store.writes.epoch
+        if named and (unknown := self.names.unregistered(named)):
+            positions = _without(await self.names.register(unknown), events, positions, outcomes)
         unindexed = self._index.missing(events, positions)
         ahead = await self._index.ahead(unindexed)
         reach("before_script")
@@ -128,6 +133,8 @@ class Engine(Reads):
             positions, lambda places: self._pages(events, places), ahead=ahead, after=self._waits()
         )
         await self._index.settle(events, positions, unindexed, answers.ahead)
+        if named:
+            await self.names.settle(named, epoch)
         reach("after_reply")
         found: dict[int, Outcome] = {}
         await self._settle(events, answers.pages, found)
@@ -140,6 +147,8 @@ class Engine(Reads):
     async def withdraw(self, withdrawal: Withdrawal) -> Withdrawn:
         """Take an activity back, and say what it had booked. Two trips; safe to repeat."""
         await self._known_levels()
+        if withdrawal.name is not None:
+            await self.names.ensure({withdrawal.uid: withdrawal.name})
         await self._index.add((thing, withdrawal.uid) for thing in withdrawal.things)
         work = self._withdraw(withdrawal, PORTION_REPORTS)
         found = await self._store.order.with_telling(work)
@@ -329,6 +338,26 @@ class Engine(Reads):
             self._metrics.events.labels(status).inc(number)
         if too_late:
             self._metrics.too_late.inc(too_late)
+
+
+def _without(
+    taken: Mapping[Named, ConflictError],
+    events: Sequence[Event],
+    positions: Sequence[int],
+    outcomes: list[Outcome],
+) -> Sequence[int]:
+    """The positions but those of owners whose number another name has: refused in outcomes."""
+    if not taken:
+        return positions
+    left = []
+    for position in positions:
+        event = events[position]
+        error = None if isinstance(event, Count) else taken.get((event.uid, event.name or ""))
+        if error is None:
+            left.append(position)
+        else:
+            outcomes[position] = Outcome("refused", error)
+    return left
 
 
 def _raised(reply: Any) -> Any:

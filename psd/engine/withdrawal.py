@@ -36,6 +36,7 @@ from psd.store.keys import owner_log_key, owner_root
 from psd.store.lane import Command
 from psd.store.owner_calls import ONE_SERVER, Placement
 from psd.store.scripts import Script, load_script
+from psd.users import name_of, user_of
 
 COMMAND = "withdraw"
 NOTE_BYTES_MAX = 1000
@@ -62,7 +63,7 @@ _CODES = {0: OUTCOMES[0], 1: OUTCOMES[1], 3: REFUSED, 5: EXPIRED}
 class WithdrawFields(msgspec.Struct, gc=False, omit_defaults=True):
     """A withdrawal as it stands on the wire; uid and aid are needed."""
 
-    uid: int | None = None
+    uid: int | str | None = None
     aid: int | None = None
     note: str = ""
     by: str = ""
@@ -130,25 +131,24 @@ def _read(
 
 def withdrawal_of(fields: WithdrawFields, things: tuple[int, ...], now_s: int) -> Withdrawal:
     """The withdrawal that a message stands for, checked."""
-    ids: list[int] = []
-    for name in ("uid", "aid"):
-        number = getattr(fields, name)
-        if number is None:
-            raise WrongTypeError(f"{name}: missing")
-        check_int64(name, number)
-        ids.append(number)
+    if fields.uid is None or fields.aid is None:
+        raise WrongTypeError(f"{'uid' if fields.uid is None else 'aid'}: missing")
+    uid = user_of(fields.uid)
+    check_int64("aid", fields.aid)
     for name, text, bytes_max in (
         ("note", fields.note, NOTE_BYTES_MAX),
         ("by", fields.by, BY_BYTES_MAX),
     ):
         if len(text.encode()) > bytes_max:
             raise TooLargeError(f"{name}: more than {bytes_max} bytes")
-    return Withdrawal(ids[0], ids[1], things, fields.note, fields.by, now_s)
+    owner = name_of(fields.uid)
+    return Withdrawal(uid, fields.aid, things, fields.note, fields.by, now_s, owner)
 
 
 def message_of(withdrawal: Withdrawal) -> bytes:
     """The message that a withdrawal stands for, as the archive and the queue carry it."""
-    fields = WithdrawFields(withdrawal.uid, withdrawal.aid, withdrawal.note, withdrawal.by)
+    uid = withdrawal.name or withdrawal.uid
+    fields = WithdrawFields(uid, withdrawal.aid, withdrawal.note, withdrawal.by)
     return _encode({"command": COMMAND, COMMAND: fields})
 
 

@@ -152,6 +152,20 @@ def owners_key(shard: int, thing: int) -> str:
     return f"psd:owners:{{o{shard}}}:{thing}"
 
 
+NAME_SHARDS = 64
+"""Parts of the registry of names: each is a hash of some 16,000 fields of a million names."""
+
+
+def names_shard(uid: int) -> int:
+    """The part of the registry that has a name's number: its last 6 bits, which are of a hash."""
+    return uid % NAME_SHARDS
+
+
+def names_key(shard: int, space: str) -> str:
+    """The names of a space in one part of the registry (psd/engine/named.py)."""
+    return f"psd:names:{{n{shard}}}:{space}"
+
+
 class KeyKind(msgspec.Struct, frozen=True):
     """One shape of key: its level is the retention setting that its lifetime follows."""
 
@@ -238,6 +252,7 @@ CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind("board's versions", rf"{_BOARD}:versions", "hash", "", "members, final: version"),
     KeyKind("last decision", rf"{_DECISIONS}:last", "string", "", "the last version given"),
     KeyKind("turn", rf"{_DECISIONS}:turn:.+", "string", "", "who decides; lives 10 s"),
+    KeyKind("names", r"psd:names:\{n\d+\}:[a-z]+", "hash", "", "uid: the name it is of"),
     KeyKind("owners", r"psd:owners:\{o\d+\}:\d+", "set", "", "uids that may have bookings"),
 )
 LEFTOVERS = rf"psd:owners:newest|{_ROOT}:\d+:i:-?\d+"

@@ -20,6 +20,7 @@ from psd.cli.import_undo import Undoing, Undone
 from psd.config import Settings
 from psd.engine.events import MetricFields, Report
 from psd.engine.windows import ABSENT, StandingReport
+from psd.users import user_of
 
 AT_S = 1_460_451_600
 """2016-04-12 09:00:00 UTC."""
@@ -73,7 +74,7 @@ class KilledError(Exception):
 
 def key_of(fields: MetricFields) -> Key:
     """What tells a report from others."""
-    return fields.thing, fields.uid, fields.aid, fields.ts2
+    return fields.thing, user_of(fields.uid), fields.aid, fields.ts2
 
 
 def rows_of(cells: Iterable[tuple[int, int, int, int]]) -> list[TableRow]:

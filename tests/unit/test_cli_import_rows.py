@@ -77,7 +77,7 @@ def test_type_and_id_come_from_columns_or_constants() -> None:
         ("7,,1", "malformed"),
         ("7,1460451600,1.5", "wrong_type"),
         ("7,1460451600,many", "wrong_type"),
-        ("seven,1460451600,1", "wrong_type"),
+        ("1.5E+09,1460451600,1", "wrong_type"),
         ("7,yesterday,1", "wrong_type"),
         ("7,42472,1", "wrong_type"),
         ("7,42472.25,1", "wrong_type"),

@@ -84,6 +84,30 @@ def test_an_id_does_not_make_a_total_an_increment() -> None:
     assert events(metric(id="e1")) == [Report(1, 8, 2, 41, 10, 5, NOW_S)]
 
 
+def test_a_user_by_name_is_booked_under_its_number_and_keeps_its_name() -> None:
+    [found] = events(metric(uid="alice@example.com"))
+    assert found == Report(1, 6640487069386845243, 2, 41, 10, 5, NOW_S, None, "alice@example.com")
+    assert events(metric(uid="ame\u0301lie")) == events(metric(uid="am\u00e9lie"))
+
+
+def test_digits_are_the_number_whether_they_are_a_text_or_not() -> None:
+    assert events(metric(uid="8")) == events(metric(uid=8))
+
+
+def test_what_is_booked_of_numbers_takes_no_name() -> None:
+    rules = EventRules(things={"steps": 1}, numbered=frozenset({1}))
+    assert refusal(metric(uid="alice"), rules) == (
+        "wrong_type",
+        "uid: 'alice' is a name; steps are booked of numbers",
+    )
+    assert events(metric(uid="8"), rules) == events(metric())
+
+
+def test_the_write_routes_of_the_original_take_numbers_alone() -> None:
+    with pytest.raises(InputError, match="uid: expected `int`, got `str`"):
+        decode_metric(msgspec.json.encode({**METRIC, "uid": "8"}))
+
+
 def test_a_count_takes_the_id_of_its_message_when_it_brings_none() -> None:
     assert events(count()) == [Count("hifive_1", 2, NOW_S, "m1")]
     assert events(count(id="")) == [Count("hifive_1", 2, NOW_S, "m1")]
@@ -112,7 +136,11 @@ REFUSED = [
     (metric(thing=""), "unknown_thing", "thing: ''"),
     (metric(thing="Steps"), "unknown_thing", "thing: 'Steps'"),
     (metric(thing=1), "wrong_type", "metric.thing: expected"),
-    (metric(uid="1"), "wrong_type", "metric.uid: expected"),
+    (metric(uid=1.5), "wrong_type", "metric.uid: expected"),
+    (metric(uid="007"), "wrong_type", "uid: '007' is not a 64-bit integer as psd writes it"),
+    (metric(uid=" a"), "wrong_type", "uid: ' a' begins or ends with white space"),
+    (metric(uid=""), "wrong_type", "uid: '' is empty"),
+    (metric(uid="x" * 129), "too_large", "uid: 'xxxx"),
     (metric(value=10.5), "wrong_type", "metric.value: expected"),
     (metric(value=True), "wrong_type", "metric.value: expected"),
     (metric(aid=None), "wrong_type", "metric.aid: expected"),

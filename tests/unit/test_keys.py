@@ -70,6 +70,7 @@ KINDS = {
     "psd:board:{a.b-c:0123456789abcdef}:members:staged:fedcba9876543210": "members staged",
     "psd:board:{a.b-c:0123456789abcdef}:final": "board final",
     "psd:owners:{o42}:1": "owners",
+    "psd:names:{n59}:user": "names",
     "psd:rewards:{rewards}:versions": "ledger versions",
     "psd:boards:{boards}:versions": "board versions",
     "psd:board:{a.b-c:0123456789abcdef}:versions": "board's versions",
