@@ -73,6 +73,9 @@ async def test_another_process_that_reads_asks_once_for_a_page_of_names(
     async with engine_on(redis_url) as other:
         names = await other.engine.names.names(uids)
         assert names == {uid: f"user {each}" for each, uid in enumerate(uids)}
+        # What came over a connection that was made for it is not remembered.
+        for _ in range(4):
+            assert await other.engine.names.names(uids) == names
         await psd.store.client.config_resetstat()
         assert await other.engine.names.names([*uids, 7, -7]) == names
         stats = await psd.store.client.info("commandstats")
