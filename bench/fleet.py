@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from psd.config import DEFAULT_THINGS
+from psd.config import default_things
 from psd.engine.events import Report
 from psd.rewards.events import VehicleChange
 from psd.rewards.rows import Row, pack_rows
@@ -43,8 +43,8 @@ PROMOTED_EVERY = 50
 PROMOTION_POINTS = 500
 MINTED_FROM_S = 1_600_000_000
 KNOWN_SINCE_S = 1_643_000_000
-SIGNALS = DEFAULT_THINGS[SIGNALS_THING].id
-PROMOTIONS = DEFAULT_THINGS["promotions"].id
+SIGNALS = default_things()[SIGNALS_THING].id
+PROMOTIONS = default_things()["promotions"].id
 VEHICLE_BYTES = 8
 
 

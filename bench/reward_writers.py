@@ -27,20 +27,20 @@ from bench.fleet import (
     vin_of,
 )
 from bench.processes import program
-from psd.rewards.registry import VehicleRecord, vin_shard
-from psd.rewards.results import ENCODE, WeekResult, WeekStatus
-from psd.rewards.staging import MemoryStage
-from psd.rewards.tables import load_tables
-from psd.rewards.totals import total_week
-from psd.store.keys import (
+from psd.rewards.keys import (
     board_key,
-    owner_root,
     owner_vehicles_key,
     rewards_key,
     rows_key,
     vehicles_key,
     vins_key,
 )
+from psd.rewards.registry import VehicleRecord, vin_shard
+from psd.rewards.results import ENCODE, WeekResult, WeekStatus
+from psd.rewards.staging import MemoryStage
+from psd.rewards.tables import load_tables
+from psd.rewards.totals import total_week
+from psd.store.keys import owner_root
 
 COMMANDS_AT_ONCE = 1000
 

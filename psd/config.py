@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import msgspec
 
+from psd.domains import domains
 from psd.secrets import Secret
 
 Durability = Literal["fast", "durable", "replicated"]
@@ -13,12 +15,21 @@ ClusterMode = Literal["auto", "yes", "no"]
 QueueKind = Literal["nsq", "stream"]
 LogFormat = Literal["auto", "json", "pretty"]
 
+FilePath = Annotated[str, msgspec.Meta(extra={"is_path": True})]
+"""The type of a setting that names a place on this machine, unless it is a URL."""
+
+
+def is_path(kind: object) -> bool:
+    """Whether a struct's field of this type names a place on this machine."""
+    metadata = getattr(kind, "__metadata__", ())
+    return any((each.extra or {}).get("is_path") for each in metadata)
+
 
 class RedisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the buckets live and when a write counts as kept."""
 
     url: str = "redis://127.0.0.1:6379/0"
-    server: str = ""
+    server: FilePath = ""
     cluster: ClusterMode = "auto"
     timeout_s: float = 1.5
     durability: Durability = "durable"
@@ -46,14 +57,14 @@ class ArchiveSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where accepted messages are kept, so that a lost store can be booked again."""
 
     enabled: bool = True
-    folder: str = "archive"
+    folder: FilePath = "archive"
     keep_days: int = 0
 
 
 class ImportsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where ``psd import`` keeps what it needs to take an import back."""
 
-    folder: str = "imports"
+    folder: FilePath = "imports"
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,8 +104,8 @@ class AccessSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     insecure: bool = False
     hosts: tuple[str, ...] = ()
     tokens: tuple[str, ...] = ()
-    tokens_file: str = ""
-    jwks: str = ""
+    tokens_file: FilePath = ""
+    jwks: FilePath = ""
     jwt_issuer: str = ""
     jwt_audience: str = ""
     jwt_algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
@@ -124,19 +135,18 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     activity_s: int = 0
 
 
-class RewardsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the weekly rewards have their tables and their sources, and where gRPC listens."""
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The settings of a domain; one without any has this."""
 
-    tables: str = ""
-    elasticsearch_url: str = "http://127.0.0.1:9200"
-    elasticsearch_index: str = "device-status-*"
-    elasticsearch_api_key: Secret = ""
-    elasticsearch_timeout_s: float = 30.0
-    devices_address: str = ""
-    definitions_address: str = ""
-    grpc_timeout_s: float = 5.0
-    grpc_host: str = "127.0.0.1"
-    grpc_port: int = 1156
+    def checked(self) -> Self:
+        """The section as it is meant; raises ConfigError for values that are each of their type.
+
+        It is called once when the settings are read, and not of those that a program makes.
+        """
+        return self
+
+
+S = TypeVar("S", bound=Section)
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -153,21 +163,31 @@ class Thing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unit: str = ""
 
 
-DEFAULT_THINGS: dict[str, Thing] = {
+CORE_THINGS: dict[str, Thing] = {
     "steps": Thing(1, "steps"),
     "calories": Thing(2, "kcal"),
     "points": Thing(3, "points"),
     "distance": Thing(4, "m"),
     "cb": Thing(5, "cb"),
-    "signals": Thing(6, "signals"),
-    "promotions": Thing(7, "points"),
-    "corrections": Thing(8, "points"),
 }
-"""Ids 1 to 5 are the original's (pointspaced); the rest are ours."""
+"""The original's (pointspaced)."""
+
+
+def default_things() -> dict[str, Thing]:
+    """What is summed unless the settings say so: the original's things, and those of domains."""
+    things = dict(CORE_THINGS)
+    for domain in domains():
+        things |= domain.things
+    return things
+
+
+def default_sections() -> dict[str, Section]:
+    """The sections of domains, each with its defaults."""
+    return {domain.name: domain.settings() for domain in domains()}
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything that can be configured, by section."""
+    """Everything that can be configured, by section; those of domains are in ``domains``."""
 
     redis: RedisSettings = RedisSettings()
     queue: QueueSettings = QueueSettings()
@@ -178,6 +198,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     access: AccessSettings = AccessSettings()
     booking: BookingSettings = BookingSettings()
     retention: RetentionSettings = RetentionSettings()
-    rewards: RewardsSettings = RewardsSettings()
+    domains: dict[str, Section] = msgspec.field(default_factory=default_sections)
     log: LogSettings = LogSettings()
-    things: dict[str, Thing] = msgspec.field(default_factory=lambda: dict(DEFAULT_THINGS))
+    things: dict[str, Thing] = msgspec.field(default_factory=default_things)
+
+    def of(self, kind: type[S]) -> S:
+        """The section of a domain, by its type."""
+        return next(each for each in self.domains.values() if type(each) is kind)
+
+    def section(self, name: str) -> Any:
+        """A section by its name, a domain's too."""
+        return self.domains[name] if name in self.domains else getattr(self, name)
+
+    def with_sections(self, changed: Mapping[str, Any]) -> Settings:
+        """These settings with other sections, by their names."""
+        kept = {name: changed.get(name, section) for name, section in self.domains.items()}
+        own = {name: section for name, section in changed.items() if name not in kept}
+        return msgspec.structs.replace(self, domains=kept, **own)

@@ -24,8 +24,9 @@ from typing import Any, get_origin
 import msgspec
 
 from psd.addresses import check_http_address, read_address, read_host
-from psd.config import QueueSettings, Settings
+from psd.config import QueueSettings, Section, Settings
 from psd.config_things import check_things, parsed_things, thing_table
+from psd.domains import domains
 from psd.errors import ConfigError
 from psd.names import TOPIC, TOPIC_RULE
 from psd.secrets import STARS, is_secret, masked
@@ -38,13 +39,26 @@ class LoadedSettings(msgspec.Struct, frozen=True):
     sources: dict[str, str]
 
 
+def _kinds() -> dict[str, Any]:
+    """The struct of each section, in the order of conf/settings.toml.dist."""
+    kinds: dict[str, Any] = {}
+    for field in msgspec.structs.fields(Settings):
+        if field.name == "domains":
+            kinds |= {domain.name: domain.settings for domain in domains()}
+        elif field.name != "things":
+            kinds[field.name] = field.type
+    return kinds
+
+
+KINDS = _kinds()
+
+
 def section_fields(section: str) -> tuple[str, ...]:
     """The keys of one section, in the order of conf/settings.toml.dist."""
-    kind = {field.name: field.type for field in msgspec.structs.fields(Settings)}[section]
-    return tuple(field.name for field in msgspec.structs.fields(kind))
+    return tuple(field.name for field in msgspec.structs.fields(KINDS[section]))
 
 
-SECTIONS = tuple(f.name for f in msgspec.structs.fields(Settings) if f.name != "things")
+SECTIONS = tuple(KINDS)
 KNOWN_KEYS = tuple(f"{s}.{key}" for s in SECTIONS for key in section_fields(s))
 
 
@@ -66,6 +80,9 @@ def load_settings(
             sources[key] = source
     settings = _with_hosts_read(_convert(values))
     check_consistent(settings)
+    settings = settings.with_sections(
+        {name: section.checked() for name, section in settings.domains.items()}
+    )
     return LoadedSettings(settings, sources)
 
 
@@ -98,28 +115,20 @@ def check_consistent(settings: Settings) -> None:
 
 def _with_hosts_read(settings: Settings) -> Settings:
     """The hosts to listen on without the brackets that an IPv6 address may have."""
-    server, rewards = settings.server, settings.rewards
-    host, grpc_host = read_host(server.host, "server.host"), rewards.grpc_host
+    host = read_host(settings.server.host, "server.host")
     return msgspec.structs.replace(
-        settings,
-        server=msgspec.structs.replace(server, host=host),
-        rewards=msgspec.structs.replace(
-            rewards, grpc_host=read_host(grpc_host, "rewards.grpc_host")
-        ),
+        settings, server=msgspec.structs.replace(settings.server, host=host)
     )
 
 
 def _check_addresses(settings: Settings) -> None:
-    queue, rewards = settings.queue, settings.rewards
+    queue = settings.queue
     for each in queue.nsqd_addresses:
         read_address(each, "queue.nsqd_addresses")
     for each in queue.lookupd_addresses:
         check_http_address(each, "queue.lookupd_addresses", 4161)
     for each in queue.nsqd_http_addresses:
         check_http_address(each, "queue.nsqd_http_addresses", 4151)
-    for name in ("devices_address", "definitions_address"):
-        if text := getattr(rewards, name):
-            read_address(text, f"rewards.{name}", 50_051)
 
 
 def _check_topics(queue: QueueSettings) -> None:
@@ -136,17 +145,32 @@ def _check_topics(queue: QueueSettings) -> None:
 
 def _convert(values: Mapping[str, Any]) -> Settings:
     tree: dict[str, Any] = {}
+    own: dict[str, Any] = {}
+    names = {domain.name for domain in domains()}
     for key, value in values.items():
         section, _, name = key.partition(".")
         if name:
-            tree.setdefault(section, {})[name] = value
+            of = own if section in names else tree
+            of.setdefault(section, {})[name] = value
         else:
             tree[section] = thing_table(value)
+    settings: Settings = _converted(tree, Settings, "", values)
+    sections = {name: _section(name, content, values) for name, content in own.items()}
+    return settings.with_sections(sections)
+
+
+def _section(name: str, content: Mapping[str, Any], values: Mapping[str, Any]) -> Section:
+    """A domain's section, as it is meant."""
+    section: Section = _converted(content, KINDS[name], f"{name}.", values)
+    return section
+
+
+def _converted(content: Any, kind: Any, prefix: str, values: Mapping[str, Any]) -> Any:
     try:
-        return msgspec.convert(tree, Settings, strict=False)
+        return msgspec.convert(content, kind, strict=False)
     except msgspec.ValidationError as exc:
         message, _, where = str(exc).partition(" - at ")
-        key = where.strip("`$.") or "settings"
+        key = prefix + where.strip("`$.") or "settings"
         told = STARS if key in SECRETS else masked(repr(values.get(key)))
         raise ConfigError(f"{key} = {told}: {message[0].lower()}{message[1:]}") from exc
 
@@ -198,10 +222,9 @@ def _secret_in(name: str, path: Path) -> str:
 
 
 SECRETS = frozenset(
-    f"{section.name}.{field.name}"
-    for section in msgspec.structs.fields(Settings)
-    if section.name != "things"
-    for field in msgspec.structs.fields(section.type)
+    f"{section}.{field.name}"
+    for section, kind in KINDS.items()
+    for field in msgspec.structs.fields(kind)
     if is_secret(field.type)
 )
 """Settings that are secret as a whole; an address hides its password only."""
@@ -229,8 +252,7 @@ def _parse_text(key: str, text: str) -> Any:
     if key == "things":
         return parsed_things(text)
     section, _, name = key.partition(".")
-    kind = {f.name: f.type for f in msgspec.structs.fields(Settings)}[section]
-    field = next(f for f in msgspec.structs.fields(kind) if f.name == name)
+    field = next(f for f in msgspec.structs.fields(KINDS[section]) if f.name == name)
     if get_origin(field.type) is tuple:
         return [part.strip() for part in text.split(",") if part.strip()]
     return text

@@ -10,15 +10,7 @@ the seventh time. Unset, a place costs one comparison. Places, in the order of a
     before_fin     everything is kept, the queue has not been told
     after_fin      the queue has been told
 
-and in the order of the weekly rewards job (psd/rewards/job.py)::
-
-    rewards_begun      the run is noted, nothing has been read
-    rewards_staged     the rows of one more shard are kept, invisible
-    rewards_totalled   a week's shares are known
-    rewards_publish    everything is kept, nothing is visible
-    rewards_published  the new weeks are visible, what they replaced is still kept
-
-and of a decision (psd/archive/turns.py)::
+of a domain (``failpoints`` in its ``domain`` module), and of a decision (psd/archive/turns.py)::
 
     decision_archived  it is in the archive, the store has nothing of it
     decision_kept      the store has it, whoever asked for it was not told
@@ -29,14 +21,11 @@ from __future__ import annotations
 import os
 import signal
 
+from psd.domains import domains
 from psd.errors import ConfigError
 
 VARIABLE = "PSD_FAILPOINT"
 PLACES = ("after_read", "before_script", "after_send", "after_reply", "before_fin", "after_fin")
-REWARDS_PLACES = (
-    *("rewards_begun", "rewards_staged", "rewards_totalled"),
-    *("rewards_publish", "rewards_published"),
-)
 DECISION_PLACES = ("decision_archived", "decision_kept")
 
 
@@ -61,7 +50,8 @@ def failpoint_of(text: str) -> Failpoint | None:
     if not text:
         return None
     place, _, times = text.partition(":")
-    places = (*PLACES, *REWARDS_PLACES, *DECISION_PLACES)
+    of_domains = [place for domain in domains() for place in domain.failpoints]
+    places = (*PLACES, *of_domains, *DECISION_PLACES)
     if place not in places or not (times or "1").isdecimal() or int(times or "1") < 1:
         raise ConfigError(f"{VARIABLE} = {text!r}: PLACE or PLACE:TIMES, of {', '.join(places)}")
     return Failpoint(place, int(times or "1"))

@@ -43,6 +43,7 @@ from psd.rewards.job import RewardsJob
 from psd.rewards.ledger import Ledger
 from psd.rewards.population import Population
 from psd.rewards.registry import Registry
+from psd.rewards.settings import RewardsSettings
 from psd.rewards.store import RewardsStore
 from psd.rewards.tables import SIGNALS_THING, Tables, load_tables
 from psd.store.clocks import SlowerClock
@@ -195,7 +196,7 @@ def tables_of(settings: Settings) -> Tables:
     Raises ConfigError for a file that contradicts itself, or that names things which are not
     configured. The shipped file may: a deployment that sums steps alone has no vehicles.
     """
-    path = settings.rewards.tables
+    path = settings.of(RewardsSettings).tables
     tables = load_tables(Path(path) if path else None)
     missing = sorted({SIGNALS_THING, *tables.earnings} - set(settings.things))
     if path and missing:

@@ -39,8 +39,7 @@ def show(loaded: LoadedSettings, changed: bool) -> None:
 def value_of(settings: Settings, key: str) -> Any:
     """A setting's value by its name, ``section.key``."""
     section, _, name = key.partition(".")
-    found = getattr(settings, section)
-    return getattr(found, name) if name else found
+    return getattr(settings.section(section), name) if name else getattr(settings, section)
 
 
 def shown(settings: Settings, key: str) -> str:

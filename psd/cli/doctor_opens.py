@@ -29,6 +29,7 @@ from psd.clock import SystemClock
 from psd.config import Settings
 from psd.errors import ConfigError, PsdError
 from psd.observe.metrics import Metrics
+from psd.rewards.settings import RewardsSettings
 from psd.runtime import tables_of
 from psd.secrets import masked
 from server.keys import FETCH_TIMEOUT_S, Keys
@@ -102,7 +103,7 @@ def _archive(settings: Settings) -> str:
 
 def _tables(settings: Settings) -> str:
     tables_of(settings)
-    return settings.rewards.tables or "conf/rewards.toml as shipped"
+    return settings.of(RewardsSettings).tables or "conf/rewards.toml as shipped"
 
 
 def _address(settings: Settings) -> str:

@@ -22,6 +22,7 @@ import click
 
 from psd.cli.lazy import LazyGroup
 from psd.cli.options import global_options
+from psd.domains import domains
 from psd.errors import BadQueryError, ConfigError, PsdError, UnavailableError, UnknownThingError
 from psd.foreign_texts import on_terminal
 from psd.version import VERSION
@@ -47,7 +48,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("psd.cli.replay:replay", "Book again what was accepted from one time to another."),
     "dlq": ("psd.cli.deadletter:dlq", "Look after the dead letter."),
     "boards": ("psd.cli.boards:boards", "Look after named boards and challenges."),
-    "rewards": ("psd.cli.rewards:rewards", "Compute, explain and pay the weekly rewards."),
+    **{domain.name: domain.cli for domain in domains() if domain.cli[0]},
     "token": ("psd.cli.token:token", "Make and look at API tokens."),
     "config": ("psd.cli.config:config", "Look at the settings."),
     "doctor": ("psd.cli.doctor:doctor", "Check what psd depends on."),

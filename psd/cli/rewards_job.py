@@ -35,6 +35,7 @@ from psd.rewards.job import RunSummary
 from psd.rewards.population import RunSources
 from psd.rewards.results import WeekResult
 from psd.rewards.rows import Row
+from psd.rewards.settings import RewardsSettings
 from psd.rewards.sources.choice import NAMES, open_sources
 from psd.rewards.tables import Tables, load_tables
 from psd.rewards.tokens import WEI
@@ -170,7 +171,7 @@ async def reading(
     """The sources of these names; closed at the end."""
     settings = runtime.settings
     signals = signals_of(settings, runtime.tables)
-    sources = open_sources(names, settings.rewards, runtime.engine, signals, tables)
+    sources = open_sources(names, settings.of(RewardsSettings), runtime.engine, signals, tables)
     try:
         yield sources
     finally:

@@ -14,6 +14,7 @@ from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.observe.logs import configure_logging
 from psd.rewards.grpc_reader import StoreReader
+from psd.rewards.settings import RewardsSettings
 from psd.rewards.sources.buckets import BucketSource
 from psd.runtime import signals_of
 from workers.service import new_event_loop
@@ -69,7 +70,7 @@ async def run(settings: Settings) -> None:
         server = grpc_server.GrpcServer(settings, reader, runtime.clock)
         await grpc_server.serve_until_signal(
             server,
-            settings.rewards.grpc_host,
-            settings.rewards.grpc_port,
+            settings.of(RewardsSettings).grpc_host,
+            settings.of(RewardsSettings).grpc_port,
             settings.server.shutdown_timeout_s,
         )

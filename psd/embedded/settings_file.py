@@ -21,20 +21,10 @@ from typing import Any
 
 import msgspec
 
-from psd.config import Settings
-from psd.config_sources import SECTIONS
+from psd.config import Settings, is_path
+from psd.config_sources import KINDS, SECTIONS
 
 FIRST_LINE = "# Written by psd up while it runs."
-
-PATHS = (
-    ("redis", "server"),
-    ("archive", "folder"),
-    ("imports", "folder"),
-    ("access", "tokens_file"),
-    ("access", "jwks"),
-    ("rewards", "tables"),
-)
-"""Settings that name a place on this machine; a JWKS may be a URL instead."""
 
 
 @contextlib.contextmanager
@@ -76,13 +66,14 @@ def is_left_over(path: Path) -> bool:
 def with_absolute_paths(settings: Settings) -> Settings:
     """The settings as they are meant in this folder."""
     changed: dict[str, Any] = {}
-    for section, name in PATHS:
-        text = getattr(getattr(settings, section), name)
-        if text and "://" not in text:
-            kept = changed.get(section, getattr(settings, section))
-            path = str(Path(text).expanduser().absolute())
-            changed[section] = msgspec.structs.replace(kept, **{name: path})
-    return msgspec.structs.replace(settings, **changed)
+    for section, kind in KINDS.items():
+        for field in msgspec.structs.fields(kind):
+            kept = changed.get(section, settings.section(section))
+            text = getattr(kept, field.name)
+            if is_path(field.type) and text and "://" not in text:
+                path = str(Path(text).expanduser().absolute())
+                changed[section] = msgspec.structs.replace(kept, **{field.name: path})
+    return settings.with_sections(changed)
 
 
 def settings_toml(settings: Settings) -> str:
@@ -90,7 +81,7 @@ def settings_toml(settings: Settings) -> str:
     lines = [FIRST_LINE]
     for section in SECTIONS:
         lines += ["", f"[{section}]"]
-        lines += _lines(msgspec.structs.asdict(getattr(settings, section)))
+        lines += _lines(msgspec.structs.asdict(settings.section(section)))
     for name, thing in settings.things.items():
         lines += ["", f"[things.{_value(name)}]", *_lines(msgspec.structs.asdict(thing))]
     return "\n".join(lines) + "\n"

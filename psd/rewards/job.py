@@ -23,6 +23,7 @@ from psd.errors import PsdError, StoreUnavailableError
 from psd.failpoints import reach
 from psd.rewards.computation import Before, Computation, RunProgress, WeekTask
 from psd.rewards.difference import Comparison, WeekDifference
+from psd.rewards.keys import rows_key
 from psd.rewards.ledger import Ledger
 from psd.rewards.lock import JobLock
 from psd.rewards.population import Population, RunSources
@@ -36,7 +37,6 @@ from psd.rewards.store import RewardsStore, check_whole
 from psd.rewards.tables import Tables
 from psd.rewards.totals import WeekTotals
 from psd.rewards.weeks import bounds, check_ended
-from psd.store.keys import rows_key
 from psd.store.redis import Store
 
 SHARDS_AT_ONCE = 256

@@ -38,12 +38,12 @@ from psd.rewards.decisions import (
     Payout,
     Unbarred,
 )
+from psd.rewards.keys import payouts_key, rewards_key
 from psd.rewards.ledger_redo import LedgerRedo
 from psd.rewards.shards import by_shard, shard_of
 from psd.rewards.streaks import WEEKS_MAX
 from psd.rewards.weeks import check_week
 from psd.store.kept import write_kept
-from psd.store.keys import payouts_key, rewards_key
 from psd.store.lane import Command
 from psd.store.records import json_record
 from psd.store.redis import Store

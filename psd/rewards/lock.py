@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from psd.errors import RunInProgressError, StoreUnavailableError
-from psd.store.keys import rewards_key
+from psd.rewards.keys import rewards_key
 from psd.store.records import json_record
 from psd.store.redis import Store
 from psd.store.scripts import load_script

@@ -22,10 +22,10 @@ import msgspec
 from psd.engine.outcomes import BOOKED, UNCHANGED, Outcome
 from psd.errors import OutOfBoundsError, ShapeError
 from psd.rewards.events import CHANGEABLE, Value, VehicleChange
+from psd.rewards.keys import owner_vehicles_key, rewards_key, vehicles_key, vins_key
 from psd.rewards.shards import SHARDS, by_shard, shard_of
 from psd.rewards.vehicles import Vehicle, owner_text
 from psd.store.kept import write_in_order, write_kept
-from psd.store.keys import owner_vehicles_key, rewards_key, vehicles_key, vins_key
 from psd.store.lane import Command
 from psd.store.redis import Store
 from psd.store.scripts import load_script

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from psd.rewards.keys import board_key, rows_key
 from psd.rewards.registry import registration
 from psd.store.kept import write_in_order
-from psd.store.keys import board_key, rows_key
 from psd.store.redis import Store
 
 

@@ -14,11 +14,11 @@ import struct
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from psd.errors import NotFoundError, ShapeError, StoreError
+from psd.rewards.keys import board_key, rewards_key, rows_key
 from psd.rewards.results import DECODE_RESULT, DECODE_STATUS, WeekResult, WeekStatus
 from psd.rewards.rows import RECORD, Row, unpack_rows
 from psd.rewards.shards import by_shard
 from psd.rewards.tables import Tables
-from psd.store.keys import board_key, rewards_key, rows_key
 from psd.store.lane import Command
 from psd.store.records import json_record
 from psd.store.redis import Store

@@ -1,8 +1,10 @@
-"""Every key psd writes, in one place; docs/architecture.md lists them with type and lifetime.
+"""Every key of the core; docs/architecture.md lists them with type and lifetime.
+
+Those of a domain are in its own ``keys`` module, and nowhere else is one built.
 
 All keys of one owner share the hash tag ``{uid}``, those of a count the tag ``{name}``, so
 that one script call stays in one slot of a cluster. Scripts are handed the root and derive
-the rest; :data:`CATALOGUE` is what they may derive, and the tests hold every key against it.
+the rest; :func:`catalogue` is what they may derive, and the tests hold every key against it.
 
 >>> owner_root(1503960366)
 'psd:{1503960366}'
@@ -14,9 +16,11 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import msgspec
+
+from psd.domains import domains
 
 SCHEMA_KEY = "psd:schema"
 SCHEMA_VERSION = "3"
@@ -61,10 +65,11 @@ def idempotency_key(digest: str) -> str:
 @lru_cache(maxsize=65_536)
 def count_root(name: str) -> str:
     """Root of a count's keys; braces and percent signs of the name are escaped."""
-    return f"psd:c:{{{_escaped(name)}}}"
+    return f"psd:c:{{{escaped(name)}}}"
 
 
-def _escaped(name: str) -> str:
+def escaped(name: str) -> str:
+    """A name as it stands in a hash tag; its braces and percent signs are escaped."""
     return name.replace("%", "%25").replace("{", "%7B").replace("}", "%7D")
 
 
@@ -77,48 +82,6 @@ def crowd_key(root: str, thing: int, second: int) -> str:
 def stream_key(topic: str) -> str:
     """The stream that stands for an NSQ topic in the embedded queue."""
     return f"psd:stream:{topic}"
-
-
-@lru_cache(maxsize=8192)
-def shard_root(shard: int) -> str:
-    """Root of a rewards shard: its vehicles, their rows and payouts (psd/rewards/shards.py)."""
-    return f"psd:rewards:{{s{shard}}}"
-
-
-def rows_key(shard: int, week: int, generation: int) -> str:
-    """The packed rows of a shard's vehicles in one computation of a week."""
-    return f"{shard_root(shard)}:rows:{week}:{generation}"
-
-
-def payouts_key(shard: int, week: int) -> str:
-    """What was paid to a shard's vehicles for a week."""
-    return f"{shard_root(shard)}:paid:{week}"
-
-
-def vehicles_key(shard: int) -> str:
-    """The registry of a shard's vehicles."""
-    return f"{shard_root(shard)}:vehicles"
-
-
-def vins_key(shard: int) -> str:
-    """VINs of one of as many shards, and the vehicles that gave them."""
-    return f"psd:rewards:{{v{shard}}}:vins"
-
-
-@lru_cache(maxsize=8192)
-def owner_vehicles_key(owner: str) -> str:
-    """The vehicles that ever named this owner; braces and percent signs are escaped."""
-    return f"psd:rewards:owner:{{{_escaped(owner)}}}"
-
-
-def rewards_key(name: str) -> str:
-    """What the weekly job keeps once: ``weeks``, ``lock``, ``dirty``, ... (see CATALOGUE)."""
-    return f"psd:rewards:{{rewards}}:{name}"
-
-
-def board_key(week: int, generation: int) -> str:
-    """The longest streaks in one computation of a week."""
-    return rewards_key(f"board:{week}:{generation}")
 
 
 def boards_key(name: str) -> str:
@@ -177,13 +140,11 @@ class KeyKind(msgspec.Struct, frozen=True):
 
 
 _ROOT = r"psd:(?:c:)?\{[^{}]*\}"
-_SHARD = r"psd:rewards:\{s\d+\}"
-_REWARDS = r"psd:rewards:\{rewards\}"
 _BOARDS = r"psd:boards:\{boards\}"
 _DECISIONS = r"psd:decisions:\{decisions\}"
 _BOARD = r"psd:board:\{[a-z0-9._-]{1,64}:[0-9a-f]{16}\}"
 
-CATALOGUE: tuple[KeyKind, ...] = (
+CORE_CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind("year totals", rf"{_ROOT}:\d+:y", "hash", "year", "year, year:atid, activities"),
     KeyKind("month totals", rf"{_ROOT}:\d+:m:\d{{4}}", "hash", "month", "month, month:atid"),
     KeyKind("day totals", rf"{_ROOT}:\d+:d:\d{{6}}", "hash", "day", "date"),
@@ -204,27 +165,6 @@ CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind("long activity", rf"{_ROOT}:\d+:r:-?\d+", "hash", "activity", "all, hour: summary"),
     KeyKind("reports", rf"{_ROOT}:\d+:r:-?\d+:-?\d+", "string", "activity", "an hour's reports"),
     KeyKind("markers", rf"{_ROOT}:k:\d+", "hash", "marker", "8 bytes of an increment's id"),
-    KeyKind("vehicles", rf"{_SHARD}:vehicles", "hash", "", "vehicle: what is known of it"),
-    KeyKind("reward rows", rf"{_SHARD}:rows:\d+:\d+", "string", "", "the rows of a week"),
-    KeyKind("payouts", rf"{_SHARD}:paid:\d+", "hash", "", "vehicle: what was paid"),
-    KeyKind("VINs", r"psd:rewards:\{v\d+\}:vins", "hash", "", "VIN: its vehicles"),
-    KeyKind("owner", r"psd:rewards:owner:\{[^{}]+\}", "set", "", "the owner's vehicles"),
-    KeyKind("shards", rf"{_REWARDS}:shards", "set", "", "shards that have vehicles"),
-    KeyKind("shared VINs", rf"{_REWARDS}:shared_vins", "set", "", "VINs of two or more vehicles"),
-    KeyKind("weeks", rf"{_REWARDS}:weeks", "hash", "", "week: its visible result"),
-    KeyKind("week status", rf"{_REWARDS}:status", "hash", "", "week: state of its job"),
-    KeyKind("run", rf"{_REWARDS}:run", "string", "", "the computation under way"),
-    KeyKind("job lock", rf"{_REWARDS}:lock", "string", "", "who computes; lives 30 s"),
-    KeyKind("begun", rf"{_REWARDS}:begun", "string", "", "newest week that was ever begun"),
-    KeyKind("dirty weeks", rf"{_REWARDS}:dirty", "hash", "", "week: changes since it was read"),
-    KeyKind("garbage", rf"{_REWARDS}:garbage", "set", "", "week:generation to delete"),
-    KeyKind("tables", rf"{_REWARDS}:tables", "hash", "", "digest: tables that computed a week"),
-    KeyKind("blacklist", rf"{_REWARDS}:blacklist", "hash", "", "owner: note, author, time"),
-    KeyKind(
-        "overrides", rf"{_REWARDS}:overrides", "hash", "", "week:vehicle: a streak set by hand"
-    ),
-    KeyKind("ledger versions", rf"{_REWARDS}:versions", "hash", "", "decision: its version"),
-    KeyKind("streak board", rf"{_REWARDS}:board:\d+:\d+", "string", "", "the longest streaks"),
     KeyKind("schema", re.escape(SCHEMA_KEY), "string", "", "version of the stored shapes"),
     KeyKind("life", re.escape(LIFE_KEY), "string", "", "a word for as long as it is not emptied"),
     KeyKind("store", re.escape(STORE_KEY), "string", "", "what the store calls itself"),
@@ -258,12 +198,21 @@ CATALOGUE: tuple[KeyKind, ...] = (
 LEFTOVERS = rf"psd:owners:newest|{_ROOT}:\d+:i:-?\d+"
 """Keys of shapes before that nothing reads any more."""
 
-_COMPILED = tuple((re.compile(kind.pattern), kind) for kind in CATALOGUE)
+
+@cache
+def catalogue() -> tuple[KeyKind, ...]:
+    """Every shape of key, those of domains too."""
+    return (*CORE_CATALOGUE, *(kind for domain in domains() for kind in domain.keys))
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], KeyKind], ...]:
+    return tuple((re.compile(kind.pattern), kind) for kind in catalogue())
 
 
 def kind_of(key: str) -> KeyKind | None:
     """The kind of a key, or None for a key that psd does not write."""
-    for pattern, kind in _COMPILED:
+    for pattern, kind in _patterns():
         if pattern.fullmatch(key):
             return kind
     return None

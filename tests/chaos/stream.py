@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from psd.config import DEFAULT_THINGS
+from psd.config import default_things
 from psd.engine.events import Count, Event, Report
 from psd.store.keys import count_root, owner_root
 
@@ -28,7 +28,7 @@ STARTS = (951_700_000, 1_460_000_000, 1_640_995_000, 1_709_164_800)
 SPANS_S = (100, 4_000, 90_000, 40 * 86_400, 800 * 86_400)
 ATIDS = (0, 1, 7, 300, -5, 2**40)
 VALUES = (0, 1, 5, 10, -20, 127, 128, 777, 40_000, 3_000_000_000)
-NAMES = {thing.id: name for name, thing in DEFAULT_THINGS.items()}
+NAMES = {thing.id: name for name, thing in default_things().items()}
 
 REPEATED = 0.1
 """Share of messages that are published twice."""

@@ -12,15 +12,9 @@ from psd.queries.boards.definitions import Definition
 from psd.queries.boards.windows import FixedWindow
 from psd.queries.requests import LeaderboardQuery
 from psd.rewards.events import VehicleChange
+from psd.rewards.keys import rewards_key
 from psd.runtime import Runtime
-from psd.store.keys import (
-    CATALOGUE,
-    SCHEMA_VERSION,
-    boards_key,
-    decisions_key,
-    kind_of,
-    rewards_key,
-)
+from psd.store.keys import SCHEMA_VERSION, boards_key, catalogue, decisions_key, kind_of
 from tests.support.engine import EVER, NOON_S, book, count, increment, report
 from tests.support.keyspace import keyspace
 from tests.support.random_reports import random_reports
@@ -81,7 +75,7 @@ async def test_every_key_is_of_a_kind_and_has_its_type(psd: Runtime) -> None:
         assert await client.type(name) == kind.redis_type.encode(), name
         seen.add(kind.name)
     elsewhere = {"probe", "store", "order", "retention", "stream", "answer", *OF_THE_WEEKLY_JOB}
-    assert seen == {kind.name for kind in CATALOGUE} - elsewhere
+    assert seen == {kind.name for kind in catalogue()} - elsewhere
 
 
 async def test_reads_write_nothing(psd: Runtime) -> None:

@@ -10,11 +10,11 @@ import pytest
 
 from psd.errors import ShapeError, StoreError
 from psd.rewards.events import CHANGEABLE, VehicleChange
+from psd.rewards.keys import vehicles_key, vins_key
 from psd.rewards.registry import VIN_VEHICLES_MAX, VehicleRecord, vin_shard
 from psd.rewards.shards import shard_of
 from psd.rewards.vehicles import Vehicle
 from psd.runtime import Runtime
-from psd.store.keys import vehicles_key, vins_key
 from tests.support.keyspace import keyspace
 
 T = 1_644_210_000

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from psd.errors import StoreUnavailableError
+from psd.rewards.keys import rewards_key
 from psd.rewards.vehicles import Vehicle
 from psd.rewards.weeks import bounds
 from psd.runtime import Runtime
-from psd.store.keys import rewards_key
 from tests.support.archiving import archived, archiving, work_off
 from tests.support.http import serving
 from tests.support.reward_events import (

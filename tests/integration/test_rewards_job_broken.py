@@ -18,12 +18,13 @@ from psd.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from psd.failpoints import REWARDS_PLACES
 from psd.rewards import computation
+from psd.rewards.domain import FAILPOINTS
+from psd.rewards.keys import rewards_key, rows_key
 from psd.rewards.lock import JobLock
 from psd.rewards.population import RunSources
 from psd.rewards.shards import shard_of
-from psd.store.keys import kind_of, rewards_key, rows_key
+from psd.store.keys import kind_of
 from tests.support.engine import forget
 from tests.support.redis_server import RedisServer
 from tests.support.reward_job import Fleet, fleet_on, three_weeks
@@ -164,7 +165,7 @@ async def test_a_run_that_was_overtaken_publishes_nothing(fleet: Fleet) -> None:
     assert await fleet.psd.store.client.get(rewards_key("lock")) is not None
 
 
-@pytest.mark.parametrize("place", [*REWARDS_PLACES, "rewards_staged:2"])
+@pytest.mark.parametrize("place", [*FAILPOINTS, "rewards_staged:2"])
 async def test_a_run_killed_anywhere_is_continued_and_readers_see_whole_weeks(
     fleet: Fleet, redis_server: RedisServer, place: str
 ) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from psd.clock import ManualClock
 from psd.config import RedisSettings
-from psd.failpoints import REWARDS_PLACES
+from psd.rewards.domain import FAILPOINTS
 from psd.rewards.publishing import KEPT_S
 from psd.runtime import open_runtime
 from psd.store.keys import kind_of
@@ -75,7 +75,7 @@ async def scenario(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[S
 
 async def test_twelve_weeks_of_a_fleet_come_to_what_the_oracle_says(scenario: Scenario) -> None:
     places = {place.partition(":")[0] for place in (*FIRST_KILLS.values(), *CASCADE_KILLS)}
-    assert places == set(REWARDS_PLACES)
+    assert places == set(FAILPOINTS)
     await the_fleet_is_registered(scenario)
     for week in range(WEEKS):
         await a_week_passes(scenario, week)

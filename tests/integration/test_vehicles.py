@@ -12,12 +12,12 @@ from psd.engine.outcomes import Outcome
 from psd.errors import StoreUnavailableError
 from psd.rewards.booking import VehicleFollower
 from psd.rewards.events import VehicleChange
+from psd.rewards.keys import owner_vehicles_key, rewards_key, vehicles_key
 from psd.rewards.registry import Registry
 from psd.rewards.shards import shard_of
 from psd.rewards.vehicles import Vehicle
 from psd.rewards.weeks import bounds
 from psd.runtime import Runtime
-from psd.store.keys import owner_vehicles_key, rewards_key, vehicles_key
 from tests.support.engine import engine_on, increment, report
 from tests.support.keyspace import keyspace
 

@@ -18,6 +18,7 @@ import msgspec
 from psd.rewards.job import RunSummary
 from psd.rewards.population import RunSources
 from psd.rewards.rows import Row
+from psd.rewards.settings import RewardsSettings
 from psd.rewards.sources.choice import open_sources
 from psd.rewards.weeks import bounds
 from psd.runtime import Runtime
@@ -30,7 +31,11 @@ class Fleet:
     def __init__(self, psd: Runtime) -> None:
         self.psd = psd
         self.sources: RunSources = open_sources(
-            (), psd.settings.rewards, psd.engine, psd.settings.things["signals"].id, psd.tables
+            (),
+            psd.settings.of(RewardsSettings),
+            psd.engine,
+            psd.settings.things["signals"].id,
+            psd.tables,
         )
 
     async def send(self, command: str, **fields: Any) -> str:

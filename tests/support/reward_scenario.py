@@ -15,6 +15,7 @@ from pathlib import Path
 from psd.clock import ManualClock
 from psd.rewards.results import WeekResult
 from psd.rewards.rows import Row, Why
+from psd.rewards.settings import RewardsSettings
 from psd.rewards.sources.choice import open_sources
 from psd.runtime import Runtime
 from tests.support.reward_fleet import Fleet, messages_of
@@ -91,7 +92,7 @@ class Scenario:
         """Compute in this process; the weeks must be these. Whether it continued another run."""
         runtime = self.runtime
         signals = runtime.settings.things["signals"].id
-        settings, tables = runtime.settings.rewards, runtime.tables
+        settings, tables = runtime.settings.of(RewardsSettings), runtime.tables
         sources = open_sources((), settings, runtime.engine, signals, tables)
         report = await runtime.rewards_job.calculate(tables, sources, week)
         assert [each.week for each in report.results] == list(range(first, last + 1))

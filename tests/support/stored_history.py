@@ -21,6 +21,7 @@ import msgspec
 
 from psd.engine import events as kinds
 from psd.engine.events import Count, Report
+from psd.rewards.settings import RewardsSettings
 
 NOON_S = 1_460_462_400
 DAY_S = 86_400
@@ -163,7 +164,7 @@ async def write_rewards(psd: Any) -> None:
     await send(psd, "earnings", vehicle=7, thing="promotions", points=500, time=WEEK_S, id="p-1")
     signals = psd.settings.things["signals"].id
     open_sources = named("open_sources", "rewards.sources.choice")
-    sources = open_sources((), psd.settings.rewards, psd.engine, signals, psd.tables)
+    sources = open_sources((), psd.settings.of(RewardsSettings), psd.engine, signals, psd.tables)
     await psd.rewards_job.calculate(psd.tables, sources, week, week)
     await psd.ledger.bar("0", "spoofed", "me")
     await psd.ledger.override(week, 8, 5, "case 981", "me")

@@ -88,6 +88,6 @@ def test_every_setting_that_is_an_address_is_read_when_psd_starts(key: str) -> N
 
 def test_the_hosts_of_the_settings_are_without_brackets() -> None:
     read = load_settings(flags={"server.host": "[::1]", "rewards.grpc_host": "[::]"}).settings
-    assert (read.server.host, read.rewards.grpc_host) == ("::1", "::")
+    assert (read.server.host, read.section("rewards").grpc_host) == ("::1", "::")
     with pytest.raises(ConfigError, match=r"rewards.grpc_host = '\[::1\]:1156'"):
         load_settings(flags={"rewards.grpc_host": "[::1]:1156"})

@@ -17,7 +17,7 @@ from psd.cli.main import COMMANDS, exit_code, psd
 from psd.cli.options import settings_path
 from psd.cli.rewards import RewardsGroup
 from psd.cli.up import called_as, status_text
-from psd.config import DEFAULT_THINGS
+from psd.config import default_things
 from psd.config_sources import load_settings
 from psd.embedded.settings_file import settings_file, settings_toml, with_absolute_paths
 from psd.embedded.stack import Status
@@ -207,7 +207,7 @@ def test_config_show_tells_value_and_source_and_hides_passwords(
     monkeypatch.setenv("PSD_SERVER_PORT", "1155")
     options = ("--config", str(file), "--set", "queue.nsqd_addresses=a:1,b:2")
     output = run(*options, "config", "show", "--changed").stdout
-    default_things = ",".join(things_text(DEFAULT_THINGS))
+    listed_things = ",".join(things_text(default_things()))
     assert [line.split() for line in output.splitlines()] == [
         ["KEY", "VALUE", "DEFAULT", "SOURCE"],
         ["redis.url", "redis://me:***@host/0", "redis://127.0.0.1:6379/0", "PSD_REDIS_URL"],
@@ -215,7 +215,7 @@ def test_config_show_tells_value_and_source_and_hides_passwords(
         ["queue.nsqd_addresses", "a:1,b:2", "127.0.0.1:4150", "flag"],
         ["booking.marker_key", "***", "***", "PSD_BOOKING_MARKER_KEY"],
         ["rewards.elasticsearch_api_key", "***", "-", "PSD_REWARDS_ELASTICSEARCH_API_KEY"],
-        ["things", "km=9:m", default_things, str(file)],
+        ["things", "km=9:m", listed_things, str(file)],
     ]
     everything = run(*options, "config", "show").stdout
     assert ["server.port", "1155", "PSD_SERVER_PORT"] in map(str.split, everything.splitlines())

@@ -92,18 +92,16 @@ def test_paths_in_it_mean_the_same_from_every_folder(
     assert read.archive.folder == str(tmp_path / "kept")
     assert read.access.tokens_file == str(tmp_path / "t")
     assert read.access.jwks == "https://example.com/jwks"
-    assert read.rewards.tables == ""
+    assert read.section("rewards").tables == ""
 
 
 def test_every_setting_that_is_a_path_is_made_absolute() -> None:
     """By the unit that conf/settings.toml.dist gives: 'Path', 'Folder' or 'File'."""
     for key, text in documented().items():
         section, _, name = key.partition(".")
-        given = msgspec.structs.replace(
-            Settings(),
-            **{section: msgspec.structs.replace(getattr(Settings(), section), **{name: "x"})},
-        )
-        made = getattr(getattr(with_absolute_paths(given), section), name)
+        changed = msgspec.structs.replace(Settings().section(section), **{name: "x"})
+        given = Settings().with_sections({section: changed})
+        made = getattr(with_absolute_paths(given).section(section), name)
         assert made == str(Path("x").absolute()), (key, text)
 
 

@@ -5,14 +5,8 @@ from __future__ import annotations
 import pytest
 
 from psd.config import RetentionSettings
-from psd.store.keys import (
-    CATALOGUE,
-    count_root,
-    kind_of,
-    owner_root,
-    owner_vehicles_key,
-    stream_key,
-)
+from psd.rewards.keys import owner_vehicles_key
+from psd.store.keys import catalogue, count_root, kind_of, owner_root, stream_key
 
 KINDS = {
     "psd:{1503960366}:1:y": "year totals",
@@ -87,7 +81,7 @@ def test_a_key_is_of_exactly_one_kind(key: str, name: str) -> None:
 
 
 def test_every_kind_has_an_example_here() -> None:
-    assert set(KINDS.values()) == {kind.name for kind in CATALOGUE}
+    assert set(KINDS.values()) == {kind.name for kind in catalogue()}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +100,7 @@ def test_a_key_of_another_shape_is_not_psds(key: str) -> None:
 
 def test_the_level_of_a_kind_is_a_retention_setting_or_the_marker() -> None:
     levels = {name.removesuffix("_s") for name in RetentionSettings.__struct_fields__}
-    assert {kind.level for kind in CATALOGUE} == {*levels, "marker", ""}
+    assert {kind.level for kind in catalogue()} == {*levels, "marker", ""}
 
 
 def test_keys_of_an_owner_share_its_hash_tag() -> None:

@@ -13,6 +13,7 @@ from psd.engine.events import Accepted, EventRules, Report
 from psd.errors import ConfigError, InputError
 from psd.rewards.events import VehicleChange, VehicleRules
 from psd.rewards.messages import second_in
+from psd.rewards.settings import RewardsSettings
 from psd.rewards.tables import load_tables, shipped_tables
 from psd.rewards.vehicles import owner_text
 from psd.runtime import every_rule, tables_of
@@ -331,9 +332,9 @@ def test_a_deployment_without_vehicles_runs_and_refuses_their_events() -> None:
 
 def test_tables_of_its_own_need_their_things() -> None:
     settings = Settings(things={"signals": Thing(6, "signals")})
-    own = msgspec.structs.replace(settings.rewards, tables=str(shipped_tables()))
+    own = msgspec.structs.replace(settings.of(RewardsSettings), tables=str(shipped_tables()))
     with pytest.raises(ConfigError, match="promotions"):
-        tables_of(msgspec.structs.replace(settings, rewards=own))
+        tables_of(settings.with_sections({"rewards": own}))
 
 
 def test_a_second_stays_itself() -> None:

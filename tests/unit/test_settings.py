@@ -26,7 +26,7 @@ def write(folder: Path, text: str) -> Path:
 
 def value_of(settings: Settings, key: str) -> object:
     section, _, name = key.partition(".")
-    return getattr(getattr(settings, section), name)
+    return getattr(settings.section(section), name)
 
 
 def test_the_shipped_file_holds_exactly_the_defaults() -> None:

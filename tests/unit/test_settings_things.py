@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from psd.cli.config import things_text
 from psd.cli.importing import named_things
-from psd.config import DEFAULT_THINGS, Settings, Thing
+from psd.config import Settings, Thing, default_things
 from psd.config_sources import load_settings
 from psd.config_things import needed_thing
 from psd.embedded.settings_file import settings_toml
@@ -136,7 +136,7 @@ def test_a_table_that_is_none_is_refused(tmp_path: Path, lines: str) -> None:
 
 
 def test_every_name_that_the_original_and_psd_have_is_a_word() -> None:
-    assert all(THING.fullmatch(name) for name in DEFAULT_THINGS)
+    assert all(THING.fullmatch(name) for name in default_things())
 
 
 @given(

@@ -18,8 +18,9 @@ from redis.exceptions import (
 from psd.engine.booking import calls_for
 from psd.engine.events import Count, Event
 from psd.errors import MisplacedError, StoreError, StoreUnavailableError
+from psd.rewards.keys import rewards_key, shard_root
 from psd.store.fitness import worst
-from psd.store.keys import CATALOGUE, count_root, owner_root, rewards_key, shard_root
+from psd.store.keys import catalogue, count_root, owner_root
 from psd.store.owner_calls import ONE_SERVER, owner_pages
 from psd.store.replies import psd_error
 from psd.store.scripts import load_script
@@ -58,7 +59,7 @@ def test_everything_below_a_root_is_of_the_roots_slot(root: str) -> None:
 
 def test_what_the_weekly_job_keeps_once_is_of_one_slot() -> None:
     names = [
-        kind.pattern.rpartition(":")[2] for kind in CATALOGUE if r"\{rewards\}" in kind.pattern
+        kind.pattern.rpartition(":")[2] for kind in catalogue() if r"\{rewards\}" in kind.pattern
     ]
     assert len(names) > 5
     assert len({slot_of(rewards_key(name)) for name in names}) == 1

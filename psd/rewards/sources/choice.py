@@ -12,10 +12,10 @@ import importlib
 from collections.abc import Collection
 from typing import Any, get_args
 
-from psd.config import RewardsSettings
 from psd.engine.store import Engine
 from psd.errors import ConfigError
 from psd.rewards.population import RunSources
+from psd.rewards.settings import RewardsSettings
 from psd.rewards.sources.base import ActivitySource, DescriptionSource, SourceName
 from psd.rewards.sources.buckets import BucketSource
 from psd.rewards.tables import Tables

@@ -1,0 +1,33 @@
+"""The domains of psd, a line each, and how they are found.
+
+A domain is a folder that says in its ``domain`` module what it brings (:class:`psd.domain.Domain`).
+Whoever needs something of all of them walks this list; nobody else knows a domain by its name::
+
+    [domain.name for domain in domains()]     -> ["rewards"]
+
+A domain is imported when the list is first walked. Its ``domain`` module is light, what it names
+by ``module:name`` is imported when it is used (:func:`named`).
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from psd.domain import Domain
+
+DOMAINS = ("psd.rewards.domain:REWARDS",)
+
+
+@cache
+def domains() -> tuple[Domain, ...]:
+    """All that there are, in the order of their lines."""
+    return tuple(named(each) for each in DOMAINS)
+
+
+def named(name: str) -> Any:
+    """What ``module:name`` stands for."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
