@@ -20,11 +20,11 @@ import msgspec
 
 from psd.config import default_things
 from psd.engine.events import Report
-from psd.rewards.events import VehicleChange
 from psd.rewards.rows import Row, pack_rows
 from psd.rewards.settling import Facts, Settling
 from psd.rewards.shards import by_shard
 from psd.rewards.tables import SIGNALS_THING, Tables
+from psd.rewards.vehicle_events import VehicleChange
 from psd.rewards.weeks import bounds
 
 WEEKS = 40

@@ -49,9 +49,9 @@ from bench.workloads import batches
 from psd.engine.plan import week_blocks
 from psd.rewards.keys import owner_vehicles_key, rewards_key, rows_key, vehicles_key, vins_key
 from psd.rewards.registry import vin_shard
-from psd.rewards.results import WeekResult
 from psd.rewards.shards import shard_of
 from psd.rewards.tables import load_tables
+from psd.rewards.week_results import WeekResult
 from psd.rewards.weeks import bounds
 from psd.runtime import Runtime, open_runtime
 from psd.store.keys import owner_root

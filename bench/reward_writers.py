@@ -36,10 +36,10 @@ from psd.rewards.keys import (
     vins_key,
 )
 from psd.rewards.registry import VehicleRecord, vin_shard
-from psd.rewards.results import ENCODE, WeekResult, WeekStatus
-from psd.rewards.staging import MemoryStage
+from psd.rewards.row_stage import MemoryStage
 from psd.rewards.tables import load_tables
-from psd.rewards.totals import total_week
+from psd.rewards.week_results import ENCODE, WeekResult, WeekStatus
+from psd.rewards.week_totals import total_week
 from psd.store.keys import owner_root
 
 COMMANDS_AT_ONCE = 1000

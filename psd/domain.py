@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from psd.archive.turns import Turns
     from psd.clock import Clock
     from psd.engine.books import Follower
+    from psd.engine.engine import Engine
     from psd.engine.events import Accepted, EventRules
-    from psd.engine.store import Engine
     from psd.observe.metrics import Metrics
     from psd.store.keys import KeyKind
     from psd.store.redis import Store

@@ -19,9 +19,9 @@ from psd.clock import Clock, SystemClock
 from psd.config import Settings
 from psd.config_things import needed_thing
 from psd.engine.books import Books, BooksPreview
+from psd.engine.engine import Engine
 from psd.engine.events import EventRules, rules_of
 from psd.engine.preview import Preview
-from psd.engine.store import Engine
 from psd.engine.withdrawal import withdraw_kinds
 from psd.errors import ConfigError, PsdError, StoreUnavailableError
 from psd.observe.metrics import Metrics
@@ -31,21 +31,21 @@ from psd.queries.boards.store import BoardsStore
 from psd.queries.depth import depth_of
 from psd.queries.queries import Queries
 from psd.queries.questions import rules_of_queries
-from psd.queue.base import Queue
+from psd.queue.interface import Queue
 from psd.queue.nsq_queue import NsqQueue
 from psd.queue.stream import StreamQueue
 from psd.rewards.accounts import Accounts
 from psd.rewards.at_risk import AtRisk
 from psd.rewards.booking import VehicleFollower
-from psd.rewards.events import VehicleRules
 from psd.rewards.evidence import Evidence
 from psd.rewards.job import RewardsJob
 from psd.rewards.ledger import Ledger
-from psd.rewards.population import Population
+from psd.rewards.participants import Population
 from psd.rewards.registry import Registry
 from psd.rewards.settings import RewardsSettings
 from psd.rewards.store import RewardsStore
 from psd.rewards.tables import SIGNALS_THING, Tables, load_tables
+from psd.rewards.vehicle_events import VehicleRules
 from psd.store.clocks import SlowerClock
 from psd.store.redis import Store
 

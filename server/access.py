@@ -40,7 +40,7 @@ from psd.errors import (
     UnavailableError,
 )
 from psd.rewards.vehicles import owner_text
-from server.keys import Keys
+from server.jwks import Keys
 from server.routing import Route
 
 log = logging.getLogger("server")

@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 
 from psd.engine.events import EventRules
-from psd.observe.health import Draining
+from psd.observe.draining import Draining
 from psd.queries.prometheus.api import PrometheusApi
 from psd.runtime import Runtime
 from server.access import Access
@@ -20,9 +20,9 @@ from server.middleware import Gate
 from server.routes.counts import CountRoutes
 from server.routes.enqueue import EnqueueRoutes
 from server.routes.operations import OperationRoutes
+from server.routes.original_sums import QueryRoutes
 from server.routes.prometheus import PrometheusRoutes
 from server.routes.queries import QueryResourceRoutes
-from server.routes.query import QueryRoutes
 from server.routes.reference import ReferenceRoutes
 from server.routes.rewards_reads import rewards_read_routes
 from server.routes.rewards_writes import RewardsWriteRoutes

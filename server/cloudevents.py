@@ -28,7 +28,7 @@ import msgspec
 
 from psd.engine.events import shown
 from psd.errors import MalformedError, UnknownCommandError, WrongTypeError
-from psd.rewards.messages import second_in
+from psd.rewards.vehicle_messages import second_in
 from server.ce_headers import Headers, attribute
 
 SPECVERSION = "1.0"

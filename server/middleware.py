@@ -17,7 +17,7 @@ from prometheus_client import Counter, Histogram
 
 from psd.access.identity import ANYBODY, Identity
 from psd.errors import PsdError
-from psd.observe.health import Draining
+from psd.observe.draining import Draining
 from psd.observe.metrics import Metrics
 from psd.store.callers import Caller, enter_caller
 from server import answers

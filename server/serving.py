@@ -23,7 +23,7 @@ from aiohttp import web
 from psd.addresses import Address
 from psd.config import Settings
 from psd.descriptors import allowed_room
-from psd.observe.health import Draining
+from psd.observe.draining import Draining
 from psd.runtime import Runtime, open_runtime
 from server.app import GATE, build_app
 from server.guard import Guard

@@ -14,7 +14,7 @@ import asyncio
 from typing import Protocol
 
 from psd.errors import UnavailableError
-from psd.queue.base import Queue
+from psd.queue.interface import Queue
 
 TIMEOUT_S = 1.8
 """As of the server: probes commonly wait 2 s or more."""

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from psd.errors import QueueUnavailableError, UnavailableError
 from psd.observe.metrics import Metrics
-from psd.queue.base import Queue
+from psd.queue.interface import Queue
 
 log = logging.getLogger(__name__)
 

@@ -28,10 +28,10 @@ from psd.config import Settings
 from psd.errors import ConfigError, PsdError, QueueUnavailableError
 from psd.failpoints import reach
 from psd.observe.metrics import Metrics
-from psd.queue.base import Message, Queue
 from psd.queue.deadletter import DeadLetters, letter_of
+from psd.queue.interface import Message, Queue
 from workers.burials import BurialLog
-from workers.handlers.points import PointsBatch, PointsHandler
+from workers.handlers.bookings import BookingBatch, BookingHandler
 from workers.retry import Patience
 from workers.waiting import ArrivalWait, StoreTime
 
@@ -54,7 +54,7 @@ class Worker:
     def __init__(
         self,
         queue: Queue,
-        handler: PointsHandler,
+        handler: BookingHandler,
         settings: Settings,
         metrics: Metrics,
         clock: Clock,
@@ -175,7 +175,7 @@ class Worker:
         self._observe_age(batch)
 
     async def _settle_refused(
-        self, batch: PointsBatch, unread: Mapping[int, PsdError], now_ms: int
+        self, batch: BookingBatch, unread: Mapping[int, PsdError], now_ms: int
     ) -> Mapping[int, float]:
         """Bury what never can be booked; what may be, by position, waits so long on the queue."""
         ask = self._patience.until_answered
@@ -190,7 +190,7 @@ class Worker:
             await self._put_back(batch, waits)
         return waits
 
-    async def _put_back(self, batch: PointsBatch, delays: Mapping[int, float]) -> None:
+    async def _put_back(self, batch: BookingBatch, delays: Mapping[int, float]) -> None:
         messages, delay_s = [batch.messages[at] for at in delays], max(delays.values())
         await self._patience.until_answered(lambda: self._queue.requeue(messages, delay_s))
         self._metrics.requeued.inc(len(messages))
@@ -220,7 +220,7 @@ class Worker:
             self._metrics.dead_lettered.labels(letter.code).inc()
             self._burials.note(letter)
 
-    def _observe_age(self, batch: PointsBatch) -> None:
+    def _observe_age(self, batch: BookingBatch) -> None:
         newest_s = batch.newest_s()
         if newest_s is not None:
             self._metrics.event_age.observe(max(0, self._clock.now_s() - newest_s))

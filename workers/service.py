@@ -19,10 +19,10 @@ from collections.abc import AsyncIterator, Callable
 from psd.access.exposure import check_metrics_exposure
 from psd.config import Settings
 from psd.errors import ConfigError
-from psd.queue.base import Queue
+from psd.queue.interface import Queue
 from psd.runtime import Runtime, open_runtime
 from workers.endpoint import Endpoint
-from workers.handlers.points import PointsHandler
+from workers.handlers.bookings import BookingHandler
 from workers.readiness import WorkerReadiness
 from workers.runner import Worker
 
@@ -61,7 +61,7 @@ def build_worker(runtime: Runtime, queue: Queue | None = None) -> Worker:
     """A worker on the configured queue, a new one when None."""
     return Worker(
         queue or runtime.new_queue(),
-        PointsHandler(runtime.books, runtime.rules),
+        BookingHandler(runtime.books, runtime.rules),
         runtime.settings,
         runtime.metrics,
         runtime.clock,

@@ -1,7 +1,7 @@
 """JWTs of owners: whose signature is valid, who it speaks of, and what that one may do.
 
 Only this module knows PyJWT. Keys come from a JWKS document, which is read here and fetched in
-server/keys.py. A JWT with ``{"sub": "1503960366", "scope": "read write", "exp": ...}`` becomes
+server/jwks.py. A JWT with ``{"sub": "1503960366", "scope": "read write", "exp": ...}`` becomes
 ``Identity("jwt", {"read", "write"}, owners={1503960366})``; with a subject that is no number, such
 as an address, it sees no uid's data and owns the vehicles that are kept under that text. Pinned,
 because each was a hole in somebody's server: the algorithms are public-key ones (a public key is
@@ -42,7 +42,7 @@ _UID_MAX = 2**63 - 1
 _NUMBER_MAX = 2**53 - 1
 _NUMBER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 SUBJECT_BYTES_MAX = 128
-"""As many as an owner of vehicles may have (psd/rewards/events.py)."""
+"""As many as an owner of vehicles may have (psd/rewards/vehicle_events.py)."""
 
 _KEY_FIELDS = ("kty", "alg", "crv", "n", "e", "x", "y")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from psd.archive.order import Stamp
 from psd.archive.reader import highest_number
 from psd.clock import Clock
-from psd.store.order import Order
+from psd.store.highest import Order
 
 
 class StoreNumbers:

@@ -1,7 +1,7 @@
 """In which order messages were accepted, and when: a number decides it, clocks tell of it.
 
 What goes to the disk together has one :class:`Stamp`. Its ``number`` is above every number of
-what anybody had booked before, because it is asked of the store (psd/store/order.py): of two
+what anybody had booked before, because it is asked of the store (psd/store/highest.py): of two
 corrections of which the second was sent after the answer to the first, the second has the higher
 one, whatever the clocks of their machines showed::
 

@@ -35,9 +35,9 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
+from psd.archive.archived_events import Decoded, decoded_entries, identity_of, is_replaceable
 from psd.archive.decisions import Redone
 from psd.archive.entries import Entry
-from psd.archive.events import Decoded, decoded_entries, identity_of, is_replaceable
 from psd.archive.order import SET_BACK_MS, number_ms
 from psd.archive.reader import END_MS, END_NUMBER, Damage, Span, sizes_of
 from psd.clock import Clock

@@ -48,7 +48,7 @@ from psd.audit.shapes import (
     summary_value,
     whole_value,
 )
-from psd.audit.totals import settled_totals
+from psd.audit.true_totals import settled_totals
 from psd.audit.truth import Archived, Lifetimes, Truth, calendar_totals, truth_of
 from psd.store.codec import pack_id
 

@@ -29,7 +29,7 @@ from psd.audit.layout import (
     issuance_place,
     shard_count,
 )
-from psd.audit.totals import days_of
+from psd.audit.true_totals import days_of
 from psd.engine.withdrawal import log_entries, whole_log
 from psd.errors import StoreError
 from psd.store.lane import Command, Lane

@@ -22,8 +22,8 @@ import msgspec
 from psd.audit.archived import ArchivedReports
 from psd.audit.examine import Discrepancy, examine, is_audited
 from psd.audit.expected import Expected, expected_of
+from psd.audit.index_check import IndexAudit
 from psd.audit.layout import Limits
-from psd.audit.population import IndexAudit
 from psd.audit.repair import level_lifetimes, repair_commands
 from psd.audit.snapshot import Snapshot, Watcher
 from psd.audit.truth import Archived, Lifetimes

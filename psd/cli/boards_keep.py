@@ -27,10 +27,10 @@ from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.errors import ChangedError, ConflictError
+from psd.queries.boards.board_windows import CalendarWindow, FixedWindow, Window
 from psd.queries.boards.definitions import Definition, StoredBoard
 from psd.queries.boards.requests import BoardRow
 from psd.queries.boards.versions import NEW
-from psd.queries.boards.windows import CalendarWindow, FixedWindow, Window
 from psd.queries.parsing import from_fields
 from psd.queries.requests import EVERY, LIMIT_MAX, Ties
 from psd.runtime import Runtime

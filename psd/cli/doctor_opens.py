@@ -32,7 +32,7 @@ from psd.observe.metrics import Metrics
 from psd.rewards.settings import RewardsSettings
 from psd.runtime import tables_of
 from psd.secrets import masked
-from server.keys import FETCH_TIMEOUT_S, Keys
+from server.jwks import FETCH_TIMEOUT_S, Keys
 
 
 class Finding(msgspec.Struct, frozen=True):

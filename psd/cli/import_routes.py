@@ -20,7 +20,7 @@ from psd.engine.events import MetricFields, Report
 from psd.engine.windows import ABSENT, StandingReport, Window
 from psd.errors import INPUT_ERRORS, BadQueryError, ForbiddenError, InputError
 from psd.queries.reported import standing_of
-from psd.queue.base import Queue
+from psd.queue.interface import Queue
 from psd.runtime import Runtime, open_runtime
 from psd.secrets import masked
 from psd.users import user_of

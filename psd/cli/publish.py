@@ -22,7 +22,7 @@ from psd.cli.options import pass_settings
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.errors import InputError, QueueUnavailableError, TooLargeError
-from psd.queue.base import PublishProgress, Queue
+from psd.queue.interface import PublishProgress, Queue
 from psd.runtime import Runtime, open_runtime
 
 

@@ -32,13 +32,13 @@ from psd.observe.logs import configure_logging
 from psd.rewards.computation import RunProgress
 from psd.rewards.difference import WeekDifference
 from psd.rewards.job import RunSummary
-from psd.rewards.population import RunSources
-from psd.rewards.results import WeekResult
+from psd.rewards.participants import RunSources
 from psd.rewards.rows import Row
 from psd.rewards.settings import RewardsSettings
+from psd.rewards.shares import WEI
 from psd.rewards.sources.choice import NAMES, open_sources
 from psd.rewards.tables import Tables, load_tables
-from psd.rewards.tokens import WEI
+from psd.rewards.week_results import WeekResult
 from psd.runtime import Runtime, signals_of
 from workers.service import new_event_loop
 

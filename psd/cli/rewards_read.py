@@ -29,9 +29,9 @@ from psd.clock import utc_text
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.rewards.accounts import WeekSum
-from psd.rewards.results import WeekResult, WeekStatus
 from psd.rewards.statement import Seen, Statement
 from psd.rewards.vehicles import owner_text
+from psd.rewards.week_results import WeekResult, WeekStatus
 from psd.rewards.weeks import bounds
 
 DATE_CHARACTERS = len("2022-01-31")

@@ -29,7 +29,7 @@ from psd.cli.sample import (
 )
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
-from psd.embedded.cluster import ClusterPlan, cluster_plan
+from psd.embedded.cluster_servers import ClusterPlan, cluster_plan
 from psd.embedded.folder import DataFolder
 from psd.embedded.stack import Stack, Status, running_stack
 from psd.errors import StoreUnavailableError

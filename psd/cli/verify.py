@@ -28,8 +28,8 @@ from rich.progress import Progress as RichProgress
 
 from psd.archive.reader import read_entries
 from psd.audit.archived import ArchivedReports
+from psd.audit.index_check import IndexAudit
 from psd.audit.layout import Limits
-from psd.audit.population import IndexAudit
 from psd.audit.sweep import Audited, Auditor, OwnerRate, Scope, Sweep, lifetimes_of
 from psd.cli.arguments import NumbersCommand
 from psd.cli.options import pass_settings

@@ -15,7 +15,7 @@ import msgspec
 
 from psd.engine.outcomes import Status
 from psd.queries.boards.requests import BoardRow
-from psd.rewards.answers import RiskEntry, RiskPage, StreakEntry, StreaksPage
+from psd.rewards.listings import RiskEntry, RiskPage, StreakEntry, StreaksPage
 
 __all__ = [
     "EventResult",

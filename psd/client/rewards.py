@@ -30,8 +30,8 @@ from psd.client.answers import (
 from psd.client.paging import pages
 from psd.client.transport import JSON, Request, Resource, path_of
 from psd.queries.requests import LIMIT_MAX, Id
-from psd.rewards.messages import ActivityFields, EarningsFields, VehicleFields
 from psd.rewards.statement import Statement
+from psd.rewards.vehicle_messages import ActivityFields, EarningsFields, VehicleFields
 
 DOCUMENTS_MAX = 1000
 """Documents of a request: the default of ``booking.batch_reports_max``."""

@@ -22,7 +22,7 @@ import msgspec
 from psd.addresses import Address
 from psd.config import Settings
 from psd.embedded.binaries import ServerBinary
-from psd.embedded.cluster import ClusterPlan, embedded_cluster
+from psd.embedded.cluster_servers import ClusterPlan, embedded_cluster
 from psd.embedded.drain import queue_depth
 from psd.embedded.folder import DataFolder
 from psd.embedded.server_process import ServerProcess, embedded_server

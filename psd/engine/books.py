@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeGuard
 from psd.engine.events import Accepted, Change, Event, Report
 from psd.engine.outcomes import Outcome
 from psd.observe.metrics import Metrics
-from psd.store.order import Order
+from psd.store.highest import Order
 
 
 class Booking(Protocol):

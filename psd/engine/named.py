@@ -9,7 +9,7 @@ The way back is kept, 1 of 64 hashes a name, with a name's first event::
 What HGET says is compared: where it is another name, that one came first, and everything of this
 one is refused as ``conflict`` before anything is booked. Users by number cost nothing.
 
-Each process remembers what it has written and read, as :mod:`psd.engine.population` does and for
+Each process remembers what it has written and read, as :mod:`psd.engine.owner_index` does and for
 as long: until a connection is made anew or the store is found to be emptied. An erased user is
 forgotten with the next look at the store (``Standing.generation``, psd/store/standing.py).
 """

@@ -18,10 +18,10 @@ from collections.abc import Sequence
 
 from psd.config import Settings
 from psd.engine.booking import COUNT_THING, Call, calls_for, lifetimes
+from psd.engine.engine import Engine
 from psd.engine.events import Count, Event, Report, Withdrawal
 from psd.engine.outcomes import BOOKED, DUPLICATE, OUTCOMES, REFUSED, UNCHANGED, WITHDRAWN, Outcome
 from psd.engine.portions import TOO_MUCH, fitting, portions
-from psd.engine.store import Engine
 from psd.engine.whole import is_out_of_bounds
 from psd.engine.windows import Window
 from psd.store.lane import Command

@@ -1,7 +1,7 @@
 """What is read of many owners or of single bookings: series, activities, scores, rankings.
 
 :class:`Reads` is the half of the engine that never writes; each method is one question. Who has
-bookings is told by psd/engine/population.py; a ``newest`` that is given takes the newest second of
+bookings is told by psd/engine/owner_index.py; a ``newest`` that is given takes the newest second of
 those who are asked (psd/engine/newest.py).
 """
 
@@ -17,11 +17,11 @@ from psd.engine.activity_pages import ActivityPage, ActivityPages, Place, place_
 from psd.engine.bookings import BookingsReader
 from psd.engine.named import NamedUsers
 from psd.engine.newest import Newest
+from psd.engine.owner_index import OwnerIndex
 from psd.engine.owner_reads import OwnerReader
 from psd.engine.plan import Levels, Range
-from psd.engine.population import OwnerIndex
-from psd.engine.reported import ReportReader
 from psd.engine.series import BucketQuestion, Series, SeriesReader
+from psd.engine.standing_reports import ReportReader
 from psd.engine.standings import NOT_BOOKED, StandingsReader, Upper
 from psd.engine.sums import SumReader
 from psd.engine.tallies import ActivitySum, Tally

@@ -2,7 +2,7 @@
 
 With users 7, 8 and 9 at 50, 20 and 50 points, the largest is ``[(7, 50), (9, 50)]`` (ties are all
 there), and the standings of all are ``array("q", [50, 20, 50])``. Who is asked about because of
-the index alone may have no bookings of the thing (psd/engine/population.py): with user 6 such a
+the index alone may have no bookings of the thing (psd/engine/owner_index.py): with user 6 such a
 one, who has are ``[(7, 50), (8, 20), (9, 50)]``. To tell costs nothing: the field that says it
 stands beside the totals of the years.
 """

@@ -17,7 +17,7 @@ from typing import Protocol
 from psd.clock import Clock, utc_text
 from psd.errors import NotFoundError
 from psd.queries.board_sums import LeaderboardEngine
-from psd.queries.boards.windows import NamedBoard
+from psd.queries.boards.board_windows import NamedBoard
 from psd.queries.freshness import QueueDepth, unknown_depth
 from psd.queries.leaderboard import answer_leaderboard
 from psd.queries.questions import (

@@ -20,7 +20,7 @@ import msgspec
 from psd.config import Settings
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, TooLargeError
-from psd.queries.boards.windows import NamedBoard, Window, standing_range, zone_of
+from psd.queries.boards.board_windows import NamedBoard, Window, standing_range, zone_of
 from psd.queries.calendar import buckets, zone
 from psd.queries.ids import asked_id, asked_ids
 from psd.queries.moments import asked_range, held, moment

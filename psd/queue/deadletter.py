@@ -21,7 +21,7 @@ import msgspec
 
 from psd.clock import Clock, SystemClock
 from psd.errors import MalformedError, PsdError, QueueUnavailableError
-from psd.queue.base import Message, PublishProgress, Queue
+from psd.queue.interface import Message, PublishProgress, Queue
 
 INSPECT_CHANNEL = "inspect"
 

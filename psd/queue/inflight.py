@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from psd.queue.base import Message
+from psd.queue.interface import Message
 
 
 class InFlight:

@@ -46,7 +46,7 @@ from nsq.util import pack
 
 from psd.errors import QueueUnavailableError, TooLargeError
 from psd.outages import outage
-from psd.queue.base import Message
+from psd.queue.interface import Message
 from psd.queue.nsq_names import check_name
 from psd.queue.nsq_stream import FrameStream
 

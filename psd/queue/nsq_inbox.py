@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from psd.queue.base import Message
+from psd.queue.interface import Message
 
 
 class Inbox:
@@ -56,7 +56,7 @@ class Inbox:
         self._notify()
 
     async def take(self, messages_max: int, wait_s: float) -> list[Message]:
-        """Up to ``messages_max`` messages, as :meth:`psd.queue.base.Queue.receive` says."""
+        """Up to ``messages_max`` messages, as :meth:`psd.queue.interface.Queue.receive` says."""
         # A reader that always finds a full batch would otherwise never let the sockets be
         # read, and nsqd hangs up on a client that misses two heartbeats.
         await asyncio.sleep(0)

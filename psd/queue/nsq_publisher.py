@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from psd.errors import MalformedError, QueueUnavailableError, TooLargeError
-from psd.queue.base import PublishProgress
+from psd.queue.interface import PublishProgress
 from psd.queue.nsq_pace import PublishPace
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import socket
 from collections.abc import Sequence
 
 from psd.config import QueueSettings
-from psd.queue.base import Message, PublishProgress, Reach
+from psd.queue.interface import Message, PublishProgress, Reach
 from psd.queue.nsq import OUTPUT_BUFFER_TIMEOUT_MS, RECONNECT_BACKOFF, USER_AGENT, NsqdConnection
 from psd.queue.nsq_inbox import Inbox
 from psd.queue.nsq_lookup import look_up
@@ -29,7 +29,7 @@ SILENT_HEARTBEATS = 2.5
 
 
 class NsqQueue:
-    """:class:`psd.queue.base.Queue` on nsqd.
+    """:class:`psd.queue.interface.Queue` on nsqd.
 
     ``start`` subscribes at ``nsqd_addresses``, or, when ``lookupd_addresses`` are set, at
     every nsqd that they list. ``publish`` needs no ``start``; it goes to the first of
@@ -62,7 +62,7 @@ class NsqQueue:
         await self._members.start(self._settings.nsqd_addresses, self._settings.lookupd_addresses)
 
     async def receive(self, messages_max: int, wait_s: float) -> list[Message]:
-        """Up to ``messages_max`` messages; see :class:`psd.queue.base.Queue`."""
+        """Up to ``messages_max`` messages; see :class:`psd.queue.interface.Queue`."""
         return await self._inbox.take(messages_max, wait_s)
 
     async def finish(self, messages: Sequence[Message]) -> None:

@@ -33,8 +33,8 @@ from redis.exceptions import RedisError, ResponseError
 
 from psd.errors import QueueUnavailableError, StoreUnavailableError
 from psd.outages import outage
-from psd.queue.base import Message, PublishProgress, Reach
 from psd.queue.inflight import InFlight
+from psd.queue.interface import Message, PublishProgress, Reach
 from psd.store.key_clients import KeyClients, OneClient, call_following, leave_replica
 from psd.store.keys import stream_key
 
@@ -61,7 +61,7 @@ CONSUMER_FORGOTTEN_AFTER_MS = 3_600_000
 
 
 class StreamQueue:
-    """One topic and channel on one Redis; see :class:`psd.queue.base.Queue`.
+    """One topic and channel on one Redis; see :class:`psd.queue.interface.Queue`.
 
     The client, or what finds that of a stream in a cluster, is the caller's: it is not closed
     here, and needs no timeout of its own. ``max_in_flight`` bounds what is received and not yet

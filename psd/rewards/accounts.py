@@ -18,18 +18,18 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from psd.clock import Clock
+from psd.engine.engine import Engine
 from psd.engine.plan import Range
-from psd.engine.store import Engine
 from psd.errors import NotFoundError, TooLargeError
 from psd.rewards.evidence import Evidence
 from psd.rewards.registry import Registry
-from psd.rewards.results import WeekResult
 from psd.rewards.rows import Row, Why
 from psd.rewards.sources.buckets import BucketSource
 from psd.rewards.statement import Statement, statement_of
 from psd.rewards.store import RewardsStore, asked_week
 from psd.rewards.tables import SIGNALS_THING, Tables
 from psd.rewards.vehicles import Vehicle
+from psd.rewards.week_results import WeekResult
 from psd.rewards.weeks import bounds, week_of
 
 OWNER_VEHICLES_MAX = 1000

@@ -18,8 +18,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from psd.clock import Clock
+from psd.engine.engine import Engine
 from psd.engine.plan import Range
-from psd.engine.store import Engine
 from psd.errors import DetailExpiredError, TooLargeError
 from psd.rewards.registry import Registry
 from psd.rewards.rows import Row

@@ -20,10 +20,10 @@ from collections.abc import Iterable, Sequence
 from psd.engine.events import Change, Report
 from psd.engine.outcomes import Outcome
 from psd.engine.plan import ISSUANCE_START_S
-from psd.rewards.events import VehicleChange
 from psd.rewards.keys import rewards_key
 from psd.rewards.preview import VehiclesPreview
 from psd.rewards.registry import Registry, registration
+from psd.rewards.vehicle_events import VehicleChange
 from psd.rewards.weeks import week_of
 from psd.store.kept import write_in_order, write_kept
 from psd.store.lane import Command

@@ -15,13 +15,13 @@ import msgspec
 
 from psd.errors import StoreUnavailableError
 from psd.failpoints import reach
-from psd.rewards.population import Population, RunSources, Shard
+from psd.rewards.participants import Population, RunSources, Shard
+from psd.rewards.row_stage import RowStage
 from psd.rewards.rows import Row, pack_rows, unpack_rows
 from psd.rewards.settling import Facts, Settling
 from psd.rewards.shards import shard_of
-from psd.rewards.staging import RowStage
 from psd.rewards.tables import Tables
-from psd.rewards.totals import WeekTotals, total_week
+from psd.rewards.week_totals import WeekTotals, total_week
 from psd.rewards.weeks import bounds
 
 SHARDS_AT_ONCE = 8

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import msgspec
 
 from psd.rewards.keys import rows_key
-from psd.rewards.results import WeekResult
+from psd.rewards.row_stage import RowStage
 from psd.rewards.rows import Row, unpack_rows
-from psd.rewards.staging import RowStage
+from psd.rewards.week_results import WeekResult
 from psd.store.redis import Store
 
 EXAMPLES_MAX = 20

@@ -13,17 +13,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from psd.engine.engine import Engine
 from psd.engine.plan import Range
-from psd.engine.store import Engine
 from psd.errors import DetailExpiredError, TooLargeError
 from psd.rewards.decisions import Override
 from psd.rewards.explanation import IntegrationSignals, Material
 from psd.rewards.ledger import Ledger
-from psd.rewards.results import WeekResult
 from psd.rewards.rows import Row, Why
 from psd.rewards.store import RewardsStore
 from psd.rewards.tables import SIGNALS_THING, Tables
 from psd.rewards.vehicles import Vehicle
+from psd.rewards.week_results import WeekResult
 from psd.rewards.weeks import bounds
 
 TABLES_KEPT_MAX = 64

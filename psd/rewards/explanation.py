@@ -6,7 +6,7 @@
     -> connection_streak 4: "Not connected. The streak drops: off for 3 weeks in a row, and each 3
        take it to the minimum of the level below, here from 22 to 4 (table levels)."
 
-The rules themselves are in settling.py, streaks.py, levels.py, integrations.py and tokens.py; the
+The rules themselves are in settling.py, streaks.py, levels.py, integrations.py and shares.py; the
 tests compute rows by those and look at the sentences.
 """
 
@@ -18,11 +18,11 @@ import msgspec
 
 from psd.rewards.decisions import Override, Payout
 from psd.rewards.levels import level_of, standing
-from psd.rewards.results import WeekResult
 from psd.rewards.rows import Row, Why
 from psd.rewards.streaks import Streak
 from psd.rewards.tables import Tables
 from psd.rewards.vehicles import Vehicle
+from psd.rewards.week_results import WeekResult
 
 
 class IntegrationSignals(msgspec.Struct, frozen=True):

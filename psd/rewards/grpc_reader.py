@@ -13,10 +13,10 @@ from psd.errors import PsdError
 from psd.rewards.grpc_service import BlacklistNote, WeekReward
 from psd.rewards.ledger import Ledger
 from psd.rewards.registry import Registry
+from psd.rewards.shares import WEI
 from psd.rewards.sources.buckets import BucketSource
 from psd.rewards.store import RewardsStore
 from psd.rewards.tables import Tables
-from psd.rewards.tokens import WEI
 from psd.rewards.weeks import bounds
 from psd.store.redis import Store
 

@@ -26,16 +26,16 @@ from psd.rewards.difference import Comparison, WeekDifference
 from psd.rewards.keys import rows_key
 from psd.rewards.ledger import Ledger
 from psd.rewards.lock import JobLock
-from psd.rewards.population import Population, RunSources
+from psd.rewards.participants import Population, RunSources
 from psd.rewards.publishing import Publishing
-from psd.rewards.results import Run, WeekResult
+from psd.rewards.row_stage import MemoryStage, RedisStage, RowStage
 from psd.rewards.rows import RECORD
 from psd.rewards.schedule import check_order, weeks_to_compute
 from psd.rewards.shards import SHARDS, shard_of
-from psd.rewards.staging import MemoryStage, RedisStage, RowStage
 from psd.rewards.store import RewardsStore, check_whole
 from psd.rewards.tables import Tables
-from psd.rewards.totals import WeekTotals
+from psd.rewards.week_results import Run, WeekResult
+from psd.rewards.week_totals import WeekTotals
 from psd.rewards.weeks import bounds, check_ended
 from psd.store.redis import Store
 

@@ -17,10 +17,10 @@ from psd.rewards.decisions import BlacklistEntry, Payout
 from psd.rewards.ledger import Ledger
 from psd.rewards.receipts import Earned, Receipt, payout_of
 from psd.rewards.registry import Registry
-from psd.rewards.results import WeekResult
 from psd.rewards.rows import Row
 from psd.rewards.store import RewardsStore, asked_week
 from psd.rewards.vehicles import Vehicle
+from psd.rewards.week_results import WeekResult
 
 RECEIPTS_AT_ONCE = 5_000
 """Receipts that are checked, or kept, in one trip."""

@@ -19,10 +19,10 @@ import msgspec
 from psd.engine.events import Change, Report
 from psd.engine.outcomes import BOOKED, UNCHANGED, Outcome
 from psd.errors import ShapeError
-from psd.rewards.events import VehicleChange
 from psd.rewards.keys import vehicles_key
 from psd.rewards.registry import said
 from psd.rewards.shards import by_shard
+from psd.rewards.vehicle_events import VehicleChange
 from psd.store.redis import Store
 
 Slot = int | str | bool

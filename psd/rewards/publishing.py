@@ -23,9 +23,9 @@ from psd.clock import Clock
 from psd.errors import RunInProgressError, StoreError
 from psd.failpoints import reach
 from psd.rewards.keys import board_key, rewards_key, rows_key
-from psd.rewards.results import DECODE_RUN, ENCODE, Run, WeekResult, WeekStatus
 from psd.rewards.shards import SHARDS
 from psd.rewards.tables import Tables
+from psd.rewards.week_results import DECODE_RUN, ENCODE, Run, WeekResult, WeekStatus
 from psd.store.kept import write_kept
 from psd.store.lane import Command
 from psd.store.redis import Store

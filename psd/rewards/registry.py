@@ -21,9 +21,9 @@ import msgspec
 
 from psd.engine.outcomes import BOOKED, UNCHANGED, Outcome
 from psd.errors import OutOfBoundsError, ShapeError
-from psd.rewards.events import CHANGEABLE, Value, VehicleChange
 from psd.rewards.keys import owner_vehicles_key, rewards_key, vehicles_key, vins_key
 from psd.rewards.shards import SHARDS, by_shard, shard_of
+from psd.rewards.vehicle_events import CHANGEABLE, Value, VehicleChange
 from psd.rewards.vehicles import Vehicle, owner_text
 from psd.store.kept import write_in_order, write_kept
 from psd.store.lane import Command
@@ -40,7 +40,7 @@ FULL = -1
 class VehicleRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What is kept of one vehicle: since when, and what, or False for nothing.
 
-    In the order of :data:`~psd.rewards.events.CHANGEABLE`. Flags are 0 and 1.
+    In the order of :data:`~psd.rewards.vehicle_events.CHANGEABLE`. Flags are 0 and 1.
     """
 
     owner_since_s: int

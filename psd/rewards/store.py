@@ -5,7 +5,8 @@ computation writes another generation and then swaps the results of all its week
 so a reader sees a week, and a cascade of weeks, before or after it and never half. What was
 replaced lives ten minutes longer, for readers that have already asked for the results.
 
-What changes results is in psd/rewards/staging.py; who is paid and barred in psd/rewards/ledger.py.
+What changes results is in psd/rewards/row_stage.py; who is paid and barred in
+psd/rewards/ledger.py.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from psd.errors import NotFoundError, ShapeError, StoreError
 from psd.rewards.keys import board_key, rewards_key, rows_key
-from psd.rewards.results import DECODE_RESULT, DECODE_STATUS, WeekResult, WeekStatus
 from psd.rewards.rows import RECORD, Row, unpack_rows
 from psd.rewards.shards import by_shard
 from psd.rewards.tables import Tables
+from psd.rewards.week_results import DECODE_RESULT, DECODE_STATUS, WeekResult, WeekStatus
 from psd.store.lane import Command
 from psd.store.records import json_record
 from psd.store.redis import Store

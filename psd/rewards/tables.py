@@ -1,7 +1,7 @@
 """The tables of the weekly rewards, read from ``conf/rewards.toml`` or a copy of it. Pure.
 
 What lives here: reading and checking; what a table is *for* is in the module of its idea
-(levels.py, integrations.py, tokens.py). Integration ids are bits of a mask wherever a set of
+(levels.py, integrations.py, shares.py). Integration ids are bits of a mask wherever a set of
 integrations is kept::
 
     tables = load_tables()

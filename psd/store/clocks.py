@@ -8,7 +8,7 @@ of them is wrong::
     07:01:11  +600.2 s   once may be a trip that took long
     07:01:12  +600.2 s   ok: the store's clock is 600.2 s ahead of this machine's; one log line
 
-Every look at a server (psd/store/standing.py) and every number (psd/store/order.py) brings its
+Every look at a server (psd/store/standing.py) and every number (psd/store/highest.py) brings its
 time along, so each second in which anything is asked compares them.
 """
 

@@ -41,7 +41,7 @@ LIFE_KEY = "psd:life:{psd:schema}"
 with the node that has the schema."""
 
 ORDER_KEY = "psd:order"
-"""The highest number of what was archived and booked (psd/store/order.py)."""
+"""The highest number of what was archived and booked (psd/store/highest.py)."""
 
 PROBE_KEY = "psd:probe"
 
@@ -111,7 +111,7 @@ def owner_shard(uid: int) -> int:
 
 @lru_cache(maxsize=8192)
 def owners_key(shard: int, thing: int) -> str:
-    """The owners of a thing in one part of the index (psd/engine/population.py)."""
+    """The owners of a thing in one part of the index (psd/engine/owner_index.py)."""
     return f"psd:owners:{{o{shard}}}:{thing}"
 
 

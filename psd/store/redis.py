@@ -20,13 +20,13 @@ from psd.secrets import masked
 from psd.store.clocks import Clocks
 from psd.store.cluster import Cluster
 from psd.store.fitness import allowed, durability_check, worst
+from psd.store.highest import Order
 from psd.store.keys import (
     PROBE_KEY,
     RETENTION_KEY,
     STORE_KEY,
 )
 from psd.store.lane import Command, Lane
-from psd.store.order import Order
 from psd.store.routed import RoutedLane
 from psd.store.scripts import Script, load_script, script_names
 from psd.store.slots import Address, url_at

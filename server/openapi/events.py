@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from psd.engine.events import CountFields, MetricFields
 from psd.engine.withdrawal import WithdrawFields
 from psd.queries.reported import ReportedAnswer, WindowFields
-from psd.rewards.messages import ActivityFields, EarningsFields, VehicleFields
+from psd.rewards.vehicle_messages import ActivityFields, EarningsFields, VehicleFields
 from server.cloudevents import BATCH, STRUCTURED
 from server.openapi.about import (
     JSON_TYPE,

@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from psd.engine.events import CountFields, MetricFields
 from psd.engine.withdrawal import WithdrawFields
-from psd.rewards.messages import ActivityFields, EarningsFields, VehicleFields
+from psd.rewards.vehicle_messages import ActivityFields, EarningsFields, VehicleFields
 from server.openapi.about import (
     FORM_TYPE,
     JSON_TYPE,

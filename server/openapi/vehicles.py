@@ -6,7 +6,7 @@ from types import GenericAlias
 
 import msgspec
 
-from psd.rewards.messages import ActivityFields, EarningsFields, VehicleFields
+from psd.rewards.vehicle_messages import ActivityFields, EarningsFields, VehicleFields
 from server.openapi.about import JSON_TYPE, LINES_TYPE, About, Example, json_answer
 from server.openapi.original import Summary
 

@@ -12,15 +12,15 @@ from __future__ import annotations
 from aiohttp import web
 
 from psd.config import ServerSettings
+from psd.engine.engine import Engine
 from psd.engine.events import COUNT_NAME_BYTES
 from psd.engine.plan import Range
-from psd.engine.store import Engine
 from psd.errors import TooLargeError
 from server import answers
 from server.bodies import BodyReader
 from server.deadline import StoreDeadline
 from server.openapi.original import READ_COUNT, READ_COUNTS
-from server.routes.query import asked_range
+from server.routes.original_sums import asked_range
 from server.routing import Route
 
 

@@ -31,7 +31,7 @@ from psd.errors import (
     QueueUnavailableError,
     TooLargeError,
 )
-from psd.queue.base import PublishProgress, Queue
+from psd.queue.interface import PublishProgress, Queue
 from server import answers
 from server.access import IDENTITY
 from server.bodies import BodyReader

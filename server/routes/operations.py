@@ -20,7 +20,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from psd.errors import UnavailableError
-from psd.observe.health import Draining
+from psd.observe.draining import Draining
 from psd.observe.metrics import Metrics
 from psd.version import VERSION
 from server import answers

@@ -21,10 +21,10 @@ from psd.clock import utc_text
 from psd.engine.events import ID_MAX
 from psd.errors import MalformedError
 from psd.rewards.accounts import Accounts
-from psd.rewards.answers import RiskEntry, RiskPage, StreakEntry, StreaksPage
 from psd.rewards.at_risk import AtRisk, AtRiskPage, AtRiskPlace, Risk
 from psd.rewards.evidence import Evidence
 from psd.rewards.levels import level_of
+from psd.rewards.listings import RiskEntry, RiskPage, StreakEntry, StreaksPage
 from psd.rewards.rows import Row
 from psd.rewards.shards import SHARDS
 from psd.rewards.store import RewardsStore, asked_week

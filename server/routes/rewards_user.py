@@ -28,11 +28,11 @@ from psd.engine.plan import ISSUANCE_START_S, WEEK_S
 from psd.errors import InvalidTimeError, MalformedError, NotFoundError
 from psd.rewards.accounts import Account, Accounts, Device, WeekSum
 from psd.rewards.levels import level_of, standing
-from psd.rewards.messages import second_in
-from psd.rewards.results import WeekResult
+from psd.rewards.shares import WEI
 from psd.rewards.store import RewardsStore
 from psd.rewards.tables import Tables
-from psd.rewards.tokens import WEI
+from psd.rewards.vehicle_messages import second_in
+from psd.rewards.week_results import WeekResult
 from psd.rewards.weeks import bounds
 from server import answers
 from server.access import IDENTITY, asked_owner, sees_owner

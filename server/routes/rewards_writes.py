@@ -1,7 +1,7 @@
 """What is sent about vehicles over HTTP: activity, earnings, and what is known of them.
 
 Each route takes a JSON list, one object, or one object a line, of the fields that the messages
-of the queue carry (psd/rewards/messages.py); each stands or falls by itself::
+of the queue carry (psd/rewards/vehicle_messages.py); each stands or falls by itself::
 
     POST /v3/activity  [{"vehicle": 7, "integration": "Smartcar", "time": "2022-02-07T05:00:00Z"},
                         {"vehicle": 7, "integration": "Horse", "time": 1644210000}]
@@ -26,8 +26,8 @@ from psd.engine.books import Books
 from psd.engine.decoding import decode_fields
 from psd.engine.events import Accepted, EventRules
 from psd.errors import InputError
-from psd.rewards.events import VehicleRules
-from psd.rewards.messages import ActivityFields, EarningsFields, VehicleFields
+from psd.rewards.vehicle_events import VehicleRules
+from psd.rewards.vehicle_messages import ActivityFields, EarningsFields, VehicleFields
 from server.bodies import BodyReader
 from server.deadline import StoreDeadline
 from server.openapi import vehicles

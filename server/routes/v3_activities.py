@@ -20,7 +20,7 @@ from aiohttp import web
 from psd.archive.entries import Entry
 from psd.archive.writer import Appends
 from psd.clock import Clock, utc_text
-from psd.engine.store import Engine
+from psd.engine.engine import Engine
 from psd.engine.withdrawal import (
     WithdrawFields,
     Withdrawn,

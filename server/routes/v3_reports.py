@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import web
 
 from psd.access.identity import Identity
-from psd.engine.store import Engine
+from psd.engine.engine import Engine
 from psd.engine.windows import ABSENT, Window
 from psd.errors import BadQueryError
 from psd.queries.reported import WINDOWS_MAX, WindowFields, answer_of, window_of

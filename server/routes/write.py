@@ -18,8 +18,8 @@ from psd.archive.messages import metrics_entries
 from psd.archive.writer import Appends
 from psd.clock import Clock
 from psd.engine.books import Books
+from psd.engine.engine import Outcome
 from psd.engine.events import EventRules, MetricFields, Report, decode_metric
-from psd.engine.store import Outcome
 from psd.errors import InputError, InvalidTimeError, MalformedError, UnknownThingError
 from server import answers
 from server.access import IDENTITY

@@ -8,11 +8,11 @@ from redis.asyncio import Redis
 
 from psd.engine.events import Withdrawal
 from psd.engine.plan import ISSUANCE_START_S, Range
+from psd.queries.boards.board_windows import FixedWindow
 from psd.queries.boards.definitions import Definition
-from psd.queries.boards.windows import FixedWindow
 from psd.queries.requests import LeaderboardQuery
-from psd.rewards.events import VehicleChange
 from psd.rewards.keys import rewards_key
+from psd.rewards.vehicle_events import VehicleChange
 from psd.runtime import Runtime
 from psd.store.keys import SCHEMA_VERSION, boards_key, catalogue, decisions_key, kind_of
 from tests.support.engine import EVER, NOON_S, book, count, increment, report

@@ -9,7 +9,7 @@ import pytest
 from psd.engine.booking import CALL_REPORTS_MAX
 from psd.engine.events import VALUE_MAX, Accepted, Count, Event, Withdrawal
 from psd.engine.outcomes import Outcome
-from psd.rewards.events import VehicleChange
+from psd.rewards.vehicle_events import VehicleChange
 from psd.runtime import Runtime
 from tests.support.engine import NOON_S, dense_day, increment, report
 from tests.support.keyspace import keyspace

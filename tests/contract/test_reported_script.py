@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from psd.engine import reported
+from psd.engine import standing_reports
 from psd.engine.events import Report, Withdrawal
 from psd.engine.windows import ABSENT, WITHDRAWN, StandingReport, Window
 from psd.runtime import Runtime
@@ -58,11 +58,11 @@ async def test_a_withdrawn_activity_is_told_as_such(psd: Runtime) -> None:
     assert await psd.engine.reported([window_of(report())]) == [WITHDRAWN]
 
 
-@pytest.mark.parametrize("records", [reported.RECORDS_MAX, 1, 7])
+@pytest.mark.parametrize("records", [standing_reports.RECORDS_MAX, 1, 7])
 async def test_a_long_activity_is_told_in_as_many_calls_as_its_records_need(
     psd: Runtime, monkeypatch: pytest.MonkeyPatch, records: int
 ) -> None:
-    monkeypatch.setattr(reported, "RECORDS_MAX", records)
+    monkeypatch.setattr(standing_reports, "RECORDS_MAX", records)
     rng = random.Random(11)
     seconds = rng.sample(range(NOON_S, NOON_S + 6 * HOUR_S), 120)
     sent = [report(rng.randrange(100), second) for second in seconds]

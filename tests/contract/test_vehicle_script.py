@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from psd.errors import ShapeError, StoreError
-from psd.rewards.events import CHANGEABLE, VehicleChange
 from psd.rewards.keys import vehicles_key, vins_key
 from psd.rewards.registry import VIN_VEHICLES_MAX, VehicleRecord, vin_shard
 from psd.rewards.shards import shard_of
+from psd.rewards.vehicle_events import CHANGEABLE, VehicleChange
 from psd.rewards.vehicles import Vehicle
 from psd.runtime import Runtime
 from tests.support.keyspace import keyspace

@@ -16,14 +16,14 @@ import sys
 import atheris
 import msgspec
 
-DECODERS = ["psd.engine.events", "psd.engine.decoding", "psd.rewards.events"]
+DECODERS = ["psd.engine.events", "psd.engine.decoding", "psd.rewards.vehicle_events"]
 
-with atheris.instrument_imports(include=[*DECODERS, "psd.rewards.messages"]):
+with atheris.instrument_imports(include=[*DECODERS, "psd.rewards.vehicle_messages"]):
     from psd.config import Settings
     from psd.engine.events import TIME_END_S, VALUE_MAX, Change, decode_metric, rules_of, second_of
     from psd.errors import INPUT_ERRORS, InputError
-    from psd.rewards.events import VehicleRules
     from psd.rewards.tables import load_tables
+    from psd.rewards.vehicle_events import VehicleRules
 
 THINGS = {name: thing.id for name, thing in Settings().things.items()}
 # As psd.runtime.every_rule does, which imports all of psd: its memory would count as the fuzzer's.

@@ -11,7 +11,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from psd.queue.base import Message
+from psd.queue.interface import Message
 from psd.queue.nsq import NsqdConnection
 from psd.queue.nsq_stream import FRAME_BYTES_MAX
 

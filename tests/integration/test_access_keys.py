@@ -14,7 +14,7 @@ from aiohttp import web
 from psd.config import AccessSettings, RedisSettings, ServerSettings, Settings
 from psd.errors import ConfigError
 from psd.runtime import Runtime, open_runtime
-from server import access, keys
+from server import access, jwks
 from server.app import build_app
 from tests.support.access import AUDIENCE, ISSUER, Issuer, bearer, jwks_of, token_for
 from tests.support.http import HttpClient, serving
@@ -83,7 +83,7 @@ async def service() -> AsyncIterator[KeyService]:
 
 @pytest.fixture
 def looking_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "LOOK_AGAIN_S", 0.0)
+    monkeypatch.setattr(jwks, "LOOK_AGAIN_S", 0.0)
 
 
 async def status_of(client: HttpClient, token: str) -> int:
@@ -187,7 +187,7 @@ async def test_a_redirect_to_other_keys_is_not_followed(
 async def test_a_document_that_never_ends_is_not_read_to_its_end(
     redis_url: str, service: KeyService
 ) -> None:
-    service.document = b" " * (keys.DOCUMENT_BYTES_MAX + 1)
+    service.document = b" " * (jwks.DOCUMENT_BYTES_MAX + 1)
     async with server_with(redis_url, service.url) as client:
         assert await status_of(client, Issuer().jwt()) == 503
 

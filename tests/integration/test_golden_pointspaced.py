@@ -17,7 +17,7 @@ import pytest
 
 from psd.config import RedisSettings, ServerSettings, Settings
 from psd.engine.books import Books
-from psd.engine.store import Engine
+from psd.engine.engine import Engine
 from psd.errors import InputError
 from psd.rewards.booking import VehicleFollower
 from psd.runtime import Runtime, open_runtime

@@ -11,7 +11,7 @@ import pytest
 
 from psd.config import QueueSettings
 from psd.errors import ConfigError, MalformedError, QueueUnavailableError, TooLargeError
-from psd.queue.base import PublishProgress
+from psd.queue.interface import PublishProgress
 from psd.queue.nsq import NsqdConnection
 from psd.queue.nsq_publisher import MPUB_BYTES_MAX, first_portion
 from psd.queue.nsq_queue import NsqQueue

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from psd.clock import ManualClock
 from psd.config import AccessSettings, Settings
+from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
-from psd.queries.boards.windows import RollingWindow
 from psd.queries.prometheus import evaluation
 from psd.queries.prometheus.patterns import parsed_pattern
 from psd.runtime import Runtime, open_runtime

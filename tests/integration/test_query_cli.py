@@ -20,8 +20,8 @@ from click.testing import CliRunner, Result
 from psd.cli.main import psd
 from psd.cli.server_options import url_of
 from psd.config import AccessSettings, RedisSettings, ServerSettings, Settings
+from psd.queries.boards.board_windows import FixedWindow
 from psd.queries.boards.definitions import Definition
-from psd.queries.boards.windows import FixedWindow
 from psd.runtime import Runtime, open_runtime
 from tests.support.access import token_for
 from tests.support.engine import DAY_S, NOON_S, book, report

@@ -22,8 +22,8 @@ from psd.archive.replay import END_MS
 from psd.cli.main import psd as command
 from psd.clock import ManualClock
 from psd.errors import StoreUnavailableError
+from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
-from psd.queries.boards.windows import RollingWindow
 from psd.rewards.grpc_reader import StoreReader
 from psd.rewards.sources.buckets import BucketSource
 from psd.runtime import Runtime, open_runtime, signals_of

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from psd.cli.main import psd
 from psd.rewards.keys import rewards_key
-from psd.rewards.results import ENCODE, WeekStatus
+from psd.rewards.week_results import ENCODE, WeekStatus
 from tests.support.reward_weeks import Served, weeks_served
 
 ADDRESS = "0x" + "aB" * 20

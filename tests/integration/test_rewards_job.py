@@ -13,8 +13,8 @@ from psd.errors import (
     OrderError,
 )
 from psd.rewards.decisions import Payout
+from psd.rewards.participants import RunSources
 from psd.rewards.payouts import payout_rows, record_receipts
-from psd.rewards.population import RunSources
 from psd.rewards.receipts import read_receipts
 from psd.rewards.rows import Why
 from psd.rewards.shards import shard_of

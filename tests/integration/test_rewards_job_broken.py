@@ -22,7 +22,7 @@ from psd.rewards import computation
 from psd.rewards.domain import FAILPOINTS
 from psd.rewards.keys import rewards_key, rows_key
 from psd.rewards.lock import JobLock
-from psd.rewards.population import RunSources
+from psd.rewards.participants import RunSources
 from psd.rewards.shards import shard_of
 from psd.store.keys import kind_of
 from tests.support.engine import forget

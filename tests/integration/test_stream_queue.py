@@ -12,7 +12,7 @@ import pytest
 from psd.config import RedisSettings
 from psd.errors import QueueUnavailableError
 from psd.observe.metrics import Metrics
-from psd.queue.base import Message
+from psd.queue.interface import Message
 from psd.queue.stream import StreamQueue
 from psd.store.keys import stream_key
 from psd.store.redis import Store

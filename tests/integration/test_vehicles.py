@@ -11,10 +11,10 @@ from psd.engine.events import Accepted, Count, Report
 from psd.engine.outcomes import Outcome
 from psd.errors import StoreUnavailableError
 from psd.rewards.booking import VehicleFollower
-from psd.rewards.events import VehicleChange
 from psd.rewards.keys import owner_vehicles_key, rewards_key, vehicles_key
 from psd.rewards.registry import Registry
 from psd.rewards.shards import shard_of
+from psd.rewards.vehicle_events import VehicleChange
 from psd.rewards.vehicles import Vehicle
 from psd.rewards.weeks import bounds
 from psd.runtime import Runtime
@@ -212,7 +212,7 @@ class BeganMeanwhile:
 
 async def test_a_week_that_is_begun_while_an_event_is_booked_is_marked(psd: Runtime) -> None:
     follower = VehicleFollower(psd.registry, psd.store, psd.books.things)
-    books = Books(BeganMeanwhile(psd, 4), psd.store.order, psd.metrics, [follower])
+    books = Books(BeganMeanwhile(psd, 4), psd.store.highest, psd.metrics, [follower])
     await books.book([activity(4)])
     assert await dirty(psd) == {4: 1}
 

@@ -15,7 +15,7 @@ from psd.clock import utc_text
 from psd.errors import BadQueryError, ConfigError, InputError
 from psd.queries.moments import moment
 from psd.queries.prometheus.instants import instant_ms
-from psd.rewards.messages import second_in
+from psd.rewards.vehicle_messages import second_in
 from server.cloudevents import message_of_structured
 
 LAST_S = 7_258_118_399

@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 
 from psd.archive.reader import read_entries
 from psd.audit.archived import ArchivedReports
+from psd.audit.index_check import IndexAudit
 from psd.audit.layout import Limits
-from psd.audit.population import IndexAudit
 from psd.audit.sweep import Audited, Auditor, OwnerRate, Scope, Sweep, lifetimes_of
 from psd.cli.main import psd as command
 from psd.engine.events import TIME_END_S, Report

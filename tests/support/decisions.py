@@ -17,9 +17,9 @@ from typing import Any
 import msgspec
 
 from psd.errors import NotFoundError
+from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
 from psd.queries.boards.staging import StagedChange
-from psd.queries.boards.windows import RollingWindow
 from psd.rewards.decisions import Payout
 from psd.runtime import Runtime
 

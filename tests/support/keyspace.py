@@ -1,7 +1,7 @@
 """All that a store holds, in a form that two stores can be compared by, and what it should be.
 
 ``keyspace`` is a readable DEBUG DIGEST: every key with its type and content, hashes by field. The
-index of owners is left out: it may have more owners than have bookings (psd/engine/population.py);
+index of owners is left out: it may have more owners than have bookings (psd/engine/owner_index.py);
 and so is what the store says of itself (``OF_THE_STORE``).
 ``expected_totals`` computes the calendar's buckets from the model's bookings alone.
 """

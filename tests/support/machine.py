@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from redis.asyncio import Redis
 
+from psd.engine.engine import Engine
 from psd.engine.events import Count, Event, Report, Withdrawal
 from psd.engine.plan import Range
-from psd.engine.store import Engine
 from psd.runtime import Runtime
 from tests.support.engine import EVER
 from tests.support.expiry import forget_part

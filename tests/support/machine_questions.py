@@ -14,8 +14,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from psd.engine.engine import Engine
 from psd.engine.plan import Range
-from psd.engine.store import Engine
 from psd.errors import DetailExpiredError
 from tests.support.expiry import whole_units
 from tests.support.machine_draws import COUNT_NAMES, THINGS, UIDS

@@ -27,9 +27,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
+from psd.engine.engine import Outcome, OwnerSums
 from psd.engine.events import VALUE_MAX, Count, Event, Report, Withdrawal
 from psd.engine.plan import Range
-from psd.engine.store import Outcome, OwnerSums
 from psd.errors import OutOfBoundsError
 
 Activity = tuple[int, int, int]
@@ -225,7 +225,7 @@ def _window(report: Report) -> Window:
 
 
 class ModelEngine:
-    """A model behind the interface of :class:`psd.engine.store.Engine`."""
+    """A model behind the interface of :class:`psd.engine.engine.Engine`."""
 
     def __init__(self) -> None:
         self.model = Model()

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from psd.config import QueueSettings
-from psd.queue.base import Message
+from psd.queue.interface import Message
 from psd.queue.nsq_queue import NsqQueue
 from tests.support.nsqd import Nsqd
 

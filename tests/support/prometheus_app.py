@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from psd.clock import ManualClock
 from psd.config import RedisSettings, ServerSettings, Settings
+from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
-from psd.queries.boards.windows import RollingWindow
 from psd.runtime import Runtime, open_runtime
 from tests.support.engine import DAY_S, NOON_S, book, report
 

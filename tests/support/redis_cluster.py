@@ -22,7 +22,7 @@ import pytest
 import redis
 import redis.asyncio
 
-from psd.embedded.cluster import free_ports
+from psd.embedded.cluster_servers import free_ports
 from psd.store.slots import SLOTS, slot_of
 from tests.support.redis_server import STOP_TIMEOUT_S, Engine, binary
 from tests.support.whole_client import WholeClient

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from psd.rewards.job import RunSummary
-from psd.rewards.population import RunSources
+from psd.rewards.participants import RunSources
 from psd.rewards.rows import Row
 from psd.rewards.settings import RewardsSettings
 from psd.rewards.sources.choice import open_sources

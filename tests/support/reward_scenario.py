@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from psd.clock import ManualClock
-from psd.rewards.results import WeekResult
 from psd.rewards.rows import Row, Why
 from psd.rewards.settings import RewardsSettings
 from psd.rewards.sources.choice import open_sources
+from psd.rewards.week_results import WeekResult
 from psd.runtime import Runtime
 from tests.support.reward_fleet import Fleet, messages_of
 from tests.support.reward_model import (

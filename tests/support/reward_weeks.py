@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from psd.clock import ManualClock
-from psd.rewards.tokens import WEI
+from psd.rewards.shares import WEI
 from psd.rewards.weeks import bounds
 from psd.runtime import Runtime
 from tests.support.engine import engine_on

@@ -18,11 +18,11 @@ import pytest
 import redis
 
 from psd.engine.events import Withdrawal
+from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
 from psd.queries.boards.staging import StagedChange
-from psd.queries.boards.windows import RollingWindow
-from psd.rewards.events import VehicleChange
 from psd.rewards.lock import JobLock
+from psd.rewards.vehicle_events import VehicleChange
 from psd.runtime import Runtime
 from psd.store.callers import Caller
 from psd.store.fair_queue import Parcel

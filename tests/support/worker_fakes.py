@@ -14,7 +14,7 @@ import msgspec
 
 from psd.engine.events import Accepted
 from psd.errors import InputError, QueueUnavailableError
-from psd.queue.base import Message, PublishProgress, Reach
+from psd.queue.interface import Message, PublishProgress, Reach
 
 
 def message(body: bytes, message_id: str = "m1", attempts: int = 1) -> Message:

@@ -14,10 +14,10 @@ from psd.config import Settings
 from psd.engine.events import Event, EventRules
 from psd.errors import ArchiveUnavailableError, StoreUnavailableError
 from psd.observe.metrics import Metrics
-from psd.queue.base import Message
+from psd.queue.interface import Message
 from tests.support.waiting import wait_until
 from tests.support.worker_fakes import MemoryEngine, MemoryQueue, message
-from workers.handlers.points import PointsHandler
+from workers.handlers.bookings import BookingHandler
 from workers.runner import Worker
 
 NOW_S = 1_460_419_200
@@ -53,7 +53,7 @@ class Bench:
         self.queue = MemoryQueue()
         self.engine = MemoryEngine()
         self.archive = MemoryArchive()
-        handler = PointsHandler(self.engine, EventRules({"steps": 1}))
+        handler = BookingHandler(self.engine, EventRules({"steps": 1}))
         clock = ManualClock(NOW_S)
         self.worker = Worker(self.queue, handler, Settings(), Metrics(), clock, self.archive)
 

@@ -13,7 +13,7 @@ from psd.audit.holdings import Content, Holdings
 from psd.audit.layout import Limits, leaf_start, shard_of
 from psd.audit.repair import repair_commands
 from psd.audit.shapes import LeafBooking, ReportRecord, leaf_value, records_value
-from psd.audit.totals import days_of
+from psd.audit.true_totals import days_of
 from psd.audit.truth import Lifetimes
 from psd.engine.events import Report
 from psd.store.codec import pack_id

@@ -14,7 +14,7 @@ import pytest
 from psd.client.documents import document_of
 from psd.engine.events import MetricFields
 from psd.errors import WrongTypeError
-from psd.rewards.messages import VehicleFields
+from psd.rewards.vehicle_messages import VehicleFields
 
 AT = 1_460_422_800
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from psd.rewards.levels import level_of
 from psd.rewards.settling import Facts, Settling
+from psd.rewards.shares import WEI, cut_of, pool_of
 from psd.rewards.tables import load_tables
-from psd.rewards.tokens import WEI, cut_of, pool_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rewards.md").read_text(encoding="utf-8")
 TABLES = load_tables()

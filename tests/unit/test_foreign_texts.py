@@ -8,7 +8,7 @@ import pytest
 from psd.cli.printing import say, show_table, write_csv
 from psd.errors import OutOfBoundsError
 from psd.foreign_texts import in_spreadsheet, on_one_line, on_terminal
-from psd.rewards.events import _owner
+from psd.rewards.vehicle_events import _owner
 from server.formats import csv_rows
 
 ESCAPE = "\x1b[2J"

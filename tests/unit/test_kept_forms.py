@@ -12,8 +12,8 @@ import zlib
 from aiohttp.test_utils import make_mocked_request
 
 from psd.queries import activities, ranking
-from psd.queue.base import Message
 from psd.queue.deadletter import Letter, read_letter
+from psd.queue.interface import Message
 from server import idempotency, parameters
 
 LETTER = (

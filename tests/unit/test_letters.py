@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psd.errors import MalformedError, WrongTypeError
-from psd.queue.base import Message
 from psd.queue.deadletter import (
     LETTER_BYTES_MAX,
     DeadLetterBox,
@@ -15,6 +14,7 @@ from psd.queue.deadletter import (
     letter_of,
     read_letter,
 )
+from psd.queue.interface import Message
 from tests.support.worker_fakes import MemoryQueue, message
 
 NOW_S = 1_460_419_200

@@ -9,6 +9,7 @@ import pytest
 
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, InputError, TooLargeError
+from psd.queries.boards.board_windows import MEMBERS_MAX
 from psd.queries.boards.brackets import Match, rounds_needed
 from psd.queries.boards.challenges import champion, played_until, round_rows
 from psd.queries.boards.definitions import (
@@ -22,7 +23,6 @@ from psd.queries.boards.definitions import (
 from psd.queries.boards.finals import match_differences
 from psd.queries.boards.member_lists import uids_of_csv
 from psd.queries.boards.requests import BoardBody, BoardRow, StandingQuery
-from psd.queries.boards.windows import MEMBERS_MAX
 from psd.queries.freshness import Exactly
 from psd.queries.ranking import Score
 from psd.queries.requests import LeaderboardQuery

@@ -11,7 +11,7 @@ from psd.clock import utc_text
 from psd.engine.events import TIME_END_S
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, MalformedError, TooLargeError
-from psd.queries.boards.windows import (
+from psd.queries.boards.board_windows import (
     CalendarWindow,
     FixedWindow,
     NamedBoard,

@@ -11,7 +11,7 @@ from psd.clock import utc_text
 from psd.engine.events import TIME_END_S
 from psd.engine.plan import Range
 from psd.errors import BadQueryError
-from psd.queries.boards.windows import NamedBoard, check_board
+from psd.queries.boards.board_windows import NamedBoard, check_board
 from psd.queries.calendar import buckets, is_whole, zone
 from psd.queries.moments import asked_range
 from psd.queries.questions import (

@@ -11,10 +11,10 @@ import pytest
 from psd.config import Settings, Thing
 from psd.engine.events import Accepted, EventRules, Report
 from psd.errors import ConfigError, InputError
-from psd.rewards.events import VehicleChange, VehicleRules
-from psd.rewards.messages import second_in
 from psd.rewards.settings import RewardsSettings
 from psd.rewards.tables import load_tables, shipped_tables
+from psd.rewards.vehicle_events import VehicleChange, VehicleRules
+from psd.rewards.vehicle_messages import second_in
 from psd.rewards.vehicles import owner_text
 from psd.runtime import every_rule, tables_of
 

@@ -16,8 +16,8 @@ from psd.rewards.rows import Row, Why, pack_rows, unpack_rows
 from psd.rewards.schedule import check_order, weeks_to_compute
 from psd.rewards.settling import Facts, Settling
 from psd.rewards.shards import SHARDS, by_shard, shard_of
+from psd.rewards.shares import Shares, cut_of
 from psd.rewards.tables import Tables, load_tables, shipped_tables
-from psd.rewards.tokens import Shares, cut_of
 from psd.rewards.vehicles import Vehicle, owner_text, vin_holder
 from psd.rewards.weeks import bounds, check_ended, last_ended
 

@@ -14,9 +14,9 @@ from psd.rewards.integrations import integration_points
 from psd.rewards.levels import level_of
 from psd.rewards.rows import Row, Why
 from psd.rewards.settling import Facts, Settling
+from psd.rewards.shares import cut_of, pool_of
 from psd.rewards.streaks import Streak, advance
 from psd.rewards.tables import load_tables
-from psd.rewards.tokens import cut_of, pool_of
 from psd.rewards.weeks import bounds, last_ended, week_of
 
 GOLDEN: dict[str, Any] = msgspec.json.decode(

@@ -10,13 +10,13 @@ import pytest
 from psd.clock import utc_text
 from psd.rewards.decisions import Override, Payout
 from psd.rewards.explanation import IntegrationSignals, Material
-from psd.rewards.results import WeekResult
 from psd.rewards.rows import Row, Why
 from psd.rewards.settling import Facts, Settling
+from psd.rewards.shares import Shares, cut_of
 from psd.rewards.statement import Statement, statement_of
 from psd.rewards.tables import load_tables
-from psd.rewards.tokens import Shares, cut_of
 from psd.rewards.vehicles import Vehicle
+from psd.rewards.week_results import WeekResult
 from psd.rewards.weeks import bounds
 
 TABLES = load_tables()

@@ -14,10 +14,10 @@ from psd.config import Settings
 from psd.engine.events import EventRules
 from psd.errors import InputError, OutOfBoundsError, TooEarlyError, TooLateError
 from psd.observe.metrics import Metrics
-from psd.queue.base import Message
+from psd.queue.interface import Message
 from tests.support.waiting import wait_until
 from tests.support.worker_fakes import MemoryEngine, MemoryQueue, message
-from workers.handlers.points import PointsHandler
+from workers.handlers.bookings import BookingHandler
 from workers.runner import Worker
 from workers.waiting import DELAY_MAX_S, EARLY_MAX_S, delay_s
 
@@ -59,7 +59,7 @@ class Bench:
         self.clock = ManualClock(NOW_S)
         self.store_ahead_s = 0.0
         rules = EventRules({"steps": 1}, age_max_s=30 * DAY_S)
-        handler = PointsHandler(self.engine, rules)
+        handler = BookingHandler(self.engine, rules)
         self.worker = Worker(
             self.queue,
             handler,

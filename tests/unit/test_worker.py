@@ -15,11 +15,11 @@ from psd.config import QueueSettings, Settings, WorkerSettings
 from psd.engine.events import Accepted, EventRules
 from psd.errors import ConfigError, OutOfBoundsError, QueueUnavailableError, StoreUnavailableError
 from psd.observe.metrics import Metrics
-from psd.queue.base import Message
 from psd.queue.deadletter import Letter
+from psd.queue.interface import Message
 from tests.support.waiting import wait_until
 from tests.support.worker_fakes import MemoryEngine, MemoryQueue, message
-from workers.handlers.points import PointsHandler
+from workers.handlers.bookings import BookingHandler
 from workers.runner import SURPRISES_MAX, Worker
 
 NOW_S = 1_460_419_200
@@ -42,7 +42,7 @@ class Bench:
             queue=QueueSettings(msg_timeout_s=msg_timeout_s),
             worker=WorkerSettings(shutdown_timeout_s=shutdown_timeout_s),
         )
-        handler = PointsHandler(self.engine, EventRules({"steps": 1}))
+        handler = BookingHandler(self.engine, EventRules({"steps": 1}))
         clock = ManualClock(NOW_S)
         self.worker = Worker(self.queue, handler, settings, self.metrics, clock)
 

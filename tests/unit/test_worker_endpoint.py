@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from psd.errors import StoreUnavailableError
-from psd.queue.base import Reach
+from psd.queue.interface import Reach
 from tests.support.nsqd import free_ports
 from tests.support.worker_fakes import MemoryQueue
 from workers import endpoint as under_test

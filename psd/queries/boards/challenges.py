@@ -29,6 +29,7 @@ from psd.clock import Clock, utc_text
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, NotFoundError, TooLargeError
 from psd.queries.boards.answers import BracketAnswer, ContenderRow, MatchRow, RoundRow, State
+from psd.queries.boards.board_windows import round_ranges, seeded_at_s, standing_range, zone_of
 from psd.queries.boards.brackets import (
     Contender,
     DecidedMatch,
@@ -45,7 +46,6 @@ from psd.queries.boards.definitions import (
 )
 from psd.queries.boards.scores import BoardScores, ScoreEngine, Scoring
 from psd.queries.boards.store import BoardsStore
-from psd.queries.boards.windows import round_ranges, seeded_at_s, standing_range, zone_of
 from psd.queries.freshness import Exactly, QueueDepth, coarsest, watermark, with_depth
 from psd.queries.moments import held, moment
 from psd.queries.ranking import Score

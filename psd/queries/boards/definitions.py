@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Meta
 
 from psd.errors import BadQueryError, NotFoundError, TooLargeError
-from psd.queries.boards.windows import (
+from psd.queries.boards.board_windows import (
     MEMBERS_MAX,
     FixedWindow,
     NamedBoard,

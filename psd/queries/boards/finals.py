@@ -35,10 +35,10 @@ from psd.queries.boards.answers import (
     RoundRow,
     StandingDifference,
 )
+from psd.queries.boards.board_windows import standing_range, zone_of
 from psd.queries.boards.challenges import Challenges, champion, round_rows
 from psd.queries.boards.definitions import Definition, StoredBoard
 from psd.queries.boards.store import BoardsStore
-from psd.queries.boards.windows import standing_range, zone_of
 from psd.queries.moments import held, moment
 from psd.queries.ranking import Place, Ranking
 from psd.queries.requests import LIMIT_MAX, Time

@@ -16,8 +16,8 @@ import msgspec
 from msgspec import Meta
 
 from psd.clock import utc_text
+from psd.queries.boards.board_windows import Window
 from psd.queries.boards.definitions import CHANGE_MAX, Definition, SeededRounds, StoredBoard
-from psd.queries.boards.windows import Window
 from psd.queries.requests import LIMIT_MAX, SPAN_MAX, Id, Ids, LeaderboardQuery, Name, Ties, Time
 
 BOARDS_LIMIT = 100

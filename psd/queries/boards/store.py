@@ -26,6 +26,7 @@ from psd.archive.turns import Turn, Turns
 from psd.clock import Clock
 from psd.errors import BadQueryError, ConflictError, TooLargeError
 from psd.failpoints import reach
+from psd.queries.boards.board_windows import MEMBERS_MAX, NamedBoard, check_name
 from psd.queries.boards.decisions import (
     KINDS,
     BoardDefined,
@@ -45,7 +46,6 @@ from psd.queries.boards.definitions import (
 from psd.queries.boards.redo import BoardsRedo, subject_of
 from psd.queries.boards.staging import Staged, StagedChange
 from psd.queries.boards.versions import EITHER, Versions
-from psd.queries.boards.windows import MEMBERS_MAX, NamedBoard, check_name
 from psd.queries.boards.writes import (
     BoardWrites,
     board_in,

@@ -17,8 +17,8 @@ from typing import Protocol
 import msgspec
 
 from psd.errors import TooLargeError
+from psd.queries.boards.board_windows import NamedBoard
 from psd.queries.boards.definitions import StoredBoard
-from psd.queries.boards.windows import NamedBoard
 from psd.queries.prometheus.selection import PRESENT, Metric, Selection
 from psd.queries.sums import Sees, everybody
 from psd.queries.user_sums import UserSums

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import cast
 
 from psd.errors import BadQueryError
-from psd.queries.prometheus.tokens import Token, duration_ms, tokens_of
+from psd.queries.prometheus.lexer import Token, duration_ms, tokens_of
 from psd.queries.prometheus.tree import (
     Expression,
     Increase,

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from psd.engine.engine import Engine
 from psd.engine.plan import Range
-from psd.engine.store import Engine
 from psd.rewards.tables import Tables
 
 

@@ -12,12 +12,12 @@ import importlib
 from collections.abc import Collection
 from typing import Any, get_args
 
-from psd.engine.store import Engine
+from psd.engine.engine import Engine
 from psd.errors import ConfigError
-from psd.rewards.population import RunSources
+from psd.rewards.participants import RunSources
 from psd.rewards.settings import RewardsSettings
-from psd.rewards.sources.base import ActivitySource, DescriptionSource, SourceName
 from psd.rewards.sources.buckets import BucketSource
+from psd.rewards.sources.source import ActivitySource, DescriptionSource, SourceName
 from psd.rewards.tables import Tables
 
 NAMES: tuple[str, ...] = get_args(SourceName)

@@ -36,7 +36,7 @@ from typing import NamedTuple
 
 from psd.config import Settings
 from psd.config_sources import load_settings
-from psd.queue.base import Message
+from psd.queue.interface import Message
 from psd.runtime import open_runtime
 from tests.chaos.experiments.torn_aof import append_only_file
 from tests.chaos.oracle import Difference, differences
@@ -47,7 +47,7 @@ from tests.support.redis_server import KEEP, RedisServer
 from tests.support.waiting import wait_until
 from tests.support.worker_fakes import MemoryQueue, message
 from tests.support.worker_process import environment
-from workers.handlers.points import PointsHandler
+from workers.handlers.bookings import BookingHandler
 from workers.runner import Worker
 
 MESSAGES, OWNERS = 240, 3
@@ -247,7 +247,7 @@ async def _working(site: Site, queue: MemoryQueue) -> AsyncIterator[None]:
     runtime = await open_runtime(site.settings, archiving=True)
     worker = Worker(
         queue,
-        PointsHandler(runtime.engine, runtime.rules),
+        BookingHandler(runtime.engine, runtime.rules),
         runtime.settings,
         runtime.metrics,
         runtime.clock,

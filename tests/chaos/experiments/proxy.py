@@ -25,9 +25,9 @@ from typing import NamedTuple
 from redis.asyncio import Redis
 
 from psd.config_sources import load_settings
+from psd.engine.engine import Engine
 from psd.engine.events import Count, Event, Report
 from psd.engine.plan import Range
-from psd.engine.store import Engine
 from psd.errors import StoreUnavailableError
 from psd.runtime import Runtime, open_runtime
 from tests.chaos.oracle import differences

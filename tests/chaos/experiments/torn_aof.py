@@ -149,7 +149,7 @@ def reports_before(rng: random.Random) -> list[Report]:
     """A full leaf of owner 1, a long activity of owner 2, and something newer of owner 3.
 
     So the call is of owners that are indexed, at seconds that are not the newest: nothing goes
-    ahead of its one transaction (psd/engine/population.py).
+    ahead of its one transaction (psd/engine/owner_index.py).
     """
     seconds = rng.sample(range(NOON_S, NOON_S + 3 * 86_400), LEAF_BOOKINGS)
     full = [Report(1, 1, rng.choice((2, 300)), n % 20, 10 + n, s, s) for n, s in enumerate(seconds)]

@@ -10,8 +10,8 @@ from msgspec import json
 from psd.client import AsyncClient
 from psd.engine.events import MetricFields
 from psd.errors import ChangedError, IdempotencyMismatchError, NotFoundError
+from psd.queries.boards.board_windows import FixedWindow, Round
 from psd.queries.boards.definitions import Definition, SeededRounds
-from psd.queries.boards.windows import FixedWindow, Round
 from tests.support.client_side import ADMIN, SEVEN
 from tests.support.engine import DAY_S, NOON_S, engine_on
 from tests.support.http import serving

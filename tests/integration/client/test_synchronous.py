@@ -8,8 +8,8 @@ import pytest
 
 from psd.client import AsyncClient, Client, tracing
 from psd.errors import BadQueryError, NotFoundError
+from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
-from psd.queries.boards.windows import RollingWindow
 from psd.queries.requests import LeaderboardQuery
 from tests.support.client_side import ADMIN, SEVEN
 from tests.support.unsteady import unsteady

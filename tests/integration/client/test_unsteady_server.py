@@ -13,8 +13,8 @@ from psd.errors import (
     ServerUnavailableError,
     StoreUnavailableError,
 )
+from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
-from psd.queries.boards.windows import RollingWindow
 from tests.support.client_side import ADMIN, QUICK, SEVEN
 from tests.support.engine import engine_on
 from tests.support.http import serving

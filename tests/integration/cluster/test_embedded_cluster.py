@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from psd.cli.main import psd as command
-from psd.embedded.cluster import ClusterPlan, cluster_plan, embedded_cluster
+from psd.embedded.cluster_servers import ClusterPlan, cluster_plan, embedded_cluster
 from psd.embedded.folder import DataFolder
 from psd.embedded.server_process import embedded_server
 from psd.errors import StartError

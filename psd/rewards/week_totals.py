@@ -15,10 +15,10 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 
 from psd.rewards.levels import level_of
+from psd.rewards.row_stage import RowStage
 from psd.rewards.rows import RECORD, Why
-from psd.rewards.staging import RowStage
+from psd.rewards.shares import Shares, cut_of, pool_of
 from psd.rewards.tables import Tables
-from psd.rewards.tokens import Shares, cut_of, pool_of
 
 BOARD_ROWS_MAX = 1000
 SHARDS_AT_ONCE = 64

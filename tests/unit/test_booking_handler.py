@@ -5,10 +5,10 @@ import msgspec
 from psd.config import Settings
 from psd.engine.events import Count, EventRules, Report
 from psd.errors import OutOfBoundsError
-from psd.rewards.events import VehicleChange
+from psd.rewards.vehicle_events import VehicleChange
 from psd.runtime import every_rule
 from tests.support.worker_fakes import MemoryEngine, message
-from workers.handlers.points import PointsHandler
+from workers.handlers.bookings import BookingHandler
 
 NOW_S = 1_460_419_200
 RULES = EventRules({"steps": 1})
@@ -24,7 +24,7 @@ def metrics(*values: int) -> bytes:
 
 async def test_the_events_of_a_batch_are_booked_in_one_call() -> None:
     engine = MemoryEngine()
-    handler = PointsHandler(engine, RULES)
+    handler = BookingHandler(engine, RULES)
     batch = handler.prepare([message(metrics(1, 2)), message(metrics(3))], NOW_S)
     await handler.book(batch)
     assert engine.batches == [3]
@@ -34,7 +34,7 @@ async def test_the_events_of_a_batch_are_booked_in_one_call() -> None:
 async def test_what_one_message_did_wrong_stays_with_that_message() -> None:
     engine = MemoryEngine()
     engine.refuse = lambda event: OutOfBoundsError("sum") if event.value == 13 else None
-    handler = PointsHandler(engine, RULES)
+    handler = BookingHandler(engine, RULES)
     bodies = [b"not json", metrics(1, 13, 2, 13), metrics(3)]
     batch = handler.prepare([message(body) for body in bodies], NOW_S)
     await handler.book(batch)
@@ -47,13 +47,13 @@ async def test_what_one_message_did_wrong_stays_with_that_message() -> None:
 
 async def test_a_batch_without_an_event_asks_the_engine_nothing() -> None:
     engine = MemoryEngine()
-    handler = PointsHandler(engine, RULES)
+    handler = BookingHandler(engine, RULES)
     await handler.book(handler.prepare([message(b"")], NOW_S))
     assert engine.batches == []
 
 
 def test_a_message_nested_without_end_is_too_large() -> None:
-    handler = PointsHandler(MemoryEngine(), RULES)
+    handler = BookingHandler(MemoryEngine(), RULES)
     for body in (b'{"x":' + b"[" * 100_000, b"\x81\xa1x" * 100_000):
         batch = handler.prepare([message(body)], NOW_S)
         assert [error.code for error in batch.refused.values()] == ["too_large"]
@@ -61,12 +61,12 @@ def test_a_message_nested_without_end_is_too_large() -> None:
 
 def test_a_count_without_an_id_takes_that_of_its_message() -> None:
     body = b'{"command":"count","count":{"thing":"signups","value":1,"ts":1460419100}}'
-    batch = PointsHandler(MemoryEngine(), RULES).prepare([message(body, "0f2a")], NOW_S)
+    batch = BookingHandler(MemoryEngine(), RULES).prepare([message(body, "0f2a")], NOW_S)
     assert batch.events == [Count("signups", 1, 1_460_419_100, "0f2a")]
 
 
 def test_the_newest_event_of_a_batch_is_found_among_all_kinds() -> None:
-    handler = PointsHandler(MemoryEngine(), RULES)
+    handler = BookingHandler(MemoryEngine(), RULES)
     batch = handler.prepare([], NOW_S)
     assert batch.newest_s() is None
     batch.events += [Report(1, 7, 0, 1, 5, 0, 90), Count("signups", 1, 100, "a")]
@@ -77,7 +77,7 @@ def test_the_newest_event_of_a_batch_is_found_among_all_kinds() -> None:
 
 async def test_events_about_vehicles_are_booked_with_the_others() -> None:
     engine = MemoryEngine()
-    handler = PointsHandler(engine, every_rule(Settings()))
+    handler = BookingHandler(engine, every_rule(Settings()))
     fields = {"vehicle": 7, "owner": 42, "time": NOW_S}
     bodies = [
         metrics(1),

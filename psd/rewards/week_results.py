@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from psd.rewards.rows import Row
-from psd.rewards.tokens import Shares
+from psd.rewards.shares import Shares
 from psd.store.records import json_record
 
 Status = Literal["Started", "Finished", "Failed"]

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from aiohttp import web
 
 from psd.config import ServerSettings
+from psd.engine.engine import Engine, OwnerSums
 from psd.engine.plan import Range
-from psd.engine.store import Engine, OwnerSums
 from psd.errors import TooLargeError
 from server import answers
 from server.access import IDENTITY

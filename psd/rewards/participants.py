@@ -13,13 +13,13 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from psd.engine.engine import Engine
 from psd.engine.plan import Range
-from psd.engine.store import Engine
 from psd.errors import OutOfBoundsError
 from psd.rewards.registry import Registry
 from psd.rewards.settling import EARNED_MAX
 from psd.rewards.shards import by_shard
-from psd.rewards.sources.base import ActivitySource, DescriptionSource
+from psd.rewards.sources.source import ActivitySource, DescriptionSource
 from psd.rewards.vehicles import Vehicle, vin_holder
 
 

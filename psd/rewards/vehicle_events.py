@@ -1,6 +1,6 @@
 """From what is sent about vehicles to what is booked and kept. Pure.
 
-What lives here: the rules of the three kinds of message (psd/rewards/messages.py). Activity
+What lives here: the rules of the three kinds of message (psd/rewards/vehicle_messages.py). Activity
 becomes a report of the thing ``signals``, earnings an increment of their own thing, and what is
 said of a vehicle a :class:`VehicleChange` for the registry::
 
@@ -42,7 +42,8 @@ from psd.errors import (
     UnknownThingError,
     WrongTypeError,
 )
-from psd.rewards.messages import (
+from psd.rewards.tables import POINTS_MAX, SIGNALS_THING, Tables
+from psd.rewards.vehicle_messages import (
     ENVELOPE,
     ActivityFields,
     EarningsFields,
@@ -50,7 +51,6 @@ from psd.rewards.messages import (
     VehicleFields,
     second_in,
 )
-from psd.rewards.tables import POINTS_MAX, SIGNALS_THING, Tables
 from psd.rewards.vehicles import owner_text
 from psd.rewards.weeks import week_of
 

@@ -1,6 +1,6 @@
 """Holds the index of owners against who has keys: whoever has some must be in it.
 
-Who is in the index without bookings is no difference (psd/engine/population.py). A line of
+Who is in the index without bookings is no difference (psd/engine/owner_index.py). A line of
 ``psd verify`` for owner 7 and thing 1::
 
     psd:owners:{o42}:1 7: nothing, should be a member by its keys

@@ -1,4 +1,4 @@
-"""Points: every kind of message, booked by the engine and whoever keeps what it does not.
+"""Every kind of message, booked by the engine and whoever keeps what it does not.
 
 A batch of messages becomes one list of events and one call of the books. What a message
 did wrong stays with that message: the others of the batch are booked. Two messages, one of
@@ -19,10 +19,10 @@ from typing import Protocol
 import msgspec
 
 from psd.archive.entries import Entry
+from psd.engine.engine import Outcome
 from psd.engine.events import Accepted, EventRules, second_of
-from psd.engine.store import Outcome
 from psd.errors import InputError
-from psd.queue.base import Message
+from psd.queue.interface import Message
 
 
 class Books(Protocol):
@@ -33,7 +33,7 @@ class Books(Protocol):
         ...
 
 
-class PointsBatch(msgspec.Struct):
+class BookingBatch(msgspec.Struct):
     """Messages on their way; ``origins[i]`` is the position of the message of ``events[i]``.
 
     ``refused`` maps the position of a message to its first error.
@@ -55,16 +55,16 @@ class PointsBatch(msgspec.Struct):
         return max(map(second_of, self.events), default=None)
 
 
-class PointsHandler:
+class BookingHandler:
     """Turns messages into events, and events into bookings."""
 
     def __init__(self, books: Books, rules: EventRules) -> None:
         self._books = books
         self._rules = rules
 
-    def prepare(self, messages: list[Message], now_s: int) -> PointsBatch:
+    def prepare(self, messages: list[Message], now_s: int) -> BookingBatch:
         """Check every message; no I/O."""
-        batch = PointsBatch(messages, [], [], {})
+        batch = BookingBatch(messages, [], [], {})
         read = self._rules.events
         for position, message in enumerate(messages):
             try:
@@ -76,7 +76,7 @@ class PointsHandler:
                 batch.origins += [position] * len(events)
         return batch
 
-    async def book(self, batch: PointsBatch) -> None:
+    async def book(self, batch: BookingBatch) -> None:
         """Book what can be booked; adds to ``refused``. Safe to repeat."""
         if not batch.events:
             return
