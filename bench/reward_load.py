@@ -8,7 +8,7 @@ reads is written in its place, and compared with what psd writes:
   other buckets, leaves and activities, which the job does not read, are left out;
 - the registry: records, owners and VINs;
 - weeks 0 and 1: computed by the job. All of their rows must equal those of bench/fleet.py;
-- weeks 2 to 38: rows, boards, results and states made from the rows of bench/fleet.py.
+- weeks 2 to 38: rows, streaks, results and states made from the rows of bench/fleet.py.
 
 Of some vehicles all hashes and records are compared with those that booking and registering them
 leaves on the scratch Redis.

@@ -28,10 +28,10 @@ from bench.fleet import (
 )
 from bench.processes import program
 from psd.rewards.keys import (
-    board_key,
     owner_vehicles_key,
     rewards_key,
     rows_key,
+    streaks_key,
     vehicles_key,
     vins_key,
 )
@@ -90,7 +90,7 @@ def write_records(socket: Path, size: int) -> None:
 
 
 def write_weeks(socket: Path, size: int, weeks: Sequence[int], generation: int) -> None:
-    """Rows, board, result and state of weeks, as the weekly job leaves them."""
+    """Rows, streaks, result and state of weeks, as the weekly job leaves them."""
     fleet = _fleet(size)
     with _pipe(socket) as write:
         for week in weeks:
@@ -127,7 +127,7 @@ async def _week(fleet: Fleet, week: int, generation: int) -> list[bytes]:
     rows = zip(shards, await stage.get(week, shards), strict=True)
     return [
         *(command("SET", rows_key(shard, week, generation), packed) for shard, packed in rows),
-        command("SET", board_key(week, generation), totals.board),
+        command("SET", streaks_key(week, generation), totals.streaks),
         command("HSET", rewards_key("weeks"), week, ENCODE(result)),
         command("HSET", rewards_key("status"), week, ENCODE(WeekStatus("Finished", now_s))),
     ]

@@ -90,7 +90,7 @@ class Computation:
             # The others were cancelled because of the first; they have nothing to add.
             raise errors.exceptions[0] from None
         totals = await total_week(stage, task.week, task.shards, self._tables)
-        await stage.put_board(task.week, totals.board)
+        await stage.put_streaks(task.week, totals.streaks)
         return totals
 
     async def _work(

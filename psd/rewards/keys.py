@@ -51,7 +51,7 @@ def rewards_key(name: str) -> str:
     return f"psd:rewards:{{rewards}}:{name}"
 
 
-def board_key(week: int, generation: int) -> str:
+def streaks_key(week: int, generation: int) -> str:
     """The longest streaks in one computation of a week."""
     return rewards_key(f"board:{week}:{generation}")
 
@@ -80,5 +80,5 @@ KEYS = (
         "overrides", rf"{_REWARDS}:overrides", "hash", "", "week:vehicle: a streak set by hand"
     ),
     KeyKind("ledger versions", rf"{_REWARDS}:versions", "hash", "", "decision: its version"),
-    KeyKind("streak board", rf"{_REWARDS}:board:\d+:\d+", "string", "", "the longest streaks"),
+    KeyKind("longest streaks", rf"{_REWARDS}:board:\d+:\d+", "string", "", "at most 1,000 rows"),
 )

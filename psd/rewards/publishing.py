@@ -22,7 +22,7 @@ import msgspec
 from psd.clock import Clock
 from psd.errors import RunInProgressError, StoreError
 from psd.failpoints import reach
-from psd.rewards.keys import board_key, rewards_key, rows_key
+from psd.rewards.keys import rewards_key, rows_key, streaks_key
 from psd.rewards.shards import SHARDS
 from psd.rewards.tables import Tables
 from psd.rewards.week_results import DECODE_RUN, ENCODE, Run, WeekResult, WeekStatus
@@ -125,7 +125,7 @@ class Publishing:
             week, _, generation = member.decode().partition(":")
             keys = [rows_key(shard, int(week), int(generation)) for shard in range(SHARDS)]
             ends: list[Command] = [
-                ("EXPIRE", key, KEPT_S) for key in (*keys, board_key(int(week), int(generation)))
+                ("EXPIRE", key, KEPT_S) for key in (*keys, streaks_key(int(week), int(generation)))
             ]
             await self._store.writes.call_all(ends)
             await self._store.writes.call(("SREM", rewards_key("garbage"), member))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from psd.rewards.keys import board_key, rows_key
+from psd.rewards.keys import rows_key, streaks_key
 from psd.rewards.registry import registration
 from psd.store.kept import write_in_order
 from psd.store.redis import Store
@@ -30,7 +30,7 @@ class RowStage(Protocol):
         """The rows of some shards, by position; empty where there are none."""
         ...
 
-    async def put_board(self, week: int, packed: bytes) -> None:
+    async def put_streaks(self, week: int, packed: bytes) -> None:
         """Keep the longest streaks of a week."""
         ...
 
@@ -65,9 +65,9 @@ class RedisStage:
         )
         return [packed or b"" for packed in replies]
 
-    async def put_board(self, week: int, packed: bytes) -> None:
+    async def put_streaks(self, week: int, packed: bytes) -> None:
         """See :class:`RowStage`."""
-        await self._store.writes.call(("SET", board_key(week, self._generation), packed))
+        await self._store.writes.call(("SET", streaks_key(week, self._generation), packed))
 
     async def ended(self, week: int) -> None:
         """Keep it: it will be published."""
@@ -92,8 +92,8 @@ class MemoryStage:
         rows = self._weeks.get(week, {})
         return [rows.get(shard, b"") for shard in shards]
 
-    async def put_board(self, week: int, packed: bytes) -> None:
-        """Nobody asks a trial for its board."""
+    async def put_streaks(self, week: int, packed: bytes) -> None:
+        """Nobody asks a trial for its streaks."""
 
     async def ended(self, week: int) -> None:
         """Forget it."""

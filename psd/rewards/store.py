@@ -1,4 +1,4 @@
-"""The computed weeks in Redis, as readers see them: results, rows, boards, states, dirty marks.
+"""The computed weeks in Redis, as readers see them: results, rows, streaks, states, dirty marks.
 
 A week's visible result names a *generation*; the rows lie under keys of that generation. A
 computation writes another generation and then swaps the results of all its weeks in one script,
@@ -15,7 +15,7 @@ import struct
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from psd.errors import NotFoundError, ShapeError, StoreError
-from psd.rewards.keys import board_key, rewards_key, rows_key
+from psd.rewards.keys import rewards_key, rows_key, streaks_key
 from psd.rewards.rows import RECORD, Row, unpack_rows
 from psd.rewards.shards import by_shard
 from psd.rewards.tables import Tables
@@ -107,9 +107,9 @@ class RewardsStore:
                 yield rows
         check_whole(result, found)
 
-    async def board(self, result: WeekResult) -> list[Row]:
+    async def streaks(self, result: WeekResult) -> list[Row]:
         """The longest streaks of a week, at most 1,000, longest first. 1 call."""
-        packed = await self._store.reads.call(("GET", board_key(result.week, result.generation)))
+        packed = await self._store.reads.call(("GET", streaks_key(result.week, result.generation)))
         return list(unpack_rows(packed or b""))
 
     async def tables(self, digest: str) -> Tables:

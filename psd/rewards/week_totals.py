@@ -1,4 +1,4 @@
-"""What the rows of a whole week add up to: points, levels, the cut of the pool, the board.
+"""What the rows of a whole week add up to: points, levels, the cut of the pool, the streaks.
 
 Two passes over the packed rows: the first counts rows by points and streak, the second picks
 the vehicles at the cut and the longest streaks. Records are taken apart without making rows of
@@ -27,14 +27,14 @@ _CONNECTED = int(Why.CONNECTED)
 
 
 class WeekTotals(msgspec.Struct, frozen=True):
-    """Sums over a week's rows, and the board as packed rows."""
+    """Sums over a week's rows, and the longest streaks as packed rows."""
 
     rows: int
     connected: int
     points: int
     levels: list[int]
     shares: Shares
-    board: bytes
+    streaks: bytes
 
 
 async def total_week(
@@ -65,7 +65,7 @@ async def total_week(
         points=sum(points * count for points, count in by_points.items()),
         levels=levels,
         shares=cut.shares(at_cut),
-        board=b"".join(record for *_, record in longest),
+        streaks=b"".join(record for *_, record in longest),
     )
 
 
@@ -75,7 +75,7 @@ async def _pages(stage: RowStage, week: int, shards: Sequence[int]) -> AsyncIter
 
 
 def _board_threshold(by_streak: Counter[int]) -> int:
-    """The shortest streak that may still be on the board."""
+    """The shortest streak that may still be among the longest."""
     room = BOARD_ROWS_MAX
     for streak in sorted(by_streak, reverse=True):
         room -= by_streak[streak]

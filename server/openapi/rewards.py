@@ -39,7 +39,7 @@ class OwnerQuery(msgspec.Struct):
 
 
 class BoardQuery(msgspec.Struct):
-    """A part of a week's board."""
+    """A part of a week's longest streaks."""
 
     week: Week | None = None
     limit: Limit = 100
@@ -84,11 +84,11 @@ def statement() -> About:
     )
 
 
-def board(page: type[msgspec.Struct]) -> About:
+def streaks(page: type[msgspec.Struct]) -> About:
     """``/v3/streaks``."""
     return _told(
         "The longest streaks of a week.",
-        json_answer(page, "a part of the board"),
+        json_answer(page, "a part of the longest streaks"),
         Example(
             "/v3/streaks",
             '{"week":4,"data":[{"rank":1,"vehicle":"7","connection_streak":5,"level":2,'

@@ -1,4 +1,4 @@
-"""What owners and operators read of the rewards: statements, the board, who is at risk.
+"""What owners and operators read of the rewards: statements, the longest streaks, who is at risk.
 
 ::
 
@@ -8,7 +8,7 @@
     GET /v3/streaks/at-risk?owner=42      -> {"week":10,"data":[{"vehicle":"7",...}],"next":null}
 
 ``next`` goes into ``?cursor=`` and is null at the end. The vehicles of other owners answer as
-those that nobody knows. The board is about everybody, and so is not for who is restricted to
+those that nobody knows. The streaks are about everybody, and so are not for who is restricted to
 some owners.
 """
 
@@ -83,10 +83,10 @@ class RewardsReadRoutes:
             Route(
                 "GET",
                 "/v3/streaks",
-                self.board,
+                self.streaks,
                 scope="read",
                 whole=True,
-                about=about_rewards.board(StreaksPage),
+                about=about_rewards.streaks(StreaksPage),
             ),
             Route(
                 "GET",
@@ -108,20 +108,20 @@ class RewardsReadRoutes:
             )
         return answers.json(msgspec.json.encode(found))
 
-    async def board(self, request: web.Request) -> web.Response:
+    async def streaks(self, request: web.Request) -> web.Response:
         """The longest streaks of a week."""
         week = asked_number(request, "week", 0, WEEK_MAX)
         limit = _limit(request)
         cursor = read_cursor(request)
         start = 0
         if cursor is not None:
-            # A week that is published between two parts of the board does not mix with it.
+            # A week that is published between two parts of the streaks does not mix with it.
             if week not in (None, cursor[0]):
                 raise MalformedError(f"cursor: it goes on in week {cursor[0]}, not in week {week}")
             week, start = cursor[0], max(cursor[1], 0)
         async with StoreDeadline():
             result = asked_week(await self._rewards.results(), week)
-            rows = await self._rewards.board(result)
+            rows = await self._rewards.streaks(result)
             tables = await self._evidence.tables(result.tables)
         entries = streak_entries(rows, tables)
         end = start + limit

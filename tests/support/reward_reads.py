@@ -27,7 +27,7 @@ STRANGER = 404
 
 
 async def http_agrees(scenario: Scenario) -> None:
-    """Histories and summaries of every owner, statements of two weeks, boards, who is at risk."""
+    """Histories and summaries of every owner, statements of two weeks, streaks, who is at risk."""
     async with serving(scenario.runtime) as client:
         for owner in [*scenario.fleet.owners, "nobody"]:
             await _history_agrees(scenario, client, str(owner))
