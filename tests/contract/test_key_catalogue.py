@@ -40,7 +40,7 @@ async def book_vehicles(psd: Runtime) -> None:
 
 OF_THE_WEEKLY_JOB = {
     *("reward rows", "payouts", "weeks", "week status", "run", "job lock", "garbage", "tables"),
-    *("blacklist", "overrides", "ledger versions", "streak board"),
+    *("blacklist", "overrides", "ledger versions", "longest streaks"),
 }
 
 

@@ -202,7 +202,7 @@ async def check_that_nothing_is_left(fleet: Fleet) -> None:
         name = key.decode()
         kind = kind_of(name)
         assert kind is not None, name
-        if kind.name in {"reward rows", "streak board"}:
+        if kind.name in {"reward rows", "longest streaks"}:
             is_visible = any(name.endswith(each) for each in visible)
             assert is_visible == (await client.ttl(key) == -1), name
         assert kind.name not in {"run", "job lock", "garbage"}, name

@@ -298,7 +298,7 @@ async def every_key_is_catalogued_and_what_was_replaced_ends(scenario: Scenario)
     for name in names:
         kind = kind_of(name)
         assert kind is not None, name
-        if kind.name in ("reward rows", "streak board"):
+        if kind.name in ("reward rows", "longest streaks"):
             lifetime_s = await client.ttl(name)
             is_visible = ":".join(name.split(":")[-2:]) in visible
             assert lifetime_s == -1 if is_visible else 0 <= lifetime_s <= KEPT_S, name

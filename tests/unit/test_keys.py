@@ -47,7 +47,7 @@ KINDS = {
     "psd:rewards:{rewards}:tables": "tables",
     "psd:rewards:{rewards}:blacklist": "blacklist",
     "psd:rewards:{rewards}:overrides": "overrides",
-    "psd:rewards:{rewards}:board:96:3": "streak board",
+    "psd:rewards:{rewards}:board:96:3": "longest streaks",
     "psd:schema": "schema",
     "psd:store": "store",
     "psd:order": "order",
