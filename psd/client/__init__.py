@@ -15,5 +15,6 @@ from psd.client.asynchronous import AsyncClient
 from psd.client.retrying import ONCE, Retries
 from psd.client.synchronous import Client
 from psd.client.tracing import tracing
+from psd.frames import to_dicts, to_pandas
 
-__all__ = ["ONCE", "AsyncClient", "Client", "Retries", "tracing"]
+__all__ = ["ONCE", "AsyncClient", "Client", "Retries", "to_dicts", "to_pandas", "tracing"]

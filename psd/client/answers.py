@@ -14,6 +14,7 @@ from __future__ import annotations
 import msgspec
 
 from psd.engine.outcomes import Status
+from psd.frames import Rows
 from psd.queries.boards.requests import BoardRow
 from psd.rewards.listings import RiskEntry, RiskPage, StreakEntry, StreaksPage
 
@@ -40,7 +41,7 @@ class EventResult(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-class EventsAnswer(msgspec.Struct, frozen=True):
+class EventsAnswer(Rows, frozen=True):
     """What became of each event, in order, and how many became what."""
 
     data: list[EventResult]

@@ -17,6 +17,7 @@ import asyncio
 import concurrent.futures
 import functools
 import threading
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
@@ -36,12 +37,17 @@ _END = object()
 
 
 class LoopThread:
-    """An event loop in a thread; it ends with the process at the latest."""
+    """An event loop in a thread, and the client that it runs.
 
-    def __init__(self) -> None:
+    Where nobody closes them they are closed when the last part of the client is gone, or when the
+    process ends: whoever leaves a notebook or a script is told nothing of open connections.
+    """
+
+    def __init__(self, close_client: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="psd", daemon=True)
         self._thread.start()
+        self._finish = weakref.finalize(self, _finish, self._loop, self._thread, close_client)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """What a coroutine returns or raises; it is cancelled when the wait is interrupted."""
@@ -62,27 +68,35 @@ class LoopThread:
         """Whether nothing runs here any more."""
         return self._loop.is_closed()
 
-    def end_all(self) -> None:
-        """Cancel what is under way; who waits for it gets an error."""
-        self.run(_end_all())
-        self.run(self._loop.shutdown_asyncgens())
-
     def close(self) -> None:
-        """End the loop and its thread; a second time does nothing."""
-        if self.is_closed:
-            return
-        self.end_all()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        """Close the client and end the thread; a second time does nothing."""
+        self._finish()
 
 
-async def _end_all() -> None:
-    """Nobody waits for what no loop will finish."""
+def _finish(
+    loop: asyncio.AbstractEventLoop,
+    thread: threading.Thread,
+    close_client: Callable[[], Coroutine[Any, Any, None]],
+) -> None:
+    """End everything of a loop, from another thread than its own."""
+    if thread is threading.current_thread():
+        # Its own garbage collection found the client: who would wait here would wait for itself.
+        threading.Thread(target=_finish, args=(loop, thread, close_client), daemon=True).start()
+        return
+    asyncio.run_coroutine_threadsafe(_end_all(close_client), loop).result()
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+async def _end_all(close_client: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Cancel what is under way; whoever waits for it gets an error."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_asyncgens()
+    await close_client()
 
 
 class Waiting(Generic[A_co]):
@@ -172,7 +186,7 @@ class Client(Waiting[AsyncClient]):
         retries: Retries | None = None,
     ) -> None:
         part = AsyncClient(url, token=token, timeout_s=timeout_s, retries=retries)
-        super().__init__(part, LoopThread())
+        super().__init__(part, LoopThread(part.close))
         self.boards = Boards(part.boards, self._loop)
         self.rewards = Rewards(part.rewards, self._loop)
 
@@ -216,8 +230,4 @@ class Client(Waiting[AsyncClient]):
 
     def close(self) -> None:
         """Close the connections and end the thread; a second time does nothing."""
-        if self._loop.is_closed:
-            return
-        self._loop.end_all()
-        self._loop.run(self._part.close())
         self._loop.close()

@@ -14,6 +14,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from psd.frames import Rows
 from psd.queries.requests import LIMIT_MAX, Ids, Name, Names, Time
 from psd.queries.results import AnsweredRange, Watermark
 
@@ -71,7 +72,7 @@ class FlatActivityRow(msgspec.Struct, frozen=True):
     last: str
 
 
-class ActivitiesAnswer(msgspec.Struct, frozen=True):
+class ActivitiesAnswer(Rows, frozen=True):
     """A page of activities; ``next`` is the cursor of the one after it."""
 
     data: list[ActivityRow]
@@ -111,7 +112,7 @@ class WithdrawalRow(msgspec.Struct, frozen=True):
     taken: list[TakenRow]
 
 
-class AuditAnswer(msgspec.Struct, frozen=True):
+class AuditAnswer(Rows, frozen=True):
     """A page of withdrawals, the newest first."""
 
     data: list[WithdrawalRow]

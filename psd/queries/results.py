@@ -18,6 +18,7 @@ from msgspec import UNSET, UnsetType
 
 from psd.clock import utc_text
 from psd.engine.plan import Range
+from psd.frames import Rows
 
 
 class Watermark(msgspec.Struct, frozen=True):
@@ -90,7 +91,7 @@ class Standing(msgspec.Struct, frozen=True):
     value_change: int | UnsetType | None = UNSET
 
 
-class SumAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class SumAnswer(Rows, frozen=True, kw_only=True):
     """Rows by user, then by thing, in the order in which they were asked for."""
 
     data: list[SumRow]
@@ -100,7 +101,7 @@ class SumAnswer(msgspec.Struct, frozen=True, kw_only=True):
     watermark: Watermark
 
 
-class SeriesAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class SeriesAnswer(Rows, frozen=True, kw_only=True):
     """Points by thing and group, then by time."""
 
     data: list[SeriesPoint]
@@ -110,7 +111,7 @@ class SeriesAnswer(msgspec.Struct, frozen=True, kw_only=True):
     watermark: Watermark
 
 
-class LeaderboardAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class LeaderboardAnswer(Rows, frozen=True, kw_only=True):
     """A page of a board of ``total`` users; ``next`` asks for the page after it."""
 
     data: list[Standing]

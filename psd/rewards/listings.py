@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import msgspec
 
+from psd.frames import Rows
+
 
 class StreakEntry(msgspec.Struct, frozen=True):
     """A vehicle's place among the streaks; vehicles of one streak share a rank."""
@@ -23,7 +25,7 @@ class StreakEntry(msgspec.Struct, frozen=True):
     points: int
 
 
-class StreaksPage(msgspec.Struct, frozen=True):
+class StreaksPage(Rows, frozen=True):
     """A part of the streaks of a week, the longest first."""
 
     week: int
@@ -42,7 +44,7 @@ class RiskEntry(msgspec.Struct, frozen=True):
     deadline: str
 
 
-class RiskPage(msgspec.Struct, frozen=True):
+class RiskPage(Rows, frozen=True):
     """Vehicles at risk in the open week."""
 
     week: int

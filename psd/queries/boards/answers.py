@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from psd.frames import Rows
 from psd.queries.results import AnsweredRange, Standing, Watermark
 
 State = Literal["over", "under_way", "to_come"]
@@ -77,7 +78,7 @@ class MatchDifference(msgspec.Struct, frozen=True):
     now: MatchRow
 
 
-class FinalAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class FinalAnswer(Rows, frozen=True, kw_only=True):
     """A page of the standing as it was declared, its bracket, and what differs from it now.
 
     ``changed`` counts members, ``matches_changed`` matches; both are null, and ``exact`` false,

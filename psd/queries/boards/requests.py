@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from psd.clock import utc_text
+from psd.frames import Rows
 from psd.queries.boards.board_windows import Window
 from psd.queries.boards.definitions import CHANGE_MAX, Definition, SeededRounds, StoredBoard
 from psd.queries.requests import LIMIT_MAX, SPAN_MAX, Id, Ids, LeaderboardQuery, Name, Ties, Time
@@ -142,7 +143,7 @@ class BoardRow(msgspec.Struct, frozen=True):
         )
 
 
-class BoardsPage(msgspec.Struct, frozen=True):
+class BoardsPage(Rows, frozen=True):
     """Boards by name; ``next`` is the cursor of the page after this one."""
 
     data: list[BoardRow]
@@ -155,7 +156,7 @@ class MemberRow(msgspec.Struct, frozen=True):
     uid: str
 
 
-class MembersPage(msgspec.Struct, frozen=True):
+class MembersPage(Rows, frozen=True):
     """Members of a board, the lower uid first."""
 
     data: list[MemberRow]

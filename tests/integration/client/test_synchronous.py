@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import subprocess
+import sys
+import threading
 
 import pytest
 
@@ -46,6 +50,40 @@ async def test_a_client_that_is_closed_leaves_nobody_waiting(url: str) -> None:
         await asyncio.to_thread(client.close)
         with pytest.raises(RuntimeError, match="closed"):
             await waiting
+
+
+LEFT_OPEN = """\
+from psd.client import Client
+
+psd = Client({url!r}, token={token!r})
+standings = psd.standings("steps")
+print(next(standings).uid, psd.top("steps", limit=1).data[0].value)
+"""
+
+
+async def test_a_program_that_closes_nothing_ends_without_a_word(url: str) -> None:
+    program = LEFT_OPEN.format(url=url, token=ADMIN.secret)
+    command = [sys.executable, "-X", "dev", "-c", program]
+    done = await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1 50\n", "")
+
+
+async def test_a_client_that_nobody_holds_any_more_ends_its_thread(url: str) -> None:
+    def ask() -> threading.Thread:
+        known = set(threading.enumerate())
+        client = Client(url, token=ADMIN.secret)
+        [thread] = set(threading.enumerate()) - known
+        boards = client.boards
+        del client
+        gc.collect()
+        assert list(boards.all()) == [], "a part of a client keeps it open"
+        return thread
+
+    thread = await asyncio.to_thread(ask)
+    gc.collect()
+    await wait_until("its thread ends", lambda: not thread.is_alive())
 
 
 async def test_one_client_serves_many_threads(psd: AsyncClient, url: str) -> None:
