@@ -3,10 +3,10 @@ std = "lua51"
 max_line_length = 100
 read_globals = { "redis", "cjson", "cmsgpack", "bit", "struct", "KEYS", "ARGV" }
 
--- A script is one file with its `-- @include lib/name` lines replaced by those files, so a file
--- alone uses locals of the files that it includes, and a file of lib/ is used by others only.
--- Both are worked out here from the include lines: a name that no file defines stays undefined,
--- and a function of lib/ that no script uses stays unused.
+-- A script is one file behind those of its `-- @include lib/part: name, name` lines, so a file alone
+-- uses locals of other files, and a file of lib/ is used by others only. Both follow from the
+-- include lines: a name that a file uses and does not include stays undefined, and one of lib/ that
+-- no file includes stays unused.
 
 local function lines_of(path)
   local lines = {}
@@ -29,22 +29,14 @@ for _, path in ipairs(script_paths()) do
   for _, line in ipairs(lines_of(path)) do
     local names = line:match("^local function ([%w_]+)") or line:match("^local ([%w_, ]+)")
     for name in (names or ""):gmatch("[%w_]+") do defined[path][name] = true end
-    local include = line:match("^%-%- @include (%S+)")
-    if include then included[path]["lua/" .. include:gsub("%.lua$", "") .. ".lua"] = true end
+    local include, brought = line:match("^%-%- @include (%S+): (.+)$")
+    for name in (brought or ""):gmatch("[%w_]+") do
+      table.insert(included[path], { file = "lua/" .. include .. ".lua", name = name })
+    end
     for word in line:gsub("%-%-.*$", ""):gmatch("[%a_][%w_]*") do
       words[path][word] = (words[path][word] or 0) + 1
     end
   end
-end
-
-local function add_includes(path, reached)
-  for include in pairs(included[path] or {}) do
-    if not reached[include] then
-      reached[include] = true
-      add_includes(include, reached)
-    end
-  end
-  return reached
 end
 
 for path in pairs(defined) do files[path] = { globals = {}, ignore = {} } end
@@ -60,11 +52,9 @@ for path, names in pairs(defined) do
 end
 
 for path in pairs(defined) do
-  for include in pairs(add_includes(path, {})) do
-    for name in pairs(defined[include] or {}) do
-      table.insert(files[path].globals, name)
-      -- 211: unused, 231: set but never read, 241: filled but never read; others do that.
-      if words[path][name] then table.insert(files[include].ignore, "2[134]1/^" .. name .. "$") end
-    end
+  for _, each in ipairs(included[path]) do
+    table.insert(files[path].globals, each.name)
+    -- 211: unused, 231: set but never read, 241: filled but never read; others do that.
+    table.insert(files[each.file].ignore, "2[134]1/^" .. each.name .. "$")
   end
 end

@@ -1,5 +1,5 @@
 -- Put a board's definition in the place of the one that was read, if that still stands there.
--- @include lib/decided
+-- @include lib/decided: is_overtaken, overtaken
 -- KEYS[1]  hash of all boards: name -> definition
 -- KEYS[2]  set of "name:id" of boards that were taken away and whose other keys are to end
 -- KEYS[3]  hash of versions: name -> that of the last decision, also of boards that are gone
@@ -12,6 +12,7 @@
 -- Returns: 1, or 0 when another definition stands there than the one that was read
 -- Errors: PSD_TOO_MANY_BOARDS there are as many boards as there may be; PSD_OVERTAKEN a later
 --         decision stands; nothing is written
+-- Mode: write
 -- Idempotent: yes; a second call finds the new definition and answers 0
 -- Cost: O(1)
 

@@ -1,5 +1,5 @@
 -- Put members on a board and take others off, as long as it does not hold too many then.
--- @include lib/decided
+-- @include lib/decided: is_overtaken, overtaken
 -- KEYS[1]  set of the board's members, uids in decimal; beside it ":unchanged", which larger
 --          changes set to learn of others (lua/boards/swap.lua), ends with each change
 -- KEYS[2]  hash of the board's versions: that of the last change stands under "members"
@@ -11,6 +11,7 @@
 -- Returns: list: how many are new, how many are there no longer, how many there are
 -- Errors: PSD_TOO_MANY_MEMBERS there would be more than there may be; PSD_OVERTAKEN a later
 --         decision stands; nothing is written
+-- Mode: write
 -- Idempotent: yes
 -- Cost: O(uids); 2 us each
 

@@ -1,5 +1,5 @@
 -- Put a set that was made beside a board's members in their place, if they are still the same.
--- @include lib/decided
+-- @include lib/decided: is_overtaken, overtaken
 -- KEYS[1]  set of the board's members, uids in decimal
 -- KEYS[2]  the set that takes its place; it has a lifetime until then
 -- KEYS[3]  text that was read before the members were; each change of them ends it
@@ -9,6 +9,7 @@
 -- ARGV[3]  version of the decision
 -- Returns: 1, or 0 when the members were changed meanwhile, or the set is not whole any more
 -- Errors: PSD_OVERTAKEN a later decision stands; nothing is written
+-- Mode: write
 -- Idempotent: yes; a second call finds the text gone and answers 0
 -- Cost: O(1)
 

@@ -8,6 +8,7 @@
 -- ARGV[4]  1 when whoever asks had the turn before, and wants it only if it is still theirs
 -- Returns: the next number, or 0 while somebody else has the turn, or when it was not theirs
 -- Errors: none of its own; a key of a foreign type or a text that is no number fails
+-- Mode: write
 -- Idempotent: no, each call gives another number
 -- Cost: O(1)
 

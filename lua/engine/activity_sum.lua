@@ -8,10 +8,12 @@
 -- Returns: the sum, an integer
 -- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1); PSD_TOO_LARGE the activity has more in the
 --         range than lib/effort allows to read
--- Idempotent: yes. Writes nothing
+-- Mode: read
+-- Idempotent: yes
 -- Cost: O(hours of the activity) and at most two hours' records; with an atid O(its reports)
--- @include lib/activity
--- @include lib/effort
+-- @include lib/activity: HOUR_S, directory_key, load_activity, part_of, loaded_part, part_numbers
+-- @include lib/effort: spend, is_overspent
+-- @include lib/numbers: SUM_MAX
 
 local prefix = KEYS[1] .. ':' .. ARGV[1]
 local range_start, range_end = tonumber(ARGV[3]), tonumber(ARGV[4])

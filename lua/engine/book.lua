@@ -12,12 +12,18 @@
 -- Errors: PSD_OUT_OF_BOUNDS an hour or minute of a busy day passes the bound: nothing is
 --         written, and one report a call tells which; PSD_HEAVY n: the call is too much for one,
 --         nothing is written, n of its reports may not be; a key of a foreign type fails whole
+-- Mode: write
 -- Idempotent: yes; a report replaces the one with its window, an increment is marked
 -- Cost: O(1) per report that is its activity's newest; else O(records of the activity's hour), up
 --       to 4,096, and of what it changes; a call ends at some 8 ms (lib/work), one of a single
 --       report at 12 ms; batches up to 1,000
--- @include lib/book_report
--- @include lib/owners
+-- @include lib/book_report: too_heavy, book_batches
+-- @include lib/owners: owner_roots
+-- @include lib/activity_writes: save_activities
+-- @include lib/cells: save_cells
+-- @include lib/newest_writes: save_newest
+-- @include lib/work: is_too_heavy
+-- @include lib/writes: read_lifetimes, flush_writes
 
 local roots = owner_roots(2)
 read_lifetimes(ARGV[2])

@@ -4,11 +4,12 @@
 -- Returns: list: false, since nothing that has expired is asked for, then the position (from 0) of
 --          each owner who has bookings
 -- Errors: none of its own
--- Idempotent: yes. Writes nothing
+-- Mode: read
+-- Idempotent: yes
 -- Cost: per owner one field, 1 us; of one without it (lib/newest) the years there are, at most 230;
 --       1,000 owners
--- @include lib/newest
--- @include lib/owners
+-- @include lib/newest: last_year
+-- @include lib/owners: owner_roots
 
 local reply = { false }
 for number, root in ipairs(owner_roots(1)) do

@@ -12,12 +12,15 @@
 --          the second from which on nothing is told or false, then per thing a list of first
 --          seconds of leaves and those leaves' records in the range, by turns
 -- Errors: none of its own
--- Idempotent: yes. Writes nothing
+-- Mode: read
+-- Idempotent: yes
 -- Cost: per owner and thing its totals, 2.5 us a leaf and 0.05 us a booking; 1,000 owners, at most
 --       what lib/effort allows
--- @include lib/handover
--- @include lib/newest
--- @include lib/owners
+-- @include lib/handover: months_met, walk_months, handed_over
+-- @include lib/newest: note_newest_of, newest_told
+-- @include lib/owners: owner_roots
+-- @include lib/effort: next_effort, is_page_spent, is_overspent
+-- @include lib/leaf_reads: lost
 
 local low, high, things = tonumber(ARGV[1]), tonumber(ARGV[2]), cmsgpack.unpack(ARGV[3])
 local most, may_cut, tells_newest = tonumber(ARGV[4]), ARGV[5] == '1', ARGV[6] == '1'

@@ -4,9 +4,10 @@
 -- ARGV[2]  msgpack array of thing numbers
 -- Returns: 1 when something was reported of it, or it was withdrawn; else 0
 -- Errors: a key of a foreign type fails
--- Idempotent: yes. Writes nothing
+-- Mode: read
+-- Idempotent: yes
 -- Cost: O(things)
--- @include lib/shards
+-- @include lib/shards: shard_count, shard_of, shard_key
 
 local aid = ARGV[1]
 for _, thing in ipairs(cmsgpack.unpack(ARGV[2])) do

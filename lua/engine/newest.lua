@@ -4,12 +4,13 @@
 -- Returns: list: false, since nothing that has expired is asked for, then the second, or false for
 --          none, and how many of the owners are answered (others follow by another call)
 -- Errors: none of its own
--- Idempotent: yes. Writes nothing
+-- Mode: read
+-- Idempotent: yes
 -- Cost: per owner and thing one field, 1 us; of an owner without it (lib/newest) up to 5 hashes
 --       and a leaf; 1,000 owners, at most what lib/effort allows
--- @include lib/newest
--- @include lib/effort
--- @include lib/owners
+-- @include lib/newest: note_newest_of, newest_told
+-- @include lib/effort: spend, next_effort, is_page_spent
+-- @include lib/owners: owner_roots
 
 local things, answered = cmsgpack.unpack(ARGV[1]), 0
 for number, root in ipairs(owner_roots(1)) do

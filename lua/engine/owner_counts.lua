@@ -3,9 +3,10 @@
 -- ARGV     none of its own
 -- Returns: list: false, since nothing of them expires, then a number a part
 -- Errors: none of its own
--- Idempotent: yes. Writes nothing
+-- Mode: read
+-- Idempotent: yes
 -- Cost: 0.3 us a part; 64 parts
--- @include lib/owners
+-- @include lib/owners: owner_roots
 
 local counts = { false }
 for number, key in ipairs(owner_roots(0)) do counts[number + 1] = redis.call('SCARD', key) end

@@ -4,10 +4,12 @@
 -- ARGV[2]  lifetimes, as of engine/book
 -- Returns: a list of codes, as of engine/book
 -- Errors: PSD_OUT_OF_BOUNDS, PSD_HEAVY and others, as of engine/book
--- Idempotent: yes. Writes nothing
+-- Mode: read
+-- Idempotent: yes
 -- Cost: as of engine/book, without its writes; batches up to 1,000
--- @include lib/book_report
--- @include lib/owners
+-- @include lib/book_report: book_batches
+-- @include lib/owners: owner_roots
+-- @include lib/writes: read_lifetimes
 
 local roots = owner_roots(2)
 read_lifetimes(ARGV[2])

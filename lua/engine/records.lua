@@ -10,11 +10,14 @@
 --          long activity those of the hours that the range meets; or the number of records there,
 --          where they are too many
 -- Errors: a key of a foreign type fails
--- Idempotent: yes. Writes nothing
+-- Mode: read
+-- Idempotent: yes
 -- Cost: per activity and thing 2 us; of a long one O(its hours) and 0.02 us a record; 1,000
 --       activities, at most what lib/effort allows
--- @include lib/activity
--- @include lib/effort
+-- @include lib/activity: HOUR_S, WITHDRAWN
+-- @include lib/effort: spend, next_effort, is_page_spent, is_overspent
+-- @include lib/ids: id_text
+-- @include lib/shards: shard_count, shard_of, shard_key
 
 local things, aids = cmsgpack.unpack(ARGV[1]), cmsgpack.unpack(ARGV[2])
 local low, high, most = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])

@@ -8,10 +8,13 @@
 --          one that does, 1 of an activity that was withdrawn. Shorter than asked once ARGV[2]
 --          records were read, but never empty
 -- Errors: a key of a foreign type fails
--- Idempotent: yes. Writes nothing
+-- Mode: read
+-- Idempotent: yes
 -- Cost: O(log n) a window and O(records of each hour that is read), and O(hours of the activity)
 --       where a window reaches across them; 1,000 windows and 10,000 records at most
--- @include lib/replay
+-- @include lib/replay: sum_back, sum_of_earlier_parts
+-- @include lib/activity: load_activity, part_number, part_of, loaded_part
+-- @include lib/ids: id_text
 
 local root, records_left = KEYS[1], tonumber(ARGV[2])
 

@@ -13,13 +13,17 @@
 --          levels of totals, and bookings of units that are cut, as lib/descent says; of weeks the
 --          level is "weeks", and the first number the place of the block
 -- Errors: PSD_TOO_LARGE what one owner has takes more than lib/effort allows
--- Idempotent: yes. Writes nothing
+-- Mode: read
+-- Idempotent: yes
 -- Cost: per owner O(buckets with bookings), and a leaf of up to 512 records for each boundary
 --       that cuts a day with bookings; 10,000 buckets, at most what lib/effort allows
--- @include lib/descent
--- @include lib/newest
--- @include lib/atid_sets
--- @include lib/owners
+-- @include lib/descent: new_descent, add_totals, descend
+-- @include lib/newest: note_newest_of, newest_told
+-- @include lib/atid_sets: atid_set
+-- @include lib/owners: owner_roots
+-- @include lib/effort: next_effort, is_page_spent, is_overspent
+-- @include lib/hash_reads: named_values
+-- @include lib/leaf_reads: lost, leaves
 
 local plan = cmsgpack.unpack(ARGV[1])
 local bounds, weeks, prefix_end = plan[1], plan[2], ':' .. ARGV[2]

@@ -9,11 +9,16 @@
 --          then one integer per owner and thing, owner by owner
 -- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1); PSD_TOO_LARGE what one owner has of these
 --         atids takes more than lib/effort allows
--- Idempotent: yes. Writes nothing
+-- Mode: read
+-- Idempotent: yes
 -- Cost: per owner and thing at most 1 + 2 + 2 hashes and 2 leaves of 512 records; 1,000 owners, at
 --       most what lib/effort allows
--- @include lib/planned_sums
--- @include lib/owners
+-- @include lib/planned_sums: prepared_plan, planned_sum, next_owner
+-- @include lib/owners: owner_roots
+-- @include lib/atid_sets: atid_set
+-- @include lib/effort: next_effort, is_page_spent, is_overspent
+-- @include lib/leaf_reads: lost, in_bounds
+-- @include lib/newest: newest_told
 
 local plan, atids, levels = cmsgpack.unpack(ARGV[1]), atid_set(ARGV[3]), {}
 for number, thing in ipairs(cmsgpack.unpack(ARGV[2])) do

@@ -12,11 +12,16 @@
 --          wanted: ties are all there
 -- Errors: PSD_OUT_OF_BOUNDS a sum passes +-(2^53 - 1); PSD_TOO_LARGE what one owner has of these
 --         atids takes more than lib/effort allows
--- Idempotent: yes. Writes nothing
+-- Mode: read
+-- Idempotent: yes
 -- Cost: per owner that of engine/sum with one thing, 5 to 15 us; 1,000 owners, at most what
 --       lib/effort allows
--- @include lib/planned_sums
--- @include lib/owners
+-- @include lib/planned_sums: prepared_plan, planned_sum, next_owner
+-- @include lib/owners: owner_roots
+-- @include lib/atid_sets: atid_set
+-- @include lib/effort: next_effort, is_page_spent, is_overspent
+-- @include lib/leaf_reads: lost, in_bounds
+-- @include lib/newest: is_booked, newest_told
 
 local plan, takes_all = cmsgpack.unpack(ARGV[1]), ARGV[6] ~= '1'
 local levels = prepared_plan(plan, ARGV[2], atid_set(ARGV[3]), ARGV[5] == '1' or not takes_all)

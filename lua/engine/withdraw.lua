@@ -15,12 +15,20 @@
 --          first as text. With 3 and 5 nothing is written
 -- Errors: PSD_OUT_OF_BOUNDS as of engine/book; PSD_HEAVY n: the call is too much for one, and
 --         nothing is written; a key of a foreign type fails whole
+-- Mode: write
 -- Idempotent: yes; a thing that is new since then is withdrawn with the next call
 -- Cost: O(reports taken back) and the leaves that hold their bookings, 25 us a booking; 200 reports
--- @include lib/activity_back
--- @include lib/activity_writes
--- @include lib/pending
--- @include lib/newest_writes
+-- @include lib/activity_back: bookings_back, portion_back
+-- @include lib/activity_writes: save_activities
+-- @include lib/pending: note_changes, apply_changes
+-- @include lib/newest_writes: note_newest_moves, save_newest
+-- @include lib/activity: load_activity
+-- @include lib/calendar_totals: add_moves
+-- @include lib/cells: save_cells
+-- @include lib/ids: id_text
+-- @include lib/numbers: text
+-- @include lib/work: work_alone, is_too_heavy
+-- @include lib/writes: read_lifetimes, flush_writes
 
 local root, aid = KEYS[1], ARGV[1]
 read_lifetimes(ARGV[3])

@@ -5,9 +5,10 @@
 -- which is not read as a whole once it has more than HOURS_LISTED (lib/activity_hours). Records
 -- of an hour are a flat list, four slots each. A withdrawn activity has WITHDRAWN in its
 -- shard, which is no row of records, and nothing else: reports of it are not booked any more.
--- @include lib/shards
--- @include lib/ids
--- @include lib/work
+-- @include lib/shards: shard_count, shard_of, shard_key
+-- @include lib/ids: id_text
+-- @include lib/work: spend_work
+-- @include lib/cells: load_activities
 
 local SHORT_RECORDS = 4
 local HOURS_LISTED = 128

@@ -1,7 +1,11 @@
 -- Activity back: what one activity has booked of a thing, to be taken back: all of it, or of a
 -- long activity portion by portion, the earliest first. What was taken so far stands in the field
 -- "took" of its directory, and while it does, no report of the activity is booked any more.
--- @include lib/activity_hours
+-- @include lib/activity_hours: find_hour
+-- @include lib/activity: HOUR_S, pack_records, summary_of, directory_key, hour_key, loaded_part
+-- @include lib/activity: part_numbers
+-- @include lib/work: spend_work
+-- @include lib/writes: keep, write, keep_for
 
 -- Take the first `records` of a list into `back`: the moves { second, atid, before, after }, their
 -- sum and how many bookings vanish, the first and last second, and the atid of the first.

@@ -1,5 +1,7 @@
 -- Activity commit: take a plan (lib/replay) into the activities of this call.
--- @include lib/replay
+-- @include lib/activity_hours: BLOCKS, load_entries
+-- @include lib/numbers: SUM_MAX
+-- @include lib/work: spend_work
 
 -- Bookings past the bound would not survive Redis's doubles.
 local function plan_fits(plan)

@@ -3,7 +3,8 @@
 -- block of 128 hours that has reports ("b3169") and each 128 blocks ("B24"), with the same four
 -- numbers, and "all" tells how many hours there are. Any question reads at most some 128 entries
 -- of each kind.
--- @include lib/activity
+-- @include lib/activity: HOUR_S, directory_key, part_of, part_numbers
+-- @include lib/work: spend_work
 
 local BLOCKS = { { name = 'b', hours = 128 }, { name = 'B', hours = 16384 } }
 

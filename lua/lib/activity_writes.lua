@@ -1,5 +1,11 @@
 -- Activity writes: save the activities that this call has changed.
--- @include lib/activity_hours
+-- @include lib/activity_hours: BLOCKS
+-- @include lib/activity: SHORT_RECORDS, HOURS_LISTED, HOUR_S, WITHDRAWN, activities, pack_records
+-- @include lib/activity: summary_of, directory_key, hour_key, part_of, part_numbers
+-- @include lib/cells: hash_at
+-- @include lib/shards: shard_count, shard_of, shard_key, grow_shards
+-- @include lib/work: spend_work, is_too_heavy
+-- @include lib/writes: keep, write, keep_for
 
 -- Hours of a long activity whose directory has no blocks.
 local function listed_hours(activity)

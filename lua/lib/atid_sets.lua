@@ -1,6 +1,6 @@
 -- Atid sets: which atids are asked. In leaves an atid is as wide as its leaf has it, so a set is
 -- also kept padded to each width.
--- @include lib/ids
+-- @include lib/ids: id_text, id_padded
 
 -- Padded to a width when the first leaf has it.
 local PADDED = { __index = function(by_width, width)

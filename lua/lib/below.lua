@@ -1,7 +1,8 @@
 -- Below: how the units below a unit are named: their fields in its totals ("4" of a year is April),
 -- how their labels end ("04"), and the level whose totals are not whole where some are missing.
--- @include lib/hash_reads
--- @include lib/units
+-- @include lib/hash_reads: number_texts
+-- @include lib/units: BELOW
+-- @include lib/calendar: civil, year_start, day_of
 
 -- Nothing is booked outside of these (psd/engine/events.py).
 local FIRST_YEAR, LAST_YEAR = 1970, 2199

@@ -1,12 +1,16 @@
 -- Book a report: take one report or increment into what this call knows of its owner, and say what
 -- becomes of it: 0 unchanged, 1 booked, 2 duplicate, 3 out of bounds, 4 of a withdrawn activity, 6
 -- its hour is full. Nothing is written: that is for whoever saves what was noted.
--- @include lib/work
--- @include lib/activity_commit
--- @include lib/activity_writes
--- @include lib/pending
--- @include lib/newest_writes
--- @include lib/markers
+-- @include lib/work: work_alone, spend_work, is_too_heavy
+-- @include lib/activity_commit: plan_fits, commit_plan
+-- @include lib/pending: note_changes, applied_part, apply_changes
+-- @include lib/newest_writes: note_newest_moves
+-- @include lib/markers: is_marked, mark
+-- @include lib/activity: load_activity
+-- @include lib/calendar: day_of
+-- @include lib/calendar_totals: add_moves
+-- @include lib/cells: load_year
+-- @include lib/replay: plan_report
 
 local function book_report(root, thing, atid, aid, value, ts1, ts2, marker)
   if marker and is_marked(root, ts2, marker) then return 2 end

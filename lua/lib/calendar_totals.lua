@@ -1,8 +1,10 @@
 -- Calendar totals: the year, month, day, ISO week and issuance week that hold a booking, each
 -- over all atids and for its own. Both kinds of week share a hash: "15" is ISO week 15, "i15"
 -- the issuance week that begins on that week's Monday at 05:00.
--- @include lib/calendar
--- @include lib/cells
+-- @include lib/calendar: ISSUANCE_OFFSET_S, day_of
+-- @include lib/cells: load_week_pair, load_both, load_day, add_to_bucket
+-- @include lib/numbers: SUM_MAX
+-- @include lib/writes: keep
 
 local found_buckets = {}
 

@@ -1,9 +1,10 @@
 -- Cells: the totals that one call touches, read once and written once. A bucket is the total of
 -- one field over all atids: { field, sum, count, count_before, dirty }; a part is what one atid
 -- has in it: { sum, sum_before }. count_before and sum_before are what Redis holds.
--- @include lib/totals
--- @include lib/writes
--- @include lib/ids
+-- @include lib/totals: read_total, total_value
+-- @include lib/writes: keep
+-- @include lib/ids: id_text
+-- @include lib/numbers: SUM_MAX, text
 
 local hashes = {}
 

@@ -1,7 +1,11 @@
 -- Crowd writes: put changed bookings into the hash of a crowded second (lib/crowd), or a whole
 -- leaf that has become one. A change is { second, atid, aid, before, after } as in lib/leaf_merge.
--- @include lib/crowd
--- @include lib/leaf_merge
+-- @include lib/crowd: CROWD_CODE
+-- @include lib/leaf_merge: merged_records
+-- @include lib/ids: id_padded
+-- @include lib/leaf: shape_of, leaf_records
+-- @include lib/work: spend_work
+-- @include lib/writes: keep, write, keep_for
 
 -- The records of a field with sorted changes of its aid put in; empty when none is left.
 local function crowd_field(held, start, changes)

@@ -2,7 +2,14 @@
 -- as they stand, only as fine as the boundaries cut, and the bookings of leaves that they cut.
 -- Nothing is added up here: whoever asked takes each unit that lies in one bucket from the totals
 -- above, and all else from what is handed over below it.
--- @include lib/leaf_reads
+-- @include lib/leaf_reads: note_lost, leaf_at, leaf_of, leaf_slice, PARTS_NAMED
+-- @include lib/below: FIELDS_BELOW, month_starts, years_met
+-- @include lib/calendar: year_start
+-- @include lib/effort: spend, spend_on_handing, is_overspent
+-- @include lib/hash_reads: named_values, number_texts
+-- @include lib/leaf: leaf_shape
+-- @include lib/totals: read_total
+-- @include lib/units: BELOW, totals_key_below, stands_split, leaf_key
 
 -- A month of so many bookings at most is handed over, where its leaf is whole: as fast as its days,
 -- and in the same read are those of days that are cut.

@@ -2,8 +2,14 @@
 -- of time. What Lua would look at record by record holds Redis for 0.2 us each; handed over as
 -- bytes it is 0.03 us, and whoever asked reads them. First the totals tell which leaves there are
 -- and what they hold, so that too much is refused before anything is read.
--- @include lib/leaf_reads
--- @include lib/below
+-- @include lib/leaf_reads: note_lost
+-- @include lib/below: FIELDS_BELOW, month_starts, years_met
+-- @include lib/crowd: crowd_key, crowd_leaf
+-- @include lib/effort: spend, spend_on_handing, is_page_spent, is_overspent
+-- @include lib/hash_reads: named_values, number_texts
+-- @include lib/leaf: leaf_shape, leaf_position
+-- @include lib/totals: read_total
+-- @include lib/units: BELOW, is_crowded, totals_key_below, stands_split, leaf_key
 
 -- What is to be handed over: leaves' keys, first seconds, ends and numbers of bookings, and where
 -- it was cut because `most` bookings were reached; `bookings` are those of all units that were met.

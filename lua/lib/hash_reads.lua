@@ -1,7 +1,7 @@
 -- Hash reads: values of hashes that whoever reports may make grow, by ever new years or atids.
 -- Fields are named, or picked from the whole hash where that is less work: a packed hash (up to
 -- PACKED_FIELDS) is searched from its start for each field, 4 us where it is full.
--- @include lib/effort
+-- @include lib/effort: spend
 
 local PACKED_FIELDS = 512
 -- So many fields and more are worth the question how large the hash is.

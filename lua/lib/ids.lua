@@ -1,7 +1,7 @@
 -- Ids (atid, aid) are 64-bit, more than a double holds, so scripts carry them packed:
 -- big-endian two's complement in the fewest of 1, 2, 4 or 8 bytes. Packed ids are compared
 -- byte by byte, never with <, which follows the server's locale.
--- @include lib/numbers
+-- @include lib/numbers: text, width_of
 
 local SIGNED = { '>i1', '>i2', nil, '>i4' }
 local id_texts = {}

@@ -4,8 +4,9 @@
 -- seconds since the unit's start. Widths are the smallest that fit all records, so equal sets
 -- of bookings give equal bytes in whatever order they came.
 --   373 steps of atid 0, aid 0 at 00:00:01: 41 00 00 01 00 00 01 75 (delta 2 bytes wide)
--- @include lib/ids
--- @include lib/work
+-- @include lib/ids: id_padded, id_trimmed, compare_bytes
+-- @include lib/work: spend_work
+-- @include lib/numbers: width_of
 
 local WIDTHS = { 1, 2, 4, 8 }
 local WIDTH_CODES = { [1] = 0, [2] = 1, [4] = 2, [8] = 3 }

@@ -1,8 +1,11 @@
 -- Leaf merge: put changed bookings into a leaf with the smallest write that does it: APPEND
 -- for newer seconds, SETRANGE from the first changed byte, SET when widths change.
 -- A change is { second, atid, aid, before, after }: deltas of one (second, atid, aid).
--- @include lib/leaf
--- @include lib/writes
+-- @include lib/leaf: leaf_shape, leaf_records, record_before, sort_records, leaf_packed
+-- @include lib/writes: keep, write, keep_for
+-- @include lib/ids: id_padded, id_trimmed, compare_bytes
+-- @include lib/numbers: width_of
+-- @include lib/work: spend_work
 
 local merged_records, write_leaf_changes
 

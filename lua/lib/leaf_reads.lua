@@ -1,10 +1,15 @@
 -- Leaf reads: sums of the bookings between two seconds of a unit, wherever its leaves are.
 -- Every read holds the number of bookings it found against the number that the total above
 -- tells: fewer means that detail has expired, and the coarsest such level is kept in `lost`.
--- @include lib/units
--- @include lib/totals
--- @include lib/crowd
--- @include lib/below
+-- @include lib/units: BELOW, unit_below, is_split, is_crowded, totals_key_below, stands_split
+-- @include lib/units: leaf_key
+-- @include lib/totals: read_total, read_sum
+-- @include lib/crowd: crowd_key, crowd_leaf
+-- @include lib/below: FIELDS_BELOW
+-- @include lib/effort: spend, is_overspent
+-- @include lib/hash_reads: named_values
+-- @include lib/leaf: leaf_shape, leaf_position, leaf_sum
+-- @include lib/numbers: SUM_MAX
 
 local LOST_ORDER = { day = 1, month = 2, year = 3 }
 local lost = false

@@ -1,7 +1,10 @@
 -- Leaf take: the bookings of a unit, out of whatever leaves they are in, to be put elsewhere.
--- @include lib/units
--- @include lib/cells
--- @include lib/crowd
+-- @include lib/units: BELOW, unit_below, is_crowded, totals_key_below, stands_split, leaf_key
+-- @include lib/cells: hashes
+-- @include lib/crowd: crowd_key, unit_leaf
+-- @include lib/leaf: leaf_records
+-- @include lib/totals: read_total
+-- @include lib/writes: write
 
 -- Every booking that leaves hold below a unit; notes the deletion of those leaves and totals.
 local function take_records(prefix, unit, count, records)

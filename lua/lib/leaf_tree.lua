@@ -1,8 +1,15 @@
 -- Leaf tree: carry changed bookings to the leaves where they belong, splitting a unit whose
 -- bookings passed LEAF_RECORDS and joining one that fell back (see lib/units).
--- @include lib/leaf_take
--- @include lib/leaf_merge
--- @include lib/crowd_writes
+-- @include lib/leaf_take: take_records
+-- @include lib/leaf_merge: merged_records, write_leaf_changes
+-- @include lib/crowd_writes: write_crowd_changes
+-- @include lib/cells: load_bucket, load_both, add_to_bucket
+-- @include lib/crowd: crowd_key
+-- @include lib/leaf: sort_records
+-- @include lib/numbers: SUM_MAX
+-- @include lib/units: unit_below, is_split, is_crowded, totals_key_below, stands_split, leaf_key
+-- @include lib/work: is_too_heavy
+-- @include lib/writes: keep
 
 -- Changes of a unit, by the unit below that holds them.
 local function changes_below(unit, changes)

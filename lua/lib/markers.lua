@@ -1,7 +1,7 @@
 -- Markers: ids of increments that are booked, so that each is applied once. One hash per owner
 -- and UTC day of the event's own time; it lives the dedupe horizon past its last write,
 -- whatever that time was. A field is 8 bytes of a keyed hash of the id: about 14 bytes each.
--- @include lib/writes
+-- @include lib/writes: keep, write, keep_for
 
 local markers = {}
 

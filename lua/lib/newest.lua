@@ -1,7 +1,15 @@
 -- Newest: the newest second that an owner has booked of a thing. The year hash has it in its field
 -- "newest"; where that is missing (a hash from before psd kept it, or nothing is booked) it is
 -- found by going down from the years to the last record of the last leaf.
--- @include lib/leaf_reads
+-- @include lib/leaf_reads: lost, note_lost
+-- @include lib/below: FIRST_YEAR, LAST_YEAR, FIELDS_BELOW
+-- @include lib/calendar: year_start, day_of
+-- @include lib/crowd: crowd_key
+-- @include lib/hash_reads: named_values, number_texts
+-- @include lib/leaf: leaf_shape
+-- @include lib/totals: read_total
+-- @include lib/units: BELOW, unit_of_month, unit_below, is_crowded, totals_key_below, stands_split
+-- @include lib/units: leaf_key
 
 -- The newest second of all that were noted, -1 for none.
 local newest = -1

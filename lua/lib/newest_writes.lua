@@ -1,8 +1,9 @@
 -- Newest writes: keep the field "newest" of owners' things (lib/newest) right while bookings come
 -- and go. A newer booking replaces it; where the newest is taken back, or the hash is from before
 -- psd kept it, it is found anew once everything else has been written.
--- @include lib/cells
--- @include lib/newest
+-- @include lib/cells: hashes
+-- @include lib/newest: newest, find_newest
+-- @include lib/leaf_reads: lost
 
 -- Take the moves { second, atid, before, after } of one activity into the newest second.
 local function note_newest_moves(prefix, moves)

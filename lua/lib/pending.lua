@@ -1,8 +1,11 @@
 -- Pending: leaf records that a call changes, gathered by owner, thing and month, so that each
 -- leaf is read and written once however many reports of the call meet in it.
--- @include lib/calendar_totals
--- @include lib/work
--- @include lib/leaf_tree
+-- @include lib/work: is_too_heavy
+-- @include lib/leaf_tree: within_bound, apply_unit
+-- @include lib/calendar: day_of
+-- @include lib/cells: load_bucket
+-- @include lib/units: unit_of_month
+-- @include lib/writes: keep
 
 local pending = {}
 

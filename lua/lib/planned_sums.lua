@@ -4,9 +4,11 @@
 -- [months], [part months]], a part month [field, label, start, is_total, [days], [part days]], a
 -- part day [field, label, start, low, high]; seconds are Unix seconds, high is exclusive; is_total
 -- means: the unit's total minus what follows; verify_* are true where that level has a lifetime.
--- @include lib/newest
--- @include lib/atid_sets
--- @include lib/below
+-- @include lib/newest: note_newest
+-- @include lib/below: FIELDS_BELOW
+-- @include lib/hash_reads: named_values
+-- @include lib/leaf_reads: note_lost, added, leaves, PARTS_NAMED, parts_sum, day_sum
+-- @include lib/totals: read_total, read_sum
 
 -- What one level reads, the same for every owner: fields of whole units (of the atids, if some
 -- are asked) followed by those of part units, always over all atids, which tells whether there is

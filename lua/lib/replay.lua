@@ -2,7 +2,10 @@
 -- reports by (ts2, narrower window first), each booking value - (bookings in its window so
 -- far). A new report books its difference; later reports whose windows cover it give it back.
 --   10 at second 5, 10 at 9 (books 0), then late 7 at 7: books -3 there, 9 turns to 3: ends at 10.
--- @include lib/activity_hours
+-- @include lib/activity_hours: sum_of_hours, find_hour
+-- @include lib/activity: HOUR_RECORDS_MAX, part_number, part_of, loaded_part
+-- @include lib/ids: compare_bytes
+-- @include lib/work: spend_work, is_too_heavy
 
 local sum_back, sum_of_earlier_parts, plan_report
 

@@ -1,8 +1,8 @@
 -- Shards: the hashes over which the activities of one owner and thing are spread, so that each
 -- stays small (a packed hash of about SHARD_ACTIVITIES fields) however many there are. Linear
 -- hashing: the number of shards follows from the number of activities, and grows by one.
--- @include lib/cells
--- @include lib/work
+-- @include lib/work: spend_work, is_too_heavy
+-- @include lib/writes: keep, write, keep_for
 
 local SHARD_ACTIVITIES = 96
 

@@ -2,7 +2,7 @@
 -- the number of bookings when it is not 1: "373" is one booking of 373, "4730:12" twelve that
 -- add up to 4730; the field is there exactly while the bucket has bookings, also when they
 -- cancel out. Of one atid ("12:7", date 12, atid 7) they hold the sum alone, unless it is 0.
--- @include lib/numbers
+-- @include lib/numbers: text
 
 -- Sum and number of bookings of a field's value; 0, 0 when there is none.
 local function read_total(value)

@@ -5,6 +5,7 @@
 -- ARGV[3]  most vehicles that are noted of one VIN
 -- Returns: how many vehicles gave the VIN, or -1 when it is full: then nothing is written
 -- Errors: none of its own; a key of a foreign type fails
+-- Mode: write
 -- Idempotent: yes
 -- Cost: O(vehicles of the VIN), at most ARGV[3]
 

@@ -4,6 +4,7 @@
 -- ARGV[2]  milliseconds from now on; 0 lets go
 -- Returns: 1, or 0 when somebody else holds the lock or nobody does
 -- Errors: none of its own; a key of a foreign type fails
+-- Mode: write
 -- Idempotent: yes
 -- Cost: O(1)
 

@@ -5,6 +5,7 @@
 --          value false is forgotten, else a text or an integer
 -- Returns: 1 when what is known changed, 0 when not
 -- Errors: none of its own; a key of a foreign type fails, and a record that is none
+-- Mode: write
 -- Idempotent: yes; of a field the later second stands, of one second the greater value, so that
 --             the order in which changes come does not matter
 -- Cost: O(1), two values for each of 6 fields

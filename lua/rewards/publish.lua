@@ -10,6 +10,7 @@
 -- Returns: number of weeks
 -- Errors: PSD_LOCK_LOST the lock is not the caller's any longer, PSD_BAD_RESULT what stands for a
 --         week has no generation: nothing is written; a key of a foreign type fails whole
+-- Mode: write
 -- Idempotent: yes; a second call finds the run over, and its lock let go or still held
 -- Cost: O(weeks), at most 9,283
 

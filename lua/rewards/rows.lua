@@ -4,7 +4,8 @@
 -- ARGV[2]  vehicles, 8 bytes each, big-endian, side by side
 -- Returns: list by key of: false when the key is missing, else the rows found, side by side
 -- Errors: none of its own; a key of a foreign type fails
--- Idempotent: yes. Writes nothing
+-- Mode: read
+-- Idempotent: yes
 -- Cost: O(keys x vehicles x log(rows of the shard)); 5 us a key of 250 rows and a vehicle
 
 local size, vehicles = tonumber(ARGV[1]), ARGV[2]

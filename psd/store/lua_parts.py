@@ -1,7 +1,7 @@
 """Parts of Lua scripts: what a part brings to the others, and what it keeps to itself. Pure.
 
 A script is its parts one behind the other, and Lua allows 200 local names in that. So names that no
-other part of a script uses are put into a block of their part::
+other part of a script includes are put into a block of their part::
 
     local WIDE = 3                          local place
     local function halved(a, b) ... end     do
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import cache
 
 NAMES_MAX = 200
 """Lua 5.1 compiles no function with more local names than this."""
@@ -26,18 +27,31 @@ _DECLARED = re.compile(r"^local (?:function (\w+)|(\w+(?:, *\w+)*))(?=[ (=]|$)",
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
-def declared(text: str) -> list[str]:
+@cache
+def declared(text: str) -> tuple[str, ...]:
     """The names that a part declares at the beginning of a line, in order."""
-    return [name for names in _declarations(text) for name in names]
+    return tuple(name for names in _declarations(text) for name in names)
 
 
-def words(text: str) -> frozenset[str]:
-    """Every word that a text has."""
-    return frozenset(_WORD.findall(text))
+def most_at_once(source: str) -> int:
+    """The most names that a script declares at the beginning of lines and holds at one place."""
+    most = outside = inside = 0
+    depth = 0
+    for line in source.splitlines():
+        if line == "do":
+            depth, inside = depth + 1, 0
+        elif depth and line == "end":
+            depth -= 1
+        elif depth:
+            inside += _number_of(line)
+        else:
+            outside += _number_of(line)
+        most = max(most, outside + (inside if depth else 0))
+    return most
 
 
 def scoped(text: str, used_elsewhere: Collection[str]) -> str:
-    """The part with its own names in a block, and those that others use before it."""
+    """The part with its own names in a block, and those that others include before it."""
     shared = [
         name
         for names in _declarations(text)
@@ -57,6 +71,10 @@ def scoped(text: str, used_elsewhere: Collection[str]) -> str:
     body = _DECLARED.sub(without_local, text)
     before = f"local {', '.join(shared)}\n" if shared else ""
     return f"{before}do\n{body}end\n"
+
+
+def _number_of(line: str) -> int:
+    return sum(map(len, _declarations(line))) if line.startswith("local ") else 0
 
 
 def _is_used_before(text: str, brought: Collection[str]) -> bool:

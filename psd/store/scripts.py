@@ -1,9 +1,10 @@
 """Loads the Lua scripts: one file a verb, shared parts included once, the SHA as version.
 
-``lua/engine/book.lua`` is the script ``engine.book``. A line ``-- @include lib/totals`` puts
-``lua/lib/totals.lua`` before the script, once, after what that file includes itself; a cycle
-is an error. Comment lines do not travel to Redis, and what a part keeps to itself stands in a block
-(psd/store/lua_parts.py). Nothing here talks to Redis.
+``lua/engine/book.lua`` is the script ``engine.book``. A line ``-- @include lib/totals: read_total``
+puts ``lua/lib/totals.lua`` before the script, once, after what that file includes itself, and says
+what the script uses of it (psd/store/lua_includes.py); a cycle is an error. ``-- Mode: read`` or
+``-- Mode: write`` in the header says whether it writes. Comment lines do not travel to Redis, and
+what a part keeps to itself stands in a block (psd/store/lua_parts.py). Nothing here talks to Redis.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from pathlib import Path
 
 import msgspec
 
-from psd.store.lua_parts import scoped, words
+from psd.store.lua_includes import check_includes, included
+from psd.store.lua_parts import NAMES_MAX, most_at_once, scoped
 
-_INCLUDE = re.compile(r"^-- @include (\S+)$", re.MULTILINE)
+_MODE = re.compile(r"^-- Mode: (read|write)$", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n", re.MULTILINE)
 
 
@@ -58,26 +60,35 @@ def _load(name: str, root: Path) -> Script:
     parts: dict[str, str] = {}
     entry = name.replace(".", "/")
     _resolve(root, entry, parts, ())
-    text = (root / f"{entry}.lua").read_text(encoding="utf-8")
+    check_includes(parts)
     source = _joined(parts)
+    names = most_at_once(source)
+    if names > NAMES_MAX:
+        raise ValueError(f"{name} has {names} names at once, and Lua allows {NAMES_MAX}")
     return Script(
         name=name,
         source=source,
         sha=hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest().encode(),
-        reads_only="Writes nothing" in text,
+        reads_only=_mode_of(entry, parts[entry]) == "read",
     )
 
 
+def _mode_of(entry: str, text: str) -> str:
+    modes = _MODE.findall(text)
+    if len(modes) != 1:
+        raise ValueError(f"{entry}: the header says '-- Mode: read' or '-- Mode: write', once")
+    return str(modes[0])
+
+
 def _joined(parts: dict[str, str]) -> str:
-    """The parts one behind the other, each with the names that the others here use."""
+    """The parts one behind the other, each with the names that the others include of it."""
     texts = {part: _COMMENT.sub("", text) for part, text in parts.items()}
-    held = {part: words(text) for part, text in texts.items()}
-    *included, entry = texts
-    scopes = [
-        scoped(texts[part], frozenset().union(*(held[each] for each in texts if each != part)))
-        for part in included
-    ]
-    return "".join([*scopes, texts[entry]])
+    shared: dict[str, set[str]] = {part: set() for part in parts}
+    for part, text in parts.items():
+        for other, names in included(part, text).items():
+            shared[other].update(names)
+    *before, entry = texts
+    return "".join([*(scoped(texts[part], shared[part]) for part in before), texts[entry]])
 
 
 def _resolve(root: Path, part: str, parts: dict[str, str], above: tuple[str, ...]) -> None:
@@ -86,6 +97,6 @@ def _resolve(root: Path, part: str, parts: dict[str, str], above: tuple[str, ...
     if part in above:
         raise ValueError(f"Lua includes form a cycle: {' -> '.join((*above, part))}")
     text = (root / f"{part}.lua").read_text(encoding="utf-8")
-    for included in _INCLUDE.findall(text):
-        _resolve(root, included, parts, (*above, part))
+    for other in included(part, text):
+        _resolve(root, other, parts, (*above, part))
     parts[part] = text

@@ -65,7 +65,7 @@ async def test_nothing_is_read_behind_a_write_and_no_type_is_guessed(
     monkeypatch.setattr(scripts, "lua_folder", lambda: guarded)
     calls = await recorded_calls(server, monkeypatch)
     assert {call.script for call in calls} == WRITING
-    assert load_script("engine.book").source.startswith("local redis, pcall")
+    assert load_script("engine.book").source.count("redis.call(") == 1, "the guard's own"
 
 
 async def test_the_guard_would_notice(
@@ -74,16 +74,17 @@ async def test_the_guard_would_notice(
     guarded = guarded_lua_folder(tmp_path, lua_folder())
     monkeypatch.setattr(scripts, "lua_folder", lambda: guarded)
     load_script.__globals__["_load"].cache_clear()
-    write = "redis.call('SET', 'a', 1); "
+    write = "guarded.call('SET', 'a', 1); "
     wrong = {
-        f"{write}redis.call('GET', 'b')": "GET b",
-        f"redis.call('GET', 'a'); {write}redis.call('HSET', 'b', 1, 1)": "HSET b",
-        f"redis.call('XLEN', 'b'); {write}redis.call('XADD', 'b', '1-0', 1, 1)": "XADD b",
+        f"{write}guarded.call('GET', 'b')": "GET b",
+        f"guarded.call('GET', 'a'); {write}guarded.call('HSET', 'b', 1, 1)": "HSET b",
+        f"guarded.call('XLEN', 'b'); {write}guarded.call('XADD', 'b', '1-0', 1, 1)": "XADD b",
     }
     with server.sync_client() as client:
         for body, named in wrong.items():
             path = guarded / "engine" / "wrong.lua"
-            path.write_text(f"-- Wrong.\n-- @include lib/guard\n{body}\n", encoding="utf-8")
+            header = "-- Wrong.\n-- Mode: write\n-- @include lib/guard: guarded\n"
+            path.write_text(f"{header}{body}\n", encoding="utf-8")
             load_script.__globals__["_load"].cache_clear()
             with pytest.raises(redis.ResponseError, match=f"{BROKEN}: {named}"):
                 client.eval(load_script("engine.wrong").source, 0)

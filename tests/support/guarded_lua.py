@@ -10,16 +10,17 @@ an XADD, which may refuse its id, behind any other write. What runs under ``pcal
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
-from psd.store.scripts import script_names
+_CALL = re.compile(r"\b(?:redis\.(call)|(pcall))(?=\()")
 
 BROKEN = "not read and checked first"
 
-GUARD = f"""-- Guard. Two locals: the longest script leaves a handful of the 200 that Lua has.
-local redis, pcall = (function()
-  local real, real_pcall, caught, has_written, looked_at = redis, pcall, 0, false, {{}}
+GUARD = f"""-- Guard: what the scripts call in the place of redis.call and pcall.
+local guarded = (function()
+  local caught, has_written, looked_at = 0, false, {{}}
   -- Of any key; their arguments are made by psd.
   local never_fail = {{ SET = true, DEL = true, UNLINK = true, EXPIRE = true, PEXPIRE = true,
     PERSIST = true }}
@@ -34,7 +35,7 @@ local redis, pcall = (function()
         error('{BROKEN}: ' .. verb .. ' ' .. key)
       end
     end
-    local reply = real.call(verb, key, ...)
+    local reply = redis.call(verb, key, ...)
     has_written = has_written or writes
     looked_at[key] = true
     return reply
@@ -42,23 +43,24 @@ local redis, pcall = (function()
 
   local function guarded_pcall(...)
     caught = caught + 1
-    local is_done, reply = real_pcall(...)
+    local is_done, reply = pcall(...)
     caught = caught - 1
     return is_done, reply
   end
 
-  return setmetatable({{ call = call }}, {{ __index = real }}), guarded_pcall
+  return {{ call = call, pcall = guarded_pcall }}
 end)()
 """
 
 
 def guarded_lua_folder(into: Path, folder: Path) -> Path:
-    """A copy of the scripts in ``folder`` in which each begins with the guard."""
+    """A copy of the scripts in ``folder`` in which each calls through the guard."""
     copied = into / f"guarded {folder.name}"
     shutil.copytree(folder, copied)
+    for path in copied.rglob("*.lua"):
+        text = _CALL.sub(r"guarded.\1\2", path.read_text(encoding="utf-8"))
+        if "guarded." in text:
+            text = f"-- @include lib/guard: guarded\n{text}"
+        path.write_text(text, encoding="utf-8")
     (copied / "lib" / "guard.lua").write_text(GUARD, encoding="utf-8")
-    for name in script_names(folder):
-        path = copied / f"{name.replace('.', '/')}.lua"
-        text = path.read_text(encoding="utf-8")
-        path.write_text(f"-- @include lib/guard\n{text}", encoding="utf-8")
     return copied
