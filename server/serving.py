@@ -23,6 +23,7 @@ from aiohttp import web
 from psd.addresses import Address
 from psd.config import Settings
 from psd.descriptors import allowed_room
+from psd.memory import keep_what_is_there
 from psd.observe.draining import Draining
 from psd.runtime import Runtime, open_runtime
 from server.app import GATE, build_app
@@ -114,6 +115,7 @@ async def serve(settings: Settings, *, supervised: bool = False) -> None:
     try:
         await runtime.warn_of_durability()
         server = HttpServer(runtime)
+        keep_what_is_there()
         await server.start(reuse_port=supervised)
         await stopping.wait()
         log.info("draining")

@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Callable
 from psd.access.exposure import check_metrics_exposure
 from psd.config import Settings
 from psd.errors import ConfigError
+from psd.memory import keep_what_is_there
 from psd.queue.interface import Queue
 from psd.runtime import Runtime, open_runtime
 from workers.endpoint import Endpoint
@@ -48,6 +49,7 @@ async def work(settings: Settings) -> None:
         source = runtime.new_queue()
         worker = build_worker(runtime, source)
         _stop_on_signals(worker)
+        keep_what_is_there()
         async with endpoint(runtime, source, worker):
             queue = settings.queue
             log.info("working", extra={"topic": queue.topic, "channel": queue.channel})

@@ -12,6 +12,7 @@ from psd.cli.options import insecure_option, loaded_with, pass_settings
 from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
+from psd.memory import keep_what_is_there
 from psd.observe.logs import configure_logging
 from psd.rewards.grpc_reader import StoreReader
 from psd.rewards.settings import RewardsSettings
@@ -68,6 +69,7 @@ async def run(settings: Settings) -> None:
             tables,
         )
         server = grpc_server.GrpcServer(settings, reader, runtime.clock)
+        keep_what_is_there()
         await grpc_server.serve_until_signal(
             server,
             settings.of(RewardsSettings).grpc_host,

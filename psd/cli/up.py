@@ -33,6 +33,7 @@ from psd.embedded.cluster_servers import ClusterPlan, cluster_plan
 from psd.embedded.folder import DataFolder
 from psd.embedded.stack import Stack, Status, running_stack
 from psd.errors import StoreUnavailableError
+from psd.memory import keep_what_is_there
 from psd.observe.logs import configure_logging
 from server.serving import new_event_loop
 
@@ -139,6 +140,7 @@ async def serve(
 ) -> None:
     """Run everything until cancelled; raises what made a part fail."""
     async with running_stack(settings, folder, plan) as stack:
+        keep_what_is_there()
         failed = asyncio.create_task(stack.until_failed())
         talking = asyncio.create_task(talk(stack, folder, sample=sample))
         try:

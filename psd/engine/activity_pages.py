@@ -43,6 +43,9 @@ CHUNK_ACTIVITIES = 32
 PAGE_RECORDS_MAX = 2_000_000
 """Bookings that a page looks at: only a second that has as many comes near."""
 
+ACTIVITY_RECORDS = 50
+"""What an activity takes beside its records: 10 us, as much as to read so many."""
+
 RECORDS_MAX = 50_000
 """Records of one activity and thing that a page reads."""
 
@@ -160,6 +163,7 @@ class ActivityPages:
         for (second, aid), by_thing in zip(
             places, await self._records_of(root, things, range_, places), strict=True
         ):
+            await pace.spend(ACTIVITY_RECORDS)
             activity = await activity_of(aid, by_thing, range_, atids, pace)
             if activity is not None and activity.first_s == second:
                 found.append(activity)

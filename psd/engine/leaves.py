@@ -12,7 +12,6 @@ A record takes 0.2 us, so whoever reads many of them lets others run in between
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from struct import Struct
@@ -20,6 +19,7 @@ from struct import Struct
 import msgspec
 
 from psd.errors import TooLargeError
+from psd.slices import Stretch
 
 RECORDS_AT_ONCE = 5_000
 """Records after which the event loop has its turn: 1 to 2 ms."""
@@ -58,7 +58,7 @@ class ReadingPace:
         self._records_max = records_max
         self._limit = limit
         self._records = 0
-        self._next_turn = RECORDS_AT_ONCE
+        self._stretch = Stretch(RECORDS_AT_ONCE)
 
     async def take(self, records: int) -> None:
         """So many are read next; raises TooLargeError past what one question may read."""
@@ -68,9 +68,11 @@ class ReadingPace:
                 f"range: more than {self._records_max} bookings in it ({self._limit}); "
                 "name fewer users or a narrower range"
             )
-        if self._records >= self._next_turn:
-            self._next_turn = self._records + RECORDS_AT_ONCE
-            await asyncio.sleep(0)
+        await self._stretch.after(records)
+
+    async def spend(self, records: int) -> None:
+        """What was done beside reading took as long as reading so many."""
+        await self._stretch.after(records)
 
 
 @lru_cache(maxsize=len(_CODES))

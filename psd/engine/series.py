@@ -27,7 +27,7 @@ from psd.engine.owner_reads import OwnerCall, OwnerReader
 from psd.engine.plan import WEEK_S, WEEKS_MAX, Levels, Range, week_blocks
 from psd.engine.sums import packed_atids
 from psd.engine.tallies import add_to_columns, new_column
-from psd.engine.totals import Buckets, Columns, add_totals
+from psd.engine.totals import Buckets, Columns, add_totals, numbers_in
 from psd.engine.whole import check_levels, checked_sum
 from psd.store.keys import owner_root
 from psd.store.scripts import load_script
@@ -162,6 +162,7 @@ class SeriesReader:
             async def taken(places: list[int], rest: list[Any]) -> None:
                 for place, (totals, parts) in zip(places, rest, strict=True):
                     columns: Columns = {}
+                    await pace.spend(len(bounds) + numbers_in(totals))
                     lost = add_totals(
                         totals, buckets, columns, question.atids, by_atid=question.by_atid
                     )

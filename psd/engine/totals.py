@@ -63,6 +63,11 @@ class Buckets:
         return {str(number + at): at for at in range(units)}
 
 
+def numbers_in(levels: Sequence[Level]) -> int:
+    """How many values and parts there are: each takes about as long as to read a booking."""
+    return sum(len(values) + len(parts) for _, _, _, values, parts in levels)
+
+
 def add_totals(
     levels: Sequence[Level],
     buckets: Buckets,

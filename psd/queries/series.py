@@ -16,7 +16,7 @@ not.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from msgspec import UNSET
@@ -40,6 +40,7 @@ from psd.queries.questions import SeriesQuestion, check_points
 from psd.queries.requests import Every, Fill
 from psd.queries.results import AnsweredRange, SeriesAnswer, SeriesPoint
 from psd.queries.sums import Sees, everybody
+from psd.slices import Stretch
 
 Group = tuple[str, int | None, Series]
 """The thing, the uid or atid of the group, and its numbers."""
@@ -87,9 +88,14 @@ async def answer_series(
         check_points(len(units), len(groups), question.points_max)
         # All between the first and the last are whole.
         parts_of_units = {unit for unit in (units[0], units[-1]) if not is_whole(unit, every, tz)}
-        return [
-            point for group in groups for point in _points(question, units, group, parts_of_units)
-        ]
+        texts = [(utc_text(unit.start), utc_text(unit.end)) for unit in units]
+        partial = [unit in parts_of_units for unit in units]
+        told: list[SeriesPoint] = []
+        stretch = Stretch()
+        for group in groups:
+            await stretch.after(len(units))
+            told += _points(question, group, texts, partial)
+        return told
 
     found, waiting = await with_depth(answered(question.range_, points), depth)
     resolution = coarsest([found.resolution])
@@ -147,19 +153,23 @@ async def _groups(
 
 
 def _points(
-    question: SeriesQuestion, units: Sequence[Range], group: Group, partial: Collection[Range]
+    question: SeriesQuestion,
+    group: Group,
+    units: Sequence[tuple[str, str]],
+    partial: Sequence[bool],
 ) -> Iterator[SeriesPoint]:
+    """The points of a group; ``units`` are the texts of where they begin and end."""
     name, key, series = group
-    for at, unit in enumerate(units):
+    for at, (start, end) in enumerate(units):
         is_gap = series.bookings is not None and series.bookings[at] == 0
         if is_gap and question.fill == "none":
             continue
         yield SeriesPoint(
-            start=utc_text(unit.start),
-            end=utc_text(unit.end),
+            start=start,
+            end=end,
             thing=name,
             sum=_filled(series.sums[at], question.fill, is_gap=is_gap),
-            partial=unit in partial,
+            partial=partial[at],
             uid=str(key) if question.by == "uid" else UNSET,
             atid=str(key) if question.by == "atid" else UNSET,
         )

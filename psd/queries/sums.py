@@ -11,7 +11,7 @@ included as far as they go, empty ones as 0. Three days of 10, 0 and 20 steps ha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -37,9 +37,13 @@ from psd.queries.freshness import (
 from psd.queries.questions import SumQuestion
 from psd.queries.requests import POINTS_MAX
 from psd.queries.results import AnsweredRange, SumAnswer, SumRow
+from psd.slices import ROWS_AT_ONCE, in_slices
 
 SPREAD = frozenset({"min", "max", "avg"})
 DETAILS = frozenset({"count", "first", "last"})
+
+USERS_AT_ONCE = 200
+"""Users whose rows are made together: with a few things each, 1 to 2 ms."""
 
 SPREAD_BUCKETS_MAX = 200_000
 """Buckets of all rows together: 1,000 users and 200 days, some 0.2 s."""
@@ -128,12 +132,12 @@ async def answer_sum(
     reader = _SumReader(engine, question, seen)
     found, waiting = await with_depth(answered(question.range_, reader.read), depth)
     resolution = coarsest([found.resolution, found.value.resolution])
+
+    def rows(uids: Sequence[int]) -> list[SumRow]:
+        return [_row(question, uid, name, found.value) for uid in uids for name in question.things]
+
     return SumAnswer(
-        data=[
-            _row(question, uid, name, found.value)
-            for uid in question.uids
-            for name in question.things
-        ],
+        data=await in_slices(question.uids, rows, USERS_AT_ONCE),
         exact=resolution is UNSET,
         resolution=resolution,
         range=AnsweredRange.of(found.range_),
@@ -200,10 +204,14 @@ class _SumReader:
             for uid, things in zip(self._seen, found, strict=True)
             for number, tally in things.items()
         }
+
+        def details(some: Sequence[tuple[Row, Tally]]) -> list[tuple[Row, Details]]:
+            return [(row, _details(tally)) for row, tally in some]
+
         return Reading(
             {row: tally.sum for row, tally in tallies.items()},
-            {row: _spread(tally.buckets) for row, tally in tallies.items() if units},
-            {row: _details(tally) for row, tally in tallies.items()},
+            await _spreads({row: tally.buckets for row, tally in tallies.items() if units}),
+            dict(await in_slices([*tallies.items()], details)),
         )
 
     async def _from_series(
@@ -222,7 +230,7 @@ class _SumReader:
         }
         return Reading(
             {row: sum(sums) for row, sums in buckets_of.items()},
-            {row: _spread(sums) for row, sums in buckets_of.items()},
+            await _spreads(buckets_of),
             {},
             expired,
         )
@@ -247,6 +255,17 @@ class _SumReader:
 
     def _units(self, range_: Range) -> list[Range]:
         return buckets(range_, self._question.every, self._question.tz, POINTS_MAX)
+
+
+async def _spreads(buckets_of: Mapping[Row, Sequence[int]]) -> dict[Row, Spread]:
+    """The spread of each row's buckets, which are as many for each."""
+
+    def spreads(some: Sequence[tuple[Row, Sequence[int]]]) -> list[tuple[Row, Spread]]:
+        return [(row, _spread(sums)) for row, sums in some]
+
+    rows = [*buckets_of.items()]
+    at_once = max(1, 10 * ROWS_AT_ONCE // (20 + len(rows[0][1]))) if rows else 1
+    return dict(await in_slices(rows, spreads, at_once))
 
 
 def _spread(sums: Sequence[int]) -> Spread:
