@@ -24,6 +24,7 @@ from psd.engine.events import EventRules, rules_of
 from psd.engine.preview import Preview
 from psd.engine.withdrawal import withdraw_kinds
 from psd.errors import ConfigError, PsdError, StoreUnavailableError
+from psd.intake import Intake
 from psd.observe.metrics import Metrics
 from psd.queries.boards.challenges import Challenges
 from psd.queries.boards.finals import Finals
@@ -55,7 +56,7 @@ log = logging.getLogger(__name__)
 class Runtime:
     """Everything a process needs; made by :func:`open_runtime`, one per event loop.
 
-    Whatever is booked is booked through ``books``; ``engine`` is for reading.
+    Whatever is booked comes in through ``intake``; ``engine`` is for reading.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Runtime:
         things = self.vehicle_rules.things
         followers = [VehicleFollower(self.registry, self.store, things)]
         self.books = Books(self.engine, self.store.order, metrics, followers)
+        self.intake = Intake(self.books, archive)
         self.rewards = RewardsStore(self.store)
         self.ledger = Ledger(self.store, clock, self._turns)
         earnings = [things_by_name[name] for name in self.tables.earnings if name in things_by_name]

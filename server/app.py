@@ -87,12 +87,12 @@ def _register(app: web.Application, route: Route) -> None:
 
 def _writes(runtime: Runtime, rules: EventRules, bodies: BodyReader) -> list[Route]:
     """The routes that book, and those that change what is known of vehicles."""
-    books, clock, archive = runtime.books, runtime.clock, runtime.archive
+    intake, clock = runtime.intake, runtime.clock
     batch_max = runtime.settings.booking.batch_reports_max
     vehicles = runtime.vehicle_rules
     return [
-        *WriteRoutes(books, rules, clock, bodies, batch_max, archive).routes(),
-        *RewardsWriteRoutes(books, vehicles, rules, clock, bodies, batch_max, archive).routes(),
+        *WriteRoutes(intake, rules, clock, bodies, batch_max).routes(),
+        *RewardsWriteRoutes(intake, vehicles, rules, clock, bodies, batch_max).routes(),
         *event_routes(runtime, rules, bodies),
         *activity_routes(runtime, bodies),
     ]

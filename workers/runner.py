@@ -22,11 +22,11 @@ import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from psd.archive.writer import NO_ARCHIVE, Appends
 from psd.clock import Clock
 from psd.config import Settings
 from psd.errors import ConfigError, PsdError, QueueUnavailableError
 from psd.failpoints import reach
+from psd.intake import Intake
 from psd.observe.metrics import Metrics
 from psd.queue.deadletter import DeadLetters, letter_of
 from psd.queue.interface import Message, Queue
@@ -58,7 +58,7 @@ class Worker:
         settings: Settings,
         metrics: Metrics,
         clock: Clock,
-        archive: Appends = NO_ARCHIVE,
+        intake: Intake,
         store_ms: StoreTime | None = None,
     ) -> None:
         self._queue = queue
@@ -69,7 +69,7 @@ class Worker:
         self._settings = settings.worker
         self._metrics = metrics
         self._clock = clock
-        self._archive = archive
+        self._intake = intake
         self._patience = Patience(queue, metrics)
         self._burials = BurialLog()
         self._waiting = ArrivalWait(metrics, store_ms)
@@ -164,9 +164,11 @@ class Worker:
         now_ms = self._clock.now_ms()
         batch = self._handler.prepare(messages, now_ms // 1000)
         unread = dict(batch.refused)
-        # Before it is booked: what a replay finds in the store is in the archive too.
-        await until_answered(lambda: self._archive.append(batch.accepted(now_ms)))
-        await until_answered(lambda: self._handler.book(batch))
+        batch.note(
+            await self._intake.accept_patiently(
+                batch.events, lambda: batch.accepted(now_ms), until_answered
+            )
+        )
         waits = await self._settle_refused(batch, unread, now_ms) if batch.refused else {}
         reach("before_fin")
         finished = [message for at, message in enumerate(messages) if at not in waits]

@@ -63,11 +63,11 @@ def build_worker(runtime: Runtime, queue: Queue | None = None) -> Worker:
     """A worker on the configured queue, a new one when None."""
     return Worker(
         queue or runtime.new_queue(),
-        BookingHandler(runtime.books, runtime.rules),
+        BookingHandler(runtime.rules),
         runtime.settings,
         runtime.metrics,
         runtime.clock,
-        runtime.archive,
+        runtime.intake,
         runtime.store.time_ms,
     )
 

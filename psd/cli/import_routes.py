@@ -97,15 +97,16 @@ class QueueRoute(StoreRoute):
 
 
 class DirectRoute(StoreRoute):
-    """Through the books and the archive of this process."""
+    """Through the archive and the books of this process."""
 
     async def send(
         self, fields: Sequence[MetricFields], reports: Sequence[Report]
     ) -> list[ReportOutcome]:
         """Book the batch."""
         now_ms = self._runtime.clock.now_ms()
-        await self._runtime.archive.append(metrics_entries(now_ms, fields))
-        outcomes = await self._runtime.books.book(reports)
+        outcomes = await self._runtime.intake.accept(
+            reports, lambda: metrics_entries(now_ms, fields)
+        )
         return [ReportOutcome(each.status, each.error) for each in outcomes]
 
 

@@ -138,8 +138,7 @@ async def book(settings: Settings, fields: MetricFields) -> str:
     async with running(settings, archiving=True) as runtime:
         now_ms = runtime.clock.now_ms()
         report = runtime.rules.report(fields, now_ms // 1000)
-        await runtime.archive.append(metrics_entries(now_ms, [fields]))
-        [outcome] = await runtime.books.book([report])
+        [outcome] = await runtime.intake.accept([report], lambda: metrics_entries(now_ms, [fields]))
         if outcome.error is not None:
             raise outcome.error
         return outcome.status

@@ -113,7 +113,7 @@ class Engine(Reads):
         return self._store.writes.claimed(EVENT_US * events)
 
     async def book(self, events: Sequence[Event]) -> list[Outcome]:
-        """Book events; outcomes by position.
+        """Book events; outcomes by position, :class:`Withdrawn` that of a withdrawal.
 
         All in one trip, a few owners to a script call.
 
@@ -143,17 +143,6 @@ class Engine(Reads):
         self._check_replicas(answers.after)
         self._count(outcomes)
         return outcomes
-
-    async def withdraw(self, withdrawal: Withdrawal) -> Withdrawn:
-        """Take an activity back, and say what it had booked. Two trips; safe to repeat."""
-        await self._known_levels()
-        if withdrawal.name is not None:
-            await self.names.ensure({withdrawal.uid: withdrawal.name})
-        await self._index.add((thing, withdrawal.uid) for thing in withdrawal.things)
-        work = self._withdraw(withdrawal, PORTION_REPORTS)
-        found = await self._store.order.with_telling(work)
-        self._count([found.outcome])
-        return found
 
     async def _withdraw(self, withdrawal: Withdrawal, reports: int) -> Withdrawn:
         """Take an activity back, so many reports a call. Safe to repeat from any point."""
@@ -294,7 +283,7 @@ class Engine(Reads):
         if isinstance(withdrawal, Withdrawal):
             rest = next_portion(reply, PORTION_REPORTS)
             found = await self._withdraw(withdrawal, rest) if rest else withdrawn_of(reply)
-            return {places[0]: found.outcome}
+            return {places[0]: found}
         if not is_out_of_bounds(reply):
             codes = zip(places, _raised(reply), strict=True)
             return {place: OUTCOMES[code] for place, code in codes}

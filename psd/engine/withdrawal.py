@@ -80,11 +80,10 @@ class TakenBack(msgspec.Struct, frozen=True, array_like=True):
     atid: int
 
 
-class Withdrawn(msgspec.Struct, frozen=True):
-    """What became of a withdrawal; nothing is taken by one that comes again."""
+class Withdrawn(Outcome, frozen=True, gc=False):
+    """The outcome of a withdrawal; nothing is taken by one that comes again."""
 
-    outcome: Outcome
-    taken: list[TakenBack]
+    taken: list[TakenBack] = msgspec.field(default_factory=list)
 
 
 class LogEntry(msgspec.Struct, frozen=True):
@@ -222,13 +221,17 @@ def next_portion(reply: Any, reports: int) -> int | None:
 def withdrawn_of(reply: Any) -> Withdrawn:
     """What withdraw.lua answered; raises what is no answer."""
     if is_out_of_bounds(reply):
-        return Withdrawn(REFUSED, [])
+        return _withdrawn(REFUSED)
     if fitting(reply) is not None:
-        return Withdrawn(TOO_MUCH, [])
+        return _withdrawn(TOO_MUCH)
     if isinstance(reply, BaseException):
         raise reply
     taken = [_taken(reply[at : at + 6]) for at in range(1, len(reply), 6)]
-    return Withdrawn(_CODES[reply[0]], taken)
+    return _withdrawn(_CODES[reply[0]], taken)
+
+
+def _withdrawn(outcome: Outcome, taken: Sequence[TakenBack] = ()) -> Withdrawn:
+    return Withdrawn(outcome.status, outcome.error, [*taken])
 
 
 def _taken(values: Sequence[Any]) -> TakenBack:

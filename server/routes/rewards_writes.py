@@ -20,12 +20,11 @@ import msgspec
 from aiohttp import web
 
 from psd.archive.messages import listed_entries
-from psd.archive.writer import Appends
 from psd.clock import Clock
-from psd.engine.books import Books
 from psd.engine.decoding import decode_fields
 from psd.engine.events import Accepted, EventRules
 from psd.errors import InputError
+from psd.intake import Intake
 from psd.rewards.vehicle_events import VehicleRules
 from psd.rewards.vehicle_messages import ActivityFields, EarningsFields, VehicleFields
 from server.bodies import BodyReader
@@ -37,7 +36,7 @@ from server.writing import one_or_more_documents, refusal, summary
 Fields = TypeVar("Fields", bound=msgspec.Struct)
 
 
-class Intake(Generic[Fields]):
+class Kind(Generic[Fields]):
     """How one kind of document is read and checked; ``command`` is that of a list of them."""
 
     def __init__(
@@ -56,23 +55,21 @@ class RewardsWriteRoutes:
 
     def __init__(
         self,
-        books: Books,
+        intake: Intake,
         vehicle_rules: VehicleRules,
         rules: EventRules,
         clock: Clock,
         bodies: BodyReader,
         documents_max: int,
-        archive: Appends,
     ) -> None:
-        self._books = books
+        self._intake = intake
         self._rules = rules
         self._clock = clock
         self._bodies = bodies
         self._documents_max = documents_max
-        self._archive = archive
-        self._activity = Intake("activities", ActivityFields, vehicle_rules.activity)
-        self._earnings = Intake("earnings", EarningsFields, vehicle_rules.earnings)
-        self._vehicles = Intake("vehicles", VehicleFields, vehicle_rules.vehicle)
+        self._activity = Kind("activities", ActivityFields, vehicle_rules.activity)
+        self._earnings = Kind("earnings", EarningsFields, vehicle_rules.earnings)
+        self._vehicles = Kind("vehicles", VehicleFields, vehicle_rules.vehicle)
 
     def routes(self) -> list[Route]:
         """What this module serves."""
@@ -115,8 +112,8 @@ class RewardsWriteRoutes:
         """Keep what is said of vehicles."""
         return await self._take(request, self._vehicles)
 
-    async def _take(self, request: web.Request, intake: Intake[Fields]) -> web.Response:
-        """Check each document, keep the good ones in the archive, then book them."""
+    async def _take(self, request: web.Request, kind: Kind[Fields]) -> web.Response:
+        """Check each document, and have the good ones taken."""
         documents = one_or_more_documents(await self._bodies.read(request), self._documents_max)
         now_ms = self._clock.now_ms()
         events: dict[int, Accepted] = {}
@@ -124,14 +121,14 @@ class RewardsWriteRoutes:
         refused: list[dict[str, Any]] = []
         for index, document in enumerate(documents):
             try:
-                fields = decode_fields(document, intake.decode, self._rules.depth_max)
-                events[index] = intake.check(fields, now_ms // 1000, self._rules)
+                fields = decode_fields(document, kind.decode, self._rules.depth_max)
+                events[index] = kind.check(fields, now_ms // 1000, self._rules)
             except InputError as error:
                 refused.append(refusal(index, error))
             else:
                 accepted.append(fields)
         async with StoreDeadline():
-            with self._books.room_for(len(events)):
-                await self._archive.append(listed_entries(now_ms, intake.command, accepted))
-                outcomes = await self._books.book(list(events.values()))
+            outcomes = await self._intake.accept(
+                list(events.values()), lambda: listed_entries(now_ms, kind.command, accepted)
+            )
         return summary(dict(zip(events, outcomes, strict=True)), refused)

@@ -18,7 +18,6 @@ import msgspec
 from aiohttp import web
 
 from psd.archive.entries import Entry
-from psd.archive.writer import Appends
 from psd.clock import Clock, utc_text
 from psd.engine.engine import Engine
 from psd.engine.withdrawal import (
@@ -29,6 +28,7 @@ from psd.engine.withdrawal import (
     withdrawal_of,
 )
 from psd.errors import BadQueryError
+from psd.intake import Intake
 from psd.queries.activities import ActivityQueries, nothing_known
 from psd.queries.activity_answers import (
     ActivitiesAnswer,
@@ -63,14 +63,14 @@ class ActivityRoutes:
         things: tuple[int, ...],
         clock: Clock,
         bodies: BodyReader,
-        archive: Appends,
+        intake: Intake,
     ) -> None:
         self._engine = engine
         self._queries = queries
         self._things = things
         self._clock = clock
         self._bodies = bodies
-        self._archive = archive
+        self._intake = intake
 
     def routes(self) -> list[Route]:
         """What this module serves."""
@@ -107,11 +107,12 @@ class ActivityRoutes:
         async with StoreDeadline():
             if not await self._engine.knows_activity(uid, aid, self._things):
                 raise nothing_known(uid, aid)
-            with self._engine.room_for(1):
-                await self._archive.append([Entry(now_ms, "", message_of(withdrawal))])
-                done = await self._engine.withdraw(withdrawal)
-        if done.outcome.error is not None:
-            raise done.outcome.error
+            [done] = await self._intake.accept(
+                [withdrawal], lambda: [Entry(now_ms, "", message_of(withdrawal))]
+            )
+        if done.error is not None:
+            raise done.error
+        assert isinstance(done, Withdrawn), "a withdrawal has an outcome of its own"
         taken = self._queries.taken(done.taken)
         return answers.json(_encode(WithdrawnAnswer(str(uid), str(aid), _status(done), taken)))
 
@@ -145,9 +146,7 @@ def activity_routes(runtime: Runtime, bodies: BodyReader) -> list[Route]:
         ids_max=limits.ids_max,
         depth=depth_of(runtime.settings.queue, runtime.store),
     )
-    routes = ActivityRoutes(
-        runtime.engine, queries, numbers, runtime.clock, bodies, runtime.archive
-    )
+    routes = ActivityRoutes(runtime.engine, queries, numbers, runtime.clock, bodies, runtime.intake)
     return routes.routes()
 
 
@@ -173,4 +172,4 @@ def _page(request: web.Request, answer: ActivitiesAnswer, *, is_closed: bool) ->
 
 
 def _status(done: Withdrawn) -> str:
-    return "withdrawn" if done.outcome.status == "booked" else "unchanged"
+    return "withdrawn" if done.status == "booked" else "unchanged"

@@ -28,15 +28,14 @@ from msgspec import UNSET, UnsetType
 
 from psd.access.identity import ANYBODY, Identity
 from psd.archive.entries import Entry
-from psd.archive.writer import Appends
 from psd.clock import Clock
-from psd.engine.books import Books
 from psd.engine.decoding import Decoders, decode_message, is_json
 from psd.engine.events import Accepted, Count, EventRules, MetricFields, Withdrawal
 from psd.engine.nesting import JSON, MSGPACK, check_nesting
 from psd.engine.outcomes import Outcome, Status
 from psd.engine.withdrawal import message_of
 from psd.errors import InputError, MalformedError, MissingIdError, TooLargeError
+from psd.intake import Intake
 from psd.runtime import Runtime
 from server import answers
 from server.access import IDENTITY
@@ -105,18 +104,16 @@ class EventRoutes:
 
     def __init__(
         self,
-        books: Books,
+        intake: Intake,
         rules: EventRules,
         clock: Clock,
         bodies: BodyReader,
-        archive: Appends,
         replays: Replays,
     ) -> None:
-        self._books = books
+        self._intake = intake
         self._rules = rules
         self._clock = clock
         self._bodies = bodies
-        self._archive = archive
         self._replays = replays
 
     def routes(self) -> list[Route]:
@@ -162,21 +159,20 @@ class EventRoutes:
             except InputError as error:
                 checked.refused[index] = _refused(index, error)
             else:
-                require_writable(identity, found.events, self._books.things)
+                require_writable(identity, found.events, self._intake.things)
                 checked.taken[index] = found
             if index % DOCUMENTS_AT_ONCE == DOCUMENTS_AT_ONCE - 1:
                 await asyncio.sleep(0)
         return checked
 
     async def _book(self, checked: Checked) -> bytes:
-        """Keep the good documents in the archive, then book them."""
+        """Have the good documents taken, and say what became of all."""
         taken, results = checked.taken, dict(checked.refused)
         events = [event for found in taken.values() for event in found.events]
         if len(events) > EVENTS_MAX:
             raise TooLargeError(f"body: {len(events)} events, at most {EVENTS_MAX} are allowed")
-        with self._books.room_for(len(events)):
-            await self._archive.append(found.entry for found in taken.values())
-            outcomes = iter(await self._books.book(events) if events else ())
+        kept = [found.entry for found in taken.values()]
+        outcomes = iter(await self._intake.accept(events, lambda: kept))
         for index, found in taken.items():
             results[index] = _result(index, [next(outcomes) for _ in found.events])
         return _encode([results[index] for index in sorted(results)])
@@ -206,7 +202,7 @@ class EventRoutes:
 def event_routes(runtime: Runtime, rules: EventRules, bodies: BodyReader) -> list[Route]:
     """The route over a runtime; ``rules`` are those of what comes over HTTP."""
     replays = Replays(runtime.store)
-    routes = EventRoutes(runtime.books, rules, runtime.clock, bodies, runtime.archive, replays)
+    routes = EventRoutes(runtime.intake, rules, runtime.clock, bodies, replays)
     return routes.routes()
 
 

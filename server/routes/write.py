@@ -15,12 +15,11 @@ from typing import Any
 from aiohttp import web
 
 from psd.archive.messages import metrics_entries
-from psd.archive.writer import Appends
 from psd.clock import Clock
-from psd.engine.books import Books
-from psd.engine.engine import Outcome
 from psd.engine.events import EventRules, MetricFields, Report, decode_metric
+from psd.engine.outcomes import Outcome
 from psd.errors import InputError, InvalidTimeError, MalformedError, UnknownThingError
+from psd.intake import Intake
 from server import answers
 from server.access import IDENTITY
 from server.bodies import BodyReader
@@ -38,19 +37,17 @@ class WriteRoutes:
 
     def __init__(
         self,
-        books: Books,
+        intake: Intake,
         rules: EventRules,
         clock: Clock,
         bodies: BodyReader,
         reports_max: int,
-        archive: Appends,
     ) -> None:
-        self._books = books
+        self._intake = intake
         self._rules = rules
         self._clock = clock
         self._bodies = bodies
         self._reports_max = reports_max
-        self._archive = archive
 
     def routes(self) -> list[Route]:
         """What this module serves."""
@@ -75,7 +72,7 @@ class WriteRoutes:
             if fields.ts2 <= 0:
                 return answers.text(INVALID_TIMESTAMP, 406)
             raise
-        require_writable(request[IDENTITY], [report], self._books.things)
+        require_writable(request[IDENTITY], [report], self._intake.things)
         (outcome,) = await self._book([report], [fields], now_ms)
         if outcome.error is not None:
             raise outcome.error
@@ -100,7 +97,7 @@ class WriteRoutes:
             except InputError as error:
                 refused.append(refusal(index, error))
             else:
-                require_writable(identity, [reports[index]], self._books.things)
+                require_writable(identity, [reports[index]], self._intake.things)
                 accepted.append(fields)
         outcomes = await self._book(list(reports.values()), accepted, now_ms)
         return summary(dict(zip(reports, outcomes, strict=True)), refused)
@@ -108,8 +105,6 @@ class WriteRoutes:
     async def _book(
         self, reports: list[Report], fields: list[MetricFields], now_ms: int
     ) -> list[Outcome]:
-        """Keep in the archive, then book, as the worker does with what comes from the queue."""
+        """Have them taken within the time of a request."""
         async with StoreDeadline():
-            with self._books.room_for(len(reports)):
-                await self._archive.append(metrics_entries(now_ms, fields))
-                return await self._books.book(reports)
+            return await self._intake.accept(reports, lambda: metrics_entries(now_ms, fields))

@@ -116,7 +116,7 @@ async def test_a_long_activity_is_withdrawn_by_several_calls(psd: Runtime) -> No
     alone = await keyspace(psd.store.client)
     await book_all(psd, sent)
     mine = [each for each in sent if isinstance(each, Report) and each.aid == 3]
-    done = await psd.engine.withdraw(withdrawal())
+    [done] = await psd.engine.book([withdrawal()])
     total = sum(each.value for each in mine)
     assert done.taken == [TakenBack(1, total, len(mine), mine[0].ts2, mine[-1].ts2, 0)]
     [entry] = await psd.engine.withdrawals(1, 9)
@@ -144,7 +144,7 @@ async def test_a_withdrawal_that_was_cut_off_goes_on_where_it_was(psd: Runtime) 
     assert await psd.engine.withdrawals(1, 9) == []
     async with audit_of(psd) as audits:
         assert await audits.differences() == []
-    done = await psd.engine.withdraw(withdrawal())
+    [done] = await psd.engine.book([withdrawal()])
     assert [each.bookings for each in done.taken] == [5 * PORTION_REPORTS]
     assert await sum_of(psd) == 50
     assert await psd.engine.activity_sum(1, 1, 3, EVER) == 0

@@ -52,7 +52,7 @@ async def test_sums_activities_and_the_newest_second_know_the_crowd(psd: Runtime
     assert len(activities) == NUMBER + 1
     by_atid = await psd.engine.by_atid(1, 1, second)
     assert {atid: each.bookings for atid, each in by_atid.items()} == {0: 750, 1: 750}
-    await psd.engine.withdraw(Withdrawal(1, 5000, (1,), "", "me", NOON_S))
+    await psd.engine.book([Withdrawal(1, 5000, (1,), "", "me", NOON_S)])
     held = await psd.store.client.hget("psd:{1}:1:y", "newest")
     assert held == b"%d" % NOON_S
 

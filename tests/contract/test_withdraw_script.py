@@ -31,7 +31,9 @@ def withdrawal(aid: int = 3, uid: int = 1, time_s: int = NOON_S, note: str = "")
 
 
 async def withdraw(psd: Runtime, asked: Withdrawal | None = None) -> Withdrawn:
-    return await psd.engine.withdraw(asked or withdrawal())
+    [done] = await psd.engine.book([asked or withdrawal()])
+    assert isinstance(done, Withdrawn)
+    return done
 
 
 async def test_what_was_taken_is_answered_by_thing(psd: Runtime) -> None:
@@ -39,7 +41,7 @@ async def test_what_was_taken_is_answered_by_thing(psd: Runtime) -> None:
         psd, [report(10, NOON_S, atid=5), report(30, NOON_S + DAY_S, NOON_S), report(thing=2)]
     )
     done = await withdraw(psd)
-    assert done.outcome.status == "booked"
+    assert done.status == "booked"
     assert done.taken == [
         TakenBack(1, 30, 2, NOON_S, NOON_S + DAY_S, atid=5),
         TakenBack(2, 10, 1, NOON_S, NOON_S, atid=2),
@@ -52,7 +54,7 @@ async def test_a_second_time_takes_nothing_and_is_not_written_down(psd: Runtime)
     await withdraw(psd)
     before = await keyspace(psd.store.client)
     done = await withdraw(psd, withdrawal(note="again"))
-    assert (done.outcome.status, done.taken) == ("unchanged", [])
+    assert (done.status, done.taken) == ("unchanged", [])
     assert await keyspace(psd.store.client) == before
 
 
@@ -137,8 +139,8 @@ async def test_what_would_take_a_sum_past_its_bound_is_refused_whole(psd: Runtim
     await book(psd, [report(-VALUE_MAX), report(VALUE_MAX, aid=4), report(VALUE_MAX, aid=5)])
     before = await keyspace(psd.store.client)
     done = await withdraw(psd)
-    assert done.outcome.error is not None
-    assert done.outcome.error.code == "out_of_bounds"
+    assert done.error is not None
+    assert done.error.code == "out_of_bounds"
     assert await keyspace(psd.store.client) == before
 
 
@@ -147,9 +149,9 @@ async def test_an_activity_whose_reports_have_expired_is_refused(psd: Runtime) -
     await book(psd, [report(n, NOON_S + n * 3600, NOON_S) for n in range(1, 9)])
     directory, *hours = sorted(key for key in await keyspace(client) if ":r:" in key)
     await client.delete(hours[2])
-    assert isinstance((await withdraw(psd)).outcome.error, TooLateError)
+    assert isinstance((await withdraw(psd)).error, TooLateError)
     await client.delete(directory)
-    assert isinstance((await withdraw(psd)).outcome.error, TooLateError)
+    assert isinstance((await withdraw(psd)).error, TooLateError)
     assert await sum_of(psd) == 8
 
 

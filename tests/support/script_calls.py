@@ -102,7 +102,7 @@ async def histories(psd: Runtime) -> None:
         for start in range(0, len(sent), 25):
             await psd.engine.book(sent[start : start + 25])
         for gone in rng.sample(sent, 2):
-            await psd.engine.withdraw(Withdrawal(seed, gone.aid, (1, 2), "", "ops", NOON_S))
+            await psd.engine.book([Withdrawal(seed, gone.aid, (1, 2), "", "ops", NOON_S)])
 
 
 async def growth(psd: Runtime) -> None:
@@ -114,7 +114,7 @@ async def growth(psd: Runtime) -> None:
         await psd.engine.book(part)
     await psd.engine.book([report(0, each.ts2, aid=each.aid) for each in dense[:150]])
     for aid in (1000, 1000, 300, 77_777):
-        await psd.engine.withdraw(Withdrawal(1, aid, (1, 2), "", "ops", NOON_S))
+        await psd.engine.book([Withdrawal(1, aid, (1, 2), "", "ops", NOON_S)])
 
 
 async def named_boards(psd: Runtime) -> None:

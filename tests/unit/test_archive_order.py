@@ -13,6 +13,7 @@ from psd.clock import ManualClock
 from psd.config import Settings
 from psd.engine.events import Event, EventRules
 from psd.errors import ArchiveUnavailableError, StoreUnavailableError
+from psd.intake import Intake
 from psd.observe.metrics import Metrics
 from psd.queue.interface import Message
 from tests.support.waiting import wait_until
@@ -53,9 +54,10 @@ class Bench:
         self.queue = MemoryQueue()
         self.engine = MemoryEngine()
         self.archive = MemoryArchive()
-        handler = BookingHandler(self.engine, EventRules({"steps": 1}))
+        handler = BookingHandler(EventRules({"steps": 1}))
+        intake = Intake(self.engine, self.archive)
         clock = ManualClock(NOW_S)
-        self.worker = Worker(self.queue, handler, Settings(), Metrics(), clock, self.archive)
+        self.worker = Worker(self.queue, handler, Settings(), Metrics(), clock, intake)
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from psd.clock import ManualClock
 from psd.config import Settings
 from psd.engine.events import EventRules
 from psd.errors import InputError, OutOfBoundsError, TooEarlyError, TooLateError
+from psd.intake import Intake
 from psd.observe.metrics import Metrics
 from psd.queue.interface import Message
 from tests.support.waiting import wait_until
@@ -59,13 +60,14 @@ class Bench:
         self.clock = ManualClock(NOW_S)
         self.store_ahead_s = 0.0
         rules = EventRules({"steps": 1}, age_max_s=30 * DAY_S)
-        handler = BookingHandler(self.engine, rules)
+        handler = BookingHandler(rules)
         self.worker = Worker(
             self.queue,
             handler,
             Settings(),
             self.metrics,
             self.clock,
+            Intake(self.engine),
             store_ms=self.store_ms,
         )
 

@@ -14,6 +14,7 @@ from psd.clock import ManualClock
 from psd.config import QueueSettings, Settings, WorkerSettings
 from psd.engine.events import Accepted, EventRules
 from psd.errors import ConfigError, OutOfBoundsError, QueueUnavailableError, StoreUnavailableError
+from psd.intake import Intake
 from psd.observe.metrics import Metrics
 from psd.queue.deadletter import Letter
 from psd.queue.interface import Message
@@ -42,9 +43,11 @@ class Bench:
             queue=QueueSettings(msg_timeout_s=msg_timeout_s),
             worker=WorkerSettings(shutdown_timeout_s=shutdown_timeout_s),
         )
-        handler = BookingHandler(self.engine, EventRules({"steps": 1}))
+        handler = BookingHandler(EventRules({"steps": 1}))
         clock = ManualClock(NOW_S)
-        self.worker = Worker(self.queue, handler, settings, self.metrics, clock)
+        self.worker = Worker(
+            self.queue, handler, settings, self.metrics, clock, Intake(self.engine)
+        )
 
     def sample(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(name, labels)

@@ -1,6 +1,6 @@
-"""Every kind of message, booked by the engine and whoever keeps what it does not.
+"""Every kind of message, as the events that it stands for. Pure.
 
-A batch of messages becomes one list of events and one call of the books. What a message
+A batch of messages becomes one list of events, and one call of the books. What a message
 did wrong stays with that message: the others of the batch are booked. Two messages, one of
 them not JSON, one with three reports of which the books refuse the second::
 
@@ -14,7 +14,6 @@ which changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 import msgspec
 
@@ -23,14 +22,6 @@ from psd.engine.engine import Outcome
 from psd.engine.events import Accepted, EventRules, second_of
 from psd.errors import InputError
 from psd.queue.interface import Message
-
-
-class Books(Protocol):
-    """Where events are booked (psd/engine/books.py)."""
-
-    async def book(self, events: Sequence[Accepted]) -> list[Outcome]:
-        """Outcomes by position; raises :class:`psd.errors.StoreUnavailableError`."""
-        ...
 
 
 class BookingBatch(msgspec.Struct):
@@ -50,20 +41,25 @@ class BookingBatch(msgspec.Struct):
             if position not in self.refused:
                 yield Entry(now_ms, message.id, message.body)
 
+    def note(self, outcomes: Sequence[Outcome]) -> None:
+        """Add to ``refused`` whose events were refused; outcomes by position of the events."""
+        for position, outcome in zip(self.origins, outcomes, strict=True):
+            if outcome.error is not None:
+                self.refused.setdefault(position, outcome.error)
+
     def newest_s(self) -> int | None:
         """The newest event's time, None when nothing can be booked."""
         return max(map(second_of, self.events), default=None)
 
 
 class BookingHandler:
-    """Turns messages into events, and events into bookings."""
+    """Turns messages into events."""
 
-    def __init__(self, books: Books, rules: EventRules) -> None:
-        self._books = books
+    def __init__(self, rules: EventRules) -> None:
         self._rules = rules
 
     def prepare(self, messages: list[Message], now_s: int) -> BookingBatch:
-        """Check every message; no I/O."""
+        """Check every message."""
         batch = BookingBatch(messages, [], [], {})
         read = self._rules.events
         for position, message in enumerate(messages):
@@ -75,12 +71,3 @@ class BookingHandler:
                 batch.events += events
                 batch.origins += [position] * len(events)
         return batch
-
-    async def book(self, batch: BookingBatch) -> None:
-        """Book what can be booked; adds to ``refused``. Safe to repeat."""
-        if not batch.events:
-            return
-        outcomes = await self._books.book(batch.events)
-        for position, outcome in zip(batch.origins, outcomes, strict=True):
-            if outcome.error is not None:
-                batch.refused.setdefault(position, outcome.error)

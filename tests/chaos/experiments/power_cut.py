@@ -247,11 +247,11 @@ async def _working(site: Site, queue: MemoryQueue) -> AsyncIterator[None]:
     runtime = await open_runtime(site.settings, archiving=True)
     worker = Worker(
         queue,
-        BookingHandler(runtime.engine, runtime.rules),
+        BookingHandler(runtime.rules),
         runtime.settings,
         runtime.metrics,
         runtime.clock,
-        runtime.archive,
+        runtime.intake,
     )
     running = asyncio.create_task(worker.run())
     try:
