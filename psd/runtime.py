@@ -77,12 +77,21 @@ class Runtime:
         things_by_name = {name: thing.id for name, thing in settings.things.items()}
         self._turns = Turns(self.store, clock, archive)
         most, sums_max = settings.server.board_members_max, settings.server.user_sums_max
-        self.boards = BoardsStore(self.store, clock, things_by_name, self._turns, most)
-        self.challenges = Challenges(
-            self.engine, self.boards, things_by_name, clock, depth, sums_max
+        self.boards = BoardsStore(
+            self.store, clock, things_by_name, self._turns, self.engine.names, most
         )
-        self.finals = Finals(self.boards, self.challenges, slower)
-        self.queries = Queries(self.engine, rules_of_queries(settings), clock, depth, self.boards)
+        self.challenges = Challenges(
+            self.engine, self.boards, things_by_name, clock, depth, sums_max, self.engine.names
+        )
+        self.finals = Finals(self.boards, self.challenges, slower, self.engine.names)
+        self.queries = Queries(
+            self.engine,
+            rules_of_queries(settings),
+            clock,
+            depth,
+            self.boards,
+            self.engine.names,
+        )
         self.registry = Registry(self.store)
         things = self.vehicle_rules.things
         followers = [VehicleFollower(self.registry, self.store, things)]

@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from psd.cli.arguments import NumbersCommand
+from psd.cli.arguments import USER, NumbersCommand
 from psd.cli.asking import Asking, asks, given, range_options, tell_next, zone_option
 from psd.queries.activity_answers import ActivitiesAnswer, TakenRow
 from psd.queries.requests import LIMIT_MAX
@@ -24,7 +24,7 @@ LIMIT = 100
 
 
 @click.command(cls=NumbersCommand)
-@click.argument("uid", type=int)
+@click.argument("uid", type=USER)
 @click.option("--thing", multiple=True, help="Only of this thing. Repeatable.")
 @range_options
 @zone_option
@@ -35,7 +35,14 @@ LIMIT = 100
 @click.option("--audit", is_flag=True, help="Print the withdrawals instead, the newest first.")
 @asks
 def activities(
-    asking: Asking, /, *, uid: int, aid: int | None, note: str | None, audit: bool, **fields: Any
+    asking: Asking,
+    /,
+    *,
+    uid: int | str,
+    aid: int | None,
+    note: str | None,
+    audit: bool,
+    **fields: Any,
 ) -> None:
     """Print the activities of a user, or take one back.
 
@@ -77,7 +84,7 @@ def _show(asking: Asking, answer: ActivitiesAnswer) -> None:
         tell_next(answer.next)
 
 
-def _withdraw(asking: Asking, uid: int, aid: int, note: str) -> None:
+def _withdraw(asking: Asking, uid: int | str, aid: int, note: str) -> None:
     with asking.client() as psd:
         answer = psd.withdraw(str(uid), str(aid), note)
     names = ["thing", "atid", "sum", "bookings", "first", "last"]
@@ -89,7 +96,7 @@ def _withdraw(asking: Asking, uid: int, aid: int, note: str) -> None:
     click.echo(f"activity {answer.aid} of user {answer.uid}: {answer.status}", err=True)
 
 
-def _show_audit(asking: Asking, uid: int, asked: dict[str, Any]) -> None:
+def _show_audit(asking: Asking, uid: int | str, asked: dict[str, Any]) -> None:
     with asking.client() as psd:
         answer = psd.audit(str(uid), **asked)
     names = ["at", "aid", "by", "taken", "note"]

@@ -13,11 +13,42 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import click
 
+from psd.errors import InputError
+from psd.users import name_of, user_of
+
 _NUMBER = re.compile(r"-?\d+", re.ASCII)
-_UIDS = range(-(2**63), 2**63)
+_LENIENT = re.compile(r"[+-]?\d{1,40}", re.ASCII)
+
+
+class UserType(click.ParamType[int | str]):
+    """A user: its number, or its canonical name (psd/users.py).
+
+    Numbers may have zeros and a plus before them, as those of every option.
+    """
+
+    name = "user"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        """The number, or the name."""
+        try:
+            return named_or_numbered(str(int(value)) if _LENIENT.fullmatch(value) else value)
+        except InputError as error:
+            self.fail(str(error).removeprefix("uid: "), param, ctx)
+
+
+USER = UserType()
+
+
+def named_or_numbered(text: str) -> int | str:
+    """The number that a user is given by, or the canonical name; raises an InputError."""
+    name = name_of(text)
+    return user_of(text) if name is None else name
 
 
 class NumbersCommand(click.Command):
@@ -53,20 +84,28 @@ def _refuse_unknown(
             raise click.NoSuchOption(name, possibilities=options, ctx=ctx)
 
 
-def thing_then_user(words: tuple[str, ...], things: Collection[str] = ()) -> tuple[str | None, int]:
-    """The thing, or None where one word stands alone, and the number of the user.
+def thing_then_user(
+    words: tuple[str, ...], things: Collection[str] = ()
+) -> tuple[str | None, int | str]:
+    """The thing, or None where one word stands alone, and the user: its number, or its name.
 
     The other order was that of psd query and psd around once; it is understood where only one of
-    the words can be a user: the other is one of ``things``, or no number.
+    the words can be a user: the other is one of ``things``, or the user is a number.
 
     >>> thing_then_user(("steps", "7")), thing_then_user(("7", "steps")), thing_then_user(("7",))
     (('steps', 7), ('steps', 7), (None, 7))
     """
     *thing, user = words
-    if thing and _NUMBER.fullmatch(thing[0]) and (user in things or not _NUMBER.fullmatch(user)):
+    if thing and _is_turned(thing[0], user, things):
         thing, user = [user], thing[0]
-    if not _NUMBER.fullmatch(user) or len(user) > 20 or int(user) not in _UIDS:
-        raise click.BadParameter(
-            f"{user[:40]!r} is not a whole number of 64 bits", param_hint="UID"
-        )
-    return (thing[0] if thing else None), int(user)
+    try:
+        return (thing[0] if thing else None), named_or_numbered(user)
+    except InputError as error:
+        raise click.BadParameter(str(error).removeprefix("uid: "), param_hint="UID") from error
+
+
+def _is_turned(first: str, second: str, things: Collection[str]) -> bool:
+    """Whether the first of two words can only be the user."""
+    if _NUMBER.fullmatch(first):
+        return second in things or not _NUMBER.fullmatch(second)
+    return second in things and first not in things

@@ -14,6 +14,7 @@ import asyncio
 from typing import IO
 
 import click
+import msgspec
 
 from psd.cli.arguments import NumbersCommand
 from psd.cli.boards_keep import deciding, on_boards
@@ -25,7 +26,6 @@ from psd.queries.boards.definitions import Membership
 from psd.queries.boards.member_lists import uids_of_csv
 from psd.queries.boards.requests import MemberRow
 from psd.queries.boards.staging import StagedChange
-from psd.queries.ids import asked_ids
 from psd.runtime import Runtime
 
 
@@ -39,13 +39,13 @@ def ls(loaded: LoadedSettings, /, *, name: str, as_json: bool, as_csv: bool) -> 
 
     One uid a line, the lower first.
     """
-    uids = asyncio.run(on_boards(loaded.settings, lambda runtime: runtime.boards.members(name)))
+    users = asyncio.run(on_boards(loaded.settings, lambda runtime: _users(runtime, name)))
     if as_csv:
-        write_csv([MemberRow(str(uid)) for uid in uids])
+        write_csv([MemberRow(user) for user in users])
     elif as_json:
-        click.echo("[" + ",".join(f'"{uid}"' for uid in uids) + "]")
-    elif uids:
-        click.echo("\n".join(map(str, uids)))
+        click.echo(msgspec.json.encode(users))
+    elif users:
+        click.echo("\n".join(users))
 
 
 @click.command(cls=NumbersCommand)
@@ -54,7 +54,7 @@ def ls(loaded: LoadedSettings, /, *, name: str, as_json: bool, as_csv: bool) -> 
 @pass_settings
 def add(loaded: LoadedSettings, /, *, name: str, uids: tuple[str, ...]) -> None:
     """Put users on a board."""
-    _tell(name, _changed(loaded, name, StagedChange(asked_ids(uids, "uid"))))
+    _tell(name, _changed(loaded, name, StagedChange.asked(uids)))
 
 
 @click.command(cls=NumbersCommand)
@@ -66,7 +66,7 @@ def rm(loaded: LoadedSettings, /, *, name: str, uids: tuple[str, ...], everybody
     """Take users off a board."""
     if bool(uids) == everybody:
         raise click.UsageError("say who leaves, or --all")
-    leaving = StagedChange([], asked_ids(uids, "uid"), is_all=everybody)
+    leaving = StagedChange.asked(remove=uids, is_all=everybody)
     _tell(name, _changed(loaded, name, leaving))
 
 
@@ -82,10 +82,16 @@ def import_file(loaded: LoadedSettings, /, *, name: str, file: IO[bytes], replac
     the standard input. A file with a wrong line, or with more users than the board may hold, is
     refused whole, and the board stays as it was.
     """
-    uids = asked_ids(uids_of_csv(file.read()), "uid")
+    uids = uids_of_csv(file.read())
     if replace and not uids:
         raise MalformedError("file: no uids; psd boards members rm --all takes everybody off")
-    _tell(name, _changed(loaded, name, StagedChange(uids, is_all=replace)))
+    _tell(name, _changed(loaded, name, StagedChange.asked(uids, is_all=replace)))
+
+
+async def _users(runtime: Runtime, board: str) -> list[str]:
+    uids = await runtime.boards.members(board)
+    names = await runtime.engine.names.names(uids)
+    return [names.get(uid) or str(uid) for uid in uids]
 
 
 def _changed(loaded: LoadedSettings, name: str, change: StagedChange) -> Membership:

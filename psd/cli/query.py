@@ -19,7 +19,7 @@ import click
 import msgspec
 
 from psd.archive.messages import metrics_entries
-from psd.cli.arguments import NumbersCommand, thing_then_user
+from psd.cli.arguments import USER, NumbersCommand, thing_then_user
 from psd.cli.options import pass_settings
 from psd.cli.times import fixed_time_argument, time_argument
 from psd.config import Settings
@@ -28,6 +28,7 @@ from psd.engine.events import MetricFields
 from psd.engine.plan import Range
 from psd.queries.moments import check_ends
 from psd.runtime import Runtime, open_runtime
+from psd.users import user_of
 
 
 @click.command(cls=NumbersCommand)
@@ -58,13 +59,13 @@ def query(
     number = thing_number(thing or "", loaded.settings)
     first, last = time_argument(start), time_argument(end) + inclusive
     check_ends(first, last, (start, end))
-    question = Question(uid, number, Range(first, last), atid, aid)
+    question = Question(user_of(uid), number, Range(first, last), atid, aid)
     click.echo(asyncio.run(ask(loaded.settings, question)))
 
 
 @click.command()
 @click.option("--thing", required=True, help="What is summed, for example steps.")
-@click.option("--uid", required=True, type=int, help="Whose it is.")
+@click.option("--uid", required=True, type=USER, help="Whose it is.")
 @click.option("--atid", default=0, show_default=True, help="Type of the activity.")
 @click.option("--aid", default=0, show_default=True, help="Id of the activity.")
 @click.option("--value", required=True, type=int, help="The activity's total from ts1 to ts2.")

@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 import click
 from msgspec import UNSET
 
-from psd.cli.arguments import NumbersCommand
+from psd.cli.arguments import USER, NumbersCommand
 from psd.cli.asking import (
     Asking,
     asks,
@@ -49,7 +49,7 @@ SPARKLINE_COLUMNS = 60
 
 @click.command(cls=NumbersCommand)
 @click.argument("thing", metavar="THING[,THING...]")
-@click.argument("uid", type=int, nargs=-1, required=True)
+@click.argument("uid", type=USER, nargs=-1, required=True)
 @click.option("--every", type=click.Choice(EVERY), default="day", show_default=True, help="Unit.")
 @click.option(
     "--tz", default="UTC", show_default=True, help="IANA time zone of the units and of dates."
@@ -72,7 +72,7 @@ def series(
     /,
     *,
     thing: str,
-    uid: tuple[int, ...],
+    uid: tuple[int | str, ...],
     every: str,
     tz: str,
     start: str | None,

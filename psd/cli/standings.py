@@ -20,7 +20,7 @@ from typing import Any, get_args
 import click
 from msgspec import UNSET, UnsetType
 
-from psd.cli.arguments import NumbersCommand, thing_then_user
+from psd.cli.arguments import USER, NumbersCommand, thing_then_user
 from psd.cli.asking import (
     Asking,
     asks,
@@ -44,7 +44,7 @@ def of_a_board(function: Callable[..., Any]) -> Callable[..., Any]:
         zone_option,
         range_options,
         click.option(
-            "--uid", type=int, metavar="UID", multiple=True, help="Of this user. Repeatable."
+            "--uid", type=USER, metavar="UID", multiple=True, help="Of this user. Repeatable."
         ),
         click.option("--board", metavar="NAME", help="Of the members of a named board."),
     ):
@@ -54,7 +54,7 @@ def of_a_board(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def one_or_two(
     ctx: click.Context, param: click.Parameter, words: tuple[str, ...]
-) -> tuple[str | None, int]:
+) -> tuple[str | None, int | str]:
     """The thing, if one is named, and the user (a click callback)."""
     if len(words) > 2:
         raise click.BadParameter(f"{' '.join(words)!r} is more than a thing and a user")
@@ -80,7 +80,7 @@ def top(
     /,
     *,
     thing: str | None,
-    uid: tuple[int, ...],
+    uid: tuple[int | str, ...],
     limit: int,
     cursor: str | None,
     bars: bool,
@@ -112,8 +112,8 @@ def around(
     asking: Asking,
     /,
     *,
-    asked: tuple[str | None, int],
-    uid: tuple[int, ...],
+    asked: tuple[str | None, int | str],
+    uid: tuple[int | str, ...],
     span: int,
     bars: bool,
     **board: Any,
@@ -147,7 +147,7 @@ def compare(
     *,
     thing: str | None,
     compare_to: str,
-    uid: tuple[int, ...],
+    uid: tuple[int | str, ...],
     limit: int,
     cursor: str | None,
     **board: Any,
@@ -192,7 +192,7 @@ def _told(number: int | UnsetType | None, form: str = "d") -> str:
     return "-" if number is None or number is UNSET else f"{number:{form}}"
 
 
-def _fields(thing: str | None, uid: tuple[int, ...], board: dict[str, Any]) -> dict[str, Any]:
+def _fields(thing: str | None, uid: tuple[int | str, ...], board: dict[str, Any]) -> dict[str, Any]:
     if thing is None and board["board"] is None:
         raise click.UsageError("Missing argument 'THING', or --board.")
     return given(thing=thing, uid=tuple(map(str, uid)), **board)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import click
 import msgspec
 
-from psd.cli.arguments import NumbersCommand
+from psd.cli.arguments import USER, NumbersCommand
 from psd.cli.asking import (
     Asking,
     asks,
@@ -38,7 +38,7 @@ def aggregates_in(ctx: click.Context, param: click.Parameter, text: str) -> list
 
 @click.command(name="sum", cls=NumbersCommand)
 @click.argument("thing", metavar="THING[,THING...]")
-@click.argument("uid", type=int, nargs=-1, required=True)
+@click.argument("uid", type=USER, nargs=-1, required=True)
 @range_options
 @click.option("--as-of", metavar="TIME", help="As if later bookings had not happened yet.")
 @click.option(
@@ -62,7 +62,7 @@ def sums(
     /,
     *,
     thing: str,
-    uid: tuple[int, ...],
+    uid: tuple[int | str, ...],
     start: str | None,
     end: str | None,
     atid: tuple[int, ...],

@@ -31,7 +31,7 @@ from psd.audit.archived import ArchivedReports
 from psd.audit.index_check import IndexAudit
 from psd.audit.layout import Limits
 from psd.audit.sweep import Audited, Auditor, OwnerRate, Scope, Sweep, lifetimes_of
-from psd.cli.arguments import NumbersCommand
+from psd.cli.arguments import USER, NumbersCommand
 from psd.cli.options import pass_settings
 from psd.cli.query import running, thing_number
 from psd.config import Settings
@@ -41,6 +41,7 @@ from psd.foreign_texts import on_one_line
 from psd.runtime import every_rule
 from psd.store.keys import owner_root
 from psd.store.redis import Store
+from psd.users import user_of
 
 RATE_DEFAULT = 100.0
 """Owners' things a second. One of 20 bookings takes 0.2 ms of Redis's time, one of 200 0.5 ms:
@@ -64,7 +65,7 @@ class Orders(msgspec.Struct, frozen=True):
 
 
 @click.command(cls=NumbersCommand)
-@click.argument("uids", nargs=-1, type=int, metavar="[UID]...")
+@click.argument("uids", nargs=-1, type=USER, metavar="[UID]...")
 @click.option(
     "--thing", "things", multiple=True, metavar="THING", help="Only this thing. Repeatable."
 )
@@ -88,7 +89,7 @@ def verify(
     loaded: LoadedSettings,
     /,
     *,
-    uids: tuple[int, ...],
+    uids: tuple[int | str, ...],
     things: tuple[str, ...],
     repair: bool,
     archive: Path | None,
@@ -104,7 +105,7 @@ def verify(
     """
     settings = loaded.settings
     scope = Scope(
-        {owner_root(uid) for uid in uids} or None,
+        {owner_root(user_of(uid)) for uid in uids} or None,
         {thing_number(thing, settings) for thing in things} or None,
     )
     folder = archive or Path(settings.archive.folder)

@@ -185,9 +185,9 @@ class ActivityQueries:
         return atids
 
 
-def nothing_known(uid: int, aid: int) -> NotFoundError:
+def nothing_known(user: int | str, aid: int) -> NotFoundError:
     """The refusal to withdraw what nobody ever reported."""
-    return NotFoundError(f"aid: nothing is known of activity {aid} of user {uid}")
+    return NotFoundError(f"aid: nothing is known of activity {aid} of user {user}")
 
 
 def cursor_of(place: Place) -> str:

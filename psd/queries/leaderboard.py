@@ -31,6 +31,7 @@ from psd.queries.freshness import Exactly, QueueDepth, coarsest, watermark, with
 from psd.queries.questions import LeaderboardQuestion
 from psd.queries.ranking import Place, PlaceChange, Ranking, compared, read_cursor
 from psd.queries.results import AnsweredRange, LeaderboardAnswer, Standing
+from psd.queries.shown import NO_NAMES, NameSource, beside
 from psd.queries.sums import Sees, everybody
 from psd.queries.user_sums import REACHED, UserSums
 
@@ -57,10 +58,13 @@ async def answer_leaderboard(
     depth: QueueDepth,
     sees: Sees = everybody,
     budget: UserSums | None = None,
+    names: NameSource = NO_NAMES,
 ) -> LeaderboardAnswer:
     """A page of the board. Raises NotFoundError for an ``around`` that is not on it.
 
     Past the ``budget`` it raises TooLargeError, before it has read what is too much.
+
+    The ``names`` of those who are shown are asked for beside their seconds, to be remembered.
 
     Two trips: the sums, then when those who are shown had theirs. A third before them tells who
     everybody is, the first time that a process asks for a thing.
@@ -69,8 +73,8 @@ async def answer_leaderboard(
     sums = BoardSums(engine, question, sees, budget)
     boards, waiting = await with_depth(sums.boards(), depth)
     if question.around is not None and not boards.has(question.around):
-        raise NotFoundError(f"around: {question.around} is not on this board")
-    pages = _LeaderboardPages(engine, question, sees, budget)
+        raise NotFoundError(f"around: {question.around_text} is not on this board")
+    pages = _LeaderboardPages(engine, question, sees, budget, names)
     page = await pages.page(boards)
     changes: Sequence[PlaceChange | None] = [None] * len(page.places)
     resolutions = [boards.now.resolution, page.seconds.resolution]
@@ -104,8 +108,10 @@ class _LeaderboardPages:
         question: LeaderboardQuestion,
         sees: Sees,
         budget: UserSums,
+        names: NameSource,
     ) -> None:
         self._budget = budget
+        self._names = names
         self._engine = engine
         self._question = question
         self._sees = sees
@@ -124,7 +130,8 @@ class _LeaderboardPages:
         start, stop = _bounds(board, question)
         places = board.page(start, stop)
         missing = [place for place in places if place.uid not in deciding.by_uid]
-        shown = await self._seconds(missing, found.range_)
+        asking = self._seconds(missing, found.range_)
+        shown, _ = await beside(asking, self._names, (place.uid for place in places), {})
         seconds = Seconds(
             {**deciding.by_uid, **shown.by_uid}, deciding.resolution or shown.resolution
         )

@@ -30,6 +30,7 @@ from psd.queries.questions import (
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.queries.results import AnyAnswer, LeaderboardAnswer, SeriesAnswer, SumAnswer
 from psd.queries.series import SeriesEngine, answer_series
+from psd.queries.shown import NO_NAMES, NameSource, asked_names, beside, named, with_names
 from psd.queries.sums import Sees, SumEngine, answer_sum, everybody
 from psd.queries.user_sums import UserSums
 
@@ -64,36 +65,48 @@ class Queries:
         clock: Clock,
         depth: QueueDepth = unknown_depth,
         boards: BoardSource | None = None,
+        names: NameSource = NO_NAMES,
     ) -> None:
         self._engine = engine
         self._rules = rules
         self._clock = clock
         self._depth = depth
         self._boards = boards or NoBoards()
+        self._names = names
 
     async def sum(self, query: SumQuery, sees: Sees = everybody) -> SumAnswer:
         """Things of users over one range."""
         question = sum_question(query, self._rules, self._clock.now_s())
-        return await answer_sum(self._engine, question, self._depth, sees)
+        asking = answer_sum(self._engine, question, self._depth, sees)
+        asked = asked_names(query.uid)
+        return with_names(*await beside(asking, self._names, question.uids, asked))
 
     async def series(self, query: SeriesQuery, sees: Sees = everybody) -> SeriesAnswer:
         """Sums by calendar unit."""
         question = series_question(query, self._rules, self._clock.now_s())
-        return await answer_series(self._engine, question, self._depth, sees)
+        asking = answer_series(self._engine, question, self._depth, sees)
+        if question.by != "uid":
+            return await asking
+        asked = asked_names(query.uid)
+        return with_names(*await beside(asking, self._names, question.uids, asked))
 
     async def leaderboard(
         self, query: LeaderboardQuery, sees: Sees = everybody
     ) -> LeaderboardAnswer:
         """A page of a board."""
         check_who(query)
-        named = None
+        board = None
         if query.board is not None:
-            named = await self._boards.board(query.board)
-            if named is None:
+            board = await self._boards.board(query.board)
+            if board is None:
                 raise NotFoundError(f"board: {query.board!r} is not known")
-        question = leaderboard_question(query, self._rules, self._clock.now_s(), named)
+        question = leaderboard_question(query, self._rules, self._clock.now_s(), board)
         budget = UserSums(self._rules.user_sums_max)
-        return await answer_leaderboard(self._engine, question, self._depth, sees, budget)
+        asked = asked_names(query.uid) if query.uid is not None else {}
+        answer = await answer_leaderboard(
+            self._engine, question, self._depth, sees, budget, self._names
+        )
+        return await named(answer, self._names, asked)
 
     def is_closed(self, answer: AnyAnswer) -> bool:
         """Whether the range of an answer is over, so that only late reports can change it."""

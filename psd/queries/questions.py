@@ -12,7 +12,7 @@ A range that ended is closed: nothing but late reports can still change its answ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -22,7 +22,7 @@ from psd.engine.plan import Range
 from psd.errors import BadQueryError, TooLargeError
 from psd.queries.boards.board_windows import NamedBoard, Window, standing_range, zone_of
 from psd.queries.calendar import buckets, zone
-from psd.queries.ids import asked_id, asked_ids
+from psd.queries.ids import asked_ids, asked_user, asked_users
 from psd.queries.moments import asked_range, held, moment
 from psd.queries.requests import (
     POINTS_MAX,
@@ -38,12 +38,16 @@ from psd.queries.requests import (
     Time,
 )
 from psd.queries.user_sums import USER_SUMS_MAX
+from psd.users import name_of
 
 LIMIT = 10
 SPAN = 5
 
 ANY_ATID = "all"
 """What v1 and v2 say for every atid; saying nothing is the same."""
+
+Reading = Callable[[int | str | Sequence[int | str], str], list[int]]
+"""Reads ids of a kind; raises BadQueryError."""
 
 Atids = frozenset[int] | None
 """The atids that count; None is all."""
@@ -99,7 +103,10 @@ class SeriesQuestion(msgspec.Struct, frozen=True):
 
 
 class LeaderboardQuestion(msgspec.Struct, frozen=True):
-    """A LeaderboardQuery that can be answered; without ``uids`` it is about everybody."""
+    """A LeaderboardQuery that can be answered; without ``uids`` it is about everybody.
+
+    ``around_text`` is ``around`` as an error shows it.
+    """
 
     thing: str
     thing_number: int
@@ -112,6 +119,7 @@ class LeaderboardQuestion(msgspec.Struct, frozen=True):
     cursor: str | None
     around: int | None
     span: int
+    around_text: str = ""
 
 
 def sum_question(query: SumQuery, rules: QueryRules, now_s: int) -> SumQuestion:
@@ -176,9 +184,15 @@ def leaderboard_question(
         ties=query.ties or (board.ties if board else "competition"),
         limit=LIMIT if query.limit is None else query.limit,
         cursor=query.cursor,
-        around=None if query.around is None else asked_id(query.around, "around"),
+        around=None if query.around is None else asked_user(query.around, "around"),
         span=SPAN if query.span is None else query.span,
+        around_text=_told(query.around),
     )
+
+
+def _told(user: int | str | None) -> str:
+    """A user as an error tells of it: the number, or the name in quotes."""
+    return str(user) if user is None or name_of(user) is None else repr(user)
 
 
 def check_points(points: int, groups: int, points_max: int) -> None:
@@ -217,7 +231,7 @@ def _one_thing(names: Names | None, board: NamedBoard | None) -> str:
 
 def _who(query: LeaderboardQuery, rules: QueryRules, board: NamedBoard | None) -> list[int] | None:
     if board is not None:
-        return asked_ids(board.members, "members")
+        return asked_users(board.members, "members")
     return None if query.uid is None else _uids(query.uid, rules)
 
 
@@ -269,17 +283,21 @@ def _things(names: Names, rules: QueryRules) -> dict[str, int]:
 
 
 def _uids(ids: int | str | list[int | str], rules: QueryRules) -> list[int]:
-    return _ids(ids, "uid", rules)
+    return _each(ids, "uid", rules, asked_users)
 
 
 def _atids(ids: int | str | list[int | str] | None, rules: QueryRules) -> Atids:
-    return None if ids is None or ids == ANY_ATID else frozenset(_ids(ids, "atid", rules))
+    return (
+        None if ids is None or ids == ANY_ATID else frozenset(_each(ids, "atid", rules, asked_ids))
+    )
 
 
-def _ids(ids: int | str | list[int | str], field: str, rules: QueryRules) -> list[int]:
+def _each(
+    ids: int | str | list[int | str], field: str, rules: QueryRules, read: Reading
+) -> list[int]:
     if isinstance(ids, list) and len(ids) > rules.ids_max:
         raise TooLargeError(f"{field}: {len(ids)} asked, at most {rules.ids_max} are allowed")
-    found = asked_ids(ids, field)
+    found = read(ids, field)
     if not found:
         raise BadQueryError(f"{field}: [] names none")
     return found

@@ -20,6 +20,7 @@ import msgspec
 from psd.engine.events import check_int64, shown
 from psd.engine.windows import ABSENT, StandingReport, Window
 from psd.errors import BadQueryError, InputError
+from psd.queries.ids import asked_user
 
 WINDOWS_MAX = 5000
 """Of one request, as of events."""
@@ -29,7 +30,7 @@ class WindowFields(msgspec.Struct, frozen=True, gc=False):
     """A window of an activity; what is missing is 0, as of a report."""
 
     thing: str = ""
-    uid: int = 0
+    uid: int | str = 0
     aid: int = 0
     ts1: int = 0
     ts2: int = 0
@@ -55,14 +56,15 @@ def window_of(fields: WindowFields, things: Mapping[str, int]) -> Window:
     if thing is None:
         known = ", ".join(sorted(things))
         raise BadQueryError(f"thing: {shown(fields.thing)} is unknown; known are {known}")
-    for name in ("uid", "aid", "ts1", "ts2"):
+    uid = asked_user(fields.uid, "uid")
+    for name in ("aid", "ts1", "ts2"):
         try:
             check_int64(name, getattr(fields, name))
         except InputError as error:
             raise BadQueryError(str(error)) from error
     if not 0 <= fields.ts1 <= fields.ts2:
         raise BadQueryError(f"ts1: {fields.ts1} must lie between 0 and ts2 = {fields.ts2}")
-    return Window(thing, fields.uid, fields.aid, fields.ts1, fields.ts2)
+    return Window(thing, uid, fields.aid, fields.ts1, fields.ts2)
 
 
 def answer_of(standings: Sequence[StandingReport]) -> ReportedAnswer:

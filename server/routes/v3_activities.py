@@ -38,8 +38,9 @@ from psd.queries.activity_answers import (
     WithdrawQuery,
 )
 from psd.queries.depth import depth_of
-from psd.queries.ids import asked_id
+from psd.queries.ids import asked_id, asked_user
 from psd.queries.parsing import from_json, from_pairs
+from psd.queries.shown import asked_names, named
 from psd.runtime import Runtime
 from server import answers
 from server.access import IDENTITY
@@ -85,7 +86,7 @@ class ActivityRoutes:
 
     async def activities(self, request: web.Request) -> web.Response:
         """A page of the activities in a range."""
-        uid = asked_id(request.match_info["uid"], "uid")
+        uid = asked_user(request.match_info["uid"], "uid")
         asked_format(request)
         pairs = [pair for pair in request.query.items() if pair[0] != "format"]
         query = from_pairs(pairs, ActivitiesQuery)
@@ -97,16 +98,16 @@ class ActivityRoutes:
     async def withdraw(self, request: web.Request) -> web.Response:
         """Take an activity back; the note comes in the URL, or in a JSON object."""
         identity = request[IDENTITY]
-        uid = asked_id(request.match_info["uid"], "uid")
+        uid = asked_user(request.match_info["uid"], "uid")
         aid = asked_id(request.match_info["aid"], "aid")
         identity.require_owner(uid)
         note = await self._note(request)
         now_ms = self._clock.now_ms()
-        fields = WithdrawFields(uid, aid, note, identity.who)
+        fields = WithdrawFields(request.match_info["uid"], aid, note, identity.who)
         withdrawal = withdrawal_of(fields, self._things, now_ms // 1000)
         async with StoreDeadline():
             if not await self._engine.knows_activity(uid, aid, self._things):
-                raise nothing_known(uid, aid)
+                raise nothing_known(withdrawal.name or uid, aid)
             [done] = await self._intake.accept(
                 [withdrawal], lambda: [Entry(now_ms, "", message_of(withdrawal))]
             )
@@ -114,11 +115,13 @@ class ActivityRoutes:
             raise done.error
         assert isinstance(done, Withdrawn), "a withdrawal has an outcome of its own"
         taken = self._queries.taken(done.taken)
-        return answers.json(_encode(WithdrawnAnswer(str(uid), str(aid), _status(done), taken)))
+        answer = WithdrawnAnswer(str(uid), str(aid), _status(done), taken)
+        asked = asked_names(request.match_info["uid"])
+        return answers.json(_encode(await named(answer, self._engine.names, asked)))
 
     async def audit(self, request: web.Request) -> web.Response:
         """A page of the withdrawals, the newest first."""
-        uid = asked_id(request.match_info["uid"], "uid")
+        uid = asked_user(request.match_info["uid"], "uid")
         query = from_pairs(request.query.items(), AuditQuery)
         async with StoreDeadline():
             answer = await self._queries.audit(uid, query, sees=request[IDENTITY].sees(uid))

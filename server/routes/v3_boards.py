@@ -151,7 +151,9 @@ class BoardRoutes:
             uids = await self._boards.members(request.match_info["name"])
         start = 0 if cursor is None else bisect_right(uids, cursor[0])
         stop = start + query.limit
-        rows = [MemberRow(str(uid)) for uid in uids[start:stop]]
+        async with StoreDeadline():
+            names = await self._boards.names.names(uids[start:stop])
+        rows = [MemberRow(names.get(uid) or str(uid)) for uid in uids[start:stop]]
         rest = write_cursor(uids[stop - 1], 0) if stop < len(uids) else None
         if format_ == "csv":
             headers = {"Content-Type": CONTENT_TYPES["csv"], "Psd-Total": str(len(uids))}

@@ -102,7 +102,7 @@ async def test_what_contradicts_itself_is_a_usage_error(runtime: Runtime) -> Non
         ("create", "B", *CUP),
         ("create", "b", "--thing", "floors", "--rolling", "5"),
         ("create", "b", "--thing", "steps", "--start", "x", "--end", "y"),
-        ("members", "add", "a", "x"),
+        ("members", "add", "a", "+7"),
         ("bracket", "a"),
     ):
         result = await run(*arguments)
@@ -129,7 +129,7 @@ async def test_members_come_one_by_one_and_by_file(runtime: Runtime, tmp_path: P
     assert await output("members", "ls", "a") == "1\n2\n"
     assert await json_of("members", "ls", "a") == ["1", "2"]
     assert [row["uid"] for row in await rows("members", "ls", "a")] == ["1", "2"]
-    file.write_text("1\n2\nx\n")
+    file.write_text("1\n2\n+3\n")
     assert (await run("members", "import", "a", str(file), "--replace")).exit_code == 1
     assert await output("members", "ls", "a") == "1\n2\n"
     assert await output("members", "rm", "a", "--all") == "a: 0 added, 2 removed, 0 members\n"

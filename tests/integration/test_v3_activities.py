@@ -100,7 +100,7 @@ async def test_a_question_that_breaks_a_rule_is_refused(client: HttpClient, quer
 
 
 @pytest.mark.parametrize(
-    "path", ["/v3/users/x/activities", "/v3/users/01/audit", "/v3/users/1/audit?cursor=MTIy"]
+    "path", ["/v3/users/+5/activities", "/v3/users/01/audit", "/v3/users/1/audit?cursor=MTIy"]
 )
 async def test_a_path_or_cursor_that_is_none_is_refused(client: HttpClient, path: str) -> None:
     assert (await client.get(path)).json()["code"] == "bad_query"

@@ -26,7 +26,16 @@ MESSAGES = [
 
 async def test_each_document_is_told_what_became_of_it_in_order(client: HttpClient) -> None:
     bumped = metric(aid=9, mode="increment", id="i")
-    body = [metric(), metric(), metric(thing="floors"), bumped, bumped, metric(uid="1"), count(), 5]
+    body = [
+        metric(),
+        metric(),
+        metric(thing="floors"),
+        bumped,
+        bumped,
+        metric(uid="01"),
+        count(),
+        5,
+    ]
     answer = await send(client, body)
     assert answer.status == 200
     rows = answer.json()["data"]

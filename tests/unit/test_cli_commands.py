@@ -177,10 +177,12 @@ def test_a_mistyped_option_is_told_with_the_nearest(words: tuple[str, ...], opti
         (("7", "steps"), ("steps", 7)),
         (("-7",), (None, -7)),
         (("7", "8"), ("7", 8)),
+        (("steps", "alice@example.com"), ("steps", "alice@example.com")),
+        (("alice@example.com",), (None, "alice@example.com")),
     ],
 )
 def test_a_thing_stands_before_the_user(
-    words: tuple[str, ...], expected: tuple[str | None, int]
+    words: tuple[str, ...], expected: tuple[str | None, int | str]
 ) -> None:
     assert thing_then_user(words) == expected
 
@@ -190,9 +192,14 @@ def test_a_thing_whose_name_is_a_number_is_a_thing_in_both_orders() -> None:
     assert thing_then_user(("8", "7"), {"8"}) == ("8", 7)
 
 
-@pytest.mark.parametrize("words", [("steps",), ("steps", "floors"), ("7", "7" * 20)])
-def test_a_user_is_a_number(words: tuple[str, ...]) -> None:
-    with pytest.raises(click.BadParameter, match="is not a whole number"):
+def test_a_user_by_name_stands_before_a_thing_that_is_configured() -> None:
+    assert thing_then_user(("alice", "steps"), {"steps"}) == ("steps", "alice")
+    assert thing_then_user(("steps", "floors"), {"steps", "floors"}) == ("steps", "floors")
+
+
+@pytest.mark.parametrize("words", [("007",), ("steps", " a"), ("7", "7" * 20), ("steps", "")])
+def test_what_is_no_user_is_told(words: tuple[str, ...]) -> None:
+    with pytest.raises(click.BadParameter, match=r"64-bit integer|white space|empty"):
         thing_then_user(words)
 
 

@@ -28,7 +28,7 @@ from msgspec import Meta
 from psd.engine.plan import Range
 from psd.errors import BadQueryError
 from psd.queries.calendar import bucket_of, zone
-from psd.queries.ids import asked_ids
+from psd.queries.ids import asked_ids, asked_users
 from psd.queries.moments import asked_range, held, moment
 from psd.queries.requests import Every, Id, Name, Ties, Time
 from psd.zones import UTC
@@ -153,7 +153,7 @@ def check_board(board: NamedBoard, things: Mapping[str, int]) -> NamedBoard:
 
 def check_members(members: Iterable[int | str]) -> list[int]:
     """Members as uids, each once; raises BadQueryError."""
-    return asked_ids(list(members), "members")
+    return asked_users(list(members), "members")
 
 
 def round_ranges(rounds: Rounds) -> list[Range]:

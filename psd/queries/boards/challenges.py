@@ -51,6 +51,7 @@ from psd.queries.moments import held, moment
 from psd.queries.ranking import Score
 from psd.queries.requests import Time
 from psd.queries.results import Watermark
+from psd.queries.shown import NO_NAMES, NameSource, named
 from psd.queries.user_sums import USER_SUMS_MAX
 
 Scores = Callable[[Sequence[Match], Range], Awaitable[Exactly[Mapping[int, Score]]]]
@@ -84,12 +85,14 @@ class Challenges:
         clock: Clock,
         depth: QueueDepth,
         user_sums_max: int = USER_SUMS_MAX,
+        names: NameSource = NO_NAMES,
     ) -> None:
         self._engine = engine
         self._boards = boards
         self._things = things
         self._clock = clock
         self._depth = depth
+        self._names = names
         self.scores = BoardScores(engine, user_sums_max)
 
     async def bracket(self, name: str, as_of: Time | None = None) -> BracketAnswer:
@@ -109,7 +112,7 @@ class Challenges:
         seeded_by = "order" if rounds.order else f"board {rounds.seeded_by or name}"
         thing = self.scoring(board.definition).thing
         resolution = coarsest([field.resolution, *(stage.resolution for stage in stages)])
-        return BracketAnswer(
+        answer = BracketAnswer(
             board=name,
             as_of=utc_text(at_s),
             seeded_by=seeded_by,
@@ -121,6 +124,7 @@ class Challenges:
             resolution=resolution,
             watermark=await self.watermark(members, thing),
         )
+        return await named(answer, self._names)
 
     async def field(self, definition: Definition, members: list[int], at_s: int) -> Field:
         """Who plays, as far as that is known at an instant."""

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from psd.archive.decisions import Decision, kinds_of
 from psd.queries.boards.definitions import StoredBoard
 from psd.queries.boards.staging import StagedChange
+from psd.users import user_of
 
 
 class BoardDefined(Decision, frozen=True, tag="board_defined"):
@@ -34,14 +35,18 @@ class BoardDropped(Decision, frozen=True, tag="board_dropped"):
     name: str
 
 
-class MembersChanged(Decision, frozen=True, tag="members_changed"):
-    """Members came and went; with ``is_all`` everybody else went, too."""
+class MembersChanged(Decision, frozen=True, tag="members_changed", omit_defaults=True):
+    """Members came and went; with ``is_all`` everybody else went, too.
+
+    ``names`` are of those who came and were given by name.
+    """
 
     name: str
     id: str
     add: Sequence[int]
     remove: Sequence[int]
     is_all: bool
+    names: Sequence[str] = ()
 
 
 class FinalDeclared(Decision, frozen=True, tag="final_declared"):
@@ -62,6 +67,7 @@ class MembersSaid:
         self.versions: set[int] = set()
         self._emptied = 0
         self._said: dict[int, tuple[int, bool]] = {}
+        self._names: dict[int, str] = {}
         for each in changes:
             self.add(each)
 
@@ -73,11 +79,20 @@ class MembersSaid:
     def add(self, change: MembersChanged) -> None:
         """Take one more into account; one that came before changes nothing."""
         self.versions.add(change.version)
+        self._names.update((user_of(name), name) for name in change.names)
         if change.is_all:
             self._emptied = max(self._emptied, change.version)
         for uids, stays in ((change.add, True), (change.remove, False)):
             for uid in uids:
                 self._said[uid] = max(self._said.get(uid, (0, False)), (change.version, stays))
+
+    def names(self) -> dict[int, str]:
+        """Of those whom a change called by name, and who are on the board."""
+        return {
+            uid: name
+            for uid, name in self._names.items()
+            if (said := self._said.get(uid)) is not None and said[1] and said[0] >= self._emptied
+        }
 
     def change(self, before: set[int]) -> StagedChange:
         """What of it those who are on the board do not show yet."""

@@ -32,7 +32,7 @@ from psd.queries.boards.board_windows import (
     round_ranges,
     window_at,
 )
-from psd.queries.ids import asked_ids
+from psd.queries.ids import asked_ids, asked_users
 from psd.queries.parsing import from_fields
 from psd.queries.requests import Id, Name, Ties
 from psd.store.keys import named_board_root
@@ -155,7 +155,7 @@ def checked(name: str, definition: Definition, things: Mapping[str, int]) -> Def
         raise TooLargeError(
             f"rounds.order: {len(rounds.order)} given, at most {CONTENDERS_MAX} are allowed"
         )
-    asked_ids(rounds.order, "rounds.order")
+    asked_users(rounds.order, "rounds.order")
     return definition
 
 
@@ -167,7 +167,7 @@ def members_max(definition: Definition, most: int = MEMBERS_MAX) -> int:
 def field_order(members: list[int], order: list[Id]) -> list[int]:
     """The members in an order that was given; who is not in it comes behind, by uid."""
     there = set(members)
-    first = [uid for uid in asked_ids(order, "rounds.order") if uid in there]
+    first = [uid for uid in asked_users(order, "rounds.order") if uid in there]
     return [*first, *sorted(there.difference(first))]
 
 

@@ -43,6 +43,7 @@ from psd.queries.moments import held, moment
 from psd.queries.ranking import Place, Ranking
 from psd.queries.requests import LIMIT_MAX, Time
 from psd.queries.results import AnsweredRange, Standing, Watermark
+from psd.queries.shown import NO_NAMES, NameSource, named
 from psd.slices import give_way, in_slices
 from psd.store.records import msgpack_record
 
@@ -81,10 +82,17 @@ _decode = msgpack_record(KeptFinal, "boards: a final")
 class Finals:
     """Declares finals and reads them."""
 
-    def __init__(self, boards: BoardsStore, challenges: Challenges, clock: Clock) -> None:
+    def __init__(
+        self,
+        boards: BoardsStore,
+        challenges: Challenges,
+        clock: Clock,
+        names: NameSource = NO_NAMES,
+    ) -> None:
         self._boards = boards
         self._challenges = challenges
         self._clock = clock
+        self._names = names
 
     async def declare(
         self, name: str, author: str, as_of: Time | None = None, *, again: bool = False
@@ -106,6 +114,7 @@ class Finals:
         kept = await self._found(board, author, now_s, as_of_s)
         # All that is answered is known before anything is kept: nothing slow comes behind.
         page = await _page(name, kept, LIMIT_MAX, None, await self._mark(kept))
+        page = await named(page, self._names)
         await self._boards.keep_final(board, _encode(kept), again=again)
         matches = UNSET if kept.rounds is None else 0
         return msgspec.structs.replace(page, changed=0, matches_changed=matches)
@@ -120,7 +129,7 @@ class Finals:
             raise NotFoundError(f"final: board {name!r} has not been declared final")
         kept = _decode(raw)
         page = await _page(name, kept, limit, cursor, await self._mark(kept))
-        return await self._compared(page, kept)
+        return await named(await self._compared(page, kept), self._names)
 
     async def _mark(self, kept: KeptFinal) -> Watermark:
         uids = [uid for uid, _, _ in kept.standings]

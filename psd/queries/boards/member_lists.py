@@ -1,12 +1,13 @@
-r"""Lists of uids as people keep them in files: one a line, or a column of a CSV. Pure.
+r"""Lists of users as people keep them in files: one a line, or a column of a CSV. Pure.
 
 ::
 
     uids_of_csv(b"1503960366\r\n\n22")              -> ["1503960366", "22"]
     uids_of_csv(b"name,uid\nann,22\n")              -> ["22"]
     uids_of_csv(b"22,ann\n23,bob\n")                -> ["22", "23"]
+    uids_of_csv(b"email\nann@example.com\n")        -> ["ann@example.com"]
     uids_of_csv(b"+7\n8\n")
-    -> MalformedError: line 1: uid: '+7' is not a 64-bit integer as psd writes it
+    -> MalformedError: line 1: uid: '+7' is not a 64-bit integer as psd writes it; ...
 
 The first row is a heading when one of its cells is ``uid`` or another name of :data:`HEADINGS`,
 whatever its case; that column has the uids. A first row without one is a row like the others, and
@@ -18,10 +19,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from psd.csv_table import CsvRecord, read_records, unbroken
-from psd.errors import BadQueryError, MalformedError
-from psd.queries.ids import asked_id
+from psd.errors import InputError, MalformedError
+from psd.users import name_of, user_of
 
-HEADINGS = ("uid", "uids", "user_id", "userid", "user", "users", "member", "members", "id")
+HEADINGS = (
+    *("uid", "uids", "user_id", "userid", "user", "users", "member", "members", "id"),
+    *("email", "username"),
+)
 """Of several in one heading the first of these counts: ``id,user_id`` has its uids on the right."""
 
 
@@ -51,7 +55,8 @@ def _listed(rows: Iterator[CsvRecord], at: int, width: int) -> Iterator[str]:
 
 def _uid(row: CsvRecord, at: int) -> str:
     try:
-        return str(asked_id(row.cells[at].strip(), f"line {row.line}: uid"))
-    except BadQueryError as error:
+        text = row.cells[at].strip()
+        return name_of(text, f"line {row.line}: uid") or str(user_of(text))
+    except InputError as error:
         # The list is wrong, and not what was asked for with it.
         raise MalformedError(str(error)) from error

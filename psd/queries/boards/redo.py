@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 
 from psd.archive.decisions import Redone, Tail
 from psd.archive.turns import Turns
+from psd.engine.named import NamedUsers
 from psd.queries.boards.decisions import (
     BoardDefined,
     BoardDropped,
@@ -32,10 +33,18 @@ class BoardsRedo:
     """One replay's; of each board it holds who is on it (some 100 bytes) and its last final."""
 
     def __init__(
-        self, writes: BoardWrites, turns: Turns, redone: Redone, tail: Tail, *, is_dry: bool
+        self,
+        writes: BoardWrites,
+        turns: Turns,
+        names: NamedUsers,
+        redone: Redone,
+        tail: Tail,
+        *,
+        is_dry: bool,
     ) -> None:
         self._writes = writes
         self._turns = turns
+        self._names = names
         self._redone = redone
         self._tail = tail
         self._is_dry = is_dry
@@ -114,6 +123,8 @@ class BoardsRedo:
         new = sum(version > newest for version in said.versions) or 1 if len(change) else 0
         self._redone.kept += new
         self._redone.known += len(said.versions) - new
+        if not self._is_dry:
+            await self._names.ensure(said.names())
         if len(change) and not self._is_dry:
             prepared = await self._writes.prepared(board, change, ANY_NUMBER)
             await self._writes.change_members(board, change, ANY_NUMBER, said.newest, prepared)

@@ -15,12 +15,14 @@ process that was killed has left ends by itself.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from psd.errors import OutcomeUnknownError, StoreUnavailableError, TooLargeError
 from psd.queries.boards.definitions import Membership
+from psd.queries.ids import asked_users
+from psd.queries.shown import asked_names
 from psd.store.kept import write_kept
 from psd.store.lane import Command
 from psd.store.redis import Store
@@ -44,11 +46,28 @@ TRIES = 20
 
 
 class StagedChange(msgspec.Struct, frozen=True):
-    """Who comes and who goes; with ``is_all`` those that come take the place of all."""
+    """Who comes and who goes; with ``is_all`` those that come take the place of all.
+
+    ``names`` are of those who come and were given by name.
+    """
 
     add: Sequence[int]
     remove: Sequence[int] = ()
     is_all: bool = False
+    names: Mapping[int, str] = {}
+
+    @classmethod
+    def asked(
+        cls,
+        add: Sequence[int | str] = (),
+        remove: Sequence[int | str] = (),
+        *,
+        is_all: bool = False,
+        fields: tuple[str, str] = ("uid", "uid"),
+    ) -> StagedChange:
+        """The change of users as they were given; raises BadQueryError, which names the field."""
+        coming, leaving = asked_users(add, fields[0]), asked_users(remove, fields[1])
+        return cls(coming, leaving, is_all, asked_names(list(add)))
 
     def __len__(self) -> int:
         return len(self.add) + len(self.remove)

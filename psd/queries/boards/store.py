@@ -24,6 +24,7 @@ from typing import Any
 from psd.archive.decisions import Kinds, Redone, Tail
 from psd.archive.turns import Turn, Turns
 from psd.clock import Clock
+from psd.engine.named import NamedUsers
 from psd.errors import BadQueryError, ConflictError, TooLargeError
 from psd.failpoints import reach
 from psd.queries.boards.board_windows import MEMBERS_MAX, NamedBoard, check_name
@@ -54,7 +55,6 @@ from psd.queries.boards.writes import (
     members_key,
     too_many,
 )
-from psd.queries.ids import asked_ids
 from psd.slices import sorted_in_slices
 from psd.store.keys import boards_key
 from psd.store.lane import Command
@@ -84,6 +84,7 @@ class BoardsStore:
         clock: Clock,
         things: Mapping[str, int],
         turns: Turns,
+        names: NamedUsers,
         most: int = MEMBERS_MAX,
     ) -> None:
         self._store = store
@@ -92,6 +93,7 @@ class BoardsStore:
         self._clock = clock
         self._things = things
         self._turns = turns
+        self.names = names
         self._writes = BoardWrites(store)
 
     async def get(self, name: str) -> StoredBoard:
@@ -151,10 +153,10 @@ class BoardsStore:
         replaced, with NEW none. Raises ChangedError, ConflictError past BOARDS_MAX, and what a
         definition can be refused for. Safe to repeat: a definition is kept before its members are.
         """
-        uids = None if members is None else _change_of(members, "members")
+        change = None if members is None else _change_of(members, (), "members", is_all=True)
         checked(check_name(name), definition, self._things)
-        if uids is not None and len(uids) > members_max(definition, self._most):
-            raise too_many(len(uids), members_max(definition, self._most))
+        if change is not None and len(change) > members_max(definition, self._most):
+            raise too_many(len(change), members_max(definition, self._most))
         now_s = self._clock.now_s()
         id_ = secrets.token_hex(8)
 
@@ -164,9 +166,9 @@ class BoardsStore:
             return held.changed(definition, now_s, author)
 
         async with self._turn(name) as turn:
-            board = await self._define(turn, name, made, versions, keeps_members=uids is None)
-            if uids is not None:
-                await self._set_members(turn, board, StagedChange(uids, is_all=True))
+            board = await self._define(turn, name, made, versions, keeps_members=change is None)
+            if change is not None:
+                await self._set_members(turn, board, change)
         return board, board.id == id_
 
     async def patch(
@@ -209,13 +211,14 @@ class BoardsStore:
 
         Raises NotFoundError, BadQueryError for one who is in both, TooLargeError.
         """
-        added, removed = _change_of(add, "add"), _change_of(remove, "remove")
-        if len(added) + len(removed) > CHANGE_MAX:
+        change = _change_of(add, remove, "add")
+        if len(change) > CHANGE_MAX:
             raise TooLargeError(f"members: at most {CHANGE_MAX} of one change are allowed")
-        both = set(added).intersection(removed)
+        both = set(change.add).intersection(change.remove)
         if both:
-            raise BadQueryError(f"remove: {min(both)} is in add as well")
-        return await self.make_change(name, StagedChange(added, removed))
+            first = min(both)
+            raise BadQueryError(f"remove: {change.names.get(first, first)} is in add as well")
+        return await self.make_change(name, change)
 
     async def make_change(self, name: str, change: StagedChange) -> Membership:
         """The same of any number of uids: all of it or nothing.
@@ -252,7 +255,7 @@ class BoardsStore:
 
     def redo(self, redone: Redone, tail: Tail, *, is_dry: bool) -> BoardsRedo:
         """Carries out again what an archive has of decisions about boards."""
-        return BoardsRedo(self._writes, self._turns, redone, tail, is_dry=is_dry)
+        return BoardsRedo(self._writes, self._turns, self.names, redone, tail, is_dry=is_dry)
 
     def _turn(self, name: str) -> AbstractAsyncContextManager[Turn]:
         """The turn to decide about a board: until it ends, nobody else does."""
@@ -290,6 +293,7 @@ class BoardsStore:
         if isinstance(prepared, Staged):
             # That many take a while, which is none of the time left for the rest.
             await turn.go_on()
+        await self.names.ensure(change.names)
         done = await turn.archived(
             MembersChanged(
                 name=board.name,
@@ -297,6 +301,7 @@ class BoardsStore:
                 add=[*change.add],
                 remove=[*change.remove],
                 is_all=change.is_all,
+                names=[*change.names.values()],
             )
         )
         found = await self._writes.change_members(board, change, most, done.version, prepared)
@@ -319,10 +324,13 @@ class BoardsStore:
         return found
 
 
-def _change_of(members: Iterable[int | str], field: str) -> list[int]:
-    listed = list(members)
-    if len(listed) > CHANGE_MAX:
-        raise TooLargeError(
-            f"{field}: {len(listed)} given, at most {CHANGE_MAX} of one change are allowed"
-        )
-    return asked_ids(listed, field)
+def _change_of(
+    add: Iterable[int | str], remove: Iterable[int | str], field: str, *, is_all: bool = False
+) -> StagedChange:
+    coming, leaving = list(add), list(remove)
+    for name, listed in ((field, coming), ("remove", leaving)):
+        if len(listed) > CHANGE_MAX:
+            raise TooLargeError(
+                f"{name}: {len(listed)} given, at most {CHANGE_MAX} of one change are allowed"
+            )
+    return StagedChange.asked(coming, leaving, is_all=is_all, fields=(field, "remove"))

@@ -174,7 +174,7 @@ async def test_a_name_of_other_letters_is_refused(boards: BoardsClient, name: st
         ({**WEEK, "window": {"kind": "calendar", "every": "month", "tz": "Mars"}}, "tz"),
         ({**WEEK, "atid": ["x"]}, "atid"),
         ({**WEEK, "ties": "coin"}, "ties"),
-        ({**WEEK, "members": ["x"]}, "members"),
+        ({**WEEK, "members": ["007"]}, "members"),
         ({**WEEK, "rounds": {"windows": []}}, "rounds"),
         (
             {**WEEK, "rounds": {"windows": [{"start": 5, "end": 9}, {"start": 8, "end": 12}]}},
