@@ -18,9 +18,9 @@ import msgspec
 from aiohttp import web
 
 from psd.access.identity import ANYBODY, Identity
-from psd.engine.engine import Outcome
 from psd.engine.events import Accepted, Report, Withdrawal
 from psd.engine.nesting import too_deep
+from psd.engine.outcomes import Outcome
 from psd.errors import ForbiddenError, InputError, MalformedError, TooLargeError
 from server import answers
 

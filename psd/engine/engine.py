@@ -14,7 +14,6 @@ from typing import Any
 from psd.clock import Clock
 from psd.config import Settings
 from psd.engine.booking import (
-    COUNT_THING,
     LEVELS,
     Call,
     calls_for,
@@ -23,35 +22,27 @@ from psd.engine.booking import (
 )
 from psd.engine.events import Count, Event, Withdrawal
 from psd.engine.named import Named, named_in
-from psd.engine.newest import Newest
 from psd.engine.outcomes import OUTCOMES, REFUSED, Outcome
-from psd.engine.plan import Levels, Range
+from psd.engine.plan import Levels
 from psd.engine.portions import TOO_MUCH, fitting, portions
 from psd.engine.reads import Reads
-from psd.engine.sums import OwnerSums
-from psd.engine.tallies import AtidSum
 from psd.engine.whole import is_out_of_bounds
 from psd.engine.withdrawal import (
     PORTION_REPORTS,
-    LogEntry,
     Step,
     WithdrawalScripts,
     Withdrawn,
-    log_command,
-    log_entries,
     next_portion,
     steps_for,
     withdrawn_of,
 )
 from psd.errors import (
     ConflictError,
-    DetailExpiredError,
     StoreUnavailableError,
     TooLateError,
 )
 from psd.failpoints import reach
 from psd.observe.metrics import Metrics
-from psd.store.keys import count_root, owner_root
 from psd.store.lane import Command
 from psd.store.owner_calls import Page, owner_call
 from psd.store.redis import Store
@@ -63,23 +54,18 @@ EVENT_US = 20.0
 Found = dict[int, Outcome]
 """Outcomes by position."""
 
-__all__ = ["AtidSum", "Engine", "Outcome", "OwnerSums"]
-
 
 class Engine(Reads):
     """Books events into the buckets and sums them over ranges."""
 
     def __init__(self, store: Store, settings: Settings, clock: Clock, metrics: Metrics) -> None:
-        super().__init__(store, settings.server.bookings_max)
-        self._store = store
-        self._clock = clock
+        super().__init__(store, settings, clock)
         self._metrics = metrics
         self._book = load_script("engine.book")
         self._withdrawals = WithdrawalScripts()
         self._retention = settings.retention
         self._booking = settings.booking
         self._kept_s = reports_kept_s(settings.retention)
-        self._activity_kept_s = settings.retention.activity_s
         self._marker_key = settings.booking.marker_key.encode()
         self._redis = settings.redis
         self._lifetimes = b""
@@ -159,68 +145,6 @@ class Engine(Reads):
     async def knows_activity(self, uid: int, aid: int, things: Sequence[int]) -> bool:
         """Whether anything of these things was reported of it, or it was withdrawn."""
         return bool(await self._store.reads.call(self._withdrawals.find(uid, aid, things)))
-
-    async def withdrawals(self, uid: int, limit: int, before: str | None = None) -> list[LogEntry]:
-        """An owner's log, newest first; ``before`` is the id of an entry."""
-        return log_entries(await self._store.reads.call(log_command(uid, limit, before)))
-
-    async def sums(
-        self,
-        uids: Sequence[int],
-        things: Sequence[int],
-        ranges: Sequence[Range],
-        *,
-        atid: int | None = None,
-        atids: frozenset[int] | None = None,
-        activities: bool = False,
-        newest: Newest | None = None,
-    ) -> list[OwnerSums]:
-        """Sums of each thing for each owner over the range at the owner's position.
-
-        Of bookings of one ``atid``, or of a set of ``atids`` (with ``activities`` of one alone).
-        One script call per distinct range and page of owners, all in one trip. ``newest`` takes the
-        newest second, but not with ``activities``. Raises
-        :class:`~psd.errors.DetailExpiredError` when a range needs buckets that have expired.
-        """
-        wanted = atids if atid is None else frozenset((atid,))
-        assert not activities or newest is None
-        roots = [owner_root(uid) for uid in uids]
-        if activities:
-            return await self._sums.with_activities(roots, things, ranges, wanted)
-        levels = await self._known_levels()
-        return await self._sums.of_roots(roots, things, ranges, wanted, levels, newest)
-
-    async def counts(self, names: Sequence[str], range_: Range) -> list[int]:
-        """The sum of each count over one range, by position."""
-        found = await self._sums.of_roots(
-            [count_root(name) for name in names],
-            [COUNT_THING],
-            [range_] * len(names),
-            None,
-            await self._known_levels(),
-        )
-        return [owner.sums[COUNT_THING] for owner in found]
-
-    async def activity_sum(
-        self, uid: int, thing: int, aid: int, range_: Range, atid: int | None = None
-    ) -> int:
-        """Sum of one activity's bookings over a range. One script call."""
-        within = range_.clamped()
-        if self._activity_kept_s and within.start < self._clock.now_s() - self._activity_kept_s:
-            raise DetailExpiredError(
-                f"start: {within.start} is before what is kept of single activities "
-                f"({self._activity_kept_s} s)",
-                "second",
-            )
-        return await self._bookings.of_activity(uid, thing, aid, within, atid)
-
-    async def by_atid(self, uid: int, thing: int, range_: Range) -> dict[int, AtidSum]:
-        """One owner's bookings of a thing by their atid: how much, how many, from when to when.
-
-        Reads every booking of the range in one script call. Raises
-        :class:`~psd.errors.DetailExpiredError` when some of them have expired.
-        """
-        return await self._sums.by_atid(owner_root(uid), thing, range_.clamped())
 
     def bookable(self, events: Sequence[Event], outcomes: list[Outcome]) -> Sequence[int]:
         """Positions to book; with a retention of reports, older ones are refused in outcomes."""

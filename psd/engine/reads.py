@@ -1,31 +1,32 @@
-"""What is read of many owners or of single bookings: series, activities, scores, rankings.
+"""What the engine is asked: sums of ranges, activities, scores, rankings, who has bookings.
 
-:class:`Reads` is the half of the engine that never writes; each method is one question. Who has
-bookings is told by psd/engine/owner_index.py; a ``newest`` that is given takes the newest second of
-those who are asked (psd/engine/newest.py).
+:class:`Reads` is the half of the engine that never writes; each method is one question, and queries
+need nothing else of an engine. Sums are in psd/engine/range_sums.py; who has bookings is told by
+psd/engine/owner_index.py. A ``newest`` that is given takes the newest second of those who are asked
+(psd/engine/newest.py). Who has the most of thing 1 in April 2016, and who has bookings of it::
+
+    await reads.top(1, APRIL, 2)   -> [(1503960366, 374546), (1624580081, 243189)]
+    await reads.population(1)      -> [1503960366, 1624580081, ...]
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from psd.engine.activities import BookingReader, ScoreQuestion
+from psd.clock import Clock
+from psd.config import Settings
+from psd.engine.activities import ScoreQuestion
 from psd.engine.activity_pages import ActivityPage, ActivityPages, Place, place_of
-from psd.engine.bookings import BookingsReader
-from psd.engine.named import NamedUsers
 from psd.engine.newest import Newest
-from psd.engine.owner_index import OwnerIndex
-from psd.engine.owner_reads import OwnerReader
-from psd.engine.plan import Levels, Range
-from psd.engine.series import BucketQuestion, Series, SeriesReader
+from psd.engine.plan import Range
+from psd.engine.range_sums import RangeSums
 from psd.engine.standing_reports import ReportReader
 from psd.engine.standings import NOT_BOOKED, StandingsReader, Upper
-from psd.engine.sums import SumReader
-from psd.engine.tallies import ActivitySum, Tally
+from psd.engine.tallies import ActivitySum
 from psd.engine.windows import StandingReport, Window
+from psd.engine.withdrawal import LogEntry, log_command, log_entries
 from psd.slices import in_slices
 from psd.store.keys import owner_root
 from psd.store.redis import Store
@@ -36,56 +37,14 @@ LISTED_BOOKINGS_MAX = 5_000
 """Bookings of a range of which all activities are told at once: 5 ms of Python."""
 
 
-class Reads(ABC):
+class Reads(RangeSums):
     """Questions about owners; raises what the engine raises."""
 
-    def __init__(self, store: Store, bookings_max: int) -> None:
-        reader = OwnerReader(store, store.placement)
-        bookings = BookingsReader(reader, bookings_max)
-        self.names = NamedUsers(store)
-        self._index = OwnerIndex(store, store.placement)
-        self._sums = SumReader(reader, bookings)
-        self._series = SeriesReader(reader, bookings)
-        self._bookings = BookingReader(store, reader, bookings)
-        self._activity_pages = ActivityPages(store, bookings)
-        self._standings = StandingsReader(reader)
+    def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
+        super().__init__(store, settings, clock)
+        self._activity_pages = ActivityPages(store, self._listed)
+        self._standings = StandingsReader(self._owners)
         self._reports = ReportReader(store)
-
-    @abstractmethod
-    async def _known_levels(self) -> Levels: ...
-
-    async def series(
-        self, uids: Sequence[int], question: BucketQuestion, *, newest: Newest | None = None
-    ) -> list[dict[int | None, Series]]:
-        """Each owner's sums by bucket, by position; by atid, or one column None.
-
-        O(buckets with bookings) and a leaf for each boundary that cuts a day; one script call a
-        page of owners.
-        """
-        return await self._series.of_owners(uids, question, await self._known_levels(), newest)
-
-    async def series_of_all(
-        self, uids: Sequence[int], question: BucketQuestion, *, newest: Newest | None = None
-    ) -> dict[int | None, Series]:
-        """The same of all these owners together, added up where they are."""
-        return await self._series.of_all(uids, question, await self._known_levels(), newest)
-
-    async def tallies(
-        self,
-        uids: Sequence[int],
-        things: Sequence[int],
-        range_: Range,
-        boundaries: Sequence[int] = (),
-        *,
-        atids: frozenset[int] | None = None,
-        newest: Newest | None = None,
-    ) -> list[dict[int, Tally]]:
-        """All that is told of each owner's things, by position, from one reading of its bookings.
-
-        ``boundaries`` are within the range. Raises TooLargeError where there are too many bookings.
-        """
-        roots = [owner_root(uid) for uid in uids]
-        return await self._sums.tallies(roots, things, range_, boundaries, atids, newest)
 
     async def activities(
         self,
@@ -128,6 +87,10 @@ class Reads(ABC):
         rest = [each for each in found if after is None or place_of(each) > after]
         has_more = len(rest) > limit
         return ActivityPage(rest[:limit], place_of(rest[limit - 1]) if has_more else None)
+
+    async def withdrawals(self, uid: int, limit: int, before: str | None = None) -> list[LogEntry]:
+        """An owner's log, newest first; ``before`` is the id of an entry."""
+        return log_entries(await self._store.reads.call(log_command(uid, limit, before)))
 
     async def reported(self, windows: Sequence[Window]) -> list[StandingReport]:
         """What reports stand in these windows, by position; one script call an owner."""

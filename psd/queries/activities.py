@@ -15,12 +15,11 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 from psd.clock import utc_text
 from psd.engine.activity_pages import ActivityPage, Place
 from psd.engine.newest import Newest
-from psd.engine.plan import Range
+from psd.engine.reads import Reads
 from psd.engine.tallies import ActivitySum
 from psd.engine.withdrawal import LOG_ID, LogEntry, TakenBack
 from psd.errors import BadQueryError, NotFoundError, TooLargeError
@@ -47,34 +46,12 @@ ROWS_SHOWN_AT_ONCE = 250
 _PLACE = re.compile(r"([0-9]{1,10})\.(-?[0-9]{1,19})", re.ASCII)
 
 
-class ActivityEngine(Protocol):
-    """What these questions ask of the engine."""
-
-    async def activity_page(
-        self,
-        uid: int,
-        things: Sequence[int],
-        range_: Range,
-        limit: int,
-        *,
-        after: Place | None = None,
-        atids: frozenset[int] | None = None,
-        newest: Newest | None = None,
-    ) -> ActivityPage:
-        """One owner's activities in a range, from behind a place on."""
-        ...
-
-    async def withdrawals(self, uid: int, limit: int, before: str | None = None) -> list[LogEntry]:
-        """An owner's log, newest first."""
-        ...
-
-
 class ActivityQueries:
     """The questions about one owner; ``things`` are the numbers of those that are owners'."""
 
     def __init__(
         self,
-        engine: ActivityEngine,
+        engine: Reads,
         things: Mapping[str, int],
         *,
         span_max_s: int,

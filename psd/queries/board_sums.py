@@ -15,14 +15,14 @@ who has. Who is named stands on the board whether anything is booked or not.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
 
-from psd.engine.activities import ScoreQuestion
 from psd.engine.newest import Newest
 from psd.engine.plan import Range
+from psd.engine.reads import Reads
 from psd.engine.standings import Upper
 from psd.queries.freshness import Exactly, Level, answered
 from psd.queries.questions import LeaderboardQuestion
@@ -33,76 +33,6 @@ T = TypeVar("T")
 
 Standings = list[tuple[int, int]]
 """(uid, sum) of users."""
-
-
-class LeaderboardEngine(Protocol):
-    """What leaderboards ask of the engine."""
-
-    async def of_everybody(
-        self,
-        thing: int,
-        ask: Callable[[Sequence[int]], Awaitable[T]],
-        most: int | None = None,
-    ) -> list[T]:
-        """What is answered about everybody who may have bookings, in one part or two.
-
-        Raises TooLargeError where there are more than ``most``.
-        """
-        ...
-
-    async def standings(
-        self,
-        uids: Sequence[int],
-        thing: int,
-        range_: Range,
-        *,
-        atids: frozenset[int] | None = None,
-        newest: Newest | None = None,
-    ) -> Sequence[int]:
-        """Each owner's sum, by position."""
-        ...
-
-    async def top(
-        self,
-        thing: int,
-        range_: Range,
-        limit: int,
-        *,
-        atids: frozenset[int] | None = None,
-        uids: Sequence[int] | None = None,
-        newest: Newest | None = None,
-    ) -> list[tuple[int, int]]:
-        """(uid, sum) of the largest sums, and of all who tie with the last of them."""
-        ...
-
-    async def booked_standings(
-        self,
-        uids: Sequence[int],
-        thing: int,
-        range_: Range,
-        *,
-        atids: frozenset[int] | None = None,
-        newest: Newest | None = None,
-    ) -> Standings:
-        """(uid, sum) of those of these owners who have bookings of the thing."""
-        ...
-
-    async def booked_top(
-        self,
-        uids: Sequence[int],
-        thing: int,
-        range_: Range,
-        limit: int,
-        *,
-        atids: frozenset[int] | None = None,
-        newest: Newest | None = None,
-    ) -> Upper:
-        """The largest of those of these owners who have bookings, and how many have."""
-        ...
-
-    async def reached(self, questions: Sequence[ScoreQuestion]) -> list[int | None]:
-        """When each running sum first was its score or more."""
-        ...
 
 
 class ComparedSums(msgspec.Struct, frozen=True):
@@ -121,7 +51,7 @@ class BoardSums:
 
     def __init__(
         self,
-        engine: LeaderboardEngine,
+        engine: Reads,
         question: LeaderboardQuestion,
         sees: Sees,
         budget: UserSums,

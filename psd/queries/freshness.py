@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -37,14 +37,6 @@ QueueDepth = Callable[[], Awaitable[int | None]]
 UTC = ZoneInfo("UTC")
 
 T = TypeVar("T")
-
-
-class NewestReader(Protocol):
-    """What the watermark asks of the engine where nothing else is asked of the users."""
-
-    async def newest(self, uids: Sequence[int], things: Sequence[int]) -> int | None:
-        """The newest second that these owners have booked of these things."""
-        ...
 
 
 class Exactly(msgspec.Struct, Generic[T], frozen=True):

@@ -24,9 +24,10 @@ from msgspec import UNSET, UnsetType
 from psd.clock import utc_text
 from psd.engine.activities import ScoreQuestion
 from psd.engine.plan import Range
+from psd.engine.reads import Reads
 from psd.engine.standings import Upper
 from psd.errors import DetailExpiredError, NotFoundError
-from psd.queries.board_sums import BoardSums, ComparedSums, LeaderboardEngine
+from psd.queries.board_sums import BoardSums, ComparedSums
 from psd.queries.freshness import Exactly, QueueDepth, coarsest, watermark, with_depth
 from psd.queries.questions import LeaderboardQuestion
 from psd.queries.ranking import Place, PlaceChange, Ranking, compared, read_cursor
@@ -53,7 +54,7 @@ class LeaderboardPage(msgspec.Struct, frozen=True):
 
 
 async def answer_leaderboard(
-    engine: LeaderboardEngine,
+    engine: Reads,
     question: LeaderboardQuestion,
     depth: QueueDepth,
     sees: Sees = everybody,
@@ -104,7 +105,7 @@ class _LeaderboardPages:
 
     def __init__(
         self,
-        engine: LeaderboardEngine,
+        engine: Reads,
         question: LeaderboardQuestion,
         sees: Sees,
         budget: UserSums,

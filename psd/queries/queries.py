@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from psd.clock import Clock, utc_text
+from psd.engine.reads import Reads
 from psd.errors import NotFoundError
-from psd.queries.board_sums import LeaderboardEngine
 from psd.queries.boards.board_windows import NamedBoard
 from psd.queries.freshness import QueueDepth, unknown_depth
 from psd.queries.leaderboard import answer_leaderboard
@@ -29,14 +29,10 @@ from psd.queries.questions import (
 )
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.queries.results import AnyAnswer, LeaderboardAnswer, SeriesAnswer, SumAnswer
-from psd.queries.series import SeriesEngine, answer_series
+from psd.queries.series import answer_series
 from psd.queries.shown import NO_NAMES, NameSource, asked_names, beside, named, with_names
-from psd.queries.sums import Sees, SumEngine, answer_sum, everybody
+from psd.queries.sums import Sees, answer_sum, everybody
 from psd.queries.user_sums import UserSums
-
-
-class QueryEngine(SumEngine, SeriesEngine, LeaderboardEngine, Protocol):
-    """Everything that queries ask of the engine."""
 
 
 class BoardSource(Protocol):
@@ -60,7 +56,7 @@ class Queries:
 
     def __init__(
         self,
-        engine: QueryEngine,
+        engine: Reads,
         rules: QueryRules,
         clock: Clock,
         depth: QueueDepth = unknown_depth,

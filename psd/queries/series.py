@@ -17,25 +17,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
 
 from msgspec import UNSET
 
 from psd.clock import utc_text
 from psd.engine.newest import Newest
 from psd.engine.plan import Range
+from psd.engine.reads import Reads
 from psd.engine.series import BucketQuestion, Series
 from psd.queries.calendar import buckets, is_whole
-from psd.queries.freshness import (
-    UTC,
-    Level,
-    NewestReader,
-    QueueDepth,
-    answered,
-    coarsest,
-    watermark,
-    with_depth,
-)
+from psd.queries.freshness import UTC, Level, QueueDepth, answered, coarsest, watermark, with_depth
 from psd.queries.questions import SeriesQuestion, check_points
 from psd.queries.requests import Every, Fill
 from psd.queries.results import AnsweredRange, SeriesAnswer, SeriesPoint
@@ -46,24 +37,8 @@ Group = tuple[str, int | None, Series]
 """The thing, the uid or atid of the group, and its numbers."""
 
 
-class SeriesEngine(NewestReader, Protocol):
-    """What series ask of the engine."""
-
-    async def series(
-        self, uids: Sequence[int], question: BucketQuestion, *, newest: Newest | None = None
-    ) -> list[dict[int | None, Series]]:
-        """Each owner's sums by bucket, by position; by atid, or one column None."""
-        ...
-
-    async def series_of_all(
-        self, uids: Sequence[int], question: BucketQuestion, *, newest: Newest | None = None
-    ) -> dict[int | None, Series]:
-        """The same of all owners together."""
-        ...
-
-
 async def answer_series(
-    engine: SeriesEngine, question: SeriesQuestion, depth: QueueDepth, sees: Sees = everybody
+    engine: Reads, question: SeriesQuestion, depth: QueueDepth, sees: Sees = everybody
 ) -> SeriesAnswer:
     """The points of each thing and group; one script call for each thing and page of users.
 
@@ -120,7 +95,7 @@ def coarser_unit(every: Every, level: Level) -> Every:
 
 
 async def _groups(
-    engine: SeriesEngine,
+    engine: Reads,
     question: SeriesQuestion,
     name: str,
     units: Sequence[Range],

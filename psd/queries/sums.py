@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -20,20 +19,12 @@ from msgspec import UNSET, UnsetType
 from psd.clock import utc_text
 from psd.engine.newest import Newest
 from psd.engine.plan import Range
-from psd.engine.series import BucketQuestion, Series
-from psd.engine.sums import OwnerSums
+from psd.engine.reads import Reads
+from psd.engine.series import BucketQuestion
 from psd.engine.tallies import Tally
 from psd.errors import DetailExpiredError, TooLargeError
 from psd.queries.calendar import buckets
-from psd.queries.freshness import (
-    Level,
-    NewestReader,
-    QueueDepth,
-    answered,
-    coarsest,
-    watermark,
-    with_depth,
-)
+from psd.queries.freshness import Level, QueueDepth, answered, coarsest, watermark, with_depth
 from psd.queries.questions import SumQuestion
 from psd.queries.requests import POINTS_MAX
 from psd.queries.results import AnsweredRange, SumAnswer, SumRow
@@ -53,41 +44,6 @@ Sees = Callable[[int], bool]
 
 Row = tuple[int, int]
 """(uid, number of the thing)."""
-
-
-class SumEngine(NewestReader, Protocol):
-    """What sums ask of the engine."""
-
-    async def sums(
-        self,
-        uids: Sequence[int],
-        things: Sequence[int],
-        ranges: Sequence[Range],
-        *,
-        atids: frozenset[int] | None = None,
-        newest: Newest | None = None,
-    ) -> list[OwnerSums]:
-        """Sums of each thing for each owner, by position."""
-        ...
-
-    async def series(
-        self, uids: Sequence[int], question: BucketQuestion, *, newest: Newest | None = None
-    ) -> list[dict[int | None, Series]]:
-        """Each owner's sums by bucket, by position."""
-        ...
-
-    async def tallies(
-        self,
-        uids: Sequence[int],
-        things: Sequence[int],
-        range_: Range,
-        boundaries: Sequence[int] = (),
-        *,
-        atids: frozenset[int] | None = None,
-        newest: Newest | None = None,
-    ) -> list[dict[int, Tally]]:
-        """All that is told of each owner's things, by position, from its bookings."""
-        ...
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -121,7 +77,7 @@ def everybody(_uid: int) -> bool:
 
 
 async def answer_sum(
-    engine: SumEngine, question: SumQuestion, depth: QueueDepth, sees: Sees = everybody
+    engine: Reads, question: SumQuestion, depth: QueueDepth, sees: Sees = everybody
 ) -> SumAnswer:
     """One row for each user and thing; a few script calls a page of users, in one trip.
 
@@ -159,7 +115,7 @@ def _check_cost(question: SumQuestion, users: int) -> None:
 class _SumReader:
     """One question's calls; ``newest`` takes the newest second of those who are asked."""
 
-    def __init__(self, engine: SumEngine, question: SumQuestion, seen: Sequence[int]) -> None:
+    def __init__(self, engine: Reads, question: SumQuestion, seen: Sequence[int]) -> None:
         self._engine = engine
         self._question = question
         self._seen = seen

@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from aiohttp import web
 
 from psd.config import ServerSettings
-from psd.engine.engine import Engine, OwnerSums
+from psd.engine.engine import Engine
 from psd.engine.plan import Range
+from psd.engine.sums import OwnerSums
 from psd.errors import TooLargeError
 from server import answers
 from server.access import IDENTITY

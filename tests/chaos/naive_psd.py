@@ -15,8 +15,9 @@ from unittest import mock
 from psd import runtime
 from psd.cli.main import main
 from psd.engine.booking import COUNT_THING
-from psd.engine.engine import Engine, Outcome
+from psd.engine.engine import Engine
 from psd.engine.events import Event, Report
+from psd.engine.outcomes import Outcome
 from psd.failpoints import reach
 from psd.store.keys import count_root, owner_root
 from psd.store.lane import Command

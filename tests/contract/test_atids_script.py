@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from psd.engine.engine import AtidSum
 from psd.engine.events import TIME_END_S, VALUE_MAX, Report
 from psd.engine.plan import WEEK_S, Range
+from psd.engine.tallies import AtidSum
 from psd.errors import DetailExpiredError, OutOfBoundsError
 from psd.runtime import Runtime
 from psd.store import scripts

@@ -27,9 +27,10 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
-from psd.engine.engine import Outcome, OwnerSums
 from psd.engine.events import VALUE_MAX, Count, Event, Report, Withdrawal
+from psd.engine.outcomes import Outcome
 from psd.engine.plan import Range
+from psd.engine.sums import OwnerSums
 from psd.errors import OutOfBoundsError
 
 Activity = tuple[int, int, int]

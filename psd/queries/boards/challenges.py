@@ -27,6 +27,7 @@ from msgspec import UNSET
 
 from psd.clock import Clock, utc_text
 from psd.engine.plan import Range
+from psd.engine.reads import Reads
 from psd.errors import BadQueryError, NotFoundError, TooLargeError
 from psd.queries.boards.answers import BracketAnswer, ContenderRow, MatchRow, RoundRow, State
 from psd.queries.boards.board_windows import round_ranges, seeded_at_s, standing_range, zone_of
@@ -44,7 +45,7 @@ from psd.queries.boards.definitions import (
     StoredBoard,
     field_order,
 )
-from psd.queries.boards.scores import BoardScores, ScoreEngine, Scoring
+from psd.queries.boards.scores import BoardScores, Scoring
 from psd.queries.boards.store import BoardsStore
 from psd.queries.freshness import Exactly, QueueDepth, coarsest, watermark, with_depth
 from psd.queries.moments import held, moment
@@ -79,7 +80,7 @@ class Challenges:
 
     def __init__(
         self,
-        engine: ScoreEngine,
+        engine: Reads,
         boards: BoardsStore,
         things: Mapping[str, int],
         clock: Clock,

@@ -14,36 +14,17 @@ exact, and says so (psd/queries/freshness.py).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
 
 import msgspec
 
 from psd.engine.activities import ScoreQuestion
 from psd.engine.plan import Range
+from psd.engine.reads import Reads
 from psd.errors import DetailExpiredError
-from psd.queries.freshness import Exactly, Level, NewestReader, answered
+from psd.queries.freshness import Exactly, Level, answered
 from psd.queries.ranking import Ranking, Score
 from psd.queries.requests import Ties
 from psd.queries.user_sums import REACHED, USER_SUMS_MAX, UserSums, sums_of
-
-
-class ScoreEngine(NewestReader, Protocol):
-    """What is asked of the engine about members of a board."""
-
-    async def standings(
-        self,
-        uids: Sequence[int],
-        thing: int,
-        range_: Range,
-        *,
-        atids: frozenset[int] | None = None,
-    ) -> Sequence[int]:
-        """Each owner's sum, by position."""
-        ...
-
-    async def reached(self, questions: Sequence[ScoreQuestion]) -> list[int | None]:
-        """When each running sum first was its score or more."""
-        ...
 
 
 class Scoring(msgspec.Struct, frozen=True):
@@ -74,7 +55,7 @@ class Ranked(msgspec.Struct, frozen=True):
 class BoardScores:
     """Sums of members and when they were reached."""
 
-    def __init__(self, engine: ScoreEngine, user_sums_max: int = USER_SUMS_MAX) -> None:
+    def __init__(self, engine: Reads, user_sums_max: int = USER_SUMS_MAX) -> None:
         self._engine = engine
         self._user_sums_max = user_sums_max
 

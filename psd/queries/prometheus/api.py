@@ -20,9 +20,10 @@ import msgspec
 
 from psd.clock import Clock
 from psd.config import Thing
+from psd.engine.reads import Reads
 from psd.errors import BadQueryError
 from psd.queries.prometheus.catalogue import Catalogue, Listed
-from psd.queries.prometheus.evaluation import EvaluatedSeries, Evaluation, QueryEngine
+from psd.queries.prometheus.evaluation import EvaluatedSeries, Evaluation
 from psd.queries.prometheus.instants import instant_ms, stepped
 from psd.queries.prometheus.owners import BoardsReader, OwnersFinder
 from psd.queries.prometheus.parser import parsed
@@ -48,7 +49,7 @@ class PrometheusApi:
 
     def __init__(
         self,
-        engine: QueryEngine,
+        engine: Reads,
         boards: BoardsReader,
         things: Mapping[str, Thing],
         clock: Clock,

@@ -21,8 +21,9 @@ import msgspec
 
 from psd.engine.events import TIME_END_S
 from psd.engine.plan import Range
+from psd.engine.reads import Reads
 from psd.errors import BadQueryError, DetailExpiredError
-from psd.queries.prometheus.evaluation import NAME, QueryEngine
+from psd.queries.prometheus.evaluation import NAME
 from psd.queries.prometheus.owners import Owners, OwnersFinder
 from psd.queries.prometheus.parser import LABELS, parsed_selector
 from psd.queries.prometheus.patterns import Pattern, parsed_pattern
@@ -79,7 +80,7 @@ class Catalogue:
     """One request's look-ups."""
 
     def __init__(
-        self, engine: QueryEngine, owners: OwnersFinder, things: Mapping[str, int], limit: int
+        self, engine: Reads, owners: OwnersFinder, things: Mapping[str, int], limit: int
     ) -> None:
         self._engine = engine
         self._owners = owners

@@ -16,23 +16,16 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import msgspec
 
 from psd.engine.plan import Range
+from psd.engine.reads import Reads
 from psd.errors import BadQueryError, DetailExpiredError, TooLargeError
 from psd.queries.ids import asked_id
 from psd.queries.prometheus.instants import windows
-from psd.queries.prometheus.owners import Owners, OwnersFinder, PopulationReader
-from psd.queries.prometheus.reading import (
-    Counted,
-    Key,
-    SeriesEngine,
-    edges_of,
-    exact_sums,
-    sums,
-)
+from psd.queries.prometheus.owners import Owners, OwnersFinder
+from psd.queries.prometheus.reading import Counted, Key, edges_of, exact_sums, sums
 from psd.queries.prometheus.selection import Metric, Selection, selected
 from psd.queries.prometheus.tree import Expression, Increase, Leaf, Selector, Sum, Top
 from psd.queries.user_sums import sums_of, sums_of_series
@@ -50,22 +43,6 @@ WORK_MAX = 500_000
 NAME = "__name__"
 
 
-class QueryEngine(SeriesEngine, PopulationReader, Protocol):
-    """Everything that expressions ask of the engine."""
-
-    async def top(
-        self,
-        thing: int,
-        range_: Range,
-        limit: int,
-        *,
-        atids: frozenset[int] | None = None,
-        uids: Sequence[int] | None = None,
-    ) -> list[tuple[int, int]]:
-        """(uid, sum) of the largest, and of all who tie with the last of them."""
-        ...
-
-
 class EvaluatedSeries(msgspec.Struct, frozen=True):
     """One series: a value for each instant, None where it has none."""
 
@@ -78,7 +55,7 @@ class Evaluation:
 
     def __init__(
         self,
-        engine: QueryEngine,
+        engine: Reads,
         owners: OwnersFinder,
         things: Mapping[str, int],
         instants_ms: Sequence[int],

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import msgspec
 
+from psd.engine.reads import Reads
 from psd.errors import TooLargeError
 from psd.queries.boards.board_windows import NamedBoard
 from psd.queries.boards.definitions import StoredBoard
@@ -27,14 +28,6 @@ BOARDS_MAX = 100
 """Boards of one selector: some 30 ms of Redis for each that is full."""
 
 PAGE = 1000
-
-
-class PopulationReader(Protocol):
-    """Who has bookings."""
-
-    async def population(self, thing: int, most: int | None = None) -> list[int]:
-        """Everybody who has bookings of a thing, ascending; TooLargeError past ``most``."""
-        ...
 
 
 class BoardsReader(Protocol):
@@ -62,7 +55,7 @@ class OwnersFinder:
 
     def __init__(
         self,
-        population: PopulationReader,
+        population: Reads,
         boards: BoardsReader,
         sees: Sees,
         budget: UserSums | None = None,

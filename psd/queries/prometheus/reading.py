@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import accumulate
-from typing import Protocol
 
 import msgspec
 
 from psd.engine.plan import Range
+from psd.engine.reads import Reads
 from psd.engine.series import BUCKETS_MAX, BucketQuestion, Series
 from psd.engine.whole import checked_sum
 from psd.errors import DetailExpiredError
@@ -30,33 +30,6 @@ Columns = dict[Key, list[int]]
 """A sum for each window."""
 
 ReadWindows = Callable[[Sequence[Range]], Awaitable[Columns]]
-
-
-class SeriesEngine(Protocol):
-    """What is asked of the engine."""
-
-    async def series(
-        self, uids: Sequence[int], question: BucketQuestion
-    ) -> list[dict[int | None, Series]]:
-        """Each owner's sums by bucket, by position."""
-        ...
-
-    async def series_of_all(
-        self, uids: Sequence[int], question: BucketQuestion
-    ) -> dict[int | None, Series]:
-        """The same of all owners together."""
-        ...
-
-    async def standings(
-        self,
-        uids: Sequence[int],
-        thing: int,
-        range_: Range,
-        *,
-        atids: frozenset[int] | None = None,
-    ) -> Sequence[int]:
-        """Each owner's sum over one range, by position."""
-        ...
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -85,7 +58,7 @@ def edges_of(windows: Sequence[Range]) -> list[int]:
     return sorted({edge for window in windows for edge in (window.start, window.end)})
 
 
-async def sums(engine: SeriesEngine, counted: Counted, windows: Sequence[Range]) -> Columns:
+async def sums(engine: Reads, counted: Counted, windows: Sequence[Range]) -> Columns:
     """A column for each owner, or for all; each has one when nothing is split by atid.
 
     A call for BUCKETS_MAX boundaries; of one window, which is what a number on a panel asks for,
@@ -131,7 +104,7 @@ async def exact_sums(read: ReadWindows, windows: Sequence[Range]) -> Exact:
     return Exact(found, expired, resolution)
 
 
-async def _of_one_window(engine: SeriesEngine, counted: Counted, window: Range) -> Columns:
+async def _of_one_window(engine: Reads, counted: Counted, window: Range) -> Columns:
     within = window.clamped()
     if within.start >= within.end:
         found: Sequence[int] = [0] * len(counted.uids)
@@ -143,7 +116,7 @@ async def _of_one_window(engine: SeriesEngine, counted: Counted, window: Range) 
 
 
 async def _series(
-    engine: SeriesEngine, counted: Counted, question: BucketQuestion
+    engine: Reads, counted: Counted, question: BucketQuestion
 ) -> list[tuple[Key, Series]]:
     if counted.merged:
         merged = await engine.series_of_all(counted.uids, question)
