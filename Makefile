@@ -15,7 +15,7 @@ LOCK := .ci/constraints.txt
 LOCKED ?= $(CI)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-cluster lint lock bench chaos chaos-short all clean
+.PHONY: help setup run test test-cluster lint lock release bench chaos chaos-short all clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -55,6 +55,9 @@ chaos: $(VENV)/.dev-stamp ## kills and troubles of every part, then every bucket
 chaos-short: $(VENV)/.dev-stamp ## the same with fewer trials, as CI runs it; about five minutes
 	$(BIN)/python -m tests.chaos.run --short $(CHAOS_ARGUMENTS)
 
+release: $(VENV)/.dev-stamp ## VERSION=0.2.0: builds, checks and tags it; publishes nothing
+	@$(BIN)/python .ci/release.py "$(VERSION)"
+
 lock: $(BIN)/python ## .ci/constraints.txt anew, from what pyproject.toml allows today
 	@$(PIP) install uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --quiet --universal --python-version 3.11 \
@@ -84,7 +87,8 @@ $(VENV)/.setup-stamp: pyproject.toml | $(BIN)/python
 	@touch $@
 	@echo "installed: psd is called as $(BIN)/psd, or as psd after 'source $(BIN)/activate'"
 
-# The wheels of the dependencies let tests/e2e install psd into an empty venv without network.
+# The wheels of the dependencies let tests/e2e install psd into empty environments, and make a
+# release, without network.
 $(VENV)/.dev-stamp: pyproject.toml $(LOCK) | $(BIN)/python
 	@echo "installing psd, what it needs and what its tests need into $(VENV); a few minutes, once"
 ifeq ($(LOCKED),true)
@@ -96,7 +100,7 @@ endif
 	@rm -rf $(VENV)/wheels
 	@echo "building the wheels that a test installs without network"
 	@$(PIP) freeze --exclude-editable > $(VENV)/installed.txt
-	@$(PIP) wheel --wheel-dir $(VENV)/wheels --constraint $(VENV)/installed.txt '.[embedded]'
+	@$(PIP) wheel --wheel-dir $(VENV)/wheels --constraint $(VENV)/installed.txt '.[embedded,pandas,rewards]' hatchling
 	@rm -f $(VENV)/wheels/pointspace-*
 	@touch $@ $(VENV)/.setup-stamp
 

@@ -91,10 +91,11 @@ def test_every_error_is_drawn_in_the_tree_with_its_code() -> None:
         assert code in drawing
 
 
-def test_the_version_has_an_entry_in_the_changelog() -> None:
-    assert re.search(
-        rf"^## {re.escape(VERSION)}\b", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE
-    )
+def test_the_changelog_begins_with_what_is_unreleased_and_then_has_this_version() -> None:
+    headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    # Before the first release there is no section of any version.
+    assert headings[1:2] in ([], [VERSION])
 
 
 def test_everything_outside_the_packages_that_psd_reads_is_forced_into_the_wheel() -> None:
