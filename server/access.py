@@ -148,7 +148,7 @@ def sees_owner(identity: Identity, owner: str | None) -> bool:
         return True
     if owner is None:
         return False
-    own = {str(uid) for uid in identity.owners}
+    own = {*map(str, identity.owners), *identity.names}
     return owner in own or (identity.subject is not None and owner == owner_text(identity.subject))
 
 

@@ -103,7 +103,9 @@ def _reads(runtime: Runtime, bodies: BodyReader, depth_max: int) -> list[Route]:
     settings, engine, queries = runtime.settings, runtime.engine, runtime.queries
     things = {name: thing.id for name, thing in settings.things.items()}
     sums_max = settings.server.user_sums_max
-    prometheus = PrometheusApi(engine, runtime.boards, settings.things, runtime.clock, sums_max)
+    prometheus = PrometheusApi(
+        engine, runtime.boards, settings.things, runtime.clock, sums_max, engine.names
+    )
     standings = StandingRoutes(queries, runtime.challenges, runtime.finals, bodies, depth_max)
     return [
         *QueryRoutes(engine, things, bodies, settings.server).routes(),

@@ -78,13 +78,13 @@ def require_writable(
         return
     for event in events:
         if isinstance(event, Withdrawal):
-            identity.require_owner(event.uid)
+            identity.require_owner(event.uid, event.name)
             continue
         if not isinstance(event, Report):
             raise ForbiddenError("command: this token may write for its owners only")
         if event.thing in vehicle_things:
             raise ForbiddenError("thing: about vehicles; this token may write for its owners only")
-        identity.require_owner(event.uid)
+        identity.require_owner(event.uid, event.name)
 
 
 def refusal(index: int, error: InputError) -> dict[str, Any]:

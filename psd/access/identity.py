@@ -7,10 +7,10 @@ and jwts.py. ``owners`` None stands for everybody's data::
     reader.may("read"), reader.may("write")            -> True, False
     reader.sees(1503960366), reader.sees(8877689391)   -> True, False
 
-An owner of vehicles is a text: a uid as decimal, or whatever a JWT calls its subject. One that is
-no uid, such as an address, sees no uid's data, and only what the rewards keep under that text::
+An owner of vehicles is a text: a uid as decimal, the name of a user, or whatever a JWT calls its
+subject. A subject that is a user's name sees that user's data, and what the rewards keep under it::
 
-    Identity("jwt", frozenset({"read"}), frozenset(), subject="0x12..ef").owner   -> "0x12..ef"
+    Identity("jwt", frozenset({"read"}), frozenset({user_of("al")}), subject="al").owner   -> "al"
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ Owners = frozenset[int] | None
 class Identity(msgspec.Struct, frozen=True):
     """Someone known; ``expires_at_s`` is the first second at which that ends, None for never.
 
-    ``subject`` is what a JWT calls whoever asks, as it stands there; ``mark`` tells tokens of one
-    name apart, and no token can be made of it.
+    ``names`` are those of the owners that were given by name. ``subject`` is what a JWT calls
+    whoever asks, as it stands there; ``mark`` tells tokens of one name apart, and no token can be
+    made of it.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Identity(msgspec.Struct, frozen=True):
     expires_at_s: int | None = None
     subject: str | None = None
     mark: str = ""
+    names: tuple[str, ...] = ()
 
     @property
     def owner(self) -> str | None:
@@ -49,7 +51,7 @@ class Identity(msgspec.Struct, frozen=True):
         if self.subject is not None:
             return self.subject
         if self.owners is not None and len(self.owners) == 1:
-            return str(next(iter(self.owners)))
+            return self.names[0] if self.names else str(next(iter(self.owners)))
         return None
 
     @property
@@ -70,10 +72,12 @@ class Identity(msgspec.Struct, frozen=True):
         """Whether this owner's data is this identity's to see and to book."""
         return self.owners is None or uid in self.owners
 
-    def require_owner(self, uid: int) -> None:
+    def require_owner(self, uid: int, name: str | None = None) -> None:
         """Refuse a write for another owner, in the same words whether that one exists or not."""
         if not self.sees(uid):
-            raise ForbiddenError(f"uid: {uid} is not an owner that this token may write for")
+            raise ForbiddenError(
+                f"uid: {name or uid} is not an owner that this token may write for"
+            )
 
 
 ANYBODY = Identity("anybody", frozenset({"admin"}))

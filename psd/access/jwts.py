@@ -2,8 +2,8 @@
 
 Only this module knows PyJWT. Keys come from a JWKS document, which is read here and fetched in
 server/jwks.py. A JWT with ``{"sub": "1503960366", "scope": "read write", "exp": ...}`` becomes
-``Identity("jwt", {"read", "write"}, owners={1503960366})``; with a subject that is no number, such
-as an address, it sees no uid's data and owns the vehicles that are kept under that text. Pinned,
+``Identity("jwt", {"read", "write"}, owners={1503960366})``; with a subject that is no number it is
+of the user with that name, and owns the vehicles that are kept under that text. Pinned,
 because each was a hole in somebody's server: the algorithms are public-key ones (a public key is
 never taken for the secret of an HMAC), issuer, audience and end must be there, and admin is
 never given.
@@ -24,7 +24,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from psd.access.identity import Identity
 from psd.config import AccessSettings
-from psd.errors import ConfigError, KeysUnavailableError, UnauthorizedError
+from psd.errors import ConfigError, InputError, KeysUnavailableError, UnauthorizedError
+from psd.users import user_of
 
 RSA_ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
 CURVE_ALGORITHMS = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
@@ -198,8 +199,15 @@ def verified(token: str, key: Key, rules: JwtRules) -> Identity:
             raise UnauthorizedError(f"jwt: claim {name} is no number")
     subject = _subject(claims.get(rules.owner_claim), rules.owner_claim)
     scopes = _scopes(claims.get(rules.scope_claim))
-    owners = frozenset({int(subject)}) if _NUMBER.fullmatch(subject) else frozenset[int]()
-    return Identity("jwt", scopes, owners, int(claims["exp"]) + LEEWAY_S, subject)
+    return Identity("jwt", scopes, _owners(subject), int(claims["exp"]) + LEEWAY_S, subject)
+
+
+def _owners(subject: str) -> frozenset[int]:
+    """The user whom a subject is; none where it cannot be the name of one."""
+    try:
+        return frozenset({user_of(subject)})
+    except InputError:
+        return frozenset()
 
 
 def _subject(value: object, claim: str) -> str:

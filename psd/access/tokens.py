@@ -1,9 +1,10 @@
 """API tokens: 256 random bits that a client keeps, and a line with their hash that psd keeps.
 
 A line is fields separated by blanks; lists are joined by ``+``, because commas separate lines
-in ``PSD_ACCESS_TOKENS``. ``owners`` and ``expires`` may be missing (everybody, for ever)::
+in ``PSD_ACCESS_TOKENS``. ``owners`` and ``expires`` may be missing (everybody, for ever). Owners
+are numbers or names; of a name all but letters, digits and ``_.-~@`` is percent-encoded::
 
-    name=phone scopes=read+write owners=1503960366 expires=2027-01-01T00:00:00Z sha256=9f86d0...
+    name=phone scopes=read+write owners=1503960366+al%2Bps@example.com sha256=9f86d0...
 
 A plain SHA-256 is enough here: the hash of a password needs to be slow because passwords are
 guessed, and nobody guesses 256 random bits. Tokens are found by their hash. What a lookup's
@@ -20,13 +21,15 @@ import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import msgspec
 
 from psd.access.identity import SCOPES, Identity
 from psd.config import AccessSettings
-from psd.errors import ConfigError, UnauthorizedError
+from psd.errors import ConfigError, InputError, UnauthorizedError
 from psd.times import read
+from psd.users import name_of, user_of
 
 PREFIX = "psd_"
 """Tells people and secret scanners what they have found."""
@@ -41,7 +44,6 @@ LINE_BYTES_MAX = 65_536
 
 _FIELDS = ("name", "scopes", "owners", "expires", "sha256")
 _NAME = re.compile(r"[\w.@-]{1,64}", re.ASCII)
-_UID = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -67,7 +69,9 @@ def write_line(line: TokenLine) -> str:
     who = line.identity
     parts = [f"name={who.name}", f"scopes={'+'.join(sorted(who.scopes))}"]
     if who.owners is not None:
-        parts.append(f"owners={'+'.join(str(uid) for uid in sorted(who.owners))}")
+        numbers = sorted(who.owners.difference(map(user_of, who.names)))
+        owners = [*map(str, numbers), *(quote(name, safe="@") for name in sorted(who.names))]
+        parts.append(f"owners={'+'.join(owners)}")
     if who.expires_at_s is not None:
         end = datetime.fromtimestamp(who.expires_at_s, UTC)
         parts.append(f"expires={end.isoformat().replace('+00:00', 'Z')}")
@@ -87,11 +91,11 @@ def read_line(text: str, where: str) -> TokenLine:
     _require(where, "name", fields, _NAME, "1 to 64 letters, digits, _ . @ or -")
     _require(where, "sha256", fields, _SHA256, "64 hexadecimal digits, as psd token new prints")
     scopes = _scopes(where, fields.get("scopes", ""))
-    owners = _owners(where, fields["owners"]) if "owners" in fields else None
+    names, owners = _owners(where, fields["owners"]) if "owners" in fields else ((), None)
     if owners is not None and "admin" in scopes:
         raise ConfigError(f"{where}: owners with scope admin: an admin is not restricted")
     expires_at_s = _expires(where, fields["expires"]) if "expires" in fields else None
-    identity = Identity(fields["name"], scopes, owners, expires_at_s)
+    identity = Identity(fields["name"], scopes, owners, expires_at_s, names=names)
     return TokenLine(identity, fields["sha256"])
 
 
@@ -110,12 +114,20 @@ def _scopes(where: str, text: str) -> frozenset[str]:
     return scopes
 
 
-def _owners(where: str, text: str) -> frozenset[int]:
-    parts = text.split("+")
-    for part in parts:
-        if not _UID.fullmatch(part):
-            raise ConfigError(f"{where}: owners: {part!r} is no uid")
-    return frozenset(map(int, parts))
+def _owners(where: str, text: str) -> tuple[tuple[str, ...], frozenset[int]]:
+    """The names among them, and the numbers of all."""
+    names: set[str] = set()
+    owners: set[int] = set()
+    for part in text.split("+"):
+        try:
+            owner = unquote(part, errors="strict")
+            name = name_of(owner, "owners")
+            owners.add(user_of(owner, "owners"))
+        except (InputError, UnicodeDecodeError) as exc:
+            raise ConfigError(f"{where}: owners: {part!r} is no uid ({exc})") from exc
+        if name is not None:
+            names.add(name)
+    return tuple(sorted(names)), frozenset(owners)
 
 
 def _expires(where: str, text: str) -> int:

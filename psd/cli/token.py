@@ -16,12 +16,14 @@ import click
 
 from psd.access.identity import SCOPES, Identity
 from psd.access.tokens import TokenLine, digest, new_token, read_line, token_table, write_line
+from psd.cli.arguments import USER
 from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
 from psd.clock import SystemClock
 from psd.config_sources import LoadedSettings
 from psd.errors import UnauthorizedError
 from psd.times import read
+from psd.users import user_of
 
 LAST_END_S = 253_402_300_800
 """The year 10000: later times have no RFC 3339 form."""
@@ -49,7 +51,7 @@ def token() -> None:
     "--owner",
     "owners",
     multiple=True,
-    type=click.IntRange(-(2**63), 2**63 - 1),
+    type=USER,
     metavar="UID",
     help="An owner whose data it may see or book. Repeatable. Default: everybody's.",
 )
@@ -58,7 +60,9 @@ def token() -> None:
     metavar="T",
     help="When it ends: RFC 3339, epoch seconds, or 12h, 90d, 52w from now. Default: never.",
 )
-def new(name: str, scopes: tuple[str, ...], owners: tuple[int, ...], expires: str | None) -> None:
+def new(
+    name: str, scopes: tuple[str, ...], owners: tuple[int | str, ...], expires: str | None
+) -> None:
     """Make a token.
 
     Prints the token, which is shown this once, and the line that psd needs of it: append that
@@ -69,8 +73,9 @@ def new(name: str, scopes: tuple[str, ...], owners: tuple[int, ...], expires: st
     identity = Identity(
         name,
         frozenset(scopes),
-        frozenset(owners) if owners else None,
+        frozenset(map(user_of, owners)) if owners else None,
         None if expires is None else end_of(expires, SystemClock().now_s()),
+        names=tuple(owner for owner in owners if isinstance(owner, str)),
     )
     # Read back, so that what a server would refuse is refused here.
     line = read_line(write_line(TokenLine(identity, digest(secret))), "psd token new")

@@ -88,6 +88,21 @@ async def named(answer: S, source: NameSource, asked: Mapping[int, str] | None =
     return with_names(answer, names)
 
 
+async def by_name(
+    labels: list[dict[str, str]], source: NameSource, asked: Mapping[int, str] | None = None
+) -> list[dict[str, str]]:
+    """Labels of series with the names of users. No trip where this process knows them."""
+    uids = {int(each["uid"]) for each in labels if _may_be_named(each.get("uid", ""))}
+    if not uids:
+        return labels
+    known = asked or {}
+    found = {**(await source.names(uids.difference(known))), **known}
+    names = {str(uid): name for uid, name in found.items()}
+    return [
+        {**each, "uid": names[each["uid"]]} if each.get("uid") in names else each for each in labels
+    ]
+
+
 def users_in(answer: Any) -> set[int]:
     """The users of an answer that may have names."""
     return set(_users(answer))
@@ -108,8 +123,12 @@ def _users(value: Any) -> Iterator[int]:
             if field not in USER_FIELDS:
                 if isinstance(held, list | msgspec.Struct):
                     yield from _users(held)
-            elif isinstance(held, str) and len(held) == UID_DIGITS and is_named(int(held)):
+            elif isinstance(held, str) and _may_be_named(held):
                 yield int(held)
+
+
+def _may_be_named(uid: str) -> bool:
+    return len(uid) == UID_DIGITS and uid.isdecimal() and is_named(int(uid))
 
 
 def _shown(value: Any, names: Mapping[str, str]) -> Any:

@@ -100,7 +100,7 @@ class ActivityRoutes:
         identity = request[IDENTITY]
         uid = asked_user(request.match_info["uid"], "uid")
         aid = asked_id(request.match_info["aid"], "aid")
-        identity.require_owner(uid)
+        identity.require_owner(uid, request.match_info["uid"])
         note = await self._note(request)
         now_ms = self._clock.now_ms()
         fields = WithdrawFields(request.match_info["uid"], aid, note, identity.who)

@@ -89,7 +89,7 @@ def test_a_new_token_is_printed_once_with_the_line_that_checks_it(tmp_path: Path
         (("--scope", "root"), 2),
         (("--scope", "read", "--expires", "yesterday"), 2),
         (("--scope", "read", "--expires", "2016-04-12T00:00:00Z"), 2),
-        (("--scope", "read", "--owner", "x"), 2),
+        (("--scope", "read", "--owner", " x"), 2),
         (("--scope", "admin", "--owner", "1"), 78),
         ((), 2),
     ],

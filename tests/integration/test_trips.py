@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
+import msgspec
 import pytest
 
 from psd.config import RedisSettings, Settings
+from psd.engine.named import NamedUsers
 from psd.queries.queries import Queries
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.runtime import Runtime, open_runtime
 from psd.store.lane import Lane
+from psd.users import user_of
 from tests.support.engine import NOON_S, book, report
 
 UIDS = [*range(1, 61)]
@@ -95,3 +98,23 @@ async def test_somebody_new_is_asked_for_by_himself(
     assert answer == before
     assert [row.uid for row in answer.data] == ["99", "39"]
     assert await waits.of(queries.leaderboard(query)) == 2
+
+
+async def test_the_names_of_a_page_take_no_trip_of_their_own(
+    psd: Runtime, queries: Queries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = [
+        msgspec.structs.replace(report(9 + at, NOON_S, uid=user_of(name)), name=name)
+        for at, name in enumerate(("al", "bo"))
+    ]
+    await psd.engine.book(named)
+    board = LeaderboardQuery(thing="steps", uid=[str(each.uid) for each in named], **RANGE)
+    sums = SumQuery(thing="steps", uid=[str(each.uid) for each in named], **RANGE)
+    waits = Waits(monkeypatch)
+    for question, most in ((queries.sum(sums), 1), (queries.leaderboard(board), 2)):
+        # As a process that never saw them: it knows nobody by name.
+        monkeypatch.setattr(psd.engine, "names", NamedUsers(psd.store))
+        monkeypatch.setattr(queries, "_names", psd.engine.names)
+        assert await waits.of(question) == most
+    answer = await queries.leaderboard(board)
+    assert [row.uid for row in answer.data] == ["bo", "al"]

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from psd.access.jwts import JwtRules, jwt_rules, key_id, read_jwks, verified
 from psd.config import AccessSettings
 from psd.errors import ConfigError, KeysUnavailableError, PsdError, UnauthorizedError
+from psd.users import user_of
 from tests.support.access import AUDIENCE, ISSUER, Issuer, jwks_of
 
 SETTINGS = AccessSettings(jwks="keys.json", jwt_issuer=ISSUER, jwt_audience=AUDIENCE)
@@ -43,13 +44,17 @@ def test_the_owner_claim_names_the_owner_and_the_scope_claim_the_scopes() -> Non
     assert identity(ISSUED_BY.jwt(scope=["write", "mail"])).scopes == {"write"}
 
 
-@pytest.mark.parametrize("subject", ["me", "0x" + "aB" * 20, "1 ", "user:1", "é" * 64, "1.0"])
-def test_a_subject_that_is_no_number_owns_what_is_kept_under_it_and_sees_no_uid(
-    subject: str,
-) -> None:
+@pytest.mark.parametrize("subject", ["me", "0x" + "aB" * 20, "user:1", "é" * 64, "1.0"])
+def test_a_subject_that_is_a_name_is_that_user_and_sees_no_number(subject: str) -> None:
     found = identity(ISSUED_BY.jwt(sub=subject))
-    assert (found.owners, found.subject, found.owner) == (frozenset(), subject, subject)
+    assert (found.subject, found.owner) == (subject, subject)
+    assert found.owners == {user_of(subject)}
     assert not found.sees(1)
+
+
+def test_a_subject_that_is_no_user_owns_what_is_kept_under_it_and_sees_nobody() -> None:
+    found = identity(ISSUED_BY.jwt(sub="1 "))
+    assert (found.owners, found.subject, found.owner) == (frozenset(), "1 ", "1 ")
 
 
 def test_a_subject_that_is_a_uid_is_that_owner_as_text() -> None:

@@ -23,6 +23,7 @@ from psd.access.tokens import (
 )
 from psd.config import AccessSettings
 from psd.errors import ConfigError, ForbiddenError, UnauthorizedError
+from psd.users import user_of
 
 HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
@@ -137,3 +138,25 @@ def test_a_restricted_identity_sees_its_owners_alone() -> None:
     with pytest.raises(ForbiddenError):
         identity.require_owner(3)
     identity.require_owner(2)
+
+
+def test_owners_of_a_token_are_numbers_and_names() -> None:
+    names = ("a+b@example.com", "\u00e9 x", "alice@example.com")
+    owners = frozenset({7, *map(user_of, names)})
+    written = write_line(
+        TokenLine(Identity("phone", frozenset({"read"}), owners, names=names), HASH)
+    )
+    assert "owners=7+a%2Bb@example.com+alice@example.com+%C3%A9%20x " in written
+    found = read_line(written, "here").identity
+    assert found.owners == owners
+    assert set(found.names) == set(names)
+    assert found.sees(user_of("alice@example.com"))
+    assert not found.sees(8)
+    alone = read_line(f"name=a scopes=read owners=al sha256={HASH}", "here").identity
+    assert alone.owner == "al"
+
+
+@pytest.mark.parametrize("owners", ["007", "+5", "", "%00", "%FF", "x" * 129])
+def test_what_is_no_user_owns_nothing(owners: str) -> None:
+    with pytest.raises(ConfigError, match="owners: "):
+        read_line(f"name=a scopes=read owners={owners} sha256={HASH}", "here")

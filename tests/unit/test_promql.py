@@ -146,7 +146,7 @@ def test_a_thing_has_two_metrics() -> None:
         ('steps{thing="steps"}', "thing is a label of psd_sum alone"),
         ('psd_sum{thing="floors"}', "thing 'floors' is unknown"),
         ('steps{uid="07"}', "'07' is not a 64-bit integer"),
-        ('steps{uid=""}', "'' is not a 64-bit integer"),
+        ('steps{uid=""}', "'' is empty"),
         ('steps{uid!="7"}', "is not answered; say = or =~"),
         ('steps{uid!~"7"}', "is not answered; say = or =~"),
         ('steps{uid=~"7.*"}', "name what is meant"),

@@ -29,6 +29,7 @@ from psd.queries.prometheus.owners import BoardsReader, OwnersFinder
 from psd.queries.prometheus.parser import parsed
 from psd.queries.prometheus.selection import SUMS
 from psd.queries.prometheus.tree import Number
+from psd.queries.shown import NO_NAMES, NameSource, by_name
 from psd.queries.sums import Sees, everybody
 from psd.queries.user_sums import USER_SUMS_MAX, UserSums
 from psd.slices import ROWS_AT_ONCE, in_slices
@@ -54,7 +55,9 @@ class PrometheusApi:
         things: Mapping[str, Thing],
         clock: Clock,
         user_sums_max: int = USER_SUMS_MAX,
+        names: NameSource = NO_NAMES,
     ) -> None:
+        self._names = names
         self._user_sums_max = user_sums_max
         self._engine = engine
         self._boards = boards
@@ -74,7 +77,11 @@ class PrometheusApi:
             return PrometheusAnswer(scalar)
         evaluation = self._evaluation([at_ms], sees)
         rows = await evaluation.rows(tree)
-        vector = [{"metric": row.labels, "value": [at, str(row.values[0])]} for row in rows]
+        labels = await by_name([row.labels for row in rows], self._names, evaluation.names)
+        vector = [
+            {"metric": each, "value": [at, str(row.values[0])]}
+            for each, row in zip(labels, rows, strict=True)
+        ]
         data = {"resultType": "vector", "result": vector}
         return PrometheusAnswer(data, evaluation.warnings)
 
@@ -90,6 +97,8 @@ class PrometheusApi:
             return PrometheusAnswer(_matrix([{"metric": {}, "values": values}]))
         evaluation = self._evaluation(instants_ms, sees)
         rows = await evaluation.rows(tree)
+        labels = await by_name([row.labels for row in rows], self._names, evaluation.names)
+        rows = [EvaluatedSeries(each, row.values) for each, row in zip(labels, rows, strict=True)]
         matrix = await in_slices(
             rows,
             lambda some: [_series(row, times) for row in some],
@@ -138,7 +147,7 @@ class PrometheusApi:
         return Evaluation(self._engine, self._finder(sees), self._things, instants_ms)
 
     def _catalogue(self, limit: str, sees: Sees) -> Catalogue:
-        return Catalogue(self._engine, self._finder(sees), self._things, _limit(limit))
+        return Catalogue(self._engine, self._finder(sees), self._things, _limit(limit), self._names)
 
     def _finder(self, sees: Sees) -> OwnersFinder:
         budget = UserSums(self._user_sums_max)

@@ -30,6 +30,7 @@ from psd.queries.prometheus.patterns import Pattern, parsed_pattern
 from psd.queries.prometheus.reading import Counted, sums
 from psd.queries.prometheus.selection import SUMS, Metric, Selection, all_metrics, selected
 from psd.queries.prometheus.tree import Matcher, Selector
+from psd.queries.shown import NO_NAMES, NameSource, by_name
 from psd.queries.user_sums import SERIES
 from psd.slices import in_slices
 
@@ -60,13 +61,14 @@ class Sought(msgspec.Struct, frozen=True):
         """Whether a value of the label is meant."""
         return all(pattern.matches(value) for pattern in self.patterns)
 
-    async def taken(self, ids: set[int]) -> set[int]:
-        """Those of some users or atids that are meant; without patterns, all."""
+    async def taken(self, ids: set[int], names: NameSource = NO_NAMES) -> set[int]:
+        """Those of some users or atids that are meant, as they are shown; without patterns, all."""
         if not self.patterns:
             return ids
+        shown = await names.names(ids)
 
         def meant(some: Sequence[int]) -> list[int]:
-            return [each for each in some if self.takes(str(each))]
+            return [each for each in some if self.takes(shown.get(each) or str(each))]
 
         return set(await in_slices(list(ids), meant))
 
@@ -80,11 +82,17 @@ class Catalogue:
     """One request's look-ups."""
 
     def __init__(
-        self, engine: Reads, owners: OwnersFinder, things: Mapping[str, int], limit: int
+        self,
+        engine: Reads,
+        owners: OwnersFinder,
+        things: Mapping[str, int],
+        limit: int,
+        names: NameSource = NO_NAMES,
     ) -> None:
         self._engine = engine
         self._owners = owners
         self._things = things
+        self._names = names
         self._limit = min(limit or VALUES_MAX, VALUES_MAX)
         self._warnings: list[str] = []
 
@@ -122,7 +130,9 @@ class Catalogue:
         """The values of a label; of one that psd does not have, none."""
         sought = self.sought(label, matches)
         if label == "uid":
-            return self._cut(self._ascending(await self._uids(sought)))
+            lowest = heapq.nsmallest(self._limit + 1, await self._uids(sought))
+            names = await self._names.names(lowest)
+            return self._cut([names.get(uid) or str(uid) for uid in lowest])
         if label == "atid":
             return self._cut(self._ascending(await self._atids(sought)))
         if label == "board":
@@ -139,11 +149,13 @@ class Catalogue:
         if not matches:
             raise BadQueryError("match[]: missing; it is needed")
         found: list[dict[str, str]] = []
-        async for labels in self._series(self.selections(matches)):
+        selections = self.selections(matches)
+        async for labels in self._series(selections):
             found.append(labels)
             if len(found) > self._limit:
                 break
-        return self._cut(found)
+        asked = {uid: name for each in selections for uid, name in each.names.items()}
+        return self._cut(await by_name(found, self._names, asked))
 
     async def _series(self, selections: Sequence[Selection]) -> AsyncIterator[dict[str, str]]:
         for selection in selections:
@@ -180,7 +192,7 @@ class Catalogue:
             async for _, owners in self._owners_of(each.selection):
                 uids.update(owners.uids)
                 uids.update(owners.hidden)
-            found |= await each.taken(uids)
+            found |= await each.taken(uids, self._names)
         return found
 
     async def _atids(self, sought: Sequence[Sought]) -> set[int]:

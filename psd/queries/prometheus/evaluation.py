@@ -65,6 +65,7 @@ class Evaluation:
         self._things = things
         self._instants_ms = instants_ms
         self._spent = 0
+        self.names: dict[int, str] = {}
         self.expired: set[int] = set()
         self._resolutions: set[str] = set()
 
@@ -120,7 +121,7 @@ class Evaluation:
         leaf = top.of.of if isinstance(top.of, Sum) and by_uid else top.of
         if not isinstance(leaf, Selector | Increase):
             return None
-        selection = selected(_selector(leaf), self._things)
+        selection = self._selected(leaf)
         if selection.is_split:
             return None
         pairs = await self._pairs(selection)
@@ -153,7 +154,7 @@ class Evaluation:
         self, leaf: Leaf, *, merged: bool = False, split: bool = False
     ) -> list[EvaluatedSeries]:
         """The series of a selector: of each owner, or of all of a group; by atid where asked."""
-        selection = selected(_selector(leaf), self._things)
+        selection = self._selected(leaf)
         asked = self._windows(leaf)
         pairs = await self._pairs(selection)
         edges = len(edges_of(asked))
@@ -224,6 +225,11 @@ class Evaluation:
             for metric in selection.metrics
             for owners in await self._owners.of(selection, metric)
         ]
+
+    def _selected(self, leaf: Leaf) -> Selection:
+        selection = selected(_selector(leaf), self._things)
+        self.names.update(selection.names)
+        return selection
 
     def _windows(self, leaf: Leaf) -> list[Range]:
         return windows(self._instants_ms, leaf.window_ms if isinstance(leaf, Increase) else None)

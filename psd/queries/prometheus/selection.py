@@ -21,9 +21,10 @@ from enum import Enum
 import msgspec
 
 from psd.errors import BadQueryError, TooLargeError
-from psd.queries.ids import asked_ids
+from psd.queries.ids import asked_ids, asked_users
 from psd.queries.prometheus.patterns import LITERAL, parsed_pattern, unescaped
 from psd.queries.prometheus.tree import Matcher, Selector
+from psd.queries.shown import asked_names
 
 SUMS = "psd_sum"
 """The metric that has all things, told apart by the label ``thing``."""
@@ -64,13 +65,17 @@ class Metric(msgspec.Struct, frozen=True):
 
 
 class Selection(msgspec.Struct, frozen=True):
-    """What a selector asks for; ``uids`` and ``boards`` None is everybody."""
+    """What a selector asks for; ``uids`` and ``boards`` None is everybody.
+
+    ``names`` are of the users that were asked for by name.
+    """
 
     metrics: list[Metric]
     uids: list[int] | None
     boards: list[str] | Present | None
     atids: frozenset[int] | None
     is_split: bool
+    names: Mapping[int, str] = {}
 
 
 def selected(selector: Selector, things: Mapping[str, int]) -> Selection:
@@ -85,10 +90,11 @@ def selected(selector: Selector, things: Mapping[str, int]) -> Selection:
     uids, atids, board = wanted["uid"], wanted["atid"], wanted["board"]
     return Selection(
         metrics=_metrics(selector.name, wanted["__name__"], wanted["thing"], things),
-        uids=asked_ids(uids, "uid") if isinstance(uids, list) else None,
+        uids=asked_users(uids, "uid") if isinstance(uids, list) else None,
         boards=list(dict.fromkeys(board)) if isinstance(board, list) else board,
         atids=frozenset(asked_ids(atids, "atid")) if isinstance(atids, list) else None,
         is_split=atids is not None,
+        names=asked_names(uids) if isinstance(uids, list) else {},
     )
 
 
