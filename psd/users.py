@@ -25,6 +25,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from psd.errors import TooLargeError, WrongTypeError
+from psd.integers import CANONICAL, INTEGER_MAX
 
 CODES = {
     "meter": 1,
@@ -46,11 +47,8 @@ NAMED = 1 << 62
 
 HASH_BITS = 58
 
-NUMBER_MAX = 2**63 - 1
-
 SHOWN_CHARACTERS = 64
 
-_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 _LIKE_A_NUMBER = re.compile(r"[+-]?\d+")
 _FORBIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Control characters, halves of characters, and what ends a line or a paragraph."""
@@ -84,7 +82,7 @@ def name_of(value: int | str, field: str = "uid") -> str | None:
 
     Raises an InputError for a text that is neither.
     """
-    if isinstance(value, int) or _NUMBER.fullmatch(value):
+    if isinstance(value, int) or CANONICAL.fullmatch(value):
         return None
     return canonical(value, field)
 
@@ -95,7 +93,7 @@ def user_of(value: int | str, field: str = "uid") -> int:
     if name is not None:
         return uid_of(USERS, name)
     number = int(value)
-    if not -NUMBER_MAX - 1 <= number <= NUMBER_MAX:
+    if not -INTEGER_MAX - 1 <= number <= INTEGER_MAX:
         raise WrongTypeError(f"{field}: {_shown(str(value))} is not a 64-bit integer")
     return number
 

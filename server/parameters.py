@@ -25,10 +25,10 @@ from aiohttp import web
 from psd.engine.events import ID_MAX, TIME_END_S
 from psd.engine.plan import Range
 from psd.errors import MalformedError, OutOfBoundsError, TooLargeError, WrongTypeError
+from psd.integers import CANONICAL
 
 _INTEGER = re.compile(r"[+-]?0*[0-9]{1,19}", re.ASCII)
 _CURSOR = re.compile(r"-?[0-9]{1,19}\.-?[0-9]{1,19}", re.ASCII)
-_CANONICAL = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 
 ANY_ATID = "all"
 """The word that asks for every activity type; 0 is an ordinary type."""
@@ -40,14 +40,6 @@ def integer(text: str) -> int:
         return 0
     number = int(text)
     return number if -ID_MAX - 1 <= number <= ID_MAX else 0
-
-
-def identifier(text: str) -> int | None:
-    """The id that a text names; None when no id is written this way (``01``, `` 1``, ``xyz``)."""
-    if not _CANONICAL.fullmatch(text):
-        return None
-    number = int(text)
-    return number if -ID_MAX - 1 <= number <= ID_MAX else None
 
 
 def inclusive_range(start: int, end: int) -> Range:
@@ -68,7 +60,7 @@ def check_span(range_: Range, span_max_s: int) -> Range:
 
 def whole_number(name: str, text: str, least: int, most: int) -> int:
     """A number within its limits; raises WrongTypeError or OutOfBoundsError."""
-    if not _CANONICAL.fullmatch(text):
+    if not CANONICAL.fullmatch(text):
         raise WrongTypeError(f"{name}: {text[:100]!r} is no whole number")
     number = int(text)
     if not least <= number <= most:

@@ -11,22 +11,19 @@ given by name as well (psd/users.py)::
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from psd.engine.events import ID_MAX
 from psd.errors import BadQueryError, InputError
+from psd.integers import CANONICAL, INTEGER_MAX
 from psd.users import user_of
-
-_CANONICAL = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 
 
 def asked_id(value: int | str, field: str) -> int:
     """One id; raises BadQueryError."""
-    if isinstance(value, str) and not _CANONICAL.fullmatch(value):
+    if isinstance(value, str) and not CANONICAL.fullmatch(value):
         raise BadQueryError(f"{field}: {value[:64]!r} is not a 64-bit integer as psd writes it")
     number = int(value)
-    if not -ID_MAX - 1 <= number <= ID_MAX:
+    if not -INTEGER_MAX - 1 <= number <= INTEGER_MAX:
         raise BadQueryError(f"{field}: {value!r} is not a 64-bit integer")
     return number
 

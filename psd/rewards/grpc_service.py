@@ -12,7 +12,6 @@ What lives here needs no package of the ``rewards`` extra, so that the store can
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import AsyncIterator, Iterable
 from datetime import date
@@ -25,7 +24,7 @@ from psd.access.identity import ANYBODY, Identity, Scope
 from psd.access.tokens import TokenTable, token_table
 from psd.clock import Clock
 from psd.config import AccessSettings
-from psd.engine.events import ID_MAX, TIME_END_S
+from psd.engine.events import TIME_END_S
 from psd.errors import (
     ConfigError,
     ForbiddenError,
@@ -35,6 +34,7 @@ from psd.errors import (
     UnauthorizedError,
     WrongTypeError,
 )
+from psd.integers import integer_of
 
 log = logging.getLogger("grpc")
 
@@ -47,8 +47,6 @@ NOTE_CHARACTERS_MAX = 1000
 
 READ_TOKENS_EVERY_S = 1.0
 """A token taken out of ``access.tokens_file`` is refused a second later, as over HTTP."""
-
-_VEHICLE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
 class WeekReward(msgspec.Struct, frozen=True):
@@ -129,9 +127,10 @@ def owner_of(address: bytes) -> str:
 
 def vehicle_of(text: str) -> int:
     """The vehicle that an id means."""
-    if not _VEHICLE.fullmatch(text) or int(text) > ID_MAX:
+    vehicle = integer_of(text)
+    if vehicle is None or vehicle < 0:
         raise WrongTypeError(f"id: {text[:100]!r} is no vehicle; expected a whole number")
-    return int(text)
+    return vehicle
 
 
 def check_range(start_s: int, end_s: int) -> None:

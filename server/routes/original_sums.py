@@ -19,12 +19,13 @@ from psd.engine.engine import Engine
 from psd.engine.plan import Range
 from psd.engine.sums import OwnerSums
 from psd.errors import TooLargeError
+from psd.integers import integer_of
 from server import answers
 from server.access import IDENTITY
 from server.bodies import BodyReader
 from server.deadline import StoreDeadline
 from server.openapi import original
-from server.parameters import ANY_ATID, check_span, identifier, inclusive_range, integer
+from server.parameters import ANY_ATID, check_span, inclusive_range, integer
 from server.routing import Route
 
 POINTS = "points"
@@ -188,10 +189,10 @@ class QueryRoutes:
         asked = {
             uid: range_
             for text, range_ in zip(uids, ranges, strict=True)
-            if (uid := identifier(text)) is not None and sees(uid)
+            if (uid := integer_of(text)) is not None and sees(uid)
         }
         numbers = [self._things[name] for name in dict.fromkeys(things) if name in self._things]
-        type_asked = identifier(atid)
+        type_asked = integer_of(atid)
         if not asked or not numbers or (type_asked is None and atid != ANY_ATID):
             return {}
         ranges_asked = list(asked.values())

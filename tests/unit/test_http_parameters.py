@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from psd.engine.events import TIME_END_S
 from psd.engine.plan import Range
 from psd.errors import InputError, MalformedError
+from psd.integers import integer_of
 from server.parameters import (
-    identifier,
     inclusive_range,
     integer,
     read_cursor,
@@ -52,14 +52,14 @@ def test_anything_else_counts_as_zero(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["0", "-3", "17", str(-(2**63)), str(2**63 - 1)])
 def test_an_id_is_written_in_one_way(text: str) -> None:
-    assert identifier(text) == int(text)
+    assert integer_of(text) == int(text)
 
 
 @pytest.mark.parametrize(
     "text", ["", "01", "-0", "+1", " 1", "1.0", "xyz", "ALL", "all", str(2**63), "-01", "1\n"]
 )
 def test_a_text_that_no_id_is_written_as_names_none(text: str) -> None:
-    assert identifier(text) is None
+    assert integer_of(text) is None
 
 
 def test_an_inclusive_end_becomes_the_first_second_after_it() -> None:

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import ModuleType
@@ -32,6 +31,7 @@ import msgspec
 from psd.addresses import bracketed
 from psd.engine.plan import Range
 from psd.errors import ConfigError, SourceError, SourceUnavailableError
+from psd.integers import integer_of
 from psd.rewards.shards import shard_of
 from psd.rewards.sources.elastic_parts import error_reason
 from psd.rewards.sources.elastic_request import (
@@ -68,9 +68,6 @@ ADVICE = {
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
 
-_DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
-_INT64 = range(-(2**63), 2**63)
-
 
 class ElasticSettings(msgspec.Struct, frozen=True):
     """Where to ask. ``url`` may hold ``user:password@``, and ``index`` may be a pattern."""
@@ -95,8 +92,8 @@ class DecimalSubjects:
 
     async def vehicles_of(self, subjects: Sequence[str]) -> dict[str, int]:
         """``["7", "07", "2ab"] -> {"7": 7}``."""
-        found = {text: int(text) for text in subjects if _DECIMAL.fullmatch(text)}
-        return {text: vehicle for text, vehicle in found.items() if vehicle in _INT64}
+        found = {text: integer_of(text) for text in subjects}
+        return {text: vehicle for text, vehicle in found.items() if vehicle is not None}
 
 
 class ElasticSource:
