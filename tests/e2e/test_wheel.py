@@ -96,7 +96,8 @@ def test_the_sdist_holds_everything_that_building_and_testing_needs(built: Path)
         names = {name.partition("/")[2] for name in archive.getnames()}
     needed = files_below("psd", "server", "workers", "lua", "tests", "docs", "examples")
     needed |= {"conf/settings.toml.dist", "conf/redis.embedded.conf", "Makefile", ".ci/run"}
-    needed |= {"LICENSE", "CHANGELOG.md", "README.md"}
+    needed |= {"LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"}
+    needed |= files_below(".github") | {".pre-commit-config.yaml"}
     assert needed - names == set()
 
 
