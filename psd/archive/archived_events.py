@@ -10,17 +10,16 @@ neither too early nor too late then is neither today.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
+from hashlib import blake2b
 from pathlib import Path
-from typing import TypeGuard
 
 import msgspec
 
 from psd.archive.decisions import is_decision
 from psd.archive.entries import Entry
 from psd.archive.reader import Damage, Span, read_placed
-from psd.engine.events import Accepted, EventRules, Report
+from psd.engine.events import Accepted, Change, EventRules, Report
 from psd.errors import InputError
 
 RANK_BITS = 24
@@ -40,11 +39,12 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
     events: list[Accepted]
     error: InputError | None = None
 
-    def reports(self) -> Iterator[tuple[int, Report]]:
-        """The reports that a later one could replace, with their ranks."""
+    def replaceable(self) -> Iterator[tuple[int, bytes, Accepted]]:
+        """What a later event could replace, with its rank and what it has in common with that."""
         for rank, event in enumerate(self.events, self.rank):
-            if is_replaceable(event):
-                yield rank, event
+            identity = identity_of(event)
+            if identity is not None:
+                yield rank, identity, event
 
 
 def decoded_entries(
@@ -68,14 +68,17 @@ def decoded_entries(
             rank += len(events)
 
 
-def is_replaceable(event: Accepted) -> TypeGuard[Report]:
-    """Whether a later report of the same window takes this one's place; all else stays."""
-    return isinstance(event, Report) and event.event_id is None
+def identity_of(event: Accepted) -> bytes | None:
+    """What an event has in common with those of which the last one stands; None if all stand.
 
-
-def identity_of(report: Report) -> bytes:
-    """What two reports have in common of which the later one stands."""
-    return _IDENTITY.pack(report.uid, report.thing, report.aid, report.ts1, report.ts2)
-
-
-_IDENTITY = struct.Struct(">5q")
+    40 bytes of a report, and 20 of a change: of any length, whatever its kind names it by, and
+    never the same for two kinds.
+    """
+    if isinstance(event, Report):
+        return event.identity()
+    named = event.identity() if isinstance(event, Change) else None
+    if named is None:
+        return None
+    kind = type(event)
+    told = f"{kind.__module__}.{kind.__qualname__}\0".encode() + named
+    return blake2b(told, digest_size=20).digest()

@@ -3,8 +3,9 @@
 Each entry is decoded by the rules of the day on which it was accepted, and its events are
 booked as a worker books them. Three kinds of event are left out:
 
-- *superseded*: a report whose window came again later is what a correction has replaced. Only
-  the last of them is booked, also when it lies behind the window that is replayed::
+- *superseded*: a report whose window came again later is what a correction has replaced, and so
+  is a change whose ``identity()`` did (psd/engine/events.py). Only the last of them is booked,
+  also when it lies behind the window that is replayed::
 
       archive   10:00 A = 500    11:00 A = 300 (corrected)      replay [10:00, 10:30) -> nothing
 
@@ -12,10 +13,10 @@ booked as a worker books them. Three kinds of event are left out:
   one. With ``forgotten=True``, for a store that was lost as a whole, it is booked all the same.
 - *refused*: what the rules of today, or the store, refuse.
 
-The window is worked through in chunks of ``CHUNK_REPORTS`` reports. Of each, a chunk keeps what
-names it (40 bytes) and its rank when it came last, for which the archive behind the chunk is
-searched: some 100 MB, and one pass over the later archive a chunk. A store that was lost has
-nothing to protect, so with ``forgotten`` only what lies behind the window is searched.
+The window is worked through in chunks of ``CHUNK_REPORTS`` reports and changes. Of each, a chunk
+keeps what names it (40 bytes) and its rank when it came last, for which the archive behind the
+chunk is searched: some 100 MB, and one pass over the later archive a chunk. A store that was lost
+has nothing to protect, so with ``forgotten`` only what lies behind the window is searched.
 
 psd may be running. Whoever books archives first (see workers/runner.py), so a correction that
 is booked while a chunk is, stands in the archive when the chunk ends: what came into the files
@@ -35,7 +36,7 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
-from psd.archive.archived_events import Decoded, decoded_entries, identity_of, is_replaceable
+from psd.archive.archived_events import Decoded, decoded_entries, identity_of
 from psd.archive.decisions import Redone
 from psd.archive.entries import Entry
 from psd.archive.order import SET_BACK_MS, number_ms
@@ -166,8 +167,8 @@ class Replay:
                 end = found.number
                 break
             first, reached = min(first, found.number), found.number
-            for rank, report in found.reports():
-                last[identity_of(report)] = rank
+            for rank, identity, _ in found.replaceable():
+                last[identity] = rank
         self._summary.note(damages)
         return replace(rest, start=first, end=end), last
 
@@ -188,8 +189,7 @@ class Replay:
         for span in spans:
             for position, found in enumerate(self._decoded(span)):
                 await _turn(position)
-                for rank, report in found.reports():
-                    identity = identity_of(report)
+                for rank, identity, _ in found.replaceable():
                     if identity in last:
                         last[identity] = max(last[identity], rank)
 
@@ -222,11 +222,10 @@ class Replay:
             came = Span(stores=self._stores, since=before)
             for position, found in enumerate(self._decoded(came)):
                 await _turn(position)
-                for rank, report in found.reports():
-                    identity = identity_of(report)
+                for rank, identity, event in found.replaceable():
                     known = last.get(identity)
                     if known is not None and rank >= known:
-                        batch.append(report)
+                        batch.append(event)
                         if rank > known:
                             newer[identity] = last[identity] = rank
             for start in range(0, len(batch), BATCH_EVENTS):
@@ -237,15 +236,16 @@ class Replay:
 
     def _is_due(self, entry: Entry, event: Accepted, rank: int, last: dict[bytes, int]) -> bool:
         """Whether the event is to be booked; counts it when not."""
-        if is_replaceable(event):
+        identity = identity_of(event)
+        if identity is not None:
             # One that was written since the chunk was read is not there, or ranks higher.
-            if rank >= last.get(identity_of(event), 0):
+            if rank >= last.get(identity, 0):
                 return True
             self._summary.superseded += 1
             return False
         if isinstance(event, Change | Withdrawal):
-            # Merged by its time: an older one than what is known changes nothing. An activity
-            # is withdrawn once, and for good.
+            # A change that none replaces is kept by its own time, whenever it comes. An
+            # activity is withdrawn once, and for good.
             return True
         known_until_s = entry.accepted_ms // 1000 + self._horizon_s
         if self._forgotten or known_until_s > self._clock.now_s() + MARGIN_S:

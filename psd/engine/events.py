@@ -17,6 +17,7 @@ Sources of the rules: pointspaced, decisions 1-8.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -71,6 +72,12 @@ class Report(msgspec.Struct, frozen=True, gc=False):
     event_id: str | None = None
     name: str | None = None
 
+    def identity(self) -> bytes | None:
+        """What a later report replaces: that of the same window; of an increment nothing."""
+        if self.event_id is not None:
+            return None
+        return _WINDOW.pack(self.uid, self.thing, self.aid, self.ts1, self.ts2)
+
 
 class Count(msgspec.Struct, frozen=True, gc=False):
     """``value`` more of the global ``name`` at second ``ts``, applied once for ``event_id``."""
@@ -101,6 +108,19 @@ class Change(msgspec.Struct, frozen=True):
 
     time_s: int
 
+    def identity(self) -> bytes | None:
+        """What a later change of this kind replaces, None for one that stands beside every other.
+
+        Of all changes with the same identity ``psd replay`` keeps the one that was accepted last,
+        and leaves out the others. So it names the same thing only for changes of which the last
+        one alone leaves what all of them leave, whatever is kept between them. A reading of a
+        meter at a second replaces an earlier one: ``b"m-1 1606636800"``. What is merged by its own
+        time, and not by when it came, replaces nothing but what says the same.
+        """
+        return None
+
+
+_WINDOW = struct.Struct(">5q")
 
 Event = Report | Count | Withdrawal
 """What the engine books."""

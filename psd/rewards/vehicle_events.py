@@ -19,6 +19,7 @@ from functools import partial
 from hashlib import blake2b
 from typing import Any, TypeVar
 
+import msgspec
 from msgspec import UNSET
 
 from psd.engine.decoding import decode_message
@@ -68,6 +69,8 @@ CHANGEABLE = ("owner", "integrations", "vin", "minted_at", "minted", "opted_in")
 
 Value = str | int | bool | tuple[int, ...]
 
+_encode = msgspec.msgpack.Encoder().encode
+
 
 class VehicleChange(Change, frozen=True):
     """What was said of a vehicle; ``fields`` holds what was sent, None to forget it.
@@ -77,6 +80,18 @@ class VehicleChange(Change, frozen=True):
 
     vehicle: int
     fields: dict[str, Value | None]
+
+    def identity(self) -> bytes | None:
+        """That of what says the same: the registry merges by second, so that no other is replaced.
+
+        A vehicle is made known once, at whatever second. A VIN takes only so many vehicles, those
+        that gave it first: none of these may come later than it did.
+        """
+        if not self.fields:
+            return _encode(self.vehicle)
+        if self.fields.get("vin"):
+            return None
+        return _encode((self.vehicle, self.time_s, self.fields))
 
 
 T = TypeVar("T")

@@ -98,6 +98,33 @@ async def test_a_store_that_lost_its_last_events_gets_those_alone(
     assert await stack.sum_of(1) == 600
 
 
+async def test_of_what_was_said_twice_of_a_vehicle_the_last_is_kept(
+    stack: WorkerStack, tmp_path: Path
+) -> None:
+    def told(vehicle: int, **fields: Any) -> bytes:
+        named = {"vehicle": vehicle, "time": NOON_S, **fields}
+        return msgspec.json.encode({"command": "vehicle", "vehicle": named})
+
+    await work_off(
+        stack,
+        [
+            *(told(7, owner="42") for _ in range(3)),
+            told(7, owner="41", time=NOON_S - 60),
+            *(told(8, vin="WVWZZZ1JZXW000001") for _ in range(2)),
+            *(told(9, time=NOON_S - n) for n in range(3)),
+        ],
+    )
+    before = contents(stack)
+    assert before[b"psd:rewards:{rewards}:shards"]
+    stack.redis.flush()
+    code, out, err = await replay(stack, tmp_path)
+    assert (code, err) == (0, "")
+    assert contents(stack) == before
+    # Of what came before another it is the queue that decides.
+    assert out.startswith("9 entries read: ")
+    assert out.endswith(", 4 superseded\n")
+
+
 async def test_a_dry_run_says_what_the_run_then_does_and_writes_nothing(
     stack: WorkerStack, tmp_path: Path
 ) -> None:
