@@ -28,7 +28,7 @@ def required() -> list[Requirement]:
     texts = list(PROJECT["dependencies"])
     for extra in ("embedded", "rewards", "dev"):
         texts += PROJECT["optional-dependencies"][extra]
-    return [each for each in map(Requirement, texts) if each.name != "psd"]
+    return [each for each in map(Requirement, texts) if each.name != PROJECT["name"]]
 
 
 def test_each_requirement_is_pinned_to_a_release_that_it_allows() -> None:
