@@ -9,7 +9,7 @@ call may hold Redis for (USER_BOOKINGS_MAX, or some 2,500 days and hours with bo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import msgpack
@@ -111,12 +111,13 @@ class BookingsReader:
                     else:
                         passed_over.append(place)
 
-            pages: list[OwnerPage] = []
+            await self._reader.take_pages(pages(), taken, newest)
+
+        def pages() -> Iterator[OwnerPage]:
             for range_, places in places_by_range.items():
                 asked = self._asked(things, range_, most, newest, may_cut=False)
                 owners = [roots[place] for place in places]
-                pages += self._reader.pages(asked, places, owners)
-            await self._reader.take_pages(pages, taken, newest)
+                yield from self._reader.pages(asked, places, owners)
 
         await self._reader.regrouped(read)
 

@@ -27,8 +27,9 @@ from psd.engine.owner_reads import OwnerCall, OwnerReader
 from psd.engine.plan import WEEK_S, WEEKS_MAX, Levels, Range, week_blocks
 from psd.engine.sums import packed_atids
 from psd.engine.tallies import add_to_columns, new_column
-from psd.engine.totals import Buckets, Columns, add_totals, numbers_in
+from psd.engine.totals import Buckets, Columns, add_totals, pieces
 from psd.engine.whole import check_levels, checked_sum
+from psd.slices import Stretch
 from psd.store.keys import owner_root
 from psd.store.scripts import load_script
 
@@ -37,6 +38,12 @@ BUCKETS_MAX = 10_000
 PAGE_OWNERS_MAX = 100
 PAGE_BUCKETS_MAX = 20_000
 """Buckets of all owners of one call together, so that it holds Redis for some 20 ms."""
+
+NUMBER_RECORDS = 3
+"""A part of a total takes as long as to read so many bookings."""
+
+BUCKETS_A_ROW = 10
+"""So many sums of a column are added up while a row is made elsewhere, in 1 us."""
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -107,7 +114,7 @@ class SeriesReader:
         found: list[dict[int | None, Series]] = [{} for _ in uids]
 
         async def take(place: int, columns: Columns) -> None:
-            found[place] = series_of(columns, question)
+            found[place] = await series_of(columns, question)
 
         await self._read(uids, question, levels, newest, take)
         return found
@@ -127,10 +134,10 @@ class SeriesReader:
             # Whoever has been told of twice counts once: the read may begin anew.
             if place not in told:
                 told.add(place)
-                add_columns(total, columns)
+                await add_columns(total, columns)
 
         await self._read(uids, question, levels, newest, take)
-        return series_of(total, question)
+        return await series_of(total, question)
 
     async def _read(
         self,
@@ -162,11 +169,13 @@ class SeriesReader:
             async def taken(places: list[int], rest: list[Any]) -> None:
                 for place, (totals, parts) in zip(places, rest, strict=True):
                     columns: Columns = {}
-                    await pace.spend(len(bounds) + numbers_in(totals))
-                    lost = add_totals(
-                        totals, buckets, columns, question.atids, by_atid=question.by_atid
-                    )
-                    check_levels(lost)
+                    await pace.spend(len(bounds))
+                    for piece in pieces(totals):
+                        await pace.spend(len(piece[3]) + NUMBER_RECORDS * len(piece[4]))
+                        lost = add_totals(
+                            [piece], buckets, columns, question.atids, by_atid=question.by_atid
+                        )
+                        check_levels(lost)
                     await _add(parts, question, columns, pace)
                     await take(place, columns)
 
@@ -194,9 +203,11 @@ def weeks_of(bounds: Sequence[int]) -> list[list[Any]]:
     return blocks
 
 
-def add_columns(total: Columns, columns: Columns) -> None:
+async def add_columns(total: Columns, columns: Columns) -> None:
     """Add an owner's columns to those of others."""
+    stretch = Stretch()
     for atid, column in columns.items():
+        await stretch.after(1 + len(column.sums) // BUCKETS_A_ROW)
         before = total.get(atid)
         if before is None:
             total[atid] = column
@@ -205,7 +216,7 @@ def add_columns(total: Columns, columns: Columns) -> None:
             before.bookings = [a + b for a, b in zip(before.bookings, column.bookings, strict=True)]
 
 
-def series_of(columns: Columns, question: BucketQuestion) -> dict[int | None, Series]:
+async def series_of(columns: Columns, question: BucketQuestion) -> dict[int | None, Series]:
     """What is answered; the one column is there also when it is empty.
 
     Raises OutOfBoundsError for a sum past +-(2^53 - 1).
@@ -213,7 +224,9 @@ def series_of(columns: Columns, question: BucketQuestion) -> dict[int | None, Se
     found = columns
     if not question.by_atid and None not in columns:
         found = {None: new_column(len(question.boundaries) - 1)}
+    stretch = Stretch()
     for column in found.values():
+        await stretch.after(1 + len(column.sums) // BUCKETS_A_ROW)
         checked_sum(max(column.sums, default=0))
         checked_sum(min(column.sums, default=0))
     is_counted = question.is_counted

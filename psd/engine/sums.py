@@ -6,7 +6,7 @@ Owners that ask for one range share their calls; psd/engine/owner_reads.py says 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgpack
@@ -72,15 +72,16 @@ class SumReader:
                         row = rest[number * len(part) : (number + 1) * len(part)]
                         sums[place].update(zip(part, row, strict=True))
 
-                packed: bytes = msgpack.packb(list(part))
-                pages: list[OwnerPage] = []
-                for range_, places in places_by_range.items():
-                    plan = plan_range(range_, levels)
-                    arguments = (plan, packed, packed_atids(atids), asks(newest))
-                    asked = OwnerCall(self._sum, arguments, PAGE_OWNERS_MAX)
-                    owners = [roots[place] for place in places]
-                    pages += self._reader.pages(asked, places, owners)
-                await self._reader.take_pages(pages, take, newest)
+                await self._reader.take_pages(pages(part), take, newest)
+
+        def pages(part: Sequence[int]) -> Iterator[OwnerPage]:
+            packed: bytes = msgpack.packb(list(part))
+            for range_, places in places_by_range.items():
+                plan = plan_range(range_, levels)
+                arguments = (plan, packed, packed_atids(atids), asks(newest))
+                asked = OwnerCall(self._sum, arguments, PAGE_OWNERS_MAX)
+                owners = [roots[place] for place in places]
+                yield from self._reader.pages(asked, places, owners)
 
         await self._reader.regrouped(read)
         return [OwnerSums(each, {}) for each in sums]

@@ -34,6 +34,9 @@ VIN_VEHICLES_MAX = 1000
 """Vehicles of one VIN. Real ones have a few over the years; a sender's placeholder has any
 number, and each more would make the next slower."""
 
+CHANGES_AT_ONCE = 250
+"""Up to 1,000 commands, which are made and sent in 2 to 5 ms of Python; others come between."""
+
 FULL = -1
 
 
@@ -70,10 +73,17 @@ class Registry:
         self._add_vin = load_script("rewards.add_vin")
 
     async def change(self, changes: Sequence[VehicleChange]) -> list[Outcome]:
-        """Keep what was said; outcomes by position. Safe to repeat. 1 trip, 2 where VINs came.
+        """Keep what was said, in this order; outcomes by position. Safe to repeat.
 
-        ``booked`` is what changed a record. The one refusal is of a VIN that too many gave.
+        1 trip for each CHANGES_AT_ONCE, 2 where VINs came. ``booked`` is what changed a record. The
+        one refusal is of a VIN that too many gave.
         """
+        outcomes: list[Outcome] = []
+        for start in range(0, len(changes), CHANGES_AT_ONCE):
+            outcomes += await self._change(changes[start : start + CHANGES_AT_ONCE])
+        return outcomes
+
+    async def _change(self, changes: Sequence[VehicleChange]) -> list[Outcome]:
         vins = [at for at, change in enumerate(changes) if change.fields.get("vin")]
         counts = await self._note_vins([changes[at] for at in vins])
         full = {at for at, count in zip(vins, counts, strict=True) if count == FULL}

@@ -14,7 +14,6 @@ there is a warning.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 import msgspec
@@ -32,7 +31,7 @@ from psd.queries.prometheus.selection import SUMS, Metric, Selection, all_metric
 from psd.queries.prometheus.tree import Matcher, Selector
 from psd.queries.shown import NO_NAMES, NameSource, by_name
 from psd.queries.user_sums import SERIES
-from psd.slices import in_slices
+from psd.slices import in_slices, sorted_in_slices
 
 VALUES_MAX = 10_000
 """Values of one list, whatever limit is asked for."""
@@ -130,11 +129,11 @@ class Catalogue:
         """The values of a label; of one that psd does not have, none."""
         sought = self.sought(label, matches)
         if label == "uid":
-            lowest = heapq.nsmallest(self._limit + 1, await self._uids(sought))
+            lowest = await self._lowest(await self._uids(sought))
             names = await self._names.names(lowest)
             return self._cut([names.get(uid) or str(uid) for uid in lowest])
         if label == "atid":
-            return self._cut(self._ascending(await self._atids(sought)))
+            return self._cut(list(map(str, await self._lowest(await self._atids(sought)))))
         if label == "board":
             return self._cut(await self._boards(sought))
         if label not in LABELS:
@@ -235,9 +234,9 @@ class Catalogue:
                 found.setdefault(place, set()).add(atid)
         return found
 
-    def _ascending(self, ids: Iterable[int]) -> list[str]:
+    async def _lowest(self, ids: Iterable[int]) -> list[int]:
         """The lowest of these, as many as may be told and one more that tells of the rest."""
-        return [str(each) for each in heapq.nsmallest(self._limit + 1, ids)]
+        return (await sorted_in_slices(list(ids)))[: self._limit + 1]
 
     def _everything(self) -> Sought:
         metrics = [metric for metric in all_metrics(self._things) if metric.name != SUMS]

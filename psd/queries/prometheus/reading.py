@@ -68,10 +68,12 @@ async def sums(engine: Reads, counted: Counted, windows: Sequence[Range]) -> Col
         return await _of_one_window(engine, counted, windows[0])
     edges = edges_of(windows)
     between: Columns = {}
+    stretch = Stretch()
     for at in range(0, len(edges) - 1, BUCKETS_MAX):
         bounds = edges[at : at + BUCKETS_MAX + 1]
         question = BucketQuestion(counted.thing, bounds, counted.atids, by_atid=counted.by_atid)
         for key, series in await _series(engine, counted, question):
+            await stretch.after(1 + len(series.sums))
             column = between.setdefault(key, [0] * (len(edges) - 1))
             column[at : at + len(series.sums)] = series.sums
     if not counted.by_atid:
@@ -79,7 +81,6 @@ async def sums(engine: Reads, counted: Counted, windows: Sequence[Range]) -> Col
             between.setdefault((place, None), [0] * max(len(edges) - 1, 0))
     places = {edge: place for place, edge in enumerate(edges)}
     found: Columns = {}
-    stretch = Stretch()
     for key, column in between.items():
         await stretch.after(len(edges) + len(windows))
         totals = list(accumulate(column, initial=0))
