@@ -22,6 +22,13 @@ StoreKind = RedisCluster if ON_CLUSTER else RedisServer
 """What a test starts that needs a store of its own."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The reasons for which a test does not run beside others, or not in every run."""
+    config.addinivalue_line(
+        "markers", "timed(what): how long something takes is the fact, so it runs alone"
+    )
+
+
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnyStore]:
     """The distribution's Redis, shared by all tests that do not harm it."""

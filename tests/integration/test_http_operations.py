@@ -14,6 +14,7 @@ from psd.runtime import Runtime, open_runtime
 from psd.version import VERSION
 from server.serving import HttpServer
 from tests.support.http import HttpClient, client_of, serving
+from tests.support.limited_server import LATE_S
 
 BODY_TIMEOUT_S = 0.2
 IDLE_TIMEOUT_S = 0.3
@@ -92,7 +93,7 @@ async def raw(client: HttpClient, data: bytes) -> tuple[bytes, float]:
     started = time.perf_counter()
     try:
         writer.write(data)
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), 60)
         return answer, time.perf_counter() - started
     finally:
         writer.close()
@@ -104,13 +105,13 @@ async def test_a_body_that_does_not_come_gets_408(client: HttpClient) -> None:
     answer, elapsed_s = await raw(client, head + b"{")
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert answer.endswith(b"body: not complete after 0.2 s")
-    assert BODY_TIMEOUT_S <= elapsed_s < 2
+    assert BODY_TIMEOUT_S <= elapsed_s < LATE_S
 
 
 async def test_a_connection_without_a_request_is_closed_in_silence(client: HttpClient) -> None:
     answer, elapsed_s = await raw(client, b"")
     assert answer == b""
-    assert IDLE_TIMEOUT_S * 0.9 <= elapsed_s < 2
+    assert IDLE_TIMEOUT_S * 0.9 <= elapsed_s < LATE_S
 
 
 async def test_bytes_that_are_no_request_get_400(client: HttpClient) -> None:

@@ -140,7 +140,7 @@ async def test_a_fatal_error_or_garbage_closes_the_connection_with_a_reason_and_
     fatal: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with consuming_from(saying(fatal), saying(message(b"next"))) as (queue, connected_at_s):
-        (received,) = await receive_all(queue, 1, timeout_s=2)
+        (received,) = await receive_all(queue, 1)
         assert received.body == b"next"
         assert len(connected_at_s) == 2
     assert "closing" in caplog.text
@@ -188,7 +188,7 @@ def answering_identify(answer: bytes) -> Script:
 )
 async def test_a_truncated_frame_or_a_wrong_order_leads_to_a_new_connection(broken: Script) -> None:
     async with consuming_from(broken, saying(message(b"next"))) as (queue, connected_at_s):
-        (received,) = await receive_all(queue, 1, timeout_s=8)
+        (received,) = await receive_all(queue, 1)
         assert received.body == b"next"
         assert len(connected_at_s) >= 2
 
@@ -202,6 +202,7 @@ async def greet_and_hang_up(reader: asyncio.StreamReader, writer: asyncio.Stream
 
 
 @pytest.mark.parametrize("refusal", [hang_up_at_once, greet_and_hang_up])
+@pytest.mark.timed("how long it waits before it dials again")
 async def test_a_server_that_hangs_up_each_time_is_dialled_ever_more_slowly(
     refusal: Script,
 ) -> None:
@@ -213,6 +214,7 @@ async def test_a_server_that_hangs_up_each_time_is_dialled_ever_more_slowly(
     assert sum(pauses_s) > 1.0
 
 
+@pytest.mark.timed("how long it waits before it dials again")
 async def test_a_server_that_never_answers_is_given_up_within_a_second() -> None:
     async def say_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> Any:
         return await reader.read()
@@ -222,6 +224,7 @@ async def test_a_server_that_never_answers_is_given_up_within_a_second() -> None
         assert queue.connected == []
 
 
+@pytest.mark.timed("it is closed within 3 s")
 async def test_a_server_that_does_not_answer_cls_does_not_hold_up_close() -> None:
     async def ignore(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await greet(reader, writer)

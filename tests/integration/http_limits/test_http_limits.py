@@ -18,6 +18,7 @@ from tests.support.limited_server import (
     HEAD_TIMEOUT_S,
     LATE_S,
     LIMITS,
+    PATIENT,
     TICK_S,
     LimitedServer,
     limited_server,
@@ -135,42 +136,42 @@ async def test_a_route_that_reads_no_body_answers_and_closes_without_it(
 
 
 async def test_one_connection_too_many_gets_429_and_room_is_made_again(
-    server: LimitedServer,
+    patient: LimitedServer,
 ) -> None:
-    async with server.raw() as first, server.raw() as second, server.raw() as third:
+    async with patient.raw() as first, patient.raw() as second, patient.raw() as third:
         for held in (first, second, third):
             held.send(GET)
             assert (await held.answer()).status == 200
-        async with server.raw() as fourth, AsyncExitStack() as stack:
+        async with patient.raw() as fourth, AsyncExitStack() as stack:
             fourth.send(GET)
             assert (await fourth.answer()).status == 200
-            fifth = await stack.enter_async_context(server.raw())
+            fifth = await stack.enter_async_context(patient.raw())
             fifth.send(GET)
             answer = await fifth.answer()
             assert (answer.status, answer.headers["retry-after"]) == (429, "1")
             assert answer.problem()["detail"] == "more than 4 connections are open"
             assert answer.problem()["code"] == "too_many_connections"
             assert await fifth.closed()
-            assert server.connections() == 4
+            assert patient.connections() == 4
             first.send(GET)
             assert (await first.answer()).status == 200, "who is in is served"
-        await wait_until("one has left", lambda: server.connections() == 3)
-        async with server.raw() as again:
+        await wait_until("one has left", lambda: patient.connections() == 3)
+        async with patient.raw() as again:
             again.send(GET)
             assert (await again.answer()).status == 200
-    await wait_until("all have left", lambda: server.connections() == 0)
-    assert server.refused("connections") == 1
+    await wait_until("all have left", lambda: patient.connections() == 0)
+    assert patient.refused("connections") == 1
 
 
 async def test_a_connection_too_many_that_says_nothing_is_told_and_closed(
-    server: LimitedServer,
+    patient: LimitedServer,
 ) -> None:
     async with AsyncExitStack() as stack:
         for _ in range(4):
-            held = await stack.enter_async_context(server.raw())
+            held = await stack.enter_async_context(patient.raw())
             held.send(GET)
             assert (await held.answer()).status == 200
-        fifth = await stack.enter_async_context(server.raw())
+        fifth = await stack.enter_async_context(patient.raw())
         assert (await fifth.answer()).status == 429
         assert await fifth.closed()
 
@@ -238,7 +239,7 @@ async def test_more_headers_than_are_read_get_431(connection: RawConnection) -> 
 
 async def test_a_server_stops_while_connections_are_turned_away(redis_url: str) -> None:
     async with AsyncExitStack() as stack:
-        async with limited_server(redis_url) as server:
+        async with limited_server(redis_url, PATIENT, idle_timeout_s=60.0) as server:
             held = [await stack.enter_async_context(server.raw()) for _ in range(4)]
             for connection in held:
                 connection.send(GET)

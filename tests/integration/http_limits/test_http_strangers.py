@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
-import msgspec
 import pytest
 
 from tests.support.access import token_for
@@ -15,6 +14,7 @@ from tests.support.limited_server import (
     IDLE_TIMEOUT_S,
     LATE_S,
     LIMITS,
+    PATIENT,
     TICK_S,
     LimitedServer,
     limited_server,
@@ -40,9 +40,8 @@ REFUSED = {
 @pytest.fixture
 async def checked(redis_url: str) -> AsyncIterator[LimitedServer]:
     """A server that asks for tokens, on which idle connections are not closed in these tests."""
-    limits = msgspec.structs.replace(LIMITS, head_timeout_s=60.0)
     tokens = (READER.line, WRITER.line)
-    async with limited_server(redis_url, limits, idle_timeout_s=60.0, tokens=tokens) as server:
+    async with limited_server(redis_url, PATIENT, idle_timeout_s=60.0, tokens=tokens) as server:
         yield server
 
 
