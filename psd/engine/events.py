@@ -12,7 +12,7 @@ so that whoever books knows it. A metric with ``"mode": "increment"`` and an ``"
 once at ``ts2``; without them it is a report: the activity's total between ``ts1`` and ``ts2`` (both
 inclusive).
 Other domains add commands of their own (:attr:`EventRules.kinds`).
-Sources of the rules: pointspaced, decisions 1-8.
+The rules are pointspaced's, whose answers tests/golden/pointspaced.json records.
 """
 
 from __future__ import annotations

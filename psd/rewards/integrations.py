@@ -1,7 +1,7 @@
 """Integrations: the points of the set on which a vehicle was active in a week. Pure.
 
 With the shipped tables Smartcar and AutoPi together earn 7,000; any other set earns its best
-single, so Tesla and AutoPi earn 6,000. Source: rewards-api, decision 3.
+single, so Tesla and AutoPi earn 6,000.
 
 >>> from psd.rewards.tables import load_tables
 >>> tables = load_tables()

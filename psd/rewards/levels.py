@@ -1,7 +1,7 @@
 """Levels: how many points a week in a row earns, by the length of the streak. Pure.
 
 With the shipped tables a streak of 19 weeks is level 2 (1,000 points), of 20 level 3 (2,000).
-Source: rewards-api, decision 1 (minimums 0 / 4 / 20 / 36).
+The levels of rewards-api begin at 0, 4, 20 and 36 weeks.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ With weeks 0 to 9 computed, week 4 dirty and week 10 just over::
     calculate 12         -> refused    week 11 was never computed
     calculate --from 0   -> 0 to 10
 
-Source: rewards-api decision 4: a missing week is computed, never assumed empty.
+A week that was never computed is computed, never assumed to be empty.
 """
 
 from __future__ import annotations

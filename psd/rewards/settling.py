@@ -6,8 +6,8 @@
     this week      Row(streak 4, off 0, 1,000 integration points, 1,000 of level 2)
 
 A vehicle has a row when it was active, when it had a row of its streak last week, or when it
-earned points otherwise. Sources: rewards-api "Streak and levels", decisions 2, 3 and 8. Unlike
-the original, a vehicle whose VIN earned for another one is not punished as disconnected.
+earned points otherwise. docs/rewards.md has the rules. Unlike in rewards-api, where they come from,
+a vehicle whose VIN earned for another one is not punished as disconnected.
 """
 
 from __future__ import annotations

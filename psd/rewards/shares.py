@@ -8,8 +8,7 @@ the smaller vehicle numbers. The last of them, the *cut*, tells for every row wh
     pool 100 over {7: 1000, 8: 1000, 9: 1000 points}
     each 33, rest 1 -> cut (remainder 1000, vehicle 7) -> 34, 33, 33: exactly 100
 
-Source: rewards-api "Tokens" and decision 7. ``floor`` leaves the rest undistributed, as the
-original does.
+``floor`` leaves the rest undistributed, as rewards-api does.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@
     advance(Streak(22, 2), connected=False, ...)  -> Streak(4, 3)    the third week off: a drop
 
 One or two weeks off pause a streak; each third in a row (3, 6, 9, ...) drops it to the minimum
-of the level below. Source: rewards-api, decision 2, and its table of 1,098 transitions.
+of the level below. tests/golden/rewards.json has the 1,098 transitions of rewards-api.
 """
 
 from __future__ import annotations

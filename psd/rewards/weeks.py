@@ -6,8 +6,8 @@ Fixed UTC seconds, no zones and no daylight saving time::
     bounds(1)             -> Range(1644210000, 1644814800)
     last_ended(1644209999)-> InvalidTimeError: week 0 is still open
 
-Source: rewards-api, decision 6. The original counts the seven days before week 0 as week 0, and
-its default takes the open week when it is run late in a week; psd does neither.
+The weeks are those of rewards-api. It counts the seven days before week 0 as week 0 too, and takes
+the open week by default when it is run late in a week; psd does neither.
 """
 
 from __future__ import annotations

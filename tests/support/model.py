@@ -1,8 +1,8 @@
 """What psd must answer, computed the slow and obvious way from a list of everything sent.
 
 :class:`Model` keeps every report and recomputes all of an activity's bookings by replay when
-one of its reports comes (pointspaced, decision 1): reports sorted by ts2, at equal ts2 the narrower
-window first; each books ``value - sum(bookings with ts1 <= second <= ts2)`` at its ts2.
+one of its reports comes, in the order of pointspaced: reports sorted by ts2, at equal ts2 the
+narrower window first; each books ``value - sum(bookings with ts1 <= second <= ts2)`` at its ts2.
 
 >>> model = Model()
 >>> model.book(Report(thing=1, uid=8, atid=2, aid=41, value=50, ts1=1000, ts2=1100))
@@ -48,7 +48,7 @@ class Booking(NamedTuple):
 
 
 def replay(sent: Iterable[Report]) -> list[Booking]:
-    """Every booking of one activity's reports and increments, in the order of decision 1.
+    """Every booking of one activity's reports and increments, in their order.
 
     ``sums[n]`` is the sum of the first n bookings; those in a window are the last ones so far.
     """

@@ -1,4 +1,4 @@
-"""The model that other tests trust, held against the spec's own examples."""
+"""The model that other tests trust, held against examples worked out by hand."""
 
 from __future__ import annotations
 
