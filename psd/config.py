@@ -202,6 +202,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log: LogSettings = LogSettings()
     things: dict[str, Thing] = msgspec.field(default_factory=default_things)
 
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The number of each thing, by name."""
+        return {name: thing.id for name, thing in self.things.items()}
+
     def of(self, kind: type[S]) -> S:
         """The section of a domain, by its type."""
         return next(each for each in self.domains.values() if type(each) is kind)

@@ -14,7 +14,6 @@ silently leaves a default in place.
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import tomllib
 from collections.abc import Mapping
@@ -28,7 +27,7 @@ from psd.config import QueueSettings, Section, Settings
 from psd.config_things import check_things, parsed_things, thing_table
 from psd.domains import domains
 from psd.errors import ConfigError
-from psd.names import TOPIC, TOPIC_RULE
+from psd.names import TOPIC, TOPIC_RULE, nearest
 from psd.secrets import STARS, is_secret, masked
 
 
@@ -261,5 +260,4 @@ def _parse_text(key: str, text: str) -> Any:
 def _unknown(
     key: str, where: str, known: Mapping[str, str] | tuple[str, ...] = KNOWN_KEYS
 ) -> ConfigError:
-    near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.0)
-    return ConfigError(f"{key}: unknown setting {where}; did you mean {near[0]}?")
+    return ConfigError(f"{key}: unknown setting {where}; did you mean {nearest(key, known)}?")

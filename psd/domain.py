@@ -60,7 +60,7 @@ class Core(msgspec.Struct, frozen=True):
     @property
     def things(self) -> Mapping[str, int]:
         """The numbers of things, by name."""
-        return {name: thing.id for name, thing in self.settings.things.items()}
+        return self.settings.numbers
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):

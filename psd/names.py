@@ -7,12 +7,17 @@ is a word: the letters, digits and underscores of ASCII, a letter first::
     thing_problem("energy_mwh", 9, "mWh")   -> ""
     thing_problem("a,b", 9, "")             -> "a name is 1 to 64 letters, digits ..."
 
-A topic's or channel's name is one that nsqd takes, with either queue.
+A topic's or channel's name is one that nsqd takes, with either queue. Whoever gives a name that is
+none is told which are, and the one that is likely meant::
+
+    unknown("step", ["calories", "steps"])  -> "is unknown; known are calories, steps; did you ..."
 """
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
 
 THING = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 
@@ -46,3 +51,21 @@ def thing_problem(name: str, number: int, unit: str) -> str:
     if unit != unit.strip():
         return f"unit {unit!r} begins or ends with a blank"
     return ""
+
+
+COMPARED_CHARACTERS = 64
+"""Nobody means one of our names with more, and what compares them is quadratic."""
+
+
+def nearest(name: str, known: Iterable[str], likeness: float = 0.0) -> str | None:
+    """Which of the known names is most like this one; None where none is so much like it."""
+    found = difflib.get_close_matches(name[:COMPARED_CHARACTERS], [*known], n=1, cutoff=likeness)
+    return found[0] if found else None
+
+
+def unknown(name: str, known: Iterable[str]) -> str:
+    """What is said of a name behind itself: which are known, and which of them is likely meant."""
+    listed = [*known]
+    meant = nearest(name, listed, 0.6)
+    hint = f"; did you mean {meant}?" if meant else ""
+    return f"is unknown; known are {', '.join(listed)}{hint}"

@@ -74,7 +74,7 @@ class Runtime:
         self.numbers = StoreNumbers(self.store.order, clock, Path(settings.archive.folder))
         self.engine = Engine(self.store, settings, clock, metrics)
         depth = depth_of(settings.queue, self.store)
-        things_by_name = {name: thing.id for name, thing in settings.things.items()}
+        things_by_name = settings.numbers
         self._turns = Turns(self.store, clock, archive)
         most, sums_max = settings.server.board_members_max, settings.server.user_sums_max
         self.boards = BoardsStore(
@@ -230,7 +230,7 @@ def signals_of(settings: Settings, tables: Tables) -> int:
 
 def vehicle_rules_of(settings: Settings, tables: Tables) -> VehicleRules:
     """The rules of activity, earnings and vehicles."""
-    return VehicleRules(tables, {name: thing.id for name, thing in settings.things.items()})
+    return VehicleRules(tables, settings.numbers)
 
 
 def every_rule(settings: Settings) -> EventRules:

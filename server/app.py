@@ -101,7 +101,7 @@ def _writes(runtime: Runtime, rules: EventRules, bodies: BodyReader) -> list[Rou
 def _reads(runtime: Runtime, bodies: BodyReader, depth_max: int) -> list[Route]:
     """The routes that answer questions, and those of boards, which are named questions."""
     settings, engine, queries = runtime.settings, runtime.engine, runtime.queries
-    things = {name: thing.id for name, thing in settings.things.items()}
+    things = settings.numbers
     sums_max = settings.server.user_sums_max
     prometheus = PrometheusApi(
         engine, runtime.boards, settings.things, runtime.clock, sums_max, engine.names

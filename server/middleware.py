@@ -22,6 +22,7 @@ from psd.observe.metrics import Metrics
 from psd.store.callers import Caller, enter_caller
 from server import answers
 from server.access import IDENTITY, NOBODY, Access
+from server.asking import check_parameters, parameters_of
 from server.errors import Style, answer, answer_error
 from server.packing import pack
 from server.protocol import Connection
@@ -46,11 +47,12 @@ READING = ("GET", "HEAD")
 class _Measured:
     """A route's style and its metrics, bound to their labels."""
 
-    __slots__ = ("_metrics", "_path", "_requests", "route", "seconds", "style")
+    __slots__ = ("_metrics", "_path", "_requests", "parameters", "route", "seconds", "style")
 
     def __init__(self, path: str, style: Style, metrics: Metrics, route: Route | None) -> None:
         self.style = style
         self.route = route
+        self.parameters = None if route is None else parameters_of(path, route.about)
         self.seconds: Histogram = metrics.request_seconds.labels(path)
         self._path = path
         self._metrics = metrics
@@ -103,8 +105,7 @@ class Gate:
     def middleware(self) -> Middleware:
         """The function that aiohttp calls, closed over what it needs."""
         routes, unmatched, draining = self._routes, self._unmatched, self._draining
-        admit, check_page = self._access.admit, self._access.check_page
-        clock = time.perf_counter
+        answered, clock = self._answered, time.perf_counter
 
         @web.middleware
         async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -114,28 +115,7 @@ class Gate:
             self.in_hand += 1
             route = routes.get(handler, unmatched)
             try:
-                check_page(request, route.route)
-                if route.route is None:
-                    response = await _answer_unmatched(request)
-                else:
-                    identity = request[IDENTITY] = await admit(request, route.route)
-                    _keep_place(request, identity)
-                    enter_caller(_caller_of(identity, route.route))
-                    response = await handler(request)
-            except PsdError as error:
-                response = _answer_psd(error, route.style, request)
-            except web.HTTPException as error:
-                response = _answer_http(error, route.style)
-            except web.RequestPayloadError as error:
-                response = answer(route.style, 400, "malformed", f"body: {error}")
-                response.force_close()
-            except Exception:
-                log.exception(
-                    "request failed", extra={"method": request.method, "path": request.path}
-                )
-                response = answers.problem(
-                    "internal", "Internal Server Error", "an unexpected error; it was logged", 500
-                )
+                response = await answered(request, handler, route)
             finally:
                 self._leave()
             if response.status == 200:
@@ -154,6 +134,40 @@ class Gate:
             return response
 
         return gate
+
+    async def _answered(
+        self, request: web.Request, handler: Handler, route: _Measured
+    ) -> web.StreamResponse:
+        """The answer of a handler, or what an error becomes in the route's style."""
+        try:
+            return await self._handled(request, handler, route)
+        except PsdError as error:
+            return _answer_psd(error, route.style, request)
+        except web.HTTPException as error:
+            return _answer_http(error, route.style)
+        except web.RequestPayloadError as error:
+            response = answer(route.style, 400, "malformed", f"body: {error}")
+            response.force_close()
+            return response
+        except Exception:
+            log.exception("request failed", extra={"method": request.method, "path": request.path})
+            return answers.problem(
+                "internal", "Internal Server Error", "an unexpected error; it was logged", 500
+            )
+
+    async def _handled(
+        self, request: web.Request, handler: Handler, route: _Measured
+    ) -> web.StreamResponse:
+        """What the handler answers one who may ask it; raises what keeps somebody out."""
+        self._access.check_page(request, route.route)
+        if route.route is None:
+            return await _answer_unmatched(request)
+        identity = request[IDENTITY] = await self._access.admit(request, route.route)
+        _keep_place(request, identity)
+        enter_caller(_caller_of(identity, route.route))
+        if route.parameters is not None:
+            check_parameters(request, route.parameters)
+        return await handler(request)
 
 
 def _keep_place(request: web.Request, identity: Identity) -> None:

@@ -75,7 +75,7 @@ class StoreRoute:
 
     async def standing(self, fields: Sequence[MetricFields]) -> list[StandingReport]:
         """What stands, as of what the workers have booked."""
-        things = {name: thing.id for name, thing in self._runtime.settings.things.items()}
+        things = self._runtime.settings.numbers
         return await self._runtime.engine.reported([_window(each, things) for each in fields])
 
 

@@ -332,7 +332,7 @@ def rules_of(settings: Settings) -> EventRules:
     """The rules of one configuration."""
     booking = settings.booking
     return EventRules(
-        things={name: thing.id for name, thing in settings.things.items()},
+        things=settings.numbers,
         lead_max_s=booking.max_event_lead_s,
         age_max_s=booking.max_event_age_s,
         batch_max=booking.batch_reports_max,

@@ -38,6 +38,7 @@ from psd.queries.ids import asked_ids
 from psd.queries.moments import asked_range
 from psd.queries.requests import Ids, Names
 from psd.queries.results import AnsweredRange
+from psd.queries.things import asked_thing
 from psd.slices import in_slices
 
 ROWS_SHOWN_AT_ONCE = 250
@@ -147,11 +148,7 @@ class ActivityQueries:
         if names is None:
             return sorted(self._names)
         listed = [names] if isinstance(names, str) else names
-        for name in listed:
-            if name not in self._things:
-                known = ", ".join(sorted(self._things))
-                raise BadQueryError(f"thing: {name!r} is unknown; known are {known}")
-        return list(dict.fromkeys(self._things[name] for name in listed))
+        return list(dict.fromkeys(asked_thing(name, self._things) for name in listed))
 
     def _atids(self, ids: Ids | None) -> frozenset[int] | None:
         if ids is None:

@@ -16,13 +16,14 @@ What does not fit is refused with the field, its value and the rule::
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from psd.engine.nesting import DEPTH_MAX, JSON, check_nesting
 from psd.errors import BadQueryError, MalformedError
+from psd.names import nearest
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 
@@ -64,11 +65,18 @@ def from_fields(fields: Mapping[str, Any], kind: type[Q], *, is_text: bool = Fal
         raise BadQueryError(_complaint(str(exc), fields, kind)) from exc
 
 
+def unknown_field(name: str, known: Sequence[str]) -> str:
+    """What is said of a field or a parameter that there is none of."""
+    meant = nearest(name, known, 0.6)
+    hint = f"; did you mean {meant}?" if meant else ""
+    told = f"known are {', '.join(known)}{hint}" if known else "nothing is asked here"
+    return f"{name[:_SHOWN_CHARACTERS]}: unknown; {told}"
+
+
 def _complaint(message: str, fields: Mapping[str, Any], kind: type[msgspec.Struct]) -> str:
     named = _NAMED.match(message)
     if named and "unknown" in message:
-        known = ", ".join(kind.__struct_fields__)
-        return f"{named[1][:_SHOWN_CHARACTERS]}: unknown; known are {known}"
+        return unknown_field(named[1], kind.__struct_fields__)
     if named:
         return f"{named[1]}: missing; it is needed"
     rule, _, where = message.partition(" - at ")

@@ -37,6 +37,7 @@ from psd.queries.requests import (
     Ties,
     Time,
 )
+from psd.queries.things import asked_thing
 from psd.queries.user_sums import USER_SUMS_MAX
 from psd.users import name_of
 
@@ -67,7 +68,7 @@ class QueryRules(msgspec.Struct, frozen=True):
 def rules_of_queries(settings: Settings) -> QueryRules:
     """The rules that the settings make."""
     return QueryRules(
-        things={name: thing.id for name, thing in settings.things.items()},
+        things=settings.numbers,
         ids_max=settings.server.ids_max,
         things_max=settings.server.things_max,
         span_max_s=settings.server.range_span_max_s,
@@ -275,11 +276,7 @@ def _things(names: Names, rules: QueryRules) -> dict[str, int]:
         raise BadQueryError("thing: [] names none")
     if len(listed) > rules.things_max:
         raise TooLargeError(f"thing: {len(listed)} asked, at most {rules.things_max} are allowed")
-    for name in listed:
-        if name not in rules.things:
-            known = ", ".join(sorted(rules.things))
-            raise BadQueryError(f"thing: {name!r} is unknown; known are {known}")
-    return {name: rules.things[name] for name in listed}
+    return {name: asked_thing(name, rules.things) for name in listed}
 
 
 def _uids(ids: int | str | list[int | str], rules: QueryRules) -> list[int]:

@@ -17,10 +17,11 @@ from typing import Literal
 
 import msgspec
 
-from psd.engine.events import check_int64, shown
+from psd.engine.events import check_int64
 from psd.engine.windows import ABSENT, StandingReport, Window
 from psd.errors import BadQueryError, InputError
 from psd.queries.ids import asked_user
+from psd.queries.things import asked_thing
 
 WINDOWS_MAX = 5000
 """Of one request, as of events."""
@@ -52,10 +53,7 @@ class ReportedAnswer(msgspec.Struct, frozen=True):
 
 def window_of(fields: WindowFields, things: Mapping[str, int]) -> Window:
     """The window that fields name; raises BadQueryError."""
-    thing = things.get(fields.thing)
-    if thing is None:
-        known = ", ".join(sorted(things))
-        raise BadQueryError(f"thing: {shown(fields.thing)} is unknown; known are {known}")
+    thing = asked_thing(fields.thing, things)
     uid = asked_user(fields.uid, "uid")
     for name in ("aid", "ts1", "ts2"):
         try:

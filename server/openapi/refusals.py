@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from server.answers import PrometheusFailure, UserFailure
+from server.asking import parameters_of
 from server.errors import Style
 from server.openapi.about import JSON_TYPE, PROBLEM_TYPE, TEXT_TYPE
 from server.openapi.schemas import Schema
@@ -92,6 +93,8 @@ def refused_by(route: Route) -> list[int]:
         found.add(504)
     if about.body:
         found |= {400, 408, 413, 415, 417}
+    if parameters_of(route.path, about) is not None:
+        found.add(400)
     if about.query or "{" in route.path:
         found |= {400, 414}
     if "{" in route.path:

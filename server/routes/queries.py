@@ -19,12 +19,13 @@ import msgspec
 from aiohttp import web
 
 from psd.errors import ForbiddenError
-from psd.queries.parsing import from_json, from_pairs
+from psd.queries.parsing import from_json
 from psd.queries.queries import Queries
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.queries.results import AnyAnswer
 from psd.queries.sums import Sees, everybody
 from server.access import IDENTITY
+from server.asking import asked
 from server.bodies import BodyReader
 from server.deadline import StoreDeadline
 from server.formats import asked_format, write_answer
@@ -34,7 +35,6 @@ from server.routing import Handler, Route
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 
-FORMAT = "format"
 """The one parameter that is about the answer and not about the question."""
 
 
@@ -78,8 +78,7 @@ class QueryResourceRoutes:
         async def handle(request: web.Request) -> web.Response:
             asked_format(request)
             if method == "GET":
-                pairs = [pair for pair in request.query.items() if pair[0] != FORMAT]
-                query = from_pairs(pairs, kind)
+                query = asked(request, kind)
             else:
                 query = from_json(await self._bodies.read(request), kind, self._depth_max)
             async with StoreDeadline():

@@ -39,11 +39,12 @@ from psd.queries.activity_answers import (
 )
 from psd.queries.depth import depth_of
 from psd.queries.ids import asked_id, asked_user
-from psd.queries.parsing import from_json, from_pairs
+from psd.queries.parsing import from_json
 from psd.queries.shown import asked_names, named
 from psd.runtime import Runtime
 from server import answers
 from server.access import IDENTITY
+from server.asking import asked
 from server.bodies import BodyReader
 from server.conditions import has_already
 from server.deadline import StoreDeadline
@@ -88,8 +89,7 @@ class ActivityRoutes:
         """A page of the activities in a range."""
         uid = asked_user(request.match_info["uid"], "uid")
         asked_format(request)
-        pairs = [pair for pair in request.query.items() if pair[0] != "format"]
-        query = from_pairs(pairs, ActivitiesQuery)
+        query = asked(request, ActivitiesQuery)
         sees, now_s = request[IDENTITY].sees(uid), self._clock.now_s()
         async with StoreDeadline():
             answer = await self._queries.activities(uid, query, now_s, sees=sees)
@@ -122,13 +122,13 @@ class ActivityRoutes:
     async def audit(self, request: web.Request) -> web.Response:
         """A page of the withdrawals, the newest first."""
         uid = asked_user(request.match_info["uid"], "uid")
-        query = from_pairs(request.query.items(), AuditQuery)
+        query = asked(request, AuditQuery)
         async with StoreDeadline():
             answer = await self._queries.audit(uid, query, sees=request[IDENTITY].sees(uid))
         return answers.json(_encode(answer))
 
     async def _note(self, request: web.Request) -> str:
-        query = from_pairs(request.query.items(), WithdrawQuery)
+        query = asked(request, WithdrawQuery)
         body = await self._bodies.read(request)
         if not body.strip():
             return query.note
@@ -139,7 +139,7 @@ class ActivityRoutes:
 
 def activity_routes(runtime: Runtime, bodies: BodyReader) -> list[Route]:
     """The routes over a runtime; things about vehicles have no activities of users."""
-    known = {name: thing.id for name, thing in runtime.settings.things.items()}
+    known = runtime.settings.numbers
     numbers = things_of_owners(known, runtime.books.things)
     limits = runtime.settings.server
     queries = ActivityQueries(

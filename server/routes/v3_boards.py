@@ -39,9 +39,10 @@ from psd.queries.boards.requests import (
 )
 from psd.queries.boards.store import BoardsStore
 from psd.queries.boards.versions import ANY, Versions
-from psd.queries.parsing import from_json, from_pairs
+from psd.queries.parsing import from_json
 from server import answers
 from server.access import IDENTITY
+from server.asking import asked
 from server.bodies import BodyReader
 from server.conditions import Tags, asked_tags, has_already
 from server.deadline import StoreDeadline
@@ -95,7 +96,7 @@ class BoardRoutes:
 
     async def page(self, request: web.Request) -> web.Response:
         """Boards by name, with the number of members of each."""
-        query = from_pairs(request.query.items(), BoardsQuery)
+        query = asked(request, BoardsQuery)
         async with StoreDeadline():
             boards = await self._boards.page(query.cursor, query.limit + 1)
             counts = await self._boards.counts_of(boards[: query.limit])
@@ -144,8 +145,7 @@ class BoardRoutes:
     async def members(self, request: web.Request) -> web.Response:
         """Members, the lower uid first; as CSV one a line."""
         format_ = asked_format(request)
-        pairs = [pair for pair in request.query.items() if pair[0] != "format"]
-        query = from_pairs(pairs, MembersQuery)
+        query = asked(request, MembersQuery)
         cursor = read_cursor(request)
         async with StoreDeadline():
             uids = await self._boards.members(request.match_info["name"])
@@ -176,7 +176,7 @@ class BoardRoutes:
 
     async def remove_members(self, request: web.Request) -> web.Response:
         """Take those off that the URL names, or everybody."""
-        removal = from_pairs(request.query.items(), MembersRemoval)
+        removal = asked(request, MembersRemoval)
         listed = removal.uid if isinstance(removal.uid, list) else [removal.uid]
         if bool(listed) == removal.all:
             raise BadQueryError("uid: say which members leave, or all=true for everybody")

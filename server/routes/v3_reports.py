@@ -85,5 +85,5 @@ class ReportRoutes:
 
 def report_routes(runtime: Runtime, bodies: BodyReader) -> list[Route]:
     """The route over a runtime."""
-    things = {name: thing.id for name, thing in runtime.settings.things.items()}
+    things = runtime.settings.numbers
     return ReportRoutes(runtime.engine, things, runtime.books.things, bodies).routes()

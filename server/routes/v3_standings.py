@@ -19,10 +19,11 @@ from aiohttp import web
 from psd.queries.boards.challenges import Challenges
 from psd.queries.boards.finals import Finals
 from psd.queries.boards.requests import BracketQuery, FinalBody, FinalQuery, StandingQuery
-from psd.queries.parsing import from_json, from_pairs
+from psd.queries.parsing import from_json
 from psd.queries.queries import Queries
 from server import answers
 from server.access import IDENTITY
+from server.asking import asked
 from server.bodies import BodyReader
 from server.deadline import StoreDeadline
 from server.formats import asked_format, write_answer
@@ -90,22 +91,21 @@ class StandingRoutes:
     async def standing(self, request: web.Request) -> web.Response:
         """The standing at an instant, now unless ``as_of`` is given."""
         asked_format(request)
-        pairs = [pair for pair in request.query.items() if pair[0] != "format"]
-        query = from_pairs(pairs, StandingQuery).of(request.match_info["name"])
+        query = asked(request, StandingQuery).of(request.match_info["name"])
         async with StoreDeadline():
             answer = await self._queries.leaderboard(query)
         return await write_answer(request, answer, is_closed=self._queries.is_closed(answer))
 
     async def bracket(self, request: web.Request) -> web.Response:
         """The rounds at an instant."""
-        query = from_pairs(request.query.items(), BracketQuery)
+        query = asked(request, BracketQuery)
         async with StoreDeadline():
             answer = await self._challenges.bracket(request.match_info["name"], query.as_of)
         return answers.json(_encode(answer))
 
     async def final(self, request: web.Request) -> web.Response:
         """The final as it was declared."""
-        query = from_pairs(request.query.items(), FinalQuery)
+        query = asked(request, FinalQuery)
         async with StoreDeadline():
             answer = await self._finals.read(request.match_info["name"], query.limit, query.cursor)
         return answers.json(_encode(answer))

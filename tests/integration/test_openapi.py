@@ -66,6 +66,43 @@ async def test_the_document_keeps_the_rules_of_openapi_3_1(served: Served) -> No
     assert document["info"]["version"] == VERSION
 
 
+async def test_a_route_of_v3_refuses_a_parameter_that_its_document_lacks(served: Served) -> None:
+    of_v3 = [
+        (method, path, operation)
+        for method, path, operation in operations(await document_of(served.client))
+        if path.startswith("/v3/")
+    ]
+    assert len(of_v3) > 20
+    for method, path, operation in of_v3:
+        parameters = [
+            each["name"] for each in operation.get("parameters", ()) if each.get("in") == "query"
+        ]
+        told = f"known are {', '.join(parameters)}" if parameters else "nothing is asked here"
+        somewhere = re.sub(r"{\w+}", "1", path)
+        answer = await served.client.request(method, f"{somewhere}?colour=red")
+        assert answer.status == 400, (method, path)
+        assert answer.json()["detail"] == f"colour: unknown; {told}", (method, path)
+        assert "400" in operation["responses"], (method, path)
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("/v3/streaks?weak=1", "week"),
+        ("/v3/boards/june/members?limits=2", "limit"),
+        ("/v3/sum?things=steps&uid=1", "thing"),
+        ("/v3/series?thing=steps&uid=1&every=day&fils=zero", "fill"),
+        ("/v3/users/1/audit?cursors=1", "cursor"),
+    ],
+)
+async def test_a_parameter_that_is_nearly_one_is_told_which(
+    served: Served, asked: str, meant: str
+) -> None:
+    answer = await served.client.get(asked)
+    assert answer.status == 400
+    assert answer.json()["detail"].endswith(f"; did you mean {meant}?")
+
+
 async def test_every_route_is_in_the_document_with_its_parameters_and_an_answer(
     served: Served,
 ) -> None:

@@ -31,6 +31,7 @@ from psd.queries.calendar import bucket_of, zone
 from psd.queries.ids import asked_ids, asked_users
 from psd.queries.moments import asked_range, held, moment
 from psd.queries.requests import Every, Id, Name, Ties, Time
+from psd.queries.things import asked_thing
 from psd.zones import UTC
 
 MEMBERS_MAX = 20_000
@@ -136,10 +137,7 @@ def check_name(name: str) -> str:
 def check_board(board: NamedBoard, things: Mapping[str, int]) -> NamedBoard:
     """The board itself; raises BadQueryError or TooLargeError for what contradicts itself."""
     check_name(board.name)
-    if board.thing not in things:
-        raise BadQueryError(
-            f"thing: {board.thing!r} is unknown; known are {', '.join(sorted(things))}"
-        )
+    asked_thing(board.thing, things)
     asked_ids(board.atid, "atid")
     check_members(board.members)
     if isinstance(board.window, FixedWindow):

@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import cast
 
 from psd.errors import BadQueryError
+from psd.names import unknown
 from psd.queries.prometheus.lexer import Token, duration_ms, tokens_of
 from psd.queries.prometheus.tree import (
     Expression,
@@ -251,8 +252,7 @@ class _Parser:
 
 def _label(token: Token) -> str:
     if token.text not in LABELS:
-        known = ", ".join(LABELS)
-        raise BadQueryError(f"query: label {token.text[:64]!r} is unknown; known are {known}")
+        raise BadQueryError(f"query: label {token.text[:64]!r} {unknown(token.text, LABELS)}")
     return token.text
 
 

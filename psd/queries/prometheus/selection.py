@@ -21,10 +21,12 @@ from enum import Enum
 import msgspec
 
 from psd.errors import BadQueryError, TooLargeError
+from psd.names import unknown
 from psd.queries.ids import asked_ids, asked_users
 from psd.queries.prometheus.patterns import LITERAL, parsed_pattern, unescaped
 from psd.queries.prometheus.tree import Matcher, Selector
 from psd.queries.shown import asked_names
+from psd.queries.things import asked_thing
 
 SUMS = "psd_sum"
 """The metric that has all things, told apart by the label ``thing``."""
@@ -117,8 +119,8 @@ def _metrics(
         assert isinstance(wanted, list)
         for each in wanted:
             if each != SUMS and each not in things:
-                listed = ", ".join([*sorted(things), SUMS])
-                raise BadQueryError(f"query: metric {each[:64]!r} is unknown; known are {listed}")
+                listed = [*sorted(things), SUMS]
+                raise BadQueryError(f"query: metric {each[:64]!r} {unknown(each, listed)}")
         known = [metric for metric in known if metric.name in wanted]
     if asked is None:
         return known
@@ -133,9 +135,7 @@ def _with_thing(known: list[Metric], asked: Wanted, things: Mapping[str, int]) -
     if not isinstance(asked, list):
         return found
     for each in asked:
-        if each not in things:
-            listed = ", ".join(sorted(things))
-            raise BadQueryError(f"query: thing {each[:64]!r} is unknown; known are {listed}")
+        asked_thing(each, things, "query: thing")
     return [metric for metric in found if metric.thing in asked]
 
 
