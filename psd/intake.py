@@ -28,7 +28,7 @@ Entries = Callable[[], Iterable[Entry]]
 """Makes what the archive keeps of events, each time anew; nobody asks for it without an archive."""
 
 
-class Patience(Protocol):
+class Retrying(Protocol):
     """Makes a call, and makes it again for as long as it thinks fit."""
 
     async def __call__(self, call: Callable[[], Awaitable[T]]) -> T:
@@ -61,7 +61,7 @@ class Intake:
             return await self.accept_patiently(events, entries, _once)
 
     async def accept_patiently(
-        self, events: Sequence[Accepted], entries: Entries, patience: Patience
+        self, events: Sequence[Accepted], entries: Entries, patience: Retrying
     ) -> list[Outcome]:
         """Keep and book what can wait; what was kept once is not kept again for another try."""
         await patience(lambda: self._archive.append(entries()))

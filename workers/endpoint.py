@@ -56,7 +56,7 @@ class EndpointRequest(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
 
 
-class Endpoint:
+class WorkerEndpoint:
     """The three pages; ``checks`` is what readiness asks."""
 
     def __init__(self, registry: CollectorRegistry, checks: Checks) -> None:

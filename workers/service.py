@@ -22,7 +22,7 @@ from psd.errors import ConfigError
 from psd.memory import keep_what_is_there
 from psd.queue.interface import Queue
 from psd.runtime import Runtime, open_runtime
-from workers.endpoint import Endpoint
+from workers.endpoint import WorkerEndpoint
 from workers.handlers.bookings import BookingHandler
 from workers.readiness import WorkerReadiness
 from workers.runner import Worker
@@ -81,7 +81,7 @@ async def endpoint(runtime: Runtime, queue: Queue, worker: Worker) -> AsyncItera
         return
     check_metrics_exposure(runtime.settings)
     readiness = WorkerReadiness(runtime, queue, worker)
-    served = Endpoint(runtime.metrics.registry, readiness.checks)
+    served = WorkerEndpoint(runtime.metrics.registry, readiness.checks)
     try:
         await served.start(host, port)
     except OSError as exc:

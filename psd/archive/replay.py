@@ -31,7 +31,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -42,8 +41,8 @@ from psd.archive.entries import Entry
 from psd.archive.order import SET_BACK_MS, number_ms
 from psd.archive.reader import END_MS, END_NUMBER, Damage, Span, sizes_of
 from psd.clock import Clock
+from psd.engine.books import Books, BooksPreview
 from psd.engine.events import Accepted, Change, EventRules, Withdrawal
-from psd.engine.outcomes import Outcome
 from psd.errors import InputError
 
 CHUNK_REPORTS = 500_000
@@ -64,14 +63,6 @@ REFUSALS_KEPT = 20
 
 Progress = Callable[[int], None]
 """Called with the accepted time, in milliseconds, up to which work is done."""
-
-
-class Books(Protocol):
-    """Where events are booked (psd/engine/books.py)."""
-
-    async def book(self, events: Sequence[Accepted]) -> list[Outcome]:
-        """Outcomes by position; raises :class:`psd.errors.StoreUnavailableError`."""
-        ...
 
 
 class AcceptedTimes(msgspec.Struct, frozen=True):
@@ -116,7 +107,7 @@ class Replay:
     def __init__(
         self,
         folder: Path,
-        books: Books,
+        books: Books | BooksPreview,
         rules: EventRules,
         clock: Clock,
         horizon_s: int,

@@ -15,7 +15,7 @@ import msgspec
 from psd.audit.holdings import (
     ACTIVITIES,
     NEWEST,
-    Booking,
+    BookingPlace,
     Bucket,
     Buckets,
     Content,
@@ -120,7 +120,7 @@ def _known(truth: Truth) -> int:
     return len({aid for aid, made in truth.records.items() if made} | truth.withdrawn)
 
 
-def _in_leaves(truth: Truth, held: Holdings, lifetimes: Lifetimes) -> dict[Booking, int]:
+def _in_leaves(truth: Truth, held: Holdings, lifetimes: Lifetimes) -> dict[BookingPlace, int]:
     """Bookings that leaves must have: all, or where leaves end those of the leaves there are."""
     if not lifetimes.end("second"):
         return truth.bookings
@@ -130,7 +130,7 @@ def _in_leaves(truth: Truth, held: Holdings, lifetimes: Lifetimes) -> dict[Booki
 
 def _add_hours(
     buckets: Buckets,
-    bookings: Mapping[Booking, int],
+    bookings: Mapping[BookingPlace, int],
     held: Buckets,
     limits: Limits,
     may_lack: bool,
@@ -164,7 +164,7 @@ def _add_hours(
 
 
 def _leaves(
-    bookings: Mapping[Booking, int], buckets: Buckets, limits: Limits
+    bookings: Mapping[BookingPlace, int], buckets: Buckets, limits: Limits
 ) -> dict[str, Content]:
     counts = {place: bucket.count for place, bucket in buckets.items()}
     units: dict[str, list[LeafBooking]] = defaultdict(list)

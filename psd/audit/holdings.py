@@ -37,7 +37,7 @@ Content = bytes | dict[bytes, bytes]
 Contents = Mapping[str, Content]
 """What keys hold, by the part of the key that follows owner and thing: ``y``, ``l:201604``."""
 
-Booking = tuple[int, int, int]
+BookingPlace = tuple[int, int, int]
 """(second, atid, aid): what tells bookings of one owner and thing apart."""
 
 ACTIVITIES = b"activities"
@@ -145,7 +145,7 @@ class Holdings(msgspec.Struct):
 
     contents: Contents
     buckets: Buckets
-    bookings: dict[Booking, int]
+    bookings: dict[BookingPlace, int]
     activities: dict[int, HeldActivity]
     activity_count: int | None
     newest_s: int | None = None
@@ -249,7 +249,7 @@ def aid_named(name: str) -> int:
 
 
 def added_up(
-    bookings: Iterable[tuple[Booking, int]], places: Callable[[int], Iterable[Place]]
+    bookings: Iterable[tuple[BookingPlace, int]], places: Callable[[int], Iterable[Place]]
 ) -> Buckets:
     """Totals of bookings; ``places`` says which buckets count a second."""
     buckets: Buckets = {}

@@ -46,14 +46,14 @@ Lanes = Lane | RoutedLane
 
 _KEY = re.compile(r"(psd:(?:c:)?\{[^{}]*\}):(\d+):(.+)", re.DOTALL)
 
-Outcome = Literal["clean", "found", "repaired", "busy"]
+Verdict = Literal["clean", "found", "repaired", "busy"]
 
 
 class Audited(msgspec.Struct, frozen=True):
     """What became of one owner and thing."""
 
     prefix: str
-    outcome: Outcome
+    outcome: Verdict
     differences: list[Discrepancy] = []
     wants_archive: bool = False
     """Reports or bookings are missing that the archive may have; nothing was written yet."""
@@ -118,7 +118,7 @@ class Auditor:
             wants_archive = has_archive and (bool(expected.lost) or expected.is_incomplete)
             if not repair or not found or wants_archive:
                 if await watcher.is_unchanged():
-                    outcome: Outcome = "found" if found else "clean"
+                    outcome: Verdict = "found" if found else "clean"
                     return Audited(prefix, outcome, found, wants_archive)
                 continue
             if await watcher.write(self._commands(prefix, snapshot, expected)):
@@ -251,7 +251,7 @@ class Sweep:
                 )
 
 
-def _with_more(audited: Audited, more: list[Discrepancy], outcome: Outcome) -> Audited:
+def _with_more(audited: Audited, more: list[Discrepancy], outcome: Verdict) -> Audited:
     """The same with differences outside the owner's own keys."""
     if not more:
         return audited

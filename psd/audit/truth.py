@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from psd.audit.holdings import Booking, Bucket, Buckets, Holdings, added_up
+from psd.audit.holdings import BookingPlace, Bucket, Buckets, Holdings, added_up
 from psd.audit.layout import (
     DAY_S,
     Place,
@@ -47,7 +47,7 @@ class Lifetimes(msgspec.Struct, frozen=True):
 class Truth(msgspec.Struct):
     """All bookings, and the reports that make them."""
 
-    bookings: dict[Booking, int]
+    bookings: dict[BookingPlace, int]
     records: dict[int, list[ReportRecord]]
     rebuilt: set[int]
     """Activities whose reports had to be changed to make the bookings that stand."""
@@ -125,14 +125,14 @@ def _misfits(held: Buckets, truth: Truth) -> _Misfit:
     return found
 
 
-def calendar_totals(bookings: Iterable[tuple[Booking, int]]) -> Buckets:
+def calendar_totals(bookings: Iterable[tuple[BookingPlace, int]]) -> Buckets:
     """Years, months, days and weeks of these bookings."""
     return added_up(bookings, calendar_places)
 
 
-def bookings_of(records: Mapping[int, Iterable[ReportRecord]]) -> dict[Booking, int]:
+def bookings_of(records: Mapping[int, Iterable[ReportRecord]]) -> dict[BookingPlace, int]:
     """What reports book: those of one second and type added up, without those that come to 0."""
-    sums: dict[Booking, int] = defaultdict(int)
+    sums: dict[BookingPlace, int] = defaultdict(int)
     for aid, made in records.items():
         for record in made:
             sums[record.second, record.atid, aid] += record.booking
@@ -159,8 +159,8 @@ def _settled(
 
 
 def _disputed(
-    booked: Mapping[Booking, int],
-    leaves: Mapping[Booking, int],
+    booked: Mapping[BookingPlace, int],
+    leaves: Mapping[BookingPlace, int],
     reported: set[Spot],
     lifetimes: Lifetimes,
 ) -> set[Spot]:
@@ -179,8 +179,8 @@ class _Dispute:
     def __init__(
         self,
         held: Holdings,
-        base: Mapping[Booking, int],
-        booked: Mapping[Booking, int],
+        base: Mapping[BookingPlace, int],
+        booked: Mapping[BookingPlace, int],
         reported: set[Spot],
         disputed: set[Spot],
     ) -> None:
@@ -195,18 +195,18 @@ class _Dispute:
             self._ways.reverse()
         self._seconds = {second for second, _ in disputed}
 
-    def settle(self) -> dict[Booking, int]:
+    def settle(self) -> dict[BookingPlace, int]:
         """One way for all where every total confirms it, else for each day what its total says."""
         for way in self._ways:
             if self._fits(way):
                 return dict(way)
-        settled: dict[Booking, int] = {}
+        settled: dict[BookingPlace, int] = {}
         base, *ways = (_by_day(bookings) for bookings in (self._base, *self._ways))
         for number in {second // DAY_S for second in self._seconds}:
             settled |= self._day(number, base[number], [way[number] for way in ways])
         return settled
 
-    def _fits(self, way: Mapping[Booking, int]) -> bool:
+    def _fits(self, way: Mapping[BookingPlace, int]) -> bool:
         keys = {key for key, _ in self._held.buckets}
         touched = {
             place
@@ -220,8 +220,8 @@ class _Dispute:
         )
 
     def _day(
-        self, number: int, base: dict[Booking, int], ways: list[dict[Booking, int]]
-    ) -> dict[Booking, int]:
+        self, number: int, base: dict[BookingPlace, int], ways: list[dict[BookingPlace, int]]
+    ) -> dict[BookingPlace, int]:
         found = self._held.buckets.get(day_of(number).place)
         if found is not None and found.count:
             for way in ways:
@@ -239,16 +239,16 @@ def _places(second: int) -> tuple[Place, ...]:
     return (*calendar_places(second), *finer)
 
 
-def _by_day(bookings: Mapping[Booking, int]) -> defaultdict[int, dict[Booking, int]]:
-    days: defaultdict[int, dict[Booking, int]] = defaultdict(dict)
+def _by_day(bookings: Mapping[BookingPlace, int]) -> defaultdict[int, dict[BookingPlace, int]]:
+    days: defaultdict[int, dict[BookingPlace, int]] = defaultdict(dict)
     for place, delta in bookings.items():
         days[place[0] // DAY_S][place] = delta
     return days
 
 
 def _with_records(
-    bookings: dict[Booking, int],
-    booked: Mapping[Booking, int],
+    bookings: dict[BookingPlace, int],
+    booked: Mapping[BookingPlace, int],
     records: Mapping[int, list[ReportRecord]],
     disputed: set[Spot],
 ) -> Truth:

@@ -24,7 +24,7 @@ from psd.observe.metrics import Metrics
 from psd.store.highest import Order
 
 
-class Booking(Protocol):
+class EventBooker(Protocol):
     """What is needed of :class:`psd.engine.preview.Preview`, and of what stands for an engine."""
 
     async def book(self, events: Sequence[Event]) -> list[Outcome]:
@@ -32,7 +32,7 @@ class Booking(Protocol):
         ...
 
 
-class BookingWithRoom(Booking, Protocol):
+class RoomyBooker(EventBooker, Protocol):
     """What is needed of the engine."""
 
     def room_for(self, events: int) -> AbstractContextManager[None]:
@@ -76,7 +76,7 @@ class Follower(Protocol):
 class _Desk:
     """Hands everything of a batch to whom it concerns, the engine first."""
 
-    def __init__(self, engine: Booking, followers: Sequence[Follower]) -> None:
+    def __init__(self, engine: EventBooker, followers: Sequence[Follower]) -> None:
         kinds = [kind for follower in followers for kind in follower.keeps]
         assert len(kinds) == len({*kinds}), f"two followers keep one kind: {kinds}"
         self._engine = engine
@@ -133,7 +133,7 @@ class Books(_Desk):
 
     def __init__(
         self,
-        engine: BookingWithRoom,
+        engine: RoomyBooker,
         order: Order,
         metrics: Metrics,
         followers: Sequence[Follower] = (),
@@ -157,7 +157,7 @@ class Books(_Desk):
         """
         return await self._order.with_telling(self._parted(events))
 
-    def preview(self, engine: Booking) -> BooksPreview:
+    def preview(self, engine: EventBooker) -> BooksPreview:
         """Stands for these books in one run that writes nothing; ``engine`` previews too."""
         return BooksPreview(engine, [follower.preview() for follower in self._followers])
 

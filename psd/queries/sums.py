@@ -42,7 +42,7 @@ SPREAD_BUCKETS_MAX = 200_000
 Sees = Callable[[int], bool]
 """Whether whoever asks may see this owner; the others are told of as users without data."""
 
-Row = tuple[int, int]
+RowKey = tuple[int, int]
 """(uid, number of the thing)."""
 
 
@@ -65,9 +65,9 @@ class Details(msgspec.Struct, frozen=True):
 class Reading(msgspec.Struct, frozen=True):
     """What was read of the rows, of each at one moment; ``resolution`` says what had expired."""
 
-    sums: dict[Row, int]
-    spreads: dict[Row, Spread]
-    details: dict[Row, Details]
+    sums: dict[RowKey, int]
+    spreads: dict[RowKey, Spread]
+    details: dict[RowKey, Details]
     resolution: str | None = None
 
 
@@ -161,7 +161,7 @@ class _SumReader:
             for number, tally in things.items()
         }
 
-        def details(some: Sequence[tuple[Row, Tally]]) -> list[tuple[Row, Details]]:
+        def details(some: Sequence[tuple[RowKey, Tally]]) -> list[tuple[RowKey, Details]]:
             return [(row, _details(tally)) for row, tally in some]
 
         return Reading(
@@ -213,10 +213,10 @@ class _SumReader:
         return buckets(range_, self._question.every, self._question.tz, POINTS_MAX)
 
 
-async def _spreads(buckets_of: Mapping[Row, Sequence[int]]) -> dict[Row, Spread]:
+async def _spreads(buckets_of: Mapping[RowKey, Sequence[int]]) -> dict[RowKey, Spread]:
     """The spread of each row's buckets, which are as many for each."""
 
-    def spreads(some: Sequence[tuple[Row, Sequence[int]]]) -> list[tuple[Row, Spread]]:
+    def spreads(some: Sequence[tuple[RowKey, Sequence[int]]]) -> list[tuple[RowKey, Spread]]:
         return [(row, _spread(sums)) for row, sums in some]
 
     rows = [*buckets_of.items()]

@@ -38,7 +38,7 @@ from server.openapi.questions import FormatQuery, Rows
 
 Name = Annotated[str, Meta(description="the board's", examples=["june"])]
 Lines = Annotated[str, Meta(description="one a line")]
-Change = dict[str, Any]
+Fields = dict[str, Any]
 
 MATCH = {"If-Match": "the ETag of the version to change, or *"}
 NONE_MATCH = {"If-None-Match": "* makes the board only where there is none"}
@@ -100,7 +100,7 @@ PATCH = _about(
     Example(
         "/v3/boards/june", '{"name":"june",...,"title":"June cup",...}', '{"title":"June cup"}'
     ),
-    body={JSON_TYPE: Change},
+    body={JSON_TYPE: Fields},
     headers=MATCH,
     refused=(409, 412, 422),
 )

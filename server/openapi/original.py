@@ -40,7 +40,7 @@ Offsets = Annotated[
 SumsByUid = Annotated[
     str, Meta(description="JSON, sent as text: the sums by user", examples=['{"1":10,"2":0}'])
 ]
-Row = dict[str, int | list[int]]
+UserSums = dict[str, int | list[int]]
 
 Command = Literal[
     "metric",
@@ -83,7 +83,7 @@ class UserTotals(msgspec.Struct):
 class TotalsByUser(msgspec.Struct):
     """Sums by user and thing; `_atids` has one type for each activity."""
 
-    data: dict[str, Row]
+    data: dict[str, UserSums]
 
 
 class Refused(msgspec.Struct):

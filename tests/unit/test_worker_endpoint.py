@@ -14,7 +14,7 @@ from psd.queue.interface import Reach
 from tests.support.nsqd import free_ports
 from tests.support.worker_fakes import MemoryQueue
 from workers import endpoint as under_test
-from workers.endpoint import CONNECTIONS_MAX, HEAD_BYTES_MAX, Endpoint
+from workers.endpoint import CONNECTIONS_MAX, HEAD_BYTES_MAX, WorkerEndpoint
 from workers.readiness import WorkerReadiness
 
 
@@ -29,7 +29,7 @@ async def serving(checks: Mapping[str, str] | None = None) -> AsyncIterator[int]
             raise RuntimeError("nobody foresaw this")
         return checks
 
-    served, port = Endpoint(registry, asked), free_ports(1)[0]
+    served, port = WorkerEndpoint(registry, asked), free_ports(1)[0]
     await served.start("127.0.0.1", port)
     try:
         yield port

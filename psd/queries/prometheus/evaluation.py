@@ -27,7 +27,7 @@ from psd.queries.prometheus.instants import windows
 from psd.queries.prometheus.owners import Owners, OwnersFinder
 from psd.queries.prometheus.reading import Counted, Key, edges_of, exact_sums, sums
 from psd.queries.prometheus.selection import Metric, Selection, selected
-from psd.queries.prometheus.tree import Expression, Increase, Leaf, Selector, Sum, Top
+from psd.queries.prometheus.tree import Expression, Increase, Operand, Selector, Sum, Top
 from psd.queries.user_sums import sums_of, sums_of_series
 from psd.slices import ROWS_AT_ONCE, Stretch, in_slices
 
@@ -151,7 +151,7 @@ class Evaluation:
         return [EvaluatedSeries({**labels, "uid": str(uid)}, [value]) for uid, value in found]
 
     async def _leaf(
-        self, leaf: Leaf, *, merged: bool = False, split: bool = False
+        self, leaf: Operand, *, merged: bool = False, split: bool = False
     ) -> list[EvaluatedSeries]:
         """The series of a selector: of each owner, or of all of a group; by atid where asked."""
         selection = self._selected(leaf)
@@ -226,12 +226,12 @@ class Evaluation:
             for owners in await self._owners.of(selection, metric)
         ]
 
-    def _selected(self, leaf: Leaf) -> Selection:
+    def _selected(self, leaf: Operand) -> Selection:
         selection = selected(_selector(leaf), self._things)
         self.names.update(selection.names)
         return selection
 
-    def _windows(self, leaf: Leaf) -> list[Range]:
+    def _windows(self, leaf: Operand) -> list[Range]:
         return windows(self._instants_ms, leaf.window_ms if isinstance(leaf, Increase) else None)
 
     def _miss(self, expired: set[int] | frozenset[int], resolution: str | None) -> None:
@@ -299,11 +299,11 @@ def _order(row: EvaluatedSeries) -> tuple[int, str]:
     return (0 if uid is None else asked_id(uid, "uid"), repr(sorted(row.labels.items())))
 
 
-def _selector(leaf: Leaf) -> Selector:
+def _selector(leaf: Operand) -> Selector:
     return leaf.selector if isinstance(leaf, Increase) else leaf
 
 
-def _shown(labels: Mapping[str, str], leaf: Leaf) -> dict[str, str]:
+def _shown(labels: Mapping[str, str], leaf: Operand) -> dict[str, str]:
     """What comes out of a function is no longer the metric that went in."""
     is_metric = isinstance(leaf, Selector)
     return {label: value for label, value in labels.items() if is_metric or label != NAME}

@@ -59,5 +59,5 @@ class Top(msgspec.Struct, frozen=True):
     of: Expression
 
 
-Leaf = Selector | Increase
+Operand = Selector | Increase
 Expression = Number | Selector | Increase | Sum | Top
