@@ -40,7 +40,7 @@ Offsets = Annotated[
 SumsByUid = Annotated[
     str, Meta(description="JSON, sent as text: the sums by user", examples=['{"1":10,"2":0}'])
 ]
-UserSums = dict[str, int | list[int]]
+ThingSums = dict[str, int | list[int]]
 
 Command = Literal[
     "metric",
@@ -83,7 +83,7 @@ class UserTotals(msgspec.Struct):
 class TotalsByUser(msgspec.Struct):
     """Sums by user and thing; `_atids` has one type for each activity."""
 
-    data: dict[str, UserSums]
+    data: dict[str, ThingSums]
 
 
 class Refused(msgspec.Struct):
