@@ -19,6 +19,7 @@ from tests.support.waiting import wait_until
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 CURL_LINES = re.findall(r"^curl .*$", README, re.MULTILINE)
+ORIGINALS = [line for line in CURL_LINES if "/v3/" not in line]
 SAMPLE_TIMEOUT_S = 60.0
 
 
@@ -37,15 +38,22 @@ async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     async with psd_up([sys.executable, "-m", "psd"], folder, "--sample") as address:
         await wait_until(
             "the sample's first sum is there",
-            lambda: run_curl(CURL_LINES[0], address).text == "13158",
+            lambda: run_curl(ORIGINALS[0], address).text == "13158",
             SAMPLE_TIMEOUT_S,
         )
         yield address
 
 
-def test_there_are_ten_lines_of_the_originals_and_two_more() -> None:
-    assert len(CURL_LINES) == 12
-    assert [line for line in CURL_LINES if "/v3/" in line] == CURL_LINES[10:]
+def test_v3_comes_first_and_then_ten_lines_of_the_originals() -> None:
+    assert CURL_LINES[-10:] == ORIGINALS
+    assert len(CURL_LINES) == 15
+
+
+async def test_the_first_line_of_v3_answers_the_steps_that_the_readme_tells(url: str) -> None:
+    told = re.search(r"The first answers (\d+) steps", README)
+    assert told
+    [row] = msgspec.json.decode(run_curl(CURL_LINES[0], url).text)["data"]
+    assert row == {"uid": "1503960366", "thing": "steps", "sum": int(told[1])}
 
 
 @pytest.mark.parametrize("line", CURL_LINES)
@@ -57,19 +65,19 @@ async def test_a_line_is_answered(url: str, line: str) -> None:
 async def test_the_first_two_sums_are_those_that_the_readme_tells(url: str) -> None:
     told = re.search(r"The first answers `(\d+)`, the second `(\d+)`", README)
     assert told
-    assert [run_curl(line, url).text for line in CURL_LINES[:2]] == [told[1], told[2]]
+    assert [run_curl(line, url).text for line in ORIGINALS[:2]] == [told[1], told[2]]
 
 
 async def test_several_users_and_things_are_answered_together(url: str) -> None:
-    users = run_curl(CURL_LINES[2], url).text
+    users = run_curl(ORIGINALS[2], url).text
     assert msgspec.json.decode(users) == {"1503960366": 13158, "1624580081": 8163}
 
 
 async def test_the_written_report_and_the_enqueued_count_can_be_read(url: str) -> None:
-    assert run_curl(CURL_LINES[6], url).text == "ok"
+    assert run_curl(ORIGINALS[6], url).text == "ok"
     assert fetch(f"{url}/v1/query/7/steps/2/1460419200/1460419260").text == "90"
-    run_curl(CURL_LINES[7], url)
-    await wait_until("the count is booked", lambda: run_curl(CURL_LINES[8], url).text == "1")
+    run_curl(ORIGINALS[7], url)
+    await wait_until("the count is booked", lambda: run_curl(ORIGINALS[8], url).text == "1")
 
 
 async def test_the_commands_ask_the_server_that_the_lines_ask(url: str) -> None:
