@@ -67,7 +67,7 @@ Raw = msgspec.Raw
 Fields = dict[str, msgspec.Raw]
 
 
-class Event(msgspec.Struct):
+class Attributes(msgspec.Struct):
     """The attributes and data of one event."""
 
     specversion: str | None = None
@@ -98,7 +98,7 @@ _FORMATS: dict[Literal["json", "msgpack"], _Format] = {
         msgspec.msgpack.Encoder().encode,
     ),
 }
-_decode_event = msgspec.json.Decoder(Event).decode
+_decode_event = msgspec.json.Decoder(Attributes).decode
 
 
 def message_of_structured(document: bytes) -> bytes:
@@ -129,7 +129,7 @@ def message_of_binary(headers: Headers, body: bytes) -> bytes:
     """The message of an event in binary mode; raises an :class:`InputError`."""
     if "ce-datacontenttype" in headers:
         raise MalformedError("datacontenttype: is the Content-Type and no header ce-*")
-    event = Event(
+    event = Attributes(
         specversion=attribute(headers, "specversion"),
         id=attribute(headers, "id"),
         source=attribute(headers, "source"),
@@ -139,7 +139,7 @@ def message_of_binary(headers: Headers, body: bytes) -> bytes:
     return _message(event, body, headers.get("Content-Type", "application/json"))
 
 
-def _message(event: Event, data: bytes, content_type: str) -> bytes:
+def _message(event: Attributes, data: bytes, content_type: str) -> bytes:
     command = _command(event)
     form = _FORMATS[_format_name(content_type)]
     if not data:
@@ -157,7 +157,7 @@ def _message(event: Event, data: bytes, content_type: str) -> bytes:
     return form.encode({"command": command, command: fields})
 
 
-def _command(event: Event) -> str:
+def _command(event: Attributes) -> str:
     """The command of an event whose attributes are in order."""
     for name in ("specversion", "id", "source", "type"):
         text = getattr(event, name)
@@ -188,7 +188,9 @@ def _format_name(content_type: str) -> Literal["json", "msgpack"]:
     raise MalformedError(f"datacontenttype: {shown(kind)} is neither JSON nor msgpack")
 
 
-def _complete(fields: Fields, event: Event, command: str, event_id: str, form: _Format) -> None:
+def _complete(
+    fields: Fields, event: Attributes, command: str, event_id: str, form: _Format
+) -> None:
     """Put in what the data leaves to the event."""
     time_field = TIME_FIELDS.get(command)
     if time_field and event.time is not None and _value(fields, time_field, form) is None:

@@ -33,7 +33,7 @@ PROBE_TIMEOUT_S = 1.5
 NAME_EVERY_S = 1.0
 """A store that was emptied under a busy process has its name again after this."""
 
-Identity = Callable[[], Awaitable[str]]
+StoreIdentity = Callable[[], Awaitable[str]]
 
 
 Numbers = Callable[[int], Awaitable[Stamp]]
@@ -104,7 +104,7 @@ class Archive:
         self,
         settings: ArchiveSettings,
         metrics: Metrics,
-        identity: Identity | None = None,
+        identity: StoreIdentity | None = None,
         numbers: Numbers | None = None,
     ) -> None:
         self._files = DayFiles(Path(settings.folder), settings.keep_days)
@@ -211,7 +211,7 @@ class Archive:
             self._asking = asyncio.create_task(self._ask_again(self._identity), name="identity")
         self._files.belong_to(self._store)
 
-    async def _ask_again(self, identity: Identity) -> None:
+    async def _ask_again(self, identity: StoreIdentity) -> None:
         # What cannot be learnt now is asked again; the booking says what is wrong.
         with contextlib.suppress(PsdError):
             self._store = await identity()
@@ -228,7 +228,7 @@ def _fail(group: _EntryGroup, error: PsdError) -> None:
 def open_archive(
     settings: ArchiveSettings,
     metrics: Metrics,
-    identity: Identity | None = None,
+    identity: StoreIdentity | None = None,
     numbers: Numbers | None = None,
 ) -> Appends:
     """The configured archive; raises :class:`ConfigError` when its folder cannot be written.

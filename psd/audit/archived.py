@@ -25,7 +25,7 @@ from psd.engine.events import Change, Count, EventRules, Report, Withdrawal
 from psd.errors import InputError
 from psd.store.keys import count_root, owner_root
 
-Window = tuple[int, int]
+WindowPlace = tuple[int, int]
 
 
 class ArchivedReports:
@@ -34,7 +34,7 @@ class ArchivedReports:
     def __init__(self, rules: EventRules, wanted: Collection[str]) -> None:
         self._rules = rules
         self._wanted = wanted
-        self._windows: dict[str, dict[int, dict[Window, Report]]] = defaultdict(
+        self._windows: dict[str, dict[int, dict[WindowPlace, Report]]] = defaultdict(
             lambda: defaultdict(dict)
         )
         self._withdrawn: dict[str, set[int]] = defaultdict(set)

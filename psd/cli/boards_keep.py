@@ -27,7 +27,7 @@ from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.errors import ChangedError, ConflictError
-from psd.queries.boards.board_windows import CalendarWindow, FixedWindow, Window
+from psd.queries.boards.board_windows import BoardWindow, CalendarWindow, FixedWindow
 from psd.queries.boards.definitions import Definition, StoredBoard
 from psd.queries.boards.requests import BoardRow
 from psd.queries.boards.versions import NEW
@@ -201,7 +201,7 @@ async def deciding(settings: Settings, decide: Callable[[Runtime], Awaitable[T]]
         return await decide(runtime)
 
 
-def window_text(window: Window) -> str:
+def window_text(window: BoardWindow) -> str:
     """A window as a table shows it."""
     if isinstance(window, FixedWindow):
         return f"{window.start} to {window.end}"

@@ -20,7 +20,7 @@ import msgspec
 from psd.config import Settings
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, TooLargeError
-from psd.queries.boards.board_windows import NamedBoard, Window, standing_range, zone_of
+from psd.queries.boards.board_windows import BoardWindow, NamedBoard, standing_range, zone_of
 from psd.queries.calendar import buckets, zone
 from psd.queries.ids import asked_ids, asked_user, asked_users
 from psd.queries.moments import asked_range, held, moment
@@ -237,7 +237,7 @@ def _who(query: LeaderboardQuery, rules: QueryRules, board: NamedBoard | None) -
 
 
 def _board_range(
-    query: LeaderboardQuery, window: Window | None, rules: QueryRules, now_s: int, tz: ZoneInfo
+    query: LeaderboardQuery, window: BoardWindow | None, rules: QueryRules, now_s: int, tz: ZoneInfo
 ) -> Range:
     if window is None or query.start is not None or query.end is not None:
         start = 0 if query.start is None else query.start
@@ -247,7 +247,7 @@ def _board_range(
 
 
 def _previous(
-    query: LeaderboardQuery, window: Window | None, range_: Range, now_s: int, tz: ZoneInfo
+    query: LeaderboardQuery, window: BoardWindow | None, range_: Range, now_s: int, tz: ZoneInfo
 ) -> Range | None:
     """The range to compare with: the same one up to an instant, or one that is written out."""
     asked = query.compare_to

@@ -26,7 +26,7 @@ from server.openapi.about import (
 )
 
 AnyUid = Annotated[str, Meta(description="a user; unknown ones have sum 0", examples=["1"])]
-Thing = Annotated[str, Meta(description="a configured thing", examples=["steps"])]
+ThingName = Annotated[str, Meta(description="a configured thing", examples=["steps"])]
 Atid = Annotated[str, Meta(description="an activity type, or `all`", examples=["all"])]
 Start = Annotated[str, Meta(description="the first Unix second", examples=["1496539746"])]
 End = Annotated[str, Meta(description="the last Unix second", examples=["1496539747"])]
@@ -178,7 +178,7 @@ ENQUEUE = About(
 QUERY = About(
     group="Original",
     summary="One user's sum of one thing.",
-    path={"uid": AnyUid, "thing": Thing, **RANGE},
+    path={"uid": AnyUid, "thing": ThingName, **RANGE},
     answers=(text_answer(Whole, "the sum; 0 where there is none"),),
     refused=(410, 422),
     examples=(Example("/v1/query/1/steps/all/1496539746/1496539747", "10"),),
@@ -186,7 +186,7 @@ QUERY = About(
 QUERY_IDS = About(
     group="Original",
     summary="Many users' sums of one thing.",
-    path={"thing": Thing, **RANGE},
+    path={"thing": ThingName, **RANGE},
     body=_form(IdsForm),
     body_needed=False,
     answers=(text_answer(SumsByUid, "the sums by user"),),
@@ -202,7 +202,7 @@ QUERY_IDS = About(
 MU_QUERY = About(
     group="Original",
     summary="Many users' sums of one thing, and the types of their activities.",
-    path={"thing": Thing, **RANGE},
+    path={"thing": ThingName, **RANGE},
     body=_form(IdsForm),
     body_needed=False,
     answers=(json_answer(UserTotals, "sums and types by user"),),

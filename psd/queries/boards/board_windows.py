@@ -68,7 +68,7 @@ class CalendarWindow(WindowKind, frozen=True, tag="calendar"):
     tz: Name = "UTC"
 
 
-Window = FixedWindow | RollingWindow | CalendarWindow
+BoardWindow = FixedWindow | RollingWindow | CalendarWindow
 
 
 class Round(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,7 +95,7 @@ class NamedBoard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Name
     thing: Name
-    window: Window
+    window: BoardWindow
     atid: list[Id] = []
     members: list[Id] = []
     ties: Ties = "competition"
@@ -103,7 +103,7 @@ class NamedBoard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     note: Annotated[str, Meta(max_length=1000)] = ""
 
 
-def window_at(window: Window, second: int) -> Range:
+def window_at(window: BoardWindow, second: int) -> Range:
     """The range that a board is about at an instant, not yet cut at it."""
     if isinstance(window, FixedWindow):
         return asked_range(window.start, window.end, None)
@@ -113,12 +113,12 @@ def window_at(window: Window, second: int) -> Range:
     return Range(held(unit.start), held(unit.end))
 
 
-def zone_of(window: Window | None) -> ZoneInfo:
+def zone_of(window: BoardWindow | None) -> ZoneInfo:
     """The zone of a window's calendar; UTC where it has none."""
     return zone(window.tz) if isinstance(window, CalendarWindow) else UTC
 
 
-def standing_range(window: Window, second: int) -> Range:
+def standing_range(window: BoardWindow, second: int) -> Range:
     """What counts at an instant: the window as far as it has come by then."""
     whole = window_at(window, second)
     return Range(whole.start, max(whole.start, min(whole.end, second)))

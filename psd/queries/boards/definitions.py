@@ -24,10 +24,10 @@ from msgspec import Meta
 from psd.errors import BadQueryError, NotFoundError, TooLargeError
 from psd.queries.boards.board_windows import (
     MEMBERS_MAX,
+    BoardWindow,
     FixedWindow,
     NamedBoard,
     Rounds,
-    Window,
     check_board,
     round_ranges,
     window_at,
@@ -54,7 +54,7 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     """All of a board but its name and members."""
 
     thing: Name
-    window: Window
+    window: BoardWindow
     atid: list[Id] = []
     ties: Ties = "competition"
     rounds: SeededRounds | None = None

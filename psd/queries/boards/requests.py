@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from psd.clock import utc_text
 from psd.frames import Rows
-from psd.queries.boards.board_windows import Window
+from psd.queries.boards.board_windows import BoardWindow
 from psd.queries.boards.definitions import CHANGE_MAX, Definition, SeededRounds, StoredBoard
 from psd.queries.requests import LIMIT_MAX, SPAN_MAX, Id, Ids, LeaderboardQuery, Name, Ties, Time
 
@@ -117,7 +117,7 @@ class BoardRow(msgspec.Struct, frozen=True):
     title: str
     thing: str
     atid: list[str]
-    window: Window
+    window: BoardWindow
     ties: Ties
     rounds: SeededRounds | None
     note: str
