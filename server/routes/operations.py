@@ -55,6 +55,7 @@ class OperationRoutes:
         self._found: dict[str, str] = {}
         self._found_at_s = float("-inf")
         self._look: asyncio.Task[dict[str, str]] | None = None
+        self._exposing: asyncio.Task[bytes] | None = None
         self._metrics = metrics
         self._draining = draining
 
@@ -97,12 +98,21 @@ class OperationRoutes:
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """All metrics in the text format of Prometheus, of all processes together."""
-        body = await asyncio.to_thread(exposition, self._metrics)
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(
+            body=await self._exposed(), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
 
     async def version(self, _request: web.Request) -> web.Response:
         """The version that is running."""
         return answers.json(msgspec.json.encode({"psd": VERSION}))
+
+    async def _exposed(self) -> bytes:
+        """The page of metrics; all who ask while one is made wait for that one."""
+        if self._exposing is None or self._exposing.done():
+            # A thread each would be one more that the loop waits for whenever it is its turn.
+            making = asyncio.to_thread(exposition, self._metrics)
+            self._exposing = asyncio.create_task(making, name="metrics")
+        return await asyncio.shield(self._exposing)
 
     async def _told_again(self) -> dict[str, str]:
         """What was found a moment ago, or now: strangers may ask as often as they like."""

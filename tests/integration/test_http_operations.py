@@ -8,10 +8,15 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from psd.config import RedisSettings, ServerSettings, Settings
+from psd.observe.draining import Draining
+from psd.observe.metrics import Metrics
 from psd.runtime import Runtime, open_runtime
 from psd.version import VERSION
+from server.routes import operations
+from server.routes.operations import OperationRoutes
 from server.serving import HttpServer
 from tests.support.http import HttpClient, client_of, serving
 from tests.support.limited_server import LATE_S
@@ -117,3 +122,21 @@ async def test_a_connection_without_a_request_is_closed_in_silence(client: HttpC
 async def test_bytes_that_are_no_request_get_400(client: HttpClient) -> None:
     answer, _ = await raw(client, b"nonsense\r\n\r\n")
     assert answer.startswith((b"HTTP/1.0 400 ", b"HTTP/1.1 400 "))
+
+
+async def test_all_who_ask_for_metrics_at_once_get_one_page(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[bytes] = []
+
+    def page(_metrics: Metrics) -> bytes:
+        made.append(f"psd_made {len(made)}\n".encode())
+        return made[-1]
+
+    monkeypatch.setattr(operations, "exposition", page)
+    routes = OperationRoutes(runtime, runtime.metrics, Draining(runtime.metrics))
+    asked = make_mocked_request("GET", "/metrics")
+    together = await asyncio.gather(*(routes.metrics(asked) for _ in range(4)))
+    later = await routes.metrics(asked)
+    assert [answer.body for answer in together] == [b"psd_made 0\n"] * 4
+    assert later.body == b"psd_made 1\n"
