@@ -6,16 +6,16 @@ Owner 7's first steps (thing 1) are booked by two commands of one trip::
     SADD psd:owners:{o42}:1 7
     EVALSHA <engine.book> psd:{7} ...
 
-So whoever has bookings is in it; who is in it may have none: the booking was refused, it was a
-report of 0 or of an activity that is withdrawn, or all was taken back. Nobody leaves it, because
-somebody else may be booking just now. The *population* of a thing are those who have bookings:
-the hash of their years tells, which whoever asks about them reads anyway.
+So every owner with bookings is in it. An owner in it may have none: the booking was refused, it was
+a report of 0 or of an activity that is withdrawn, or all was taken back. Owners stay in it, because
+somebody else may be booking just now. The *population* of a thing are the owners with bookings: the
+hash of their years tells, which every question about them reads anyway.
 
-Each process remembers whom it has put there, and whom it has found
-there, until a connection has to be made anew or the store is found to be emptied: then it may be
-another, or an older state of it. As long as the sets are as large as they were, they have whom
-they had. An emptied store is found to be so some second later (psd/store/standing.py): who had
-bookings meanwhile and was known before is put there with the next batch.
+Each process remembers the owners that it has put there and those that it has found there, until a
+connection is made anew or the store turns out to be emptied: then it may be another store, or an
+older state of it. Owners are never removed, so an unchanged set size means an unchanged set. An
+emptied store is noticed some second later (psd/store/standing.py); owners that were known before and
+were booked meanwhile are put there with the next batch.
 """
 
 from __future__ import annotations
