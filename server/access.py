@@ -19,8 +19,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import time
-from pathlib import Path
 
 from aiohttp import web
 
@@ -28,12 +26,11 @@ from psd.access.browsers import OwnNames
 from psd.access.exposure import check_exposure, is_checked, is_loopback
 from psd.access.identity import ANYBODY, Identity
 from psd.access.jwts import SUBJECT_BYTES_MAX, JwtRules, jwt_rules, key_id, verified
-from psd.access.tokens import TokenTable, token_table
+from psd.access.known_tokens import KnownTokens
 from psd.clock import Clock
 from psd.config import AccessSettings, Settings
 from psd.errors import (
     AccessError,
-    ConfigError,
     ForbiddenError,
     MalformedError,
     UnauthorizedError,
@@ -47,9 +44,6 @@ log = logging.getLogger("server")
 
 IDENTITY = web.RequestKey("identity", Identity)
 """Set by the gate before every handler; a handler that finds none fails, which is the safe way."""
-
-LOOK_EVERY_S = 1.0
-"""Between two looks at the file of tokens: a look at each request took 6 us, 8 % of a query."""
 
 VERIFIED_MAX = 4096
 """JWTs whose signature was checked and is not checked again: some 2 MB. A signature costs
@@ -66,7 +60,7 @@ class Access:
         self._clock = clock
         self._own_names = own_names(settings)
         self._checked = is_checked(settings.access)
-        self._tokens = Tokens(settings.access)
+        self._tokens = KnownTokens(settings.access)
         self._jwts = Jwts(settings.access, clock) if settings.access.jwks else None
 
     def check_page(self, request: web.Request, route: Route | None) -> None:
@@ -179,44 +173,6 @@ def bearer(request: web.Request) -> str:
             "Authorization: expected once, as 'Bearer TOKEN'", 'error="invalid_request"'
         )
     return token
-
-
-class Tokens:
-    """The tokens of the settings; their file is read again when it has changed."""
-
-    def __init__(self, settings: AccessSettings) -> None:
-        self._settings = settings
-        self._looked_at_s = time.monotonic()
-        self._seen = self._stamp()
-        self._table = token_table(settings)
-
-    def table(self) -> TokenTable:
-        """What is known now, or was a second ago where there is a file."""
-        if not self._settings.tokens_file:
-            return self._table
-        now_s = time.monotonic()
-        if now_s - self._looked_at_s < LOOK_EVERY_S:
-            return self._table
-        self._looked_at_s = now_s
-        stamp = self._stamp()
-        if stamp != self._seen:
-            self._seen = stamp
-            try:
-                self._table = token_table(self._settings)
-                log.info("tokens were read again", extra={"tokens": len(self._table)})
-            except ConfigError as error:
-                # Half a file, in the middle of a copy, must not lock everybody out.
-                log.error("tokens stay as they were", extra={"reason": str(error)})
-        return self._table
-
-    def _stamp(self) -> tuple[int, ...]:
-        if not self._settings.tokens_file:
-            return ()
-        try:
-            found = Path(self._settings.tokens_file).stat()
-        except OSError:
-            return (0,)
-        return (found.st_mtime_ns, found.st_size, found.st_ino)
 
 
 class Jwts:

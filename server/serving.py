@@ -10,20 +10,18 @@ tests use it so); :func:`serve` is a whole process, from settings to exit code::
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import importlib
 import logging
 import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
 
 from aiohttp import web
 
 from psd.addresses import Address
 from psd.config import Settings
 from psd.descriptors import allowed_room
+from psd.event_loop import new_event_loop
 from psd.memory import keep_what_is_there
 from psd.observe.draining import Draining
 from psd.runtime import Runtime, open_runtime
@@ -33,10 +31,6 @@ from server.protocol import Connection
 
 log = logging.getLogger("server")
 
-new_event_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
-with contextlib.suppress(ImportError):
-    # uvloop is twice as fast and does not exist for every platform.
-    new_event_loop = importlib.import_module("uvloop").new_event_loop
 
 IDLE_TIMEOUT_S = 75.0
 """How long a connection may idle before a request begins. Longer than the 60 s that proxies

@@ -14,6 +14,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from psd.backoff import backoff_s
 from psd.errors import QueueUnavailableError, UnavailableError
 from psd.observe.metrics import Metrics
 from psd.queue.interface import Queue
@@ -27,10 +28,7 @@ WAIT_MAX_S = 2.0
 
 
 class Backoff:
-    """Waiting times that double up to a cap, each shortened by up to half at random.
-
-    The chance part keeps workers that lost the same Redis from coming back in step.
-    """
+    """The waits of one outage, one after the other (psd/backoff.py)."""
 
     def __init__(
         self,
@@ -38,15 +36,15 @@ class Backoff:
         max_s: float = WAIT_MAX_S,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._next_s = first_s
+        self._tried = 0
+        self._first_s = first_s
         self._max_s = max_s
         self._chance = chance
 
     def next_s(self) -> float:
         """How long to wait now, in seconds."""
-        full_s = min(self._next_s, self._max_s)
-        self._next_s = full_s * 2
-        return full_s * (1 - self._chance() / 2)
+        self._tried += 1
+        return backoff_s(self._tried, self._first_s, self._max_s, self._chance())
 
 
 class Patience:

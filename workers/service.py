@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 from psd.access.exposure import check_metrics_exposure
 from psd.config import Settings
 from psd.errors import ConfigError
+from psd.event_loop import new_event_loop
 from psd.memory import keep_what_is_there
 from psd.queue.interface import Queue
 from psd.runtime import Runtime, open_runtime
@@ -28,11 +28,6 @@ from workers.readiness import WorkerReadiness
 from workers.runner import Worker
 
 log = logging.getLogger("worker")
-
-new_event_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
-with contextlib.suppress(ImportError):
-    # uvloop is faster and does not exist for every platform.
-    new_event_loop = importlib.import_module("uvloop").new_event_loop
 
 
 def run(settings: Settings) -> None:

@@ -28,6 +28,7 @@ from psd.cli.options import pass_settings
 from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
+from psd.event_loop import new_event_loop
 from psd.observe.logs import configure_logging
 from psd.rewards.computation import RunProgress
 from psd.rewards.difference import WeekDifference
@@ -40,7 +41,6 @@ from psd.rewards.sources.choice import NAMES, open_sources
 from psd.rewards.tables import Tables, load_tables
 from psd.rewards.week_results import WeekResult
 from psd.runtime import Runtime, signals_of
-from workers.service import new_event_loop
 
 T = TypeVar("T")
 

@@ -12,13 +12,13 @@ from psd.cli.options import insecure_option, loaded_with, pass_settings
 from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
+from psd.event_loop import new_event_loop
 from psd.memory import keep_what_is_there
 from psd.observe.logs import configure_logging
 from psd.rewards.grpc_reader import StoreReader
 from psd.rewards.settings import RewardsSettings
 from psd.rewards.sources.buckets import BucketSource
 from psd.runtime import signals_of
-from workers.service import new_event_loop
 
 
 @click.command()

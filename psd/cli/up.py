@@ -33,9 +33,9 @@ from psd.embedded.cluster_servers import ClusterPlan, cluster_plan
 from psd.embedded.folder import DataFolder
 from psd.embedded.stack import Stack, Status, running_stack
 from psd.errors import StoreUnavailableError
+from psd.event_loop import new_event_loop
 from psd.memory import keep_what_is_there
 from psd.observe.logs import configure_logging
-from server.serving import new_event_loop
 
 STATUS_EVERY_S = 1.0
 CLEAR_LINE = "\r\x1b[K"

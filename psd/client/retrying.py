@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import msgspec
 
+from psd.backoff import backoff_s
 from psd.errors import PsdError, RequestInHandError
 
 STATUSES = frozenset({429, 502, 503, 504})
@@ -49,9 +50,7 @@ class Retries(msgspec.Struct, frozen=True):
         is_in_hand = in_hand_s is not None and in_hand_s < self.in_hand_max_s
         if (tried >= self.tries_max and not is_in_hand) or (told_s or 0) > self.told_max_s:
             return None
-        doubled_s: float = self.first_s * 2 ** (tried - 1)
-        backoff_s = min(self.longest_s, doubled_s) * (1 + chance) / 2
-        return backoff_s + (told_s or 0)
+        return backoff_s(tried, self.first_s, self.longest_s, 1 - chance) + (told_s or 0)
 
 
 ONCE = Retries(tries_max=1, in_hand_max_s=0.0)

@@ -1,7 +1,7 @@
 """One connection to an nsqd: nsq-py 0.1.12 on asyncio, hardened. The only file that imports nsq.
 
 From nsq-py come the protocol (every command, the frames, the negotiation after IDENTIFY, the
-errors) and the backoff. What its ``Connection``, ``Client`` and ``Reader`` do with sockets,
+errors). What its ``Connection``, ``Client`` and ``Reader`` do with sockets,
 threads and select is replaced, here and in the nsq_* modules beside, because as published
 
 - a closed connection reads as b"" for ever: it spins a core and stays deaf after an nsqd
@@ -30,7 +30,6 @@ from typing import Any
 
 import msgspec
 import nsq
-from nsq.backoff import Clamped, Exponential
 from nsq.connection import Connection
 from nsq.constants import FRAME_TYPE_ERROR, FRAME_TYPE_MESSAGE, HEARTBEAT, MAGIC_V2, NL
 from nsq.exceptions import (
@@ -57,7 +56,6 @@ OUTPUT_BUFFER_TIMEOUT_MS = 25
 """nsqd holds messages back this long to fill its buffer: 250 by default, 25 at the least."""
 
 USER_AGENT = Connection.USER_AGENT
-RECONNECT_BACKOFF = Clamped(Exponential(2, a=0.1), maximum=1.0)
 NOT_IN_FLIGHT = (FinFailedException, ReqFailedException, TouchFailedException)
 
 _LOG = logging.getLogger(__name__)

@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from psd.backoff import backoff_s
 from psd.errors import QueueUnavailableError
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ FORGET_S = 60.0
 STABLE_S = 5.0
 """A connection that lived shorter does not reset the backoff: nsqd may be refusing us."""
 
+RECONNECT_FIRST_S = 0.1
+RECONNECT_LONGEST_S = 1.0
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -41,8 +45,7 @@ class Members:
     """The connections of one consumer.
 
     ``connect`` opens one or raises QueueUnavailableError; ``look_up`` asks one nsqlookupd for
-    addresses, or raises it; ``changed`` is called after a connection has come or gone;
-    ``backoff_s`` maps the number of failures in a row to seconds.
+    addresses, or raises it; ``changed`` is called after a connection has come or gone.
     """
 
     def __init__(
@@ -50,12 +53,10 @@ class Members:
         connect: Callable[[str], Awaitable[NsqdConnection]],
         look_up: Callable[[str], Awaitable[Sequence[str]]],
         changed: Callable[[NsqdConnection], None],
-        backoff_s: Callable[[int], float],
     ) -> None:
         self._connect = connect
         self._look_up = look_up
         self._changed = changed
-        self._backoff_s = backoff_s
         self._listed_at_s: dict[str, float] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._untried: set[str] = set()
@@ -152,7 +153,7 @@ class Members:
         while not self._closing and self._is_listed(address):
             lived_s = await self._session(address, failures)
             failures = 0 if lived_s >= STABLE_S else failures + 1
-            await asyncio.sleep(self._backoff_s(failures) * random.uniform(0.5, 1.0))
+            await asyncio.sleep(backoff_s(failures + 1, RECONNECT_FIRST_S, RECONNECT_LONGEST_S))
         self._keepers.pop(address, None)
         self._reasons.pop(address, None)
 

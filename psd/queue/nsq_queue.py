@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from psd.config import QueueSettings
 from psd.queue.interface import Message, PublishProgress, Reach
-from psd.queue.nsq import OUTPUT_BUFFER_TIMEOUT_MS, RECONNECT_BACKOFF, USER_AGENT, NsqdConnection
+from psd.queue.nsq import OUTPUT_BUFFER_TIMEOUT_MS, USER_AGENT, NsqdConnection
 from psd.queue.nsq_inbox import Inbox
 from psd.queue.nsq_lookup import look_up
 from psd.queue.nsq_members import Members
@@ -43,9 +43,7 @@ class NsqQueue:
         self._settings = settings
         self._heartbeat_interval_s = heartbeat_interval_s
         self._inbox = Inbox()
-        self._members = Members(
-            self._subscribed_connection, self._look_up, self._changed, RECONNECT_BACKOFF.backoff
-        )
+        self._members = Members(self._subscribed_connection, self._look_up, self._changed)
         self._publisher = Publisher(self._publish_addresses, self._connection)
         self._watch: asyncio.Task[None] | None = None
         self._paused = False

@@ -12,7 +12,6 @@ What lives here needs no package of the ``rewards`` extra, so that the store can
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import AsyncIterator, Iterable
 from datetime import date
 from typing import Protocol
@@ -21,7 +20,7 @@ import msgspec
 
 from psd.access.exposure import is_checked, is_loopback
 from psd.access.identity import ANYBODY, Identity, Scope
-from psd.access.tokens import TokenTable, token_table
+from psd.access.known_tokens import KnownTokens
 from psd.clock import Clock
 from psd.config import AccessSettings
 from psd.engine.events import TIME_END_S
@@ -44,9 +43,6 @@ ADDRESS_BYTES = 20
 
 NOTE_CHARACTERS_MAX = 1000
 """A name, a reason and a link; what is longer belongs behind the link."""
-
-READ_TOKENS_EVERY_S = 1.0
-"""A token taken out of ``access.tokens_file`` is refused a second later, as over HTTP."""
 
 
 class WeekReward(msgspec.Struct, frozen=True):
@@ -181,8 +177,7 @@ class Callers:
         self._settings = settings
         self._clock = clock
         self._checked = is_checked(settings)
-        self._table = token_table(settings)
-        self._read_at_s = time.monotonic()
+        self._tokens = KnownTokens(settings)
 
     def admit(self, metadata: Iterable[tuple[str, str | bytes]], scope: Scope) -> Identity:
         """Who asks, when that one has the scope; raises AccessError.
@@ -201,7 +196,7 @@ class Callers:
         """Who asks; raises UnauthorizedError."""
         if not self._checked:
             return ANYBODY
-        return self._tokens().identity(_bearer(metadata), self._clock.now_s())
+        return self._tokens.table().identity(_bearer(metadata), self._clock.now_s())
 
     def has_token(self, metadata: Iterable[tuple[str, str | bytes]]) -> bool:
         """Whether who asks has shown a token that is known, where tokens are asked for."""
@@ -209,17 +204,6 @@ class Callers:
             return self._checked and self.identity(metadata) is not ANYBODY
         except UnauthorizedError:
             return False
-
-    def _tokens(self) -> TokenTable:
-        now_s = time.monotonic()
-        if self._settings.tokens_file and now_s - self._read_at_s >= READ_TOKENS_EVERY_S:
-            self._read_at_s = now_s
-            try:
-                self._table = token_table(self._settings)
-            except ConfigError as error:
-                # Half a file, in the middle of a copy, must not lock everybody out.
-                log.error("tokens stay as they were", extra={"reason": str(error)})
-        return self._table
 
 
 def _bearer(metadata: Iterable[tuple[str, str | bytes]]) -> str:

@@ -11,10 +11,11 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from psd.access import known_tokens
 from psd.config import AccessSettings, RedisSettings, ServerSettings, Settings
 from psd.errors import ConfigError
 from psd.runtime import Runtime, open_runtime
-from server import access, jwks
+from server import jwks
 from server.app import build_app
 from tests.support.access import AUDIENCE, ISSUER, Issuer, bearer, jwks_of, token_for
 from tests.support.http import HttpClient, serving
@@ -207,7 +208,7 @@ async def test_a_file_of_keys_is_read_again(redis_url: str, tmp_path: Path) -> N
 async def test_tokens_in_a_file_come_and_go_without_a_restart(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(known_tokens, "LOOK_EVERY_S", 0.0)
     first, second = token_for("first", "read"), token_for("second", "read")
     path = tmp_path / "tokens"
     path.write_text(first.line)

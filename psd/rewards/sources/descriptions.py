@@ -23,6 +23,7 @@ from typing import Any
 
 import msgspec
 
+from psd.backoff import backoff_s
 from psd.engine.events import ID_MAX
 from psd.errors import ConfigError, SourceError, SourceUnavailableError
 from psd.rewards.tables import Tables
@@ -46,6 +47,7 @@ except ImportError as exc:
     ) from exc
 
 TRIES = 4
+RETRY_WAIT_MAX_S = 1.0
 """With waits of 0.1, 0.2 and 0.4 s between them: a pod of a rolling update is away for less."""
 
 CACHED_MAX = 100_000
@@ -244,7 +246,7 @@ class GrpcDescriptions:
                     raise SourceError(said) from exc
                 if attempt == TRIES:
                     raise SourceUnavailableError(f"{said} (after {TRIES} tries)") from exc
-                await asyncio.sleep(self._retry_wait_s * 2 ** (attempt - 1))
+                await asyncio.sleep(backoff_s(attempt, self._retry_wait_s, RETRY_WAIT_MAX_S))
             else:
                 if answer is None:
                     # grpc.aio returns None where the bytes are no message of the protocol.

@@ -85,7 +85,7 @@ async def test_a_token_of_single_owners_is_refused(reader: MemoryReader) -> None
 async def test_a_token_taken_out_of_the_file_is_refused_without_a_restart(
     reader: MemoryReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("psd.rewards.grpc_service.READ_TOKENS_EVERY_S", 0)
+    monkeypatch.setattr("psd.access.known_tokens.LOOK_EVERY_S", 0)
     file = tmp_path / "tokens"
     file.write_text(READER.line)
     access = AccessSettings(tokens_file=str(file))

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
 
-from server.serving import new_event_loop
+from psd.event_loop import new_event_loop
 from tests.support.limited_server import PATIENT, LimitedServer, limited_server
 from tests.support.raw_http import RawConnection
 
