@@ -8,7 +8,7 @@ that a running process has of it. A domain of meters::
         name="meters",                                  folder, [meters], psd meters, psd:meters:
         settings=MetersSettings,
         keys=KEYS,                                      of psd/meters/keys.py
-        commands="psd.meters.events:commands",          {"command": "reading", "reading": {...}}
+        messages="psd.meters.events:messages_of",       {"command": "reading", "reading": {...}}
         open="psd.meters.part:Meters",
         cli=("psd.meters.cli:meters", "Look at meters."),
         client="psd.meters.client:AsyncMeters",         client.meters
@@ -79,7 +79,14 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     needs_id: bool = False
     path: str = ""
     summary: str = ""
-    example: Example = ("", "")
+    example: str = ""
+
+
+class Messages(msgspec.Struct, frozen=True):
+    """What a domain adds to the queue; the uids of ``things`` are its own numbers, and no users."""
+
+    commands: Sequence[Command] = ()
+    things: frozenset[int] = frozenset()
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -126,9 +133,10 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of a domain before anything runs.
 
     ``name`` is its folder, section, group of commands, part of a client and of /docs, and the
-    beginning of its keys. ``commands`` names a function of its settings and the numbers of things
-    that gives its :class:`Command` s; ``open`` one of the core and its settings that gives its
-    :class:`Part`. ``cli`` is where its group is and the line of its help.
+    beginning of its keys. ``messages`` names a function of its settings and the numbers of things
+    that gives its :class:`Messages`; ``open`` one of the core and its settings that gives its
+    :class:`Part`. ``cli`` is where its group is and the line of its help. ``checks`` are lines of
+    ``psd doctor``: a name, and a function of all settings that tells what it found, or raises.
     """
 
     name: str
@@ -136,8 +144,9 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     settings: type[Section] = Section
     things: Mapping[str, Thing] = {}
     keys: Sequence[KeyKind] = ()
-    commands: str = ""
+    messages: str = ""
     open: str = ""
     cli: tuple[str, str] = ("", "")
     client: str = ""
+    checks: Mapping[str, str] = {}
     failpoints: Sequence[str] = ()

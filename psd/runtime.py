@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -16,14 +17,14 @@ from psd.archive.ownership import name_of_lost_store
 from psd.archive.turns import Turns
 from psd.archive.writer import Appends, NoArchive, open_archive
 from psd.clock import Clock, SystemClock
+from psd.commands import every_rule, messages_of
 from psd.config import Settings
-from psd.config_things import needed_thing
+from psd.domain import Command, Core, Part
+from psd.domains import domains, named
 from psd.engine.books import Books, BooksPreview
 from psd.engine.engine import Engine
-from psd.engine.events import EventRules, rules_of
 from psd.engine.preview import Preview
-from psd.engine.withdrawal import withdraw_kinds
-from psd.errors import ConfigError, PsdError, StoreUnavailableError
+from psd.errors import PsdError, StoreUnavailableError
 from psd.intake import Intake
 from psd.observe.metrics import Metrics
 from psd.queries.boards.challenges import Challenges
@@ -35,22 +36,12 @@ from psd.queries.questions import rules_of_queries
 from psd.queue.interface import Queue
 from psd.queue.nsq_queue import NsqQueue
 from psd.queue.stream import StreamQueue
-from psd.rewards.accounts import Accounts
-from psd.rewards.at_risk import AtRisk
-from psd.rewards.booking import VehicleFollower
-from psd.rewards.evidence import Evidence
-from psd.rewards.job import RewardsJob
-from psd.rewards.ledger import Ledger
-from psd.rewards.participants import Population
-from psd.rewards.registry import Registry
-from psd.rewards.settings import RewardsSettings
-from psd.rewards.store import RewardsStore
-from psd.rewards.tables import SIGNALS_THING, Tables, load_tables
-from psd.rewards.vehicle_events import VehicleRules
 from psd.store.clocks import SlowerClock
 from psd.store.redis import Store
 
 log = logging.getLogger(__name__)
+
+P = TypeVar("P", bound=Part)
 
 
 class Runtime:
@@ -66,9 +57,8 @@ class Runtime:
         self.clock = clock
         self.metrics = metrics
         self.archive = archive
-        self.tables = tables_of(settings)
-        self.vehicle_rules = vehicle_rules_of(settings, self.tables)
-        self.rules = _extended(rules_of(settings), self.vehicle_rules)
+        self.messages = messages_of(settings)
+        self.rules = every_rule(settings, self.messages)
         self.store = Store(settings.redis, metrics, clock)
         slower = SlowerClock(clock, self.store.clocks)
         self.numbers = StoreNumbers(self.store.order, clock, Path(settings.archive.folder))
@@ -92,20 +82,24 @@ class Runtime:
             self.boards,
             self.engine.names,
         )
-        self.registry = Registry(self.store)
-        things = self.vehicle_rules.things
-        followers = [VehicleFollower(self.registry, self.store, things)]
+        self.core = Core(settings, self.engine, self.store, clock, metrics, self._turns)
+        self.parts: dict[str, Part] = {
+            domain.name: named(domain.open)(self.core, settings.section(domain.name))
+            for domain in domains()
+            if domain.open
+        }
+        followers = [part.follower for part in self.parts.values() if part.follower is not None]
         self.books = Books(self.engine, self.store.order, metrics, followers)
         self.intake = Intake(self.books, archive)
-        self.rewards = RewardsStore(self.store)
-        self.ledger = Ledger(self.store, clock, self._turns)
-        earnings = [things_by_name[name] for name in self.tables.earnings if name in things_by_name]
-        population = Population(self.registry, self.engine, earnings)
-        self.rewards_job = RewardsJob(self.store, self.rewards, self.ledger, population, slower)
-        readers = (self.engine, self.tables, things_by_name)
-        self.evidence = Evidence(self.rewards, self.ledger, *readers)
-        self.accounts = Accounts(self.registry, self.rewards, self.evidence, *readers, clock)
-        self.at_risk = AtRisk(self.registry, self.rewards, *readers, clock)
+
+    @property
+    def commands(self) -> list[Command]:
+        """What domains add to what producers may send."""
+        return [command for each in self.messages.values() for command in each.commands]
+
+    def part(self, kind: type[P]) -> P:
+        """What this process has of a domain, by its type."""
+        return next(part for part in self.parts.values() if isinstance(part, kind))
 
     def new_queue(self, topic: str | None = None, channel: str | None = None) -> Queue:
         """A queue of the configured kind, not started; the caller closes it.
@@ -124,7 +118,8 @@ class Runtime:
 
     def keepers(self) -> list[Keeper]:
         """Who keeps what people decide, each of kinds that no other has."""
-        return [self.ledger, self.boards]
+        of_domains = [keeper for part in self.parts.values() for keeper in part.keepers]
+        return [*of_domains, self.boards]
 
     def preview(self) -> BooksPreview:
         """Stands for ``books`` in one run that writes nothing."""
@@ -199,45 +194,3 @@ async def identity_of(store: Store, archive: Path) -> str:
     with contextlib.suppress(StoreUnavailableError):
         return await store.identity()
     return store.last_identity
-
-
-def tables_of(settings: Settings) -> Tables:
-    """The tables of the weekly rewards.
-
-    Raises ConfigError for a file that contradicts itself, or that names things which are not
-    configured. The shipped file may: a deployment that sums steps alone has no vehicles.
-    """
-    path = settings.of(RewardsSettings).tables
-    tables = load_tables(Path(path) if path else None)
-    missing = sorted({SIGNALS_THING, *tables.earnings} - set(settings.things))
-    if path and missing:
-        raise ConfigError(f"rewards.tables = {path!r}: things {missing} are not in [things]")
-    return tables
-
-
-def signals_of(settings: Settings, tables: Tables) -> int:
-    """The number of the thing that activity is booked as, for what computes weeks.
-
-    Raises ConfigError unless every thing of the weekly rewards is configured: without one of
-    them the weeks would be computed as if nothing of it had been booked.
-    """
-    signals, *_ = (
-        needed_thing(settings.things, name, "the weekly rewards")
-        for name in (SIGNALS_THING, *tables.earnings)
-    )
-    return signals
-
-
-def vehicle_rules_of(settings: Settings, tables: Tables) -> VehicleRules:
-    """The rules of activity, earnings and vehicles."""
-    return VehicleRules(tables, settings.numbers)
-
-
-def every_rule(settings: Settings) -> EventRules:
-    """The rules of every message, for what reads messages without a runtime."""
-    return _extended(rules_of(settings), vehicle_rules_of(settings, tables_of(settings)))
-
-
-def _extended(rules: EventRules, vehicles: VehicleRules) -> EventRules:
-    kinds = {**vehicles.kinds(), **withdraw_kinds(rules.things, vehicles.things)}
-    return msgspec.structs.replace(rules, kinds=kinds, numbered=vehicles.things)

@@ -25,18 +25,16 @@ from aiohttp import web
 from psd.access.browsers import OwnNames
 from psd.access.exposure import check_exposure, is_checked, is_loopback
 from psd.access.identity import ANYBODY, Identity
-from psd.access.jwts import SUBJECT_BYTES_MAX, JwtRules, jwt_rules, key_id, verified
+from psd.access.jwts import JwtRules, jwt_rules, key_id, verified
 from psd.access.known_tokens import KnownTokens
 from psd.clock import Clock
 from psd.config import AccessSettings, Settings
 from psd.errors import (
     AccessError,
     ForbiddenError,
-    MalformedError,
     UnauthorizedError,
     UnavailableError,
 )
-from psd.rewards.vehicles import owner_text
 from server.jwks import Keys
 from server.routing import Route
 
@@ -134,30 +132,6 @@ def own_names(settings: Settings) -> OwnNames:
 
 NOBODY = Identity("nobody", frozenset(), frozenset())
 """Whoever asks an open route of a server that checks, without saying who that is."""
-
-
-def sees_owner(identity: Identity, owner: str | None) -> bool:
-    """Whether vehicles of this owner, as the registry keeps it, are this identity's to see."""
-    if identity.owners is None:
-        return True
-    if owner is None:
-        return False
-    own = {*map(str, identity.owners), *identity.names}
-    return owner in own or (identity.subject is not None and owner == owner_text(identity.subject))
-
-
-def asked_owner(request: web.Request) -> str:
-    """The owner whom a request is about: that of its token, or the one in ``?owner=``.
-
-    Whoever may see several must name one: MalformedError. Nobody is refused another's name; ask
-    :func:`sees_owner` before telling what is kept under it.
-    """
-    owner = request.query.get("owner", "") or request[IDENTITY].owner
-    if not owner:
-        raise MalformedError("owner: missing; this token is not of one owner: ?owner=OWNER")
-    if not owner.isprintable() or len(owner.encode()) > SUBJECT_BYTES_MAX:
-        raise MalformedError(f"owner: no owner has such a name of up to {SUBJECT_BYTES_MAX} bytes")
-    return owner_text(owner)
 
 
 def bearer(request: web.Request) -> str:

@@ -72,14 +72,14 @@ def partly_queued(message: str, queued: int, unknown: int, status: int) -> web.R
 
 
 class UserFailure(msgspec.Struct):
-    """An error as the original's rewards tell it."""
+    """An error as the original tells it to its users."""
 
     code: int
     message: str
 
 
 def user_failure(message: str, status: int) -> web.Response:
-    """The JSON for an error of the original's rewards: ``{"code": 404, "message": ...}``."""
+    """The JSON for an error of the original's pages of users: ``{"code": 404, "message": ...}``."""
     return json(original_json(UserFailure(status, message)), status)
 
 
@@ -107,11 +107,6 @@ def prometheus_failure(code: str, message: str, status: int) -> web.Response:
     """Prometheus's JSON for an error: ``{"status":"error","errorType":"bad_data","error":...}``."""
     kind = _PROMETHEUS_TYPES.get(status, code)
     return json(msgspec.json.encode(PrometheusFailure("error", kind, message)), status)
-
-
-def whole(number: int) -> msgspec.Raw:
-    """A whole number of any size, as Go writes one; msgspec refuses what has no 64 bits."""
-    return msgspec.Raw(str(number).encode())
 
 
 def problem(code: str, title: str, detail: str, status: int) -> web.Response:

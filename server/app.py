@@ -16,6 +16,7 @@ from psd.queries.prometheus.api import PrometheusApi
 from psd.runtime import Runtime
 from server.access import Access
 from server.bodies import BodyReader
+from server.domains import domain_routes
 from server.middleware import Gate
 from server.routes.counts import CountRoutes
 from server.routes.enqueue import EnqueueRoutes
@@ -24,8 +25,6 @@ from server.routes.original_sums import QueryRoutes
 from server.routes.prometheus import PrometheusRoutes
 from server.routes.queries import QueryResourceRoutes
 from server.routes.reference import ReferenceRoutes
-from server.routes.rewards_reads import rewards_read_routes
-from server.routes.rewards_writes import RewardsWriteRoutes
 from server.routes.v3_activities import activity_routes
 from server.routes.v3_boards import BoardRoutes
 from server.routes.v3_events import event_routes
@@ -54,10 +53,12 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
         bodies=bodies,
         messages_max=settings.booking.batch_reports_max,
         vehicle_things=runtime.books.things,
+        commands=runtime.commands,
     )
     routes: list[Route] = [
         *_writes(runtime, rules, bodies),
         *_reads(runtime, bodies, depth_max),
+        *domain_routes(runtime, rules, bodies),
         *enqueue.routes(),
         *OperationRoutes(runtime, runtime.metrics, draining).routes(),
     ]
@@ -86,13 +87,11 @@ def _register(app: web.Application, route: Route) -> None:
 
 
 def _writes(runtime: Runtime, rules: EventRules, bodies: BodyReader) -> list[Route]:
-    """The routes that book, and those that change what is known of vehicles."""
+    """The routes that book."""
     intake, clock = runtime.intake, runtime.clock
     batch_max = runtime.settings.booking.batch_reports_max
-    vehicles = runtime.vehicle_rules
     return [
         *WriteRoutes(intake, rules, clock, bodies, batch_max).routes(),
-        *RewardsWriteRoutes(intake, vehicles, rules, clock, bodies, batch_max).routes(),
         *event_routes(runtime, rules, bodies),
         *activity_routes(runtime, bodies),
     ]
@@ -115,5 +114,4 @@ def _reads(runtime: Runtime, bodies: BodyReader, depth_max: int) -> list[Route]:
         *standings.routes(),
         *PrometheusRoutes(prometheus, bodies).routes(),
         *report_routes(runtime, bodies),
-        *rewards_read_routes(runtime),
     ]

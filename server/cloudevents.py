@@ -21,14 +21,16 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 import msgspec
 
+from psd.commands import names_of
+from psd.domain import Command
 from psd.engine.events import shown
+from psd.engine.moments import second_in
 from psd.errors import MalformedError, UnknownCommandError, WrongTypeError
-from psd.rewards.vehicle_messages import second_in
 from server.ce_headers import Headers, attribute
 
 SPECVERSION = "1.0"
@@ -41,20 +43,31 @@ MSGPACK_TYPES = frozenset(
     {"application/msgpack", "application/x-msgpack", "application/vnd.msgpack"}
 )
 
-TIME_FIELDS = {
-    "metric": "ts2",
-    "metrics": "ts2",
-    "count": "ts",
-    "activity": "time",
-    "activities": "time",
-    "earnings": "time",
-    "vehicle": "time",
-    "vehicles": "time",
-}
-"""Where a command keeps when something happened."""
 
-APPLIED_ONCE = frozenset({"count", "earnings"})
-"""Commands that need an id; a metric needs one when its mode is increment."""
+class Carried(msgspec.Struct, frozen=True):
+    """What an event of a command leaves to the CloudEvent that carries it.
+
+    ``time_fields`` say where a command keeps when something happened. Those of ``applied_once``
+    need an id; a metric needs one when its mode is increment.
+    """
+
+    time_fields: Mapping[str, str]
+    applied_once: frozenset[str]
+
+
+CORE = Carried({"metric": "ts2", "metrics": "ts2", "count": "ts"}, frozenset({"count"}))
+
+
+def carried(commands: Iterable[Command]) -> Carried:
+    """What is so of the core's commands and of these."""
+    time_fields, applied_once = dict(CORE.time_fields), set(CORE.applied_once)
+    for command in commands:
+        for name in names_of([command]):
+            time_fields[name] = command.time_field
+            if command.needs_id:
+                applied_once.add(name)
+    return Carried(time_fields, frozenset(applied_once))
+
 
 _JSON_TYPE = re.compile(r"(?:[\w.+-]+/json|[\w.-]+/[\w.-]+\+json)", re.ASCII)
 
@@ -101,7 +114,7 @@ _FORMATS: dict[Literal["json", "msgpack"], _Format] = {
 _decode_event = msgspec.json.Decoder(Attributes).decode
 
 
-def message_of_structured(document: bytes) -> bytes:
+def message_of_structured(document: bytes, known: Carried = CORE) -> bytes:
     """The message of an event that is one JSON object; raises an :class:`InputError`."""
     try:
         event = _decode_event(document)
@@ -115,17 +128,17 @@ def message_of_structured(document: bytes) -> bytes:
     if event.data_base64 is None:
         if bytes(event.data) and _format_name(content_type) != "json":
             raise MalformedError("data: of msgpack stands in data_base64")
-        return _message(event, bytes(event.data), content_type)
+        return _message(event, bytes(event.data), content_type, known)
     if bytes(event.data):
         raise MalformedError("data_base64: beside data; an event has one of both")
     try:
         data = base64.b64decode(event.data_base64, validate=True)
     except ValueError as exc:
         raise MalformedError(f"data_base64: {exc}") from exc
-    return _message(event, data, content_type)
+    return _message(event, data, content_type, known)
 
 
-def message_of_binary(headers: Headers, body: bytes) -> bytes:
+def message_of_binary(headers: Headers, body: bytes, known: Carried = CORE) -> bytes:
     """The message of an event in binary mode; raises an :class:`InputError`."""
     if "ce-datacontenttype" in headers:
         raise MalformedError("datacontenttype: is the Content-Type and no header ce-*")
@@ -136,10 +149,10 @@ def message_of_binary(headers: Headers, body: bytes) -> bytes:
         type=attribute(headers, "type"),
         time=attribute(headers, "time"),
     )
-    return _message(event, body, headers.get("Content-Type", "application/json"))
+    return _message(event, body, headers.get("Content-Type", "application/json"), known)
 
 
-def _message(event: Attributes, data: bytes, content_type: str) -> bytes:
+def _message(event: Attributes, data: bytes, content_type: str, known: Carried) -> bytes:
     command = _command(event)
     form = _FORMATS[_format_name(content_type)]
     if not data:
@@ -151,9 +164,9 @@ def _message(event: Attributes, data: bytes, content_type: str) -> bytes:
     event_id = f"{event.source} {event.id}"
     if isinstance(fields, list):
         for number, each in enumerate(fields):
-            _complete(each, event, command, f" {number} {event_id}", form)
+            _complete(each, event, command, f" {number} {event_id}", form, known)
     else:
-        _complete(fields, event, command, event_id, form)
+        _complete(fields, event, command, event_id, form, known)
     return form.encode({"command": command, command: fields})
 
 
@@ -189,13 +202,13 @@ def _format_name(content_type: str) -> Literal["json", "msgpack"]:
 
 
 def _complete(
-    fields: Fields, event: Attributes, command: str, event_id: str, form: _Format
+    fields: Fields, event: Attributes, command: str, event_id: str, form: _Format, known: Carried
 ) -> None:
     """Put in what the data leaves to the event."""
-    time_field = TIME_FIELDS.get(command)
+    time_field = known.time_fields.get(command)
     if time_field and event.time is not None and _value(fields, time_field, form) is None:
         fields[time_field] = Raw(form.encode(second_in("time", event.time)))
-    is_once = command in APPLIED_ONCE or _value(fields, "mode", form) == "increment"
+    is_once = command in known.applied_once or _value(fields, "mode", form) == "increment"
     if is_once and _value(fields, "id", form) is None:
         fields["id"] = Raw(form.encode(event_id))
 

@@ -2,7 +2,7 @@
 
 The table maps classes of psd/errors.py; the nearest class of an error's ancestry counts.
 Routes speak in one of five styles: ``text`` and ``json`` are those of the original daemon (v1,
-v2), ``user`` is that of the original's rewards, ``prometheus`` that of Prometheus's read API, and
+v2), ``user`` is that of its pages of users, ``prometheus`` that of Prometheus's read API, and
 ``problem`` is RFC 9457 and belongs to the routes that are ours::
 
     answer_error(StoreUnavailableError("redis: timed out"), "json")

@@ -15,6 +15,7 @@ A document that can be told from the others but not read stands in its place as 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -22,6 +23,8 @@ from psd.engine.nesting import too_deep
 from psd.errors import InputError, MalformedError, TooLargeError
 from server.ce_headers import Headers, is_binary
 from server.cloudevents import (
+    CORE,
+    Carried,
     check_event_format,
     is_batch,
     is_structured,
@@ -39,19 +42,22 @@ _decode_list = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 Document = bytes | InputError
 
 
-def documents_of(headers: Headers, body: bytes, documents_max: int) -> list[Document]:
+def documents_of(
+    headers: Headers, body: bytes, documents_max: int, known: Carried = CORE
+) -> list[Document]:
     """Every document of a body; raises MalformedError or TooLargeError for the body itself."""
     content_type = headers.get("Content-Type", "")
     check_event_format(content_type)
+    read = partial(message_of_structured, known=known)
     if is_structured(content_type):
-        return [_message(message_of_structured, body)]
+        return [_message(read, body)]
     if is_batch(content_type):
         if body.lstrip()[:1] != b"[":
             raise MalformedError("body: a batch of CloudEvents is a JSON list")
         documents = split_documents(body, documents_max)
-        return [_message(message_of_structured, document) for document in documents]
+        return [_message(read, document) for document in documents]
     if is_binary(headers):
-        return [_message(lambda _: message_of_binary(headers, body), body)]
+        return [_message(lambda _: message_of_binary(headers, body, known), body)]
     first = body[0] if body else None
     if first in _MSGPACK_MAPS:
         return [body]

@@ -11,24 +11,26 @@ to the limits of a 64-bit integer costs no more than any other.
 Of the routes that are ours a number is a number, or the request is refused: :func:`whole_number`.
 Where an answer goes on is an opaque ``cursor``::
 
-    write_cursor(16, -1)   -> "MTYuLTE"
+    write_cursor(16, -1)   -> "MTYuLTE"            (psd/cursors.py)
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
+from collections.abc import Mapping
+from typing import Any
 
+import msgspec
 from aiohttp import web
+from msgspec import inspect
 
+from psd import cursors
 from psd.engine.events import ID_MAX, TIME_END_S
 from psd.engine.plan import Range
-from psd.errors import MalformedError, OutOfBoundsError, TooLargeError, WrongTypeError
+from psd.errors import BadQueryError, OutOfBoundsError, TooLargeError, WrongTypeError
 from psd.integers import CANONICAL
 
 _INTEGER = re.compile(r"[+-]?0*[0-9]{1,19}", re.ASCII)
-_CURSOR = re.compile(r"-?[0-9]{1,19}\.-?[0-9]{1,19}", re.ASCII)
 
 ANY_ATID = "all"
 """The word that asks for every activity type; 0 is an ordinary type."""
@@ -68,30 +70,87 @@ def whole_number(name: str, text: str, least: int, most: int) -> int:
     return number
 
 
-def asked_number(request: web.Request, name: str, least: int, most: int) -> int | None:
-    """The same of a query's parameter; None when it is not given."""
-    text = request.query.get(name)
-    return None if text is None else whole_number(name, text, least, most)
-
-
-def write_cursor(first: int, second: int) -> str:
-    """Two numbers as a client carries them; what they mean is the route's."""
-    return base64.urlsafe_b64encode(f"{first}.{second}".encode()).decode().rstrip("=")
-
-
 def read_cursor(request: web.Request) -> tuple[int, int] | None:
     """The numbers of ``?cursor=``, None when it is not given; raises MalformedError."""
     text = request.query.get("cursor")
-    if text is None:
-        return None
-    try:
-        found = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)).decode("ascii")
-    except (binascii.Error, ValueError) as exc:
-        raise MalformedError("cursor: none that an answer gave") from exc
-    if not _CURSOR.fullmatch(found):
-        raise MalformedError("cursor: none that an answer gave")
-    first, _, second = found.partition(".")
-    return int(first), int(second)
+    return None if text is None else cursors.read_cursor(text)
+
+
+TEXTS = (inspect.StrType, inspect.AnyType)
+"""Taken as they stand; what is of any type is read by whoever asked for it."""
+
+
+class QueryReader:
+    """Reads the parameters of a URL as a struct.
+
+    What is not there keeps its default; a parameter that comes twice counts once. The gate has
+    refused what no field is called. A lenient reader takes an empty text for what is missing.
+    """
+
+    def __init__(self, kind: type[msgspec.Struct], *, is_lenient: bool = False) -> None:
+        self._kind = kind
+        self._is_lenient = is_lenient
+        self._fields = {field.encode_name: field for field in _struct(kind).fields}
+
+    def read(self, given: Mapping[str, str]) -> Any:
+        """The struct; raises an :class:`InputError` that names the parameter."""
+        found: dict[str, Any] = {}
+        for name, field in self._fields.items():
+            text = given.get(name)
+            if text is not None:
+                found[field.name] = value_of(name, text, field.type)
+            elif field.required:
+                if not (self._is_lenient and isinstance(_plain(field.type), TEXTS)):
+                    raise BadQueryError(f"{name}: missing; it is needed")
+                found[field.name] = ""
+        return self._kind(**found)
+
+
+class PathReader:
+    """Reads the parts of a path, each as its type says; one without a type is a text."""
+
+    def __init__(self, kinds: Mapping[str, Any]) -> None:
+        self._types = {name: inspect.type_info(kind) for name, kind in kinds.items()}
+
+    def read(self, given: Mapping[str, str]) -> dict[str, Any]:
+        """The parts by name; raises an :class:`InputError` that names the one it is of."""
+        return {
+            name: value_of(name, text, self._types[name]) if name in self._types else text
+            for name, text in given.items()
+        }
+
+
+def value_of(name: str, text: str, kind: inspect.Type) -> Any:
+    """One value of a URL: a whole number, a text, or whatever msgspec makes of a text."""
+    plain = _plain(kind)
+    if isinstance(plain, TEXTS):
+        return text
+    if isinstance(plain, inspect.IntType):
+        least, most = plain.ge, plain.le
+        return whole_number(
+            name,
+            text,
+            -ID_MAX - 1 if least is None else least,
+            ID_MAX if most is None else most,
+        )
+    raise TypeError(f"{name}: a URL has texts and whole numbers, no {plain}")
+
+
+def _struct(kind: type[msgspec.Struct]) -> inspect.StructType:
+    found = inspect.type_info(kind)
+    assert isinstance(found, inspect.StructType)
+    return found
+
+
+def _plain(kind: inspect.Type) -> inspect.Type:
+    """The type without what is said of it, and without the None of what may be missing."""
+    while True:
+        if isinstance(kind, inspect.Metadata):
+            kind = kind.type
+        elif isinstance(kind, inspect.UnionType):
+            (kind,) = (each for each in kind.types if not isinstance(each, inspect.NoneType))
+        else:
+            return kind
 
 
 def _held(second: int) -> int:

@@ -43,7 +43,7 @@ _UID_MAX = 2**63 - 1
 _NUMBER_MAX = 2**53 - 1
 _NUMBER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 SUBJECT_BYTES_MAX = 128
-"""As many as an owner of vehicles may have (psd/rewards/vehicle_events.py)."""
+"""As many as an owner of vehicles may have."""
 
 _KEY_FIELDS = ("kty", "alg", "crv", "n", "e", "x", "y")
 

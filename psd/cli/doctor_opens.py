@@ -27,10 +27,9 @@ from psd.archive.health import room_in
 from psd.archive.writer import open_archive
 from psd.clock import SystemClock
 from psd.config import Settings
+from psd.domains import domains, named
 from psd.errors import ConfigError, PsdError
 from psd.observe.metrics import Metrics
-from psd.rewards.settings import RewardsSettings
-from psd.runtime import tables_of
 from psd.secrets import masked
 from server.jwks import FETCH_TIMEOUT_S, Keys
 
@@ -49,7 +48,7 @@ async def examine_opened(settings: Settings) -> AsyncIterator[Finding]:
         ("access", _access),
         ("tokens", _tokens),
         ("archive", _archive),
-        ("tables", _tables),
+        *((name, named(check)) for domain in domains() for name, check in domain.checks.items()),
         ("address", _address),
     )
     for name, check in checks:
@@ -99,11 +98,6 @@ def _archive(settings: Settings) -> str:
     if not room.startswith("ok"):
         raise ConfigError(room)
     return f"{folder} can be written{room.removeprefix('ok').replace(':', ';')}"
-
-
-def _tables(settings: Settings) -> str:
-    tables_of(settings)
-    return settings.of(RewardsSettings).tables or "conf/rewards.toml as shipped"
 
 
 def _address(settings: Settings) -> str:

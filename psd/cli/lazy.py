@@ -4,7 +4,7 @@
 a list is the first sentence of its own help::
 
     class RewardsGroup(LazyGroup):
-        table = {"weeks": ("psd.cli.rewards_read:weeks", "List the computed weeks.")}
+        table = {"weeks": ("psd.rewards.cli.read:weeks", "List the computed weeks.")}
 """
 
 from __future__ import annotations

@@ -34,11 +34,11 @@ from psd.audit.sweep import Audited, Auditor, OwnerRate, Scope, Sweep, lifetimes
 from psd.cli.arguments import USER, NumbersCommand
 from psd.cli.options import pass_settings
 from psd.cli.query import running, thing_number
+from psd.commands import every_rule
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.engine.events import TIME_END_S
 from psd.foreign_texts import on_one_line
-from psd.runtime import every_rule
 from psd.store.keys import owner_root
 from psd.store.redis import Store
 from psd.users import user_of

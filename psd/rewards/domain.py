@@ -26,6 +26,9 @@ REWARDS = Domain(
         "corrections": Thing(8, "points"),
     },
     keys=KEYS,
-    cli=("psd.cli.rewards:rewards", "Compute, explain and pay the weekly rewards."),
+    messages="psd.rewards.vehicle_events:messages_of",
+    open="psd.rewards.part:Rewards",
+    checks={"tables": "psd.rewards.configuration:tables_told"},
+    cli=("psd.rewards.cli.group:rewards", "Compute, explain and pay the weekly rewards."),
     failpoints=FAILPOINTS,
 )

@@ -15,49 +15,41 @@ is that id's, so that two events of a second count both and a repeat is known fo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from hashlib import blake2b
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET
 
-from psd.engine.decoding import decode_message
+from psd.domain import Command, Messages
 from psd.engine.events import (
     EVENT_ID_BYTES_MAX,
     ID_MAX,
     Accepted,
     Change,
     EventRules,
-    Kind,
     Report,
     check_event_id,
     shown,
     shown_number,
 )
+from psd.engine.moments import Time, second_in
 from psd.errors import (
-    MalformedError,
     MissingIdError,
     OutOfBoundsError,
     TooLargeError,
     UnknownThingError,
     WrongTypeError,
 )
+from psd.rewards.configuration import tables_of
+from psd.rewards.settings import RewardsSettings
 from psd.rewards.tables import POINTS_MAX, SIGNALS_THING, Tables
-from psd.rewards.vehicle_messages import (
-    ENVELOPE,
-    ActivityFields,
-    EarningsFields,
-    Time,
-    VehicleFields,
-    second_in,
-)
-from psd.rewards.vehicles import owner_text
+from psd.rewards.vehicle_messages import ActivityFields, EarningsFields, VehicleFields
+from psd.rewards.vehicles import OWNER_BYTES_MAX, owner_text
 from psd.rewards.weeks import week_of
 
 SIGNALS_MAX = 256
 SIGNAL_BYTES_MAX = 128
-OWNER_BYTES_MAX = 128
 VIN_CHARACTERS_MAX = 32
 """A VIN has 17; older vehicles have others."""
 
@@ -97,6 +89,12 @@ class VehicleChange(Change, frozen=True):
 T = TypeVar("T")
 
 
+def messages_of(settings: RewardsSettings, things: Mapping[str, int]) -> Messages:
+    """What the settings make of messages; ``things`` are the numbers of all that are configured."""
+    rules = VehicleRules(tables_of(settings, things), things)
+    return Messages(rules.commands(), rules.things)
+
+
 class VehicleRules:
     """The rules of one set of tables and things."""
 
@@ -112,16 +110,39 @@ class VehicleRules:
         signals = () if self._signals is None else (self._signals,)
         return frozenset((*signals, *self._earnings.values()))
 
-    def kinds(self) -> Mapping[str, Kind]:
-        """Readers of the added commands, for the rules that read every message."""
-        checks: dict[str, Callable[[Any, int, EventRules], Accepted]] = {
-            "activity": self.activity,
-            "activities": self.activity,
-            "earnings": self.earnings,
-            "vehicle": self.vehicle,
-            "vehicles": self.vehicle,
-        }
-        return {name: partial(_read, name, check) for name, check in checks.items()}
+    def commands(self) -> tuple[Command, ...]:
+        """What producers may send."""
+        return (
+            Command(
+                name="activity",
+                many="activities",
+                fields=ActivityFields,
+                check=self.activity,
+                path="/v3/activity",
+                summary="Book that vehicles were active.",
+                example='[{"vehicle":7,"integration":"Smartcar","time":"2022-02-07T05:00:00Z"}]',
+            ),
+            Command(
+                name="earnings",
+                many="earnings",
+                fields=EarningsFields,
+                check=self.earnings,
+                needs_id=True,
+                path="/v3/earnings",
+                summary="Book points earned for something else.",
+                example='[{"vehicle":7,"thing":"promotions","points":500,"time":1644210000,'
+                '"id":"p-1"}]',
+            ),
+            Command(
+                name="vehicle",
+                many="vehicles",
+                fields=VehicleFields,
+                check=self.vehicle,
+                path="/v3/vehicles",
+                summary="Keep what is known of vehicles.",
+                example='[{"vehicle":7,"integrations":["Smartcar"]}]',
+            ),
+        )
 
     def activity(self, fields: ActivityFields, now_s: int, rules: EventRules) -> Accepted:
         """The report that an activity stands for; constant signals alone only name the vehicle."""
@@ -195,23 +216,6 @@ class VehicleRules:
                     f"signals: {shown(signal)} must have 1 to {SIGNAL_BYTES_MAX} bytes"
                 )
         return len(set(signals) - self._constant)
-
-
-def _read(
-    name: str,
-    check: Callable[[Any, int, EventRules], Accepted],
-    body: bytes,
-    now_s: int,
-    _message_id: str,
-    rules: EventRules,
-) -> list[Accepted]:
-    """The events of one message of an added command (a :data:`~psd.engine.events.Kind`)."""
-    found = getattr(decode_message(body, ENVELOPE, rules.depth_max), name)
-    if found is None:
-        raise MalformedError(f"{name}: missing; command {name!r} needs it")
-    listed = found if isinstance(found, list) else [found]
-    rules.check_batch(name, len(listed))
-    return [check(fields, now_s, rules) for fields in listed]
 
 
 def _present(name: str, value: T | None) -> T:

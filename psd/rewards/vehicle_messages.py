@@ -21,11 +21,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from psd.engine.decoding import Decoders
-from psd.errors import InvalidTimeError
-from psd.times import timestamp
-
-Time = int | str
+from psd.engine.moments import Time
 
 
 class ActivityFields(msgspec.Struct, gc=False, omit_defaults=True):
@@ -60,30 +56,3 @@ class VehicleFields(msgspec.Struct, gc=False, omit_defaults=True):
     minted: bool | UnsetType | None = UNSET
     opted_in: bool | UnsetType | None = UNSET
     time: Time | None = None
-
-
-class RewardEnvelope(msgspec.Struct, gc=False):
-    """One message: the part that belongs to its command."""
-
-    activity: ActivityFields | None = None
-    activities: list[ActivityFields] | None = None
-    earnings: EarningsFields | list[EarningsFields] | None = None
-    vehicle: VehicleFields | None = None
-    vehicles: list[VehicleFields] | None = None
-
-
-ENVELOPE = Decoders(RewardEnvelope)
-
-
-def second_in(name: str, time: Time) -> int:
-    """The Unix second of a time, parts of a second dropped; raises InvalidTimeError.
-
-    >>> second_in("time", "2022-02-07T06:00:00.9+01:00")
-    1644210000
-    """
-    if isinstance(time, int):
-        return time
-    try:
-        return timestamp(time)
-    except ValueError as exc:
-        raise InvalidTimeError(f"{name}: {exc}") from exc

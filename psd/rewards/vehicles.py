@@ -43,6 +43,8 @@ class Vehicle(msgspec.Struct, frozen=True, gc=False):
         return self.minted is not False and self.opted_in is not False
 
 
+OWNER_BYTES_MAX = 128
+
 _ADDRESS = re.compile(r"0[xX][0-9a-fA-F]{40}")
 
 

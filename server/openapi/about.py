@@ -19,10 +19,12 @@ token or of a body that is too large, the words in which errors are told
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
+
+from psd.domains import domains
 
 JSON_TYPE = "application/json"
 TEXT_TYPE = "text/plain"
@@ -33,21 +35,29 @@ MSGPACK_TYPE = "application/msgpack"
 CSV_TYPE = "text/csv"
 PROBLEM_TYPE = "application/problem+json"
 
-Group = Literal[
-    "Queries", "Events", "Activities", "Boards", "Rewards", "Original", "Prometheus", "Operations"
-]
-
-GROUPS: dict[Group, str] = {
+_BEFORE_DOMAINS = {
     "Queries": "Sums, series and leaderboards over any range, each by GET and by POST.",
     "Events": "Booking whatever the queue would carry.",
     "Activities": "Single activities of a user: reading them, and taking one back.",
     "Boards": "Named boards, their members, and challenges.",
-    "Rewards": "Vehicles, streaks and what they earned.",
+}
+_AFTER_DOMAINS = {
     "Original": "The original daemon's routes, byte for byte. Ranges include both ends.",
     "Prometheus": "The part of Prometheus' read API that Grafana asks.",
     "Operations": "What operators and their machines ask.",
 }
-"""The order of the reference, and what each part is about."""
+
+
+def groups() -> dict[str, str]:
+    """The parts of the reference in their order, and what each is about."""
+    of_domains = {group_of(domain.name): domain.docs for domain in domains()}
+    return {**_BEFORE_DOMAINS, **of_domains, **_AFTER_DOMAINS}
+
+
+def group_of(domain: str) -> str:
+    """The part of the reference that is about a domain."""
+    return domain.capitalize()
+
 
 Uid = Annotated[
     str,
@@ -86,7 +96,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     the path that are more than texts, ``body`` a type for each media type that is read.
     """
 
-    group: Group = "Operations"
+    group: str = "Operations"
     summary: str = ""
     details: str = ""
     path: Mapping[str, Any] = {}

@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import Any
 
 from server.errors import Style
-from server.openapi.about import GROUPS, Answer, Example
+from server.openapi.about import Answer, Example, groups
 from server.openapi.parameters import header_parameter, path_parameters, query_parameters
 from server.openapi.refusals import (
     HEADERS,
@@ -61,13 +61,13 @@ def document_of(routes: Sequence[Route], version: str) -> Schema:
     paths: dict[str, Schema] = {}
     for route in _in_order(routes):
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
-    groups = {route.about.group for route in routes}
+    used = {route.about.group for route in routes}
     return {
         "openapi": VERSION,
         "info": {"title": "psd", "version": version, "description": DESCRIPTION},
         "servers": [{"url": "/", "description": "this server"}],
         "tags": [
-            {"name": name, "description": text} for name, text in GROUPS.items() if name in groups
+            {"name": name, "description": text} for name, text in groups().items() if name in used
         ],
         "paths": paths,
         "components": {
@@ -104,7 +104,7 @@ def summary_of(route: Route) -> str:
 
 
 def _in_order(routes: Sequence[Route]) -> list[Route]:
-    places = {name: place for place, name in enumerate(GROUPS)}
+    places = {name: place for place, name in enumerate(groups())}
     return sorted(routes, key=lambda route: places[route.about.group])
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from types import GenericAlias
 from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from psd.engine.events import CountFields, MetricFields
-from psd.engine.withdrawal import WithdrawFields
+from psd.domain import Command
 from psd.queries.reported import ReportedAnswer, WindowFields
-from psd.rewards.vehicle_messages import ActivityFields, EarningsFields, VehicleFields
 from server.cloudevents import BATCH, STRUCTURED
 from server.openapi.about import (
     JSON_TYPE,
@@ -20,7 +20,7 @@ from server.openapi.about import (
     Example,
     json_answer,
 )
-from server.openapi.original import Command
+from server.openapi.messages import event_document
 
 
 class CloudEvent(msgspec.Struct):
@@ -36,23 +36,9 @@ class CloudEvent(msgspec.Struct):
     datacontenttype: str | None = None
 
 
-class EventDocument(MetricFields):
-    """A message of the queue, or the fields of one metric: what has no `command` is a metric."""
-
-    command: Command | UnsetType = UNSET
-    metric: MetricFields | UnsetType = UNSET
-    metrics: list[MetricFields] | UnsetType = UNSET
-    count: CountFields | UnsetType = UNSET
-    activity: ActivityFields | UnsetType = UNSET
-    activities: list[ActivityFields] | UnsetType = UNSET
-    earnings: EarningsFields | list[EarningsFields] | UnsetType = UNSET
-    vehicle: VehicleFields | UnsetType = UNSET
-    vehicles: list[VehicleFields] | UnsetType = UNSET
-    withdraw: WithdrawFields | UnsetType = UNSET
-
-
-def events(answer: type[msgspec.Struct]) -> About:
-    """The route, whose answer has this shape."""
+def events(answer: type[msgspec.Struct], commands: Sequence[Command]) -> About:
+    """The route, whose answer has this shape; ``commands`` are those of domains."""
+    document = event_document(commands)
     return About(
         group="Events",
         summary="Book up to 5,000 documents of any kind.",
@@ -63,9 +49,9 @@ def events(answer: type[msgspec.Struct]) -> About:
             "Idempotency-Key": "Sent again with the same key, a request gets the first answer."
         },
         body={
-            JSON_TYPE: list[EventDocument],
-            LINES_TYPE: EventDocument,
-            MSGPACK_TYPE: list[EventDocument],
+            JSON_TYPE: GenericAlias(list, (document,)),
+            LINES_TYPE: document,
+            MSGPACK_TYPE: GenericAlias(list, (document,)),
             STRUCTURED: CloudEvent,
             BATCH: list[CloudEvent],
         },

@@ -6,14 +6,14 @@ to any bytes is what psd answers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from psd.engine.events import CountFields, MetricFields
-from psd.engine.withdrawal import WithdrawFields
-from psd.rewards.vehicle_messages import ActivityFields, EarningsFields, VehicleFields
+from psd.domain import Command
+from psd.engine.events import MetricFields
 from server.openapi.about import (
     FORM_TYPE,
     JSON_TYPE,
@@ -24,6 +24,7 @@ from server.openapi.about import (
     json_answer,
     text_answer,
 )
+from server.openapi.messages import queue_message
 
 AnyUid = Annotated[str, Meta(description="a user; unknown ones have sum 0", examples=["1"])]
 ThingName = Annotated[str, Meta(description="a configured thing", examples=["steps"])]
@@ -41,18 +42,6 @@ SumsByUid = Annotated[
     str, Meta(description="JSON, sent as text: the sums by user", examples=['{"1":10,"2":0}'])
 ]
 ThingSums = dict[str, int | list[int]]
-
-Command = Literal[
-    "metric",
-    "metrics",
-    "count",
-    "activity",
-    "activities",
-    "earnings",
-    "vehicle",
-    "vehicles",
-    "withdraw",
-]
 
 
 class IdsForm(msgspec.Struct):
@@ -110,21 +99,6 @@ class Enqueued(msgspec.Struct):
     enqueued: int
 
 
-class QueueMessage(msgspec.Struct):
-    """One message of the queue: the command, and beside it the part that belongs to it."""
-
-    command: Command
-    metric: MetricFields | UnsetType = UNSET
-    metrics: list[MetricFields] | UnsetType = UNSET
-    count: CountFields | UnsetType = UNSET
-    activity: ActivityFields | UnsetType = UNSET
-    activities: list[ActivityFields] | UnsetType = UNSET
-    earnings: EarningsFields | list[EarningsFields] | UnsetType = UNSET
-    vehicle: VehicleFields | UnsetType = UNSET
-    vehicles: list[VehicleFields] | UnsetType = UNSET
-    withdraw: WithdrawFields | UnsetType = UNSET
-
-
 RANGE = {"atid": Atid, "start": Start, "end": End}
 
 _REPORT = '{"thing":"steps","uid":1,"atid":2,"aid":3,"value":10,"ts1":1496539746,"ts2":1496539747}'
@@ -166,15 +140,22 @@ WRITE_MANY = About(
         ),
     ),
 )
-ENQUEUE = About(
-    group="Original",
-    summary="Put messages on the queue, one a line.",
-    details="All are checked before any is published.",
-    body={JSON_TYPE: QueueMessage, LINES_TYPE: QueueMessage},
-    answers=(json_answer(Enqueued, "the queue has them", 202),),
-    refused=(406, 422),
-    examples=(Example("/v1/enqueue", '{"enqueued":1}', _COUNT),),
-)
+
+
+def enqueue_about(commands: Sequence[Command]) -> About:
+    """The route that takes messages of any command."""
+    message = queue_message(commands)
+    return About(
+        group="Original",
+        summary="Put messages on the queue, one a line.",
+        details="All are checked before any is published.",
+        body={JSON_TYPE: message, LINES_TYPE: message},
+        answers=(json_answer(Enqueued, "the queue has them", 202),),
+        refused=(406, 422),
+        examples=(Example("/v1/enqueue", '{"enqueued":1}', _COUNT),),
+    )
+
+
 QUERY = About(
     group="Original",
     summary="One user's sum of one thing.",

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 from aiohttp import web
 
 from psd.access.identity import Identity
 from psd.clock import Clock
+from psd.domain import Command
 from psd.engine.events import EventRules
 from psd.errors import (
     InputError,
@@ -35,7 +36,7 @@ from psd.queue.interface import PublishProgress, Queue
 from server import answers
 from server.access import IDENTITY
 from server.bodies import BodyReader
-from server.openapi.original import ENQUEUE
+from server.openapi.original import enqueue_about
 from server.routing import Route
 from server.writing import require_writable
 
@@ -68,6 +69,7 @@ class EnqueueRoutes:
         bodies: BodyReader,
         messages_max: int,
         vehicle_things: Collection[int],
+        commands: Sequence[Command],
     ) -> None:
         self._new_queue = new_queue
         self._topic = topic
@@ -76,12 +78,13 @@ class EnqueueRoutes:
         self._bodies = bodies
         self._messages_max = messages_max
         self._vehicle_things = vehicle_things
+        self._about = enqueue_about(commands)
         self._queue: Queue | None = None
         self._late: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[Route]:
         """What this module serves."""
-        return [Route("POST", "/v1/enqueue", self.enqueue, "json", "write", about=ENQUEUE)]
+        return [Route("POST", "/v1/enqueue", self.enqueue, "json", "write", about=self._about)]
 
     async def enqueue(self, request: web.Request) -> web.Response:
         """Check the messages and publish them together."""

@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from psd.cursors import write_cursor
 from psd.engine.nesting import JSON, check_nesting
 from psd.errors import BadQueryError, MalformedError
 from psd.queries.boards.definitions import Membership, StoredBoard
@@ -48,7 +49,7 @@ from server.conditions import Tags, asked_tags, has_already
 from server.deadline import StoreDeadline
 from server.formats import CONTENT_TYPES, asked_format, csv_of_many
 from server.openapi import boards as about_boards
-from server.parameters import read_cursor, write_cursor
+from server.parameters import read_cursor
 from server.routing import Route
 
 _encode = msgspec.json.Encoder().encode

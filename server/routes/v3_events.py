@@ -28,6 +28,7 @@ from msgspec import UNSET, UnsetType
 from psd.access.identity import ANYBODY, Identity
 from psd.archive.entries import Entry
 from psd.clock import Clock
+from psd.domain import Command
 from psd.engine.decoding import Decoders, decode_message, is_json
 from psd.engine.events import Accepted, Count, EventRules, MetricFields, Withdrawal
 from psd.engine.nesting import JSON, MSGPACK, check_nesting
@@ -41,6 +42,7 @@ from server import answers
 from server.access import IDENTITY
 from server.bodies import BodyReader
 from server.ce_headers import Headers
+from server.cloudevents import carried
 from server.deadline import StoreDeadline
 from server.event_bodies import Document, documents_of
 from server.idempotency import HEADER, REPLAYED, Replays, checked_key
@@ -112,18 +114,25 @@ class EventRoutes:
         clock: Clock,
         bodies: BodyReader,
         replays: Replays,
+        commands: Sequence[Command],
     ) -> None:
         self._intake = intake
         self._rules = rules
         self._clock = clock
         self._bodies = bodies
         self._replays = replays
+        self._commands = commands
+        self._carried = carried(commands)
 
     def routes(self) -> list[Route]:
         """What this module serves."""
         return [
             Route(
-                "POST", "/v3/events", self.events, scope="write", about=about_events(EventOutcomes)
+                "POST",
+                "/v3/events",
+                self.events,
+                scope="write",
+                about=about_events(EventOutcomes, self._commands),
             )
         ]
 
@@ -156,7 +165,7 @@ class EventRoutes:
         """What may be booked and what is refused; raises ForbiddenError for all of it."""
         now_ms = self._clock.now_ms()
         checked, stretch = Checked({}, {}), Stretch(DOCUMENTS_AT_ONCE)
-        for index, document in enumerate(documents_of(headers, body, EVENTS_MAX)):
+        for index, document in enumerate(documents_of(headers, body, EVENTS_MAX, self._carried)):
             try:
                 found = self._checked(document, now_ms, identity)
             except InputError as error:
@@ -206,7 +215,7 @@ class EventRoutes:
 def event_routes(runtime: Runtime, rules: EventRules, bodies: BodyReader) -> list[Route]:
     """The route over a runtime; ``rules`` are those of what comes over HTTP."""
     replays = Replays(runtime.store)
-    routes = EventRoutes(runtime.intake, rules, runtime.clock, bodies, replays)
+    routes = EventRoutes(runtime.intake, rules, runtime.clock, bodies, replays, runtime.commands)
     return routes.routes()
 
 

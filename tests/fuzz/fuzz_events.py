@@ -19,6 +19,7 @@ import msgspec
 DECODERS = ["psd.engine.events", "psd.engine.decoding", "psd.rewards.vehicle_events"]
 
 with atheris.instrument_imports(include=[*DECODERS, "psd.rewards.vehicle_messages"]):
+    from psd.commands import kinds_of
     from psd.config import Settings
     from psd.engine.events import TIME_END_S, VALUE_MAX, Change, decode_metric, rules_of, second_of
     from psd.errors import INPUT_ERRORS, InputError
@@ -27,7 +28,7 @@ with atheris.instrument_imports(include=[*DECODERS, "psd.rewards.vehicle_message
 
 THINGS = {name: thing.id for name, thing in Settings().things.items()}
 # As psd.runtime.every_rule does, which imports all of psd: its memory would count as the fuzzer's.
-KINDS = VehicleRules(load_tables(), THINGS).kinds()
+KINDS = kinds_of(VehicleRules(load_tables(), THINGS).commands())
 RULES = msgspec.structs.replace(rules_of(Settings()), kinds=KINDS)
 NOW_S = 1_760_000_000
 MESSAGE_CHARACTERS_MAX = 2000

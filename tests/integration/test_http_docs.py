@@ -6,8 +6,8 @@ import re
 import shlex
 from pathlib import Path
 
-from psd.cli.rewards_job import result_line
 from psd.config import ArchiveSettings, QueueSettings, RedisSettings, ServerSettings, Settings
+from psd.rewards.cli.job import result_line
 from psd.runtime import Runtime, open_runtime
 from psd.store.keys import stream_key
 from tests.support.http import FORM, HttpClient, serving

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from psd.clock import ManualClock
+from psd.rewards.part import Rewards
 from psd.rewards.shares import WEI
 from psd.rewards.weeks import bounds
 from psd.runtime import Runtime
@@ -49,7 +50,9 @@ class Served:
 
     async def compute(self, last: int) -> None:
         """Compute the weeks up to this one, from 0 on if none is yet."""
-        await self.fleet.calculate(last, None if await self.psd.rewards.results() else 0)
+        await self.fleet.calculate(
+            last, None if await self.psd.part(Rewards).results.results() else 0
+        )
 
     async def ok(self, path: str) -> Any:
         """The JSON of an answer that must be a 200."""

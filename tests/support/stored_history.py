@@ -21,7 +21,6 @@ import msgspec
 
 from psd.engine import events as kinds
 from psd.engine.events import Count, Report
-from psd.rewards.settings import RewardsSettings
 
 NOON_S = 1_460_462_400
 DAY_S = 86_400
@@ -131,7 +130,7 @@ async def write_history(psd: Any) -> None:
         await book(psd, history())
         if hasattr(psd, "boards"):
             await write_boards(psd)
-        if hasattr(psd, "rewards_job"):
+        if hasattr(psd, "rewards_job") or hasattr(psd, "part"):
             await write_rewards(psd)
 
 
@@ -164,16 +163,26 @@ async def write_rewards(psd: Any) -> None:
     await send(psd, "earnings", vehicle=7, thing="promotions", points=500, time=WEEK_S, id="p-1")
     signals = psd.settings.things["signals"].id
     open_sources = named("open_sources", "rewards.sources.choice")
-    sources = open_sources((), psd.settings.of(RewardsSettings), psd.engine, signals, psd.tables)
-    await psd.rewards_job.calculate(psd.tables, sources, week, week)
-    await psd.ledger.bar("0", "spoofed", "me")
-    await psd.ledger.override(week, 8, 5, "case 981", "me")
+    settings, tables, job, ledger = rewards_of(psd)
+    sources = open_sources((), settings, psd.engine, signals, tables)
+    await job.calculate(tables, sources, week, week)
+    await ledger.bar("0", "spoofed", "me")
+    await ledger.override(week, 8, 5, "case 981", "me")
     paid = [payout(week, 7, "1000", "r-1", WRITTEN_AT_S)]
-    if not hasattr(psd.ledger, "turn"):
-        await psd.ledger.record(paid)
+    if not hasattr(ledger, "turn"):
+        await ledger.record(paid)
         return
-    async with psd.ledger.turn() as turn:
-        await psd.ledger.record(turn, week, paid)
+    async with ledger.turn() as turn:
+        await ledger.record(turn, week, paid)
+
+
+def rewards_of(psd: Any) -> tuple[Any, Any, Any, Any]:
+    """Section, tables, job and ledger; they were the runtime's own before rewards were a domain."""
+    if hasattr(psd, "rewards_job"):
+        return psd.settings.rewards, psd.tables, psd.rewards_job, psd.ledger
+    part = psd.part(named("Rewards", "rewards.part"))
+    section = psd.settings.of(named("RewardsSettings", "rewards.settings"))
+    return section, part.tables, part.job, part.ledger
 
 
 async def send(psd: Any, command: str, **fields: Any) -> None:

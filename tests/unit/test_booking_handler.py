@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 
+from psd.commands import every_rule
 from psd.config import Settings
 from psd.engine.events import Count, EventRules, Report
 from psd.errors import OutOfBoundsError
 from psd.intake import Intake
 from psd.rewards.vehicle_events import VehicleChange
-from psd.runtime import every_rule
 from tests.support.worker_fakes import MemoryEngine, message
 from workers.handlers.bookings import BookingBatch, BookingHandler
 

@@ -15,7 +15,6 @@ from psd.cli.arguments import thing_then_user
 from psd.cli.config import things_text
 from psd.cli.main import COMMANDS, exit_code, psd
 from psd.cli.options import settings_path
-from psd.cli.rewards import RewardsGroup
 from psd.cli.up import called_as, status_text
 from psd.config import default_things
 from psd.config_sources import load_settings
@@ -30,6 +29,7 @@ from psd.errors import (
     TooLateError,
     UnknownThingError,
 )
+from psd.rewards.cli.group import RewardsGroup
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
+from psd.cursors import write_cursor
 from psd.engine.events import TIME_END_S
 from psd.engine.plan import Range
 from psd.errors import InputError, MalformedError
@@ -16,7 +17,6 @@ from server.parameters import (
     integer,
     read_cursor,
     whole_number,
-    write_cursor,
 )
 
 

@@ -11,6 +11,7 @@ import zlib
 
 from aiohttp.test_utils import make_mocked_request
 
+from psd import cursors
 from psd.queries import activities, ranking
 from psd.queue.deadletter import Letter, read_letter
 from psd.queue.interface import Message
@@ -34,7 +35,7 @@ def test_the_next_page_of_activities() -> None:
 def test_the_next_page_of_rewards() -> None:
     request = make_mocked_request("GET", "/?cursor=NS4tNw")
     assert parameters.read_cursor(request) == (5, -7)
-    assert parameters.write_cursor(5, -7) == "NS4tNw"
+    assert cursors.write_cursor(5, -7) == "NS4tNw"
 
 
 def test_a_dead_letter() -> None:

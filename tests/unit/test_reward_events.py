@@ -8,22 +8,23 @@ import msgpack
 import msgspec
 import pytest
 
+from psd.commands import every_rule, kinds_of
 from psd.config import Settings, Thing
 from psd.engine.events import Accepted, EventRules, Report
+from psd.engine.moments import second_in
 from psd.errors import ConfigError, InputError
+from psd.rewards.configuration import tables_of
 from psd.rewards.settings import RewardsSettings
 from psd.rewards.tables import load_tables, shipped_tables
 from psd.rewards.vehicle_events import VehicleChange, VehicleRules
-from psd.rewards.vehicle_messages import second_in
 from psd.rewards.vehicles import owner_text
-from psd.runtime import every_rule, tables_of
 
 NOW_S = 1_700_000_000
 T = 1_644_210_000
 WEEK_0_S = 1_643_605_200
 THINGS = {"steps": 1, "signals": 6, "promotions": 7, "corrections": 8}
 VEHICLE_RULES = VehicleRules(load_tables(), THINGS)
-RULES = EventRules(THINGS, batch_max=3, kinds=VEHICLE_RULES.kinds())
+RULES = EventRules(THINGS, batch_max=3, kinds=kinds_of(VEHICLE_RULES.commands()))
 ACTIVITY = {"vehicle": 7, "integration": "Smartcar", "time": T}
 EARNINGS = {"vehicle": 7, "thing": "promotions", "points": 500, "time": T, "id": "p-1"}
 
@@ -327,14 +328,15 @@ def test_a_deployment_without_vehicles_runs_and_refuses_their_events() -> None:
     rules = every_rule(settings)
     assert refusal("activity", ACTIVITY, rules)[0] == "unknown_thing"
     assert refusal("earnings", EARNINGS, rules)[1].endswith("known are none")
-    assert VehicleRules(tables_of(settings), {"steps": 1}).things == frozenset()
+    tables = tables_of(settings.of(RewardsSettings), settings.things)
+    assert VehicleRules(tables, {"steps": 1}).things == frozenset()
 
 
 def test_tables_of_its_own_need_their_things() -> None:
     settings = Settings(things={"signals": Thing(6, "signals")})
     own = msgspec.structs.replace(settings.of(RewardsSettings), tables=str(shipped_tables()))
     with pytest.raises(ConfigError, match="promotions"):
-        tables_of(settings.with_sections({"rewards": own}))
+        tables_of(own, settings.things)
 
 
 def test_a_second_stays_itself() -> None:

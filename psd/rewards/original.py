@@ -17,28 +17,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from aiohttp import web
 from msgspec import Meta
 
 from psd.clock import Clock, utc_text
+from psd.domain import Asked
+from psd.engine.moments import second_in
 from psd.engine.plan import ISSUANCE_START_S, WEEK_S
 from psd.errors import InvalidTimeError, MalformedError, NotFoundError
 from psd.rewards.accounts import Account, Accounts, Device, WeekSum
 from psd.rewards.levels import level_of, standing
+from psd.rewards.owners import asked_owner, sees
 from psd.rewards.shares import WEI
 from psd.rewards.store import RewardsStore
 from psd.rewards.tables import Tables
-from psd.rewards.vehicle_messages import second_in
 from psd.rewards.week_results import WeekResult
 from psd.rewards.weeks import bounds
-from server import answers
-from server.access import IDENTITY, asked_owner, sees_owner
-from server.deadline import StoreDeadline
-from server.openapi import rewards as about_rewards
-from server.routing import Route
 
 _INTEGER = re.compile(r"[+-]?0*[0-9]{1,18}", re.ASCII)
 
@@ -47,7 +43,32 @@ Tokens = Annotated[
 ]
 """A whole number of any size; the schema is for the reference."""
 
+DeviceNumber = Annotated[str, Meta(description="taken as the vehicle's number", examples=["8"])]
+Owner = Annotated[str, Meta(description="needed where the token is not of one owner")]
+Points = Annotated[
+    Any,
+    Meta(extra_json_schema={"type": "integer", "minimum": 1, "maximum": 10**18 - 1}),
+]
+"""Read here, because the original says in its own words what is none."""
+
 TIME_RULE = "Invalid time format use RFC-3339 e.g. (2024-12-23T12:41:42Z)"
+
+
+class OwnerQuery(msgspec.Struct):
+    """Whose vehicles."""
+
+    owner: Owner | None = None
+
+
+class ConvertQuery(msgspec.Struct):
+    """How many points, and when."""
+
+    points: Points
+    time: Annotated[str, Meta(description="RFC 3339; last week unless given")] | None = None
+
+
+class DeviceQuery(msgspec.Struct):
+    """Nothing but the device."""
 
 
 class UserIntegration(msgspec.Struct, rename="camel"):
@@ -128,96 +149,73 @@ class Conversion(msgspec.Struct, rename="camel"):
     start_of_week: str
 
 
-class RewardsUserRoutes:
-    """The routes that show an owner what was earned."""
+class History(msgspec.Struct):
+    """What an owner's vehicles earned, by week."""
+
+    weeks: list[HistoryWeek]
+
+
+class DeviceHistory(msgspec.Struct):
+    """What a vehicle earned, by week."""
+
+    weeks: list[DeviceWeek]
+
+
+class OriginalPages:
+    """Shows an owner what was earned."""
 
     def __init__(
-        self, accounts: Accounts, rewards: RewardsStore, tables: Tables, clock: Clock
+        self, accounts: Accounts, results: RewardsStore, tables: Tables, clock: Clock
     ) -> None:
         self._accounts = accounts
-        self._rewards = rewards
+        self._results = results
         self._tables = tables
         self._clock = clock
 
-    def routes(self) -> list[Route]:
-        """What this module serves."""
-        return [
-            Route("GET", "/v1/user", self.user, "user", "read", about=about_rewards.user(UserPage)),
-            Route(
-                "GET",
-                "/v1/user/history",
-                self.history,
-                "user",
-                "read",
-                about=about_rewards.history(HistoryWeek),
-            ),
-            Route(
-                "GET",
-                "/v1/rewards/convert",
-                self.convert,
-                "user",
-                "read",
-                about=about_rewards.convert(Conversion),
-            ),
-            Route(
-                "GET",
-                "/v1/aftermarket/device/{tokenID}",
-                self.device,
-                "user",
-                "read",
-                about=about_rewards.device(DeviceWeek),
-            ),
-        ]
-
-    async def user(self, request: web.Request) -> web.Response:
+    async def user(self, asked: Asked) -> UserPage:
         """The vehicles of an owner, what they earned, and what they sent this week."""
-        owner = asked_owner(request)
+        query: OwnerQuery = asked.query
+        owner = asked_owner(query.owner, asked.identity)
         account = None
-        if sees_owner(request[IDENTITY], owner):
-            async with StoreDeadline():
-                account = await self._accounts.account(owner)
+        if sees(asked.identity, owner):
+            account = await self._accounts.account(owner)
         if account is None:
             raise NotFoundError("User unknown.")
-        return answers.json(answers.original_json(user_page(account, self._tables)))
+        return user_page(account, self._tables)
 
-    async def history(self, request: web.Request) -> web.Response:
+    async def history(self, asked: Asked) -> History:
         """Every week from the newest with rewards to the first, those without between them too."""
-        owner = asked_owner(request)
+        query: OwnerQuery = asked.query
+        owner = asked_owner(query.owner, asked.identity)
         sums: list[WeekSum] = []
-        if sees_owner(request[IDENTITY], owner):
-            async with StoreDeadline():
-                sums = await self._accounts.history(owner)
-        weeks = [
-            HistoryWeek(*_week(each.week), each.points, answers.whole(each.tokens)) for each in sums
-        ]
-        return answers.json(answers.original_json({"weeks": weeks}))
+        if sees(asked.identity, owner):
+            sums = await self._accounts.history(owner)
+        return History(
+            [HistoryWeek(*_week(each.week), each.points, whole(each.tokens)) for each in sums]
+        )
 
-    async def convert(self, request: web.Request) -> web.Response:
+    async def convert(self, asked: Asked) -> Conversion:
         """What points are worth, by the newest finished week that is not after a time's week."""
-        points = _points(request.query.get("points", ""))
-        week = self._week_asked(request.query.get("time"))
-        async with StoreDeadline():
-            results = await self._rewards.results()
-        return answers.json(answers.original_json(conversion(points, week, results)))
+        query: ConvertQuery = asked.query
+        points, week = _points(query.points), self._week_asked(query.time)
+        return conversion(points, week, await self._results.results())
 
-    async def device(self, request: web.Request) -> web.Response:
+    async def device(self, asked: Asked) -> DeviceHistory:
         """The weeks of a device, newest first.
 
         psd keeps rewards by vehicle and knows no token of the device in it: the number in the
         path is taken as the vehicle's.
         """
-        text = request.match_info["tokenID"]
+        text: str = asked.path["tokenID"]
         if not _INTEGER.fullmatch(text):
             raise MalformedError("Couldn't parse token id.")
-        identity, vehicle = request[IDENTITY], int(text)
+        vehicle = int(text)
         sums: list[WeekSum] = []
         if vehicle >= 0:
-            async with StoreDeadline():
-                sums = await self._accounts.weeks_of(
-                    vehicle, lambda owner: sees_owner(identity, owner)
-                )
-        weeks = [DeviceWeek(*_week(e.week), answers.whole(e.tokens), vehicle) for e in sums]
-        return answers.json(answers.original_json({"weeks": weeks}))
+            sums = await self._accounts.weeks_of(vehicle, lambda owner: sees(asked.identity, owner))
+        return DeviceHistory(
+            [DeviceWeek(*_week(each.week), whole(each.tokens), vehicle) for each in sums]
+        )
 
     def _week_asked(self, time: str | None) -> int:
         """The week of a time, or the last one; below 0 for what was before the first."""
@@ -249,6 +247,11 @@ def conversion(points: int, week: int, results: Mapping[int, WeekResult]) -> Con
     return Conversion(points, msgspec.Raw(decimal_text(wei).encode()), start)
 
 
+def whole(number: int) -> msgspec.Raw:
+    """A whole number of any size, in JSON; msgspec refuses what has no 64 bits."""
+    return msgspec.Raw(str(number).encode())
+
+
 def decimal_text(wei: int) -> str:
     """Whole tokens as an exact decimal.
 
@@ -263,7 +266,7 @@ def user_page(account: Account, tables: Tables) -> UserPage:
     """An account in the original's shape."""
     return UserPage(
         sum(each.points for each in account.devices),
-        answers.whole(sum(each.tokens for each in account.devices)),
+        whole(sum(each.tokens for each in account.devices)),
         None,
         [_device(each, tables) for each in account.devices],
         UserWeek(*_week(account.week)),
@@ -277,7 +280,7 @@ def _device(device: Device, tables: Tables) -> UserDevice:
     return UserDevice(
         id=str(vehicle.vehicle),
         points=device.points,
-        tokens=answers.whole(device.tokens),
+        tokens=whole(device.tokens),
         connected_this_week=vehicle.may_earn and bool(device.live & vehicle.paired_mask),
         integrations_this_week=_integrations(device, tables),
         connection_streak=streak,

@@ -31,8 +31,10 @@ from psd.config_sources import LoadedSettings
 from psd.event_loop import new_event_loop
 from psd.observe.logs import configure_logging
 from psd.rewards.computation import RunProgress
+from psd.rewards.configuration import signals_of
 from psd.rewards.difference import WeekDifference
 from psd.rewards.job import RunSummary
+from psd.rewards.part import Rewards
 from psd.rewards.participants import RunSources
 from psd.rewards.rows import Row
 from psd.rewards.settings import RewardsSettings
@@ -40,7 +42,7 @@ from psd.rewards.shares import WEI
 from psd.rewards.sources.choice import NAMES, open_sources
 from psd.rewards.tables import Tables, load_tables
 from psd.rewards.week_results import WeekResult
-from psd.runtime import Runtime, signals_of
+from psd.runtime import Runtime
 
 T = TypeVar("T")
 
@@ -136,21 +138,27 @@ async def calculate_for_good(
     settings: Settings, week: int | None, start: int | None, names: Sequence[str]
 ) -> RunSummary:
     """Compute and publish."""
-    async with running(settings) as runtime, reading(runtime, runtime.tables, names) as sources:
-        job = runtime.rewards_job
+    async with (
+        running(settings) as runtime,
+        reading(runtime, runtime.part(Rewards).tables, names) as sources,
+    ):
+        rewards = runtime.part(Rewards)
         with watching("computing") as watch:
-            return await job.calculate(runtime.tables, sources, week, start, watch)
+            return await rewards.job.calculate(rewards.tables, sources, week, start, watch)
 
 
 async def try_calculate(
     settings: Settings, week: int | None, start: int | None, names: Sequence[str]
 ) -> list[WeekDifference]:
     """What :func:`calculate_for_good` would change."""
-    async with running(settings) as runtime, reading(runtime, runtime.tables, names) as sources:
-        job = runtime.rewards_job
-        weeks = await job.weeks_of_calculate(week, start)
+    async with (
+        running(settings) as runtime,
+        reading(runtime, runtime.part(Rewards).tables, names) as sources,
+    ):
+        rewards = runtime.part(Rewards)
+        weeks = await rewards.job.weeks_of_calculate(week, start)
         with watching("trying") as watch:
-            return await job.trial(runtime.tables, sources, weeks, watch)
+            return await rewards.job.trial(rewards.tables, sources, weeks, watch)
 
 
 async def try_tables(
@@ -158,7 +166,7 @@ async def try_tables(
 ) -> list[WeekDifference]:
     """What these weeks would be by other tables."""
     async with running(settings) as runtime, reading(runtime, tables, names) as sources:
-        job = runtime.rewards_job
+        job = runtime.part(Rewards).job
         asked = await job.weeks_of_what_if(*weeks)
         with watching("trying") as watch:
             return await job.trial(tables, sources, asked, watch)
@@ -166,12 +174,17 @@ async def try_tables(
 
 @contextlib.asynccontextmanager
 async def reading(
-    runtime: Runtime, tables: Tables, names: Sequence[str]
+    runtime: Runtime, tables: Tables | None, names: Sequence[str]
 ) -> AsyncIterator[RunSources]:
-    """The sources of these names; closed at the end."""
-    settings = runtime.settings
-    signals = signals_of(settings, runtime.tables)
-    sources = open_sources(names, settings.of(RewardsSettings), runtime.engine, signals, tables)
+    """The sources of these names, closed at the end; by the settings' tables unless given."""
+    settings, own = runtime.settings, runtime.part(Rewards).tables
+    sources = open_sources(
+        names,
+        settings.of(RewardsSettings),
+        runtime.engine,
+        signals_of(settings.things, own),
+        tables or own,
+    )
     try:
         yield sources
     finally:

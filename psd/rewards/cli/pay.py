@@ -29,11 +29,12 @@ from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.errors import NotFoundError
 from psd.foreign_texts import in_spreadsheet
+from psd.rewards.ledger import Ledger
+from psd.rewards.part import Rewards
 from psd.rewards.payouts import PayoutRow, payout_rows, record_receipts
 from psd.rewards.receipts import Receipt, read_receipts
 from psd.rewards.store import asked_week
 from psd.rewards.vehicles import owner_text
-from psd.runtime import Runtime
 
 T = TypeVar("T")
 
@@ -114,7 +115,8 @@ def blacklist_add(loaded: LoadedSettings, /, *, owner: str, note: str, author: s
     """Put OWNER on the blacklist. One that is there keeps its first note."""
     added = asyncio.run(
         _deciding(
-            loaded.settings, lambda runtime: runtime.ledger.bar(owner_text(owner), note, author)
+            loaded.settings,
+            lambda ledger: ledger.bar(owner_text(owner), note, author),
         )
     )
     click.echo("added" if added else "it was there already; its first note stays")
@@ -126,7 +128,7 @@ def blacklist_add(loaded: LoadedSettings, /, *, owner: str, note: str, author: s
 def blacklist_rm(loaded: LoadedSettings, /, *, owner: str) -> None:
     """Take OWNER off the blacklist."""
     removed = asyncio.run(
-        _deciding(loaded.settings, lambda runtime: runtime.ledger.unbar(owner_text(owner)))
+        _deciding(loaded.settings, lambda ledger: ledger.unbar(owner_text(owner)))
     )
     if not removed:
         raise NotFoundError(f"owner: {owner} is not on the blacklist")
@@ -138,9 +140,7 @@ def blacklist_rm(loaded: LoadedSettings, /, *, owner: str) -> None:
 @pass_settings
 def blacklist_ls(loaded: LoadedSettings, /, *, as_json: bool) -> None:
     """List the blacklist: owner, since when, by whom, and why."""
-    entries = asyncio.run(
-        _with_runtime(loaded.settings, lambda runtime: runtime.ledger.blacklist())
-    )
+    entries = asyncio.run(_asking(loaded.settings, lambda ledger: ledger.blacklist()))
     for each in entries.values():
         line = f"{each.owner}  {utc_text(each.created_at_s)}  {each.author}: {each.note}"
         say(msgspec.json.encode(each).decode() if as_json else line)
@@ -179,7 +179,7 @@ def override_set(
     asyncio.run(
         _deciding(
             loaded.settings,
-            lambda runtime: runtime.ledger.override(week, vehicle, streak, note, author),
+            lambda ledger: ledger.override(week, vehicle, streak, note, author),
         )
     )
     click.echo(f"week {week} of vehicle {vehicle}: streak {streak}; compute the week to see it")
@@ -192,7 +192,10 @@ def override_set(
 def override_rm(loaded: LoadedSettings, /, *, vehicle: int, week: int) -> None:
     """Take an override back; the streak is computed again at the next calculate."""
     asyncio.run(
-        _deciding(loaded.settings, lambda runtime: runtime.ledger.drop_override(week, vehicle))
+        _deciding(
+            loaded.settings,
+            lambda ledger: ledger.drop_override(week, vehicle),
+        )
     )
     click.echo("removed")
 
@@ -203,9 +206,7 @@ def override_rm(loaded: LoadedSettings, /, *, vehicle: int, week: int) -> None:
 @pass_settings
 def override_ls(loaded: LoadedSettings, /, *, week: int | None, as_json: bool) -> None:
     """List the overrides: week, vehicle, streak, by whom, and why."""
-    made = asyncio.run(
-        _with_runtime(loaded.settings, lambda runtime: runtime.ledger.overrides(week))
-    )
+    made = asyncio.run(_asking(loaded.settings, lambda ledger: ledger.overrides(week)))
     for each in made:
         line = (
             f"week {each.week}  vehicle {each.vehicle}  streak {each.streak}  "
@@ -214,23 +215,24 @@ def override_ls(loaded: LoadedSettings, /, *, week: int | None, as_json: bool) -
         say(msgspec.json.encode(each).decode() if as_json else line)
 
 
-async def _with_runtime(settings: Settings, call: Callable[[Runtime], Awaitable[T]]) -> T:
+async def _asking(settings: Settings, ask: Callable[[Ledger], Awaitable[T]]) -> T:
     async with running(settings) as runtime:
-        return await call(runtime)
+        return await ask(runtime.part(Rewards).ledger)
 
 
-async def _deciding(settings: Settings, decide: Callable[[Runtime], Awaitable[T]]) -> T:
+async def _deciding(settings: Settings, decide: Callable[[Ledger], Awaitable[T]]) -> T:
     """What comes of a decision, which goes to the archive as well."""
     async with running(settings, archiving=True) as runtime:
-        return await decide(runtime)
+        return await decide(runtime.part(Rewards).ledger)
 
 
 async def _export(
     settings: Settings, week: int | None, due: bool, write: Callable[[PayoutRow], None]
 ) -> None:
     async with running(settings) as runtime:
-        result = asked_week(await runtime.rewards.results(), week)
-        async for row in payout_rows(runtime.rewards, runtime.ledger, runtime.registry, result):
+        rewards = runtime.part(Rewards)
+        result = asked_week(await rewards.results.results(), week)
+        async for row in payout_rows(rewards.results, rewards.ledger, rewards.registry, result):
             if not due or int(row.due):
                 write(row)
 
@@ -239,10 +241,11 @@ async def _record(
     settings: Settings, week: int, receipts: list[Receipt], is_correction: bool
 ) -> int:
     async with running(settings, archiving=True) as runtime:
+        rewards = runtime.part(Rewards)
         return await record_receipts(
-            runtime.rewards,
-            runtime.ledger,
-            runtime.registry,
+            rewards.results,
+            rewards.ledger,
+            rewards.registry,
             week,
             receipts,
             runtime.clock.now_s(),

@@ -15,10 +15,11 @@ from psd.config_sources import LoadedSettings
 from psd.event_loop import new_event_loop
 from psd.memory import keep_what_is_there
 from psd.observe.logs import configure_logging
+from psd.rewards.configuration import signals_of
 from psd.rewards.grpc_reader import StoreReader
+from psd.rewards.part import Rewards
 from psd.rewards.settings import RewardsSettings
 from psd.rewards.sources.buckets import BucketSource
-from psd.runtime import signals_of
 
 
 @click.command()
@@ -58,21 +59,22 @@ async def run(settings: Settings) -> None:
     # Comes with an extra; a missing package is a ConfigError that names it.
     grpc_server: Any = importlib.import_module("psd.rewards.grpc_server")
     async with running(settings, archiving=True) as runtime:
-        tables, engine = runtime.tables, runtime.engine
-        signals = signals_of(settings, tables)
+        rewards = runtime.part(Rewards)
+        signals = signals_of(settings.things, rewards.tables)
         reader = StoreReader(
             runtime.store,
-            runtime.rewards,
-            runtime.ledger,
-            runtime.registry,
-            BucketSource(engine, signals, tables),
-            tables,
+            rewards.results,
+            rewards.ledger,
+            rewards.registry,
+            BucketSource(runtime.engine, signals, rewards.tables),
+            rewards.tables,
         )
+        section = settings.of(RewardsSettings)
         server = grpc_server.GrpcServer(settings, reader, runtime.clock)
         keep_what_is_there()
         await grpc_server.serve_until_signal(
             server,
-            settings.of(RewardsSettings).grpc_host,
-            settings.of(RewardsSettings).grpc_port,
+            section.grpc_host,
+            section.grpc_port,
             settings.server.shutdown_timeout_s,
         )

@@ -1,0 +1,46 @@
+"""What a running process has of the weekly rewards; built once, from what psd lends."""
+
+from __future__ import annotations
+
+from psd.domain import Core, Part
+from psd.rewards.accounts import Accounts
+from psd.rewards.at_risk import AtRisk
+from psd.rewards.booking import VehicleFollower
+from psd.rewards.configuration import tables_of
+from psd.rewards.endpoints import endpoints
+from psd.rewards.evidence import Evidence
+from psd.rewards.job import RewardsJob
+from psd.rewards.ledger import Ledger
+from psd.rewards.original import OriginalPages
+from psd.rewards.participants import Population
+from psd.rewards.questions import Questions
+from psd.rewards.registry import Registry
+from psd.rewards.settings import RewardsSettings
+from psd.rewards.store import RewardsStore
+from psd.rewards.vehicle_events import VehicleRules
+from psd.store.clocks import SlowerClock
+
+
+class Rewards(Part):
+    """The stores, the weekly job, and what answers questions."""
+
+    def __init__(self, core: Core, settings: RewardsSettings) -> None:
+        store, engine, clock, things = core.store, core.engine, core.clock, core.things
+        self.tables = tables_of(settings, things)
+        self.registry = Registry(store)
+        self.results = RewardsStore(store)
+        self.ledger = Ledger(store, clock, core.turns)
+        earnings = [things[name] for name in self.tables.earnings if name in things]
+        population = Population(self.registry, engine, earnings)
+        slower = SlowerClock(clock, store.clocks)
+        self.job = RewardsJob(store, self.results, self.ledger, population, slower)
+        readers = (engine, self.tables, things)
+        self.evidence = Evidence(self.results, self.ledger, *readers)
+        self.accounts = Accounts(self.registry, self.results, self.evidence, *readers, clock)
+        self.at_risk = AtRisk(self.registry, self.results, *readers, clock)
+        followed = VehicleRules(self.tables, things).things
+        self.follower = VehicleFollower(self.registry, store, followed)
+        questions = Questions(self.accounts, self.at_risk, self.evidence, self.results, self.tables)
+        pages = OriginalPages(self.accounts, self.results, self.tables, clock)
+        self.endpoints = endpoints(questions, pages)
+        self.keepers = (self.ledger,)

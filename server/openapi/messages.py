@@ -1,0 +1,53 @@
+"""The shapes of what the queue carries, for the reference: commands of the core and of domains.
+
+::
+
+    queue_message([Command(name="activity", many="activities", ...)])
+    -> a struct of command, metric, metrics, count, activity, activities, withdraw
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from psd.commands import names_of, wire_fields
+from psd.domain import Command
+from psd.engine.events import CountFields, MetricFields
+from psd.engine.withdrawal import WithdrawFields
+
+_FIRST: list[tuple[str, Any]] = [
+    ("metric", MetricFields),
+    ("metrics", list[MetricFields]),
+    ("count", CountFields),
+]
+_LAST: list[tuple[str, Any]] = [("withdraw", WithdrawFields)]
+
+
+def queue_message(commands: Sequence[Command]) -> type[msgspec.Struct]:
+    """One message of the queue."""
+    told = "One message of the queue: the command, and beside it the part that belongs to it."
+    fields: list[Any] = [("command", _names(commands)), *_parts(commands)]
+    return msgspec.defstruct("QueueMessage", fields, namespace={"__doc__": told})
+
+
+def event_document(commands: Sequence[Command]) -> type[msgspec.Struct]:
+    """One document of ``/v3/events``."""
+    told = "A message of the queue, or the fields of one metric: what has no `command` is a metric."
+    fields = [("command", _names(commands) | UnsetType, UNSET), *_parts(commands)]
+    return msgspec.defstruct(
+        "EventDocument", fields, bases=(MetricFields,), namespace={"__doc__": told}
+    )
+
+
+def _names(commands: Sequence[Command]) -> Any:
+    core = [name for name, _ in _FIRST]
+    return Literal[(*core, *names_of(commands), *(name for name, _ in _LAST))]
+
+
+def _parts(commands: Sequence[Command]) -> list[tuple[str, Any, Any]]:
+    parts = [*_FIRST, *wire_fields(commands), *_LAST]
+    return [(name, kind | UnsetType, UNSET) for name, kind in parts]
