@@ -19,12 +19,13 @@ from server.app import build_app
 from tests.support.access import asked_of, bearer, token_for
 from tests.support.counted_lua import Touched
 from tests.support.engine import book, engine_on, report
-from tests.support.heaviest_requests import HEAVIEST, heavy_owner
+from tests.support.heaviest_requests import HEAVIEST, heavy_owner, heavy_weeks
 from tests.support.http import HttpClient
 
 HOG, STRANGER = token_for("hog", "admin"), token_for("stranger", "read")
 STRANGERS_UID = 10**6
 BOOKINGS = 6_000
+WEEKS = 4
 CONNECTIONS = 3
 CALL_MAX = 40_000
 """What a call may touch, as in tests/contract/test_reading_work.py: 20 ms at 0.5 us each."""
@@ -36,17 +37,13 @@ OTHERWISE: dict[str, set[int]] = {
     "DELETE /v3/boards/{name}": {404},
     "GET /v3/boards/{name}/bracket": {400},
     "GET /v3/boards/{name}/final": {404},
-    "GET /v3/vehicles/{id}/statement": {404},
-    "GET /v3/streaks": {404},
-    "GET /v1/rewards/convert": {404},
 }
-"""Answers beside success, 429 and 503: one board, without rounds, no week that was computed, and no
-final where the machine was too slow for one."""
+"""Answers beside success, 429 and 503: one board, without rounds, and no final where the machine
+was too slow for one."""
 
 NOT_OF_REQUESTS = {
     "engine.activity_sum": "asked by programs alone",
     "engine.preview": "of psd replay",
-    "rewards.rows": "a page of rows of computed weeks",
     "rewards.publish": "of the weekly job",
     "rewards.hold_lock": "of the weekly job",
 }
@@ -62,6 +59,7 @@ async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
             await book(psd, events[at : at + 500])
         await book(psd, [report(5, uid=uid, aid=uid) for uid in range(2, 901)])
         await book(psd, [report(7, uid=STRANGERS_UID)])
+        await heavy_weeks(psd, WEEKS)
         yield psd
 
 

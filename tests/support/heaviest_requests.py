@@ -6,6 +6,7 @@ that is dear::
 
     HEAVIEST["POST /v3/events"].body       # 5,000 events of owner 1, all late
     await book(psd, heavy_owner(20_000))   # a crowded second, many types, a long activity
+    await heavy_weeks(psd, 8)              # vehicles of HEAVY_OWNER, each with a row in each week
 """
 
 from __future__ import annotations
@@ -17,10 +18,16 @@ from urllib.parse import urlencode
 import msgspec
 
 from psd.engine.events import Event, Report
+from psd.rewards.accounts import OWNER_VEHICLES_MAX
+from psd.rewards.weeks import bounds
+from psd.runtime import Runtime
 from server.routes.v3_events import EVENTS_MAX
 from tests.support.engine import DAY_S, NOON_S
 from tests.support.http import FORM
+from tests.support.reward_job import Fleet
 
+FIRST_VEHICLE = 10**6
+HEAVY_OWNER = "fleet"
 IDS_MAX, BATCH_MAX = 1_000, 1_000
 WEEK_S = 1_700_000_000
 WIDE = f"{NOON_S - 400 * DAY_S}/{NOON_S + 400 * DAY_S}"
@@ -50,6 +57,28 @@ def heavy_owner(bookings: int) -> Iterator[Event]:
         yield Report(1, 1, n, 10**9 + n, 1 << n % 36, NOON_S - n * 600, NOON_S - n * 600)
         at = NOON_S - DAY_S + n * 2_000
         yield Report(1, 1, 2, 5 * 10**12, n + 1, NOON_S - DAY_S, at)
+
+
+async def heavy_weeks(psd: Runtime, weeks: int) -> None:
+    """Computed weeks of as many vehicles as an owner may be told of, all of HEAVY_OWNER."""
+    fleet = Fleet(psd)
+    vehicles = range(FIRST_VEHICLE, FIRST_VEHICLE + OWNER_VEHICLES_MAX)
+    before_s = bounds(0).start
+    said = [
+        {
+            "vehicle": each,
+            "owner": HEAVY_OWNER,
+            "integrations": ["Tesla", "AutoPi"],
+            "time": before_s,
+        }
+        for each in vehicles
+    ]
+    await fleet.send_all("vehicles", said)
+    for week in range(weeks):
+        at_s = bounds(week).start + 3600
+        driven = [{"vehicle": each, "integration": "Tesla", "time": at_s} for each in vehicles]
+        await fleet.send_all("activities", driven)
+    await fleet.calculate(weeks - 1, 0)
 
 
 def _metric(n: int) -> dict[str, Any]:
@@ -191,13 +220,13 @@ def _prometheus() -> dict[str, Request]:
 def _others() -> dict[str, Request]:
     """What names one vehicle or owner, a page of a board of 1,000, or nothing."""
     rewards = {
-        "GET /v3/vehicles/{id}/statement": "/v3/vehicles/1/statement",
+        "GET /v3/vehicles/{id}/statement": f"/v3/vehicles/{FIRST_VEHICLE}/statement",
         "GET /v3/streaks": "/v3/streaks?limit=1000",
-        "GET /v3/streaks/at-risk": "/v3/streaks/at-risk?owner=1",
-        "GET /v1/user": "/v1/user?owner=1",
-        "GET /v1/user/history": "/v1/user/history?owner=1",
+        "GET /v3/streaks/at-risk": f"/v3/streaks/at-risk?owner={HEAVY_OWNER}",
+        "GET /v1/user": f"/v1/user?owner={HEAVY_OWNER}",
+        "GET /v1/user/history": f"/v1/user/history?owner={HEAVY_OWNER}",
         "GET /v1/rewards/convert": "/v1/rewards/convert?points=1",
-        "GET /v1/aftermarket/device/{tokenID}": "/v1/aftermarket/device/1",
+        "GET /v1/aftermarket/device/{tokenID}": f"/v1/aftermarket/device/{FIRST_VEHICLE}",
     }
     own = ("/metrics", "/health/ping", "/healthz", "/readyz", "/version", "/openapi.json", "/docs")
     plain = rewards | {f"GET {path}": path for path in own}

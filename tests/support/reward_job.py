@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -47,6 +47,13 @@ class Fleet:
         if outcome.error is not None:
             raise outcome.error
         return outcome.status
+
+    async def send_all(self, command: str, fields: Sequence[Mapping[str, Any]]) -> None:
+        """Book one message that carries a list; none of it may be refused."""
+        body = msgspec.json.encode({"command": command, command: fields})
+        events = self.psd.rules.events(body, self.psd.clock.now_s(), "m")
+        refused = [each.error for each in await self.psd.books.book(events) if each.error]
+        assert not refused, refused[0]
 
     async def drive(self, week: int, vehicle: int, integration: str, offset_s: int = 3600) -> None:
         """One activity, by default an hour into the week."""
