@@ -13,7 +13,7 @@ to it now, with all weeks of each, also those from before it came::
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -31,6 +31,7 @@ from psd.rewards.tables import SIGNALS_THING, Tables
 from psd.rewards.vehicles import Vehicle
 from psd.rewards.week_results import WeekResult
 from psd.rewards.weeks import bounds, week_of
+from psd.slices import ROWS_AT_ONCE, Stretch, in_slices
 
 OWNER_VEHICLES_MAX = 1000
 """Vehicles of one answer: with 250 weeks each some 0.3 s. Whoever has more asks by vehicle."""
@@ -99,11 +100,15 @@ class Accounts:
         (results, rows), live = await asyncio.gather(
             self._rewards.rows_of(numbers), self._live(numbers, bounds(week))
         )
-        devices = [
-            _device(each, results, rows[each.vehicle], live.get(each.vehicle, 0))
-            for each in vehicles
-        ]
-        return Account(week, devices)
+
+        def devices(some: Sequence[Vehicle]) -> list[Device]:
+            return [
+                _device(each, results, rows[each.vehicle], live.get(each.vehicle, 0))
+                for each in some
+            ]
+
+        at_once = max(1, ROWS_AT_ONCE // (1 + len(results)))
+        return Account(week, await in_slices(vehicles, devices, at_once))
 
     async def history(self, owner: str) -> list[WeekSum]:
         """Weeks from the newest row of an owner's vehicles to the first, those between too.
@@ -112,7 +117,7 @@ class Accounts:
         """
         vehicles = await self._vehicles(owner)
         results, rows = await self._rewards.rows_of(each.vehicle for each in vehicles)
-        sums = _sums(results, rows.values())
+        sums = await _sums(results, rows.values())
         if not sums:
             return []
         weeks = range(max(sums), min(sums) - 1, -1)
@@ -125,7 +130,7 @@ class Accounts:
         )
         if not may_see(known.owner if known else None):
             return []
-        return list(reversed(_sums(results, rows.values()).values()))
+        return list(reversed((await _sums(results, rows.values())).values()))
 
     async def statement(self, vehicle: int, week: int | None, may_see: MaySee) -> Statement:
         """The statement of a week, by default the newest computed one. 3 trips.
@@ -173,13 +178,15 @@ def _device(
     )
 
 
-def _sums(
+async def _sums(
     results: Mapping[int, WeekResult], vehicles: Iterable[Mapping[int, Row]]
 ) -> dict[int, WeekSum]:
     """Sums of the weeks in which any of the vehicles has a row, in the order of the weeks."""
     points: dict[int, int] = {}
     tokens: dict[int, int] = {}
+    stretch = Stretch()
     for rows in vehicles:
+        await stretch.after(1 + len(rows))
         for week, row in rows.items():
             points[week] = points.get(week, 0) + row.points
             tokens[week] = tokens.get(week, 0) + results[week].tokens(row)

@@ -16,7 +16,7 @@ it was active this week, is paired, and the vehicle may earn.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -35,6 +35,7 @@ from psd.rewards.store import RewardsStore
 from psd.rewards.tables import Tables
 from psd.rewards.week_results import WeekResult
 from psd.rewards.weeks import bounds
+from psd.slices import in_slices
 
 _INTEGER = re.compile(r"[+-]?0*[0-9]{1,18}", re.ASCII)
 
@@ -50,6 +51,9 @@ Points = Annotated[
     Meta(extra_json_schema={"type": "integer", "minimum": 1, "maximum": 10**18 - 1}),
 ]
 """Read here, because the original says in its own words what is none."""
+
+DEVICES_AT_ONCE = 100
+"""Devices of a page that are made together: 2 to 3 ms."""
 
 TIME_RULE = "Invalid time format use RFC-3339 e.g. (2024-12-23T12:41:42Z)"
 
@@ -181,7 +185,7 @@ class OriginalPages:
             account = await self._accounts.account(owner)
         if account is None:
             raise NotFoundError("User unknown.")
-        return user_page(account, self._tables)
+        return await user_page(account, self._tables)
 
     async def history(self, asked: Asked) -> History:
         """Every week from the newest with rewards to the first, those without between them too."""
@@ -262,13 +266,17 @@ def decimal_text(wei: int) -> str:
     return f"{whole}.{rest:018d}".rstrip("0").rstrip(".")
 
 
-def user_page(account: Account, tables: Tables) -> UserPage:
+async def user_page(account: Account, tables: Tables) -> UserPage:
     """An account in the original's shape."""
+
+    def devices(some: Sequence[Device]) -> list[UserDevice]:
+        return [_device(each, tables) for each in some]
+
     return UserPage(
         sum(each.points for each in account.devices),
         whole(sum(each.tokens for each in account.devices)),
         None,
-        [_device(each, tables) for each in account.devices],
+        await in_slices(account.devices, devices, DEVICES_AT_ONCE),
         UserWeek(*_week(account.week)),
     )
 

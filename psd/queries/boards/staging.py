@@ -63,10 +63,9 @@ class StagedChange(msgspec.Struct, frozen=True):
         remove: Sequence[int | str] = (),
         *,
         is_all: bool = False,
-        fields: tuple[str, str] = ("uid", "uid"),
     ) -> StagedChange:
-        """The change of users as they were given; raises BadQueryError, which names the field."""
-        coming, leaving = asked_users(add, fields[0]), asked_users(remove, fields[1])
+        """The change of users as they were given; raises BadQueryError."""
+        coming, leaving = asked_users(add, "uid"), asked_users(remove, "uid")
         return cls(coming, leaving, is_all, asked_names(list(add)))
 
     def __len__(self) -> int:

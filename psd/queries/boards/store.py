@@ -55,7 +55,9 @@ from psd.queries.boards.writes import (
     members_key,
     too_many,
 )
-from psd.slices import sorted_in_slices
+from psd.queries.ids import asked_users
+from psd.queries.shown import asked_names
+from psd.slices import in_slices, sorted_in_slices
 from psd.store.keys import boards_key
 from psd.store.lane import Command
 from psd.store.redis import Store
@@ -153,7 +155,9 @@ class BoardsStore:
         replaced, with NEW none. Raises ChangedError, ConflictError past BOARDS_MAX, and what a
         definition can be refused for. Safe to repeat: a definition is kept before its members are.
         """
-        change = None if members is None else _change_of(members, (), "members", is_all=True)
+        change = None
+        if members is not None:
+            change = await _change_of(members, (), "members", is_all=True)
         checked(check_name(name), definition, self._things)
         if change is not None and len(change) > members_max(definition, self._most):
             raise too_many(len(change), members_max(definition, self._most))
@@ -211,7 +215,7 @@ class BoardsStore:
 
         Raises NotFoundError, BadQueryError for one who is in both, TooLargeError.
         """
-        change = _change_of(add, remove, "add")
+        change = await _change_of(add, remove, "add")
         if len(change) > CHANGE_MAX:
             raise TooLargeError(f"members: at most {CHANGE_MAX} of one change are allowed")
         both = set(change.add).intersection(change.remove)
@@ -324,7 +328,7 @@ class BoardsStore:
         return found
 
 
-def _change_of(
+async def _change_of(
     add: Iterable[int | str], remove: Iterable[int | str], field: str, *, is_all: bool = False
 ) -> StagedChange:
     coming, leaving = list(add), list(remove)
@@ -333,4 +337,7 @@ def _change_of(
             raise TooLargeError(
                 f"{name}: {len(listed)} given, at most {CHANGE_MAX} of one change are allowed"
             )
-    return StagedChange.asked(coming, leaving, is_all=is_all, fields=(field, "remove"))
+    there = await in_slices(coming, lambda some: asked_users(some, field))
+    gone = await in_slices(leaving, lambda some: asked_users(some, "remove"))
+    names = dict(await in_slices(coming, lambda some: asked_names(some).items()))
+    return StagedChange([*dict.fromkeys(there)], [*dict.fromkeys(gone)], is_all, names)
