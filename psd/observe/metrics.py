@@ -19,7 +19,8 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = CollectorRegistry() if registry is None else registry
         self._add_events()
-        self._add_dependencies()
+        self._add_store()
+        self._add_archive()
         self._add_http()
 
     def _add_events(self) -> None:
@@ -64,8 +65,8 @@ class Metrics:
             registry=self.registry,
         )
 
-    def _add_dependencies(self) -> None:
-        """Trips to Redis and writes to the archive."""
+    def _add_store(self) -> None:
+        """Trips to Redis, and what is known of it."""
         self.script_seconds = Histogram(
             "psd_script_seconds",
             "Round trip of the trips that carried a script, by script.",
@@ -98,6 +99,9 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livemostrecent",
         )
+
+    def _add_archive(self) -> None:
+        """Writes to the archive."""
         self.archived = Counter(
             "psd_archived", "Messages written to the archive.", registry=self.registry
         )

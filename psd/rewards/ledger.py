@@ -39,7 +39,6 @@ from psd.rewards.decisions import (
     Unbarred,
 )
 from psd.rewards.keys import payouts_key, rewards_key
-from psd.rewards.ledger_redo import LedgerRedo
 from psd.rewards.shards import by_shard, shard_of
 from psd.rewards.streaks import WEEKS_MAX
 from psd.rewards.weeks import check_week
@@ -237,6 +236,29 @@ class Ledger:
         versions = {each.vehicle: each.version for each in held}
         due = [each for each in paid.payouts if versions.get(each.vehicle, -1) < paid.version]
         return msgspec.structs.replace(paid, payouts=due) if due else None
+
+
+class LedgerRedo:
+    """Carries decisions out again from the archive (psd/archive/redoing.py), each as it comes."""
+
+    def __init__(self, ledger: Ledger, redone: Redone, *, is_dry: bool) -> None:
+        self._ledger = ledger
+        self._redone = redone
+        self._is_dry = is_dry
+
+    async def take(self, decision: LedgerDecision) -> None:
+        """Carry out what no later decision has replaced."""
+        due = await self._ledger.unknown(decision)
+        if due is not None and not self._is_dry:
+            async with self._ledger.turn(decision.version):
+                # Somebody may have decided meanwhile.
+                due = await self._ledger.unknown(decision)
+                if due is not None:
+                    await self._ledger.carry_out(due)
+        self._redone.count(due is not None)
+
+    async def finish(self) -> None:
+        """Nothing waits."""
 
 
 def _writing(decision: Noted) -> Command:

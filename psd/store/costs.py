@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import msgspec
 
-from psd.store.link import Command
 from psd.store.scripts import load_script, script_names
+from psd.store.sending import Command
 
 CALL_MAX_US = 15_000.0
 """No call of a script takes longer: they end by themselves (lua/lib/work.lua, effort.lua)."""

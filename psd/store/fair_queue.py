@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from psd.store.callers import Caller
-from psd.store.link import Command
+from psd.store.sending import Command
 from psd.store.trail import Trail
 
 QUANTUM_US = 1_000.0

@@ -21,8 +21,8 @@ import msgspec
 
 from psd.store.clocks import Clocks
 from psd.store.keys import ORDER_KEY
-from psd.store.link import Command
 from psd.store.routed import RoutedLane
+from psd.store.sending import Command
 from psd.store.trail import Aside
 
 MEMBER = "highest"

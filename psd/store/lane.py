@@ -36,12 +36,13 @@ from psd.outages import outage
 from psd.store.callers import Caller, current_caller
 from psd.store.costs import cost_us
 from psd.store.fair_queue import FairQueue, Parcel
-from psd.store.link import Command as LinkCommand
-from psd.store.link import Link, RefusedError
+from psd.store.link import Link
 from psd.store.parcels import parts_of, together
 from psd.store.replies import psd_error
 from psd.store.room import LaneRoom
 from psd.store.scripts import load_script, script_names
+from psd.store.sending import Command as LinkCommand
+from psd.store.sending import RefusedError
 from psd.store.trail import trail_of
 from psd.store.watch import Watch
 

@@ -13,29 +13,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from redis.asyncio import Connection, Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError
 
-from psd.errors import PsdError
 from psd.failpoints import reach
 from psd.store.replies import is_of_replica
 from psd.store.scripts import load_script, script_names
-
-if TYPE_CHECKING:
-    from psd.store.watch import Watch
-
-Command = tuple[bytes | str | int, ...]
-
-
-class RefusedError(RedisConnectionError):
-    """psd does not work with the server behind a connection; ``error`` says why."""
-
-    def __init__(self, error: PsdError) -> None:
-        super().__init__(str(error))
-        self.error = error
+from psd.store.sending import Command, receive, send, write
+from psd.store.watch import Watch
 
 
 class Link:
@@ -115,33 +102,13 @@ class Link:
         if watch is not None and watch.is_due(self._looked_at_s):
             ahead = watch.questions
             self._looked_at_s = watch.now_s()
-        await _write(connection, [*ahead, *commands])
+        await write(connection, [*ahead, *commands])
         if commands[0][0] in ("EVALSHA", "SADD", "ZADD"):
             reach("after_send")
-        replies = await _read(connection, len(ahead) + len(commands))
+        replies = await receive(connection, len(ahead) + len(commands))
         if watch is not None and ahead:
             await watch.judge(connection, replies[: len(ahead)])
         return replies[len(ahead) :]
-
-
-async def send(connection: Connection, commands: Sequence[Command]) -> list[Any]:
-    """One trip: replies by position, error replies among them as exceptions."""
-    await _write(connection, commands)
-    return await _read(connection, len(commands))
-
-
-async def _write(connection: Connection, commands: Sequence[Command]) -> None:
-    await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-
-
-async def _read(connection: Connection, number: int) -> list[Any]:
-    replies: list[Any] = []
-    for _ in range(number):
-        try:
-            replies.append(await connection.read_response(disable_decoding=True))
-        except ResponseError as exc:
-            replies.append(exc)
-    return replies
 
 
 def _has_ended(connection: Connection) -> bool:

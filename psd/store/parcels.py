@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from psd.errors import PsdError
-from psd.store.link import Command
+from psd.store.sending import Command
 
 Part = Sequence[int]
 """Positions of commands; that of a WAIT may be of several parts."""

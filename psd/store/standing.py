@@ -41,8 +41,8 @@ from psd.store.fitness import (
     schema_problem,
 )
 from psd.store.keys import LIFE_KEY, SCHEMA_KEY, SCHEMA_VERSION, SCHEMAS_BEFORE, STORE_KEY
-from psd.store.link import Command
 from psd.store.replies import psd_error
+from psd.store.sending import Command
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@
     watch.judge(connection, told)    and what they are answered is held against what must be
 
 What is known is the process's, in psd/store/standing.py; what is wrong with a server there is
-raised here as :class:`~psd.store.link.RefusedError`, which redis-py and lanes take for a
+raised here as :class:`~psd.store.sending.RefusedError`, which redis-py and lanes take for a
 connection that cannot be made.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 from redis.asyncio import Connection
 
 from psd.errors import PsdError
-from psd.store.link import Command, RefusedError, send
+from psd.store.sending import Command, RefusedError, send
 from psd.store.standing import DURABILITY, LOOK_EVERY_S, QUESTIONS, KnownServers
 
 

@@ -13,8 +13,9 @@ from redis.asyncio import Connection
 from redis.exceptions import ResponseError
 
 from psd.runtime import Runtime
-from psd.store.link import Command, Link
+from psd.store.link import Link
 from psd.store.scripts import load_script, script_names
+from psd.store.sending import Command
 from server.app import build_app
 from tests.support.access import asked_of, bearer, token_for
 from tests.support.counted_lua import Touched

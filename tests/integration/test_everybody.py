@@ -33,7 +33,7 @@ async def asked(psd: Runtime) -> list[list[int]]:
 
 async def test_nobody_is_asked_for_twice_while_nobody_is_new(psd: Runtime) -> None:
     await psd.store.client.config_resetstat()
-    assert await psd.engine.owner_index(1) == [1, 2, 3]
+    assert await psd.engine.population(1) == [1, 2, 3]
     assert "cmdstat_smembers" not in await psd.store.client.info("commandstats")
     assert await asked(psd) == [[1, 2, 3]]
 
@@ -45,7 +45,7 @@ async def test_who_comes_by_another_process_is_asked_for_beside(
         await book(other, [report(uid=uid) for uid in (7, 0, 2)])
     assert await asked(psd) == [[1, 2, 3], [0, 7]]
     assert await asked(psd) == [[0, 1, 2, 3, 7]]
-    assert await psd.engine.owner_index(2) == []
+    assert await psd.engine.population(2) == []
 
 
 async def test_only_the_parts_that_grew_are_read_again(
@@ -54,7 +54,7 @@ async def test_only_the_parts_that_grew_are_read_again(
     nodes = len(own_redis.ask_each("PING"))
     await book(psd, [report(uid=4)])
     await psd.store.client.config_resetstat()
-    assert await psd.engine.owner_index(1) == [1, 2, 3, 4]
+    assert await psd.engine.population(1) == [1, 2, 3, 4]
     stats = await psd.store.client.info("commandstats")
     # The sizes of all parts, and who of those known and of the new one has bookings.
     assert stats["cmdstat_evalsha"]["calls"] <= 3 * nodes
@@ -64,7 +64,7 @@ async def test_only_the_parts_that_grew_are_read_again(
 
 async def test_a_store_that_was_emptied_has_nobody(psd: Runtime, own_redis: RedisServer) -> None:
     own_redis.flush()
-    assert await psd.engine.owner_index(1) == []
+    assert await psd.engine.population(1) == []
     assert await psd.engine.top(1, EVER, 9) == []
 
 
@@ -81,5 +81,5 @@ async def test_a_store_that_came_back_as_another_is_asked_whole(
         await book(other, [report(uid=uid) for uid in others])
     own_redis.kill9()
     own_redis.start()
-    assert await psd.engine.owner_index(1) == sorted(others)
+    assert await psd.engine.population(1) == sorted(others)
     assert await asked(psd) == [sorted(others)]

@@ -36,14 +36,14 @@ async def test_everybody_who_booked_a_thing_is_told_in_order(psd: Runtime) -> No
     shuffled = random.Random("population").sample(UIDS, len(UIDS))
     await book(psd, [report(uid=uid) for uid in shuffled])
     await book(psd, [report(uid=7, thing=2), count("a")])
-    assert await psd.engine.owner_index(1) == UIDS
-    assert await psd.engine.owner_index(2) == [7]
-    assert await psd.engine.owner_index(0) == []
+    assert await psd.engine.population(1) == UIDS
+    assert await psd.engine.population(2) == [7]
+    assert await psd.engine.population(0) == []
 
 
 async def test_a_thousand_owners_are_spread_over_the_parts(psd: Runtime) -> None:
     await book(psd, [report(uid=uid) for uid in range(1000)])
-    assert await psd.engine.owner_index(1) == list(range(1000))
+    assert await psd.engine.population(1) == list(range(1000))
     sizes = [await psd.store.client.scard(owners_key(shard, 1)) for shard in range(64)]
     assert min(sizes) > 5
     assert max(sizes) < 40
@@ -60,7 +60,7 @@ async def test_an_owner_is_indexed_once_by_a_process(psd: Runtime) -> None:
 
 async def test_a_refused_booking_leaves_its_owner_in_the_index(psd: Runtime) -> None:
     assert await book(psd, [report(VALUE_MAX, uid=1), report(9, uid=1, aid=8)]) != ["booked"] * 2
-    assert await psd.engine.owner_index(1) == [1]
+    assert await psd.engine.population(1) == [1]
 
 
 async def test_a_store_that_lost_its_keys_is_indexed_anew(own_redis: RedisServer) -> None:
@@ -73,7 +73,7 @@ async def test_a_store_that_lost_its_keys_is_indexed_anew(own_redis: RedisServer
         async with engine_on(own_redis.url) as other:
             assert await other.engine.population(1) == []
         await book(psd, [report(5, NOON_S + 9, uid=uid, aid=4) for uid in UIDS[:3]])
-        assert await psd.engine.owner_index(1) == UIDS[:3]
+        assert await psd.engine.population(1) == UIDS[:3]
         assert [uid for uid, _ in await psd.engine.top(1, EVER, 9)] == UIDS[:3]
 
 
@@ -85,7 +85,7 @@ async def test_what_is_tried_again_after_an_outage_is_indexed(own_redis: RedisSe
             await book(psd, [report(uid=2)])
         own_redis.start()
         assert await book(psd, [report(uid=2)]) == ["booked"]
-        assert await psd.engine.owner_index(1) == [1, 2]
+        assert await psd.engine.population(1) == [1, 2]
 
 
 async def test_an_index_of_a_foreign_type_books_nothing_that_is_answered(psd: Runtime) -> None:
@@ -104,10 +104,10 @@ async def test_verify_tells_of_owners_that_are_not_indexed_and_puts_them_there(
     found = await verified(redis_url)
     assert found.output == f"{line}\n9 audited: 8 clean, 1 different; 1 difference\n"
     assert found.exit_code == 1
-    assert 300 not in await psd.engine.owner_index(1)
+    assert 300 not in await psd.engine.population(1)
     repaired = await verified(redis_url, "--repair")
     assert repaired.output == f"{line}\n9 audited: 8 clean, 1 repaired; 1 difference\n"
-    assert await psd.engine.owner_index(1) == UIDS
+    assert await psd.engine.population(1) == UIDS
     assert (await verified(redis_url)).exit_code == 0
 
 

@@ -189,12 +189,12 @@ async def test_an_emptied_store_is_told_and_forgotten_and_called_what_it_was(
 ) -> None:
     """Who was known to be indexed is indexed again: he is there, and nobody who is not."""
     await book(psd, [report(uid=uid) for uid in (1, 2, 3)])
-    assert await psd.engine.owner_index(1) == [1, 2, 3]
+    assert await psd.engine.population(1) == [1, 2, 3]
     servers.first.ask("FLUSHALL")
     await book(psd, [report(20, uid=2)])
     psd.store.standing.doubt()
     await book(psd, [report(20, NOON_S + 5, uid=3)])
-    assert await psd.engine.owner_index(1) == [2, 3]
+    assert await psd.engine.population(1) == [2, 3]
     checks = await psd.store.readiness()
     assert "the store was emptied, or lost what it had" in checks["contents"]
     assert checks["contents"].startswith("ok: ")

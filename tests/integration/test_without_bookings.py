@@ -178,7 +178,7 @@ async def test_a_store_from_before_the_newest_second_was_kept_has_the_same_board
         await psd.store.client.hdel(f"psd:{{{uid}}}:{CALORIES}:y", "newest")
     assert await board(client) == (EXPECTED, 3)
     assert await board(client, "&around=3&span=9") == (EXPECTED, 3)
-    assert await psd.engine.owner_index(CALORIES) == [1, 2, 3]
+    assert await psd.engine.population(CALORIES) == [1, 2, 3]
 
 
 async def test_the_store_is_what_it_should_be(psd: Runtime, redis_url: str) -> None:
@@ -198,7 +198,7 @@ async def test_detail_that_expired_was_booked_and_totals_that_expired_were_not(
         for level in ("second", "activity", "day", "week", "month"):
             await forget(psd.store.client, level)
             assert await psd.engine.top(1, EVER, 9) == [(1, -5), (2, -9)], level
-            assert await psd.engine.owner_index(1) == [1, 2], level
+            assert await psd.engine.population(1) == [1, 2], level
         await forget(psd.store.client, "year")
         assert await psd.engine.top(1, EVER, 9) == []
-        assert await psd.engine.owner_index(1) == []
+        assert await psd.engine.population(1) == []

@@ -7,9 +7,9 @@ import pytest
 
 from psd.errors import StoreError, StoreUnavailableError
 from psd.store.costs import CALL_MAX_US, RATES, cost_us
-from psd.store.link import Command
 from psd.store.parcels import parts_of, together
 from psd.store.scripts import load_script, script_names
+from psd.store.sending import Command
 
 WAIT: Command = ("WAIT", 1, 100)
 
