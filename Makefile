@@ -8,6 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Tests mostly wait for servers: three processes keep two cores busy.
 TEST_PROCESSES ?= 3
+PYTEST := $(BIN)/python -m pytest
+BESIDE_EACH_OTHER = --numprocesses $(TEST_PROCESSES) --dist loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Every release that the tests run with, and its hashes. CI and releases install these alone; a
 # checkout takes the newest that pyproject.toml allows, unless it is told LOCKED=true.
@@ -15,7 +17,7 @@ LOCK := .ci/constraints.txt
 LOCKED ?= $(CI)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-cluster lint lock release bench chaos chaos-short all clean
+.PHONY: help setup run unit test-quick test property test-cluster lint lock release bench chaos chaos-short all clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -26,11 +28,24 @@ run: setup ## psd on this machine, with the sample loaded
 	@echo "starting $(BIN)/psd up --sample; Control-C stops it"
 	@$(BIN)/psd up --sample
 
-test: $(VENV)/.dev-stamp ## every test; servers that are missing are skipped, on CI they fail
-	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGUMENTS)
+unit: $(VENV)/.dev-stamp ## the rules alone, without a server; ten seconds
+	$(PYTEST) -p no:xdist -p no:anyio --hypothesis-profile quick -m "not slow" \
+		tests/unit $(PYTEST_ARGUMENTS)
+
+test-quick: $(VENV)/.dev-stamp ## unit, contract, and what is about the files that have changed; two minutes
+	$(PYTEST) $(BESIDE_EACH_OTHER) --hypothesis-profile quick -m "not slow and not timed" \
+		tests/unit tests/contract $$($(BIN)/python -m tests.support.touched) $(PYTEST_ARGUMENTS)
+
+# What measures time runs by itself, behind the others.
+test: $(VENV)/.dev-stamp ## every test but the slow ones; missing servers are skipped, on CI they fail
+	$(PYTEST) $(BESIDE_EACH_OTHER) -m "not slow and not timed" $(PYTEST_ARGUMENTS)
+	$(PYTEST) -m "timed and not slow" $(PYTEST_ARGUMENTS)
+
+property: $(VENV)/.dev-stamp ## the slow ones: random histories against plain lists, crowds, every byte
+	$(PYTEST) $(BESIDE_EACH_OTHER) -m slow $(PYTEST_ARGUMENTS)
 
 test-cluster: $(VENV)/.dev-stamp ## the integration tests, once more on a Redis Cluster of three masters
-	PSD_TEST_CLUSTER=1 $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile \
+	PSD_TEST_CLUSTER=1 $(PYTEST) $(BESIDE_EACH_OTHER) -m "not slow and not timed" \
 		tests/integration $(PYTEST_ARGUMENTS)
 
 lint: $(VENV)/.dev-stamp ## ruff, mypy, the import layers, luacheck

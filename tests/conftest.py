@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tests.support.redis_cluster import RedisCluster
@@ -22,11 +23,15 @@ StoreKind = RedisCluster if ON_CLUSTER else RedisServer
 """What a test starts that needs a store of its own."""
 
 
+hypothesis.settings.register_profile("quick", max_examples=20)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """The reasons for which a test does not run beside others, or not in every run."""
     config.addinivalue_line(
         "markers", "timed(what): how long something takes is the fact, so it runs alone"
     )
+    config.addinivalue_line("markers", "slow(why): tries very much; make property runs it, and CI")
 
 
 @pytest.fixture(scope="session")
@@ -39,5 +44,5 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnyStore]
 @pytest.fixture
 def redis_url(redis_server: AnyStore) -> str:
     """The shared server, empty."""
-    redis_server.flush()
+    redis_server.empty()
     return redis_server.url

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -33,6 +33,7 @@ class Script(msgspec.Struct, frozen=True):
     reads_only: bool
 
 
+@cache
 def lua_folder() -> Path:
     """``psd/lua`` of an installed wheel, else ``lua`` beside the package in a checkout."""
     package = Path(__file__).resolve().parent.parent
@@ -44,10 +45,13 @@ def lua_folder() -> Path:
 
 def script_names(folder: Path | None = None) -> Iterator[str]:
     """Names of all entry scripts: every file outside ``lib``, ``engine.book`` for one."""
-    root = folder or lua_folder()
-    for path in sorted(root.glob("*/*.lua")):
-        if path.parent.name != "lib":
-            yield f"{path.parent.name}.{path.stem}"
+    yield from _names(folder or lua_folder())
+
+
+@cache
+def _names(root: Path) -> Sequence[str]:
+    paths = sorted(root.glob("*/*.lua"))
+    return tuple(f"{path.parent.name}.{path.stem}" for path in paths if path.parent.name != "lib")
 
 
 def load_script(name: str, folder: Path | None = None) -> Script:

@@ -22,7 +22,7 @@ def engine_server(
 
 @pytest.fixture
 async def psd(engine_server: RedisServer) -> AsyncIterator[Runtime]:
-    """A runtime on an empty store without scripts."""
-    engine_server.flush()
+    """A runtime on an empty store."""
+    engine_server.empty()
     async with engine_on(engine_server.url) as runtime:
         yield runtime

@@ -80,6 +80,7 @@ async def test_an_hour_takes_4096_reports_of_an_activity(psd: Runtime) -> None:
     assert await book(psd, [report(1, NOON_S + HOUR_S, aid=9)]) == ["booked"]
 
 
+@pytest.mark.slow("thousands of hours of a count")
 async def test_hours_of_a_count_are_found_in_blocks_and_audited(psd: Runtime) -> None:
     hours = [NOON_S + n * HOUR_S * 7 for n in range(3_000)]
     sent: list[Event] = [count(f"{n}", 1, at) for n, at in enumerate(hours)]
@@ -150,6 +151,7 @@ async def test_a_withdrawal_that_was_cut_off_goes_on_where_it_was(psd: Runtime) 
     assert await psd.engine.activity_sum(1, 1, 3, EVER) == 0
 
 
+@pytest.mark.slow("thousands of aids that fall together")
 async def test_aids_that_fall_together_are_refused_past_some_thousands(psd: Runtime) -> None:
     """16 bits of a multiplication choose an activity's shard: all of these have the same."""
     inverse = pow(40_503, -1, 2**32)

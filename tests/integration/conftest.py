@@ -21,6 +21,36 @@ from tests.support.redis_server import KEEP, RedisServer
 from tests.support.whole_client import StoreClient
 from tests.support.worker_stack import WorkerStack
 
+HERE = Path(__file__).parent
+
+SAME_ON_A_CLUSTER = {
+    "http_limits": "what a connection may send is decided before any key is asked for",
+    "test_http_head.py": "heads of answers, whatever they tell",
+    "test_http_bodies.py": "bodies are read before any key is asked for",
+    "test_openapi.py": "the reference of the routes",
+    "test_access_matrix.py": "who may ask is decided before any key is asked for",
+    "test_access_keys.py": "who may ask is decided before any key is asked for",
+    "test_access_strangers.py": "who may ask is decided before any key is asked for",
+    "test_access_commands.py": "commands about tokens, which are in files",
+    "test_server_process.py": "processes, signals and ports",
+    "test_machine_zone.py": "the zone of the machine",
+    "test_v3_times.py": "how times are written",
+    "test_all_is_away.py": "nothing is there, and no node of it",
+    "test_cost_of_requests.py": "what one server does, of which a node has a part",
+    "client/test_synchronous.py": "the client, and a server that answers",
+    "client/test_unsteady_server.py": "the client, and a server that does not answer",
+    "grpc_service": "reads rows from memory",
+    "source_elastic": "its peer is Elasticsearch",
+    "test_source_grpc.py": "its peers are gRPC services",
+    "test_nsq_depth.py": "nsqd alone",
+    "test_nsq_frames.py": "nsqd alone",
+    "test_nsq_members.py": "nsqd alone",
+    "test_nsq_outages.py": "nsqd alone",
+    "test_nsq_publish.py": "nsqd alone",
+    "test_nsq_queue.py": "nsqd alone",
+}
+"""Folders and files whose tests a cluster would only repeat, and why."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """The one reason not to run on the cluster."""
@@ -30,6 +60,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """On the cluster: all tests but those that say why they are about one server."""
     if ON_CLUSTER:
+        for item in items:
+            path = item.path.relative_to(HERE) if item.path.is_relative_to(HERE) else item.path
+            for place in (path, *path.parents):
+                if (why := SAME_ON_A_CLUSTER.get(place.as_posix())) is not None:
+                    item.add_marker(pytest.mark.one_server(why))
         config.hook.pytest_deselected(items=list(filter(is_about_one_server, items)))
         items[:] = itertools.filterfalse(is_about_one_server, items)
 
@@ -97,7 +132,11 @@ async def client(runtime: Runtime) -> AsyncIterator[HttpClient]:
         yield client
 
 
-@pytest.fixture(params=["nsq", "stream"])
+QUEUES = ["stream"] if ON_CLUSTER else ["nsq", "stream"]
+"""On a cluster the queue is there, too: nsqd does not know where bookings go."""
+
+
+@pytest.fixture(params=QUEUES)
 async def stack(
     request: pytest.FixtureRequest, own_redis: AnyStore, tmp_path: Path
 ) -> AsyncIterator[WorkerStack]:

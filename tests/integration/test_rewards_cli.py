@@ -22,7 +22,7 @@ from tests.support.reward_job import Fleet, fleet_on
 
 @pytest.fixture
 async def fleet(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Fleet]:
-    redis_server.flush()
+    redis_server.empty()
     monkeypatch.setenv("PSD_REDIS_URL", redis_server.url)
     monkeypatch.setenv("PSD_REDIS_DURABILITY", "fast")
     async with fleet_on(redis_server.url) as fleet:

@@ -27,7 +27,7 @@ from tests.support.reward_job import Fleet, fleet_on, three_weeks
 
 @pytest.fixture
 async def fleet(redis_server: RedisServer) -> AsyncIterator[Fleet]:
-    redis_server.flush()
+    redis_server.empty()
     async with fleet_on(redis_server.url) as fleet:
         yield fleet
 

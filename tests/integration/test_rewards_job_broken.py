@@ -35,7 +35,7 @@ SIGKILLED = -9
 
 @pytest.fixture
 async def fleet(redis_server: RedisServer) -> AsyncIterator[Fleet]:
-    redis_server.flush()
+    redis_server.empty()
     async with fleet_on(redis_server.url) as fleet:
         yield fleet
 
@@ -249,7 +249,7 @@ async def test_a_store_that_loses_a_script_or_holds_a_foreign_key_says_so(fleet:
 async def test_a_week_whose_detail_has_expired_is_exact_or_fails_and_is_never_less(
     redis_server: RedisServer, gone: tuple[str, ...], thing: str
 ) -> None:
-    redis_server.flush()
+    redis_server.empty()
     levels = ("year", "month", "week", "day", "second", "activity")
     flags = {f"retention.{level}_s": 30 * 366 * 86_400 for level in levels}
     async with fleet_on(redis_server.url, flags) as fleet:

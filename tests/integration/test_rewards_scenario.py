@@ -60,7 +60,7 @@ CASCADE_KILLS = (
 
 @pytest.fixture
 async def scenario(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[Scenario]:
-    redis_server.flush()
+    redis_server.empty()
     with Nsqd(tmp_path) as nsqd:
         stack = WorkerStack("nsq", redis_server, nsqd)
         # A suspended job counts the time for which it was suspended.

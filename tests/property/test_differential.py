@@ -33,6 +33,8 @@ from tests.support.random_boards import random_boards
 from tests.support.random_questions import FORMATS, KINDS, Question, Questions
 from tests.support.redis_server import RedisServer
 
+pytestmark = pytest.mark.slow("every question of a month of 33 people")
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 QUESTIONS = 2500

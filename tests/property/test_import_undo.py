@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psd.cli.import_journal import Journal, created, opened
 from psd.config import BookingSettings, Settings
 from tests.support.importing import AT_S, KilledError, PlainBooks, imported, rows_of, undone
+
+pytestmark = pytest.mark.slow("hundreds of imports")
 
 SMALL_BATCHES = msgspec.structs.replace(Settings(), booking=BookingSettings(batch_reports_max=3))
 CELLS = st.tuples(st.integers(1, 3), st.integers(1, 2), st.integers(0, 1), st.integers(0, 3))

@@ -16,12 +16,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+import pytest
+
 from psd.engine.events import TIME_END_S, Report
 from psd.engine.plan import DAY_S, ISO_MONDAY_S, ISSUANCE_START_S, WEEK_S, Range
 from psd.runtime import Runtime
 from tests.support.engine import engine_on
 from tests.support.model import Model
 from tests.support.prefix_sums import PrefixSums
+
+pytestmark = pytest.mark.slow("a million events")
 
 EVENTS = 1_000_000 if os.environ.get("CI") == "true" else 100_000
 RANGES = 10_000

@@ -190,8 +190,12 @@ class RedisCluster:
             self._wait(deadline_s)
         self.flush()
 
+    def empty(self) -> None:
+        """Delete every key; scripts stay."""
+        self.ask_each("FLUSHALL")
+
     def flush(self) -> None:
-        """Delete everything, scripts as well."""
+        """Delete everything, scripts as well: what another cluster is like."""
         for node in self.nodes:
             node.ask("FLUSHALL")
             node.ask("SCRIPT", "FLUSH")

@@ -160,8 +160,12 @@ class RedisServer:
         """A client for code that is not asynchronous; a context manager."""
         return redis.Redis(unix_socket_path=self.socket)
 
+    def empty(self) -> None:
+        """Delete every key; scripts stay, which psd would take 40 ms to load again."""
+        self.ask("FLUSHALL")
+
     def flush(self) -> None:
-        """Delete everything, scripts as well."""
+        """Delete everything, scripts as well: what another server is like."""
         with redis.Redis(unix_socket_path=self.socket) as client:
             client.flushall()
             client.script_flush()

@@ -271,6 +271,7 @@ def test_hostile_headers_are_refused_and_nothing_else_happens() -> None:
             identity(token)
 
 
+@pytest.mark.slow("every byte of a JWT")
 def test_no_change_of_a_jwt_gets_in() -> None:
     token = ISSUED_BY.jwt()
     signed = token.rpartition(".")[0]

@@ -47,6 +47,7 @@ def test_a_token_has_256_random_bits_and_its_hash_only_is_kept() -> None:
         st.none() | st.integers(0, 253_402_300_799),
     )
 )
+@pytest.mark.slow("examples of Hypothesis")
 def test_a_line_is_read_as_it_was_written(identity: Identity) -> None:
     line = TokenLine(identity, HASH)
     assert read_line(write_line(line), "here") == line

@@ -71,6 +71,7 @@ def test_the_oldest_day_goes_once_clocks_have_gone_evenly_for_an_hour(tmp_path: 
     assert (tmp_path / "notes").is_dir()
 
 
+@pytest.mark.slow("years of days")
 def test_of_many_days_that_are_too_old_one_goes_a_day_whoever_deletes(tmp_path: Path) -> None:
     machine = machine_with(tmp_path, 40, keep_days=3)
     for gone in range(1, 6):
@@ -107,6 +108,7 @@ def test_a_machine_whose_clocks_jump_deletes_nothing_within_the_hour(tmp_path: P
     assert len(machine.days()) == 4
 
 
+@pytest.mark.slow("years of days")
 def test_a_machine_whose_clocks_stay_wrong_loses_a_day_a_day(tmp_path: Path) -> None:
     machine = machine_with(tmp_path, 30, keep_days=10)
     machine.own_ahead_s = machine.store_ahead_s = 400 * DAY_S
@@ -118,6 +120,7 @@ def test_a_machine_whose_clocks_stay_wrong_loses_a_day_a_day(tmp_path: Path) -> 
     assert len(machine.days()) == left - 1, "a mark of the future holds nothing up"
 
 
+@pytest.mark.slow("years of days")
 def test_zero_keeps_all(tmp_path: Path) -> None:
     machine = machine_with(tmp_path, 400, keep_days=0)
     machine.work(3 * int(SETTLED_S))

@@ -95,6 +95,7 @@ async def test_the_files_of_all_writers_are_merged_by_time(tmp_path: Path) -> No
     assert read == list(range(NOON_MS, NOON_MS + 140))
 
 
+@pytest.mark.slow("some 100 MB")
 async def test_thousands_of_files_are_not_all_open_at_once(tmp_path: Path) -> None:
     day = tmp_path / "20160412"
     day.mkdir()
@@ -118,6 +119,7 @@ async def test_a_clock_that_jumps_ahead_and_back_changes_no_order_and_no_time(
     assert [each.accepted_ms for each in read] == times
 
 
+@pytest.mark.slow("every byte of a file")
 async def test_a_file_torn_at_any_byte_keeps_every_whole_frame(tmp_path: Path) -> None:
     appends = [[entry(NOON_MS + n, f"id{n}", b"body %d" % n)] for n in range(3)]
     await write(tmp_path, *appends)
@@ -137,6 +139,7 @@ async def test_a_file_torn_at_any_byte_keeps_every_whole_frame(tmp_path: Path) -
         assert damages == torn, size
 
 
+@pytest.mark.slow("every byte of a file")
 async def test_a_spoiled_frame_costs_its_own_entries_only(tmp_path: Path) -> None:
     appends = [[entry(NOON_MS + n, f"id{n}", b"body %d" % n)] for n in range(3)]
     await write(tmp_path, *appends)
@@ -155,6 +158,7 @@ async def test_a_spoiled_frame_costs_its_own_entries_only(tmp_path: Path) -> Non
     assert str(damages[0]) == f"{path}: spoiled frame at byte {start} ({end - start} bytes)"
 
 
+@pytest.mark.slow("every byte of a file")
 async def test_zeros_and_garbage_behind_the_frames_are_one_torn_tail(tmp_path: Path) -> None:
     await write(tmp_path, [entry(NOON_MS, "a")])
     [path] = files(tmp_path)
@@ -256,6 +260,7 @@ async def test_whoever_stops_waiting_takes_nothing_from_the_others(tmp_path: Pat
     assert ids(tmp_path) == ["gone", "stays"]
 
 
+@pytest.mark.slow("some 100 MB")
 async def test_a_large_append_is_cut_into_frames_of_a_bounded_size(tmp_path: Path) -> None:
     await write(tmp_path, [entry(NOON_MS, str(n), os.urandom(300_000)) for n in range(20)])
     [path] = files(tmp_path)

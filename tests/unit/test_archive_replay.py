@@ -175,6 +175,7 @@ async def test_other_reports_of_a_superseded_ones_message_are_booked(kept: Kept)
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("forgotten", [True, False])
+@pytest.mark.slow("whole replays of random streams")
 async def test_any_replays_of_any_stream_leave_the_store_as_it_was(
     kept: Kept, seed: int, *, forgotten: bool
 ) -> None:

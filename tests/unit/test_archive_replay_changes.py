@@ -197,6 +197,7 @@ async def test_what_is_corrected_while_a_replay_runs_stays_corrected(kept: Kept)
 
 
 @pytest.mark.parametrize("seed", range(6))
+@pytest.mark.slow("whole replays of random streams")
 async def test_any_replays_of_any_changes_leave_what_was_kept(kept: Kept, seed: int) -> None:
     chance = random.Random(seed)
     entries = [

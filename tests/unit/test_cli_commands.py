@@ -59,6 +59,7 @@ def test_a_command_is_where_the_list_says_and_its_line_is_its_own_first_sentence
     assert (command.help or "").partition("\n")[0] == line
 
 
+@pytest.mark.slow("a process of its own")
 def test_help_and_version_import_no_command() -> None:
     code = (
         "import sys\n"
@@ -71,6 +72,7 @@ def test_help_and_version_import_no_command() -> None:
     assert output.stdout == b"[]\n"
 
 
+@pytest.mark.slow("a process of its own")
 def test_commands_that_ask_a_server_import_no_store_and_no_queue() -> None:
     """``psd top`` starts in half the time without them."""
     code = (

@@ -109,6 +109,7 @@ def test_several_members_of_gzip_are_one_body() -> None:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@pytest.mark.slow("100 MB, unpacked")
 def test_a_bomb_comes_piece_by_piece(coding: Coding) -> None:
     packing = {"gzip": gzip.compress, "deflate": zlib.compress}[coding]
     pieces = unpacked(packing(bytes(50_000_000)), coding)
@@ -116,6 +117,7 @@ def test_a_bomb_comes_piece_by_piece(coding: Coding) -> None:
 
 
 @given(st.sampled_from(["gzip", "deflate"]), st.binary(max_size=300))
+@pytest.mark.slow("examples of Hypothesis")
 def test_no_bytes_break_the_reader(coding: Coding, packed: bytes) -> None:
     try:
         whole(packed, coding)

@@ -95,6 +95,7 @@ def test_a_number_of_our_own_routes_is_a_number_or_refused(text: str, code: str)
 
 
 @given(st.integers(-(10**18), 10**18), st.integers(-(10**18), 10**18))
+@pytest.mark.slow("examples of Hypothesis")
 def test_a_cursor_is_read_as_it_was_written(first: int, second: int) -> None:
     written = write_cursor(first, second)
     assert written.replace("-", "").replace("_", "").isalnum()

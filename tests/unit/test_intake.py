@@ -136,6 +136,7 @@ KEEPERS = {
 }
 
 
+@pytest.mark.slow("reads every module")
 def test_nobody_else_archives_or_books() -> None:
     found = {
         (method, str(path)) for path in modules() for method in uses((ROOT / path).read_text())
@@ -157,6 +158,7 @@ def test_a_second_door_would_be_seen(text: str, method: str) -> None:
     assert uses(f"async def work():\n    {text}\n") == {method}
 
 
+@pytest.mark.slow("reads every module")
 def test_only_the_doors_and_their_builder_know_an_archive_to_append_to() -> None:
     """By another name it could be passed on, and its use would not be seen."""
     knowing = {

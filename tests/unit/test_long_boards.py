@@ -76,6 +76,7 @@ def question(**fields: Any) -> LeaderboardQuestion:
 
 
 @pytest.mark.parametrize("ties", ["competition", "dense", "ordinal", "first_to_reach"])
+@pytest.mark.slow("100,000 users")
 async def test_everybody_around_one_and_compared_holds_nobody_up(ties: Any) -> None:
     asked = question(ties=ties, around="500", compare_to="2016-04-11/2016-04-12")
     with loop_holds() as holds:
@@ -86,6 +87,7 @@ async def test_everybody_around_one_and_compared_holds_nobody_up(ties: Any) -> N
     assert holds.longest_s < HOLD_MAX_S, holds.longest
 
 
+@pytest.mark.slow("100,000 users")
 async def test_a_ranking_for_a_final_holds_nobody_up() -> None:
     scores = BoardScores(PlainEngine(), 9 * USERS)
     with loop_holds() as holds:
@@ -108,6 +110,7 @@ def test_an_end_within_a_day_is_a_sum_more(start: int, end: int, sums: int) -> N
     assert sums_of(Range(start, end)) == sums
 
 
+@pytest.mark.slow("100,000 users")
 async def test_what_is_too_much_is_refused_before_it_is_read() -> None:
     budget = UserSums()
     budget.spend("uid", USER_SUMS_MAX, 1)

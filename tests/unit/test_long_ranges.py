@@ -30,6 +30,7 @@ class PlainEngine:
         return [{None: Series([uid % 97] * buckets, [1] * buckets)} for uid in uids]
 
 
+@pytest.mark.slow("900 users by 240 instants")
 async def test_windows_of_many_users_hold_nobody_up() -> None:
     counted = Counted(range(USERS), 1, None, by_atid=False, merged=False)
     with loop_holds() as holds:
@@ -39,6 +40,7 @@ async def test_windows_of_many_users_hold_nobody_up() -> None:
 
 
 @pytest.mark.parametrize("by", [("uid",), ()])
+@pytest.mark.slow("900 users by 240 instants")
 async def test_adding_up_and_ranking_hold_nobody_up(by: tuple[str, ...]) -> None:
     rows = [
         EvaluatedSeries({"uid": str(uid), "atid": str(uid % 3)}, [uid * 7919 % 5021] * INSTANTS)

@@ -127,6 +127,7 @@ def random_range(rng: random.Random) -> Range:
 
 
 @pytest.mark.parametrize("levels", [Levels(), ANY_WEEKS_EXPIRE], ids=["weeks", "no weeks"])
+@pytest.mark.slow("thousands of ranges")
 def test_random_ranges_are_covered_exactly_once(levels: Levels) -> None:
     rng = random.Random(1)
     for _ in range(RANGES):
@@ -135,6 +136,7 @@ def test_random_ranges_are_covered_exactly_once(levels: Levels) -> None:
         assert covered(pieces(plan_range(asked, levels))) == expected, asked
 
 
+@pytest.mark.slow("thousands of ranges")
 def test_a_plan_is_short_whatever_the_range() -> None:
     rng = random.Random(2)
     longest = 0
@@ -182,6 +184,7 @@ def test_whole_units_are_read_from_their_own_buckets(asked: Range, level: str, n
     assert covered(found) == [(asked.start, asked.end, 1)]
 
 
+@pytest.mark.slow("thousands of ranges")
 def test_every_week_from_1970_to_2199_is_one_field_of_its_own() -> None:
     for anchor in (ISO_MONDAY_S, ISO_MONDAY_S + 18_000):
         for start in range(anchor, TIME_END_S - WEEK_S, WEEK_S):

@@ -291,6 +291,7 @@ booked = st.lists(
     st.none() | st.integers(1, 300_000),
     st.booleans(),
 )
+@pytest.mark.slow("examples of Hypothesis")
 def test_windows_are_the_sums_of_their_seconds(
     bookings: list[tuple[int, int, int]], instants: list[int], window: int | None, merged: bool
 ) -> None:

@@ -131,6 +131,7 @@ def test_a_unit_is_whole_from_its_beginning_to_its_end(
     ],
 )
 @pytest.mark.parametrize(("every", "unit_s"), [("hour", 3600), ("minute", 60)])
+@pytest.mark.slow("every zone")
 def test_hours_and_minutes_are_cut_where_a_clock_shows_a_whole_one_or_jumps(
     name: str, start: str, end: str, every: Every, unit_s: int
 ) -> None:

@@ -49,6 +49,7 @@ def shares_of(pool: int, points: dict[int, int]) -> dict[int, int]:
     st.integers(0, 10**25),
     st.dictionaries(st.integers(0, 10**6), st.integers(-5000, 9000), max_size=40),
 )
+@pytest.mark.slow("examples of Hypothesis")
 def test_shares_add_up_to_the_pool_and_differ_from_the_floor_by_one_at_most(
     pool: int, points: dict[int, int]
 ) -> None:
@@ -61,6 +62,7 @@ def test_shares_add_up_to_the_pool_and_differ_from_the_floor_by_one_at_most(
 
 
 @given(st.integers(0, 10**6), st.dictionaries(st.integers(0, 99), st.integers(1, 9), min_size=1))
+@pytest.mark.slow("examples of Hypothesis")
 def test_what_is_left_over_goes_to_the_largest_remainders(
     pool: int, points: dict[int, int]
 ) -> None:
@@ -147,6 +149,7 @@ def test_an_address_is_one_owner_however_its_letters_are_written() -> None:
         max_size=5,
     )
 )
+@pytest.mark.slow("examples of Hypothesis")
 def test_rows_come_back_from_their_bytes(rows: list[Row]) -> None:
     assert list(unpack_rows(pack_rows(rows))) == rows
 

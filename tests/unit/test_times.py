@@ -81,6 +81,7 @@ def test_what_is_no_timestamp_of_rfc_3339_is_refused_with_the_text(text: str) ->
     between=st.sampled_from("Tt "),
     digits=st.text("0123456789", max_size=12),
 )
+@pytest.mark.slow("examples of Hypothesis")
 def test_any_timestamp_is_what_datetime_makes_of_it(
     shown_s: int, offset_min: int, between: str, digits: str
 ) -> None:
