@@ -6,6 +6,8 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from psd.audit.layout import Limits
 from psd.engine.events import Event, Report, Withdrawal
 from psd.engine.withdrawal import PORTION_REPORTS, TakenBack, WithdrawalScripts
