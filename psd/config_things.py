@@ -2,8 +2,8 @@
 
 >>> parsed_things("steps=1:steps,energy_mwh=9:mWh")
 {"steps": {"id": "1", "unit": "steps"}, "energy_mwh": {"id": "9", "unit": "mWh"}}
->>> needed_thing({"steps": Thing(1)}, "signals", "the weekly rewards")
-psd.errors.ConfigError: things.signals: missing, needed by the weekly rewards; there is only steps
+>>> needed_thing({"steps": Thing(1)}, "signals", "the weekly job")
+psd.errors.ConfigError: things.signals: missing, needed by the weekly job; there is only steps
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ that a running process has of it. A domain of meters::
         messages="psd.meters.events:messages_of",       {"command": "reading", "reading": {...}}
         open="psd.meters.part:Meters",
         cli=("psd.meters.cli:meters", "Look at meters."),
-        client="psd.meters.client:AsyncMeters",         client.meters
+        client=("psd.meters.client:AsyncMeters", "psd.meters.client:Meters"),
     )
 
 Whatever stands as ``module:name`` is imported when it is needed: ``psd --help`` and a client need
@@ -135,7 +135,8 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     ``name`` is its folder, section, group of commands, part of a client and of /docs, and the
     beginning of its keys. ``messages`` names a function of its settings and the numbers of things
     that gives its :class:`Messages`; ``open`` one of the core and its settings that gives its
-    :class:`Part`. ``cli`` is where its group is and the line of its help. ``checks`` are lines of
+    :class:`Part`. ``cli`` is where its group is and the line of its help, ``client`` its part of an
+    asynchronous and of a waiting client. ``checks`` are lines of
     ``psd doctor``: a name, and a function of all settings that tells what it found, or raises.
     """
 
@@ -147,6 +148,6 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     messages: str = ""
     open: str = ""
     cli: tuple[str, str] = ("", "")
-    client: str = ""
+    client: tuple[str, str] | None = None
     checks: Mapping[str, str] = {}
     failpoints: Sequence[str] = ()

@@ -17,8 +17,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from psd.domain import Domain
+    from psd.rewards.client import AsyncRewards, Rewards
 
 DOMAINS = ("psd.rewards.domain:REWARDS",)
+
+
+class AsyncParts:
+    """What domains bring to psd.client.AsyncClient; the lines are for whoever checks types."""
+
+    if TYPE_CHECKING:
+        rewards: AsyncRewards
+
+
+class Parts:
+    """What domains bring to psd.client.Client."""
+
+    if TYPE_CHECKING:
+        rewards: Rewards
 
 
 @cache

@@ -39,7 +39,7 @@
     │   ├── ArchiveUnavailableError archive_unavailable
     │   ├── SourceUnavailableError  source_unavailable  a source of activity or vehicles
     │   ├── ServerUnavailableError  server_unavailable  a psd server that a client asks
-    │   ├── RunInProgressError      run_in_progress  another process computes rewards just now
+    │   ├── RunInProgressError      run_in_progress  another process computes the same just now
     │   └── KeysUnavailableError    keys_unavailable the keys that verify JWTs cannot be read
     ├── StartError                  start_failed     what psd starts or binds would not
     ├── StoreError                  store_error      Redis refused a command of psd

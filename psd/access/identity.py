@@ -8,7 +8,7 @@ and jwts.py. ``owners`` None stands for everybody's data::
     reader.sees(1503960366), reader.sees(8877689391)   -> True, False
 
 An owner of vehicles is a text: a uid as decimal, the name of a user, or whatever a JWT calls its
-subject. A subject that is a user's name sees that user's data, and what the rewards keep under it::
+subject. A subject that is a user's name sees that user's data, and what a domain keeps under it::
 
     Identity("jwt", frozenset({"read"}), frozenset({user_of("al")}), subject="al").owner   -> "al"
 """

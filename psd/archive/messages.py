@@ -5,7 +5,7 @@ A report that ``/v1/write``, ``psd write`` or ``psd import --via direct`` books 
     {"command": "metrics", "metrics": [{"thing": "steps", "uid": 1, ...}]}
 
 so that ``psd replay`` reads one kind of thing. The fields are as they were sent. Lists that came
-about vehicles (psd/rewards/vehicle_messages.py) are archived likewise, by their kind's command.
+of domains are archived likewise, by their kind's command.
 """
 
 from __future__ import annotations

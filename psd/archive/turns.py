@@ -2,7 +2,7 @@
 
 ::
 
-    async with turns.turn("rewards") as turn:           0 others decide about rewards now
+    async with turns.turn("boards") as turn:            0 others decide about boards now
         if not await ledger.barred(owner):              what is looked at stands still
             made = await turn.archived(Barred(...))     version 1460462400001, on the disk
             await carry_out(made)

@@ -1,10 +1,10 @@
 """A group of commands that imports each when it is called.
 
-``psd --help`` and ``psd rewards --help`` start no client library; the line of a command in such
+``psd --help`` and ``psd boards --help`` start no client library; the line of a command in such
 a list is the first sentence of its own help::
 
-    class RewardsGroup(LazyGroup):
-        table = {"weeks": ("psd.rewards.cli.read:weeks", "List the computed weeks.")}
+    class BoardsGroup(LazyGroup):
+        table = {"list": ("psd.cli.boards_keep:list_boards", "List the boards.")}
 """
 
 from __future__ import annotations

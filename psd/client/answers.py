@@ -16,17 +16,12 @@ import msgspec
 from psd.engine.outcomes import Status
 from psd.frames import Rows
 from psd.queries.boards.requests import BoardRow
-from psd.rewards.listings import RiskEntry, RiskPage, StreakEntry, StreaksPage
 
 __all__ = [
     "EventResult",
     "EventsAnswer",
     "KeptBoard",
     "Refusal",
-    "RiskEntry",
-    "RiskPage",
-    "StreakEntry",
-    "StreaksPage",
     "VehiclesBooked",
 ]
 

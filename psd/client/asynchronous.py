@@ -20,15 +20,15 @@ from psd.client.boards import AsyncBoards
 from psd.client.events import EventsPart
 from psd.client.questions import Questions
 from psd.client.retrying import Retries
-from psd.client.rewards import AsyncRewards
 from psd.client.transport import Transport
+from psd.domains import AsyncParts, domains, named
 
 URL = "http://127.0.0.1:1155"
 TIMEOUT_S = 10.0
 """For one try; a server answers within 2 s, or says that it cannot."""
 
 
-class AsyncClient(Questions, Activities, EventsPart):
+class AsyncClient(Questions, Activities, EventsPart, AsyncParts):
     """Everything of v3 on the server at ``url``; ``timeout_s`` is for one try.
 
     ``token`` is an API token or a JWT. What a server refuses is raised as the class of
@@ -45,7 +45,9 @@ class AsyncClient(Questions, Activities, EventsPart):
     ) -> None:
         super().__init__(Transport(url, token, timeout_s, retries or Retries()))
         self.boards = AsyncBoards(self._transport)
-        self.rewards = AsyncRewards(self._transport)
+        for domain in domains():
+            if domain.client:
+                setattr(self, domain.name, named(domain.client[0])(self._transport))
 
     async def __aenter__(self) -> Self:
         return self

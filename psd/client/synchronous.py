@@ -25,7 +25,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 from psd.client.asynchronous import TIMEOUT_S, URL, AsyncClient
 from psd.client.boards import AsyncBoards
 from psd.client.retrying import Retries
-from psd.client.rewards import AsyncRewards
+from psd.domains import Parts, domains, named
 from psd.queries.requests import LeaderboardQuery, Query, SeriesQuery, SumQuery
 from psd.queries.results import AnyAnswer, LeaderboardAnswer, SeriesAnswer, SumAnswer
 
@@ -161,20 +161,7 @@ class Boards(Waiting[AsyncBoards]):
     declare = waiting(AsyncBoards.declare)
 
 
-class Rewards(Waiting[AsyncRewards]):
-    """The part of a client that is about vehicles and what they earn."""
-
-    statement = waiting(AsyncRewards.statement)
-    streaks = waiting(AsyncRewards.streaks)
-    all_streaks = each(AsyncRewards.all_streaks)
-    at_risk = waiting(AsyncRewards.at_risk)
-    all_at_risk = each(AsyncRewards.all_at_risk)
-    activity = waiting(AsyncRewards.activity)
-    earnings = waiting(AsyncRewards.earnings)
-    vehicles = waiting(AsyncRewards.vehicles)
-
-
-class Client(Waiting[AsyncClient]):
+class Client(Waiting[AsyncClient], Parts):
     """Everything of v3 on the server at ``url``, as AsyncClient has it."""
 
     def __init__(
@@ -188,7 +175,10 @@ class Client(Waiting[AsyncClient]):
         part = AsyncClient(url, token=token, timeout_s=timeout_s, retries=retries)
         super().__init__(part, LoopThread(part.close))
         self.boards = Boards(part.boards, self._loop)
-        self.rewards = Rewards(part.rewards, self._loop)
+        for domain in domains():
+            if domain.client:
+                kept = named(domain.client[1])(getattr(part, domain.name), self._loop)
+                setattr(self, domain.name, kept)
 
     @overload
     def ask(self, query: SumQuery) -> SumAnswer: ...

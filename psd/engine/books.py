@@ -4,8 +4,8 @@ A *follower* belongs to a domain. It names the things that it follows and the ki
 it keeps; of a batch it sees those alone, the reports after the engine has booked them::
 
     steps of user 1       -> engine
-    signals of vehicle 7  -> engine, then follow([report], [booked]) of the rewards
-    owner of vehicle 7    -> keep([change]) of the rewards              -> outcomes by position
+    signals of vehicle 7  -> engine, then follow([report], [booked]) of its domain
+    owner of vehicle 7    -> keep([change]) of its domain               -> outcomes by position
 
 A batch that is about no follower costs one look at each event, 0.03 us. Followers are known when
 the process starts (psd/runtime.py).

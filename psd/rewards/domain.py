@@ -28,6 +28,7 @@ REWARDS = Domain(
     keys=KEYS,
     messages="psd.rewards.vehicle_events:messages_of",
     open="psd.rewards.part:Rewards",
+    client=("psd.rewards.client:AsyncRewards", "psd.rewards.client:Rewards"),
     checks={"tables": "psd.rewards.configuration:tables_told"},
     cli=("psd.rewards.cli.group:rewards", "Compute, explain and pay the weekly rewards."),
     failpoints=FAILPOINTS,

@@ -17,8 +17,7 @@ from psd.client.errors import KINDS, error_of
 from psd.client.events import BODY_BYTES_MAX, EVENTS_MAX, Batch
 from psd.client.paging import compared, moves, pages, second
 from psd.client.retrying import ONCE, Tries, told_wait_s
-from psd.client.rewards import AsyncRewards
-from psd.client.synchronous import Boards, Rewards
+from psd.client.synchronous import Boards
 from psd.client.transport import Transport, parameters, path_of
 from psd.errors import (
     BadQueryError,
@@ -32,6 +31,7 @@ from psd.errors import (
     StoreUnavailableError,
     TooLargeError,
 )
+from psd.rewards.client import AsyncRewards, Rewards
 from server.errors import answer_error
 from server.idempotency import CLAIM_S
 from server.routes import v3_events

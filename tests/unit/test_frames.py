@@ -14,7 +14,6 @@ import pytest
 
 from psd.client import AsyncClient, to_dicts, to_pandas
 from psd.client.boards import AsyncBoards
-from psd.client.rewards import AsyncRewards
 from psd.errors import ConfigError
 from psd.frames import TIMES, Rows
 from psd.queries.activity_answers import ActivitiesAnswer, ActivityRow
@@ -29,6 +28,7 @@ from psd.queries.results import (
     SumRow,
     Watermark,
 )
+from psd.rewards.client import AsyncRewards
 
 EIGHT, NINE = (dt.datetime(2016, 4, 12, hour, tzinfo=dt.UTC) for hour in (8, 9))
 AROUND: dict[str, Any] = {"range": AnsweredRange("", ""), "watermark": Watermark(None, None)}

@@ -65,6 +65,8 @@ def test_no_two_modules_import_each_other() -> None:
     # What a domain is lent stands above it; its types are all that is imported of that.
     named.pop("psd.domain")
     graph = {name: imported(path, {*named}) - {name} for name, path in named.items()}
+    # The list of domains imports for types alone, and everything else when it is asked for.
+    graph["psd.domains"] = set()
     assert len(graph) > 300
     TopologicalSorter(graph).prepare()
 

@@ -1,4 +1,4 @@
-"""Weekly rewards: ``psd.rewards`` of a client.
+"""Weekly rewards: ``rewards`` of a client, for asyncio and without it.
 
 ::
 
@@ -19,17 +19,12 @@ from typing import Any
 
 import msgspec
 
-from psd.client.answers import (
-    Refusal,
-    RiskEntry,
-    RiskPage,
-    StreakEntry,
-    StreaksPage,
-    VehiclesBooked,
-)
+from psd.client.answers import Refusal, VehiclesBooked
 from psd.client.paging import pages
+from psd.client.synchronous import Waiting, each, waiting
 from psd.client.transport import JSON, Request, Resource, path_of
 from psd.queries.requests import LIMIT_MAX, Id
+from psd.rewards.listings import RiskEntry, RiskPage, StreakEntry, StreaksPage
 from psd.rewards.statement import Statement
 from psd.rewards.vehicle_messages import ActivityFields, EarningsFields, VehicleFields
 
@@ -116,6 +111,19 @@ class AsyncRewards(Resource):
             total = _added(total, reply.read(VehiclesBooked), done)
             done += len(batch)
         return total
+
+
+class Rewards(Waiting[AsyncRewards]):
+    """The part of a client that is about vehicles and what they earn."""
+
+    statement = waiting(AsyncRewards.statement)
+    streaks = waiting(AsyncRewards.streaks)
+    all_streaks = each(AsyncRewards.all_streaks)
+    at_risk = waiting(AsyncRewards.at_risk)
+    all_at_risk = each(AsyncRewards.all_at_risk)
+    activity = waiting(AsyncRewards.activity)
+    earnings = waiting(AsyncRewards.earnings)
+    vehicles = waiting(AsyncRewards.vehicles)
 
 
 def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:

@@ -1,0 +1,101 @@
+"""The seam between psd and its domains: who may name one, and where keys are built."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from psd.config import Settings
+from psd.domain import Domain
+from psd.domains import domains, named
+from psd.store.keys import catalogue, kind_of
+
+ROOT = Path(__file__).parents[2]
+CODE = ("psd", "server", "workers")
+LIST = "psd/domains.py"
+CALENDAR = "psd/engine/plan.py"
+"""Says of the issuance week, which is a unit of the calendar, whose it was."""
+
+KEY = re.compile(r"psd:[a-z{]")
+
+
+def tracked(*folders: str) -> list[str]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *folders],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return [name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("name", [domain.name for domain in domains()])
+def test_a_domain_is_named_in_its_folder_and_in_the_list_alone(name: str) -> None:
+    word = re.compile(name, re.IGNORECASE)
+    naming = {
+        path
+        for path in tracked(*CODE)
+        if path.endswith(".py") and word.search((ROOT / path).read_text(encoding="utf-8"))
+    }
+    elsewhere = {path for path in naming if not path.startswith(f"psd/{name}/")}
+    assert LIST in elsewhere
+    assert elsewhere <= {LIST, CALENDAR}
+
+
+def test_keys_are_built_in_keys_modules_alone() -> None:
+    allowed = {"psd/store/keys.py", *(f"psd/{domain.name}/keys.py" for domain in domains())}
+    building = {
+        f"{path}: {text}"
+        for path in tracked(*CODE)
+        if path.endswith(".py") and path not in allowed
+        for text in key_texts(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+    }
+    assert building == set()
+
+
+def key_texts(tree: ast.Module) -> list[str]:
+    """Texts of a module that begin like a key; docstrings are about keys and build none."""
+    told = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in told
+        and KEY.match(node.value)
+    ]
+
+
+def test_a_key_that_is_built_elsewhere_would_be_seen() -> None:
+    tree = ast.parse('"""psd:{7} is a key."""\nkey = f"psd:{{{uid}}}:log"\nother = "psd:schema"\n')
+    assert sorted(key_texts(tree)) == ["psd:schema", "psd:{"]
+
+
+@pytest.mark.parametrize("domain", domains(), ids=lambda domain: domain.name)
+def test_keys_of_a_domain_begin_with_its_name_and_are_of_the_catalogue(domain: Domain) -> None:
+    name, keys = domain.name, domain.keys
+    assert all(key.pattern.startswith(f"psd:{name}:") for key in keys)
+    assert set(keys) <= set(catalogue())
+    assert kind_of(f"psd:{name}:no such key") is None
+
+
+@pytest.mark.parametrize("domain", domains(), ids=lambda domain: domain.name)
+def test_what_a_domain_names_is_there(domain: Domain) -> None:
+    texts = [domain.messages, domain.open, domain.cli[0], *(domain.client or ())]
+    assert all(callable(named(text)) for text in [*texts, *domain.checks.values()] if text)
+    assert Settings().of(domain.settings) == domain.settings()
+
+
+@pytest.mark.parametrize("domain", domains(), ids=lambda domain: domain.name)
+def test_a_domain_has_a_page_of_its_own_that_operators_find(domain: Domain) -> None:
+    assert (ROOT / "docs" / f"{domain.name}.md").is_file()
+    assert f"{domain.name}.md" in (ROOT / "README.md").read_text(encoding="utf-8")
