@@ -65,7 +65,7 @@ class Runtime:
         self.engine = Engine(self.store, settings, clock, metrics)
         depth = depth_of(settings.queue, self.store)
         things_by_name = settings.numbers
-        self._turns = Turns(self.store, clock, archive)
+        self._turns = Turns(self.store, clock, self.numbers, archive)
         most, sums_max = settings.server.board_members_max, settings.server.user_sums_max
         self.boards = BoardsStore(
             self.store, clock, things_by_name, self._turns, self.engine.names, most

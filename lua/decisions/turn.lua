@@ -3,8 +3,8 @@
 -- KEYS[2]  the last number that was given, of all subjects
 -- ARGV[1]  mark of whoever asks
 -- ARGV[2]  milliseconds for which the turn is theirs; 0 ends it
--- ARGV[3]  the number is at least this one: milliseconds of a clock, so that numbers go on rising
---          where the last one was lost with the store
+-- ARGV[3]  the number is at least this one: milliseconds above those of the archive, so that
+--          numbers go on rising where the last one was lost with the store
 -- ARGV[4]  1 when whoever asks had the turn before, and wants it only if it is still theirs
 -- Returns: the next number, or 0 while somebody else has the turn, or when it was not theirs
 -- Errors: none of its own; a key of a foreign type or a text that is no number fails

@@ -8,13 +8,13 @@
             await carry_out(made)
 
 So the order of versions is the order in which decisions were made and carried out, and what was
-archived was never refused afterwards. A process that dies in its turn holds others up for TURN_MS;
-what it had archived and not carried out is done by the next replay, as with messages: its caller
-was told nothing.
+archived was never refused afterwards. A turn is renewed for as long as it takes, so it is short: a
+process that dies in one holds others up for TURN_MS. What it had archived and not carried out is
+done by the next replay, as with messages: its caller was told nothing.
 
-Versions are given by the store, one more each time whatever the clocks say. They begin at the
-clock's milliseconds only to go on rising on a store that has lost the last number, such as a
-copy of yesterday.
+Versions are given by the store, one more each time whatever the clocks say. On a store that has
+lost the last one they go on above what lies in the archive, by the numbers that order it
+(psd/archive/numbers.py): no clock that is behind makes a new decision look older.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ import contextlib
 import secrets
 import time
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import msgspec
 
-from psd.archive.decisions import COMMAND, D, entry_of
+from psd.archive.decisions import COMMAND, D, Decision, entry_of
+from psd.archive.entries import Entry
+from psd.archive.numbers import StoreNumbers
 from psd.archive.writer import NO_ARCHIVE, Appends
 from psd.clock import Clock
 from psd.errors import ArchiveUnavailableError, OutcomeUnknownError, StoreUnavailableError
@@ -38,14 +40,14 @@ from psd.store.redis import Store
 from psd.store.scripts import load_script
 from psd.store.trail import Aside, trail_of
 
-TURN_MS = 10_000
-"""Some hundred times what a decision takes; a longer one keeps its turn by :meth:`Turn.go_on`."""
+TURN_MS = 3_000
+"""For so long after it was renewed last a turn is nobody else's; a decision takes some 0.05 s."""
 
-ARCHIVE_BEFORE_S = 5.0
-"""What would be archived later than this into a turn might be carried out behind its end."""
+RENEW_EVERY_S = 0.5
 
-CARRY_OUT_BEFORE_S = 8.0
-"""A trip to the store takes less than what is then left (``redis.timeout_s`` is 1.5 s)."""
+FRESH_S = 1.0
+"""What was renewed longer ago is renewed before anything is done in it: a trip to the store takes
+less than what is left then (``redis.timeout_s`` is 1.5 s)."""
 
 WAIT_MAX_S = 1.5
 """A request is answered within 2 s, if only with 503."""
@@ -74,16 +76,20 @@ class Turn:
         Raises ArchiveUnavailableError, StoreUnavailableError when the turn is over (nothing was
         done then), and OutcomeUnknownError when that came of writing to the archive.
         """
-        if time.monotonic() > self._since_s + ARCHIVE_BEFORE_S:
-            raise StoreUnavailableError(f"{self._subject}: it took too long; nothing was done")
+        await self._hold()
         made = msgspec.structs.replace(decision, version=self.version)
         await self._turns.append(made)
         reach("decision_archived")
-        if time.monotonic() > self._since_s + CARRY_OUT_BEFORE_S:
-            raise OutcomeUnknownError(
-                f"{self._subject}: the archive took too long; ask again to have it carried out"
-            )
+        try:
+            await self._hold()
+        except StoreUnavailableError as error:
+            raise OutcomeUnknownError(f"{error}; ask again to have it carried out") from error
         return made
+
+    async def _hold(self) -> None:
+        """See that the turn lasts for another trip to the store."""
+        if time.monotonic() > self._since_s + FRESH_S:
+            await self.go_on()
 
     async def go_on(self) -> None:
         """Keep the turn for as long again, with another version.
@@ -93,8 +99,19 @@ class Turn:
         if not await self._ask(TURN_MS, had=True):
             raise StoreUnavailableError(f"{self._subject}: the turn to change it is over")
 
+    async def renew(self) -> None:
+        """Keep the turn until this is cancelled, or it is somebody else's."""
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            # A store that is away is asked again: whoever wants to do something in it, finds out.
+            with contextlib.suppress(StoreUnavailableError):
+                if not await self._ask(TURN_MS, had=True):
+                    return
+
     async def take(self) -> bool:
         """Whether it is this one's turn now."""
+        if not self._floor:
+            self._floor = await self._turns.floor()
         return await self._ask(TURN_MS, had=False)
 
     async def end(self) -> bool:
@@ -107,19 +124,22 @@ class Turn:
 
     async def _ask(self, lifetime_ms: int, *, had: bool) -> bool:
         since_s = time.monotonic()
-        asked = (self._mark, lifetime_ms, self._floor or self._turns.now_ms(), int(had))
+        asked = (self._mark, lifetime_ms, self._floor, int(had))
         number = await self._turns.number(self._subject, *asked)
-        if number:
-            self.version, self._since_s = number, since_s
+        self._since_s = since_s if number else float("-inf")
+        self.version = max(self.version, number)
         return bool(number)
 
 
 class Turns:
     """Gives turns; one a process, which says in ``archive`` where its decisions are kept."""
 
-    def __init__(self, store: Store, clock: Clock, archive: Appends = NO_ARCHIVE) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, numbers: StoreNumbers, archive: Appends = NO_ARCHIVE
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._numbers = numbers
         self._archive = archive
         self._script = load_script("decisions.turn")
         # Tasks of this process wait here, in order, and not at the store.
@@ -138,30 +158,37 @@ class Turns:
         lock = self._locks.setdefault(subject, asyncio.Lock())
         async with lock:
             turn = Turn(self, subject, floor)
+            renewing: asyncio.Task[None] | None = None
             try:
                 await self._wait(subject, turn, PATIENT_S if floor else WAIT_MAX_S)
+                renewing = asyncio.create_task(turn.renew(), name="turn")
                 yield turn
             finally:
+                if renewing is not None:
+                    renewing.cancel()
                 # Also of a request that ran out of time: the next one need not wait then.
                 await asyncio.shield(self._end(turn))
 
-    def now_ms(self) -> int:
-        """The clock's milliseconds."""
-        return self._clock.now_ms()
+    async def floor(self) -> int:
+        """A version above those in the archive. One trip."""
+        return await self._numbers.version_floor() + 1
 
     async def append(self, decision: D) -> None:
         """Keep a decision in the archive: from here on, something may have been done."""
         trail = trail_of(COMMAND)
         if trail is not None:
             trail.sent()
-        now_ms = self._clock.now_ms()
-        # Made when it is asked for: without an archive it is not.
         try:
-            await self._archive.append(entry_of(each, now_ms) for each in (decision,))
+            await self._archive.append(self._entries(decision))
         except ArchiveUnavailableError:
             if trail is not None:
                 trail.took_back()
             raise
+
+    def _entries(self, decision: Decision) -> Iterator[Entry]:
+        """The entry of a decision, when an archive asks for it: it gets a number above this one."""
+        self._numbers.follow(decision.version)
+        yield entry_of(decision, self._clock.now_ms())
 
     async def number(self, subject: str, *asked: str | int) -> int:
         """What the script answers about the turn of a subject."""
@@ -179,7 +206,7 @@ class Turns:
 
     async def _end(self, turn: Turn) -> None:
         if not await turn.end():
-            # Else a store that was away for a moment would keep others waiting for 10 s.
+            # Else a store that was away for a moment would keep others waiting until it is over.
             task = asyncio.create_task(self._end_later(turn), name="turn")
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)

@@ -42,7 +42,7 @@ DEEDS = 40
 PLACES = ("a", "b")
 DIES_AT = ("decision_archived", "decision_kept", "random")
 KILLS = 2
-"""Of each process that decides. A turn that was taken and not ended holds others up for 10 s."""
+"""Of each process that decides. A turn that was taken and not ended holds others up for 3 s."""
 
 PASSES_MAX = 12
 MOMENT_S = (0.6, 1.5)
