@@ -3,12 +3,15 @@
 --          lib/owners says
 -- ARGV[1]  msgpack array by owner of arrays of reports, each [thing, atid, aid, value, ts1, ts2,
 --          marker]: thing a number, atid and aid packed ids, value an integer within
---          +-(2^53 - 1), times Unix seconds, marker 8 bytes for an increment, nil for a report
+--          +-(2^53 - 1), times Unix seconds, marker 8 bytes for an increment, nil for a report;
+--          behind it, where an owner has a fence, another array by owner of [name, number] or
+--          false, numbers from 0 to 2^53 - 1
 -- ARGV[2]  seven msgpack numbers: lifetimes in seconds of year, month, week, day, second and
 --          activity keys and of markers; 0 is for ever, -1 again for ever
 -- Returns: a list of codes, owner by owner: 0 unchanged, 1 booked, 2 duplicate, 3 out of bounds,
---          4 of an activity that was withdrawn, 6 its hour has as many reports of the activity
---          as one may have
+--          4 of an activity that was withdrawn, 6 superseded: the owner's fence holds a greater
+--          number, and nothing of the owner is written, 7 its hour has as many reports of the
+--          activity as one may have
 -- Errors: PSD_OUT_OF_BOUNDS an hour or minute of a busy day passes the bound: nothing is
 --         written, and one report a call tells which; PSD_HEAVY n: the call is too much for one,
 --         nothing is written, n of its reports may not be; a key of a foreign type fails whole

@@ -1,10 +1,11 @@
 -- Book a report: take one report or increment into what this call knows of its owner, and say what
 -- becomes of it: 0 unchanged, 1 booked, 2 duplicate, 3 out of bounds, 4 of a withdrawn activity, 6
--- its hour is full. Nothing is written: that is for whoever saves what was noted.
+-- superseded, 7 its hour is full. Nothing is written: that is for whoever saves what was noted.
 -- @include lib/work: work_alone, spend_work, is_too_heavy
 -- @include lib/activity_commit: plan_fits, commit_plan
 -- @include lib/pending: note_changes, applied_part, apply_changes
 -- @include lib/newest_writes: note_newest_moves
+-- @include lib/fences: is_superseded
 -- @include lib/markers: is_marked, mark
 -- @include lib/activity: load_activity
 -- @include lib/calendar: day_of
@@ -23,7 +24,7 @@ local function book_report(root, thing, atid, aid, value, ts1, ts2, marker)
     return 4
   end
   local plan = plan_report(activity, ts1, ts2, marker and -1 or ts2 - ts1, atid, value)
-  if not plan then return 6 end
+  if not plan then return 7 end
   if is_too_heavy() then return nil end
   if not plan_fits(plan) or not add_moves(prefix, plan.moves) then return 3 end
   commit_plan(plan)
@@ -42,15 +43,17 @@ local function too_heavy(reports)
   return redis.error_reply('PSD_HEAVY ' .. fitting)
 end
 
--- All of some owners' batches: the codes, or nil and the reply of a call that is refused whole.
-local function book_batches(roots, batches)
+-- All of some owners' batches, with a fence (lib/fences) of each that has one, where any has: the
+-- codes, or nil and the reply of a call that is refused whole.
+local function book_batches(roots, batches, fences)
   local codes = {}
   if #roots == 1 and #batches[1] == 1 then work_alone() end
   for owner = 1, #roots do
-    local reports = batches[owner]
+    local reports, fence = batches[owner], fences and fences[owner]
+    local superseded = fence and is_superseded(roots[owner], fence)
     for at = 1, #reports do
       spend_work(REPORT_WORK)
-      codes[#codes + 1] = book_report(roots[owner], unpack(reports[at], 1, 7))
+      codes[#codes + 1] = superseded and 6 or book_report(roots[owner], unpack(reports[at], 1, 7))
       if is_too_heavy() then return nil, too_heavy(#codes) end
     end
   end

@@ -22,6 +22,7 @@ import msgspec
 from psd.audit.archived import ArchivedReports
 from psd.audit.examine import Discrepancy, examine, is_audited
 from psd.audit.expected import Expected, expected_of
+from psd.audit.fence_check import FENCES, FOREIGN, FenceAudit
 from psd.audit.index_check import IndexAudit
 from psd.audit.layout import Limits
 from psd.audit.repair import level_lifetimes, repair_commands
@@ -70,6 +71,10 @@ class Scope(msgspec.Struct, frozen=True):
         return (self.roots is None or root in self.roots) and (
             self.things is None or thing in self.things
         )
+
+    def has_all_of(self, root: str) -> bool:
+        """Whether what an owner has of no thing is in it."""
+        return self.things is None and (self.roots is None or root in self.roots)
 
 
 class Auditor:
@@ -157,7 +162,9 @@ def _differences(prefix: str, snapshot: Snapshot, expected: Expected) -> list[Di
 
 
 Owners = dict[str, list[str]]
-"""Suffixes of the keys there are, by the prefix of owner and thing."""
+"""Suffixes of the keys there are, by the prefix of owner and thing; an owner's fences whole."""
+
+FENCED = ":f:"
 
 
 async def owner_pages(lane: Lanes, scope: Scope, keys_max: int = KEYS_MAX) -> AsyncIterator[Owners]:
@@ -167,13 +174,21 @@ async def owner_pages(lane: Lanes, scope: Scope, keys_max: int = KEYS_MAX) -> As
     for part in range(parts):
         owners: Owners = defaultdict(list)
         async for key in _keys(lane):
-            match = _KEY.fullmatch(key)
-            if match is None or not scope.has(match[1], int(match[2])) or not is_audited(key):
-                continue
-            prefix = f"{match[1]}:{match[2]}:"
-            if zlib.crc32(prefix.encode()) % parts == part:
-                owners[prefix].append(match[3])
+            prefix, held = _placed(key, scope)
+            if prefix and zlib.crc32(prefix.encode()) % parts == part:
+                owners[prefix].append(held)
         yield owners
+
+
+def _placed(key: str, scope: Scope) -> tuple[str, str]:
+    """What a key is listed under, and as what; under nothing where it is not audited."""
+    match = _KEY.fullmatch(key)
+    if match is not None and scope.has(match[1], int(match[2])) and is_audited(key):
+        return f"{match[1]}:{match[2]}:", match[3]
+    fence = FENCES.fullmatch(key)
+    if fence is not None and scope.has_all_of(fence[1]):
+        return f"{fence[1]}{FENCED}", key
+    return "", ""
 
 
 async def _keys(lane: Lanes) -> AsyncIterator[str]:
@@ -220,6 +235,7 @@ class Sweep:
     ) -> None:
         self._auditor = auditor
         self._index = index
+        self._fences = FenceAudit(lane)
         self._lane = lane
         self._scope = scope
         self._pace = pace
@@ -232,6 +248,11 @@ class Sweep:
             on_owners(len(owners))
             for prefix, suffixes in owners.items():
                 await self._pace.wait()
+                if prefix.endswith(FENCED):
+                    if spoiled := await self._fences.spoiled(suffixes, repair=repair):
+                        is_whole = repair and all(each.found != FOREIGN for each in spoiled)
+                        yield Audited(prefix, "repaired" if is_whole else "found", spoiled)
+                    continue
                 audited = await self._auditor.audit(
                     prefix, suffixes, repair=repair, has_archive=has_archive
                 )

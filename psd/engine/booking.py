@@ -13,6 +13,7 @@ import msgspec
 
 from psd.config import BookingSettings, RetentionSettings
 from psd.engine.events import Count, Event, Report
+from psd.engine.fences import NO_FENCES, Fences
 from psd.store.codec import marker_of, pack_id
 from psd.store.keys import count_root, owner_root
 from psd.store.owner_calls import ONE_SERVER, Placement
@@ -34,9 +35,11 @@ class Call(msgspec.Struct):
     reports: list[list[object]]
     positions: list[int]
 
-    def packed(self) -> bytes:
-        """The reports by owner, as book.lua reads them."""
+    def packed(self, fences: Fences = NO_FENCES) -> bytes:
+        """The reports by owner, and the fences of those that have one, as book.lua reads them."""
         packed: bytes = msgpack.packb(self.reports, use_bin_type=False)
+        if fences and not fences.keys().isdisjoint(self.roots):
+            packed += msgpack.packb([fences.get(root, False) for root in self.roots])
         return packed
 
 

@@ -11,11 +11,15 @@ from psd.errors import InputError, OutOfBoundsError, TooLargeError
 Status = Literal["booked", "unchanged", "duplicate", "withdrawn", "refused"]
 """``withdrawn`` is a report of an activity that was withdrawn: it is in order, and not booked."""
 
+Fenced = Literal["superseded"]
+"""Somebody has booked for the owner with a greater number (psd/engine/fences.py). Only whoever
+fences what he books is told this: nothing that comes as a message does."""
+
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What became of one event; ``error`` is set exactly when it was refused."""
 
-    status: Status
+    status: Status | Fenced
     error: InputError | None = None
 
 
@@ -30,5 +34,14 @@ HOUR_FULL = Outcome(
     "refused",
     TooLargeError("aid: this hour has 4096 reports of the activity, as many as one may have"),
 )
-OUTCOMES = {0: UNCHANGED, 1: BOOKED, 2: DUPLICATE, 3: REFUSED, 4: WITHDRAWN, 6: HOUR_FULL}
+SUPERSEDED = Outcome("superseded")
+OUTCOMES = {
+    0: UNCHANGED,
+    1: BOOKED,
+    2: DUPLICATE,
+    3: REFUSED,
+    4: WITHDRAWN,
+    6: SUPERSEDED,
+    7: HOUR_FULL,
+}
 """Outcomes by the codes that book.lua returns; 5 is withdraw.lua's."""

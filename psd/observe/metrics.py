@@ -27,7 +27,7 @@ class Metrics:
         """What became of events and messages."""
         self.events = Counter(
             "psd_events",
-            "Events by outcome: booked, unchanged, duplicate, withdrawn, refused.",
+            "Events by outcome: booked, unchanged, duplicate, withdrawn, refused, superseded.",
             ["outcome"],
             registry=self.registry,
         )

@@ -62,6 +62,11 @@ def idempotency_key(digest: str) -> str:
     return f"psd:idempotency:{digest}"
 
 
+def fence_key(root: str, name: str) -> str:
+    """The greatest number that an owner was booked with under a name (psd/engine/fences.py)."""
+    return f"{root}:f:{name}"
+
+
 @lru_cache(maxsize=65_536)
 def count_root(name: str) -> str:
     """Root of a count's keys; braces and percent signs of the name are escaped."""
@@ -164,6 +169,7 @@ CORE_CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind("activities", rf"{_ROOT}:\d+:a:\d+", "hash", "activity", "aid: its reports"),
     KeyKind("long activity", rf"{_ROOT}:\d+:r:-?\d+", "hash", "activity", "all, hour: summary"),
     KeyKind("reports", rf"{_ROOT}:\d+:r:-?\d+:-?\d+", "string", "activity", "an hour's reports"),
+    KeyKind("fences", rf"{_ROOT}:f:[a-z0-9._-]{{1,64}}", "string", "activity", "rises only"),
     KeyKind("markers", rf"{_ROOT}:k:\d+", "hash", "marker", "8 bytes of an increment's id"),
     KeyKind("schema", re.escape(SCHEMA_KEY), "string", "", "version of the stored shapes"),
     KeyKind("life", re.escape(LIFE_KEY), "string", "", "a word for as long as it is not emptied"),

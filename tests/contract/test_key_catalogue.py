@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from psd.engine.events import Withdrawal
@@ -16,6 +17,7 @@ from psd.rewards.part import Rewards
 from psd.rewards.vehicle_events import VehicleChange
 from psd.runtime import Runtime
 from psd.store.keys import SCHEMA_VERSION, boards_key, catalogue, decisions_key, kind_of
+from psd.users import user_of
 from tests.support.engine import EVER, NOON_S, book, count, increment, report
 from tests.support.keyspace import keyspace
 from tests.support.random_reports import random_reports
@@ -29,6 +31,9 @@ async def book_every_kind(psd: Runtime) -> None:
     await book(psd, [report(n, uid=6, aid=n) for n in range(1, 600)])
     await book(psd, random_reports(random.Random(5), uid=-4))
     await book(psd, [report(uid=5), Withdrawal(5, 3, (1, 2), "twice", "me", NOON_S)])
+    await psd.engine.book([report(uid=8)], fences={8: ("rides", 17)})
+    alice = replace(report(uid=user_of("alice@example.com")), name="alice@example.com")
+    await book(psd, [alice])
 
 
 async def book_vehicles(psd: Runtime) -> None:

@@ -18,6 +18,7 @@ from psd.audit.truth import Lifetimes
 from psd.clock import ManualClock
 from psd.engine.events import Report
 from psd.runtime import Runtime
+from psd.store.keys import fence_key, owner_root
 from tests.support.audits import audit_of, few, verified
 from tests.support.engine import (
     DAY_S,
@@ -113,6 +114,26 @@ async def test_a_key_of_another_type_is_told_and_left_alone(psd: Runtime, redis_
     assert result.exit_code == 1
     assert f"{LEAF_KEY}: a key of another type" in result.output
     assert await psd.store.client.type(LEAF_KEY) == b"list"
+
+
+async def test_a_fence_is_a_number_and_another_text_is_taken_away(
+    psd: Runtime, redis_url: str
+) -> None:
+    await psd.engine.book(few(), fences={1: ("rides", 17)})
+    key = fence_key(owner_root(1), "rides")
+    assert (await verified(redis_url, "--repair")).output == "1 audited: 1 clean; 0 differences\n"
+    assert await psd.store.client.get(key) == b"17"
+    await psd.store.client.set(key, "17x")
+    for words, code in ((("2",), 0), (("--thing", "steps"), 0), ((), 1), (("1", "--repair"), 0)):
+        result = await verified(redis_url, *words)
+        assert result.exit_code == code, result.output
+    assert f"{key}: '17x', should be a number by its name" in result.output
+    assert not await psd.store.client.exists(key)
+    await psd.store.client.rpush(key, "somebody's list")
+    result = await verified(redis_url, "--repair")
+    assert result.exit_code == 1
+    assert f"{key}: a key of another type" in result.output
+    assert await psd.store.client.type(key) == b"list"
 
 
 async def test_names_of_counts_cannot_take_over_the_terminal(psd: Runtime, redis_url: str) -> None:

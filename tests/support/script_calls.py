@@ -118,6 +118,14 @@ async def growth(psd: Runtime) -> None:
         await psd.engine.book([Withdrawal(1, aid, (1, 2), "", "ops", NOON_S)])
 
 
+async def fenced(psd: Runtime) -> None:
+    """Two owners that are booked for by newer facts, by older ones, and by newer ones again."""
+    for number, value in ((5, 7), (4, 8), (6, 9), (6, 9)):
+        fences = dict.fromkeys((1, 2), ("rides", number))
+        sent = [report(value, NOON_S + uid, uid=uid, aid=uid) for uid in (1, 2, 3)]
+        await psd.engine.book(sent, fences=fences)
+
+
 async def named_boards(psd: Runtime) -> None:
     """Boards that are made, changed, filled, emptied and taken away."""
     window = RollingWindow(seconds=DAY_S)
@@ -169,6 +177,8 @@ SCENES: tuple[tuple[Scene, dict[str, int]], ...] = (
     (histories, {}),
     (growth, {}),
     (growth, LIFETIMES),
+    (fenced, {}),
+    (fenced, LIFETIMES),
     (named_boards, {}),
     (vehicles, {}),
     (weeks, {}),

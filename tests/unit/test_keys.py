@@ -27,6 +27,7 @@ KINDS = {
     "psd:{1}:1:r:-5": "long activity",
     "psd:{1}:1:r:-5:405684": "reports",
     "psd:{1}:k:16903": "markers",
+    "psd:{-5}:f:rides.v2": "fences",
     "psd:c:{hifive_1}:0:y": "year totals",
     "psd:c:{a:b%7B1%7D}:k:16903": "markers",
     "psd:rewards:{s4095}:vehicles": "vehicles",

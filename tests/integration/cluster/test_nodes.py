@@ -99,7 +99,7 @@ async def test_readiness_speaks_of_every_master(cluster: RedisCluster, psd: Runt
         last.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
     assert found == {"policy": f"127.0.0.1:{last.port}: maxmemory-policy is allkeys-lru"}
     assert (await psd.store.readiness())["scripts"] == "ok"
-    names = [script.sha for script in (psd.engine._book, psd.engine._sums._sum)]
+    names = [script.sha for script in (psd.engine._tools.book, psd.engine._sums._sum)]
     assert last.ask("SCRIPT", "EXISTS", *names) == [1, 1]
 
 
