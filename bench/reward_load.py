@@ -48,7 +48,7 @@ from bench.reward_writers import (
 from bench.workloads import batches
 from psd.engine.plan import week_blocks
 from psd.rewards.keys import owner_vehicles_key, rewards_key, rows_key, vehicles_key, vins_key
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.registry import vin_shard
 from psd.rewards.shards import shard_of
 from psd.rewards.tables import load_tables
@@ -117,7 +117,7 @@ async def check_sample(psd: Runtime, socket: Path, fleet: Fleet) -> None:
     step = max(fleet.size // SAMPLE, 1)
     owners = {each // 2 for each in (*range(PROFILES, fleet.size, step), SHARED_VIN_EVERY)}
     sample = sorted(each for owner in owners for each in (2 * owner, 2 * owner + 1))
-    await psd.part(Rewards).registry.change([fleet.change(each) for each in sample])
+    await psd.part(RewardsPart).registry.change([fleet.change(each) for each in sample])
     for vehicle in sample:
         await psd.engine.book(fleet.profile(vehicle).reports(vehicle))
     with redis.Redis(unix_socket_path=str(socket)) as loaded:

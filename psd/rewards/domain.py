@@ -27,7 +27,7 @@ REWARDS = Domain(
     },
     keys=KEYS,
     messages="psd.rewards.vehicle_events:messages_of",
-    open="psd.rewards.part:Rewards",
+    open="psd.rewards.part:RewardsPart",
     client=("psd.rewards.client:AsyncRewards", "psd.rewards.client:Rewards"),
     checks={"tables": "psd.rewards.configuration:tables_told"},
     cli=("psd.rewards.cli.group:rewards", "Compute, explain and pay the weekly rewards."),

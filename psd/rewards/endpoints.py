@@ -15,16 +15,16 @@ from psd.rewards.original import (
     OwnerQuery,
     UserPage,
 )
-from psd.rewards.questions import Questions, RiskQuery, StreaksQuery, Vehicle, WeekQuery
+from psd.rewards.questions import RewardsQuestions, RiskQuery, StreaksQuery, Vehicle, WeekQuery
 from psd.rewards.statement import Statement
 
 
-def endpoints(questions: Questions, pages: OriginalPages) -> list[Endpoint]:
+def endpoints(questions: RewardsQuestions, pages: OriginalPages) -> list[Endpoint]:
     """All of them: v3, and the original's pages."""
     return [*_of_v3(questions), *_of_the_original(pages)]
 
 
-def _of_v3(questions: Questions) -> list[Endpoint]:
+def _of_v3(questions: RewardsQuestions) -> list[Endpoint]:
     return [
         Endpoint(
             path="/v3/vehicles/{id}/statement",

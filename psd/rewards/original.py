@@ -24,15 +24,15 @@ from msgspec import Meta
 
 from psd.clock import Clock, utc_text
 from psd.domain import Asked
-from psd.engine.moments import second_in
+from psd.engine.event_times import second_in
 from psd.engine.plan import ISSUANCE_START_S, WEEK_S
 from psd.errors import InvalidTimeError, MalformedError, NotFoundError
 from psd.rewards.accounts import Account, Accounts, Device, WeekSum
 from psd.rewards.levels import level_of, standing
-from psd.rewards.owners import asked_owner, sees
 from psd.rewards.shares import WEI
 from psd.rewards.store import RewardsStore
 from psd.rewards.tables import Tables
+from psd.rewards.visible_owners import asked_owner, sees
 from psd.rewards.week_results import WeekResult
 from psd.rewards.weeks import bounds
 from psd.slices import in_slices

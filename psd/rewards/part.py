@@ -13,7 +13,7 @@ from psd.rewards.job import RewardsJob
 from psd.rewards.ledger import Ledger
 from psd.rewards.original import OriginalPages
 from psd.rewards.participants import Population
-from psd.rewards.questions import Questions
+from psd.rewards.questions import RewardsQuestions
 from psd.rewards.registry import Registry
 from psd.rewards.settings import RewardsSettings
 from psd.rewards.store import RewardsStore
@@ -21,7 +21,7 @@ from psd.rewards.vehicle_events import VehicleRules
 from psd.store.clocks import SlowerClock
 
 
-class Rewards(Part):
+class RewardsPart(Part):
     """The stores, the weekly job, and what answers questions."""
 
     def __init__(self, core: Core, settings: RewardsSettings) -> None:
@@ -40,7 +40,9 @@ class Rewards(Part):
         self.at_risk = AtRisk(self.registry, self.results, *readers, clock)
         followed = VehicleRules(self.tables, things).things
         self.follower = VehicleFollower(self.registry, store, followed)
-        questions = Questions(self.accounts, self.at_risk, self.evidence, self.results, self.tables)
+        questions = RewardsQuestions(
+            self.accounts, self.at_risk, self.evidence, self.results, self.tables
+        )
         pages = OriginalPages(self.accounts, self.results, self.tables, clock)
         self.endpoints = endpoints(questions, pages)
         self.keepers = (self.ledger,)

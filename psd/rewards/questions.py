@@ -30,12 +30,12 @@ from psd.rewards.at_risk import AtRisk, AtRiskPage, AtRiskPlace, Risk
 from psd.rewards.evidence import Evidence
 from psd.rewards.levels import level_of
 from psd.rewards.listings import RiskEntry, RiskPage, StreakEntry, StreaksPage
-from psd.rewards.owners import asked_owner, sees
 from psd.rewards.rows import Row
 from psd.rewards.shards import SHARDS
 from psd.rewards.statement import Statement
 from psd.rewards.store import RewardsStore, asked_week
 from psd.rewards.tables import Tables
+from psd.rewards.visible_owners import asked_owner, sees
 from psd.rewards.weeks import WEEK_MAX, bounds
 
 Vehicle = Annotated[int, Meta(ge=0, le=ID_MAX, description="its number", examples=[7])]
@@ -66,7 +66,7 @@ class RiskQuery(msgspec.Struct):
     cursor: Cursor | None = None
 
 
-class Questions:
+class RewardsQuestions:
     """Answers what v3 asks."""
 
     def __init__(

@@ -22,6 +22,7 @@ import msgspec
 from msgspec import UNSET
 
 from psd.domain import Command, Messages
+from psd.engine.event_times import Time, second_in
 from psd.engine.events import (
     EVENT_ID_BYTES_MAX,
     ID_MAX,
@@ -33,7 +34,6 @@ from psd.engine.events import (
     shown,
     shown_number,
 )
-from psd.engine.moments import Time, second_in
 from psd.errors import (
     MissingIdError,
     OutOfBoundsError,

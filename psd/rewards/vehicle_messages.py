@@ -21,7 +21,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from psd.engine.moments import Time
+from psd.engine.event_times import Time
 
 
 class ActivityFields(msgspec.Struct, gc=False, omit_defaults=True):

@@ -13,7 +13,7 @@ from psd.queries.boards.board_windows import FixedWindow
 from psd.queries.boards.definitions import Definition
 from psd.queries.requests import LeaderboardQuery
 from psd.rewards.keys import rewards_key
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.vehicle_events import VehicleChange
 from psd.runtime import Runtime
 from psd.store.keys import SCHEMA_VERSION, boards_key, catalogue, decisions_key, kind_of
@@ -96,7 +96,7 @@ async def test_reads_write_nothing(psd: Runtime) -> None:
     assert len(await psd.engine.withdrawals(5, 9)) == 1
     await book_vehicles(psd)
     before = await changes(psd.store.client)
-    registry = psd.part(Rewards).registry
+    registry = psd.part(RewardsPart).registry
     await registry.vehicles([7, 8, 9])
     for shard in await registry.shards():
         await registry.shard(shard)

@@ -17,7 +17,7 @@ from psd.clock import ManualClock
 from psd.engine.plan import Range
 from psd.errors import ConfigError, UnfitStoreError
 from psd.queries.requests import LeaderboardQuery
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.weeks import week_of
 from psd.runtime import Runtime
 from psd.store import takeover
@@ -211,14 +211,16 @@ async def test_boards_finals_and_rewards_of_before_are_read(engine_server: Redis
         assert [row.uid for row in final.data] == ["1", "2", "6"]
         [withdrawal] = await psd.engine.withdrawals(7, 9)
         assert (withdrawal.aid, withdrawal.by, withdrawal.note) == (2, "me", "twice")
-        results, rows = await psd.part(Rewards).results.rows_of([7, 8, 2**40])
+        results, rows = await psd.part(RewardsPart).results.rows_of([7, 8, 2**40])
         week = week_of(WEEK_S)
         assert set(results) == {week}
         points = [rows[vehicle][week].points for vehicle in (7, 8, 2**40)]
         assert points == [1500, 4000, 6000]
-        assert [each.note for each in await psd.part(Rewards).ledger.overrides()] == ["case 981"]
-        assert (await psd.part(Rewards).ledger.payouts([7], week))[7].tokens == "1000"
-        assert set(await psd.part(Rewards).ledger.blacklist()) == {"0"}
+        assert [each.note for each in await psd.part(RewardsPart).ledger.overrides()] == [
+            "case 981"
+        ]
+        assert (await psd.part(RewardsPart).ledger.payouts([7], week))[7].tokens == "1000"
+        assert set(await psd.part(RewardsPart).ledger.blacklist()) == {"0"}
 
 
 MONTH_OF_129 = b"@" + b"".join(b"\0\0%c\0%c\1" % (n, n) for n in range(129))

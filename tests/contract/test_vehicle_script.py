@@ -10,7 +10,7 @@ import pytest
 
 from psd.errors import ShapeError, StoreError
 from psd.rewards.keys import vehicles_key, vins_key
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.registry import VIN_VEHICLES_MAX, VehicleRecord, vin_shard
 from psd.rewards.shards import shard_of
 from psd.rewards.vehicle_events import CHANGEABLE, VehicleChange
@@ -27,7 +27,7 @@ def change(time_s: int = T, vehicle: int = 7, **fields: object) -> VehicleChange
 
 
 async def statuses(psd: Runtime, *changes: VehicleChange) -> list[str]:
-    return [outcome.status for outcome in await psd.part(Rewards).registry.change(changes)]
+    return [outcome.status for outcome in await psd.part(RewardsPart).registry.change(changes)]
 
 
 async def test_every_field_comes_back_as_it_was_said(psd: Runtime) -> None:
@@ -41,7 +41,7 @@ async def test_every_field_comes_back_as_it_was_said(psd: Runtime) -> None:
         opted_in=False,
     )
     assert await statuses(psd, said) == ["booked"]
-    assert await psd.part(Rewards).registry.vehicle(LARGEST) == Vehicle(
+    assert await psd.part(RewardsPart).registry.vehicle(LARGEST) == Vehicle(
         LARGEST, "0xab", frozenset({1, 3, 31}), "5YJ3E1EA7KF317000", 1_640_000_000, True, False
     )
 
@@ -50,8 +50,8 @@ async def test_what_was_not_said_is_unknown_and_no_integration_is_not_unknown(
     psd: Runtime,
 ) -> None:
     await statuses(psd, change(integrations=()))
-    assert await psd.part(Rewards).registry.vehicle(7) == Vehicle(7, integrations=frozenset())
-    assert await psd.part(Rewards).registry.vehicle(8) is None
+    assert await psd.part(RewardsPart).registry.vehicle(7) == Vehicle(7, integrations=frozenset())
+    assert await psd.part(RewardsPart).registry.vehicle(8) is None
 
 
 CHANGES = (
@@ -68,10 +68,10 @@ async def test_all_orders_of_changes_leave_the_same_bytes(psd: Runtime) -> None:
     for order in itertools.permutations(CHANGES):
         await psd.store.client.flushdb()
         for each in order:
-            await psd.part(Rewards).registry.change([each])
+            await psd.part(RewardsPart).registry.change([each])
         found.add(repr(await keyspace(psd.store.client)))
     assert len(found) == 1
-    assert await psd.part(Rewards).registry.vehicle(7) == Vehicle(
+    assert await psd.part(RewardsPart).registry.vehicle(7) == Vehicle(
         7, "é", frozenset(), None, 5, minted=False, opted_in=True
     )
 
@@ -94,8 +94,8 @@ async def test_batches_in_any_order_with_repeats_leave_the_same_bytes(psd: Runti
         await psd.store.client.flushdb()
         sent = rng.sample(said, len(said)) + rng.sample(said, 10)
         for start in range(0, len(sent), 7):
-            await psd.part(Rewards).registry.change(sent[start : start + 7])
-        await psd.part(Rewards).registry.register(range(5))
+            await psd.part(RewardsPart).registry.change(sent[start : start + 7])
+        await psd.part(RewardsPart).registry.register(range(5))
         found.append(await keyspace(psd.store.client))
     assert found[1:] == found[:-1]
 
@@ -116,25 +116,25 @@ async def test_a_vehicle_without_fields_is_registered_and_keeps_what_was_said(
     assert await statuses(psd, change(), change(), change(owner="1"), change()) == [
         *("booked", "unchanged", "booked", "unchanged")
     ]
-    await psd.part(Rewards).registry.register([7, 8])
-    assert await psd.part(Rewards).registry.vehicles([7, 8, 9]) == {
+    await psd.part(RewardsPart).registry.register([7, 8])
+    assert await psd.part(RewardsPart).registry.vehicles([7, 8, 9]) == {
         7: Vehicle(7, "1"),
         8: Vehicle(8),
     }
-    assert await psd.part(Rewards).registry.shards() == sorted({shard_of(7), shard_of(8)})
+    assert await psd.part(RewardsPart).registry.shards() == sorted({shard_of(7), shard_of(8)})
 
 
 async def test_a_record_that_is_none_is_an_error_and_not_an_empty_vehicle(psd: Runtime) -> None:
     await psd.store.client.hset(vehicles_key(shard_of(7)), "7", b"\xc1spoiled")
     with pytest.raises(ShapeError):
-        await psd.part(Rewards).registry.vehicle(7)
+        await psd.part(RewardsPart).registry.vehicle(7)
     with pytest.raises(StoreError):
-        await psd.part(Rewards).registry.change([change(owner="1")])
+        await psd.part(RewardsPart).registry.change([change(owner="1")])
 
 
 async def test_the_vehicles_of_a_vin_are_noted_once_and_in_order(psd: Runtime) -> None:
     for vehicle in (30, LARGEST, 4, 30, LARGEST - 1, 200):
-        await psd.part(Rewards).registry.change([change(vehicle=vehicle, vin="A")])
+        await psd.part(RewardsPart).registry.change([change(vehicle=vehicle, vin="A")])
     noted = await psd.store.client.hget(vins_key(vin_shard(b"A")), "A")
     assert noted == b"4,30,200,%d,%d" % (LARGEST - 1, LARGEST)
 
@@ -147,7 +147,7 @@ async def test_a_vin_that_too_many_gave_is_refused_and_nothing_of_its_change_is_
     before = await keyspace(psd.store.client)
     late = change(vehicle=5000, owner="1", vin="0")
     assert await statuses(psd, late, many[0]) == ["refused", "unchanged"]
-    [outcome] = await psd.part(Rewards).registry.change([late])
+    [outcome] = await psd.part(RewardsPart).registry.change([late])
     assert str(outcome.error) == "vin: '0' is that of 1000 vehicles already"
     assert await keyspace(psd.store.client) == before
 

@@ -20,7 +20,7 @@ from psd.engine.books import Books
 from psd.engine.engine import Engine
 from psd.errors import InputError
 from psd.rewards.booking import VehicleFollower
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.runtime import Runtime, open_runtime
 from tests.support.http import FORM, Answer, HttpClient, serving
 from tests.support.model import ModelEngine
@@ -47,7 +47,7 @@ async def runtime(redis_url: str, request: pytest.FixtureRequest) -> AsyncIterat
         model = ModelEngine()
         runtime.engine = cast("Engine", model)
         store = runtime.store
-        follower = VehicleFollower(runtime.part(Rewards).registry, store, runtime.books.things)
+        follower = VehicleFollower(runtime.part(RewardsPart).registry, store, runtime.books.things)
         runtime.books = Books(runtime.engine, store.order, runtime.metrics, [follower])
     yield runtime
     await runtime.close()

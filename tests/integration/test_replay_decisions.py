@@ -26,7 +26,7 @@ from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
 from psd.rewards.configuration import signals_of
 from psd.rewards.grpc_reader import StoreReader
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.sources.buckets import BucketSource
 from psd.runtime import Runtime, open_runtime
 from psd.store.keys import decisions_key
@@ -245,15 +245,15 @@ async def test_every_command_that_decides_archives_it(
 
 
 async def test_the_rewards_service_archives_whom_it_bars(runtime: Runtime, tmp_path: Path) -> None:
-    signals = signals_of(runtime.settings.things, runtime.part(Rewards).tables)
-    source = BucketSource(runtime.engine, signals, runtime.part(Rewards).tables)
+    signals = signals_of(runtime.settings.things, runtime.part(RewardsPart).tables)
+    source = BucketSource(runtime.engine, signals, runtime.part(RewardsPart).tables)
     reader = StoreReader(
         runtime.store,
-        runtime.part(Rewards).results,
-        runtime.part(Rewards).ledger,
-        runtime.part(Rewards).registry,
+        runtime.part(RewardsPart).results,
+        runtime.part(RewardsPart).ledger,
+        runtime.part(RewardsPart).registry,
         source,
-        runtime.part(Rewards).tables,
+        runtime.part(RewardsPart).tables,
     )
     await reader.set_blacklist("0x1", True, "n", "me")
     await reader.set_blacklist("0x1", False, "", "me")
@@ -268,7 +268,7 @@ async def test_without_its_archive_nothing_is_decided(
     refused = await run("rewards", "blacklist", "add", "42", "--note", "n")
     assert refused.exit_code == 78
     assert "archive.folder" in refused.stderr
-    assert not await runtime.part(Rewards).ledger.blacklist()
+    assert not await runtime.part(RewardsPart).ledger.blacklist()
 
 
 async def test_what_is_refused_is_not_archived(runtime: Runtime, tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ async def test_what_is_refused_is_not_archived(runtime: Runtime, tmp_path: Path)
 async def test_a_decision_of_a_newer_psd_is_refused_and_the_others_come_back(
     runtime: Runtime, redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    await runtime.part(Rewards).ledger.bar("42", "n", "me")
+    await runtime.part(RewardsPart).ledger.bar("42", "n", "me")
     files = DayFiles(tmp_path / "archive", 0)
     unknown = b'{"command":"decision","decision":{"kind":"crowned","version":1}}'
     spoiled = b'{"command":"decision","decision":{"kind":"barred","version":"x"}}'
@@ -302,7 +302,7 @@ async def test_a_decision_of_a_newer_psd_is_refused_and_the_others_come_back(
     assert "kind 'crowned' is unknown to this psd; a newer one archived it" in result.stderr
     assert "1 decisions carried out" in result.stdout
     assert "2 refused" in result.stdout
-    assert list(await runtime.part(Rewards).ledger.blacklist()) == ["42"]
+    assert list(await runtime.part(RewardsPart).ledger.blacklist()) == ["42"]
 
 
 async def test_no_queue_takes_a_decision(stack: WorkerStack, tmp_path: Path) -> None:
@@ -341,13 +341,13 @@ async def test_an_archive_that_lacks_later_changes_of_members_undoes_none(
 async def test_one_at_a_time_decides_and_a_turn_ends_by_itself(runtime: Runtime) -> None:
     other: Any = await open_runtime(runtime.settings)
     try:
-        async with runtime.part(Rewards).ledger.turn() as turn:
+        async with runtime.part(RewardsPart).ledger.turn() as turn:
             with pytest.raises(StoreUnavailableError, match="rewards: another process"):
-                await other.part(Rewards).ledger.bar("42", "n", "me")
+                await other.part(RewardsPart).ledger.bar("42", "n", "me")
             assert 0 < await runtime.store.client.pttl(decisions_key("turn:rewards")) <= 3_000
             first = turn.version
-        assert await other.part(Rewards).ledger.bar("42", "n", "me")
-        async with other.part(Rewards).ledger.turn() as turn:
+        assert await other.part(RewardsPart).ledger.bar("42", "n", "me")
+        async with other.part(RewardsPart).ledger.turn() as turn:
             assert turn.version > first
     finally:
         await other.close()
@@ -361,7 +361,7 @@ async def test_versions_go_on_rising_whatever_the_clocks_say(
         clock = ManualClock(second)
         async with (
             engine_on(redis_server.url, clock=clock) as psd,
-            psd.part(Rewards).ledger.turn() as turn,
+            psd.part(RewardsPart).ledger.turn() as turn,
         ):
             seen.append(turn.version)
     assert seen == sorted(seen)

@@ -9,7 +9,7 @@ import pytest
 
 from psd.errors import StoreUnavailableError
 from psd.rewards.keys import rewards_key
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.vehicles import Vehicle
 from psd.rewards.weeks import bounds
 from psd.runtime import Runtime
@@ -46,8 +46,8 @@ def stack(stack: WorkerStack, tmp_path: Path) -> WorkerStack:
 async def assert_all_is_booked(runtime: Runtime) -> None:
     assert await sums(runtime) == (3, 480)
     assert [await sums(runtime, n) for n in (20, 29, 9)] == [(1, 0), (1, 0), (0, 0)]
-    assert await runtime.part(Rewards).registry.vehicle(7) == KNOWN
-    assert await runtime.part(Rewards).registry.vehicles([8, 9, 20, 30]) == {
+    assert await runtime.part(RewardsPart).registry.vehicle(7) == KNOWN
+    assert await runtime.part(RewardsPart).registry.vehicles([8, 9, 20, 30]) == {
         8: Vehicle(8, vin="A"),
         9: Vehicle(9),
         20: Vehicle(20),
@@ -92,7 +92,7 @@ async def test_an_outage_of_the_store_loses_no_vehicle(stack: WorkerStack) -> No
 
     async def are_known() -> bool:
         try:
-            return len(await stack.runtime.part(Rewards).registry.of_owner("1")) == 500
+            return len(await stack.runtime.part(RewardsPart).registry.of_owner("1")) == 500
         except StoreUnavailableError:
             return False
 

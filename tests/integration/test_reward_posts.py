@@ -17,7 +17,7 @@ from psd.config import (
     ServerSettings,
     Settings,
 )
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.runtime import Runtime, open_runtime
 from tests.support.http import Answer, HttpClient, serving
 from tests.support.redis_server import RedisServer
@@ -87,9 +87,9 @@ async def test_vehicles_are_kept_as_they_are_said(client: tuple[HttpClient, Runt
     http, runtime = client
     assert counts(await post(http, "vehicles", [VEHICLE, {"vehicle": 8}])) == (2, 0, 0, 0)
     assert counts(await post(http, "vehicles", [VEHICLE, {"vehicle": 8}])) == (0, 2, 0, 0)
-    assert await runtime.part(Rewards).registry.vehicle(7) == KNOWN
+    assert await runtime.part(RewardsPart).registry.vehicle(7) == KNOWN
     assert counts(await post(http, "vehicles", {"vehicle": 7, "owner": None})) == (1, 0, 0, 0)
-    assert await runtime.part(Rewards).registry.of_owner("42") == []
+    assert await runtime.part(RewardsPart).registry.of_owner("42") == []
 
 
 async def test_a_bad_element_does_not_hold_back_the_others(
@@ -180,5 +180,5 @@ async def test_a_store_that_is_away_answers_503_and_nothing_is_lost(
         for kind, body in bodies.items():
             assert counts(await post(http, kind, body)) in ((0, 1, 0, 0), (0, 0, 1, 0))
     assert await sums(runtime) == (1, 500)
-    assert await runtime.part(Rewards).registry.vehicle(7) == KNOWN
+    assert await runtime.part(RewardsPart).registry.vehicle(7) == KNOWN
     await runtime.close()

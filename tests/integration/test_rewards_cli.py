@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from psd.cli.main import psd
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.tables import shipped_tables
 from tests.support.redis_server import RedisServer
 from tests.support.reward_job import Fleet, fleet_on
@@ -138,7 +138,7 @@ async def test_a_wrong_receipt_is_refused_whole(
     assert result.exit_code == 1
     assert result.stderr.startswith("psd: line ")
     assert reason in result.stderr
-    assert await fleet.psd.part(Rewards).ledger.payouts([1, 2, 9], 0) == {}
+    assert await fleet.psd.part(RewardsPart).ledger.payouts([1, 2, 9], 0) == {}
 
 
 async def test_rows_of_an_export_are_receipts_and_again_change_nothing(
@@ -148,12 +148,12 @@ async def test_rows_of_an_export_are_receipts_and_again_change_nothing(
     receipts = tmp_path / "receipts.csv"
     receipts.write_text("\ufeff" + await output("export", "0", "--due"), encoding="utf-8")
     assert await output("paid", "0", str(receipts)) == "2 payouts recorded\n"
-    before = await fleet.psd.part(Rewards).ledger.payouts([1, 2], 0)
+    before = await fleet.psd.part(RewardsPart).ledger.payouts([1, 2], 0)
     said = await output("paid", "0", str(receipts))
     assert said == "0 payouts recorded, 2 were recorded before\n"
     receipts.write_text(await output("export", "0"), encoding="utf-8")
     assert (await output("paid", "0", str(receipts))).startswith("0 payouts recorded")
-    assert await fleet.psd.part(Rewards).ledger.payouts([1, 2], 0) == before
+    assert await fleet.psd.part(RewardsPart).ledger.payouts([1, 2], 0) == before
     assert await rows("0", "--due") == []
 
 
@@ -165,7 +165,7 @@ async def test_what_nobody_was_to_be_paid_is_no_receipt(fleet: Fleet, tmp_path: 
     result = await run("paid", "0", str(receipts))
     assert result.exit_code == 1
     assert "tokens: 221000000000000000000000, but paid and due make 0" in result.stderr
-    assert await fleet.psd.part(Rewards).ledger.payouts([1, 2], 0) == {}
+    assert await fleet.psd.part(RewardsPart).ledger.payouts([1, 2], 0) == {}
 
 
 @pytest.mark.parametrize(
@@ -186,10 +186,10 @@ async def test_what_contradicts_an_earlier_receipt_needs_to_be_called_a_correcti
     result = await run("paid", "0", str(receipts))
     assert result.exit_code == 1
     assert result.stderr.startswith(f"psd: line 3: {reason}")
-    kept = await fleet.psd.part(Rewards).ledger.payouts([1, 2], 0)
+    kept = await fleet.psd.part(RewardsPart).ledger.payouts([1, 2], 0)
     assert [(each.vehicle, each.tokens) for each in kept.values()] == [(1, "500")]
     assert await output("paid", "0", str(receipts), "--correction") == "2 payouts recorded\n"
-    kept = await fleet.psd.part(Rewards).ledger.payouts([1, 2], 0)
+    kept = await fleet.psd.part(RewardsPart).ledger.payouts([1, 2], 0)
     assert {each.request for each in kept.values()} == {"run-9"}
 
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from psd.cli.main import psd
 from psd.rewards.keys import rewards_key
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.week_results import ENCODE, WeekStatus
 from tests.support.reward_weeks import Served, weeks_served
 
@@ -53,7 +53,7 @@ def words(text: str) -> list[list[str]]:
 
 
 async def test_a_statement_reads_as_a_table_with_a_reason_a_number(served: Served) -> None:
-    await served.psd.part(Rewards).ledger.override(1, 7, 12, "case [981]", "alice")
+    await served.psd.part(RewardsPart).ledger.override(1, 7, 12, "case [981]", "alice")
     await served.compute(1)
     text = await output("statement", "7")
     assert text.startswith("vehicle 7, week 1: 2022-02-07T05:00:00Z to 2022-02-14T05:00:00Z\n")
@@ -62,7 +62,7 @@ async def test_a_statement_reads_as_a_table_with_a_reason_a_number(served: Serve
     assert ["connection", "streak", "12", *override.split()] in table
     assert ["tokens", "1,105,000"] in [row[:2] for row in table]
     assert ["Tesla", "yes", "yes", "1", *["2022-02-07T06:00:00Z"] * 2] in table
-    assert f"by tables 2022-seed ({served.psd.part(Rewards).tables.digest})" in text
+    assert f"by tables 2022-seed ({served.psd.part(RewardsPart).tables.digest})" in text
     assert "calculate" not in text
     await served.drive_in(8, "Tesla", 0)
     assert "psd rewards calculate" in await output("statement", "7")
@@ -120,7 +120,7 @@ async def test_weeks_tells_the_numbers_and_the_state_of_each(served: Served) -> 
     assert (one["dirty"], zero["dirty"]) == (1, 0)
     assert (zero["vehicles"], zero["connected"], zero["levels"]) == (2, 2, [2, 0, 0, 0])
     assert zero["pool"] == zero["tokens"] == "1105000000000000000000000"
-    assert zero["digest"] == served.psd.part(Rewards).tables.digest
+    assert zero["digest"] == served.psd.part(RewardsPart).tables.digest
 
 
 async def test_a_narrow_terminal_cuts_nothing_off(

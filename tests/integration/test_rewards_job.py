@@ -13,7 +13,7 @@ from psd.errors import (
     OrderError,
 )
 from psd.rewards.decisions import Payout
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.participants import RunSources
 from psd.rewards.payouts import payout_rows, record_receipts
 from psd.rewards.receipts import read_receipts
@@ -38,7 +38,7 @@ async def test_a_week_is_computed_from_the_buckets(fleet: Fleet) -> None:
     assert (first.connection_streak, first.points) == (3, 1000)
     assert (second.connection_streak, second.disconnection_streak, second.points) == (2, 0, 4000)
     assert (await fleet.row(1, 2)).disconnection_streak == 1
-    result = await fleet.psd.part(Rewards).results.result(2)
+    result = await fleet.psd.part(RewardsPart).results.result(2)
     assert result is not None
     assert (result.rows, result.connected, result.points, result.levels) == (
         2,
@@ -48,7 +48,7 @@ async def test_a_week_is_computed_from_the_buckets(fleet: Fleet) -> None:
     )
     assert sum((await fleet.tokens(2)).values()) == 1_105_000 * 10**18
     assert [
-        (await fleet.psd.part(Rewards).results.statuses())[week].status for week in range(3)
+        (await fleet.psd.part(RewardsPart).results.statuses())[week].status for week in range(3)
     ] == ["Finished"] * 3
 
 
@@ -65,19 +65,19 @@ async def test_a_second_run_changes_nothing_but_the_generation(fleet: Fleet) -> 
 async def test_late_activity_marks_its_week_and_the_next_run_cascades(fleet: Fleet) -> None:
     await three_weeks(fleet)
     await fleet.drive(1, 2, "Tesla")
-    assert await fleet.psd.part(Rewards).results.dirty() == {1: 1}
+    assert await fleet.psd.part(RewardsPart).results.dirty() == {1: 1}
     assert (await fleet.row(2, 2)).connection_streak == 2
     await fleet.drive(3, 1, "Smartcar")
     report = await fleet.calculate(3)
     assert [result.week for result in report.results] == [1, 2, 3]
     assert (await fleet.row(2, 2)).connection_streak == 3
-    assert await fleet.psd.part(Rewards).results.dirty() == {}
+    assert await fleet.psd.part(RewardsPart).results.dirty() == {}
 
 
 async def test_activity_of_a_week_that_nobody_has_read_marks_nothing(fleet: Fleet) -> None:
     await three_weeks(fleet)
     await fleet.drive(3, 1, "Smartcar")
-    assert await fleet.psd.part(Rewards).results.dirty() == {}
+    assert await fleet.psd.part(RewardsPart).results.dirty() == {}
 
 
 async def test_what_comes_while_a_week_is_computed_stays_marked(fleet: Fleet) -> None:
@@ -98,24 +98,24 @@ async def test_what_comes_while_a_week_is_computed_stays_marked(fleet: Fleet) ->
             await fleet.drive(0, 1, "AutoPi")
             return found
 
-    job = fleet.psd.part(Rewards).job
-    await job.calculate(fleet.psd.part(Rewards).tables, RunSources(LateSource()), 0)
+    job = fleet.psd.part(RewardsPart).job
+    await job.calculate(fleet.psd.part(RewardsPart).tables, RunSources(LateSource()), 0)
     assert (await fleet.row(0, 1)).integration_points == 1000
-    assert await fleet.psd.part(Rewards).results.dirty() == {0: 1}
+    assert await fleet.psd.part(RewardsPart).results.dirty() == {0: 1}
     await fleet.calculate(0)
     assert (await fleet.row(0, 1)).integration_points == 7000
-    assert await fleet.psd.part(Rewards).results.dirty() == {}
+    assert await fleet.psd.part(RewardsPart).results.dirty() == {}
 
 
 async def test_an_override_sets_the_streak_and_what_follows_from_it(fleet: Fleet) -> None:
     await three_weeks(fleet)
-    await fleet.psd.part(Rewards).ledger.override(1, 1, 19, "support case", "ann")
-    assert await fleet.psd.part(Rewards).results.dirty() == {1: 1}
+    await fleet.psd.part(RewardsPart).ledger.override(1, 1, 19, "support case", "ann")
+    assert await fleet.psd.part(RewardsPart).results.dirty() == {1: 1}
     await fleet.calculate(2)
     assert (await fleet.row(1, 1)).connection_streak == 19
     assert (await fleet.row(1, 1)).why & Why.OVERRIDDEN
     assert (await fleet.row(2, 1)).streak_points == 2000
-    await fleet.psd.part(Rewards).ledger.drop_override(1, 1)
+    await fleet.psd.part(RewardsPart).ledger.drop_override(1, 1)
     await fleet.calculate(2)
     assert (await fleet.row(2, 1)).connection_streak == 3
 
@@ -130,7 +130,7 @@ async def test_earnings_are_points_of_their_week_and_corrections_take_some_back(
     assert (await fleet.row(0, 1)).points == 1500
     assert (await fleet.row(0, 2)).points == 300
     await fleet.earn(0, 1, -1200, "corrections")
-    assert await fleet.psd.part(Rewards).results.dirty() == {0: 1}
+    assert await fleet.psd.part(RewardsPart).results.dirty() == {0: 1}
     await fleet.calculate(0)
     assert (await fleet.row(0, 1)).points == 300
     assert sum((await fleet.tokens(0)).values()) == 1_105_000 * 10**18
@@ -181,26 +181,26 @@ class OwnSource:
 async def test_a_vehicle_that_only_a_source_knows_keeps_its_streak_and_is_exported(
     fleet: Fleet,
 ) -> None:
-    job, sources = fleet.psd.part(Rewards).job, RunSources(OwnSource([7]))
-    trial = await job.trial(fleet.psd.part(Rewards).tables, sources, range(2))
+    job, sources = fleet.psd.part(RewardsPart).job, RunSources(OwnSource([7]))
+    trial = await job.trial(fleet.psd.part(RewardsPart).tables, sources, range(2))
     assert [each.after.rows for each in trial] == [1, 1]
-    assert await fleet.psd.part(Rewards).registry.shards() == []
+    assert await fleet.psd.part(RewardsPart).registry.shards() == []
     for week in range(2):
-        await job.calculate(fleet.psd.part(Rewards).tables, sources, week)
+        await job.calculate(fleet.psd.part(RewardsPart).tables, sources, week)
     assert (await fleet.row(1, 7)).disconnection_streak == 1
-    result = await fleet.psd.part(Rewards).results.result(0)
+    result = await fleet.psd.part(RewardsPart).results.result(0)
     assert result is not None
     rows = payout_rows(
-        fleet.psd.part(Rewards).results,
-        fleet.psd.part(Rewards).ledger,
-        fleet.psd.part(Rewards).registry,
+        fleet.psd.part(RewardsPart).results,
+        fleet.psd.part(RewardsPart).ledger,
+        fleet.psd.part(RewardsPart).registry,
         result,
     )
     assert [row.vehicle async for row in rows] == [7]
 
 
 async def test_an_override_counts_for_a_vehicle_that_nobody_knows(fleet: Fleet) -> None:
-    await fleet.psd.part(Rewards).ledger.override(0, 9, 5, "moved from elsewhere", "ann")
+    await fleet.psd.part(RewardsPart).ledger.override(0, 9, 5, "moved from elsewhere", "ann")
     await fleet.calculate(0)
     assert (await fleet.row(0, 9)).connection_streak == 5
 
@@ -240,9 +240,9 @@ async def test_a_trial_shows_the_difference_and_writes_nothing(fleet: Fleet) -> 
     await fleet.drive(1, 2, "Tesla")
     client = fleet.psd.store.client
     before = {key: await client.dump(key) async for key in client.scan_iter()}
-    weeks = await fleet.psd.part(Rewards).job.weeks_of_calculate(2, None)
-    first, second = await fleet.psd.part(Rewards).job.trial(
-        fleet.psd.part(Rewards).tables, fleet.sources, weeks
+    weeks = await fleet.psd.part(RewardsPart).job.weeks_of_calculate(2, None)
+    first, second = await fleet.psd.part(RewardsPart).job.trial(
+        fleet.psd.part(RewardsPart).tables, fleet.sources, weeks
     )
     assert first.before is not None
     assert (first.rows_changed, first.after.points - first.before.points) == (1, 4000)
@@ -253,8 +253,8 @@ async def test_a_trial_shows_the_difference_and_writes_nothing(fleet: Fleet) -> 
     assert (change.before.connection_streak, change.after.connection_streak) == (2, 3)
     assert {key: await client.dump(key) async for key in client.scan_iter()} == before
     await fleet.calculate(2)
-    again = await fleet.psd.part(Rewards).job.trial(
-        fleet.psd.part(Rewards).tables, fleet.sources, weeks
+    again = await fleet.psd.part(RewardsPart).job.trial(
+        fleet.psd.part(RewardsPart).tables, fleet.sources, weeks
     )
     assert all(each.is_empty for each in again)
 
@@ -269,8 +269,8 @@ async def test_other_tables_are_tried_on_real_weeks(fleet: Fleet, tmp_path: Path
             msgspec.structs.replace(each, points=each.points * 2) for each in tables.integrations
         ),
     )
-    weeks = await fleet.psd.part(Rewards).job.weeks_of_what_if(1, 2)
-    found = await fleet.psd.part(Rewards).job.trial(generous, fleet.sources, weeks)
+    weeks = await fleet.psd.part(RewardsPart).job.weeks_of_what_if(1, 2)
+    found = await fleet.psd.part(RewardsPart).job.trial(generous, fleet.sources, weeks)
     assert [each.after.points for each in found] == [2000, 10_000]
     assert [each.after.version for each in found] == ["generous"] * 2
     assert (await fleet.row(2, 2)).points == 4000
@@ -280,25 +280,25 @@ async def test_payouts_survive_a_computation_and_the_rest_stays_due(fleet: Fleet
     await three_weeks(fleet)
     await fleet.send("vehicle", vehicle=1, owner="0x" + "Ab" * 20)
     await fleet.send("vehicle", vehicle=2, owner="bob")
-    result = await fleet.psd.part(Rewards).results.result(2)
+    result = await fleet.psd.part(RewardsPart).results.result(2)
     assert result is not None
     paid = (await fleet.tokens(2))[1]
     receipts = read_receipts([f"vehicle,tokens,request\n1,{paid},r-1".encode()], 2)
     held = (
-        fleet.psd.part(Rewards).results,
-        fleet.psd.part(Rewards).ledger,
-        fleet.psd.part(Rewards).registry,
+        fleet.psd.part(RewardsPart).results,
+        fleet.psd.part(RewardsPart).ledger,
+        fleet.psd.part(RewardsPart).registry,
     )
     assert await record_receipts(*held, 2, receipts, 1_700_000_000) == 1
-    await fleet.psd.part(Rewards).ledger.bar("bob", "stolen", "ann")
+    await fleet.psd.part(RewardsPart).ledger.bar("bob", "stolen", "ann")
     await fleet.earn(2, 1, 5000)
     await fleet.calculate(2)
-    result = await fleet.psd.part(Rewards).results.result(2)
+    result = await fleet.psd.part(RewardsPart).results.result(2)
     assert result is not None
     rewards, ledger, registry = (
-        fleet.psd.part(Rewards).results,
-        fleet.psd.part(Rewards).ledger,
-        fleet.psd.part(Rewards).registry,
+        fleet.psd.part(RewardsPart).results,
+        fleet.psd.part(RewardsPart).ledger,
+        fleet.psd.part(RewardsPart).registry,
     )
     rows = {row.vehicle: row async for row in payout_rows(rewards, ledger, registry, result)}
     share = (await fleet.tokens(2))[1]
@@ -314,7 +314,7 @@ async def test_payouts_survive_a_computation_and_the_rest_stays_due(fleet: Fleet
 
 async def test_the_time_of_every_script_that_ran_is_measured(fleet: Fleet) -> None:
     await three_weeks(fleet)
-    await fleet.psd.part(Rewards).results.rows_of([1])
+    await fleet.psd.part(RewardsPart).results.rows_of([1])
     counted = {
         sample.labels["script"]
         for family in fleet.psd.metrics.script_seconds.collect()

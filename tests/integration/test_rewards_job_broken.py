@@ -22,7 +22,7 @@ from psd.rewards import computation
 from psd.rewards.domain import FAILPOINTS
 from psd.rewards.keys import rewards_key, rows_key
 from psd.rewards.lock import JobLock
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.participants import RunSources
 from psd.rewards.shards import shard_of
 from psd.store.keys import kind_of
@@ -69,14 +69,14 @@ async def test_a_source_that_fails_leaves_the_week_failed_and_the_old_result_vis
             raise SourceUnavailableError("elasticsearch: no answer")
 
     before = await fleet.rows(2)
-    job = fleet.psd.part(Rewards).job
+    job = fleet.psd.part(RewardsPart).job
     with pytest.raises(SourceUnavailableError):
-        await job.calculate(fleet.psd.part(Rewards).tables, RunSources(AwaySource()), 2)
-    status = (await fleet.psd.part(Rewards).results.statuses())[2]
+        await job.calculate(fleet.psd.part(RewardsPart).tables, RunSources(AwaySource()), 2)
+    status = (await fleet.psd.part(RewardsPart).results.statuses())[2]
     assert (status.status, status.reason) == ("Failed", "elasticsearch: no answer")
     assert await fleet.rows(2) == before
     await fleet.calculate(2)
-    assert (await fleet.psd.part(Rewards).results.statuses())[2].status == "Finished"
+    assert (await fleet.psd.part(RewardsPart).results.statuses())[2].status == "Finished"
 
 
 async def test_a_shard_is_tried_again_when_the_store_stalls(
@@ -101,14 +101,14 @@ async def test_a_shard_is_tried_again_when_the_store_stalls(
                 raise StoreUnavailableError("redis: no answer within 1.5 s")
             return await fleet.sources.activity.active(shard, vehicles)
 
-    await fleet.psd.part(Rewards).job.calculate(
-        fleet.psd.part(Rewards).tables, RunSources(Stalling()), 0
+    await fleet.psd.part(RewardsPart).job.calculate(
+        fleet.psd.part(RewardsPart).tables, RunSources(Stalling()), 0
     )
     assert (await fleet.row(0, 1)).points == 1000
     failures = 3
     with pytest.raises(StoreUnavailableError):
-        await fleet.psd.part(Rewards).job.calculate(
-            fleet.psd.part(Rewards).tables, RunSources(Stalling()), 0
+        await fleet.psd.part(RewardsPart).job.calculate(
+            fleet.psd.part(RewardsPart).tables, RunSources(Stalling()), 0
         )
 
 
@@ -119,12 +119,12 @@ async def test_points_past_what_a_row_holds_fail_the_week_and_name_the_vehicle(
         await fleet.earn(0, 1, 2**31 - 2 - number)
     with pytest.raises(OutOfBoundsError, match="vehicle 1"):
         await fleet.calculate(0)
-    assert (await fleet.psd.part(Rewards).results.statuses())[0].status == "Failed"
+    assert (await fleet.psd.part(RewardsPart).results.statuses())[0].status == "Failed"
 
 
 async def test_rows_that_the_store_has_lost_are_noticed(fleet: Fleet) -> None:
     await three_weeks(fleet)
-    result = await fleet.psd.part(Rewards).results.result(2)
+    result = await fleet.psd.part(RewardsPart).results.result(2)
     assert result is not None
     await fleet.psd.store.client.delete(rows_key(shard_of(1), 2, result.generation))
     with pytest.raises(ShapeError, match="1 of its 2 rows"):
@@ -163,9 +163,9 @@ async def test_a_run_that_was_overtaken_publishes_nothing(fleet: Fleet) -> None:
             return await fleet.sources.activity.active(shard, vehicles)
 
     before = await fleet.rows(2)
-    job = fleet.psd.part(Rewards).job
+    job = fleet.psd.part(RewardsPart).job
     with pytest.raises(RunInProgressError, match="nothing of this one is visible"):
-        await job.calculate(fleet.psd.part(Rewards).tables, RunSources(Overtaken()), 2)
+        await job.calculate(fleet.psd.part(RewardsPart).tables, RunSources(Overtaken()), 2)
     assert await fleet.rows(2) == before
     assert await fleet.psd.store.client.get(rewards_key("lock")) is not None
 
@@ -186,13 +186,13 @@ async def test_a_run_killed_anywhere_is_continued_and_readers_see_whole_weeks(
         assert seen[3]
     else:
         assert seen == [*old, {}]
-        assert (await fleet.psd.part(Rewards).results.statuses())[3].status == "Started"
+        assert (await fleet.psd.part(RewardsPart).results.statuses())[3].status == "Started"
     done = calculate_process(redis_server.url, "3")
     assert done.returncode == 0, done.stderr
     assert ("was continued" in done.stdout) == (place != "rewards_published")
     assert (await fleet.row(2, 2)).connection_streak == 3
     assert (await fleet.row(3, 1)).points == 6000 + 1000
-    assert await fleet.psd.part(Rewards).results.dirty() == {}
+    assert await fleet.psd.part(RewardsPart).results.dirty() == {}
     await check_that_nothing_is_left(fleet)
 
 
@@ -200,7 +200,7 @@ async def check_that_nothing_is_left(fleet: Fleet) -> None:
     """Rows that no visible week names have an end, and every key is one that psd knows."""
     visible = {
         f":{week}:{result.generation}"
-        for week, result in (await fleet.psd.part(Rewards).results.results()).items()
+        for week, result in (await fleet.psd.part(RewardsPart).results.results()).items()
     }
     client = fleet.psd.store.client
     async for key in client.scan_iter():
@@ -262,7 +262,7 @@ async def test_a_week_whose_detail_has_expired_is_exact_or_fails_and_is_never_le
             await fleet.calculate(1, start=0)
         except DetailExpiredError:
             assert await fleet.rows(1) == {}
-            status = (await fleet.psd.part(Rewards).results.statuses())[1]
+            status = (await fleet.psd.part(RewardsPart).results.statuses())[1]
             assert status.status == "Failed"
             return
         row = await fleet.row(1, 7)

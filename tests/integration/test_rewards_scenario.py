@@ -18,7 +18,7 @@ import pytest
 from psd.clock import ManualClock
 from psd.config import RedisSettings
 from psd.rewards.domain import FAILPOINTS
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.publishing import KEPT_S
 from psd.runtime import open_runtime
 from psd.store.keys import kind_of
@@ -119,7 +119,7 @@ async def a_week_passes(scenario: Scenario, week: int) -> None:
     first = 3 if week == 7 else week
     continued = await scenario.calculate(first, week)
     assert continued == (week in (1, 3, 4))
-    assert await scenario.runtime.part(Rewards).results.dirty() == {}
+    assert await scenario.runtime.part(RewardsPart).results.dirty() == {}
     await scenario.agrees()
 
 
@@ -176,14 +176,14 @@ async def week_5_is_corrected_though_the_job_is_killed_again_and_again(scenario:
     late_in_5 = bounds_of(5)[1] - 1
     special = scenario.special
     await scenario.override(Overriding(5, special("set by hand later"), 36))
-    assert await scenario.runtime.part(Rewards).results.dirty() == {5: 1}
+    assert await scenario.runtime.part(RewardsPart).results.dirty() == {5: 1}
     await scenario.publish(
         [
             Earning(special("always"), "corrections", -20_000, late_in_5, "c-1", "case 982"),
             Earning(special("last second"), "promotions", 123, late_in_5, "c-2"),
         ]
     )
-    assert set(await scenario.runtime.part(Rewards).results.dirty()) == {5}
+    assert set(await scenario.runtime.part(RewardsPart).results.dirty()) == {5}
     tried = await scenario.run("calculate", "5", "--dry-run", "--json")
     for place in CASCADE_KILLS:
         if place == "rewards_totalled:2":
@@ -192,7 +192,7 @@ async def week_5_is_corrected_though_the_job_is_killed_again_and_again(scenario:
         is_visible = place == "rewards_published"
         await scenario.survives_a_kill(place, 5, is_visible=is_visible)
     assert_difference(tried, before, scenario.expected())
-    assert await scenario.runtime.part(Rewards).results.dirty() == {}
+    assert await scenario.runtime.part(RewardsPart).results.dirty() == {}
     said = await scenario.run("calculate", "5")
     assert [line.split()[1] for line in said.splitlines()] == list("56789")
     await scenario.agrees()
@@ -236,10 +236,10 @@ async def a_second_run_is_refused_and_readers_never_see_half_of_the_first(
             assert await scenario.visible() in (old, new)
         assert (await ending).code == 0
     await scenario.agrees()
-    assert set(await scenario.runtime.part(Rewards).results.dirty()) == {0}
+    assert set(await scenario.runtime.part(RewardsPart).results.dirty()) == {0}
     await scenario.run("calculate", "0")
     scenario.model.calculate(0, WEEKS - 1)
-    assert await scenario.runtime.part(Rewards).results.dirty() == {}
+    assert await scenario.runtime.part(RewardsPart).results.dirty() == {}
     await scenario.agrees()
 
 
@@ -256,12 +256,12 @@ async def a_rerun_changes_no_byte_and_forgets_no_payout(scenario: Scenario) -> N
     before = await stored_rows(scenario)
     generations = {
         each.generation
-        for each in (await scenario.runtime.part(Rewards).results.results()).values()
+        for each in (await scenario.runtime.part(RewardsPart).results.results()).values()
     }
     await scenario.run("calculate", "--from", "0", str(WEEKS - 1))
     after = await stored_rows(scenario)
     assert before == after
-    results = await scenario.runtime.part(Rewards).results.results()
+    results = await scenario.runtime.part(RewardsPart).results.results()
     assert not generations & {each.generation for each in results.values()}
     exported = await scenario.run("export", "5")
     rows = {int(row["vehicle"]): row for row in csv.DictReader(exported.splitlines())}
@@ -280,7 +280,7 @@ async def stored_rows(scenario: Scenario) -> dict[tuple[str, int], bytes]:
     client = scenario.runtime.store.client
     generations = {
         week: each.generation
-        for week, each in (await scenario.runtime.part(Rewards).results.results()).items()
+        for week, each in (await scenario.runtime.part(RewardsPart).results.results()).items()
     }
     found = {}
     async for name in client.scan_iter(match="psd:rewards:*:[rb]o*:*", count=10_000):
@@ -296,7 +296,7 @@ async def every_key_is_catalogued_and_what_was_replaced_ends(scenario: Scenario)
     client = scenario.runtime.store.client
     visible = {
         f"{week}:{each.generation}"
-        for week, each in (await scenario.runtime.part(Rewards).results.results()).items()
+        for week, each in (await scenario.runtime.part(RewardsPart).results.results()).items()
     }
     replaced = 0
     names = [name.decode() async for name in client.scan_iter(count=10_000)]

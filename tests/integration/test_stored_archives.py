@@ -18,7 +18,7 @@ from psd.archive.reader import Damage, read_entries
 from psd.cli.main import psd as command
 from psd.clock import ManualClock
 from psd.engine.plan import Range
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.weeks import week_of
 from psd.runtime import Runtime
 from tests.support.engine import engine_on, sum_of
@@ -93,9 +93,9 @@ async def test_version_2_brings_back_what_people_decided(
     assert await sum_of(psd) == 10
     assert await psd.boards.members("april") == [1, 2, 6]
     assert [row.uid for row in (await psd.finals.read("april")).data] == ["1", "2", "6"]
-    assert set(await psd.part(Rewards).ledger.blacklist()) == {"0"}
-    assert [each.note for each in await psd.part(Rewards).ledger.overrides()] == ["case 981"]
-    paid = await psd.part(Rewards).ledger.payouts([7], week_of(WEEK_S))
+    assert set(await psd.part(RewardsPart).ledger.blacklist()) == {"0"}
+    assert [each.note for each in await psd.part(RewardsPart).ledger.overrides()] == ["case 981"]
+    paid = await psd.part(RewardsPart).ledger.payouts([7], week_of(WEEK_S))
     assert paid[7].tokens == "1000"
 
 

@@ -16,7 +16,7 @@ from psd.clock import ManualClock
 from psd.errors import OutcomeUnknownError, StoreUnavailableError
 from psd.rewards.decisions import Barred
 from psd.rewards.ledger import SUBJECT, BlacklistEntry
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.runtime import Runtime
 from psd.store.keys import decisions_key
 from tests.support.engine import NOON_S, engine_on
@@ -37,7 +37,7 @@ async def psd(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[Runtim
 def versions_in(folder: Path, runtime: Runtime) -> list[int]:
     """Of the archived decisions about rewards, in the order in which they were archived."""
     entries = read_entries(folder / "archive", 0, END_MS)
-    kinds = runtime.part(Rewards).ledger.kinds
+    kinds = runtime.part(RewardsPart).ledger.kinds
     return [decision_of(each, kinds).version for each in entries if is_decision(each)]
 
 
@@ -46,16 +46,16 @@ async def test_who_was_killed_in_a_turn_holds_others_up_for_3_s_at_most(psd: Run
     assert await killed.take()
     assert 0 < await psd.store.client.pttl(TURN) <= TURN_MS == 3000
     with pytest.raises(StoreUnavailableError, match="another process changes it just now"):
-        await psd.part(Rewards).ledger.bar("42", "n", "me")
+        await psd.part(RewardsPart).ledger.bar("42", "n", "me")
     await psd.store.client.pexpire(TURN, 1)
-    assert await psd.part(Rewards).ledger.bar("42", "n", "me")
+    assert await psd.part(RewardsPart).ledger.bar("42", "n", "me")
 
 
 async def test_a_turn_that_takes_long_is_renewed(
     psd: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("psd.archive.turns.RENEW_EVERY_S", 0.001)
-    async with psd.part(Rewards).ledger.turn() as turn:
+    async with psd.part(RewardsPart).ledger.turn() as turn:
         first = turn.version
         for _ in range(3):
             await psd.store.client.pexpire(TURN, 600_000)
@@ -72,7 +72,7 @@ async def test_a_turn_that_ended_is_renewed_no_more(
     psd: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("psd.archive.turns.RENEW_EVERY_S", 0.0)
-    async with psd.part(Rewards).ledger.turn():
+    async with psd.part(RewardsPart).ledger.turn():
         pass
     last = await psd.store.client.get(decisions_key("last"))
     for _ in range(20):
@@ -86,8 +86,8 @@ async def test_what_was_not_renewed_in_time_is_renewed_before_anything_is_archiv
 ) -> None:
     """A process that stood still for seconds finds out whether the turn is still its own."""
     monkeypatch.setattr("psd.archive.turns.FRESH_S", -1.0)
-    assert await psd.part(Rewards).ledger.bar("41", "n", "me")
-    async with psd.part(Rewards).ledger.turn() as turn:
+    assert await psd.part(RewardsPart).ledger.bar("41", "n", "me")
+    async with psd.part(RewardsPart).ledger.turn() as turn:
         await psd.store.client.set(TURN, "another")
         with pytest.raises(StoreUnavailableError, match="turn to change it is over"):
             await turn.archived(BARRED)
@@ -106,9 +106,9 @@ async def test_whose_turn_ended_while_the_archive_wrote_does_not_carry_it_out(
 
     monkeypatch.setattr(Turns, "append", slow)
     with pytest.raises(OutcomeUnknownError, match="over; ask again"):
-        await psd.part(Rewards).ledger.bar("42", "n", "me")
+        await psd.part(RewardsPart).ledger.bar("42", "n", "me")
     assert len(versions_in(tmp_path, psd)) == 1
-    assert await psd.part(Rewards).ledger.blacklist() == {}
+    assert await psd.part(RewardsPart).ledger.blacklist() == {}
     # Whose turn it is by now keeps it.
     assert await psd.store.client.get(TURN) == b"another"
 
@@ -122,8 +122,8 @@ async def test_on_a_lost_store_a_clock_that_is_behind_makes_no_decision_look_old
         clock = ManualClock(second)
         async with engine_on(redis_server.url, clock=clock, archive=tmp_path / "archive") as psd:
             for _ in range(3):
-                assert await psd.part(Rewards).ledger.bar("42", "stolen", "me")
-                assert await psd.part(Rewards).ledger.unbar("42")
+                assert await psd.part(RewardsPart).ledger.bar("42", "stolen", "me")
+                assert await psd.part(RewardsPart).ledger.unbar("42")
             found = versions_in(tmp_path, psd)
         redis_server.flush()
     assert len(found) == 18

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from psd.access.tokens import read_line
 from psd.cli.times import fixed_time_argument, parse_time, time_argument
 from psd.clock import utc_text
-from psd.engine.moments import second_in
+from psd.engine.event_times import second_in
 from psd.errors import BadQueryError, ConfigError, InputError
 from psd.queries.moments import moment
 from psd.queries.prometheus.instants import instant_ms

@@ -21,7 +21,7 @@ from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
 from psd.queries.boards.staging import StagedChange
 from psd.rewards.decisions import Payout
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.runtime import Runtime
 
 KINDS = ("bar", "unbar", "override", "drop_override", "pay", "define", "drop", "members", "final")
@@ -85,7 +85,7 @@ async def perform(psd: Runtime, deed: Deed) -> None:
 
 
 async def _about_rewards(psd: Runtime, deed: Deed) -> None:
-    ledger = psd.part(Rewards).ledger
+    ledger = psd.part(RewardsPart).ledger
     if deed.kind == "bar":
         await ledger.bar(deed.name, deed.text, "ops")
     elif deed.kind == "unbar":
@@ -157,7 +157,7 @@ async def told(psd: Runtime, places: Sequence[str] = ("a",)) -> dict[str, Any]:
     """What stands by the store."""
     subjects = [Deed("", at, place, "") for place in places for at in range(PLACES)]
     vehicles = [each.vehicle for each in subjects]
-    payouts = await psd.part(Rewards).ledger.payouts(vehicles, WEEK)
+    payouts = await psd.part(RewardsPart).ledger.payouts(vehicles, WEEK)
     boards: dict[str, list[Any]] = {}
     for board in await psd.boards.page("", 1000):
         final = await psd.boards.final(board)
@@ -166,10 +166,11 @@ async def told(psd: Runtime, places: Sequence[str] = ("a",)) -> dict[str, Any]:
         boards[board.name] = [board.definition.title, members, told_final]
     return {
         "blacklist": {
-            each.owner: each.note for each in (await psd.part(Rewards).ledger.blacklist()).values()
+            each.owner: each.note
+            for each in (await psd.part(RewardsPart).ledger.blacklist()).values()
         },
         "overrides": {
-            each.vehicle: each.streak for each in await psd.part(Rewards).ledger.overrides()
+            each.vehicle: each.streak for each in await psd.part(RewardsPart).ledger.overrides()
         },
         "payouts": {number: int(each.tokens) for number, each in payouts.items()},
         "boards": boards,

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from psd.rewards.job import RunSummary
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.participants import RunSources
 from psd.rewards.rows import Row
 from psd.rewards.settings import RewardsSettings
@@ -36,7 +36,7 @@ class Fleet:
             psd.settings.of(RewardsSettings),
             psd.engine,
             psd.settings.things["signals"].id,
-            psd.part(Rewards).tables,
+            psd.part(RewardsPart).tables,
         )
 
     async def send(self, command: str, **fields: Any) -> str:
@@ -74,8 +74,8 @@ class Fleet:
 
     async def calculate(self, week: int | None = None, start: int | None = None) -> RunSummary:
         """Compute and publish by the configured tables."""
-        return await self.psd.part(Rewards).job.calculate(
-            self.psd.part(Rewards).tables, self.sources, week, start
+        return await self.psd.part(RewardsPart).job.calculate(
+            self.psd.part(RewardsPart).tables, self.sources, week, start
         )
 
     async def row(self, week: int, vehicle: int) -> Row:
@@ -84,16 +84,16 @@ class Fleet:
 
     async def rows(self, week: int) -> dict[int, Row]:
         """All visible rows of a week, by vehicle."""
-        result = await self.psd.part(Rewards).results.result(week)
+        result = await self.psd.part(RewardsPart).results.result(week)
         if result is None:
             return {}
-        shards = await self.psd.part(Rewards).registry.shards()
-        pages = [rows async for rows in self.psd.part(Rewards).results.rows(result, shards)]
+        shards = await self.psd.part(RewardsPart).registry.shards()
+        pages = [rows async for rows in self.psd.part(RewardsPart).results.rows(result, shards)]
         return {row.vehicle: row for rows in pages for row in rows}
 
     async def tokens(self, week: int) -> dict[int, int]:
         """The visible shares of a week in wei."""
-        result = await self.psd.part(Rewards).results.result(week)
+        result = await self.psd.part(RewardsPart).results.result(week)
         assert result is not None
         return {vehicle: result.tokens(row) for vehicle, row in (await self.rows(week)).items()}
 

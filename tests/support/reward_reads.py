@@ -16,7 +16,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from psd.rewards.grpc_reader import StoreReader
 from psd.rewards.grpc_server import GrpcServer
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.proto import rewards_pb2, rewards_pb2_grpc
 from psd.rewards.sources.buckets import BucketSource
 from tests.support.http import HttpClient, serving
@@ -45,16 +45,16 @@ async def grpc_agrees(scenario: Scenario) -> None:
     """All points, and every vehicle's weeks."""
     runtime = scenario.runtime
     signals = runtime.settings.things["signals"].id
-    activity = BucketSource(runtime.engine, signals, runtime.part(Rewards).tables)
+    activity = BucketSource(runtime.engine, signals, runtime.part(RewardsPart).tables)
     stores = (
         runtime.store,
-        runtime.part(Rewards).results,
-        runtime.part(Rewards).ledger,
-        runtime.part(Rewards).registry,
+        runtime.part(RewardsPart).results,
+        runtime.part(RewardsPart).ledger,
+        runtime.part(RewardsPart).registry,
     )
     server = GrpcServer(
         runtime.settings,
-        StoreReader(*stores, activity, runtime.part(Rewards).tables),
+        StoreReader(*stores, activity, runtime.part(RewardsPart).tables),
         runtime.clock,
     )
     port = await server.start("127.0.0.1", 0)

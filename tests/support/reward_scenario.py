@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from psd.clock import ManualClock
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.rows import Row, Why
 from psd.rewards.settings import RewardsSettings
 from psd.rewards.sources.choice import open_sources
@@ -93,9 +93,9 @@ class Scenario:
         """Compute in this process; the weeks must be these. Whether it continued another run."""
         runtime = self.runtime
         signals = runtime.settings.things["signals"].id
-        settings, tables = runtime.settings.of(RewardsSettings), runtime.part(Rewards).tables
+        settings, tables = runtime.settings.of(RewardsSettings), runtime.part(RewardsPart).tables
         sources = open_sources((), settings, runtime.engine, signals, tables)
-        report = await runtime.part(Rewards).job.calculate(tables, sources, week)
+        report = await runtime.part(RewardsPart).job.calculate(tables, sources, week)
         assert [each.week for each in report.results] == list(range(first, last + 1))
         self.model.calculate(first, last)
         return report.continued
@@ -105,7 +105,7 @@ class Scenario:
 
     async def visible(self) -> Visible:
         """What readers see."""
-        results, rows = await self.runtime.part(Rewards).results.rows_of(self.vehicles)
+        results, rows = await self.runtime.part(RewardsPart).results.rows_of(self.vehicles)
         found: Visible = {week: {} for week in results}
         for vehicle, weeks in rows.items():
             for week, row in weeks.items():
@@ -123,15 +123,15 @@ class Scenario:
     async def agrees(self) -> None:
         """Every row, share and week is as the oracle has it."""
         assert await self.visible() == self.expected()
-        results = await self.runtime.part(Rewards).results.results()
-        statuses = await self.runtime.part(Rewards).results.statuses()
-        shards = await self.runtime.part(Rewards).registry.shards()
+        results = await self.runtime.part(RewardsPart).results.results()
+        statuses = await self.runtime.part(RewardsPart).results.statuses()
+        shards = await self.runtime.part(RewardsPart).registry.shards()
         for week, rows in self.model.weeks.items():
             assert statuses[week].status == "Finished"
             assert_totals(results[week], list(rows.values()))
             stored = [
                 row
-                async for page in self.runtime.part(Rewards).results.rows(results[week], shards)
+                async for page in self.runtime.part(RewardsPart).results.rows(results[week], shards)
                 for row in page
             ]
             assert sorted(row.vehicle for row in stored) == sorted(rows)
@@ -140,7 +140,7 @@ class Scenario:
         """Kill the computation of a week there; readers see all of the old, or all of the new."""
         before = await self.visible()
         await killed_at(place, self.stack, self.folder, "calculate", str(week))
-        statuses = await self.runtime.part(Rewards).results.statuses()
+        statuses = await self.runtime.part(RewardsPart).results.statuses()
         if is_visible:
             last = max(week, *self.model.weeks)
             self.model.calculate(week, last)

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from psd.clock import ManualClock
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.shares import WEI
 from psd.rewards.weeks import bounds
 from psd.runtime import Runtime
@@ -51,7 +51,7 @@ class Served:
     async def compute(self, last: int) -> None:
         """Compute the weeks up to this one, from 0 on if none is yet."""
         await self.fleet.calculate(
-            last, None if await self.psd.part(Rewards).results.results() else 0
+            last, None if await self.psd.part(RewardsPart).results.results() else 0
         )
 
     async def ok(self, path: str) -> Any:

@@ -22,7 +22,7 @@ from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
 from psd.queries.boards.staging import StagedChange
 from psd.rewards.lock import JobLock
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.vehicle_events import VehicleChange
 from psd.runtime import Runtime
 from psd.store.callers import Caller
@@ -148,7 +148,7 @@ async def vehicles(psd: Runtime) -> None:
         VehicleChange(NOON_S, 8, {"vin": "A", "owner": None}),
     ]
     for change in said:
-        await psd.part(Rewards).registry.change([change])
+        await psd.part(RewardsPart).registry.change([change])
 
 
 async def weeks(psd: Runtime) -> None:

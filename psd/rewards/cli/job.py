@@ -34,7 +34,7 @@ from psd.rewards.computation import RunProgress
 from psd.rewards.configuration import signals_of
 from psd.rewards.difference import WeekDifference
 from psd.rewards.job import RunSummary
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.participants import RunSources
 from psd.rewards.rows import Row
 from psd.rewards.settings import RewardsSettings
@@ -140,9 +140,9 @@ async def calculate_for_good(
     """Compute and publish."""
     async with (
         running(settings) as runtime,
-        reading(runtime, runtime.part(Rewards).tables, names) as sources,
+        reading(runtime, runtime.part(RewardsPart).tables, names) as sources,
     ):
-        rewards = runtime.part(Rewards)
+        rewards = runtime.part(RewardsPart)
         with watching("computing") as watch:
             return await rewards.job.calculate(rewards.tables, sources, week, start, watch)
 
@@ -153,9 +153,9 @@ async def try_calculate(
     """What :func:`calculate_for_good` would change."""
     async with (
         running(settings) as runtime,
-        reading(runtime, runtime.part(Rewards).tables, names) as sources,
+        reading(runtime, runtime.part(RewardsPart).tables, names) as sources,
     ):
-        rewards = runtime.part(Rewards)
+        rewards = runtime.part(RewardsPart)
         weeks = await rewards.job.weeks_of_calculate(week, start)
         with watching("trying") as watch:
             return await rewards.job.trial(rewards.tables, sources, weeks, watch)
@@ -166,7 +166,7 @@ async def try_tables(
 ) -> list[WeekDifference]:
     """What these weeks would be by other tables."""
     async with running(settings) as runtime, reading(runtime, tables, names) as sources:
-        job = runtime.part(Rewards).job
+        job = runtime.part(RewardsPart).job
         asked = await job.weeks_of_what_if(*weeks)
         with watching("trying") as watch:
             return await job.trial(tables, sources, asked, watch)
@@ -177,7 +177,7 @@ async def reading(
     runtime: Runtime, tables: Tables | None, names: Sequence[str]
 ) -> AsyncIterator[RunSources]:
     """The sources of these names, closed at the end; by the settings' tables unless given."""
-    settings, own = runtime.settings, runtime.part(Rewards).tables
+    settings, own = runtime.settings, runtime.part(RewardsPart).tables
     sources = open_sources(
         names,
         settings.of(RewardsSettings),

@@ -30,7 +30,7 @@ from psd.config_sources import LoadedSettings
 from psd.errors import NotFoundError
 from psd.foreign_texts import in_spreadsheet
 from psd.rewards.ledger import Ledger
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.payouts import PayoutRow, payout_rows, record_receipts
 from psd.rewards.receipts import Receipt, read_receipts
 from psd.rewards.store import asked_week
@@ -217,20 +217,20 @@ def override_ls(loaded: LoadedSettings, /, *, week: int | None, as_json: bool) -
 
 async def _asking(settings: Settings, ask: Callable[[Ledger], Awaitable[T]]) -> T:
     async with running(settings) as runtime:
-        return await ask(runtime.part(Rewards).ledger)
+        return await ask(runtime.part(RewardsPart).ledger)
 
 
 async def _deciding(settings: Settings, decide: Callable[[Ledger], Awaitable[T]]) -> T:
     """What comes of a decision, which goes to the archive as well."""
     async with running(settings, archiving=True) as runtime:
-        return await decide(runtime.part(Rewards).ledger)
+        return await decide(runtime.part(RewardsPart).ledger)
 
 
 async def _export(
     settings: Settings, week: int | None, due: bool, write: Callable[[PayoutRow], None]
 ) -> None:
     async with running(settings) as runtime:
-        rewards = runtime.part(Rewards)
+        rewards = runtime.part(RewardsPart)
         result = asked_week(await rewards.results.results(), week)
         async for row in payout_rows(rewards.results, rewards.ledger, rewards.registry, result):
             if not due or int(row.due):
@@ -241,7 +241,7 @@ async def _record(
     settings: Settings, week: int, receipts: list[Receipt], is_correction: bool
 ) -> int:
     async with running(settings, archiving=True) as runtime:
-        rewards = runtime.part(Rewards)
+        rewards = runtime.part(RewardsPart)
         return await record_receipts(
             rewards.results,
             rewards.ledger,

@@ -29,7 +29,7 @@ from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.rewards.accounts import WeekSum
 from psd.rewards.cli.job import tokens_text
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.statement import Seen, Statement
 from psd.rewards.vehicles import owner_text
 from psd.rewards.week_results import WeekResult, WeekStatus
@@ -118,17 +118,19 @@ def weeks(loaded: LoadedSettings, /, *, as_json: bool) -> None:
 
 async def _statement(settings: Settings, vehicle: int, week: int | None) -> Statement:
     async with running(settings) as runtime:
-        return await runtime.part(Rewards).accounts.statement(vehicle, week, lambda _owner: True)
+        return await runtime.part(RewardsPart).accounts.statement(
+            vehicle, week, lambda _owner: True
+        )
 
 
 async def _history(settings: Settings, owner: str) -> list[WeekSum]:
     async with running(settings) as runtime:
-        return await runtime.part(Rewards).accounts.history(owner_text(owner))
+        return await runtime.part(RewardsPart).accounts.history(owner_text(owner))
 
 
 async def _weeks(settings: Settings) -> list[WeekLine]:
     async with running(settings) as runtime:
-        rewards = runtime.part(Rewards).results
+        rewards = runtime.part(RewardsPart).results
         results, statuses, dirty = await asyncio.gather(
             rewards.results(), rewards.statuses(), rewards.dirty()
         )

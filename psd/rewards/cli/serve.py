@@ -17,7 +17,7 @@ from psd.memory import keep_what_is_there
 from psd.observe.logs import configure_logging
 from psd.rewards.configuration import signals_of
 from psd.rewards.grpc_reader import StoreReader
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.settings import RewardsSettings
 from psd.rewards.sources.buckets import BucketSource
 
@@ -59,7 +59,7 @@ async def run(settings: Settings) -> None:
     # Comes with an extra; a missing package is a ConfigError that names it.
     grpc_server: Any = importlib.import_module("psd.rewards.grpc_server")
     async with running(settings, archiving=True) as runtime:
-        rewards = runtime.part(Rewards)
+        rewards = runtime.part(RewardsPart)
         signals = signals_of(settings.things, rewards.tables)
         reader = StoreReader(
             runtime.store,

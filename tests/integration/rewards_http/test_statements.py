@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from psd.rewards.decisions import Payout
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from psd.rewards.weeks import bounds
 from tests.support.engine import forget
 from tests.support.reward_weeks import OWNER, POOL, Served, a_family, statement, weeks_served
@@ -23,7 +23,7 @@ async def test_a_statement_explains_every_number_of_a_week(served: Served) -> No
     del found["explanation"]
     computed_at, digest = found.pop("computed_at"), found["tables"].pop("digest")
     assert computed_at == "2022-03-14T07:00:00Z"
-    assert digest == served.psd.part(Rewards).tables.digest
+    assert digest == served.psd.part(RewardsPart).tables.digest
     seen_at = "2022-02-28T06:00:00Z"
     assert found == {
         "vehicle": "7",
@@ -76,10 +76,10 @@ async def test_a_statement_tells_earnings_overrides_payments_and_late_changes(
     await served.describe(7, owner=OWNER)
     await served.drive_in(7, "Tesla", 0, 1)
     await served.fleet.earn(1, 7, 500)
-    await served.psd.part(Rewards).ledger.override(1, 7, 12, "case 981", "alice")
+    await served.psd.part(RewardsPart).ledger.override(1, 7, 12, "case 981", "alice")
     await served.compute(1)
-    async with served.psd.part(Rewards).ledger.turn() as turn:
-        await served.psd.part(Rewards).ledger.record(
+    async with served.psd.part(RewardsPart).ledger.turn() as turn:
+        await served.psd.part(RewardsPart).ledger.record(
             turn, 1, [Payout(1, 7, "5", "r-1", bounds(3).start)]
         )
     found = await statement(served, 7, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from psd.rewards.part import Rewards
+from psd.rewards.part import RewardsPart
 from tests.support.reward_weeks import ADDRESS, OWNER, POOL, Served, a_family, statement
 
 
@@ -50,7 +50,7 @@ async def test_an_address_is_one_owner_however_it_is_written(served: Served) -> 
 async def test_a_vehicle_at_the_highest_level_has_no_last_week_of_it(served: Served) -> None:
     await served.describe(7, owner=OWNER)
     await served.drive_in(7, "Tesla", 0)
-    await served.psd.part(Rewards).ledger.override(0, 7, 36, "moved", "alice")
+    await served.psd.part(RewardsPart).ledger.override(0, 7, 36, "moved", "alice")
     await served.compute(0)
     [device] = (await served.ok(f"/v1/user?owner={OWNER}"))["devices"]
     assert device["level"] == {"number": 4, "minWeeks": 36, "streakPoints": 3000}
