@@ -1,0 +1,11 @@
+"""The section ``[meters]`` of the settings."""
+
+from __future__ import annotations
+
+from psd.config import Section
+
+
+class MetersSettings(Section, frozen=True):
+    """What a meter can show."""
+
+    wh_max: int = 1_000
