@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from tests.support.redis_cluster import RedisCluster
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_cluster import RedisCluster
+from tests.support.servers.redis_server import RedisServer
 
 ON_CLUSTER = os.environ.get("PSD_TEST_CLUSTER") == "1"
 

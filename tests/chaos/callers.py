@@ -24,7 +24,7 @@ import msgspec
 
 from psd.engine.events import TIME_END_S, Report
 from tests.chaos.stream import wire_metric
-from tests.support.http import Answer, HttpClient, client_of
+from tests.support.clients.http import Answer, HttpClient, client_of
 
 ANSWERED_WITHIN_S = 20.0
 BETWEEN_ROUNDS_S = 0.02

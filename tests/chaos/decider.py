@@ -19,7 +19,7 @@ import msgspec
 from psd.config_sources import load_settings
 from psd.errors import UnavailableError
 from psd.runtime import Runtime, open_runtime
-from tests.support.decisions import Deed, perform
+from tests.support.rewards.decisions import Deed, perform
 
 AGAIN_AFTER_S = 0.05
 

@@ -1,8 +1,8 @@
 """What a store must hold after a stream, worked out the slow way from a list of its events.
 
 No part of psd's booking is used: an activity's reports are replayed in the order of
-tests/support/model.py, and each booking is added to every bucket that holds its second. One report
-of 50 steps of owner 8, activity 41, at 2016-04-12 12:00:00 makes, among others,
+tests/support/plain/model.py, and each booking is added to every bucket that holds its second. One
+report of 50 steps of owner 8, activity 41, at 2016-04-12 12:00:00 makes, among others,
 
 >>> expected([Report(1, 8, 2, 41, 50, 1460462400, 1460462400)])["psd:{8}:1:m:2016", "4"]
 '50'

@@ -29,7 +29,7 @@ from tests.chaos.dead_letters import pauses
 from tests.chaos.redis_troubles import Trouble
 from tests.chaos.stage import Stage
 from tests.chaos.stream import Stream
-from tests.support.http import Answer, HttpClient, client_of
+from tests.support.clients.http import Answer, HttpClient, client_of
 from tests.support.waiting import wait_until
 
 NOON_S = 1_460_462_400

@@ -24,7 +24,7 @@ import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from tests.support.redis_server import KEEP, RedisServer
+from tests.support.servers.redis_server import KEEP, RedisServer
 from tests.support.waiting import wait_until
 
 PASSWORD = "first"

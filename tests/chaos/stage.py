@@ -31,10 +31,10 @@ from redis.asyncio import Redis
 
 from tests.chaos.stored import forget
 from tests.chaos.stream import Stream
-from tests.support.nsqd import Nsqd, free_ports
-from tests.support.redis_server import KEEP, RedisServer
+from tests.support.processes.worker_process import CHECKOUT, environment
+from tests.support.servers.nsqd import Nsqd, free_ports
+from tests.support.servers.redis_server import KEEP, RedisServer
 from tests.support.waiting import wait_until
-from tests.support.worker_process import CHECKOUT, environment
 
 TOPIC, CHANNEL, DEADLETTER_TOPIC = "psd", "psd", "psd.dlq"
 MSG_TIMEOUT_S = 1

@@ -15,9 +15,9 @@ from psd.runtime import Runtime, open_runtime
 from tests.chaos.oracle import compare, differences, expected
 from tests.chaos.stored import Fields, forget, stored
 from tests.chaos.stream import Stream, generate
-from tests.support.keyspace import expected_totals
-from tests.support.model import Model
-from tests.support.random_reports import random_reports
+from tests.support.draws.random_reports import random_reports
+from tests.support.plain.model import Model
+from tests.support.stored.keyspace import expected_totals
 
 NOW_S = 1_790_000_000
 NOON_S = 1_460_462_400

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.redis_proxy import Faults, Kind, RedisProxy, split_frames
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_proxy import Faults, Kind, RedisProxy, split_frames
+from tests.support.servers.redis_server import RedisServer
 
 NESTED = b"*3\r\n:1\r\n*2\r\n$3\r\na\r\n\r\n$-1\r\n*0\r\n"
 NO_HOLD_S = (0.0, 0.0)

@@ -8,7 +8,7 @@ import pytest
 
 from psd.runtime import Runtime
 from tests.support.engine import engine_on
-from tests.support.redis_server import ENGINES, RedisServer
+from tests.support.servers.redis_server import ENGINES, RedisServer
 
 
 @pytest.fixture(scope="session", params=ENGINES)

@@ -14,6 +14,7 @@ from psd.engine.tallies import AtidSum
 from psd.errors import DetailExpiredError, OutOfBoundsError
 from psd.runtime import Runtime
 from psd.store import scripts
+from tests.support.draws.random_reports import random_reports
 from tests.support.engine import (
     DAY_S,
     EVER,
@@ -25,10 +26,9 @@ from tests.support.engine import (
     report,
     second,
 )
-from tests.support.model import Model
-from tests.support.random_reports import random_reports
-from tests.support.redis_server import RedisServer
-from tests.support.small_leaves import small_lua_folder
+from tests.support.plain.model import Model
+from tests.support.scripts.small_leaves import small_lua_folder
+from tests.support.servers.redis_server import RedisServer
 
 
 @pytest.fixture(params=["own limits", "small limits"])

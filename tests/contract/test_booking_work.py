@@ -12,8 +12,8 @@ from psd.engine.events import Event
 from psd.runtime import Runtime
 from psd.store.codec import pack_id
 from psd.store.scripts import load_script
-from tests.support.counted_lua import Touched
 from tests.support.engine import NOON_S, book, count, report
+from tests.support.scripts.counted_lua import Touched
 
 BATCH = 100
 TRIP = 500

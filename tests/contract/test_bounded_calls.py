@@ -13,9 +13,9 @@ from psd.engine.events import Event, Report, Withdrawal
 from psd.engine.withdrawal import PORTION_REPORTS, TakenBack, WithdrawalScripts
 from psd.errors import TooLargeError
 from psd.runtime import Runtime
-from tests.support.audits import audit_of
 from tests.support.engine import EVER, NOON_S, book, count, report, sum_of
-from tests.support.keyspace import keyspace
+from tests.support.stored.audits import audit_of
+from tests.support.stored.keyspace import keyspace
 
 HOUR_S = 3600
 

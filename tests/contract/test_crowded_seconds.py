@@ -10,9 +10,9 @@ from psd.audit.layout import Limits
 from psd.engine.events import Event, Withdrawal
 from psd.engine.plan import Range
 from psd.runtime import Runtime
-from tests.support.audits import audit_of
 from tests.support.engine import NOON_S, book, collected, report, sum_of
-from tests.support.keyspace import keyspace
+from tests.support.stored.audits import audit_of
+from tests.support.stored.keyspace import keyspace
 
 CROWD = "psd:{1}:1:b:20160412120000"
 NUMBER = 1500

@@ -18,11 +18,11 @@ from psd.engine.events import Count, Event
 from psd.engine.plan import ISSUANCE_START_S, WEEK_S, Range
 from psd.runtime import Runtime
 from psd.store import scripts
+from tests.support.draws.random_reports import random_reports
 from tests.support.engine import EVER, count, engine_on, report
-from tests.support.keyspace import keyspace
-from tests.support.random_reports import random_reports
-from tests.support.redis_server import ENGINES, RedisServer
-from tests.support.small_leaves import small_lua_folder
+from tests.support.scripts.small_leaves import small_lua_folder
+from tests.support.servers.redis_server import ENGINES, RedisServer
+from tests.support.stored.keyspace import keyspace
 
 SEEDS = 4
 HISTORIES = 36

@@ -14,8 +14,8 @@ from psd.runtime import Runtime
 from psd.store.keys import fence_key, owner_root
 from psd.store.routed import RoutedLane
 from tests.support.engine import NOON_S, count, engine_on, increment, report, sum_of
-from tests.support.keyspace import keyspace
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_server import RedisServer
+from tests.support.stored.keyspace import keyspace
 
 KEY = fence_key(owner_root(1), "rides")
 

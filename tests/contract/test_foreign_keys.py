@@ -11,7 +11,7 @@ from psd.engine.events import Event
 from psd.errors import StoreError
 from psd.runtime import Runtime
 from tests.support.engine import NOON_S, book, increment, report, sum_of
-from tests.support.keyspace import keyspace
+from tests.support.stored.keyspace import keyspace
 
 HOUR = NOON_S // 3600
 DAY = NOON_S // 86_400

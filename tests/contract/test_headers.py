@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from psd.store.scripts import load_script, lua_folder, script_names
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_server import RedisServer
 
 NAMES = tuple(script_names())
 LUA_FILES = sorted(lua_folder().rglob("*.lua"))

@@ -18,9 +18,9 @@ from psd.rewards.vehicle_events import VehicleChange
 from psd.runtime import Runtime
 from psd.store.keys import SCHEMA_VERSION, boards_key, catalogue, decisions_key, kind_of
 from psd.users import user_of
+from tests.support.draws.random_reports import random_reports
 from tests.support.engine import EVER, NOON_S, book, count, increment, report
-from tests.support.keyspace import keyspace
-from tests.support.random_reports import random_reports
+from tests.support.stored.keyspace import keyspace
 
 
 async def book_every_kind(psd: Runtime) -> None:

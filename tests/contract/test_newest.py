@@ -22,7 +22,7 @@ from tests.support.engine import (
     report,
     second,
 )
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_server import RedisServer
 
 YEARS = "psd:{1}:1:y"
 LAST_YEAR_S = second("2015-11-30 08:00:00")

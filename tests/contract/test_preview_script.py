@@ -11,9 +11,9 @@ from psd.engine.events import VALUE_MAX, Accepted, Count, Event, Withdrawal
 from psd.engine.outcomes import Outcome
 from psd.rewards.vehicle_events import VehicleChange
 from psd.runtime import Runtime
+from tests.support.draws.random_reports import random_reports, shuffled_with_repeats
 from tests.support.engine import NOON_S, dense_day, increment, report
-from tests.support.keyspace import keyspace
-from tests.support.random_reports import random_reports, shuffled_with_repeats
+from tests.support.stored.keyspace import keyspace
 
 
 async def previewed(psd: Runtime, events: list[Accepted]) -> list[Outcome]:

@@ -15,9 +15,9 @@ from psd.engine.series import BucketQuestion
 from psd.errors import TooLargeError
 from psd.runtime import Runtime
 from psd.store.scripts import load_script
-from tests.support.counted_lua import Touched, Work
 from tests.support.engine import DAY_S, EVER, NOON_S, book, engine_on, report
-from tests.support.redis_server import RedisServer
+from tests.support.scripts.counted_lua import Touched, Work
+from tests.support.servers.redis_server import RedisServer
 
 CALL_MAX = 40_000
 """What a call may touch: commands, values and 64 bytes of them, packings. 20 ms at 0.5 us each."""

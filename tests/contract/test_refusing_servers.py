@@ -12,7 +12,7 @@ from psd.errors import ConfigError, StoreUnavailableError
 from psd.runtime import Runtime
 from psd.store import watch
 from tests.support.engine import EVER, book, collected, report, sum_of
-from tests.support.keyspace import keyspace
+from tests.support.stored.keyspace import keyspace
 from tests.support.waiting import wait_until
 
 

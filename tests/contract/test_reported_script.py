@@ -11,7 +11,7 @@ from psd.engine.events import Report, Withdrawal
 from psd.engine.windows import ABSENT, WITHDRAWN, StandingReport, Window
 from psd.runtime import Runtime
 from tests.support.engine import NOON_S, book, increment, report
-from tests.support.keyspace import keyspace
+from tests.support.stored.keyspace import keyspace
 
 HOUR_S = 3600
 

@@ -24,7 +24,7 @@ from tests.support.engine import (
     report,
     second,
 )
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_server import RedisServer
 
 MIDNIGHT_S = second("2016-04-12 00:00:00")
 DAYS = [MIDNIGHT_S - DAY_S, MIDNIGHT_S, MIDNIGHT_S + DAY_S, MIDNIGHT_S + 2 * DAY_S]

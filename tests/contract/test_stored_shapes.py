@@ -1,6 +1,6 @@
 """Stores of every version there was: read right or refused, and brought to today's shape.
 
-tests/golden/stores has what each wrote; tests/support/stored_shapes.py says which they are.
+tests/golden/stores has what each wrote; tests/support/stored/stored_shapes.py says which they are.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from psd.rewards.weeks import week_of
 from psd.runtime import Runtime
 from psd.store import takeover
 from psd.store.keys import SCHEMA_VERSION, SCHEMAS_BEFORE
-from tests.support.audits import verified
 from tests.support.engine import EVER, engine_on
-from tests.support.redis_server import RedisServer
-from tests.support.stored_history import (
+from tests.support.servers.redis_server import RedisServer
+from tests.support.stored.audits import verified
+from tests.support.stored.stored_history import (
     DAY_S,
     HOUR_S,
     NOON_S,
@@ -35,7 +35,7 @@ from tests.support.stored_history import (
     more,
     write_history,
 )
-from tests.support.stored_shapes import (
+from tests.support.stored.stored_shapes import (
     FOLDER,
     SHAPES,
     Shape,
@@ -130,8 +130,8 @@ async def test_what_is_written_is_what_its_version_says(psd: Runtime) -> None:
     differ = differing(stored(SCHEMA_VERSION), await held_by(psd.store.client))
     assert not differ, (
         f"{len(differ)} keys are written otherwise than psd:schema {SCHEMA_VERSION} says, as "
-        f"{differ[:3]}: raise SCHEMA_VERSION (tests/support/write_stored_shapes.py says how), or "
-        "keep the bytes"
+        f"{differ[:3]}: raise SCHEMA_VERSION (tests/support/stored/write_stored_shapes.py says "
+        "how), or keep the bytes"
     )
 
 

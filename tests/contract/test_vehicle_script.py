@@ -16,7 +16,7 @@ from psd.rewards.shards import shard_of
 from psd.rewards.vehicle_events import CHANGEABLE, VehicleChange
 from psd.rewards.vehicles import Vehicle
 from psd.runtime import Runtime
-from tests.support.keyspace import keyspace
+from tests.support.stored.keyspace import keyspace
 
 T = 1_644_210_000
 LARGEST = 2**63 - 1

@@ -20,8 +20,8 @@ from tests.support.engine import (
     report,
     sum_of,
 )
-from tests.support.keyspace import keyspace
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_server import RedisServer
+from tests.support.stored.keyspace import keyspace
 
 THINGS = (1, 2)
 

@@ -20,16 +20,16 @@ from psd.engine.events import Withdrawal
 from psd.store import scripts
 from psd.store.scripts import load_script, lua_folder, script_names
 from tests.support.engine import NOON_S, book, engine_on, report, sum_of
-from tests.support.guarded_lua import BROKEN, guarded_lua_folder
-from tests.support.redis_server import RedisServer
-from tests.support.script_calls import (
+from tests.support.scripts.guarded_lua import BROKEN, guarded_lua_folder
+from tests.support.scripts.script_calls import (
     Dumps,
     ScriptCall,
     dumps,
     recorded_calls,
     restore,
 )
-from tests.support.small_leaves import small_lua_folder
+from tests.support.scripts.small_leaves import small_lua_folder
+from tests.support.servers.redis_server import RedisServer
 
 WRITING = {name for name in script_names() if not load_script(name).reads_only}
 

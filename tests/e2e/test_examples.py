@@ -17,7 +17,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from tests.support.psd_up import fetch, psd_up, without_settings
+from tests.support.processes.psd_up import fetch, psd_up, without_settings
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ import pytest_asyncio
 from psd.config_sources import load_settings
 from psd.engine.plan import Range
 from psd.runtime import Runtime, open_runtime
-from tests.support.psd_up import fetch, psd_up
+from tests.support.processes.psd_up import fetch, psd_up
 from tests.support.waiting import wait_until
 
 FILE = Path(__file__).parents[2] / "examples" / "fitbit_hourly_steps.csv"

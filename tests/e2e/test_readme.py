@@ -14,7 +14,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from tests.support.psd_up import Fetched, fetch, psd_up
+from tests.support.processes.psd_up import Fetched, fetch, psd_up
 from tests.support.waiting import wait_until
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

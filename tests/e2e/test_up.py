@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.psd_up import fetch, psd_up, start, without_settings
-from tests.support.redis_server import RedisServer
+from tests.support.processes.psd_up import fetch, psd_up, start, without_settings
+from tests.support.servers.redis_server import RedisServer
 from tests.support.waiting import wait_until
 
 PSD = [sys.executable, "-m", "psd"]

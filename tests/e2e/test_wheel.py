@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from psd.version import VERSION
-from tests.support.psd_up import fetch, psd_up, without_settings
+from tests.support.processes.psd_up import fetch, psd_up, without_settings
 
 ROOT = Path(__file__).parents[2]
 WHEELS = Path(sys.prefix) / "wheels"

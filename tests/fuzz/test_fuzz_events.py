@@ -13,7 +13,7 @@ import msgpack
 import msgspec
 import pytest
 
-from tests.support.worker_process import environment
+from tests.support.processes.worker_process import environment
 
 ON_CI = os.environ.get("CI") == "true"
 RUNS = 1_000_000

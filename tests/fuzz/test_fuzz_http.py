@@ -16,9 +16,9 @@ from psd.config import QueueSettings, RedisSettings, Settings
 from psd.runtime import open_runtime
 from psd.store.keys import kind_of
 from server.app import build_app
-from tests.support.hostile import RAW_ESCAPES, hostile_body, hostile_json, hostile_text
-from tests.support.http import FORM, Answer, HttpClient, serving
-from tests.support.redis_server import RedisServer
+from tests.support.clients.hostile import RAW_ESCAPES, hostile_body, hostile_json, hostile_text
+from tests.support.clients.http import FORM, Answer, HttpClient, serving
+from tests.support.servers.redis_server import RedisServer
 
 CASES = 20_000
 SEED = 20_261_123

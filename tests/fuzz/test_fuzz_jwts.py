@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from psd.access.jwts import PUBLIC_KEY_ALGORITHMS, Key, jwt_rules, key_id, read_jwks, verified
 from psd.config import AccessSettings
 from psd.errors import KeysUnavailableError, UnauthorizedError
-from tests.support.access import AUDIENCE, ISSUER, jwks_of
+from tests.support.clients.access import AUDIENCE, ISSUER, jwks_of
 
 RULES = jwt_rules(
     AccessSettings(

@@ -14,8 +14,8 @@ from psd.engine.events import COUNT_NAME_BYTES, Count, Report
 from psd.errors import InputError
 from psd.runtime import Runtime
 from psd.store.keys import count_root, kind_of, owner_root
+from tests.support.clients.hostile import TEXTS
 from tests.support.engine import EVER, NOON_S, book, count, engine_on, increment, report, sum_of
-from tests.support.hostile import TEXTS
 
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
 SPECIAL = st.text(st.sampled_from("{}:%\x00\n12"), min_size=1, max_size=12)

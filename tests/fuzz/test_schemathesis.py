@@ -20,10 +20,10 @@ import pytest
 
 from psd.config import AccessSettings, QueueSettings, RedisSettings, ServerSettings, Settings
 from psd.runtime import open_runtime
-from tests.support import schemathesis_hooks
-from tests.support.access import Token, bearer, token_for
-from tests.support.http import HttpClient, serving
-from tests.support.schemathesis_hooks import BOARD, CUP, THING
+from tests.support.clients import schemathesis_hooks
+from tests.support.clients.access import Token, bearer, token_for
+from tests.support.clients.http import HttpClient, serving
+from tests.support.clients.schemathesis_hooks import BOARD, CUP, THING
 
 SEED = "20261125"
 CASES = "4"

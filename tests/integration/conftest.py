@@ -13,13 +13,13 @@ import pytest
 from psd.runtime import Runtime, open_runtime
 from psd.store.redis import Store
 from tests.conftest import ON_CLUSTER, AnyStore
+from tests.support.clients.http import HttpClient, serving
 from tests.support.engine import engine_on
-from tests.support.http import HttpClient, serving
-from tests.support.nsqd import Nsqd
-from tests.support.redis_cluster import RedisCluster
-from tests.support.redis_server import KEEP, RedisServer
-from tests.support.whole_client import StoreClient
-from tests.support.worker_stack import WorkerStack
+from tests.support.processes.worker_stack import WorkerStack
+from tests.support.servers.nsqd import Nsqd
+from tests.support.servers.redis_cluster import RedisCluster
+from tests.support.servers.redis_server import KEEP, RedisServer
+from tests.support.servers.whole_client import StoreClient
 
 HERE = Path(__file__).parent
 

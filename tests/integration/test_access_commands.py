@@ -15,9 +15,9 @@ from psd.access.tokens import digest
 from psd.cli.main import psd
 from psd.config import AccessSettings, RedisSettings, ServerSettings, Settings
 from psd.runtime import open_runtime
-from tests.support.access import token_for
-from tests.support.http import serving
-from tests.support.redis_server import RedisServer
+from tests.support.clients.access import token_for
+from tests.support.clients.http import serving
+from tests.support.servers.redis_server import RedisServer
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 30

@@ -17,8 +17,8 @@ from psd.errors import ConfigError
 from psd.runtime import Runtime, open_runtime
 from server import jwks
 from server.app import build_app
-from tests.support.access import AUDIENCE, ISSUER, Issuer, bearer, jwks_of, token_for
-from tests.support.http import HttpClient, serving
+from tests.support.clients.access import AUDIENCE, ISSUER, Issuer, bearer, jwks_of, token_for
+from tests.support.clients.http import HttpClient, serving
 from tests.support.waiting import wait_until
 
 PATH = "/v1/query/1/steps/all/0/9"

@@ -26,8 +26,8 @@ from psd.config import (
 )
 from psd.runtime import Runtime, open_runtime
 from server.app import build_app
-from tests.support.access import AUDIENCE, ISSUER, bearer
-from tests.support.access_matrix import (
+from tests.support.clients.access import AUDIENCE, ISSUER, bearer
+from tests.support.clients.access_matrix import (
     ACTIVITY,
     IDENTITIES,
     ISSUED_BY,
@@ -40,7 +40,7 @@ from tests.support.access_matrix import (
     Case,
     expected,
 )
-from tests.support.http import FORM, Answer, HttpClient, serving
+from tests.support.clients.http import FORM, Answer, HttpClient, serving
 
 
 @pytest.fixture

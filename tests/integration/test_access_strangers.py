@@ -20,10 +20,10 @@ from aiohttp import web
 from psd.config import AccessSettings, QueueSettings, RedisSettings, ServerSettings, Settings
 from psd.runtime import Runtime, open_runtime
 from server import access, bodies
-from tests.support.access import AUDIENCE, ISSUER, bearer
-from tests.support.access_matrix import ISSUED_BY, MATRIX, SECRETS, TOKENS
-from tests.support.http import HttpClient, serving
-from tests.support.raw_http import RawAnswer, raw, request
+from tests.support.clients.access import AUDIENCE, ISSUER, bearer
+from tests.support.clients.access_matrix import ISSUED_BY, MATRIX, SECRETS, TOKENS
+from tests.support.clients.http import HttpClient, serving
+from tests.support.clients.raw_http import RawAnswer, raw, request
 
 STRANGERS = ("none", "wrong", "expired", "jwt_expired", "jwt_forged")
 UNPACKED_BYTES = 50_000_000

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from psd.cli.main import COMMANDS
-from tests.support.worker_process import CHECKOUT
+from tests.support.processes.worker_process import CHECKOUT
 
 NOWHERE = {
     "redis.url": "redis://127.0.0.1:1/0",

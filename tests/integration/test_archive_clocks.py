@@ -18,11 +18,11 @@ from psd.clock import SystemClock
 from psd.engine.events import MetricFields
 from psd.errors import StoreUnavailableError
 from psd.runtime import Runtime, open_runtime
-from tests.support.archiving import archived
 from tests.support.clocks import DAY_S, ShiftedClock
+from tests.support.processes.archiving import archived
+from tests.support.processes.worker_process import psd
+from tests.support.processes.worker_stack import NOON_S, WorkerStack, steps
 from tests.support.waiting import wait_until
-from tests.support.worker_process import psd
-from tests.support.worker_stack import NOON_S, WorkerStack, steps
 from workers.service import build_worker
 
 EVER = ("--from", "2000-01-01")

@@ -16,10 +16,10 @@ from psd.archive.reader import read_entries
 from psd.config import ArchiveSettings
 from psd.errors import StoreUnavailableError
 from psd.runtime import Runtime, open_runtime
-from tests.support.http import serving
+from tests.support.clients.http import serving
+from tests.support.processes.worker_process import worker_process
+from tests.support.processes.worker_stack import NOON_S, WorkerStack, count, steps
 from tests.support.waiting import wait_until
-from tests.support.worker_process import worker_process
-from tests.support.worker_stack import NOON_S, WorkerStack, count, steps
 from workers.service import build_worker
 
 WRITE = {"thing": "steps", "uid": 1, "aid": 1, "value": 10, "ts2": NOON_S}

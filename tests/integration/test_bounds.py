@@ -24,7 +24,7 @@ from tests.support.engine import (
     second,
     sum_of,
 )
-from tests.support.keyspace import keyspace
+from tests.support.stored.keyspace import keyspace
 
 ID_EDGES = (-(2**63), -(2**63) + 1, -(2**53) - 1, -1, 0, 2**53 + 1, 2**63 - 2, 2**63 - 1)
 ONE_DAY = Range(NOON_S - 43_200, NOON_S + 43_200)

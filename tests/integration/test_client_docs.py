@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from psd.cli.main import psd
+from tests.support.clients.http import serving
 from tests.support.engine import engine_on
-from tests.support.http import serving
 
 PAGE = (Path(__file__).parents[2] / "docs" / "client.md").read_text(encoding="utf-8")
 PYTHON = re.compile(r"^```python\n(.*?)^```$(?:\n^```$\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)

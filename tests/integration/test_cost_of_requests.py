@@ -17,11 +17,11 @@ from psd.store.link import Link
 from psd.store.scripts import load_script, script_names
 from psd.store.sending import Command
 from server.app import build_app
-from tests.support.access import asked_of, bearer, token_for
-from tests.support.counted_lua import Touched
+from tests.support.clients.access import asked_of, bearer, token_for
+from tests.support.clients.heaviest_requests import HEAVIEST, heavy_owner, heavy_weeks
+from tests.support.clients.http import HttpClient
 from tests.support.engine import book, engine_on, report
-from tests.support.heaviest_requests import HEAVIEST, heavy_owner, heavy_weeks
-from tests.support.http import HttpClient
+from tests.support.scripts.counted_lua import Touched
 
 HOG, STRANGER = token_for("hog", "admin"), token_for("stranger", "read")
 STRANGERS_UID = 10**6

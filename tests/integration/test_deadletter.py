@@ -13,10 +13,10 @@ import msgspec
 import pytest
 
 from psd.queue.deadletter import DeadLetters, Letter
-from tests.support.slow_nsqd import SlowNsqd
+from tests.support.processes.worker_process import psd
+from tests.support.processes.worker_stack import WorkerStack, count, steps, worker_running
+from tests.support.servers.slow_nsqd import SlowNsqd
 from tests.support.waiting import wait_until
-from tests.support.worker_process import psd
-from tests.support.worker_stack import WorkerStack, count, steps, worker_running
 
 
 async def bury(stack: WorkerStack, *bodies: bytes) -> None:

@@ -9,7 +9,7 @@ import pytest
 from psd.runtime import Runtime
 from psd.store.keys import owner_shard
 from tests.support.engine import EVER, book, engine_on, report
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_server import RedisServer
 
 
 @pytest.fixture

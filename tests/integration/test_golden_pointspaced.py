@@ -22,8 +22,8 @@ from psd.errors import InputError
 from psd.rewards.booking import VehicleFollower
 from psd.rewards.part import RewardsPart
 from psd.runtime import Runtime, open_runtime
-from tests.support.http import FORM, Answer, HttpClient, serving
-from tests.support.model import ModelEngine
+from tests.support.clients.http import FORM, Answer, HttpClient, serving
+from tests.support.plain.model import ModelEngine
 
 Step = dict[str, Any]
 

@@ -12,9 +12,9 @@ import pytest
 
 from psd.config import Thing
 from psd.runtime import Runtime
-from tests.support.grafana import Expected, GrafanaRequest, grafana_requests
-from tests.support.http import HttpClient, serving
-from tests.support.prometheus_app import BOARDS, EVENTS, opened, settings_on
+from tests.support.clients.grafana import Expected, GrafanaRequest, grafana_requests
+from tests.support.clients.http import HttpClient, serving
+from tests.support.clients.prometheus_app import BOARDS, EVENTS, opened, settings_on
 
 ANSWERED = [request for request in grafana_requests() if request.status == 200]
 REFUSED = [request for request in grafana_requests() if request.status == 400]

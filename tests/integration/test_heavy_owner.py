@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from psd.runtime import Runtime
-from tests.support.activities import NOON
+from tests.support.clients.activities import NOON
+from tests.support.clients.http import HttpClient, total
 from tests.support.engine import NOON_S, book, engine_on, report
-from tests.support.http import HttpClient, total
 
 ACTIVITIES = 6_000
 BOOKINGS_MAX = 2_000

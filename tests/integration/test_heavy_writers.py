@@ -17,10 +17,10 @@ from psd.archive.reader import read_entries
 from psd.runtime import Runtime
 from psd.store.callers import Caller, enter_caller
 from server.routes.v3_events import EVENTS_MAX
-from tests.support.access import asked_of, bearer, token_for
+from tests.support.clients.access import asked_of, bearer, token_for
+from tests.support.clients.event_requests import send
+from tests.support.clients.http import Answer, HttpClient
 from tests.support.engine import EVER, NOON_S, engine_on
-from tests.support.event_requests import send
-from tests.support.http import Answer, HttpClient
 from tests.support.waiting import wait_until
 
 HOG, OTHER = token_for("hog", "write read"), token_for("other", "write read")

@@ -11,10 +11,10 @@ import pytest
 
 from psd.config import AccessSettings, QueueSettings, RedisSettings, ServerSettings, Settings
 from psd.runtime import open_runtime
-from tests.support.access import bearer, token_for
-from tests.support.event_requests import STRUCTURED, T, event, metric, send
-from tests.support.http import FORM, Answer, HttpClient, serving, total
-from tests.support.raw_http import raw, request
+from tests.support.clients.access import bearer, token_for
+from tests.support.clients.event_requests import STRUCTURED, T, event, metric, send
+from tests.support.clients.http import FORM, Answer, HttpClient, serving, total
+from tests.support.clients.raw_http import raw, request
 
 LINES = b"".join(msgspec.json.encode(metric(aid=aid)) + b"\n" for aid in range(10))
 IDS = b"ids=5,6,7,8"

@@ -10,8 +10,8 @@ from psd.config import ArchiveSettings, QueueSettings, RedisSettings, ServerSett
 from psd.rewards.cli.job import result_line
 from psd.runtime import Runtime, open_runtime
 from psd.store.keys import stream_key
-from tests.support.http import FORM, HttpClient, serving
-from tests.support.reward_job import Fleet
+from tests.support.clients.http import FORM, HttpClient, serving
+from tests.support.rewards.reward_job import Fleet
 
 PAGE = Path(__file__).parents[2] / "docs" / "http.md"
 

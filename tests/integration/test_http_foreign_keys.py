@@ -9,9 +9,9 @@ import msgspec
 import pytest
 import redis
 
+from tests.support.clients.event_requests import T, metric
+from tests.support.clients.http import FORM, HttpClient, serving
 from tests.support.engine import engine_on
-from tests.support.event_requests import T, metric
-from tests.support.http import FORM, HttpClient, serving
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ import pytest
 from psd.config import QueueSettings, RedisSettings, Settings
 from psd.runtime import open_runtime
 from server.packing import BYTES_MIN
-from tests.support.access_matrix import MATRIX, REPORT
-from tests.support.event_requests import metric
-from tests.support.http import FORM, HttpClient, serving
-from tests.support.raw_http import RawAnswer, raw, request
+from tests.support.clients.access_matrix import MATRIX, REPORT
+from tests.support.clients.event_requests import metric
+from tests.support.clients.http import FORM, HttpClient, serving
+from tests.support.clients.raw_http import RawAnswer, raw, request
 
 OWN = ("date", "traceparent", "x-request-id")
 READING = [case.path for name, case in MATRIX.items() if name.startswith("GET")]

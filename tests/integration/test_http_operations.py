@@ -18,8 +18,8 @@ from psd.version import VERSION
 from server.routes import operations
 from server.routes.operations import OperationRoutes
 from server.serving import HttpServer
-from tests.support.http import HttpClient, client_of, serving
-from tests.support.limited_server import LATE_S
+from tests.support.clients.http import HttpClient, client_of, serving
+from tests.support.clients.limited_server import LATE_S
 
 BODY_TIMEOUT_S = 0.2
 IDLE_TIMEOUT_S = 0.3

@@ -13,7 +13,7 @@ from psd.config import RedisSettings, ServerSettings, Settings
 from psd.engine.events import TIME_END_S
 from psd.errors import DetailExpiredError
 from psd.runtime import Runtime, open_runtime
-from tests.support.http import HttpClient, serving
+from tests.support.clients.http import HttpClient, serving
 
 MAX = 2**63 - 1
 MIN = -(2**63)

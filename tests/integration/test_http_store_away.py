@@ -15,7 +15,7 @@ import pytest
 from psd.config import QueueSettings, RedisSettings, ServerSettings, Settings
 from psd.runtime import open_runtime
 from tests.conftest import AnyStore
-from tests.support.http import Answer, HttpClient, serving
+from tests.support.clients.http import Answer, HttpClient, serving
 from tests.support.waiting import wait_until
 
 T = 1458061000

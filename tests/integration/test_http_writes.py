@@ -14,8 +14,8 @@ from psd.config import BookingSettings, QueueSettings, RedisSettings, ServerSett
 from psd.engine.events import TIME_END_S, VALUE_MAX
 from psd.runtime import Runtime, open_runtime
 from psd.store.keys import stream_key
-from tests.support.http import HttpClient, serving
-from tests.support.slow_nsqd import SlowNsqd
+from tests.support.clients.http import HttpClient, serving
+from tests.support.servers.slow_nsqd import SlowNsqd
 
 T = 1458061000
 

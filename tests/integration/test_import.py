@@ -17,8 +17,8 @@ from psd.cli.main import psd
 from psd.config_sources import load_settings
 from psd.embedded.stack import Stack, running_stack
 from psd.store.keys import ORDER_KEY
-from tests.support.access import asked_of, token_for
-from tests.support.unsteady import unsteady
+from tests.support.clients.access import asked_of, token_for
+from tests.support.clients.unsteady import unsteady
 
 WRITER = token_for("loader", "write")
 LOADER = token_for("careful-loader", "read write")

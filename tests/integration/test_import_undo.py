@@ -20,7 +20,7 @@ from psd.cli.import_journal import VERSION, opened
 from psd.cli.main import psd
 from psd.config_sources import load_settings
 from psd.embedded.stack import Stack, running_stack
-from tests.support.psd_up import without_settings
+from tests.support.processes.psd_up import without_settings
 
 COLUMNS = ("--uid", "user", "--time", "at", "--thing", "steps=steps")
 WRONG = """user,at,steps

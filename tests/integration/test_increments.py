@@ -24,7 +24,7 @@ from tests.support.engine import (
     report,
     sum_of,
 )
-from tests.support.keyspace import keyspace
+from tests.support.stored.keyspace import keyspace
 
 EIGHT_DAYS_S = 8 * DAY_S
 MARKERS = f"psd:{{1}}:k:{NOON_S // DAY_S}"

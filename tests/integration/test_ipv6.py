@@ -13,12 +13,12 @@ import pytest
 from psd.config import QueueSettings, RedisSettings, ServerSettings, Settings
 from psd.queries.depth import depth_of
 from psd.runtime import open_runtime
-from tests.support.http import serving
-from tests.support.nsqd import Nsqd, Nsqlookupd, free_ports
-from tests.support.redis_server import RedisServer
+from tests.support.clients.http import serving
+from tests.support.processes.worker_process import psd
+from tests.support.processes.worker_stack import WorkerStack, steps, worker_running
+from tests.support.servers.nsqd import Nsqd, Nsqlookupd, free_ports
+from tests.support.servers.redis_server import RedisServer
 from tests.support.waiting import wait_until
-from tests.support.worker_process import psd
-from tests.support.worker_stack import WorkerStack, steps, worker_running
 
 pytestmark = pytest.mark.one_server("the addresses of a cluster are the business of its own tests")
 

@@ -26,7 +26,7 @@ from tests.support.engine import (
     report,
     sum_of,
 )
-from tests.support.keyspace import keyspace
+from tests.support.stored.keyspace import keyspace
 
 LIFETIMES_S = {
     "year": 9_000_000,

@@ -17,10 +17,10 @@ from psd.errors import UnknownCommandError
 from psd.queue.deadletter import Letter
 from psd.rewards import vehicle_messages
 from psd.runtime import open_runtime
-from tests.support.http import HttpClient, serving
+from tests.support.clients.http import HttpClient, serving
+from tests.support.processes.worker_process import psd
+from tests.support.processes.worker_stack import WorkerStack, worker_running
 from tests.support.waiting import wait_until
-from tests.support.worker_process import psd
-from tests.support.worker_stack import WorkerStack, worker_running
 
 PAGE = (Path(__file__).parents[2] / "docs" / "messages.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```json\n(.*?)^```\n^```\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -14,7 +14,7 @@ from psd.runtime import Runtime
 from psd.store.keys import names_key, names_shard
 from psd.users import user_of
 from tests.support.engine import EVER, NOON_S, count, engine_on, report
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_server import RedisServer
 
 ALICE = "alice@example.com"
 UID = user_of(ALICE)

@@ -10,8 +10,8 @@ import pytest
 
 from psd.client import AsyncClient
 from psd.users import user_of
+from tests.support.clients.http import Answer, HttpClient
 from tests.support.engine import NOON_S
-from tests.support.http import Answer, HttpClient
 
 ALICE = "alice@example.com"
 ODD = "a/b?c=d&e#f%20+ \u00e9"

@@ -12,8 +12,8 @@ from psd.queue import nsq_depth
 from psd.queue.nsq_depth import NsqDepth
 from psd.queue.nsq_queue import NsqQueue
 from psd.runtime import open_runtime
-from tests.support.http import serving
-from tests.support.nsqd import Nsqd, Nsqlookupd
+from tests.support.clients.http import serving
+from tests.support.servers.nsqd import Nsqd, Nsqlookupd
 from tests.support.waiting import wait_until
 
 

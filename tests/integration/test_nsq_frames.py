@@ -13,7 +13,7 @@ import pytest
 
 from psd.queue.nsq_queue import NsqQueue
 from psd.queue.nsq_stream import FRAME_BYTES_MAX
-from tests.support.nsq_consumers import queue_settings, receive_all
+from tests.support.processes.nsq_consumers import queue_settings, receive_all
 from tests.support.waiting import wait_until
 
 RESPONSE, ERROR, MESSAGE = 0, 1, 2

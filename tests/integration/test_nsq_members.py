@@ -12,8 +12,8 @@ import pytest
 from psd.errors import QueueUnavailableError
 from psd.queue.nsq_lookup import look_up
 from psd.queue.nsq_queue import NsqQueue
-from tests.support.nsq_consumers import CHANNEL, TOPIC, bodies, consuming, receive_all
-from tests.support.nsqd import Nsqd, Nsqlookupd
+from tests.support.processes.nsq_consumers import CHANNEL, TOPIC, bodies, consuming, receive_all
+from tests.support.servers.nsqd import Nsqd, Nsqlookupd
 from tests.support.waiting import wait_until
 
 

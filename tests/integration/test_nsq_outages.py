@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from psd.queue.nsq_queue import NsqQueue
-from tests.support.nsq_consumers import CHANNEL, TOPIC, bodies, consuming, receive_all
-from tests.support.nsqd import KILL_SAFE, Nsqd
+from tests.support.processes.nsq_consumers import CHANNEL, TOPIC, bodies, consuming, receive_all
+from tests.support.servers.nsqd import KILL_SAFE, Nsqd
 from tests.support.waiting import wait_until
 
 AGAIN_WITHIN_S = 2.0
@@ -189,7 +189,7 @@ async def test_what_waits_to_be_received_does_not_time_out(nsqd: Nsqd) -> None:
 
 @pytest.mark.timed("its share of a core")
 def test_an_idle_consumer_uses_under_2_percent_of_a_core(nsqd: Nsqd) -> None:
-    command = [sys.executable, "-m", "tests.support.idle_consumer", nsqd.address, "3"]
+    command = [sys.executable, "-m", "tests.support.processes.idle_consumer", nsqd.address, "3"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
     ) as consumer:

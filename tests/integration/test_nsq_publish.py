@@ -15,9 +15,9 @@ from psd.queue.interface import PublishProgress
 from psd.queue.nsq import NsqdConnection
 from psd.queue.nsq_publisher import MPUB_BYTES_MAX, first_portion
 from psd.queue.nsq_queue import NsqQueue
-from tests.support.nsq_consumers import CHANNEL, TOPIC, consuming, queue_settings
-from tests.support.nsqd import KILL_SAFE, Nsqd
-from tests.support.slow_nsqd import SlowNsqd
+from tests.support.processes.nsq_consumers import CHANNEL, TOPIC, consuming, queue_settings
+from tests.support.servers.nsqd import KILL_SAFE, Nsqd
+from tests.support.servers.slow_nsqd import SlowNsqd
 
 KILOBYTE = 1024
 

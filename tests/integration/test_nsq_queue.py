@@ -13,7 +13,7 @@ import pytest
 
 from psd.errors import ConfigError
 from psd.queue.nsq_queue import NsqQueue
-from tests.support.nsq_consumers import (
+from tests.support.processes.nsq_consumers import (
     CHANNEL,
     TOPIC,
     bodies,
@@ -21,7 +21,7 @@ from tests.support.nsq_consumers import (
     queue_settings,
     receive_all,
 )
-from tests.support.nsqd import Nsqd
+from tests.support.servers.nsqd import Nsqd
 from tests.support.waiting import wait_until
 
 

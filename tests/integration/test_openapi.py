@@ -24,8 +24,8 @@ from server.app import build_app
 from server.openapi.parameters import query_parameters
 from server.openapi.schemas import Schemas, markdown
 from server.openapi.wording import kind_of_schema
-from tests.support.http import FORM, Answer, HttpClient
-from tests.support.reward_weeks import Served, weeks_served
+from tests.support.clients.http import FORM, Answer, HttpClient
+from tests.support.rewards.reward_weeks import Served, weeks_served
 
 PAGES_WITHOUT_EXAMPLE = {"/docs"}
 

@@ -12,9 +12,9 @@ from psd.engine.events import VALUE_MAX
 from psd.errors import StoreError, StoreUnavailableError
 from psd.runtime import Runtime, open_runtime
 from psd.store.keys import owner_shard, owners_key
-from tests.support.audits import verified
 from tests.support.engine import EVER, NOON_S, book, count, engine_on, report
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_server import RedisServer
+from tests.support.stored.audits import verified
 
 UIDS = [-(2**63), -7, 0, 1, 2, 300, 2**53 + 1, 2**63 - 1]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.nsqd import Nsqd
+from tests.support.processes.worker_stack import WorkerStack, worker_running
+from tests.support.servers.nsqd import Nsqd
 from tests.support.waiting import wait_until
-from tests.support.worker_stack import WorkerStack, worker_running
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 COMPILE_TIMEOUT_S = 300

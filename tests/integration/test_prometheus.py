@@ -20,11 +20,11 @@ from psd.queries.boards.definitions import Definition
 from psd.queries.prometheus import evaluation
 from psd.queries.prometheus.patterns import parsed_pattern
 from psd.runtime import Runtime, open_runtime
-from tests.support.access import bearer, token_for
+from tests.support.clients.access import bearer, token_for
+from tests.support.clients.http import FORM, HttpClient, serving
+from tests.support.clients.prometheus_app import EVENTS, MIDNIGHT_S, NOW_S, opened, settings_on
+from tests.support.clients.prometheus_asking import data, get, naive, query_text, vector
 from tests.support.engine import DAY_S, NOON_S, book, forget, report
-from tests.support.http import FORM, HttpClient, serving
-from tests.support.prometheus_app import EVENTS, MIDNIGHT_S, NOW_S, opened, settings_on
-from tests.support.prometheus_asking import data, get, naive, query_text, vector
 
 RESTRICTED = token_for("reader-of-1", "read", frozenset({1}))
 READER = token_for("reader", "read")

@@ -23,9 +23,9 @@ from psd.config import AccessSettings, RedisSettings, ServerSettings, Settings
 from psd.queries.boards.board_windows import FixedWindow
 from psd.queries.boards.definitions import Definition
 from psd.runtime import Runtime, open_runtime
-from tests.support.access import token_for
+from tests.support.clients.access import token_for
+from tests.support.clients.http import serving
 from tests.support.engine import DAY_S, NOON_S, book, report
-from tests.support.http import serving
 
 ADMIN = token_for("app", "read write")
 MIDNIGHT_S = NOON_S - DAY_S // 2

@@ -18,10 +18,10 @@ from psd.config import AccessSettings, RedisSettings
 from psd.rewards.weeks import bounds
 from psd.runtime import Runtime, open_runtime
 from tests.conftest import ON_CLUSTER, AnyStore, StoreKind
-from tests.support.http import serving
-from tests.support.redis_server import ENGINES
+from tests.support.clients.http import serving
+from tests.support.processes.worker_stack import NOON_S, WorkerStack, count, steps, worker_running
+from tests.support.servers.redis_server import ENGINES
 from tests.support.waiting import wait_until
-from tests.support.worker_stack import NOON_S, WorkerStack, count, steps, worker_running
 
 PAGE = Path(__file__).parents[2] / "docs" / "security.md"
 PASSWORD = "correct-horse"

@@ -12,11 +12,11 @@ import pytest
 from psd.archive.entries import Entry
 from psd.archive.reader import files_by_store
 from psd.runtime import Runtime
-from tests.support.archiving import archived, archiving, work_off
-from tests.support.http import serving
+from tests.support.clients.http import serving
+from tests.support.processes.archiving import archived, archiving, work_off
+from tests.support.processes.worker_process import psd
+from tests.support.processes.worker_stack import NOON_S, WorkerStack, count, steps
 from tests.support.waiting import wait_until
-from tests.support.worker_process import psd
-from tests.support.worker_stack import NOON_S, WorkerStack, count, steps
 
 EVER = ("--from", "1", "--to", "2100-01-01")
 

@@ -30,15 +30,15 @@ from psd.rewards.part import RewardsPart
 from psd.rewards.sources.buckets import BucketSource
 from psd.runtime import Runtime, open_runtime
 from psd.store.keys import decisions_key
-from tests.support.archiving import archived
-from tests.support.decisions import KINDS, Deed, perform, plain, random_deeds, told
+from tests.support.clients.http import HttpClient
 from tests.support.engine import engine_on
-from tests.support.http import HttpClient
-from tests.support.redis_server import RedisServer
-from tests.support.reward_job import Fleet, fleet_on
-from tests.support.script_calls import dumps, restore
-from tests.support.worker_process import psd as psd_process
-from tests.support.worker_stack import WorkerStack, steps
+from tests.support.processes.archiving import archived
+from tests.support.processes.worker_process import psd as psd_process
+from tests.support.processes.worker_stack import WorkerStack, steps
+from tests.support.rewards.decisions import KINDS, Deed, perform, plain, random_deeds, told
+from tests.support.rewards.reward_job import Fleet, fleet_on
+from tests.support.scripts.script_calls import dumps, restore
+from tests.support.servers.redis_server import RedisServer
 
 EVER = ("replay", "--from", "1")
 WEEK = Definition(thing="steps", window=RollingWindow(seconds=604_800))

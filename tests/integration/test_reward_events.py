@@ -13,9 +13,11 @@ from psd.rewards.part import RewardsPart
 from psd.rewards.vehicles import Vehicle
 from psd.rewards.weeks import bounds
 from psd.runtime import Runtime
-from tests.support.archiving import archived, archiving, work_off
-from tests.support.http import serving
-from tests.support.reward_events import (
+from tests.support.clients.http import serving
+from tests.support.processes.archiving import archived, archiving, work_off
+from tests.support.processes.worker_process import psd
+from tests.support.processes.worker_stack import WorkerStack, worker_running
+from tests.support.rewards.reward_events import (
     ACTIVITY,
     EARNINGS,
     KNOWN,
@@ -30,8 +32,6 @@ from tests.support.reward_events import (
     sums,
 )
 from tests.support.waiting import wait_until
-from tests.support.worker_process import psd
-from tests.support.worker_stack import WorkerStack, worker_running
 
 
 @pytest.fixture

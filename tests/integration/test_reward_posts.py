@@ -19,9 +19,8 @@ from psd.config import (
 )
 from psd.rewards.part import RewardsPart
 from psd.runtime import Runtime, open_runtime
-from tests.support.http import Answer, HttpClient, serving
-from tests.support.redis_server import RedisServer
-from tests.support.reward_events import (
+from tests.support.clients.http import Answer, HttpClient, serving
+from tests.support.rewards.reward_events import (
     ACTIVITY,
     EARNINGS,
     KNOWN,
@@ -33,6 +32,7 @@ from tests.support.reward_events import (
     post,
     sums,
 )
+from tests.support.servers.redis_server import RedisServer
 
 
 @pytest.fixture

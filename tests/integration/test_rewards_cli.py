@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 from psd.cli.main import psd
 from psd.rewards.part import RewardsPart
 from psd.rewards.tables import shipped_tables
-from tests.support.redis_server import RedisServer
-from tests.support.reward_job import Fleet, fleet_on
+from tests.support.rewards.reward_job import Fleet, fleet_on
+from tests.support.servers.redis_server import RedisServer
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from psd.cli.main import psd
 from psd.rewards.keys import rewards_key
 from psd.rewards.part import RewardsPart
 from psd.rewards.week_results import ENCODE, WeekStatus
-from tests.support.reward_weeks import Served, weeks_served
+from tests.support.rewards.reward_weeks import Served, weeks_served
 
 ADDRESS = "0x" + "aB" * 20
 

@@ -21,8 +21,8 @@ from psd.rewards.rows import Why
 from psd.rewards.shards import shard_of
 from psd.rewards.tables import load_tables
 from psd.rewards.weeks import bounds
-from tests.support.redis_server import RedisServer
-from tests.support.reward_job import Fleet, fleet_on, three_weeks
+from tests.support.rewards.reward_job import Fleet, fleet_on, three_weeks
+from tests.support.servers.redis_server import RedisServer
 
 
 @pytest.fixture

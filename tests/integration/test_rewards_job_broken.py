@@ -27,8 +27,8 @@ from psd.rewards.participants import RunSources
 from psd.rewards.shards import shard_of
 from psd.store.keys import kind_of
 from tests.support.engine import forget
-from tests.support.redis_server import RedisServer
-from tests.support.reward_job import Fleet, fleet_on, three_weeks
+from tests.support.rewards.reward_job import Fleet, fleet_on, three_weeks
+from tests.support.servers.redis_server import RedisServer
 
 SIGKILLED = -9
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.access import AUDIENCE, ISSUER, Issuer, bearer, token_for
-from tests.support.http import Answer
-from tests.support.reward_weeks import Served, weeks_served
+from tests.support.clients.access import AUDIENCE, ISSUER, Issuer, bearer, token_for
+from tests.support.clients.http import Answer
+from tests.support.rewards.reward_weeks import Served, weeks_served
 
 ADDRESS = "0x" + "aB" * 20
 ISSUED_BY = Issuer()

@@ -2,7 +2,7 @@
 
 Late data, a correction in week 5, reruns, and a kill in each phase of the job: after each of them
 every row, every share to the wei and the state of every week are those of the oracle
-(tests/support/reward_model.py), or those of before.
+(tests/support/rewards/reward_model.py), or those of before.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from psd.rewards.part import RewardsPart
 from psd.rewards.publishing import KEPT_S
 from psd.runtime import open_runtime
 from psd.store.keys import kind_of
-from tests.support.nsqd import Nsqd
-from tests.support.redis_server import RedisServer
-from tests.support.reward_fleet import WEEKS, message_of
-from tests.support.reward_model import (
+from tests.support.processes.rewards_process import rewards_running
+from tests.support.processes.worker_process import worker_process
+from tests.support.processes.worker_stack import WorkerStack
+from tests.support.rewards.reward_fleet import WEEKS, message_of
+from tests.support.rewards.reward_model import (
     Activity,
     Description,
     Earning,
@@ -34,12 +35,11 @@ from tests.support.reward_model import (
     bounds_of,
     owner_key,
 )
-from tests.support.reward_reads import commands_agree, grpc_agrees, http_agrees
-from tests.support.reward_scenario import Scenario, Visible
-from tests.support.rewards_process import rewards_running
+from tests.support.rewards.reward_reads import commands_agree, grpc_agrees, http_agrees
+from tests.support.rewards.reward_scenario import Scenario, Visible
+from tests.support.servers.nsqd import Nsqd
+from tests.support.servers.redis_server import RedisServer
 from tests.support.waiting import wait_until
-from tests.support.worker_process import worker_process
-from tests.support.worker_stack import WorkerStack
 
 SEED = 20220131
 FIRST_KILLS = {

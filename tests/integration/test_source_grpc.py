@@ -13,7 +13,7 @@ from psd.rewards.proto.devices_pb2 import UserDevice
 from psd.rewards.sources.descriptions import TRIES, GrpcDescriptions
 from psd.rewards.tables import load_tables
 from psd.rewards.vehicles import Vehicle
-from tests.support.grpc_peers import (
+from tests.support.servers.grpc_peers import (
     AUTOPI_MANUFACTURER,
     DevicesPeer,
     device,

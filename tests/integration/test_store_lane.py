@@ -18,8 +18,8 @@ from psd.observe.metrics import Metrics
 from psd.store.callers import Caller, enter_caller
 from psd.store.lane import TRIP_COMMANDS_MAX, TRIP_US, Command, Lane
 from psd.store.redis import make_client
-from tests.support.redis_cluster import stalled
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_cluster import stalled
+from tests.support.servers.redis_server import RedisServer
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.one_server("a lane is to one server, on a cluster to one of its nodes")

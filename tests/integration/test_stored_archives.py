@@ -1,7 +1,7 @@
 """Archives as the psd of each version wrote them are replayed; those of a newer psd are refused.
 
 tests/golden/archive/1.psda is of fb34f31: two reports and a count. 2.psda has a report, then what
-people decided in the history of tests/support/stored_history.py, about boards and rewards.
+people decided in the history of tests/support/stored/stored_history.py, about boards and rewards.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from psd.rewards.part import RewardsPart
 from psd.rewards.weeks import week_of
 from psd.runtime import Runtime
 from tests.support.engine import engine_on, sum_of
-from tests.support.stored_history import (
+from tests.support.stored.stored_history import (
     NOON_S,
     WEEK_S,
     WRITTEN_AT_S,

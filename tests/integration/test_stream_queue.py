@@ -17,7 +17,7 @@ from psd.queue.stream import StreamQueue
 from psd.store.keys import stream_key
 from psd.store.redis import Store
 from tests.conftest import AnyStore, StoreKind
-from tests.support.redis_server import ENGINES, Engine
+from tests.support.servers.redis_server import ENGINES, Engine
 from tests.support.waiting import wait_until
 
 TOPIC = "psd"

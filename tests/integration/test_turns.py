@@ -20,7 +20,7 @@ from psd.rewards.part import RewardsPart
 from psd.runtime import Runtime
 from psd.store.keys import decisions_key
 from tests.support.engine import NOON_S, engine_on
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_server import RedisServer
 from tests.support.waiting import wait_until
 
 TURN = decisions_key(f"turn:{SUBJECT}")

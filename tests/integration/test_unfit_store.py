@@ -15,8 +15,8 @@ from psd.runtime import open_runtime
 from psd.store.keys import owner_root
 from tests.conftest import AnyStore
 from tests.support.engine import report
-from tests.support.redis_server import RedisServer
-from tests.support.worker_process import environment
+from tests.support.processes.worker_process import environment
+from tests.support.servers.redis_server import RedisServer
 
 
 @pytest.fixture

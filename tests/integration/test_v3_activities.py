@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from psd.runtime import Runtime
-from tests.support.activities import NOON, listed
+from tests.support.clients.activities import NOON, listed
+from tests.support.clients.http import HttpClient
 from tests.support.engine import NOON_S, book, report
-from tests.support.http import HttpClient
 
 
 async def test_activities_are_told_with_what_they_have_in_the_range(

@@ -9,9 +9,18 @@ import msgpack
 import msgspec
 import pytest
 
-from tests.support.event_requests import BATCH, STRUCTURED, TIME, T, event, metric, send, statuses
-from tests.support.http import HttpClient, total
-from tests.support.raw_http import raw, request
+from tests.support.clients.event_requests import (
+    BATCH,
+    STRUCTURED,
+    TIME,
+    T,
+    event,
+    metric,
+    send,
+    statuses,
+)
+from tests.support.clients.http import HttpClient, total
+from tests.support.clients.raw_http import raw, request
 
 COUNT = {"thing": "hifive_1", "value": 1}
 

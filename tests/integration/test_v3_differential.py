@@ -14,8 +14,8 @@ from psd.queries.calendar import buckets, zone
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.queries.results import Standing
 from psd.runtime import Runtime
+from tests.support.draws.random_events import Population, uid_texts
 from tests.support.engine import DAY_S, engine_on
-from tests.support.random_events import Population, uid_texts
 
 ATIDS = [None, [2], [2, 7], [0]]
 TIES = ["competition", "dense", "ordinal", "first_to_reach"]

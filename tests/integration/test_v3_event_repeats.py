@@ -9,9 +9,9 @@ import pytest
 
 from psd.errors import StoreUnavailableError
 from psd.runtime import Runtime
-from tests.support.event_requests import BATCH, metric, send
-from tests.support.http import HttpClient, total
-from tests.support.keyspace import keyspace
+from tests.support.clients.event_requests import BATCH, metric, send
+from tests.support.clients.http import HttpClient, total
+from tests.support.stored.keyspace import keyspace
 
 
 async def test_a_key_that_comes_again_gets_the_answer_it_got(client: HttpClient) -> None:

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from tests.support.access import asked_of, bearer, token_for
+from tests.support.clients.access import asked_of, bearer, token_for
+from tests.support.clients.event_requests import T, count, metric, send
+from tests.support.clients.http import HttpClient, serving
 from tests.support.engine import engine_on
-from tests.support.event_requests import T, count, metric, send
-from tests.support.http import HttpClient, serving
 
 TOKENS = {
     "writer": token_for("writer", "write read"),

@@ -11,9 +11,18 @@ import pytest
 from psd.archive.reader import read_entries
 from psd.runtime import Runtime
 from server.routes.v3_events import EVENTS_MAX
-from tests.support.event_requests import BATCH, STRUCTURED, T, count, event, metric, send, statuses
-from tests.support.http import HttpClient, total
-from tests.support.keyspace import keyspace
+from tests.support.clients.event_requests import (
+    BATCH,
+    STRUCTURED,
+    T,
+    count,
+    event,
+    metric,
+    send,
+    statuses,
+)
+from tests.support.clients.http import HttpClient, total
+from tests.support.stored.keyspace import keyspace
 
 MESSAGES = [
     metric(),

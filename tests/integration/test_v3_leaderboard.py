@@ -10,9 +10,9 @@ import pytest
 
 from psd.clock import ManualClock
 from psd.runtime import Runtime
-from tests.support.access import asked_of, bearer, token_for
+from tests.support.clients.access import asked_of, bearer, token_for
+from tests.support.clients.http import HttpClient
 from tests.support.engine import DAY_S, NOON_S, book, engine_on, report
-from tests.support.http import HttpClient
 
 READER = token_for("reader", "read")
 READER_OF_1 = token_for("reader-of-1", "read", frozenset({1}))

@@ -7,11 +7,11 @@ from pathlib import Path
 from psd.archive.replay import AcceptedTimes, Replay
 from psd.clock import SystemClock
 from psd.runtime import Runtime
-from tests.support.activities import withdraw
-from tests.support.audits import audit_of
+from tests.support.clients.activities import withdraw
+from tests.support.clients.http import HttpClient, total
 from tests.support.engine import NOON_S, book, forget, report
-from tests.support.http import HttpClient, total
-from tests.support.keyspace import keyspace
+from tests.support.stored.audits import audit_of
+from tests.support.stored.keyspace import keyspace
 
 ALL_TIME = AcceptedTimes(0, 1 << 60)
 

@@ -9,8 +9,8 @@ import pytest
 
 from psd.clock import ManualClock
 from psd.runtime import Runtime
+from tests.support.clients.http import HttpClient
 from tests.support.engine import DAY_S, book, engine_on, report, second
-from tests.support.http import HttpClient
 
 BERLIN = "tz=Europe/Berlin"
 SPRING = second("2017-03-26 00:30:00")

@@ -9,8 +9,8 @@ import pytest
 
 from psd.clock import ManualClock
 from psd.runtime import Runtime
+from tests.support.clients.http import HttpClient
 from tests.support.engine import DAY_S, NOON_S, book, engine_on, report
-from tests.support.http import HttpClient
 
 DAY = "2016-04-12T00:00:00Z"
 NEXT_DAY = "2016-04-13T00:00:00Z"

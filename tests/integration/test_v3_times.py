@@ -12,8 +12,8 @@ import pytest
 from psd.clock import ManualClock
 from psd.engine.events import TIME_END_S
 from psd.runtime import Runtime
+from tests.support.clients.http import Answer, HttpClient, serving
 from tests.support.engine import DAY_S, NOON_S, book, engine_on, report
-from tests.support.http import Answer, HttpClient, serving
 
 MIDNIGHT_S = NOON_S - DAY_S // 2
 FOREVER_S = 253_402_300_799

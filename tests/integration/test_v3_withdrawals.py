@@ -11,11 +11,11 @@ import pytest
 from psd.archive.reader import read_entries
 from psd.engine.events import TIME_END_S
 from psd.runtime import Runtime
-from tests.support.access import asked_of, bearer, token_for
-from tests.support.activities import NOON, listed, withdraw
+from tests.support.clients.access import asked_of, bearer, token_for
+from tests.support.clients.activities import NOON, listed, withdraw
+from tests.support.clients.http import HttpClient, serving, total
 from tests.support.engine import NOON_S, book, engine_on, report
-from tests.support.http import HttpClient, serving, total
-from tests.support.keyspace import keyspace
+from tests.support.stored.keyspace import keyspace
 
 TOKENS = {
     "admin": token_for("admin", "admin"),

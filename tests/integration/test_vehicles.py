@@ -20,7 +20,7 @@ from psd.rewards.vehicles import Vehicle
 from psd.rewards.weeks import bounds
 from psd.runtime import Runtime
 from tests.support.engine import engine_on, increment, report
-from tests.support.keyspace import keyspace
+from tests.support.stored.keyspace import keyspace
 
 SIGNALS, PROMOTIONS = 6, 7
 T = bounds(5).start

@@ -19,7 +19,7 @@ from psd.clock import ManualClock
 from psd.engine.events import Report
 from psd.runtime import Runtime
 from psd.store.keys import fence_key, owner_root
-from tests.support.audits import audit_of, few, verified
+from tests.support.draws.random_reports import random_reports
 from tests.support.engine import (
     DAY_S,
     NOON_S,
@@ -31,8 +31,8 @@ from tests.support.engine import (
     report,
     sum_of,
 )
-from tests.support.keyspace import keyspace
-from tests.support.random_reports import random_reports
+from tests.support.stored.audits import audit_of, few, verified
+from tests.support.stored.keyspace import keyspace
 
 DAY_KEY = "psd:{1}:1:d:201604"
 LEAF_KEY = "psd:{1}:1:l:201604"

@@ -17,7 +17,7 @@ from psd.config import ArchiveSettings
 from psd.engine.events import Report, encode_metric
 from psd.observe.metrics import Metrics
 from psd.runtime import Runtime
-from tests.support.audits import few, verified
+from tests.support.draws.random_reports import random_reports
 from tests.support.engine import (
     NOON_S,
     book,
@@ -28,8 +28,8 @@ from tests.support.engine import (
     increment,
     sum_of,
 )
-from tests.support.keyspace import keyspace
-from tests.support.random_reports import random_reports
+from tests.support.stored.audits import few, verified
+from tests.support.stored.keyspace import keyspace
 
 DAY_KEY = "psd:{1}:1:d:201604"
 LEAF_KEY = "psd:{1}:1:l:201604"

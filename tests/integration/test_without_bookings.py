@@ -16,7 +16,8 @@ from psd.engine.events import VALUE_MAX, Withdrawal
 from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
 from psd.runtime import Runtime
-from tests.support.audits import verified
+from tests.support.clients.http import HttpClient, serving
+from tests.support.clients.prometheus_asking import data, vector
 from tests.support.engine import (
     DAY_S,
     EVER,
@@ -28,9 +29,8 @@ from tests.support.engine import (
     increment,
     report,
 )
-from tests.support.http import HttpClient, serving
-from tests.support.prometheus_asking import data, vector
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_server import RedisServer
+from tests.support.stored.audits import verified
 
 CALORIES = 2
 NOW_S = NOON_S + 30 * DAY_S

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from psd.engine.plan import Range
+from tests.support.processes.worker_stack import NOON_S, WorkerStack, count, steps, worker_running
 from tests.support.waiting import wait_until
-from tests.support.worker_stack import NOON_S, WorkerStack, count, steps, worker_running
 
 POISON = {
     b"not json at all": "malformed",

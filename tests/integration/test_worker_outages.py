@@ -9,8 +9,8 @@ import pytest
 
 from psd.engine.plan import Range
 from psd.errors import StoreUnavailableError
+from tests.support.processes.worker_stack import NOON_S, WorkerStack, steps, worker_running
 from tests.support.waiting import wait_until
-from tests.support.worker_stack import NOON_S, WorkerStack, steps, worker_running
 from workers.runner import Worker
 
 USERS = range(1, 2001)

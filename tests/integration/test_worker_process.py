@@ -12,10 +12,10 @@ import msgspec
 import pytest
 
 from psd.engine.plan import Range
-from tests.support.nsqd import free_ports
+from tests.support.processes.worker_process import psd, worker_process
+from tests.support.processes.worker_stack import NOON_S, WorkerStack, steps, worker_running
+from tests.support.servers.nsqd import free_ports
 from tests.support.waiting import wait_until
-from tests.support.worker_process import psd, worker_process
-from tests.support.worker_stack import NOON_S, WorkerStack, steps, worker_running
 
 USERS = range(1, 5001)
 

@@ -15,11 +15,11 @@ import msgspec
 import pytest
 
 from psd.clock import ManualClock
+from tests.support.clients.http import Answer, serving
+from tests.support.clients.http_boards import NOW_S, START_S, WEEK, BoardsClient, steps
 from tests.support.engine import engine_on
-from tests.support.http import Answer, serving
-from tests.support.http_boards import NOW_S, START_S, WEEK, BoardsClient, steps
-from tests.support.redis_proxy import Faults, RedisProxy
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_proxy import Faults, RedisProxy
+from tests.support.servers.redis_server import RedisServer
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.one_server("what it takes away are the replies of one server")

@@ -10,10 +10,12 @@ import pytest
 from psd.config_sources import load_settings
 from psd.runtime import Runtime, open_runtime
 from psd.store import scripts
-from tests.support.small_leaves import small_lua_folder
+from tests.support.scripts.small_leaves import small_lua_folder
 
 # The machine's asserts say what they compared.
-pytest.register_assert_rewrite("tests.support.machine", "tests.support.machine_questions")
+pytest.register_assert_rewrite(
+    "tests.support.draws.machine", "tests.support.draws.machine_questions"
+)
 
 
 @pytest.fixture(params=["own limits", "small limits"])

@@ -9,9 +9,9 @@ import pytest
 
 from psd.engine.events import Report
 from psd.runtime import Runtime
-from tests.support.keyspace import calendar_totals, expected_totals, keyspace
-from tests.support.model import Model
-from tests.support.random_reports import random_reports, shuffled_with_repeats
+from tests.support.draws.random_reports import random_reports, shuffled_with_repeats
+from tests.support.plain.model import Model
+from tests.support.stored.keyspace import calendar_totals, expected_totals, keyspace
 
 SETS = 125
 """Sets of one test; with 8 seeds and both kinds of limits 2,000, each booked 3 times."""

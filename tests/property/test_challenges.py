@@ -17,7 +17,7 @@ from psd.queries.requests import LeaderboardQuery
 from psd.queries.results import Standing
 from psd.runtime import Runtime
 from tests.support.engine import DAY_S, second
-from tests.support.model import Model, Report
+from tests.support.plain.model import Model, Report
 
 SEEDS = range(24)
 BASE_S = second("2016-03-20 00:00:00")

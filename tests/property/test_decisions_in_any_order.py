@@ -23,10 +23,10 @@ from psd.archive.redoing import Redoing
 from psd.archive.replay import END_MS
 from psd.queries.boards.decisions import MembersChanged, MembersSaid
 from psd.runtime import Runtime
-from tests.support.decisions import perform, plain, random_deeds, told
 from tests.support.engine import NOON_S, engine_on
-from tests.support.redis_server import RedisServer
-from tests.support.script_calls import dumps, restore
+from tests.support.rewards.decisions import perform, plain, random_deeds, told
+from tests.support.scripts.script_calls import dumps, restore
+from tests.support.servers.redis_server import RedisServer
 
 MACHINES = 3
 

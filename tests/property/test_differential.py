@@ -22,16 +22,16 @@ import pytest_asyncio
 
 from psd.clock import ManualClock
 from psd.queries.boards.definitions import Definition
-from tests.support.asking import Asking, as_csv, flat_activities, is_csv
+from tests.support.clients.asking import Asking, as_csv, flat_activities, is_csv
+from tests.support.clients.http import serving
+from tests.support.draws.histories import THINGS, History, random_history, sample_history
+from tests.support.draws.random_boards import random_boards
+from tests.support.draws.random_questions import FORMATS, KINDS, Question, Questions
 from tests.support.engine import engine_on
-from tests.support.histories import THINGS, History, random_history, sample_history
-from tests.support.http import serving
-from tests.support.plain_boards import Boards
-from tests.support.plain_books import Books, atids_of, listed, numbers
-from tests.support.plain_times import Fields, RefusedError, tidy
-from tests.support.random_boards import random_boards
-from tests.support.random_questions import FORMATS, KINDS, Question, Questions
-from tests.support.redis_server import RedisServer
+from tests.support.plain.plain_boards import Boards
+from tests.support.plain.plain_books import Books, atids_of, listed, numbers
+from tests.support.plain.plain_times import Fields, RefusedError, tidy
+from tests.support.servers.redis_server import RedisServer
 
 pytestmark = pytest.mark.slow("every question of a month of 33 people")
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from psd.engine.events import Report
 from psd.runtime import Runtime
 from tests.support.engine import NOON_S
-from tests.support.keyspace import keyspace
+from tests.support.stored.keyspace import keyspace
 
 HISTORIES = 60
 CHANGES = 2

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from psd.cli.import_journal import Journal, created, opened
 from psd.config import BookingSettings, Settings
-from tests.support.importing import AT_S, KilledError, PlainBooks, imported, rows_of, undone
+from tests.support.stored.importing import AT_S, KilledError, PlainBooks, imported, rows_of, undone
 
 pytestmark = pytest.mark.slow("hundreds of imports")
 

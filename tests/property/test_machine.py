@@ -20,11 +20,11 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from psd.store.scripts import lua_folder
-from tests.support.broken_lua import MUTATIONS, broken_lua_folder
-from tests.support.four_engines import KEEP_ON_KILL, FourEngines
-from tests.support.machine import PsdMachine
-from tests.support.redis_server import RedisServer
-from tests.support.small_leaves import small_lua_folder
+from tests.support.draws.machine import PsdMachine
+from tests.support.scripts.broken_lua import MUTATIONS, broken_lua_folder
+from tests.support.scripts.small_leaves import small_lua_folder
+from tests.support.servers.four_engines import KEEP_ON_KILL, FourEngines
+from tests.support.servers.redis_server import RedisServer
 
 pytestmark = pytest.mark.slow("hundreds of random histories")
 

@@ -22,8 +22,8 @@ from psd.engine.events import TIME_END_S, Report
 from psd.engine.plan import DAY_S, ISO_MONDAY_S, ISSUANCE_START_S, WEEK_S, Range
 from psd.runtime import Runtime
 from tests.support.engine import engine_on
-from tests.support.model import Model
-from tests.support.prefix_sums import PrefixSums
+from tests.support.plain.model import Model
+from tests.support.plain.prefix_sums import PrefixSums
 
 pytestmark = pytest.mark.slow("a million events")
 

@@ -13,7 +13,7 @@ from psd.engine.tallies import ActivitySum
 from psd.runtime import Runtime
 from tests.property.test_booking_order import book_in_batches
 from tests.property.test_sums import THINGS, Booked, random_range
-from tests.support.random_reports import ATIDS, random_reports
+from tests.support.draws.random_reports import ATIDS, random_reports
 
 QUESTIONS = 25
 UIDS = (1, 5, 9)

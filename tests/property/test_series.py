@@ -13,7 +13,7 @@ from psd.engine.series import BucketQuestion, Series
 from psd.runtime import Runtime
 from tests.property.test_booking_order import book_in_batches
 from tests.property.test_sums import Booked
-from tests.support.random_reports import ATIDS, random_reports
+from tests.support.draws.random_reports import ATIDS, random_reports
 
 DAY_S = 86_400
 QUESTIONS = 25

@@ -10,8 +10,8 @@ from psd.engine.events import TIME_END_S, Report
 from psd.engine.plan import ISO_MONDAY_S, ISSUANCE_START_S, WEEK_S, Range
 from psd.runtime import Runtime
 from tests.property.test_booking_order import book_in_batches
-from tests.support.model import entries, replay
-from tests.support.random_reports import random_reports
+from tests.support.draws.random_reports import random_reports
+from tests.support.plain.model import entries, replay
 
 THINGS = (1, 2, 9)
 QUERIES = 40

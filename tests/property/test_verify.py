@@ -10,11 +10,11 @@ import pytest
 from psd.audit.layout import Limits
 from psd.runtime import Runtime
 from tests.property.test_booking_order import book_in_batches
-from tests.support.audits import SMALL_LIMITS, audit_of
-from tests.support.damages import KINDS, random_damage, sums_and_leaves
+from tests.support.draws.random_reports import random_reports, shuffled_with_repeats
 from tests.support.engine import emptied
-from tests.support.keyspace import keyspace
-from tests.support.random_reports import random_reports, shuffled_with_repeats
+from tests.support.stored.audits import SMALL_LIMITS, audit_of
+from tests.support.stored.damages import KINDS, random_damage, sums_and_leaves
+from tests.support.stored.keyspace import keyspace
 
 SETS = 60
 TRIALS = 40

@@ -11,11 +11,11 @@ from redis.asyncio import Redis
 from psd.audit.layout import Limits
 from psd.engine.events import Event, Report, Withdrawal
 from psd.runtime import Runtime
-from tests.support.audits import SMALL_LIMITS, audit_of
-from tests.support.held_bookings import mistakes
-from tests.support.keyspace import keyspace
-from tests.support.model import Model
-from tests.support.random_reports import random_reports
+from tests.support.draws.random_reports import random_reports
+from tests.support.plain.model import Model
+from tests.support.stored.audits import SMALL_LIMITS, audit_of
+from tests.support.stored.held_bookings import mistakes
+from tests.support.stored.keyspace import keyspace
 
 SETS = 60
 """Sets of one seed; with 6 seeds and both kinds of limits 720, each booked 4 times."""

@@ -3,9 +3,9 @@
 ``python -m tests.support.touched`` prints paths. A test is about a change when it was changed, or
 when it imports a module that was, by itself or by way of one that supports tests::
 
-    psd/queries/streaks.py          ->  tests/integration/test_v3_series.py ...
-    tests/support/raw_http.py       ->  tests/integration/http_limits/test_http_limits.py ...
-    lua/engine/book.lua             ->  nothing: tests/contract runs every script
+    psd/queries/streaks.py             ->  tests/integration/test_v3_series.py ...
+    tests/support/clients/raw_http.py  ->  tests/integration/http_limits/test_http_limits.py ...
+    lua/engine/book.lua                ->  nothing: tests/contract runs every script
 
 Of very many the FILES_MAX that import the most of it are taken, and how many are left to
 ``make test`` is told on stderr. Changed is what differs from where the branch left origin/main.
@@ -42,7 +42,7 @@ def imports_of(source: str) -> Iterator[str]:
             yield from (f"{node.module}.{each.name}" for each in node.names)
 
 
-def tests_about(changed: Iterable[str], sources: Mapping[str, str]) -> list[str]:
+def files_about(changed: Iterable[str], sources: Mapping[str, str]) -> list[str]:
     """Test files of ``sources``, by path, those first that import the most of what has changed."""
     paths = set(changed)
     modules = {module_of(path) for path in paths if path.endswith(".py")}
@@ -76,7 +76,7 @@ def main() -> None:
     """Print the files."""
     paths = ROOT.glob("tests/**/*.py")
     sources = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in paths}
-    found = tests_about(_changed(), sources)
+    found = files_about(_changed(), sources)
     if len(found) > FILES_MAX:
         print(f"{len(found) - FILES_MAX} more files: make test", file=sys.stderr)
     print(*found[:FILES_MAX], sep="\n")

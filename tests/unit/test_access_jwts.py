@@ -17,7 +17,7 @@ from psd.access.jwts import JwtRules, jwt_rules, key_id, read_jwks, verified
 from psd.config import AccessSettings
 from psd.errors import ConfigError, KeysUnavailableError, PsdError, UnauthorizedError
 from psd.users import user_of
-from tests.support.access import AUDIENCE, ISSUER, Issuer, jwks_of
+from tests.support.clients.access import AUDIENCE, ISSUER, Issuer, jwks_of
 
 SETTINGS = AccessSettings(jwks="keys.json", jwt_issuer=ISSUER, jwt_audience=AUDIENCE)
 RULES = jwt_rules(SETTINGS)

@@ -16,8 +16,8 @@ from psd.errors import ArchiveUnavailableError, StoreUnavailableError
 from psd.intake import Intake
 from psd.observe.metrics import Metrics
 from psd.queue.interface import Message
+from tests.support.processes.worker_fakes import MemoryEngine, MemoryQueue, message
 from tests.support.waiting import wait_until
-from tests.support.worker_fakes import MemoryEngine, MemoryQueue, message
 from workers.handlers.bookings import BookingHandler
 from workers.runner import Worker
 

@@ -19,7 +19,7 @@ from psd.clock import ManualClock
 from psd.engine.events import Event, EventRules
 from psd.engine.outcomes import Outcome
 from psd.errors import StoreUnavailableError
-from tests.support.model import ModelEngine
+from tests.support.plain.model import ModelEngine
 
 NOW_S = 1_460_462_400
 HORIZON_S = 691_200

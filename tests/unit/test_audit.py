@@ -19,7 +19,7 @@ from psd.engine.events import Report
 from psd.store.codec import pack_id
 from psd.store.scripts import lua_folder
 from tests.support.engine import NOON_S
-from tests.support.model import replay
+from tests.support.plain.model import replay
 
 PREFIX = "psd:{7}:1:"
 NEWEST = b"%d" % NOON_S

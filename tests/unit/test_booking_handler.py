@@ -11,7 +11,7 @@ from psd.engine.events import Count, EventRules, Report
 from psd.errors import OutOfBoundsError
 from psd.intake import Intake
 from psd.rewards.vehicle_events import VehicleChange
-from tests.support.worker_fakes import MemoryEngine, message
+from tests.support.processes.worker_fakes import MemoryEngine, message
 from workers.handlers.bookings import BookingBatch, BookingHandler
 
 NOW_S = 1_460_419_200

@@ -15,7 +15,7 @@ from psd.queue.deadletter import (
     read_letter,
 )
 from psd.queue.interface import Message
-from tests.support.worker_fakes import MemoryQueue, message
+from tests.support.processes.worker_fakes import MemoryQueue, message
 
 NOW_S = 1_460_419_200
 

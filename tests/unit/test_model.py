@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from psd.engine.events import VALUE_MAX, Count, Report
-from tests.support.model import Model
+from tests.support.plain.model import Model
 
 
 def report(value: int, ts1: int, ts2: int, atid: int = 2, aid: int = 1, thing: int = 1) -> Report:

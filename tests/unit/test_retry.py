@@ -4,7 +4,7 @@ import pytest
 
 from psd.errors import QueueUnavailableError, StoreUnavailableError
 from psd.observe.metrics import Metrics
-from tests.support.worker_fakes import MemoryQueue
+from tests.support.processes.worker_fakes import MemoryQueue
 from workers.retry import Backoff, Patience
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.support.reward_model import (
+from tests.support.rewards.reward_model import (
     LEVELS,
     Activity,
     Description,

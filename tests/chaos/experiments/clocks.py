@@ -33,7 +33,7 @@ from tests.chaos.oracle import differences
 from tests.chaos.stage import Stage
 from tests.chaos.stream import Stream, generate
 from tests.chaos.trial import Say, Tally, failures_of, run_in_lanes
-from tests.support.worker_process import environment
+from tests.support.processes.worker_process import environment
 
 MESSAGES, OWNERS = 150, 3
 PARTS = 5

@@ -33,9 +33,9 @@ from tests.chaos.oracle import differences
 from tests.chaos.stage import Stage
 from tests.chaos.stream import Stream, generate
 from tests.chaos.trial import Say, Tally, failures_of, run_in_lanes
-from tests.support.decisions import Deed, plain, random_deeds, told
+from tests.support.processes.worker_process import CHECKOUT, environment
+from tests.support.rewards.decisions import Deed, plain, random_deeds, told
 from tests.support.waiting import wait_until
-from tests.support.worker_process import CHECKOUT, environment
 
 MESSAGES, OWNERS = 120, 3
 DEEDS = 40

@@ -26,7 +26,7 @@ from tests.chaos.oracle import differences
 from tests.chaos.stage import Process, Stage
 from tests.chaos.stream import Stream, generate
 from tests.chaos.trial import Say, Tally, failures_of, run_in_lanes
-from tests.support.redis_server import KEEP
+from tests.support.servers.redis_server import KEEP
 from tests.support.waiting import wait_until
 
 MESSAGES = 300

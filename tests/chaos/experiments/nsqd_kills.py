@@ -30,7 +30,7 @@ from tests.chaos.stage import SETTINGS, Stage
 from tests.chaos.stored import Fields, stored
 from tests.chaos.stream import Stream, generate
 from tests.chaos.trial import Say, Tally, failures_of, run_in_lanes
-from tests.support.nsqd import KILL_SAFE
+from tests.support.servers.nsqd import KILL_SAFE
 from tests.support.waiting import wait_until
 
 NAME = "nsqd-kills"

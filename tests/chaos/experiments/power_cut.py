@@ -42,11 +42,11 @@ from tests.chaos.experiments.torn_aof import append_only_file
 from tests.chaos.oracle import Difference, differences
 from tests.chaos.stream import Stream, generate
 from tests.chaos.trial import Say, Tally, failures_of, run_in_lanes
-from tests.support.redis_proxy import RedisProxy
-from tests.support.redis_server import KEEP, RedisServer
+from tests.support.processes.worker_fakes import MemoryQueue, message
+from tests.support.processes.worker_process import environment
+from tests.support.servers.redis_proxy import RedisProxy
+from tests.support.servers.redis_server import KEEP, RedisServer
 from tests.support.waiting import wait_until
-from tests.support.worker_fakes import MemoryQueue, message
-from tests.support.worker_process import environment
 from workers.handlers.bookings import BookingHandler
 from workers.runner import Worker
 

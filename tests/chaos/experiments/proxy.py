@@ -1,9 +1,9 @@
 """A bad network between psd and Redis: replies are lost, late, cut or reset, and requests too.
 
-A trial opens psd on a proxy (tests/support/redis_proxy.py) and books some 13 messages of two new
-owners in batches of three, two batches at a time, as a worker does: a batch that gets no answer is
-sent again until it does. Meanwhile queries run whose answers nobody else's query has: owner
-9,000,007 has 1,007 steps on 12 April 2016, 2,007 in the month and 3,007 points in the year. A
+A trial opens psd on a proxy (tests/support/servers/redis_proxy.py) and books some 13 messages of
+two new owners in batches of three, two batches at a time, as a worker does: a batch that gets no
+answer is sent again until it does. Meanwhile queries run whose answers nobody else's query has:
+owner 9,000,007 has 1,007 steps on 12 April 2016, 2,007 in the month and 3,007 points in the year. A
 reply that reaches the wrong query is thereby noticed. At the end every field of every key of the
 new owners is compared, past the proxy.
 
@@ -35,8 +35,8 @@ from tests.chaos.stored import forget
 from tests.chaos.stream import Stream, generate
 from tests.chaos.trial import Say, Tally, failures_of, run_in_lanes
 from tests.support.engine import day, engine_on, second
-from tests.support.redis_proxy import Faults, Kind, RedisProxy
-from tests.support.redis_server import KEEP, RedisServer
+from tests.support.servers.redis_proxy import Faults, Kind, RedisProxy
+from tests.support.servers.redis_server import KEEP, RedisServer
 
 LANES = 4
 MESSAGES, OWNERS = 12, 2

@@ -43,8 +43,8 @@ from tests.chaos.samples import Samples
 from tests.chaos.stage import Process, Stage
 from tests.chaos.stream import Stream, generate
 from tests.chaos.trial import Say, Tally, failures_of, run_in_lanes
+from tests.support.processes.worker_process import CHECKOUT, environment
 from tests.support.waiting import wait_until
-from tests.support.worker_process import CHECKOUT, environment
 
 NAME = "soak"
 WORKERS = 3

@@ -23,8 +23,8 @@ from tests.chaos.redis_troubles import Trouble
 from tests.chaos.stage import Stage
 from tests.chaos.stream import generate
 from tests.chaos.trial import Say, Tally, failures_of, run_in_lanes
-from tests.support.redis_server import RedisServer
-from tests.support.switched_store import Switch
+from tests.support.servers.redis_server import RedisServer
+from tests.support.servers.switched_store import Switch
 
 NAME = "swapped-stores"
 MESSAGES = 300

@@ -30,7 +30,7 @@ import redis
 from psd.engine.events import Report
 from tests.chaos.trial import Say, Tally, failures_of, run_in_lanes
 from tests.support.engine import NOON_S, engine_on
-from tests.support.redis_server import ENGINES, KEEP, Engine, RedisServer
+from tests.support.servers.redis_server import ENGINES, KEEP, Engine, RedisServer
 
 SIDE_BY_SIDE = 3
 """Servers at a time: most of a start is waiting for it to answer."""

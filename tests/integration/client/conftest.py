@@ -8,8 +8,8 @@ import pytest
 
 from psd.client import AsyncClient
 from psd.runtime import Runtime
-from tests.support.client_side import ADMIN, steps_of_three
-from tests.support.http import HttpClient
+from tests.support.clients.client_side import ADMIN, steps_of_three
+from tests.support.clients.http import HttpClient
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from psd.engine.events import MetricFields
 from psd.errors import ChangedError, IdempotencyMismatchError, NotFoundError
 from psd.queries.boards.board_windows import FixedWindow, Round
 from psd.queries.boards.definitions import Definition, SeededRounds
-from tests.support.client_side import ADMIN, SEVEN
+from tests.support.clients.client_side import ADMIN, SEVEN
+from tests.support.clients.http import serving
+from tests.support.clients.unsteady import unsteady
 from tests.support.engine import DAY_S, NOON_S, engine_on
-from tests.support.http import serving
-from tests.support.reward_job import Fleet
-from tests.support.unsteady import unsteady
+from tests.support.rewards.reward_job import Fleet
 
 MIDNIGHT_S = NOON_S - DAY_S // 2
 

@@ -13,9 +13,9 @@ from psd.clock import ManualClock
 from psd.errors import BadQueryError, ForbiddenError, UnauthorizedError
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.runtime import Runtime
-from tests.support.client_side import ADMIN, READER_OF_1
+from tests.support.clients.client_side import ADMIN, READER_OF_1
+from tests.support.clients.unsteady import unsteady
 from tests.support.engine import NOON_S, book, report
-from tests.support.unsteady import unsteady
 
 
 async def test_sums_are_asked_for_by_name_or_as_a_struct(psd: AsyncClient) -> None:

@@ -15,8 +15,8 @@ from psd.errors import BadQueryError, NotFoundError
 from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
 from psd.queries.requests import LeaderboardQuery
-from tests.support.client_side import ADMIN, SEVEN
-from tests.support.unsteady import unsteady
+from tests.support.clients.client_side import ADMIN, SEVEN
+from tests.support.clients.unsteady import unsteady
 from tests.support.waiting import wait_until
 
 

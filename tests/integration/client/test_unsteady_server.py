@@ -15,11 +15,11 @@ from psd.errors import (
 )
 from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
-from tests.support.client_side import ADMIN, QUICK, SEVEN
+from tests.support.clients.client_side import ADMIN, QUICK, SEVEN
+from tests.support.clients.http import serving
+from tests.support.clients.unsteady import unsteady
 from tests.support.engine import engine_on
-from tests.support.http import serving
-from tests.support.redis_server import RedisServer
-from tests.support.unsteady import unsteady
+from tests.support.servers.redis_server import RedisServer
 
 
 @pytest.mark.parametrize("mood", ["429", "502", "503", "504", "refuse", "lost", "in_hand"])

@@ -8,7 +8,7 @@ import pytest
 
 from psd.runtime import Runtime
 from tests.support.engine import engine_on
-from tests.support.redis_cluster import RedisCluster
+from tests.support.servers.redis_cluster import RedisCluster
 
 
 @pytest.fixture(scope="session")

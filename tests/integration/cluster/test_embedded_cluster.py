@@ -16,8 +16,8 @@ from psd.embedded.folder import DataFolder
 from psd.embedded.server_process import embedded_server
 from psd.errors import StartError
 from tests.support.engine import EVER, book, engine_on, report
-from tests.support.psd_up import fetch, psd_up
-from tests.support.redis_server import Engine, binary
+from tests.support.processes.psd_up import fetch, psd_up
+from tests.support.servers.redis_server import Engine, binary
 
 UIDS = range(1, 31)
 MASTERS = 3

@@ -11,10 +11,10 @@ import pytest
 
 from psd.errors import StoreUnavailableError
 from psd.runtime import Runtime
-from tests.support.audits import audit_of
-from tests.support.cluster_load import OWNERS, Writer, book_on, busy
 from tests.support.engine import EVER, book, engine_on, report, sum_of
-from tests.support.redis_cluster import ClusterNode, RedisCluster
+from tests.support.servers.redis_cluster import ClusterNode, RedisCluster
+from tests.support.stored.audits import audit_of
+from tests.support.stored.cluster_load import OWNERS, Writer, book_on, busy
 from tests.support.waiting import wait_until
 
 CAREFUL = {"redis.durability": "replicated", "redis.timeout_s": 0.5}

@@ -15,10 +15,10 @@ from psd.errors import MisplacedError
 from psd.runtime import Runtime
 from psd.store.keys import stream_key
 from psd.store.slots import slot_of
-from tests.support.audits import audit_of
-from tests.support.cluster_load import OWNERS, book_on, busy
 from tests.support.engine import EVER, NOON_S, book, engine_on, increment, report, sum_of
-from tests.support.redis_cluster import ClusterNode, RedisCluster
+from tests.support.servers.redis_cluster import ClusterNode, RedisCluster
+from tests.support.stored.audits import audit_of
+from tests.support.stored.cluster_load import OWNERS, book_on, busy
 
 BUSY = 7
 BUSY_ROOT = "psd:{7}"

@@ -14,10 +14,10 @@ from psd.errors import ConfigError, StoreUnavailableError
 from psd.runtime import Runtime
 from psd.store.kept import write_in_order
 from psd.store.slots import slot_of
-from tests.support.audits import verified
 from tests.support.engine import DAY_S, EVER, NOON_S, book, count, engine_on, report, sum_of
-from tests.support.redis_cluster import ClusterNode, RedisCluster
-from tests.support.redis_server import ENGINES, RedisServer
+from tests.support.servers.redis_cluster import ClusterNode, RedisCluster
+from tests.support.servers.redis_server import ENGINES, RedisServer
+from tests.support.stored.audits import verified
 from tests.support.waiting import wait_until
 
 UIDS = range(1, 201)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.rewards_service import Client, MemoryReader, serving
+from tests.support.rewards.rewards_service import Client, MemoryReader, serving
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from psd.clock import ManualClock
 from psd.config import AccessSettings
 from psd.errors import ConfigError
 from psd.rewards.grpc_service import check_grpc_exposure
-from tests.support.access import Token, token_for
-from tests.support.rewards_service import (
+from tests.support.clients.access import Token, token_for
+from tests.support.rewards.rewards_service import (
     ADDRESS,
     ADMIN,
     CHECKED,

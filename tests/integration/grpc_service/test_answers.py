@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from psd.errors import ShapeError, StoreUnavailableError
 from psd.rewards.grpc_service import WeekReward
 from psd.rewards.proto import rewards_pb2
-from tests.support.rewards_service import (
+from tests.support.rewards.rewards_service import (
     ADDRESS,
     Client,
     MemoryReader,

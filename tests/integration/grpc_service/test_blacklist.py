@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from psd.rewards.proto import rewards_pb2
-from tests.support.rewards_service import (
+from tests.support.rewards.rewards_service import (
     ADDRESS,
     NOW_S,
     Client,

@@ -21,7 +21,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from psd.config import Settings
 from psd.errors import StartError, StoreUnavailableError
 from psd.rewards.grpc_server import GrpcServer, serve_until_signal
-from tests.support.rewards_service import CHECKED, Client, MemoryReader, serving
+from tests.support.rewards.rewards_service import CHECKED, Client, MemoryReader, serving
 from tests.support.waiting import wait_until
 
 SERVING = health_pb2.HealthCheckResponse.SERVING

@@ -17,7 +17,7 @@ from psd.clock import ManualClock
 from psd.config import AccessSettings
 from psd.rewards import grpc_server
 from psd.rewards.grpc_limits import STRANGERS_MAX, Places
-from tests.support.rewards_service import (
+from tests.support.rewards.rewards_service import (
     CHECKED,
     NOW_S,
     READER,

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import pytest
 
 from psd.event_loop import new_event_loop
-from tests.support.limited_server import PATIENT, LimitedServer, limited_server
-from tests.support.raw_http import RawConnection
+from tests.support.clients.limited_server import PATIENT, LimitedServer, limited_server
+from tests.support.clients.raw_http import RawConnection
 
 
 def pytest_asyncio_loop_factories(

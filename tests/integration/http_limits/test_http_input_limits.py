@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.support.http import FORM
-from tests.support.limited_server import LimitedServer
+from tests.support.clients.http import FORM
+from tests.support.clients.limited_server import LimitedServer
 
 QUERY = "/v1/query/1/steps/all"
 

@@ -13,7 +13,7 @@ import pytest
 
 from psd.descriptors import BACKLOG_MAX, OTHERS, ConnectionRoom, allowed_room
 from server.refusals import LINGERING_TIME_S
-from tests.support.limited_server import (
+from tests.support.clients.limited_server import (
     BODY_TIMEOUT_S,
     HEAD_TIMEOUT_S,
     LATE_S,
@@ -23,7 +23,7 @@ from tests.support.limited_server import (
     LimitedServer,
     limited_server,
 )
-from tests.support.raw_http import RawConnection, request
+from tests.support.clients.raw_http import RawConnection, request
 from tests.support.waiting import wait_until
 
 GET = request("GET /healthz")

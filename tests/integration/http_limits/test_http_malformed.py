@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from tests.support.limited_server import BODY_TIMEOUT_S, LimitedServer
-from tests.support.raw_http import RawConnection, request
+from tests.support.clients.limited_server import BODY_TIMEOUT_S, LimitedServer
+from tests.support.clients.raw_http import RawConnection, request
 from tests.support.waiting import wait_until
 
 GET = request("GET /healthz")

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.support.access import token_for
-from tests.support.limited_server import (
+from tests.support.clients.access import token_for
+from tests.support.clients.limited_server import (
     HEAD_TIMEOUT_S,
     IDLE_TIMEOUT_S,
     LATE_S,
@@ -19,7 +19,7 @@ from tests.support.limited_server import (
     LimitedServer,
     limited_server,
 )
-from tests.support.raw_http import RawConnection, request
+from tests.support.clients.raw_http import RawConnection, request
 from tests.support.waiting import wait_until
 
 READER = token_for("reader", "read")

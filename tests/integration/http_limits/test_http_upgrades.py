@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from tests.support.limited_server import LimitedServer
-from tests.support.raw_http import RawConnection, request
+from tests.support.clients.limited_server import LimitedServer
+from tests.support.clients.raw_http import RawConnection, request
 
 H2C = (
     "Connection: Upgrade, HTTP2-Settings",

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.reward_weeks import Served, weeks_served
+from tests.support.rewards.reward_weeks import Served, weeks_served
 
 
 @pytest.fixture

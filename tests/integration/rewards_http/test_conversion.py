@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.reward_weeks import Served, a_family
+from tests.support.rewards.reward_weeks import Served, a_family
 
 
 async def test_points_are_converted_by_the_newest_finished_week_of_a_time(served: Served) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.http import HttpClient
-from tests.support.redis_server import RedisServer
-from tests.support.reward_weeks import OWNER, Served, a_family, weeks_served
+from tests.support.clients.http import HttpClient
+from tests.support.rewards.reward_weeks import OWNER, Served, a_family, weeks_served
+from tests.support.servers.redis_server import RedisServer
 
 PATHS = (
     "/v3/vehicles/7/statement",

@@ -8,7 +8,14 @@ from psd.rewards.decisions import Payout
 from psd.rewards.part import RewardsPart
 from psd.rewards.weeks import bounds
 from tests.support.engine import forget
-from tests.support.reward_weeks import OWNER, POOL, Served, a_family, statement, weeks_served
+from tests.support.rewards.reward_weeks import (
+    OWNER,
+    POOL,
+    Served,
+    a_family,
+    statement,
+    weeks_served,
+)
 
 
 def rules(found: dict[str, Any]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from psd.rewards import at_risk
-from tests.support.reward_weeks import ADDRESS, OWNER, Served
+from tests.support.rewards.reward_weeks import ADDRESS, OWNER, Served
 
 
 async def test_the_board_ranks_as_a_competition_and_comes_in_parts(served: Served) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from psd.rewards.part import RewardsPart
-from tests.support.reward_weeks import ADDRESS, OWNER, POOL, Served, a_family, statement
+from tests.support.rewards.reward_weeks import ADDRESS, OWNER, POOL, Served, a_family, statement
 
 
 async def test_an_owner_sees_vehicles_in_the_originals_shape(served: Served) -> None:

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.elastic_server import FakeElastic, LiveElastic
-from tests.support.elastic_source import Server, document
+from tests.support.rewards.elastic_source import Server, document
+from tests.support.servers.elastic_server import FakeElastic, LiveElastic
 
 LIVE_URL = os.environ.get("PSD_TEST_ES_URL", "")
 

@@ -13,8 +13,7 @@ from psd.rewards.shards import by_shard, shard_of
 from psd.rewards.sources.elastic import ElasticSettings, ElasticSource
 from psd.rewards.sources.elastic_request import SIGNALS
 from psd.rewards.weeks import bounds
-from tests.support.elastic_server import AUTOPI, SMARTCAR, FakeElastic, fresh_index, status_document
-from tests.support.elastic_source import (
+from tests.support.rewards.elastic_source import (
     AUTOPI_BIT,
     INSIDE,
     SMARTCAR_BIT,
@@ -24,6 +23,13 @@ from tests.support.elastic_source import (
     Server,
     document,
     masks_of,
+)
+from tests.support.servers.elastic_server import (
+    AUTOPI,
+    SMARTCAR,
+    FakeElastic,
+    fresh_index,
+    status_document,
 )
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "rewards.json").read_text("utf-8"))

@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from psd.errors import SourceUnavailableError
-from tests.support.elastic_server import FakeElastic, Fault
-from tests.support.elastic_source import AUTOPI_BIT, Asked, document
+from tests.support.rewards.elastic_source import AUTOPI_BIT, Asked, document
+from tests.support.servers.elastic_server import FakeElastic, Fault
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])

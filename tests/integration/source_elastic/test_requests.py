@@ -8,8 +8,8 @@ import pytest
 from psd.errors import SourceError
 from psd.rewards.sources.elastic_request import page_request
 from psd.rewards.weeks import bounds
-from tests.support.elastic_server import FakeElastic
-from tests.support.elastic_source import AUTOPI_BIT, WEEK, Asked, document
+from tests.support.rewards.elastic_source import AUTOPI_BIT, WEEK, Asked, document
+from tests.support.servers.elastic_server import FakeElastic
 
 
 async def test_the_recorded_requests_are_what_arrives(fake: FakeElastic) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from psd.errors import ConfigError
 from psd.rewards.sources.elastic import ElasticSettings, ElasticSource
-from tests.support.elastic_source import TABLES
+from tests.support.rewards.elastic_source import TABLES
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 
 from psd.errors import SourceError
 from psd.rewards.shards import shard_of
-from tests.support.elastic_server import AUTOPI, SMARTCAR, FakeElastic, Fault
-from tests.support.elastic_source import AUTOPI_BIT, SMARTCAR_BIT, Asked, Server, document
+from tests.support.rewards.elastic_source import AUTOPI_BIT, SMARTCAR_BIT, Asked, Server, document
+from tests.support.servers.elastic_server import AUTOPI, SMARTCAR, FakeElastic, Fault
 
 
 async def test_an_index_that_is_not_there_is_named(server: Server) -> None:

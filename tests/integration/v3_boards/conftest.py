@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.http_boards import BoardsClient, boards_on
+from tests.support.clients.http_boards import BoardsClient, boards_on
 
 
 @pytest.fixture

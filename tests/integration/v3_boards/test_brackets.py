@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.support.clients.http_boards import ROUNDS, START_S, BoardsClient, cup, steps
 from tests.support.engine import DAY_S
-from tests.support.http_boards import ROUNDS, START_S, BoardsClient, cup, steps
 
 
 def played(found: Any) -> list[tuple[str, list[tuple[Any, ...]]]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.http_boards import WEEK, BoardsClient
+from tests.support.clients.http_boards import WEEK, BoardsClient
 
 
 async def test_a_board_is_made_shown_replaced_and_taken_away(boards: BoardsClient) -> None:

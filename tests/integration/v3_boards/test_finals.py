@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.support.clients.http_boards import NOW_S, START_S, BoardsClient, boards_on, cup, steps
 from tests.support.engine import DAY_S, NOON_S, forget
-from tests.support.http_boards import NOW_S, START_S, BoardsClient, boards_on, cup, steps
 
 HALF_DAYS: dict[str, Any] = {"windows": [{"start": NOON_S, "end": NOON_S + 9}], "order": ["1", "2"]}
 

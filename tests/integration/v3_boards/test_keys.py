@@ -8,7 +8,7 @@ from types import NoneType
 from psd.errors import NotFoundError
 from psd.queries.boards.definitions import Membership
 from psd.store.keys import boards_key, decisions_key, kind_of
-from tests.support.http_boards import BoardsClient, keys_of
+from tests.support.clients.http_boards import BoardsClient, keys_of
 
 
 async def test_every_key_of_a_board_is_known_and_ends_with_it(boards: BoardsClient) -> None:

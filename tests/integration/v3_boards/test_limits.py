@@ -10,8 +10,8 @@ from psd.queries.boards import store as boards_store
 from psd.queries.boards import writes as boards_writes
 from psd.queries.boards.board_windows import MEMBERS_MAX
 from psd.queries.boards.staging import StagedChange
+from tests.support.clients.http_boards import START_S, BoardsClient, boards_on, steps
 from tests.support.engine import NOON_S, book, report
-from tests.support.http_boards import START_S, BoardsClient, boards_on, steps
 from tests.support.loop_holds import loop_holds
 
 SMALL = {"server.user_sums_max": 12, "server.board_members_max": 5}

@@ -6,7 +6,7 @@ import pytest
 
 from psd.queries.boards import store as boards_store
 from psd.queries.requests import LeaderboardQuery
-from tests.support.http_boards import ROUNDS, START_S, WEEK, BoardsClient, steps
+from tests.support.clients.http_boards import ROUNDS, START_S, WEEK, BoardsClient, steps
 
 
 async def test_members_come_and_go(boards: BoardsClient) -> None:

@@ -16,7 +16,7 @@ from psd.queries.boards.writes import SCRIPT_MEMBERS_MAX
 from psd.runtime import open_runtime
 from psd.store.keys import decisions_key, kind_of
 from psd.store.lane import Command
-from tests.support.http_boards import BoardsClient, keys_of
+from tests.support.clients.http_boards import BoardsClient, keys_of
 
 MANY = [*range(10, 18_010)]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tests.support.clients.http_boards import START_S, BoardsClient, steps
 from tests.support.engine import DAY_S, NOON_S, second
-from tests.support.http_boards import START_S, BoardsClient, steps
 
 
 async def test_the_standing_is_that_of_the_members_in_the_window_at_any_instant(

@@ -1,0 +1,185 @@
+"""Calls of every script that writes, each with the store in which it was made.
+
+>>> calls = await recorded_calls(server)
+>>> {call.script for call in calls}
+{'boards.change', 'boards.members', 'engine.book', 'engine.withdraw', 'rewards.add_vin', ...}
+>>> with server.sync_client() as client:
+...     restore(client, calls[0].before)
+...     client.execute_command(*calls[0].command)
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import pytest
+import redis
+
+from psd.engine.events import Withdrawal
+from psd.queries.boards.board_windows import RollingWindow
+from psd.queries.boards.definitions import Definition
+from psd.queries.boards.staging import StagedChange
+from psd.rewards.lock import JobLock
+from psd.rewards.part import RewardsPart
+from psd.rewards.vehicle_events import VehicleChange
+from psd.runtime import Runtime
+from psd.store.callers import Caller
+from psd.store.fair_queue import Parcel
+from psd.store.lane import Command, Lane
+from psd.store.scripts import load_script, script_names
+from tests.support.draws.random_reports import random_reports
+from tests.support.engine import DAY_S, NOON_S, dense_day, engine_on, increment, report
+from tests.support.rewards.reward_job import Fleet
+from tests.support.servers.redis_server import RedisServer
+
+Dumps = dict[bytes, bytes]
+"""What each key of a store holds, as DUMP gives it."""
+
+HISTORIES = 6
+KEPT_S = 400 * DAY_S
+
+
+class ScriptCall(msgspec.Struct, frozen=True):
+    """One call of a script, and what the store held then."""
+
+    script: str
+    command: Command
+    before: Dumps
+
+
+def dumps(client: redis.Redis) -> Dumps:
+    """All that a store holds."""
+    keys = sorted(client.scan_iter(count=1000))
+    pipe = client.pipeline(transaction=False)
+    for key in keys:
+        pipe.dump(key)
+    return dict(zip(keys, pipe.execute(), strict=True))
+
+
+def restore(client: redis.Redis, held: Dumps) -> None:
+    """Make a store hold this and nothing else; its scripts stay."""
+    pipe = client.pipeline(transaction=False)
+    pipe.flushall()
+    for key, dumped in held.items():
+        pipe.restore(key, 0, dumped)
+    pipe.execute()
+
+
+async def recorded_calls(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> list[ScriptCall]:
+    """The calls of all scenes. The scripts stay loaded."""
+    writing: dict[bytes | str | int, str] = {
+        load_script(name).sha: name for name in script_names() if not load_script(name).reads_only
+    }
+    calls: list[ScriptCall] = []
+    submit = Lane._submit
+
+    def recording(
+        lane: Lane, commands: tuple[Command, ...], cost: float, caller: Caller | None
+    ) -> Parcel:
+        for command in commands:
+            name = writing.get(command[1]) if command[0] == "EVALSHA" else None
+            if name is not None:
+                with server.sync_client() as client:
+                    calls.append(ScriptCall(name, command, dumps(client)))
+        return submit(lane, commands, cost, caller)
+
+    for scene, flags in SCENES:
+        server.flush()
+        async with engine_on(server.url, flags) as psd:
+            with monkeypatch.context() as patched:
+                patched.setattr(Lane, "_submit", recording)
+                await scene(psd)
+    return calls
+
+
+async def histories(psd: Runtime) -> None:
+    """Reports in any order, late ones and increments, and activities that are withdrawn."""
+    for seed in range(HISTORIES):
+        rng = random.Random(f"calls {seed}")
+        sent = random_reports(rng, uid=seed)
+        rng.shuffle(sent)
+        for start in range(0, len(sent), 25):
+            await psd.engine.book(sent[start : start + 25])
+        for gone in rng.sample(sent, 2):
+            await psd.engine.book([Withdrawal(seed, gone.aid, (1, 2), "", "ops", NOON_S)])
+
+
+async def growth(psd: Runtime) -> None:
+    """A leaf that splits, an activity that becomes long and grows, and both taken back."""
+    dense = dense_day()
+    long = [report(n, NOON_S + n * 60, NOON_S, aid=1000) for n in range(1, 9)]
+    marked = [increment("a", 5, NOON_S + 9, aid=1000), increment("b", 5, NOON_S + DAY_S)]
+    for part in (dense[:500], dense[500:], long[:4], long[4:6], long[6:], marked, dense[:100]):
+        await psd.engine.book(part)
+    await psd.engine.book([report(0, each.ts2, aid=each.aid) for each in dense[:150]])
+    for aid in (1000, 1000, 300, 77_777):
+        await psd.engine.book([Withdrawal(1, aid, (1, 2), "", "ops", NOON_S)])
+
+
+async def fenced(psd: Runtime) -> None:
+    """Two owners that are booked for by newer facts, by older ones, and by newer ones again."""
+    for number, value in ((5, 7), (4, 8), (6, 9), (6, 9)):
+        fences = dict.fromkeys((1, 2), ("rides", number))
+        sent = [report(value, NOON_S + uid, uid=uid, aid=uid) for uid in (1, 2, 3)]
+        await psd.engine.book(sent, fences=fences)
+
+
+async def named_boards(psd: Runtime) -> None:
+    """Boards that are made, changed, filled, emptied and taken away."""
+    window = RollingWindow(seconds=DAY_S)
+    for name in ("april", "may"):
+        await psd.boards.put(name, Definition(thing="steps", window=window), "ops", members=[1, 2])
+    await psd.boards.change_members("april", [3, 4], [1])
+    await psd.boards.put(
+        "april", Definition(thing="calories", window=window), "ops", members=range(2000)
+    )
+    await psd.boards.make_change("april", StagedChange(range(1000, 3001)))
+    await psd.boards.clear_members("april")
+    await psd.boards.drop("april")
+
+
+async def vehicles(psd: Runtime) -> None:
+    """Vehicles about which this and that is said, and one VIN of two."""
+    said: list[VehicleChange] = [
+        VehicleChange(NOON_S, 7, {"owner": "42", "vin": "A", "minted": True}),
+        VehicleChange(NOON_S + 1, 7, {"owner": "43", "integrations": (1, 3)}),
+        VehicleChange(NOON_S, 8, {"vin": "A", "owner": None}),
+    ]
+    for change in said:
+        await psd.part(RewardsPart).registry.change([change])
+
+
+async def weeks(psd: Runtime) -> None:
+    """Weeks that are computed, and computed again after something came late."""
+    fleet = Fleet(psd)
+    for week in (1, 2, 3):
+        await fleet.drive(week, 7, "Tesla")
+    await fleet.calculate(3, start=1)
+    await fleet.drive(2, 8, "Smartcar")
+    await fleet.calculate(3, start=1)
+    async with JobLock(psd.store).held() as mark:
+        held = ("EVALSHA", load_script("rewards.hold_lock").sha, 1, LOCK, mark, 30_000)
+        assert await psd.store.writes.call(held) == 1
+
+
+LOCK = "psd:rewards:{rewards}:lock"
+
+LIFETIMES = {
+    f"retention.{level}_s": KEPT_S
+    for level in ("year", "month", "week", "day", "second", "activity")
+}
+
+Scene = Callable[[Runtime], Awaitable[None]]
+
+SCENES: tuple[tuple[Scene, dict[str, int]], ...] = (
+    (histories, {}),
+    (growth, {}),
+    (growth, LIFETIMES),
+    (fenced, {}),
+    (fenced, LIFETIMES),
+    (named_boards, {}),
+    (vehicles, {}),
+    (weeks, {}),
+)

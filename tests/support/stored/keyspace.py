@@ -1,0 +1,94 @@
+"""All that a store holds, in a form that two stores can be compared by, and what it should be.
+
+``keyspace`` is a readable DEBUG DIGEST: every key with its type and content, hashes by field. The
+index of owners is left out: it may have more owners than have bookings (psd/engine/owner_index.py);
+and so is what the store says of itself (``OF_THE_STORE``).
+``expected_totals`` computes the calendar's buckets from the model's bookings alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from redis.asyncio import Redis
+
+from psd.store.keys import LIFE_KEY, ORDER_KEY, SCHEMA_KEY, STORE_KEY
+from tests.support.plain.model import Model
+
+OWNERS = b"psd:owners:"
+ACTIVITY_FIELDS = (b"activities", b"newest")
+"""What the hash of years has beside totals."""
+
+OF_THE_STORE = (SCHEMA_KEY, STORE_KEY, LIFE_KEY, ORDER_KEY)
+"""What a process marks again by itself, within a second, in a store that a test has emptied."""
+
+ISSUANCE_OFFSET = timedelta(hours=5)
+
+
+async def keyspace(client: Redis) -> dict[str, Any]:
+    """Every key of the store and what it holds, but for what says nothing of what it holds."""
+    found = [key async for key in client.scan_iter(count=1000)]
+    left_out = (OWNERS, *(key.encode() for key in OF_THE_STORE))
+    keys = sorted(key for key in found if not key.startswith(left_out))
+    pipe = client.pipeline(transaction=False)
+    for key in keys:
+        pipe.type(key)
+    kinds = await pipe.execute()
+    for key, kind in zip(keys, kinds, strict=True):
+        if kind == b"hash":
+            pipe.hgetall(key)
+        elif kind == b"string":
+            pipe.get(key)
+        elif kind == b"set":
+            pipe.smembers(key)
+        elif kind == b"stream":
+            pipe.xrange(key)
+        else:
+            raise AssertionError(f"{key!r} is a {kind!r}")
+    contents = await pipe.execute()
+    return {key.decode(): content for key, content in zip(keys, contents, strict=True)}
+
+
+def calendar_totals(held: dict[str, Any]) -> dict[tuple[str, str], str]:
+    """The years, months, days and weeks of a keyspace, by key and field."""
+    return {
+        (key, field.decode()): value.decode()
+        for key, content in held.items()
+        if key.split("}")[-1].split(":")[2:3] in (["y"], ["m"], ["d"], ["w"])
+        for field, value in content.items()
+        if field not in ACTIVITY_FIELDS
+    }
+
+
+def expected_totals(model: Model) -> dict[tuple[str, str], str]:
+    """The same, from a list of everything that was sent."""
+    sums: dict[tuple[str, str], int] = defaultdict(int)
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    activities = {(r.uid, r.thing, r.aid) for r in model.reports}
+    for uid, thing, aid in activities:
+        for second, atid, delta in model.entries(uid, thing, aid):
+            for key, field in _places(f"psd:{{{uid}}}:{thing}", second):
+                sums[key, field] += delta
+                counts[key, field] += 1
+                parts_key = f"{key}:t" if ":d:" in key else key
+                sums[parts_key, f"{field}:{atid}"] += delta
+    return {
+        place: str(total) if counts.get(place, 1) == 1 else f"{total}:{counts[place]}"
+        for place, total in sums.items()
+        if total or place in counts
+    }
+
+
+def _places(prefix: str, second: int) -> list[tuple[str, str]]:
+    at = datetime.fromtimestamp(second, UTC)
+    week = at.isocalendar()
+    issued = (at - ISSUANCE_OFFSET).isocalendar()
+    return [
+        (f"{prefix}:y", str(at.year)),
+        (f"{prefix}:m:{at.year}", str(at.month)),
+        (f"{prefix}:d:{at:%Y%m}", str(at.day)),
+        (f"{prefix}:w:{week.year}:{(week.week - 1) // 13}", str(week.week)),
+        (f"{prefix}:w:{issued.year}:{(issued.week - 1) // 13}", f"i{issued.week}"),
+    ]
