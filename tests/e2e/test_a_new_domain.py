@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_server import RedisServer
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
