@@ -56,7 +56,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build: list[str | Path] = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder]
     run([*build, "--sdist", ROOT], folder)
     with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
-        archive.extractall(folder, filter="data")
+        # Debian 12's Python 3.11.2 has no filters yet, and ignores this; later ones ask for it.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(folder)
     run([*build, "--wheel", folder / f"pointspace-{VERSION}"], folder)
     return folder
 

@@ -29,7 +29,7 @@ class NaiveExperiment:
     """Trials that pass when the naive booking is caught, and is right where it can be."""
 
     name = "naive"
-    short = 3
+    short = 2
     whole = 30
 
     async def run(self, trials: int, seed: int, say: Say) -> Tally:

@@ -51,7 +51,7 @@ class NsqdKillsExperiment:
     """One kill of nsqd a trial, in turn with its queue in memory and on disk."""
 
     name = NAME
-    short = 10
+    short = 6
     whole = 100
 
     async def run(self, trials: int, seed: int, say: Say) -> Tally:

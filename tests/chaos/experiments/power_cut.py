@@ -116,7 +116,7 @@ class PowerCut:
     """Trials with a Redis of their own, a few beside each other."""
 
     name = "power-cut"
-    short = 20
+    short = 10
     whole = 200
 
     async def run(self, trials: int, seed: int, say: Say) -> Tally:

@@ -87,7 +87,7 @@ class ProxyExperiment:
     """Trials of a fraction of a second, a few beside each other."""
 
     name = "proxy"
-    short = 300
+    short = 150
     whole = 5_000
 
     async def run(self, trials: int, seed: int, say: Say) -> Tally:

@@ -65,7 +65,7 @@ class RollingExperiment:
     """Two workers and two servers replaced in each trial."""
 
     name = NAME
-    short = 10
+    short = 4
     whole = 100
 
     async def run(self, trials: int, seed: int, say: Say) -> Tally:
