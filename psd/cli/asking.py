@@ -16,18 +16,16 @@ import functools
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import click
 import msgspec
 from msgspec import UnsetType
 
-from psd.cli.printing import show_table, write_csv
+from psd.cli.printing import Form, forms, show_rows
 from psd.cli.server_options import AskedServer, server_options
 from psd.client import Client, Retries
 from psd.queries.results import AnsweredRange
-
-Form = Literal["table", "json", "csv"]
 
 PATIENCE = Retries(tries_max=3)
 """Somebody waits: what a second does not change is told."""
@@ -71,33 +69,17 @@ class Asking(msgspec.Struct, frozen=True):
         right: set[int],
     ) -> None:
         """Print an answer; ``cells`` are those of the table, under ``names``."""
-        if self.form == "json":
-            click.echo(msgspec.json.encode(answer))
-        elif self.form == "csv":
-            write_csv(rows)
-        else:
-            show_table(names, cells, right)
-
-
-_FORMS = (
-    click.option("--json", "as_json", is_flag=True, help="One JSON document."),
-    click.option("--csv", "as_csv", is_flag=True, help="CSV instead of a table."),
-)
+        show_rows(self.form, rows, names, cells, right, answer)
 
 
 def asks(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options about the server and the form; it gets an Asking first."""
 
     @functools.wraps(function)
-    def command(*, server: AskedServer, as_json: bool, as_csv: bool, **given: Any) -> None:
-        if as_json and as_csv:
-            raise click.UsageError("--json and --csv contradict each other")
-        form: Form = "json" if as_json else "csv" if as_csv else "table"
+    def command(*, server: AskedServer, form: Form, **given: Any) -> None:
         function(Asking(server, form), **given)
 
-    for option in reversed(_FORMS):
-        command = option(command)
-    return server_options(command)
+    return server_options(forms(command))
 
 
 def range_options(function: Callable[..., Any]) -> Callable[..., Any]:

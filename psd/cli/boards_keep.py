@@ -22,7 +22,7 @@ import click
 import msgspec
 
 from psd.cli.options import pass_settings
-from psd.cli.printing import json_option, show_rows, show_table
+from psd.cli.printing import Form, forms, json_option, show_rows, show_table
 from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
@@ -77,10 +77,9 @@ _OPTIONS = (
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.option("--csv", "as_csv", is_flag=True, help="CSV instead of a table.")
+@forms
 @pass_settings
-def ls(loaded: LoadedSettings, /, *, as_json: bool, as_csv: bool) -> None:
+def ls(loaded: LoadedSettings, /, *, form: Form) -> None:
     """List the boards."""
     rows = asyncio.run(on_boards(loaded.settings, _all))
     names = ("name", "thing", "window", "rounds", "members", "title")
@@ -95,7 +94,7 @@ def ls(loaded: LoadedSettings, /, *, as_json: bool, as_csv: bool) -> None:
         )
         for row in rows
     ]
-    show_rows(rows, names, cells, {3, 4}, as_json=as_json, as_csv=as_csv)
+    show_rows(form, rows, names, cells, {3, 4})
 
 
 @click.command()

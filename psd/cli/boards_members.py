@@ -19,7 +19,7 @@ import msgspec
 from psd.cli.arguments import NumbersCommand
 from psd.cli.boards_keep import deciding, on_boards
 from psd.cli.options import pass_settings
-from psd.cli.printing import json_option, write_csv
+from psd.cli.printing import Form, forms, write_csv
 from psd.config_sources import LoadedSettings
 from psd.errors import MalformedError
 from psd.queries.boards.definitions import Membership
@@ -31,18 +31,17 @@ from psd.runtime import Runtime
 
 @click.command()
 @click.argument("name")
-@json_option
-@click.option("--csv", "as_csv", is_flag=True, help="With a heading.")
+@forms
 @pass_settings
-def ls(loaded: LoadedSettings, /, *, name: str, as_json: bool, as_csv: bool) -> None:
+def ls(loaded: LoadedSettings, /, *, name: str, form: Form) -> None:
     """List who is on a board.
 
     One uid a line, the lower first.
     """
     users = asyncio.run(on_boards(loaded.settings, lambda runtime: _users(runtime, name)))
-    if as_csv:
+    if form == "csv":
         write_csv([MemberRow(user) for user in users])
-    elif as_json:
+    elif form == "json":
         click.echo(msgspec.json.encode(users))
     elif users:
         click.echo("\n".join(users))

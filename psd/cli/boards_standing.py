@@ -22,7 +22,7 @@ from msgspec import UNSET
 
 from psd.cli.boards_keep import deciding, on_boards
 from psd.cli.options import pass_settings
-from psd.cli.printing import csv_option, json_option, show_rows, show_table, write_csv
+from psd.cli.printing import Form, forms, show_rows, show_table, write_csv
 from psd.cli.sparkline import BAR_CHARACTERS, bar
 from psd.config_sources import LoadedSettings
 from psd.queries.boards.answers import (
@@ -51,44 +51,33 @@ as_of_option = click.option("--as-of", metavar="TIME", help="The instant. Defaul
 @click.option("--cursor", help="What an answer gave as next.")
 @click.option("--around", metavar="UID", help="Those around this user.")
 @click.option("--span", type=click.IntRange(0, SPAN_MAX), help="How many on each side.")
-@json_option
-@csv_option
+@forms
 @pass_settings
-def standing(
-    loaded: LoadedSettings, /, *, name: str, as_json: bool, as_csv: bool, **asked: Any
-) -> None:
+def standing(loaded: LoadedSettings, /, *, name: str, form: Form, **asked: Any) -> None:
     """Print who stands where."""
     pairs = [(field, str(value)) for field, value in asked.items() if value is not None]
     query = from_pairs(pairs, StandingQuery).of(name)
     answer = asyncio.run(
         on_boards(loaded.settings, lambda runtime: runtime.queries.leaderboard(query))
     )
-    if as_json and not as_csv:
-        click.echo(msgspec.json.encode(answer))
-        return
-    _show_standings(answer.data, as_json=as_json, as_csv=as_csv)
-    if not as_csv:
+    _show_standings(form, answer, answer.data)
+    if form == "table":
         _tell_around(answer)
 
 
 @click.command()
 @click.argument("name")
 @as_of_option
-@json_option
-@csv_option
+@forms
 @pass_settings
-def bracket(
-    loaded: LoadedSettings, /, *, name: str, as_of: str | None, as_json: bool, as_csv: bool
-) -> None:
+def bracket(loaded: LoadedSettings, /, *, name: str, as_of: str | None, form: Form) -> None:
     """Print the head-to-head rounds."""
     answer = asyncio.run(
         on_boards(loaded.settings, lambda runtime: runtime.challenges.bracket(name, as_of))
     )
-    if as_json and as_csv:
-        raise click.UsageError("--json and --csv contradict each other")
-    if as_json:
+    if form == "json":
         click.echo(msgspec.json.encode(answer))
-    elif as_csv:
+    elif form == "csv":
         write_csv([_line(each, match) for each in answer.rounds for match in each.matches])
     else:
         _show_bracket(answer)
@@ -99,8 +88,7 @@ def bracket(
 @click.option("--declare", is_flag=True, help="Keep the standing as the final one.")
 @click.option("--as-of", metavar="TIME", help="The instant to declare. Default: the window's end.")
 @click.option("--again", is_flag=True, help="In the place of a final that was declared before.")
-@json_option
-@csv_option
+@forms
 @pass_settings
 def final(
     loaded: LoadedSettings,
@@ -110,8 +98,7 @@ def final(
     declare: bool,
     as_of: str | None,
     again: bool,
-    as_json: bool,
-    as_csv: bool,
+    form: Form,
 ) -> None:
     """Print or declare the final of a board.
 
@@ -128,11 +115,8 @@ def final(
 
     asking = deciding if declare else on_boards
     answer = asyncio.run(asking(loaded.settings, ask))
-    if as_json and not as_csv:
-        click.echo(msgspec.json.encode(answer))
-        return
-    _show_standings(answer.data, as_json=as_json, as_csv=as_csv)
-    if not as_csv:
+    _show_standings(form, answer, answer.data)
+    if form == "table":
         _tell_final(answer)
 
 
@@ -151,7 +135,7 @@ class BracketLine(msgspec.Struct, frozen=True):
     winner: str | None
 
 
-def _show_standings(rows: list[Standing], *, as_json: bool, as_csv: bool) -> None:
+def _show_standings(form: Form, answer: msgspec.Struct, rows: list[Standing]) -> None:
     names = ["rank", "uid", "value", "reached at", "percentile"]
     right = {0, 1, 2, 4}
     is_compared = bool(rows) and rows[0].previous_rank is not UNSET
@@ -173,7 +157,7 @@ def _show_standings(rows: list[Standing], *, as_json: bool, as_csv: bool) -> Non
         for row in rows
     ]
     names += [""] if has_bars else []
-    show_rows(rows, names, cells, right, as_json=as_json, as_csv=as_csv)
+    show_rows(form, rows, names, cells, right, answer)
 
 
 def _changes(row: Standing) -> tuple[str, str, str]:

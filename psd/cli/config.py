@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
+from psd.cli.printing import aligned
 from psd.config import Settings, Thing
 from psd.config_sources import KNOWN_KEYS, SECRETS, LoadedSettings
 from psd.secrets import STARS, masked
@@ -33,7 +33,7 @@ def show(loaded: LoadedSettings, changed: bool) -> None:
             rows.append((key, value, source))
         elif value_of(loaded.settings, key) != value_of(defaults, key):
             rows.append((key, value, default, source))
-    click.echo("\n".join(table(rows)))
+    click.echo("\n".join(line.rstrip() for line in aligned(rows)))
 
 
 def value_of(settings: Settings, key: str) -> Any:
@@ -59,13 +59,4 @@ def things_text(things: dict[str, Thing]) -> list[str]:
     return [
         f"{name}={thing.id}:{thing.unit}" if thing.unit else f"{name}={thing.id}"
         for name, thing in things.items()
-    ]
-
-
-def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Lines with aligned columns; the last one is not padded."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
     ]

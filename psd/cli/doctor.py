@@ -17,10 +17,9 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
-from psd.cli.config import table
 from psd.cli.doctor_opens import Finding, examine_opened
 from psd.cli.options import pass_settings
-from psd.cli.printing import json_option
+from psd.cli.printing import aligned, json_option
 from psd.config import QueueSettings, Settings
 from psd.config_sources import LoadedSettings
 from psd.embedded.drain import queue_depth
@@ -53,7 +52,7 @@ def doctor(loaded: LoadedSettings, /, *, as_json: bool) -> None:
         click.echo(msgspec.json.encode(findings))
     else:
         rows = [(each.check, "ok" if each.ok else "BAD", each.found) for each in findings]
-        click.echo("\n".join(table(rows)))
+        click.echo("\n".join(line.rstrip() for line in aligned(rows)))
     if not all(finding.ok for finding in findings):
         click.get_current_context().exit(1)
 

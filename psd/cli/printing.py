@@ -14,10 +14,12 @@ of a command's start.
 from __future__ import annotations
 
 import csv
+import functools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from importlib import import_module
+from typing import Any, Literal
 
 import click
 import msgspec
@@ -29,26 +31,52 @@ from psd.foreign_texts import in_spreadsheet, on_one_line, on_terminal
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 csv_option = click.option("--csv", "as_csv", is_flag=True, help="CSV instead of a table.")
 
+Form = Literal["table", "json", "csv"]
+
+
+def forms(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command --json and --csv; it gets the ``form``, and is not begun where both are."""
+
+    @functools.wraps(function)
+    def command(*settings: Any, as_json: bool, as_csv: bool, **given: Any) -> None:
+        if as_json and as_csv:
+            raise click.UsageError("--json and --csv contradict each other")
+        function(*settings, form="json" if as_json else "csv" if as_csv else "table", **given)
+
+    return json_option(csv_option(command))
+
 
 def show_rows(
+    form: Form,
     rows: Sequence[msgspec.Struct],
     names: Sequence[str],
     cells: Sequence[Sequence[str]],
     right: set[int],
-    *,
-    as_json: bool = False,
-    as_csv: bool = False,
+    document: msgspec.Struct | None = None,
 ) -> None:
-    """Rows in one of three forms; ``cells`` are those of the table, under ``names``."""
-    if as_json and as_csv:
-        raise click.UsageError("--json and --csv contradict each other")
-    if as_json:
-        for row in rows:
-            click.echo(msgspec.json.encode(row))
-    elif as_csv:
+    """Rows in a form; ``cells`` are those of the table, under ``names``.
+
+    JSON is the document that the rows are of, or else a line a row.
+    """
+    if form == "json":
+        for each in rows if document is None else (document,):
+            click.echo(msgspec.json.encode(each))
+    elif form == "csv":
         write_csv(rows)
     else:
         show_table(names, cells, right)
+
+
+def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
+    """Rows as lines with aligned columns; ``right`` are columns of numbers."""
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            _padded(cell, width, to_right=at in right)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
 
 
 def show_table(names: Sequence[str], rows: Sequence[Sequence[str]], right: set[int]) -> None:
@@ -57,13 +85,8 @@ def show_table(names: Sequence[str], rows: Sequence[Sequence[str]], right: set[i
     if sys.stdout.isatty() or os.environ.get("FORCE_COLOR"):
         _draw_table(names, rows, right)
         return
-    widths = [max(map(cell_len, column)) for column in zip(names, *rows, strict=True)]
-    for row in (names, *rows):
-        cells = [
-            _padded(cell, width, to_right=at in right)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        click.echo(f" {'  '.join(cells)} ")
+    for line in aligned([names, *rows], right):
+        click.echo(f" {line} ")
 
 
 def write_csv(rows: Sequence[msgspec.Struct]) -> None:

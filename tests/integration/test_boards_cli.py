@@ -80,6 +80,19 @@ async def test_a_board_is_made_shown_changed_and_taken_away(runtime: Runtime) ->
     assert (await run("show", "april")).exit_code == 1
 
 
+async def test_two_forms_at_once_declare_nothing(runtime: Runtime) -> None:
+    await steps(runtime, 1, 100, START_S + 9)
+    await output("create", "cup", *CUP)
+    await output("members", "add", "cup", "1")
+    asked = ("final", "cup", "--declare", "--as-of", "2016-04-15", "--json", "--csv")
+    refused = await run(*asked)
+    assert (refused.exit_code, "--json and --csv contradict each other" in refused.stderr) == (
+        2,
+        True,
+    )
+    assert (await run("final", "cup")).exit_code == 1
+
+
 async def test_what_contradicts_itself_is_a_usage_error(runtime: Runtime) -> None:
     await output("create", "a", *CUP)
     for arguments in (
