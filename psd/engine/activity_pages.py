@@ -21,9 +21,9 @@ import msgspec
 
 from psd.engine.bookings import BookingsReader
 from psd.engine.events import ID_MAX
-from psd.engine.leaves import ReadingPace, crowd_records, leaves
+from psd.engine.leaves import Atids, ReadingPace, crowd_records, leaves
 from psd.engine.plan import Range
-from psd.engine.tallies import ActivitySum, Atids
+from psd.engine.tallies import ActivitySum
 from psd.engine.whole import checked_sum
 from psd.errors import TooLargeError
 from psd.store.codec import pack_id
@@ -117,9 +117,9 @@ class ActivityPages:
         for parts in held.parts.values():
             for leaf in leaves(parts):
                 await pace.take(len(leaf))
-                for high, low, atid, aid, _ in leaf.rows():
+                for high, low, _, aid, _ in leaf.rows_of(atids):
                     second = leaf.start + (high << 16) + low
-                    if (atids is None or atid in atids) and second < met.get(aid, second + 1):
+                    if second < met.get(aid, second + 1):
                         met[aid] = second
         return met, held.until
 
@@ -133,9 +133,7 @@ class ActivityPages:
             held = await self._bookings.first_of(root, [thing], Range(second, second + 1), 1)
             for leaf in leaves(held.parts[thing]):
                 await pace.take(len(leaf))
-                for _, _, atid, aid, _ in leaf.rows():
-                    if atids is None or atid in atids:
-                        met[aid] = second
+                met |= {aid: second for *_, aid, _ in leaf.rows_of(atids)}
             cursor = b"0" if held.until == second else None
             while cursor is not None:
                 key = crowd_key(root, thing, second)

@@ -12,7 +12,7 @@ A record takes 0.2 us, so whoever reads many of them lets others run in between
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from struct import Struct
 
@@ -32,6 +32,9 @@ _CROWD_CODE = _CODES[-1]
 Parts = Sequence[int | bytes]
 """First second and records of each leaf by turns, in the order of time."""
 
+Atids = frozenset[int] | None
+"""The atids that count; None is all."""
+
 Record = tuple[int, int, int, int]
 """(second, atid, aid, delta)."""
 
@@ -49,6 +52,11 @@ class Leaf(msgspec.Struct, frozen=True):
     def rows(self) -> Iterator[tuple[int, ...]]:
         """The records; the seconds from ``start`` on are 65,536 high + low."""
         return self.shape.iter_unpack(self.packed)
+
+    def rows_of(self, atids: Atids) -> Iterable[tuple[int, ...]]:
+        """Those of some atids."""
+        rows = self.rows()
+        return rows if atids is None else [row for row in rows if row[2] in atids]
 
 
 class ReadingPace:

@@ -16,11 +16,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from psd.engine.leaves import Parts, ReadingPace, leaves
+from psd.engine.leaves import Atids, Parts, ReadingPace, leaves
 from psd.engine.whole import checked_sum
-
-Atids = frozenset[int] | None
-"""The atids that count; None is all."""
 
 
 class AtidSum(msgspec.Struct):
@@ -65,11 +62,10 @@ async def summed(parts: Parts, atids: Atids, pace: ReadingPace, kinds: dict[int,
     total = 0
     for leaf in leaves(parts):
         await pace.take(len(leaf))
-        for _, _, atid, aid, delta in leaf.rows():
-            if atids is None or atid in atids:
-                total += delta
-                if aid not in kinds:
-                    kinds[aid] = atid
+        for _, _, atid, aid, delta in leaf.rows_of(atids):
+            total += delta
+            if aid not in kinds:
+                kinds[aid] = atid
     return checked_sum(total)
 
 
@@ -102,9 +98,7 @@ async def listed(
         for leaf in leaves(parts):
             await pace.take(len(leaf))
             start = leaf.start
-            for high, low, atid, aid, delta in leaf.rows():
-                if atids is not None and atid not in atids:
-                    continue
+            for high, low, atid, aid, delta in leaf.rows_of(atids):
                 second = start + (high << 16) + low
                 known = found.get(aid)
                 if known is None:
@@ -131,9 +125,7 @@ async def tallied(
     for leaf in leaves(parts):
         await pace.take(len(leaf))
         start = leaf.start
-        for high, low, atid, aid, delta in leaf.rows():
-            if atids is not None and atid not in atids:
-                continue
+        for high, low, _, aid, delta in leaf.rows_of(atids):
             last_s = start + (high << 16) + low
             if first_s is None:
                 first_s = last_s
@@ -153,9 +145,7 @@ async def reached_at(parts: Parts, score: int, atids: Atids, pace: ReadingPace) 
     for leaf in leaves(parts):
         await pace.take(len(leaf))
         start = leaf.start
-        for high, low, atid, _, delta in leaf.rows():
-            if atids is not None and atid not in atids:
-                continue
+        for high, low, _, _, delta in leaf.rows_of(atids):
             at = start + (high << 16) + low
             if at != second:
                 if second is not None and total >= score:
@@ -186,9 +176,7 @@ async def add_to_columns(
     for leaf in leaves(parts):
         await pace.take(len(leaf))
         start = leaf.start
-        for high, low, atid, _, delta in leaf.rows():
-            if atids is not None and atid not in atids:
-                continue
+        for high, low, atid, _, delta in leaf.rows_of(atids):
             second = start + (high << 16) + low
             if not bucket_start <= second < bucket_end:
                 at = bisect_right(boundaries, second) - 1

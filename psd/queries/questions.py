@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from psd.config import Settings
+from psd.engine.leaves import Atids
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, TooLargeError
 from psd.queries.boards.board_windows import BoardWindow, NamedBoard, standing_range, zone_of
@@ -50,7 +51,6 @@ ANY_ATID = "all"
 Reading = Callable[[int | str | Sequence[int | str], str], list[int]]
 """Reads ids of a kind; raises BadQueryError."""
 
-Atids = frozenset[int] | None
 """The atids that count; None is all."""
 
 
