@@ -14,6 +14,13 @@ of a domain (``failpoints`` in its ``domain`` module), and of a decision (psd/ar
 
     decision_archived  it is in the archive, the store has nothing of it
     decision_kept      the store has it, whoever asked for it was not told
+
+and of the erasure of a user (psd/erasing/erasing.py)::
+
+    erasing_keys       he is off all boards, and has all his keys
+    erasing_index      his keys are gone, the index and the registry have him
+    erasing_settled    all of it is gone, that it is so is not kept
+    archive_cut        a file of the archive stands anew beside the old one
 """
 
 from __future__ import annotations
@@ -27,6 +34,7 @@ from psd.errors import ConfigError
 VARIABLE = "PSD_FAILPOINT"
 PLACES = ("after_read", "before_script", "after_send", "after_reply", "before_fin", "after_fin")
 DECISION_PLACES = ("decision_archived", "decision_kept")
+ERASING_PLACES = ("erasing_keys", "erasing_index", "erasing_settled", "archive_cut")
 
 
 class Failpoint:
@@ -51,7 +59,7 @@ def failpoint_of(text: str) -> Failpoint | None:
         return None
     place, _, times = text.partition(":")
     of_domains = [place for domain in domains() for place in domain.failpoints]
-    places = (*PLACES, *of_domains, *DECISION_PLACES)
+    places = (*PLACES, *of_domains, *DECISION_PLACES, *ERASING_PLACES)
     if place not in places or not (times or "1").isdecimal() or int(times or "1") < 1:
         raise ConfigError(f"{VARIABLE} = {text!r}: PLACE or PLACE:TIMES, of {', '.join(places)}")
     return Failpoint(place, int(times or "1"))

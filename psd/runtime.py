@@ -24,6 +24,7 @@ from psd.domains import domains, named
 from psd.engine.books import Books, BooksPreview
 from psd.engine.engine import Engine
 from psd.engine.preview import Preview
+from psd.erasing.erasing import Erasing
 from psd.errors import PsdError, StoreUnavailableError
 from psd.intake import Intake
 from psd.observe.metrics import Metrics
@@ -91,6 +92,9 @@ class Runtime:
         followers = [part.follower for part in self.parts.values() if part.follower is not None]
         self.books = Books(self.engine, self.store.order, metrics, followers)
         self.intake = Intake(self.books, archive)
+        self.erasing = Erasing(
+            self.store, settings, clock, self.engine, self.boards, self._turns, self.books.things
+        )
 
     @property
     def commands(self) -> list[Command]:
@@ -119,7 +123,7 @@ class Runtime:
     def keepers(self) -> list[Keeper]:
         """Who keeps what people decide, each of kinds that no other has."""
         of_domains = [keeper for part in self.parts.values() for keeper in part.keepers]
-        return [*of_domains, self.boards]
+        return [*of_domains, self.boards, self.erasing]
 
     def preview(self) -> BooksPreview:
         """Stands for ``books`` in one run that writes nothing."""

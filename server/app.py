@@ -30,6 +30,7 @@ from server.routes.v3_boards import BoardRoutes
 from server.routes.v3_events import event_routes
 from server.routes.v3_reports import report_routes
 from server.routes.v3_standings import StandingRoutes
+from server.routes.v3_users import UserRoutes
 from server.routes.write import WriteRoutes
 from server.routing import Route, Routes, say_nothing_yet
 
@@ -94,6 +95,7 @@ def _writes(runtime: Runtime, rules: EventRules, bodies: BodyReader) -> list[Rou
         *WriteRoutes(intake, rules, clock, bodies, batch_max).routes(),
         *event_routes(runtime, rules, bodies),
         *activity_routes(runtime, bodies),
+        *UserRoutes(runtime).routes(),
     ]
 
 

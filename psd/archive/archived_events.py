@@ -18,6 +18,7 @@ import msgspec
 
 from psd.archive.decisions import is_decision
 from psd.archive.entries import Entry
+from psd.archive.erasures import Erasures, left
 from psd.archive.reader import Damage, Span, read_placed
 from psd.engine.events import Accepted, Change, EventRules, Report
 from psd.errors import InputError
@@ -48,9 +49,16 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
 
 
 def decoded_entries(
-    folder: Path, rules: EventRules, span: Span, damages: list[Damage] | None = None
+    folder: Path,
+    rules: EventRules,
+    span: Span,
+    damages: list[Damage] | None = None,
+    erasures: Erasures | None = None,
 ) -> Iterator[Decoded]:
-    """The entries that are asked for with their events, in order of acceptance."""
+    """The entries that are asked for with their events, in order of acceptance.
+
+    What was accepted of users before they were erased is left out.
+    """
     rank = 0
     for placed in read_placed(folder, span, damages):
         number, entry = placed.stamp.number, placed.entry
@@ -64,6 +72,8 @@ def decoded_entries(
         except InputError as error:
             yield Decoded(number, entry, rank, [], error)
         else:
+            if erasures:
+                events = left(events, number, erasures, rules.numbered)
             yield Decoded(number, entry, rank, events)
             rank += len(events)
 

@@ -153,7 +153,7 @@ class DayFiles:
         file = _OpenFile(folder / name, kind)
         self._files_made += 1
         try:
-            _sync_folder(folder)
+            sync_folder(folder)
         except OSError:
             file.cut_back()
             file.close()
@@ -167,7 +167,7 @@ class DayFiles:
         if folder.parent != folder:
             self._make_folder(folder.parent)
         folder.mkdir(mode=0o770, exist_ok=True)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
 
 
 def write_all(descriptor: int, data: bytes, offset: int) -> int:
@@ -179,7 +179,8 @@ def write_all(descriptor: int, data: bytes, offset: int) -> int:
     return offset
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Bring to the disk which files a folder has."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

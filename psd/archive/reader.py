@@ -246,6 +246,13 @@ def _frames(
     path: Path, file: BinaryIO, damages: list[Damage], span: Span
 ) -> Iterator[tuple[Head, bytes]]:
     """The whole frames that are asked for, of what is in the file now: it may be written on."""
+    return ((head, packed) for _, head, packed in frames_of(path, file, damages, span))
+
+
+def frames_of(
+    path: Path, file: BinaryIO, damages: list[Damage], span: Span
+) -> Iterator[tuple[int, Head, bytes]]:
+    """The same with where each begins."""
     size = file.seek(0, os.SEEK_END)
     end = size if span.until is None else min(size, span.until[path])
     start = _where_to_begin(file, span.since.get(path, 0), size)
@@ -257,7 +264,7 @@ def _frames(
             damages.append(Damage(path, start, until, is_tail=following is None))
             start = until
             continue
-        yield frame
+        yield start, *frame
         start += frame[0].size + frame[0].packed_bytes
 
 

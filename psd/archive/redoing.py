@@ -17,6 +17,7 @@ from pathlib import Path
 
 from psd.archive.decisions import D, Decision, Keeper, Redo, Redone, decision_of, is_decision
 from psd.archive.entries import Entry
+from psd.archive.erasures import Erasures, ErasuresSeen, UserErased
 from psd.archive.reader import Span, read_placed, sizes_of
 from psd.archive.replay import ENTRIES_AT_ONCE
 from psd.errors import InputError
@@ -38,6 +39,7 @@ class Redoing:
         self._before = sizes_of(folder, stores)
         self._kinds = {kind: each for keeper in keepers for kind, each in keeper.kinds.items()}
         self._redone = Redone()
+        self._seen = ErasuresSeen()
         self._redos = [keeper.redo(self._redone, self, is_dry=is_dry) for keeper in keepers]
         self._redo_of: dict[type[Decision], Redo] = {
             each: redo
@@ -48,9 +50,12 @@ class Redoing:
     async def run(self, from_ms: int) -> Redone:
         """Carry out what was archived since ``from_ms``; counts of it."""
         self._before = sizes_of(self._folder, self._stores)
-        for position, entry in enumerate(self._entries(Span(from_ms, stores=self._stores))):
+        found = read_placed(self._folder, Span(from_ms, stores=self._stores))
+        for position, placed in enumerate(found):
             if position % ENTRIES_AT_ONCE == 0:
                 await asyncio.sleep(0)
+            entry = placed.entry
+            self._seen.see(placed.stamp.number, entry)
             if not is_decision(entry):
                 continue
             try:
@@ -62,6 +67,16 @@ class Redoing:
         for redo in self._redos:
             await redo.finish()
         return self._redone
+
+    @property
+    def erasures(self) -> Erasures:
+        """The users who were erased, as far as this has read."""
+        return self._seen.by_uid
+
+    def has_read(self, decision: UserErased) -> bool:
+        """Whether this erasure is among them."""
+        found = self._seen.by_uid.get(decision.uid)
+        return found is not None and found.decision.version >= decision.version
 
     def newer(self, kind: type[D]) -> list[D]:
         """Decisions of one kind that came into the files since this began, or a little before."""

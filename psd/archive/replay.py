@@ -38,6 +38,7 @@ from msgspec.structs import replace
 from psd.archive.archived_events import Decoded, decoded_entries, identity_of
 from psd.archive.decisions import Redone
 from psd.archive.entries import Entry
+from psd.archive.erasures import Erasures
 from psd.archive.order import SET_BACK_MS, number_ms
 from psd.archive.reader import END_MS, END_NUMBER, Damage, Span, sizes_of
 from psd.clock import Clock
@@ -118,9 +119,11 @@ class Replay:
         chunk_reports: int = CHUNK_REPORTS,
         batch_events: int = BATCH_EVENTS,
         stores: Collection[str] | None = None,
+        erasures: Erasures | None = None,
     ) -> None:
         self._folder = folder
         self._stores = stores
+        self._erasures = erasures
         self._books = books
         self._rules = rules
         self._clock = clock
@@ -259,7 +262,7 @@ class Replay:
             await asyncio.sleep(max(0.0, due_s - time.monotonic()))
 
     def _decoded(self, span: Span, damages: list[Damage] | None = None) -> Iterator[Decoded]:
-        return decoded_entries(self._folder, self._rules, span, damages)
+        return decoded_entries(self._folder, self._rules, span, damages, self._erasures)
 
     def _sizes(self) -> dict[Path, int]:
         return sizes_of(self._folder, self._stores)

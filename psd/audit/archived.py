@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 
 from psd.archive.entries import Entry
+from psd.archive.erasures import Erasures, left
 from psd.audit.layout import DAY_S
 from psd.audit.shapes import ReportRecord, record_order
 from psd.engine.booking import COUNT_THING
@@ -31,8 +32,11 @@ WindowPlace = tuple[int, int]
 class ArchivedReports:
     """What was accepted of the owners and things that are wanted, by the prefix of their keys."""
 
-    def __init__(self, rules: EventRules, wanted: Collection[str]) -> None:
+    def __init__(
+        self, rules: EventRules, wanted: Collection[str], erasures: Erasures | None = None
+    ) -> None:
         self._rules = rules
+        self._erasures = erasures or {}
         self._wanted = wanted
         self._windows: dict[str, dict[int, dict[WindowPlace, Report]]] = defaultdict(
             lambda: defaultdict(dict)
@@ -40,13 +44,16 @@ class ArchivedReports:
         self._withdrawn: dict[str, set[int]] = defaultdict(set)
         self._increments: dict[str, dict[tuple[str, int], Report]] = defaultdict(dict)
 
-    def take(self, entry: Entry) -> None:
-        """Keep what is wanted of one message; a message that breaks a rule was not booked."""
+    def take(self, entry: Entry, number: int = 0) -> None:
+        """Keep what is wanted of one message; a message that breaks a rule was not booked.
+
+        What has a lower ``number`` than the erasure of its user is not kept.
+        """
         try:
             events = self._rules.events(entry.body, entry.accepted_ms // 1000, entry.id)
         except InputError:
             return
-        for event in events:
+        for event in left(events, number, self._erasures, self._rules.numbered):
             if isinstance(event, Change):
                 continue
             if isinstance(event, Withdrawal):

@@ -49,6 +49,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dlq": ("psd.cli.deadletter:dlq", "Look after the dead letter."),
     "boards": ("psd.cli.boards:boards", "Look after named boards and challenges."),
     **{domain.name: domain.cli for domain in domains() if domain.cli[0]},
+    "names": ("psd.cli.names:names", "Look up users' names."),
+    "users": ("psd.cli.users:users", "Look after what is known of users."),
     "token": ("psd.cli.token:token", "Make and look at API tokens."),
     "config": ("psd.cli.config:config", "Look at the settings."),
     "doctor": ("psd.cli.doctor:doctor", "Check what psd depends on."),

@@ -23,6 +23,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress as RichProgress
 
+from psd.archive.erasures import UserErased
 from psd.archive.ownership import files_owned
 from psd.archive.reader import END_MS, files_by_store, highest_number, oldest_ms
 from psd.archive.redoing import Redoing
@@ -167,8 +168,13 @@ async def run(
             progress=progress,
             batch_events=PREVIEWED_TOGETHER if dry_run else BATCH_EVENTS,
             stores=owned,
+            erasures=redoing.erasures,
         )
         summary = await replaying.run(window)
+        for decision in [] if dry_run else redoing.newer(UserErased):
+            # Somebody was erased while his events were booked again.
+            if not redoing.has_read(decision):
+                await runtime.erasing.carry_out(decision)
         summary.decisions = decisions
         return summary
 

@@ -26,7 +26,8 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress as RichProgress
 
-from psd.archive.reader import read_entries
+from psd.archive.erasures import erasures_of
+from psd.archive.reader import Span, read_placed
 from psd.audit.archived import ArchivedReports
 from psd.audit.index_check import IndexAudit
 from psd.audit.layout import Limits
@@ -150,11 +151,11 @@ async def results(
             yield audited
     if not wanting or orders.archive is None:
         return
-    reports = ArchivedReports(every_rule(settings), wanting)
     # What another store accepted is nothing that this one lost (psd/archive/ownership.py).
     own = {await store.known_identity()}
-    for entry in read_entries(orders.archive, 0, ALL_TIME_MS, stores=own):
-        reports.take(entry)
+    reports = ArchivedReports(every_rule(settings), wanting, erasures_of(orders.archive, own))
+    for placed in read_placed(orders.archive, Span(0, ALL_TIME_MS, stores=own)):
+        reports.take(placed.entry, placed.stamp.number)
     async for audited in sweep.complete(wanting, reports):
         yield audited
 

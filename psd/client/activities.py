@@ -17,6 +17,7 @@ from psd.queries.activity_answers import (
     ActivitiesAnswer,
     ActivityRow,
     AuditAnswer,
+    ErasedAnswer,
     WithdrawalRow,
     WithdrawnAnswer,
 )
@@ -89,6 +90,12 @@ class Activities(Resource):
         path = path_of("v3", "users", uid, "activities", aid)
         sent = Request("DELETE", path + parameters({"note": note or None}), is_repeatable=True)
         return (await self._transport.send(sent)).read(WithdrawnAnswer)
+
+    async def erase_user(self, uid: Id, note: str = "") -> ErasedAnswer:
+        """Erase a user and all that is known of him; the note stays, so it names nobody."""
+        path = path_of("v3", "users", uid) + parameters({"note": note or None})
+        sent = Request("DELETE", path, is_repeatable=True)
+        return (await self._transport.send(sent)).read(ErasedAnswer)
 
     async def audit(self, uid: Id, *, limit: int = 100, cursor: str | None = None) -> AuditAnswer:
         """A page of the withdrawals, the newest first."""

@@ -201,6 +201,7 @@ class Client(Waiting[AsyncClient], Parts):
     activities = waiting(AsyncClient.activities)
     all_activities = each(AsyncClient.all_activities)
     withdraw = waiting(AsyncClient.withdraw)
+    erase_user = waiting(AsyncClient.erase_user)
     audit = waiting(AsyncClient.audit)
     all_audit = each(AsyncClient.all_audit)
     events = waiting(AsyncClient.events)

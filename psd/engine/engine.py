@@ -7,7 +7,7 @@ One instance serves one event loop. Every method raises
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from psd.clock import Clock
@@ -125,6 +125,14 @@ class Engine(Reads):
             reason = f"ts1: {start} is before what is kept of reports ({self._kept_s} s)"
             outcomes[position] = Outcome("refused", TooLateError(reason, excess_s=oldest - start))
         return positions
+
+    async def index(self, uid: int, things: Iterable[int]) -> None:
+        """Put a user into the index of things of which he has keys. 1 trip."""
+        await self._index.add((thing, uid) for thing in things)
+
+    async def forget(self, uid: int, things: Iterable[int]) -> None:
+        """Take a user out of the index who is erased. 1 trip."""
+        await self._index.remove((thing, uid) for thing in things)
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         counted: dict[str, int] = defaultdict(int)

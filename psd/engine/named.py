@@ -23,7 +23,7 @@ from psd.engine.events import Count, Event
 from psd.engine.recent import Recent
 from psd.errors import ConflictError
 from psd.store.kept import write_kept
-from psd.store.keys import names_key, names_shard
+from psd.store.keys import NAME_SHARDS, names_key, names_shard
 from psd.store.lane import Command
 from psd.store.redis import Store
 from psd.store.trail import Aside
@@ -32,6 +32,9 @@ from psd.users import USERS, is_named
 REMEMBERED_MAX = 200_000
 """Names that a process remembers for each of writing and reading, some 40 MB; past it, it begins
 anew."""
+
+SCANNED = 1000
+"""Names of one call, some 0.5 ms."""
 
 Named = tuple[int, str]
 """(uid, name)."""
@@ -139,6 +142,12 @@ class NamedUsers:
             for error in taken.values():
                 raise error
 
+    async def remove(self, uid: int) -> None:
+        """Take the name of a user out who is erased. One trip."""
+        await write_kept(self._store, [("HDEL", names_key(names_shard(uid), USERS), uid)])
+        for remembered in (self._written, self._read):
+            remembered.current().pop(uid, None)
+
     def known(self, uids: Iterable[int]) -> dict[int, str]:
         """The names of these users that this process knows without asking."""
         read, written = self._read.current(), self._written.current()
@@ -161,6 +170,22 @@ class NamedUsers:
             self._read.add(asked, epoch)
             found.update(asked)
         return found
+
+    async def beginning(self, prefix: str, limit: int) -> list[Named]:
+        """Names that begin so, in their order, at most so many. Reads all, 1,000 a call."""
+        found: dict[int, str] = {}
+        for shard in range(NAME_SHARDS):
+            cursor = b"0"
+            while True:
+                asked = ("HSCAN", names_key(shard, USERS), cursor, "COUNT", SCANNED)
+                cursor, pairs = await self._store.reads.call(asked)
+                for uid, held in zip(pairs[::2], pairs[1::2], strict=True):
+                    if (name := held.decode()).startswith(prefix):
+                        found[int(uid)] = name
+                if cursor == b"0":
+                    break
+        in_order = sorted(found.items(), key=lambda each: each[1])
+        return in_order[:limit]
 
     async def _asked(self, uids: Sequence[int]) -> dict[int, str]:
         shards: dict[int, list[int]] = {}

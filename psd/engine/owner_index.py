@@ -32,6 +32,7 @@ from psd.engine.owner_reads import OwnerReader, roots_of
 from psd.engine.recent import Recent
 from psd.errors import TooLargeError
 from psd.slices import give_way, in_slices, sorted_in_slices
+from psd.store.kept import write_kept
 from psd.store.keys import OWNER_SHARDS, owner_shard, owners_key
 from psd.store.lane import Command
 from psd.store.owner_calls import Placement, owner_pages
@@ -135,6 +136,17 @@ class OwnerIndex:
             await self._store.writes.call_all(index_commands(unindexed.owners))
         if unindexed.epoch == self._epoch:
             self._known |= unindexed.owners
+
+    async def remove(self, owners: Iterable[OwnerThing]) -> None:
+        """Take owners out who are erased; all processes forget them with the next look. 1 trip."""
+        gone = list(owners)
+        await write_kept(
+            self._store,
+            [("SREM", owners_key(owner_shard(uid), thing), uid) for thing, uid in gone],
+        )
+        self._known.difference_update(gone)
+        for thing, _ in gone:
+            self._indexed.pop(thing, None)
 
     async def add(self, owners: Iterable[OwnerThing]) -> None:
         """Put owners into the index. One trip."""

@@ -126,3 +126,28 @@ class WithdrawnAnswer(msgspec.Struct, frozen=True):
     aid: str
     status: str
     taken: list[TakenRow]
+
+
+class EraseQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be said of an erasure; it stays, so it names nobody."""
+
+    note: str = ""
+
+
+class ArchiveCut(msgspec.Struct, frozen=True):
+    """What was cut out of the archive: ``left`` files wait, as they are being written."""
+
+    files: int
+    rewritten: int
+    entries: int
+    left: int
+
+
+class ErasedAnswer(msgspec.Struct, frozen=True):
+    """What is gone of a user: keys of the store, and boards that knew him."""
+
+    uid: str
+    status: str
+    keys: int
+    boards: int
+    archive: ArchiveCut

@@ -6,7 +6,7 @@ given by name as well (psd/users.py)::
     asked_ids(["2", 7, "7"], "atid")            -> [2, 7]
     asked_users(["1503960366", "al"], "uid")    -> [1503960366, 6630793488033251716]
     asked_users(["07"], "uid")
-    -> BadQueryError: uid: '07' is not a 64-bit integer as psd writes it; ...
+    -> BadQueryError: uid: '07' is not a 64-bit integer as psd writes it
 """
 
 from __future__ import annotations

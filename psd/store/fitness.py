@@ -32,8 +32,8 @@ OLDEST_VERSION = (6, 2)
 class ServerInfo(msgspec.Struct, frozen=True):
     """What a server tells of itself: three sections of INFO, and what the store is marked with.
 
-    ``schema``, ``life`` and ``name`` are empty where the store has no such mark, and None where
-    this server does not say, as in a cluster, where another node has the key.
+    ``schema``, ``life``, ``name`` and ``erased`` are empty where the store has no such mark, and
+    None where this server does not say, as in a cluster, where another node has the key.
     """
 
     server: bytes = b""
@@ -42,6 +42,7 @@ class ServerInfo(msgspec.Struct, frozen=True):
     schema: str | None = None
     life: str | None = None
     name: str | None = None
+    erased: str | None = None
 
 
 class FitnessProblem(msgspec.Struct, frozen=True):

@@ -40,6 +40,13 @@ LIFE_KEY = "psd:life:{psd:schema}"
 """A random word that is set when a store is begun: another one means that it was emptied. It is
 with the node that has the schema."""
 
+ERASED_KEY = "psd:erased:{psd:schema}"
+"""A random word that changes with each user who is erased: what processes remember of users may be
+gone. It is with the node that has the schema."""
+
+ERASURES_KEY = "psd:erasures:{erasures}"
+"""Numbers of users who were erased, and the version of the decision that was carried out last."""
+
 ORDER_KEY = "psd:order"
 """The highest number of what was archived and booked (psd/store/highest.py)."""
 
@@ -173,6 +180,8 @@ CORE_CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind("markers", rf"{_ROOT}:k:\d+", "hash", "marker", "8 bytes of an increment's id"),
     KeyKind("schema", re.escape(SCHEMA_KEY), "string", "", "version of the stored shapes"),
     KeyKind("life", re.escape(LIFE_KEY), "string", "", "a word for as long as it is not emptied"),
+    KeyKind("erased", re.escape(ERASED_KEY), "string", "", "a word until somebody is erased"),
+    KeyKind("erasures", re.escape(ERASURES_KEY), "hash", "", "erased uid: version"),
     KeyKind("store", re.escape(STORE_KEY), "string", "", "what the store calls itself"),
     KeyKind("retention", re.escape(RETENTION_KEY), "set", "", "levels that ever had a lifetime"),
     KeyKind("order", re.escape(ORDER_KEY), "zset", "", "the highest number that was archived"),

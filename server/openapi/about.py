@@ -69,6 +69,16 @@ Uid = Annotated[
 ]
 
 
+User = Annotated[
+    str,
+    Meta(
+        description="a user: a 64-bit integer as psd writes it, or a name of 1 to 128 bytes",
+        min_length=1,
+        examples=["1503960366", "alice@example.com"],
+    ),
+]
+
+
 class Answer(msgspec.Struct, frozen=True):
     """One answer: a type for each media type, none of them where there is no body."""
 

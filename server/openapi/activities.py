@@ -7,6 +7,8 @@ from psd.queries.activity_answers import (
     ActivitiesQuery,
     AuditAnswer,
     AuditQuery,
+    ErasedAnswer,
+    EraseQuery,
     WithdrawnAnswer,
     WithdrawQuery,
 )
@@ -18,6 +20,7 @@ from server.openapi.about import (
     Answer,
     Example,
     Uid,
+    User,
     json_answer,
 )
 from server.openapi.questions import FormatQuery, Rows
@@ -26,7 +29,7 @@ ACTIVITIES = About(
     group="Activities",
     summary="A user's activities in a range.",
     details="In the order of their first booking there. Users who may not be seen have none.",
-    path={"uid": Uid},
+    path={"uid": User},
     query=(ActivitiesQuery, FormatQuery),
     headers={"If-None-Match": "the ETag of an earlier answer"},
     answers=(
@@ -51,7 +54,7 @@ WITHDRAW = About(
     summary="Take an activity back.",
     details="Its bookings go from every sum and board, and what it had is kept in the audit log. "
     "The note comes in the URL or in a JSON object.",
-    path={"uid": Uid, "aid": Uid},
+    path={"uid": User, "aid": Uid},
     query=(WithdrawQuery,),
     body={JSON_TYPE: WithdrawQuery},
     body_needed=False,
@@ -68,7 +71,7 @@ WITHDRAW = About(
 AUDIT = About(
     group="Activities",
     summary="Who withdrew which of a user's activities, the newest first.",
-    path={"uid": Uid},
+    path={"uid": User},
     query=(AuditQuery,),
     answers=(json_answer(AuditAnswer, "a page of withdrawals"),),
     examples=(
@@ -76,6 +79,23 @@ AUDIT = About(
             "/v3/users/1/audit",
             '{"data":[{"action":"withdraw","aid":"3","at":"...","by":"...","note":"counted twice",'
             '"taken":[{"thing":"steps","atid":"2","sum":10,"bookings":1,...}]}],"next":null}',
+        ),
+    ),
+)
+ERASE = About(
+    group="Activities",
+    summary="Erase a user and all that is known of him.",
+    details="All that was booked, the places on boards, the log and the name; in finals another "
+    "number takes the user's place. It takes some 3 s. What `archive.left` counts are files that "
+    "are being written: `psd users cut` cuts them later. What comes for the user afterwards begins "
+    "anew. Safe to repeat. Needs scope admin, or a token of this user that may write.",
+    path={"uid": User},
+    query=(EraseQuery,),
+    answers=(json_answer(ErasedAnswer, "erased, now or before"),),
+    examples=(
+        Example(
+            "/v3/users/leaving@example.com",
+            '{"uid":"leaving@example.com","status":"erased","keys":0,"boards":0,"archive":{...}}',
         ),
     ),
 )

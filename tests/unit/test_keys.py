@@ -66,6 +66,8 @@ KINDS = {
     "psd:board:{a.b-c:0123456789abcdef}:final": "board final",
     "psd:owners:{o42}:1": "owners",
     "psd:names:{n59}:user": "names",
+    "psd:erased:{psd:schema}": "erased",
+    "psd:erasures:{erasures}": "erasures",
     "psd:rewards:{rewards}:versions": "ledger versions",
     "psd:boards:{boards}:versions": "board versions",
     "psd:board:{a.b-c:0123456789abcdef}:versions": "board's versions",

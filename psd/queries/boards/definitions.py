@@ -15,7 +15,7 @@ in a given order come behind it, the lower uid first; who is in it and no member
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -174,3 +174,12 @@ def field_order(members: list[int], order: list[Id]) -> list[int]:
 def not_there(name: str) -> NotFoundError:
     """What is said of a board that nobody made."""
     return NotFoundError(f"board: there is none of the name {name!r}")
+
+
+def without(definition: Definition, is_gone: Callable[[int | str], bool]) -> Definition:
+    """A definition whose order of contenders lacks some users."""
+    rounds = definition.rounds
+    if rounds is None or not any(map(is_gone, rounds.order)):
+        return definition
+    order = [user for user in rounds.order if not is_gone(user)]
+    return msgspec.structs.replace(definition, rounds=msgspec.structs.replace(rounds, order=order))

@@ -15,7 +15,7 @@ changed since do not count, and a bracket keeps the field that it was played wit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import UNSET
@@ -37,15 +37,16 @@ from psd.queries.boards.answers import (
 )
 from psd.queries.boards.board_windows import standing_range, zone_of
 from psd.queries.boards.challenges import Challenges, champion, round_rows
-from psd.queries.boards.definitions import Definition, StoredBoard
+from psd.queries.boards.definitions import Definition, StoredBoard, without
 from psd.queries.boards.store import BoardsStore
 from psd.queries.moments import held, moment
 from psd.queries.ranking import Place, Ranking
 from psd.queries.requests import LIMIT_MAX, Time
 from psd.queries.results import AnsweredRange, Standing, Watermark
-from psd.queries.shown import NO_NAMES, NameSource, named
+from psd.queries.shown import NO_NAMES, NameSource, named, with_names
 from psd.slices import give_way, in_slices
 from psd.store.records import msgpack_record
+from psd.users import user_of
 
 DIFFERENCES_MAX = 1000
 """Members and matches whose difference is told; how many there are is told of all."""
@@ -77,6 +78,29 @@ class KeptFinal(msgspec.Struct, frozen=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgpack_record(KeptFinal, "boards: a final")
+
+
+def with_alias(final: bytes, aliases: Mapping[int, int]) -> bytes:
+    """What is kept of a final, with other numbers for some users; itself where it has none of them.
+
+    They keep their places, because the others' ranks count them.
+    """
+    kept = _decode(final)
+    uids = {uid for uid, _, _ in kept.standings}.union(kept.field or ())
+    if uids.isdisjoint(aliases):
+        return final
+    texts = {uid: str(alias) for uid, alias in aliases.items()}
+    shown = {str(uid): text for uid, text in texts.items()}
+    return _encode(
+        msgspec.structs.replace(
+            kept,
+            definition=without(kept.definition, lambda user: user_of(user) in aliases),
+            standings=[(aliases.get(uid, uid), *rest) for uid, *rest in kept.standings],
+            field=None if kept.field is None else [aliases.get(uid, uid) for uid in kept.field],
+            rounds=None if kept.rounds is None else [with_names(r, texts) for r in kept.rounds],
+            champion=shown.get(kept.champion or "", kept.champion),
+        )
+    )
 
 
 class Finals:

@@ -7,7 +7,7 @@ r"""Lists of users as people keep them in files: one a line, or a column of a CS
     uids_of_csv(b"22,ann\n23,bob\n")                -> ["22", "23"]
     uids_of_csv(b"email\nann@example.com\n")        -> ["ann@example.com"]
     uids_of_csv(b"+7\n8\n")
-    -> MalformedError: line 1: uid: '+7' is not a 64-bit integer as psd writes it; ...
+    -> MalformedError: line 1: uid: '+7' is not a 64-bit integer as psd writes it
 
 The first row is a heading when one of its cells is ``uid`` or another name of :data:`HEADINGS`,
 whatever its case; that column has the uids. A first row without one is a row like the others, and

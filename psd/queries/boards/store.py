@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import msgspec
+
 from psd.archive.decisions import Kinds, Redone, Tail
 from psd.archive.turns import Turn, Turns
 from psd.clock import Clock
@@ -39,6 +41,7 @@ from psd.queries.boards.definitions import (
     CHANGE_MAX,
     Definition,
     Membership,
+    SeededRounds,
     StoredBoard,
     checked,
     members_max,
@@ -192,6 +195,18 @@ class BoardsStore:
         check_name(name)
         async with self._turn(name) as turn:
             return await self._define(turn, name, changed, versions)
+
+    async def replace_rounds(self, name: str, rounds: SeededRounds | None, author: str) -> None:
+        """Replace the rounds of a board, and check nothing else of it; raises NotFoundError."""
+
+        def changed(held: StoredBoard | None) -> StoredBoard:
+            if held is None:
+                raise not_there(name)
+            definition = msgspec.structs.replace(held.definition, rounds=rounds)
+            return held.changed(definition, self._clock.now_s(), author)
+
+        async with self._turn(name) as turn:
+            await self._define(turn, name, changed, EITHER)
 
     async def drop(self, name: str, versions: Versions = EITHER) -> None:
         """Take a board away with all that it has; raises NotFoundError, ChangedError.
