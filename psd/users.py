@@ -110,9 +110,7 @@ def canonical(text: str, field: str = "uid") -> str:
 
 def _check(name: str, told: str) -> None:
     if _LIKE_A_NUMBER.fullmatch(name):
-        raise WrongTypeError(
-            f"{told} is not a 64-bit integer as psd writes it; digits are a number"
-        )
+        raise WrongTypeError(f"{told} is not a 64-bit integer as psd writes it")
     if len(name) > NAME_BYTES_MAX:
         raise TooLargeError(f"{told} is longer than the {NAME_BYTES_MAX} bytes of a name")
     if any(unicodedata.category(letter) in _FORBIDDEN for letter in name):

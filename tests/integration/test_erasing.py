@@ -1,4 +1,4 @@
-"""Erasing a user: nothing is left of her, nobody else loses anything, and no replay brings her back."""
+"""Erasing a user: nothing is left of her, and nobody else loses anything."""
 
 from __future__ import annotations
 
