@@ -14,7 +14,7 @@ from pathlib import Path
 from psd.archive.cutting import CutSummary, cut
 from psd.archive.erasures import erasures_of
 from psd.config import Settings
-from psd.erasing.entries import EntryEdit
+from psd.erasing.entry_edits import EntryEdit
 
 
 def cut_erased(

@@ -44,6 +44,9 @@ from psd.store.standing import LOOK_EVERY_S
 
 WORD_BYTES = 6
 
+TRIP_S = 1.5
+"""By then what was on its way has arrived, and every process that is busy has looked."""
+
 IDEMPOTENCY_HASH_BYTES = 32
 
 
@@ -72,8 +75,7 @@ class Erasing:
     ) -> None:
         self._store = store
         self._things = {thing.id for thing in settings.things.values()}.difference(numbered)
-        # By then every process has looked, and what was on its way has arrived.
-        self._settled_s = LOOK_EVERY_S + settings.redis.timeout_s
+        self._settled_s = LOOK_EVERY_S + min(settings.redis.timeout_s, TRIP_S)
         self._clock = clock
         self._engine = engine
         self._boards = BoardsOfUser(store, boards)
