@@ -38,7 +38,7 @@ from psd.errors import TooLargeError
 from psd.failpoints import reach
 from psd.queries.boards.store import BoardsStore
 from psd.store.kept import write_kept
-from psd.store.keys import ERASED_KEY, ERASURES_KEY
+from psd.store.keys import ERASED_KEY, ERASURES_KEY, IDEMPOTENCY_KEYS
 from psd.store.redis import Store
 from psd.store.standing import LOOK_EVERY_S
 
@@ -146,7 +146,7 @@ class Erasing:
         for lane in await self._store.writes.lanes():
             cursor = b"0"
             while True:
-                asked = ("SCAN", cursor, "MATCH", "psd:idempotency:*", "COUNT", SCAN_KEYS)
+                asked = ("SCAN", cursor, "MATCH", IDEMPOTENCY_KEYS, "COUNT", SCAN_KEYS)
                 cursor, keys = await lane.call(asked)
                 held = await lane.call_all([("GET", key) for key in keys]) if keys else []
                 gone = [

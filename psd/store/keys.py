@@ -64,6 +64,10 @@ def owner_log_key(uid: int) -> str:
     return f"{owner_root(uid)}:log"
 
 
+IDEMPOTENCY_KEYS = "psd:idempotency:*"
+"""All of these, as SCAN takes it."""
+
+
 def idempotency_key(digest: str) -> str:
     """The answer that a request with an ``Idempotency-Key`` got (server/idempotency.py)."""
     return f"psd:idempotency:{digest}"
