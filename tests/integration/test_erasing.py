@@ -16,9 +16,9 @@ from psd.engine.events import MetricFields
 from psd.runtime import Runtime
 from psd.store.keys import names_key, names_shard, owner_root
 from psd.users import user_of
-from tests.support.audits import verified
+from tests.support.clients.http import HttpClient, serving
 from tests.support.engine import EVER, NOON_S, engine_on
-from tests.support.http import HttpClient, serving
+from tests.support.stored.audits import verified
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 UID = user_of(ALICE)
