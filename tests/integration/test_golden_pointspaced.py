@@ -19,6 +19,7 @@ from psd.config import RedisSettings, ServerSettings, Settings
 from psd.engine.books import Books
 from psd.engine.engine import Engine
 from psd.errors import InputError
+from psd.intake import Intake
 from psd.rewards.booking import VehicleFollower
 from psd.rewards.part import RewardsPart
 from psd.runtime import Runtime, open_runtime
@@ -44,11 +45,13 @@ async def runtime(redis_url: str, request: pytest.FixtureRequest) -> AsyncIterat
     settings = Settings(redis=RedisSettings(url=redis_url), server=ServerSettings(port=0))
     runtime = await open_runtime(settings)
     if request.param == "model":
-        model = ModelEngine()
+        model: Any = ModelEngine()
+        model.names = runtime.engine.names
         runtime.engine = cast("Engine", model)
         store = runtime.store
         follower = VehicleFollower(runtime.part(RewardsPart).registry, store, runtime.books.things)
         runtime.books = Books(runtime.engine, store.order, runtime.metrics, [follower])
+        runtime.intake = Intake(runtime.books, runtime.archive)
     yield runtime
     await runtime.close()
 

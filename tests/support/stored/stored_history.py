@@ -145,7 +145,9 @@ def named(name: str, *modules: str) -> Any:
 async def write_boards(psd: Any) -> None:
     """A board with members and a final, and one that moves on."""
     definition = named("Definition", "queries.boards.definitions", "queries.board_definitions")
-    window = named("FixedWindow", "queries.boards.windows", "queries.boards")
+    window = named(
+        "FixedWindow", "queries.boards.board_windows", "queries.boards.windows", "queries.boards"
+    )
     april = window(NOON_S - DAY_S, NOON_S + 30 * DAY_S)
     await psd.boards.put("april", definition(thing="steps", window=april), "me", members=[1, 2, 6])
     await psd.finals.declare("april", "me")
@@ -180,7 +182,7 @@ def rewards_of(psd: Any) -> tuple[Any, Any, Any, Any]:
     """Section, tables, job and ledger; they were the runtime's own before rewards were a domain."""
     if hasattr(psd, "rewards_job"):
         return psd.settings.rewards, psd.tables, psd.rewards_job, psd.ledger
-    part = psd.part(named("Rewards", "rewards.part"))
+    part = psd.part(named("RewardsPart", "rewards.part"))
     section = psd.settings.of(named("RewardsSettings", "rewards.settings"))
     return section, part.tables, part.job, part.ledger
 
