@@ -34,7 +34,7 @@ NOON_S = 1_460_462_400
 EVER = Range(0, 4_000_000_000)
 
 
-def steps(uid: int, aid: int, value: Any, **fields: Any) -> bytes:
+def steps(uid: int | str, aid: int, value: Any, **fields: Any) -> bytes:
     """One metric message."""
     metric = {"thing": "steps", "uid": uid, "aid": aid, "value": value, "ts2": NOON_S, **fields}
     return msgspec.json.encode({"command": "metric", "metric": metric})
