@@ -13,9 +13,10 @@ hash of their years tells, which every question about them reads anyway.
 
 Each process remembers the owners that it has put there and those that it has found there, until a
 connection is made anew or the store turns out to be emptied: then it may be another store, or an
-older state of it. Owners are never removed, so an unchanged set size means an unchanged set. An
-emptied store is noticed some second later (psd/store/standing.py); owners that were known before
-and were booked meanwhile are put there with the next batch.
+older state of it. Only an erasure removes an owner, and all processes forget then; otherwise an
+unchanged set size means an unchanged set. An emptied store is noticed some second later
+(psd/store/standing.py); owners that were known before and were booked meanwhile are put there with
+the next batch.
 """
 
 from __future__ import annotations
