@@ -31,10 +31,12 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from psd.backoff import backoff_s
 from psd.errors import QueueUnavailableError, StoreUnavailableError
 from psd.outages import outage
 from psd.queue.inflight import InFlight
 from psd.queue.interface import Message, PublishProgress, Reach
+from psd.queue.stream_entries import READ_ENTRIES_MAX, StreamEntries, message_of
 from psd.store.key_clients import KeyClients, OneClient, call_following, leave_replica
 from psd.store.keys import stream_key
 
@@ -47,9 +49,6 @@ BLOCK_MS = 250
 four commands a second when there is nothing to do."""
 
 CALL_TIMEOUT_S = 1.5
-READ_ENTRIES_MAX = 500
-"""Entries of one read: a worker's batch."""
-
 CLAIM_EVERY_S = 1.0
 RECOVER_FOR_S = 5.0
 """How long after a failed read to look for entries that a lost reply assigned to us: a server
@@ -85,6 +84,7 @@ class StreamQueue:
         self._timeout_ms = int(msg_timeout_s * 1000)
         self._max_in_flight = max_in_flight
         self._in_flight = InFlight(max_in_flight)
+        self._entries = StreamEntries(self._key, channel, self._consumer, self._in_flight)
         self._may_read = asyncio.Event()
         self._stopping = asyncio.Event()
         self._joined = False
@@ -236,7 +236,7 @@ class StreamQueue:
             self._in_flight.end()
 
     async def _read_patiently(self) -> list[Message]:
-        delay_s = RETRY_FIRST_S
+        failures = 0
         while not self._stopping.is_set():
             try:
                 async with asyncio.timeout(BLOCK_MS / 1000 + self._call_timeout_s):
@@ -246,12 +246,12 @@ class StreamQueue:
                     return await self._read()
             except (RedisError, OSError, StoreUnavailableError) as error:
                 await self._follow(error)
-                if delay_s == RETRY_FIRST_S:
+                if not failures:
                     log.warning("the stream cannot be read, trying on", extra={"error": str(error)})
             self._joined = False
             self._recover_until_s = asyncio.get_running_loop().time() + RECOVER_FOR_S
-            await self._sleep_unless_stopped(delay_s)
-            delay_s = min(RETRY_MAX_S, delay_s * 2)
+            failures += 1
+            await self._sleep_unless_stopped(backoff_s(failures, RETRY_FIRST_S, RETRY_MAX_S))
         return []
 
     async def _follow(self, error: Exception) -> None:
@@ -282,8 +282,10 @@ class StreamQueue:
         """What is overdue first, so that a flood of new messages never starves it."""
         now_s = asyncio.get_running_loop().time()
         if now_s >= self._claim_at_s:
-            lost = await self._claim_lost() if now_s < self._recover_until_s else []
-            overdue = lost + await self._claim_overdue()
+            most = self._max_in_flight + READ_ENTRIES_MAX
+            recovers = now_s < self._recover_until_s
+            lost = await self._entries.lost(self._client, most) if recovers else []
+            overdue = lost + await self._entries.overdue(self._client, self._timeout_ms)
             self._claim_at_s = now_s + min(CLAIM_EVERY_S, self._timeout_ms / 4000)
             if overdue:
                 return overdue
@@ -295,62 +297,4 @@ class StreamQueue:
             count=min(READ_ENTRIES_MAX, max(1, self._in_flight.room)),
             block=max(1, block_ms),
         )
-        return [_message(entry, fields, 1) for _, page in reply for entry, fields in page]
-
-    async def _claim_overdue(self) -> list[Message]:
-        cursor: Any = "0-0"
-        messages: list[Message] = []
-        while len(messages) < self._in_flight.room:
-            cursor, entries, *_ = await self._client.xautoclaim(
-                self._key,
-                self._group,
-                self._consumer,
-                self._timeout_ms,
-                cursor,
-                count=READ_ENTRIES_MAX,
-            )
-            messages += await self._with_attempts(entries)
-            if cursor in (b"0-0", "0-0"):
-                break
-        return messages
-
-    async def _claim_lost(self) -> list[Message]:
-        """Entries that are pending for this consumer and that it never saw."""
-        pending = await self._client.xpending_range(
-            self._key,
-            self._group,
-            "-",
-            "+",
-            self._max_in_flight + READ_ENTRIES_MAX,
-            consumername=self._consumer,
-        )
-        ids = (_text(row["message_id"]) for row in pending)
-        lost: list[Any] = [entry for entry in ids if not self._in_flight.holds(entry)]
-        if not lost:
-            return []
-        entries = await self._client.xclaim(self._key, self._group, self._consumer, 0, lost)
-        return await self._with_attempts(entries)
-
-    async def _with_attempts(self, entries: Sequence[Any]) -> list[Message]:
-        # A server before 7.0 answers nil for an entry that somebody deleted by hand.
-        found = [(_text(entry), fields) for entry, fields in entries if entry is not None]
-        found = [pair for pair in found if not self._in_flight.is_waiting(pair[0])]
-        if not found:
-            return []
-        pipe = self._client.pipeline(transaction=False)
-        for entry, _ in found:
-            pipe.xpending_range(self._key, self._group, entry, entry, 1)
-        return [
-            _message(entry, fields, rows[0]["times_delivered"] if rows else 1)
-            for (entry, fields), rows in zip(found, await pipe.execute(), strict=True)
-        ]
-
-
-def _message(entry: Any, fields: dict[Any, Any], attempts: int) -> Message:
-    entry_id = _text(entry)
-    published_ms = int(entry_id.partition("-")[0])
-    return Message(entry_id, fields.get(b"b", b""), attempts, published_ms * 1_000_000)
-
-
-def _text(raw: Any) -> str:
-    return raw.decode() if isinstance(raw, bytes) else str(raw)
+        return [message_of(entry, fields, 1) for _, page in reply for entry, fields in page]
