@@ -117,6 +117,22 @@ def booking(path: str, body: bytes, status: int) -> Case:
     )
 
 
+def erasing(path: str) -> Case:
+    """The erasure of owner 1: his own token's, or an admin's."""
+    return Case(
+        path,
+        b"",
+        admin=200,
+        reader=403,
+        writer=403,
+        reader_of_1=403,
+        reader_of_2=403,
+        writer_of_1=200,
+        writer_of_2=403,
+        nobody=401,
+    )
+
+
 def booking_of_vehicles(path: str, body: bytes, status: int = 200) -> Case:
     """A write that is about vehicles of anybody, or about boards."""
     return Case(
@@ -272,6 +288,7 @@ MATRIX: dict[str, Case] = {
         '{"data":[{"status":"absent"}]}',
     ),
     "DELETE /v3/users/{uid}/activities/{aid}": booking("/v3/users/1/activities/3", b"", 200),
+    "DELETE /v3/users/{uid}": erasing("/v3/users/1"),
     "GET /v3/users/{uid}/activities": query(
         "/v3/users/1/activities?start=1496539746&end=1496539748",
         b"",
