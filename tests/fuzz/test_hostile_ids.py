@@ -14,6 +14,7 @@ from psd.engine.events import COUNT_NAME_BYTES, Count, Report
 from psd.errors import InputError
 from psd.runtime import Runtime
 from psd.store.keys import count_root, kind_of, owner_root
+from psd.users import is_named
 from tests.support.clients.hostile import TEXTS
 from tests.support.engine import EVER, NOON_S, book, count, engine_on, increment, report, sum_of
 
@@ -81,12 +82,34 @@ def _message(**fields: object) -> bytes:
     return json.dumps({"command": "metric", "metric": metric}).encode("utf-8", "surrogatepass")
 
 
-@pytest.mark.parametrize("field", ["uid", "atid", "aid"])
+@pytest.mark.parametrize("field", ["atid", "aid"])
 @pytest.mark.parametrize("text", [*TEXTS, HUGE, "\ud800", "\udfff1"], ids=range(len(TEXTS) + 3))
 async def test_an_id_that_is_a_text_is_refused(psd: Runtime, field: str, text: str) -> None:
     with pytest.raises(InputError) as refused:
         psd.rules.events(_message(**{field: text}), NOON_S, "id")
     assert len(str(refused.value)) < 1000
+
+
+def _sent_or_refused(psd: Runtime, uid: str) -> tuple[Report | None, str]:
+    try:
+        [sent] = psd.rules.events(_message(uid=uid), NOON_S, "id")
+    except InputError as refused:
+        return None, str(refused)
+    assert isinstance(sent, Report)
+    return sent, ""
+
+
+@pytest.mark.parametrize("text", [*TEXTS, HUGE, "\ud800", "\udfff1"], ids=range(len(TEXTS) + 3))
+async def test_a_text_as_a_user_is_a_name_a_number_or_refused(psd: Runtime, text: str) -> None:
+    sent, refusal = _sent_or_refused(psd, text)
+    if sent is None:
+        assert 0 < len(refusal) < 1000
+        return
+    assert is_named(sent.uid) or str(sent.uid) == text
+    assert await book(psd, [sent]) == ["booked"]
+    keys = [key.decode() async for key in psd.store.client.scan_iter(count=1000)]
+    assert [key for key in keys if kind_of(key) is None] == []
+    assert {hash_tag(key) for key in keys if key.startswith("psd:{")} == {str(sent.uid)}
 
 
 @pytest.mark.parametrize("name", [HUGE, "{" * 65, "\ud800" * 3, "a\udfff"], ids=range(4))
