@@ -44,6 +44,7 @@ class House:
         with closing(socket.create_server(("127.0.0.1", 0))) as probe:
             self.port: int = probe.getsockname()[1]
         self.folder = folder
+        self.processes: list[subprocess.Popen[bytes]] = []
         self.environment = {
             **{name: text for name, text in os.environ.items() if not name.startswith("PSD_")},
             "PYTHONPATH": str(folder),
@@ -79,6 +80,7 @@ class House:
                 stdout=log,
                 stderr=log,
             )
+        self.processes.append(process)
         try:
             yield
         finally:
@@ -93,8 +95,13 @@ class House:
             response = connection.getresponse()
             return response.status, json.loads(response.read())
 
+    def logs(self) -> str:
+        """What the processes said."""
+        return "".join(path.read_text() for path in self.folder.glob("*.log"))
+
     def is_ready(self) -> bool:
-        """Whether the server answers."""
+        """Whether the server answers; nobody waits for what has ended."""
+        assert all(each.poll() is None for each in self.processes), self.logs()
         try:
             return self.ask("GET", "/readyz")[0] == 200
         except OSError:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import msgspec
 
 from psd.domain import Command, Messages
+from psd.engine.event_times import Time, second_in
 from psd.engine.events import Change, EventRules
-from psd.engine.moments import Time, second_in
 from psd.errors import OutOfBoundsError, WrongTypeError
 from psd.meters.settings import MetersSettings
 
