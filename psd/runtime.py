@@ -14,6 +14,7 @@ from psd.archive.decisions import Keeper
 from psd.archive.numbers import StoreNumbers
 from psd.archive.order import Stamp
 from psd.archive.ownership import name_of_lost_store
+from psd.archive.places import Places
 from psd.archive.turns import Turns
 from psd.archive.writer import Appends, NoArchive, open_archive
 from psd.clock import Clock, SystemClock
@@ -166,8 +167,13 @@ async def open_runtime(
     """
     metrics = metrics or Metrics()
 
+    folder = Path(settings.archive.folder)
+    noted = Places(folder)
+
     async def identity() -> str:
-        return await identity_of(runtime.store, Path(settings.archive.folder))
+        name = await identity_of(runtime.store, folder)
+        await asyncio.to_thread(noted.note, name, runtime.store.places)
+        return name
 
     async def number(accepted_ms: int) -> Stamp:
         return await runtime.numbers.next(accepted_ms)
@@ -193,7 +199,7 @@ async def open_runtime(
 async def identity_of(store: Store, archive: Path) -> str:
     """What the store calls itself, or did; one without a name gets its old one, or a new one."""
     if not store.last_identity:
-        lost = await asyncio.to_thread(name_of_lost_store, archive)
+        lost = await asyncio.to_thread(name_of_lost_store, archive, store.places)
         return await store.identity(lost)
     with contextlib.suppress(StoreUnavailableError):
         return await store.identity()

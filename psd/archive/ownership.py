@@ -9,19 +9,21 @@ What one wrote the other never books, unless it is told to, by name::
     a store without a name, files of 77d0e1a2b3c4 alone          -> it takes that name
 
 A store without a name is an empty one that no psd has begun to fill: its files' store was lost.
-A worker or server that starts on such a store gives it the name of the newest files as well, if
-all of these have one and no process is writing them just now (:func:`name_of_lost_store`).
+A process that accepts events and starts on such a store gives it the name of the newest files as
+well, if all of these have one, and no process of a store elsewhere is writing them just now
+(:func:`name_of_lost_store`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from pathlib import Path
 
 import msgspec
 
 from psd.archive.folders import day_files, day_folders, is_being_written, store_of
+from psd.archive.places import places_of
 from psd.errors import ConfigError
 
 
@@ -57,16 +59,22 @@ def files_owned(
     return Owned(allowed, {each: counts[each] for each in others})
 
 
-def name_of_lost_store(folder: Path) -> str:
+def name_of_lost_store(folder: Path, places: Set[str] = frozenset()) -> str:
     """The name that a store without one is to have; empty where the files do not tell.
 
-    Files that are being written are those of a living store, which is another one.
+    Files that are being written are those of a living store. It is this one where it is at one of
+    these ``places`` (psd/archive/places.py), and another one elsewhere.
     """
     for day in reversed(list(day_folders(folder))):
         named = [path for path in day_files(day) if store_of(path)]
         if not named:
             continue
         names = {store_of(path) for path in named}
-        is_lost = len(names) == 1 and not any(is_being_written(path) for path in named)
-        return names.pop() if is_lost else ""
+        if len(names) > 1:
+            return ""
+        name = names.pop()
+        is_another = any(is_being_written(path) for path in named) and not (
+            places & places_of(folder, name)
+        )
+        return "" if is_another else name
     return ""

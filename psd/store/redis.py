@@ -138,6 +138,12 @@ class Store:
         """What the store called itself when this process asked last; empty before."""
         return self.standing.name
 
+    @property
+    def places(self) -> frozenset[str]:
+        """Where it is, as far as this process has looked: servers, each with its database."""
+        database = self.client.connection_pool.connection_kwargs.get("db") or 0
+        return frozenset(f"{run}/{database}" for run in self.standing.runs)
+
     async def identity(self, proposed: str = "") -> str:
         """What the store calls itself; one without a name gets the proposed one, or its own.
 

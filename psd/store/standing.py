@@ -144,6 +144,11 @@ class KnownServers:
         at = datetime.fromtimestamp(self.emptied_at_s, UTC).isoformat(timespec="seconds")
         return f"ok: the store was emptied, or lost what it had, by {at}: see psd replay"
 
+    @property
+    def runs(self) -> frozenset[str]:
+        """The words that the servers chose at their start, as far as they were looked at."""
+        return frozenset(self._runs.values()) - {""}
+
     def doubt(self) -> None:
         """Look at every server again with the next trip to it."""
         self.doubted_at_s = time.monotonic()

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from psd.archive.entries import Entry
+from psd.archive.places import Places
 from psd.archive.reader import files_by_store
 from psd.runtime import Runtime
 from tests.support.clients.http import serving
@@ -149,7 +150,9 @@ async def test_a_store_takes_nothing_of_another_ones_archive_unless_it_is_named(
     async with archiving(stack) as runtime:
         first = await runtime.store.identity()
         await runtime.archive.append([Entry(NOON_S * 1000, "m1", steps(1, 1, 10))])
-        # The second one: it starts while the first is alive, and has its name from then on.
+        # The second one, which another server would hold: it starts while the first is alive, and
+        # has its name from then on.
+        Places(tmp_path / "archive").note(first, {"8c1f/0"})
         stack.redis.flush()
         async with archiving(stack) as other:
             assert await other.store.identity() != first
@@ -213,6 +216,21 @@ async def test_a_store_that_was_emptied_is_called_again_what_it_was(
     async with archiving(stack) as runtime:
         assert await runtime.store.known_identity() == name
     assert await stack.sum_of(1) == 10
+
+
+async def test_a_command_that_starts_beside_an_idle_fleet_calls_its_emptied_store_what_it_was(
+    stack: WorkerStack, tmp_path: Path
+) -> None:
+    async with archiving(stack) as idle:
+        name = await idle.store.identity()
+        await idle.archive.append([Entry(NOON_S * 1000, "m1", steps(1, 1, 10))])
+        stack.redis.flush()
+        async with archiving(stack) as started:
+            assert await started.store.known_identity() == name
+        # The others find the store that they know.
+        await idle.store.check_fit()
+        await idle.archive.append([Entry(NOON_S * 1000, "m2", steps(1, 2, 10))])
+    assert files_by_store(tmp_path / "archive", 0, 1 << 60).keys() == {name}
 
 
 async def test_files_of_before_stores_had_names_are_booked(

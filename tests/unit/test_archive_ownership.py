@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from psd.archive.files import DayFiles
 from psd.archive.folders import store_of
 from psd.archive.order import unnumbered
 from psd.archive.ownership import files_owned, name_of_lost_store
+from psd.archive.places import Places, places_of
 from psd.archive.reader import files_by_store, read_entries
 from psd.errors import ConfigError
 
@@ -66,10 +68,40 @@ def test_a_store_without_a_name_is_the_one_whose_newest_files_lie_there(tmp_path
     files = write_one(tmp_path, OURS)
     # While somebody writes them, they are a living store's.
     assert name_of_lost_store(tmp_path) == ""
+    assert name_of_lost_store(tmp_path, {"8c1f/0"}) == ""
     files.close()
     assert name_of_lost_store(tmp_path) == OURS
     write_one(tmp_path, OTHER).close()
     assert name_of_lost_store(tmp_path) == ""
+
+
+def test_of_a_living_store_at_the_same_server_the_name_is_handed_out(tmp_path: Path) -> None:
+    with contextlib.closing(write_one(tmp_path, OURS)):
+        Places(tmp_path).note(OURS, {"8c1f/0", "77d0/0"})
+        assert name_of_lost_store(tmp_path, {"8c1f/0"}) == OURS
+        for elsewhere in ({"8c1f/1"}, {"a1b2/0"}, frozenset()):
+            assert name_of_lost_store(tmp_path, elsewhere) == ""
+        with contextlib.closing(write_one(tmp_path, OTHER)):
+            assert name_of_lost_store(tmp_path, {"8c1f/0"}) == ""
+
+
+def test_the_last_note_of_where_a_store_is_stands(tmp_path: Path) -> None:
+    noted = Places(tmp_path)
+    assert places_of(tmp_path, OURS) == frozenset()
+    for places in ({"8c1f/0"}, {"77d0/0"}, {"77d0/0"}, frozenset()):
+        noted.note(OURS, places)
+    assert places_of(tmp_path, OURS) == {"77d0/0"}
+    assert places_of(tmp_path, OTHER) == frozenset()
+    assert [path.name for path in tmp_path.iterdir()] == [f".{OURS}.place"]
+
+
+def test_a_folder_that_cannot_be_written_has_no_note(tmp_path: Path) -> None:
+    noted = Places(tmp_path / "nothing")
+    noted.note(OURS, {"8c1f/0"})
+    assert places_of(tmp_path / "nothing", OURS) == frozenset()
+    (tmp_path / "nothing").mkdir()
+    noted.note(OURS, {"8c1f/0"})
+    assert places_of(tmp_path / "nothing", OURS) == {"8c1f/0"}
 
 
 def test_a_process_whose_store_changed_begins_another_file(tmp_path: Path) -> None:
