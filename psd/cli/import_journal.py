@@ -35,8 +35,6 @@ from psd.errors import ConfigError, UnavailableError
 SUFFIX = ".journal"
 ID_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 
-Was = Literal["absent", "booked", "withdrawn", "row"]
-"""What stood in the window: ``row`` is an earlier row of the same file."""
 
 VERSION = 1
 """``user_version`` of the file: rises with each change of its tables. 0 is what was written before

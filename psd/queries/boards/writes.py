@@ -6,8 +6,7 @@ one; that only happens to a process that stood still for longer than its turn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import msgpack
 import msgspec
@@ -36,8 +35,6 @@ KINDS = ("members", "members:unchanged", "final", "versions")
 
 _encode = msgspec.json.Encoder().encode
 _decode = json_record(StoredBoard, "boards: a definition")
-
-CarryOut = Callable[[int], Any]
 
 
 class BoardWrites:
