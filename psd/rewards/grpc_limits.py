@@ -47,7 +47,7 @@ REFUSALS = (
 Behaviour = Callable[[Any, Any], Awaitable[None]]
 
 
-class Places:
+class CallPlaces:
     """Gives each call its place; ``needs_token`` is the start of the methods that ask for one."""
 
     def __init__(
@@ -158,7 +158,7 @@ class Places:
 
 
 # An abstract class without types: mypy refuses to inherit from it.
-grpc.aio.ServerInterceptor.register(Places)
+grpc.aio.ServerInterceptor.register(CallPlaces)
 
 
 def _served(handler: Any, behaviour: Behaviour) -> Any:

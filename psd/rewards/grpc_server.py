@@ -55,7 +55,7 @@ try:
     from grpc_health.v1 import health, health_pb2, health_pb2_grpc
     from grpc_reflection.v1alpha import reflection
 
-    from psd.rewards.grpc_limits import CALLS_MAX, Places
+    from psd.rewards.grpc_limits import CALLS_MAX, CallPlaces
     from psd.rewards.proto import rewards_pb2, rewards_pb2_grpc
 except ImportError as exc:
     raise ConfigError(
@@ -200,7 +200,7 @@ class GrpcServer:
         callers = Callers(settings.access, clock or SystemClock())
         self._servicer = RewardsServicer(reader, callers)
         self._connections_max = allowed_room(CONNECTIONS_MAX).connections
-        self._places = Places(callers, f"/{SERVICE}/")
+        self._places = CallPlaces(callers, f"/{SERVICE}/")
         self._health = health.aio.HealthServicer()
         self._server: Any = None
         self._following: asyncio.Task[None] | None = None

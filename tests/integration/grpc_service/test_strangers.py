@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from psd.clock import ManualClock
 from psd.config import AccessSettings
 from psd.rewards import grpc_server
-from psd.rewards.grpc_limits import STRANGERS_MAX, Places
+from psd.rewards.grpc_limits import STRANGERS_MAX, CallPlaces
 from tests.support.rewards.rewards_service import (
     CHECKED,
     NOW_S,
@@ -93,7 +93,7 @@ async def test_a_watch_with_a_token_makes_room_for_no_stranger(checked: Client) 
 async def test_a_strangers_stream_ends_in_time_and_a_known_one_goes_on(
     reader: MemoryReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grpc_server, "Places", partial(Places, stranger_s=0.2))
+    monkeypatch.setattr(grpc_server, "Places", partial(CallPlaces, stranger_s=0.2))
     async with serving(reader, CHECKED, ManualClock(NOW_S)) as client:
         known, stranger = watch(client, BEARER), watch(client)
         await known.read()
@@ -110,7 +110,7 @@ async def test_a_call_whose_message_never_comes_ends(
     method: str,
     metadata: tuple[tuple[str, str], ...],
 ) -> None:
-    monkeypatch.setattr(grpc_server, "Places", partial(Places, message_timeout_s=0.2))
+    monkeypatch.setattr(grpc_server, "Places", partial(CallPlaces, message_timeout_s=0.2))
     async with serving(reader, CHECKED, ManualClock(NOW_S)) as client:
         silent = client.channel.stream_stream(method)(metadata=metadata)
         assert await silent.code() == grpc.StatusCode.DEADLINE_EXCEEDED
