@@ -93,7 +93,7 @@ async def test_a_watch_with_a_token_makes_room_for_no_stranger(checked: Client) 
 async def test_a_strangers_stream_ends_in_time_and_a_known_one_goes_on(
     reader: MemoryReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grpc_server, "Places", partial(CallPlaces, stranger_s=0.2))
+    monkeypatch.setattr(grpc_server, "CallPlaces", partial(CallPlaces, stranger_s=0.2))
     async with serving(reader, CHECKED, ManualClock(NOW_S)) as client:
         known, stranger = watch(client, BEARER), watch(client)
         await known.read()
@@ -110,7 +110,7 @@ async def test_a_call_whose_message_never_comes_ends(
     method: str,
     metadata: tuple[tuple[str, str], ...],
 ) -> None:
-    monkeypatch.setattr(grpc_server, "Places", partial(CallPlaces, message_timeout_s=0.2))
+    monkeypatch.setattr(grpc_server, "CallPlaces", partial(CallPlaces, message_timeout_s=0.2))
     async with serving(reader, CHECKED, ManualClock(NOW_S)) as client:
         silent = client.channel.stream_stream(method)(metadata=metadata)
         assert await silent.code() == grpc.StatusCode.DEADLINE_EXCEEDED
