@@ -22,6 +22,7 @@ from psd.config import Settings
 from psd.domain import Command, Messages
 from psd.domains import domains, named
 from psd.engine.decoding import Decoders, decode_message
+from psd.engine.envelopes import unwrapping
 from psd.engine.events import Accepted, EventRules, Kind, rules_of
 from psd.engine.withdrawal import withdraw_kinds
 from psd.errors import MalformedError
@@ -44,6 +45,7 @@ def every_rule(settings: Settings, messages: Mapping[str, Messages] | None = Non
     kinds: dict[str, Kind] = {}
     for each in added:
         kinds |= kinds_of(each.commands)
+        kinds |= {topic.command: unwrapping(topic.read) for topic in each.topics}
     numbered = frozenset[int]().union(*(each.things for each in added))
     kinds |= withdraw_kinds(rules.things, numbered)
     return msgspec.structs.replace(rules, kinds=kinds, numbered=numbered)

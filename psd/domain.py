@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from psd.clock import Clock
     from psd.engine.books import Follower
     from psd.engine.engine import Engine
-    from psd.engine.events import Accepted, EventRules
+    from psd.engine.events import Accepted, EventRules, Kind
     from psd.observe.metrics import Metrics
     from psd.store.keys import KeyKind
     from psd.store.redis import Store
@@ -82,11 +82,36 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     example: str = ""
 
 
+class Topic(msgspec.Struct, frozen=True, kw_only=True):
+    """A topic of the queue whose messages are as somebody else writes them, and none of psd's.
+
+    A worker takes it beside psd's own, over a connection of its own. ``read`` makes events of a
+    body, the current second, the message's id and the rules, or raises an InputError. The archive
+    keeps a body as ``{"command": <command>, "body": <body>}`` (psd/engine/envelopes.py).
+    """
+
+    name: str
+    command: str
+    read: Kind
+
+
+class ClockTask(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker does by the clock (workers/clockwork.py).
+
+    ``step`` is handed the Unix millisecond. Workers beside each other each do it.
+    """
+
+    name: str
+    every_ms: int
+    step: Callable[[int], Awaitable[None]]
+
+
 class Messages(msgspec.Struct, frozen=True):
     """What a domain adds to the queue; the uids of ``things`` are its own numbers, and no users."""
 
     commands: Sequence[Command] = ()
     things: frozenset[int] = frozenset()
+    topics: Sequence[Topic] = ()
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -127,6 +152,7 @@ class Part:
     endpoints: Sequence[Endpoint] = ()
     keepers: Sequence[Keeper] = ()
     """Who keeps what people decide, so that a replay decides it again."""
+    clock: ClockTask | None = None
 
 
 class Domain(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from psd.archive.writer import Appends, NoArchive, open_archive
 from psd.clock import Clock, SystemClock
 from psd.commands import every_rule, messages_of
 from psd.config import Settings
-from psd.domain import Command, Core, Part
+from psd.domain import ClockTask, Command, Core, Part, Topic
 from psd.domains import domains, named
 from psd.engine.books import Books, BooksPreview
 from psd.engine.engine import Engine
@@ -101,6 +101,16 @@ class Runtime:
     def commands(self) -> list[Command]:
         """What domains add to what producers may send."""
         return [command for each in self.messages.values() for command in each.commands]
+
+    @property
+    def topics(self) -> list[Topic]:
+        """Topics of the queue that domains take beside psd's own."""
+        return [topic for each in self.messages.values() for topic in each.topics]
+
+    @property
+    def clock_tasks(self) -> list[ClockTask]:
+        """What domains do by the clock."""
+        return [part.clock for part in self.parts.values() if part.clock is not None]
 
     def part(self, kind: type[P]) -> P:
         """What this process has of a domain, by its type."""

@@ -31,7 +31,7 @@ from psd.observe.metrics import Metrics
 from psd.queue.deadletter import DeadLetters, letter_of
 from psd.queue.interface import Message, Queue
 from workers.burials import BurialLog
-from workers.handlers.bookings import BookingBatch, BookingHandler
+from workers.handlers.interface import Handler, Prepared
 from workers.retry import Patience
 from workers.waiting import ArrivalWait, StoreTime
 
@@ -49,22 +49,27 @@ GIVE_BACK_TIMEOUT_S = 2.0
 
 
 class Worker:
-    """One consumer of one queue. ``run`` returns after :meth:`stop`, with nothing in hand."""
+    """One consumer of one queue. ``run`` returns after :meth:`stop`, with nothing in hand.
+
+    ``topic`` is what it comes from, where that is not psd's own.
+    """
 
     def __init__(
         self,
         queue: Queue,
-        handler: BookingHandler,
+        handler: Handler,
         settings: Settings,
         metrics: Metrics,
         clock: Clock,
         intake: Intake,
         store_ms: StoreTime | None = None,
+        *,
+        topic: str = "",
     ) -> None:
         self._queue = queue
         self._handler = handler
         self._dead_letters = DeadLetters(queue, settings.queue.deadletter_topic)
-        self._topic = settings.queue.topic
+        self._topic = topic or settings.queue.topic
         self._timeout_s = float(settings.queue.msg_timeout_s)
         self._settings = settings.worker
         self._metrics = metrics
@@ -173,11 +178,12 @@ class Worker:
         reach("before_fin")
         finished = [message for at, message in enumerate(messages) if at not in waits]
         await until_answered(lambda: self._queue.finish(finished))
+        self._metrics.topic_messages.labels(self._topic, "finished").inc(len(finished))
         reach("after_fin")
         self._observe_age(batch)
 
     async def _settle_refused(
-        self, batch: BookingBatch, unread: Mapping[int, PsdError], now_ms: int
+        self, batch: Prepared, unread: Mapping[int, PsdError], now_ms: int
     ) -> Mapping[int, float]:
         """Bury what never can be booked; what may be, by position, waits so long on the queue."""
         ask = self._patience.until_answered
@@ -192,10 +198,10 @@ class Worker:
             await self._put_back(batch, waits)
         return waits
 
-    async def _put_back(self, batch: BookingBatch, delays: Mapping[int, float]) -> None:
+    async def _put_back(self, batch: Prepared, delays: Mapping[int, float]) -> None:
         messages, delay_s = [batch.messages[at] for at in delays], max(delays.values())
         await self._patience.until_answered(lambda: self._queue.requeue(messages, delay_s))
-        self._metrics.requeued.inc(len(messages))
+        self._count_requeued(len(messages))
         self._waiting.note([batch.refused[at] for at in delays])
 
     async def _settle_alone(self, message: Message) -> None:
@@ -207,7 +213,7 @@ class Worker:
             log.exception("a message failed", extra={"attempts": message.attempts})
             if message.attempts < SURPRISES_MAX:
                 delay_s = min(2.0**message.attempts, SURPRISE_DELAY_MAX_S)
-                self._metrics.requeued.inc()
+                self._count_requeued(1)
                 await self._patience.until_answered(lambda: self._queue.requeue([message], delay_s))
                 return
             await self._bury([(message, PsdError(f"{type(error).__name__}: {error}"))])
@@ -220,9 +226,14 @@ class Worker:
         await self._patience.until_answered(lambda: self._dead_letters.put(unsent))
         for letter in letters:
             self._metrics.dead_lettered.labels(letter.code).inc()
+            self._metrics.topic_messages.labels(self._topic, "dead_lettered").inc()
             self._burials.note(letter)
 
-    def _observe_age(self, batch: BookingBatch) -> None:
+    def _count_requeued(self, number: int) -> None:
+        self._metrics.requeued.inc(number)
+        self._metrics.topic_messages.labels(self._topic, "requeued").inc(number)
+
+    def _observe_age(self, batch: Prepared) -> None:
         newest_s = batch.newest_s()
         if newest_s is not None:
             self._metrics.event_age.observe(max(0, self._clock.now_s() - newest_s))
@@ -246,7 +257,7 @@ class Worker:
         messages = [message for batch, _ in self._in_hand.values() for message in batch]
         if not messages:
             return
-        self._metrics.requeued.inc(len(messages))
+        self._count_requeued(len(messages))
         log.warning("giving messages back", extra={"messages": len(messages)})
         try:
             async with asyncio.timeout(GIVE_BACK_TIMEOUT_S):

@@ -1,4 +1,4 @@
-"""One worker process: signals, the object graph, the worker on it, its metrics endpoint.
+"""One worker process: signals, the object graph, its workers, their metrics endpoint.
 
 ::
 
@@ -20,12 +20,10 @@ from psd.config import Settings
 from psd.errors import ConfigError
 from psd.event_loop import new_event_loop
 from psd.memory import keep_what_is_there
-from psd.queue.interface import Queue
 from psd.runtime import Runtime, open_runtime
+from workers.crew import Crew, build_crew
 from workers.endpoint import WorkerEndpoint
-from workers.handlers.bookings import BookingHandler
 from workers.readiness import WorkerReadiness
-from workers.runner import Worker
 
 log = logging.getLogger("worker")
 
@@ -41,41 +39,27 @@ async def work(settings: Settings) -> None:
     runtime = await open_runtime(settings, archiving=True)
     try:
         await runtime.warn_of_durability()
-        source = runtime.new_queue()
-        worker = build_worker(runtime, source)
-        _stop_on_signals(worker)
+        crew = build_crew(runtime)
+        _stop_on_signals(crew)
         keep_what_is_there()
-        async with endpoint(runtime, source, worker):
-            queue = settings.queue
-            log.info("working", extra={"topic": queue.topic, "channel": queue.channel})
-            await worker.run()
+        async with endpoint(runtime, crew):
+            topics = ",".join(each.topic for each in crew.workers)
+            log.info("working", extra={"topic": topics, "channel": settings.queue.channel})
+            await crew.run()
     finally:
         await runtime.close()
     log.info("stopped")
 
 
-def build_worker(runtime: Runtime, queue: Queue | None = None) -> Worker:
-    """A worker on the configured queue, a new one when None."""
-    return Worker(
-        queue or runtime.new_queue(),
-        BookingHandler(runtime.rules),
-        runtime.settings,
-        runtime.metrics,
-        runtime.clock,
-        runtime.intake,
-        runtime.store.time_ms,
-    )
-
-
 @contextlib.asynccontextmanager
-async def endpoint(runtime: Runtime, queue: Queue, worker: Worker) -> AsyncIterator[None]:
+async def endpoint(runtime: Runtime, crew: Crew) -> AsyncIterator[None]:
     """Serve probes and Prometheus on ``worker.metrics_port`` of ``server.host``; 0 is nothing."""
     host, port = runtime.settings.server.host, runtime.settings.worker.metrics_port
     if not port:
         yield
         return
     check_metrics_exposure(runtime.settings)
-    readiness = WorkerReadiness(runtime, queue, worker)
+    readiness = readiness_of(runtime, crew)
     served = WorkerEndpoint(runtime.metrics.registry, readiness.checks)
     try:
         await served.start(host, port)
@@ -87,12 +71,19 @@ async def endpoint(runtime: Runtime, queue: Queue, worker: Worker) -> AsyncItera
         await served.close()
 
 
-def _stop_on_signals(worker: Worker) -> None:
+def readiness_of(runtime: Runtime, crew: Crew) -> WorkerReadiness:
+    """What ``/readyz`` asks of psd's own topic, of the others and of the clock tasks."""
+    own, *others = crew.workers
+    beside = {each.topic: (each.queue, each.worker) for each in others}
+    return WorkerReadiness(runtime, own.queue, own.worker, beside, crew.clocks)
+
+
+def _stop_on_signals(crew: Crew) -> None:
     def on_signal() -> None:
-        if worker.is_stopping:
+        if crew.is_stopping:
             os._exit(1)
         log.info("draining")
-        worker.stop()
+        crew.stop()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -31,7 +31,7 @@ from psd.errors import StartError
 from psd.runtime import Runtime, open_runtime
 from psd.store.fitness import info_field
 from server.serving import HttpServer
-from workers.service import build_worker
+from workers.crew import build_crew
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -147,12 +147,12 @@ def _with_port(settings: Settings, url: str) -> Settings:
 
 @contextlib.asynccontextmanager
 async def _running_worker(runtime: Runtime) -> AsyncIterator[asyncio.Task[None]]:
-    worker = build_worker(runtime)
-    running = asyncio.create_task(worker.run(), name="worker")
+    crew = build_crew(runtime)
+    running = asyncio.create_task(crew.run(), name="worker")
     try:
         yield running
     finally:
-        worker.stop()
+        crew.stop()
         await asyncio.wait({running})
 
 

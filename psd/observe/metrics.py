@@ -49,6 +49,18 @@ class Metrics:
         self.requeued = Counter(
             "psd_requeued", "Messages given back to the queue.", registry=self.registry
         )
+        self.topic_messages = Counter(
+            "psd_topic_messages",
+            "Messages by the topic they came from: finished, requeued; dead_lettered among these.",
+            ["topic", "outcome"],
+            registry=self.registry,
+        )
+        self.clock_steps = Counter(
+            "psd_clock_steps",
+            "Steps of what a worker does by the clock: done, failed, unavailable.",
+            ["task", "outcome"],
+            registry=self.registry,
+        )
         self.waited = Counter(
             "psd_worker_waits",
             "Times that a message was put back because a clock may be wrong, by what it is now.",

@@ -23,7 +23,7 @@ from tests.support.processes.archiving import archived
 from tests.support.processes.worker_process import psd
 from tests.support.processes.worker_stack import NOON_S, WorkerStack, steps
 from tests.support.waiting import wait_until
-from workers.service import build_worker
+from workers.crew import build_worker
 
 EVER = ("--from", "2000-01-01")
 

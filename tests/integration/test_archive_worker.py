@@ -20,7 +20,7 @@ from tests.support.clients.http import serving
 from tests.support.processes.worker_process import worker_process
 from tests.support.processes.worker_stack import NOON_S, WorkerStack, count, steps
 from tests.support.waiting import wait_until
-from workers.service import build_worker
+from workers.crew import build_worker
 
 WRITE = {"thing": "steps", "uid": 1, "aid": 1, "value": 10, "ts2": NOON_S}
 

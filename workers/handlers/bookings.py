@@ -60,14 +60,21 @@ class BookingHandler:
 
     def prepare(self, messages: list[Message], now_s: int) -> BookingBatch:
         """Check every message."""
-        batch = BookingBatch(messages, [], [], {})
-        read = self._rules.events
+        batch = self.new_batch(messages)
         for position, message in enumerate(messages):
             try:
-                events = read(message.body, now_s, message.id)
+                events = self.events_of(message, now_s)
             except InputError as error:
                 batch.refused[position] = error
             else:
                 batch.events += events
                 batch.origins += [position] * len(events)
         return batch
+
+    def new_batch(self, messages: list[Message]) -> BookingBatch:
+        """An empty one for these messages."""
+        return BookingBatch(messages, [], [], {})
+
+    def events_of(self, message: Message, now_s: int) -> list[Accepted]:
+        """What one message says; raises InputError."""
+        return self._rules.events(message.body, now_s, message.id)

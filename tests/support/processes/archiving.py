@@ -17,7 +17,7 @@ from psd.config import ArchiveSettings
 from psd.runtime import Runtime, open_runtime
 from tests.support.processes.worker_stack import WorkerStack
 from tests.support.waiting import wait_until
-from workers.service import build_worker
+from workers.crew import build_worker
 
 
 def archived(stack: WorkerStack, folder: Path) -> WorkerStack:

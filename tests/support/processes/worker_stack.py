@@ -23,8 +23,8 @@ from psd.store.keys import stream_key
 from tests.support.servers.nsqd import Nsqd
 from tests.support.servers.redis_cluster import RedisCluster
 from tests.support.servers.redis_server import RedisServer
+from workers.crew import build_worker
 from workers.runner import Worker
-from workers.service import build_worker
 
 Kind = Literal["nsq", "stream"]
 
