@@ -82,7 +82,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     example: str = ""
 
 
-class Topic(msgspec.Struct, frozen=True, kw_only=True):
+class RawTopic(msgspec.Struct, frozen=True, kw_only=True):
     """A topic of the queue whose messages are as somebody else writes them, and none of psd's.
 
     A worker takes it beside psd's own, over a connection of its own. ``read`` makes events of a
@@ -111,7 +111,7 @@ class Messages(msgspec.Struct, frozen=True):
 
     commands: Sequence[Command] = ()
     things: frozenset[int] = frozenset()
-    topics: Sequence[Topic] = ()
+    topics: Sequence[RawTopic] = ()
 
 
 class Asked(msgspec.Struct, frozen=True):

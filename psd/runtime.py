@@ -20,7 +20,7 @@ from psd.archive.writer import Appends, NoArchive, open_archive
 from psd.clock import Clock, SystemClock
 from psd.commands import every_rule, messages_of
 from psd.config import Settings
-from psd.domain import ClockTask, Command, Core, Part, Topic
+from psd.domain import ClockTask, Command, Core, Part, RawTopic
 from psd.domains import domains, named
 from psd.engine.books import Books, BooksPreview
 from psd.engine.engine import Engine
@@ -103,7 +103,7 @@ class Runtime:
         return [command for each in self.messages.values() for command in each.commands]
 
     @property
-    def topics(self) -> list[Topic]:
+    def topics(self) -> list[RawTopic]:
         """Topics of the queue that domains take beside psd's own."""
         return [topic for each in self.messages.values() for topic in each.topics]
 

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from psd import runtime as runtimes
-from psd.archive.events import decoded_entries
+from psd.archive.archived_events import decoded_entries
 from psd.archive.reader import Span
 from psd.clock import ManualClock
 from psd.config import ArchiveSettings
-from psd.domain import ClockTask, Messages, Part, Topic
+from psd.domain import ClockTask, Messages, Part, RawTopic
 from psd.engine.events import EventRules, Report
 from psd.errors import MalformedError
 from psd.runtime import open_runtime
@@ -37,7 +37,7 @@ def read_plug(body: bytes, now_s: int, message_id: str, rules: EventRules) -> li
 async def test_two_topics_are_booked_archived_told_and_counted(
     stack: WorkerStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plugs = Topic(name=PLUGS, command="plug", read=read_plug)
+    plugs = RawTopic(name=PLUGS, command="plug", read=read_plug)
     monkeypatch.setattr(runtimes, "messages_of", lambda _: {"plugs": Messages(topics=(plugs,))})
     archive = ArchiveSettings(folder=str(tmp_path / "archive"))
     settings = msgspec.structs.replace(stack.settings, archive=archive)

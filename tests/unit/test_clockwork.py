@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -45,12 +46,22 @@ class Ticks:
         labels = {"task": "ticks", "outcome": outcome}
         return self.metrics.registry.get_sample_value("psd_clock_steps_total", labels)
 
+    def has_ended(self, number: int) -> bool:
+        return len(self.ended) >= number
+
     async def after(self, *seconds: int) -> None:
         """Move the clock to each of these in turn, and wait for the step."""
         for second in seconds:
-            before = len(self.ended)
+            number = len(self.ended) + 1
             self.clock.advance(NOW_S + second - self.clock.now_s())
-            await wait_until(f"a step at {second}", lambda: len(self.ended) > before)  # noqa: B023
+            await wait_until(f"a step at {second}", partial(self.has_ended, number))
+
+
+async def some_periods() -> None:
+    """So long that a step which is wrongly due would have begun."""
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + 0.05
+    await wait_until("some periods", lambda: loop.time() > until_s)
 
 
 @asynccontextmanager
@@ -78,8 +89,7 @@ async def test_where_the_clock_stands_still_nothing_is_due() -> None:
     ticks = Ticks(every_ms=1)
     async with running(ticks):
         await wait_until("the first", lambda: ticks.ended == [0])
-        for _ in range(20):
-            await asyncio.sleep(0.001)
+        await some_periods()
         assert ticks.seen == [0]
 
 
@@ -113,7 +123,7 @@ async def test_two_steps_never_run_at_once() -> None:
         ticks.clock.advance(1)
         await wait_until("a step that is held up", lambda: len(ticks.seen) == 2)
         ticks.clock.advance(100)
-        await asyncio.sleep(0.01)
+        await some_periods()
         assert ticks.seen == [0, 1]
         ticks.gate.set()
         await wait_until("the next", lambda: len(ticks.ended) == 3)
@@ -161,7 +171,7 @@ async def test_nothing_begins_while_it_is_paused() -> None:
         await wait_until("the first", lambda: ticks.ended == [0])
         ticks.clockwork.pause()
         ticks.clock.advance(50)
-        await asyncio.sleep(0.05)
+        await some_periods()
         assert ticks.seen == [0]
         ticks.clockwork.resume()
         await wait_until("the next", lambda: len(ticks.ended) == 2)
@@ -182,6 +192,6 @@ async def test_a_step_under_way_is_finished_before_it_ends() -> None:
     async with running(ticks) as task:
         await wait_until("a step that is held up", lambda: ticks.seen == [0])
         ticks.clockwork.stop()
-        await asyncio.sleep(0.01)
+        await some_periods()
         assert not task.done()
     assert ticks.ended == [0]

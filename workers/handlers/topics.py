@@ -1,4 +1,4 @@
-"""Messages of a topic of a domain's own: bytes that the domain reads (psd/domain.py, Topic).
+"""Messages of a topic of a domain's own: bytes that the domain reads (psd/domain.py, RawTopic).
 
 They are booked, refused and put aside as psd's own messages are; the archive keeps each in an
 envelope that says what it is (psd/engine/envelopes.py).
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from psd.archive.entries import Entry
-from psd.domain import Topic
+from psd.domain import RawTopic
 from psd.engine.envelopes import enveloped
 from psd.engine.events import Accepted, EventRules
 from psd.queue.interface import Message
@@ -30,7 +30,7 @@ class TopicBatch(BookingBatch):
 class TopicHandler(BookingHandler):
     """Turns the messages of one topic into events."""
 
-    def __init__(self, topic: Topic, rules: EventRules) -> None:
+    def __init__(self, topic: RawTopic, rules: EventRules) -> None:
         super().__init__(rules)
         self._topic = topic
 
