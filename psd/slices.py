@@ -8,7 +8,7 @@ holds the interpreter either way: a sort in a thread is one call that lets nobod
     await sorted_in_slices(rows)          sorts 5,000 at a time, then merges runs
 
 Of all requests that work so, one goes on in each turn of the loop. If each did, ten of them would
-hold every turn for ten slices, and a sum of somebody else takes some five turns.
+hold every turn for ten slices, and a sum of somebody else takes several turns.
 
 What remains is the last merge of a sort, some 8 ms for 100,000 rows of three numbers.
 """
