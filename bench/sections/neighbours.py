@@ -1,10 +1,10 @@
 """(n) Neighbours: the p99 of a stranger's sum while others send the heaviest that they may.
 
-Four connections send one request over and over, each as heavy as the limits allow
-(tests/support/clients/heaviest_requests.py, which says it of every route); eight steady clients ask for a
-sum of somebody else (bench/sections/slowloris.py). Every route is walked once; then those beside
-which a stranger waited longest, and three that were the worst once, are measured by turns with a
-quiet server. An answer that says that psd failed ends the run.
+Four connections send one request over and over, each as heavy as the limits allow; eight steady
+clients ask for a sum of somebody else (bench/sections/slowloris.py). Every route is walked once
+(tests/support/clients/heaviest_requests.py has the request of each); then those beside which a
+stranger waited longest, and three that were the worst once, are measured by turns with a quiet
+server. An answer that says that psd failed ends the run.
 """
 
 from __future__ import annotations
