@@ -9,6 +9,7 @@ import pytest
 
 from psd.rewards.keys import rewards_key
 from psd.rewards.ledger import SCANNED
+from psd.rewards.part import RewardsPart
 from psd.runtime import Runtime
 from psd.store.lane import Command, Lane
 
@@ -45,7 +46,7 @@ async def test_a_blacklist_of_any_length_is_read_in_parts(
         owner: {"owner": owner, "note": "n", "author": "a", "created_at_s": 1} for owner in owners
     }
     await keep(runtime, "blacklist", made)
-    assert [*await runtime.ledger.blacklist()] == owners
+    assert [*await runtime.part(RewardsPart).ledger.blacklist()] == owners
     assert 0 < longest_reply[0] <= 2 * SCANNED
 
 
@@ -64,6 +65,6 @@ async def test_overrides_of_any_number_are_read_in_parts(
         for vehicle in range(ENTRIES)
     }
     await keep(runtime, "overrides", made)
-    found = await runtime.ledger.overrides(3)
+    found = await runtime.part(RewardsPart).ledger.overrides(3)
     assert [each.vehicle for each in found] == [*range(ENTRIES)]
     assert 0 < longest_reply[0] <= 2 * SCANNED
