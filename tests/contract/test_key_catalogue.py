@@ -81,6 +81,7 @@ async def test_every_key_is_of_a_kind_and_has_its_type(psd: Runtime) -> None:
         assert await client.type(name) == kind.redis_type.encode(), name
         seen.add(kind.name)
     elsewhere = {"probe", "store", "order", "retention", "stream", "answer", *OF_THE_WEEKLY_JOB}
+    elsewhere |= {"erased", "erasures"}  # by tests/integration/test_erasing.py
     assert seen == {kind.name for kind in catalogue()} - elsewhere
 
 
