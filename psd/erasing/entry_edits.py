@@ -97,7 +97,7 @@ class EntryEdit:
                 decision,
                 add=[uid for uid in decision.add if not self._is_erased(uid, number)],
                 remove=[uid for uid in decision.remove if not self._is_erased(uid, number)],
-                names=[name for name in decision.names if not self._is_erased(name, number)],
+                names=tuple(name for name in decision.names if not self._is_erased(name, number)),
             )
         if isinstance(decision, FinalDeclared):
             aliases = {

@@ -89,7 +89,7 @@ POISON: dict[str, Poison] = {
     "no_metric": Poison("malformed", _no_metric),
     "nested": Poison("too_large", _nested),
     "bad_text": Poison("malformed", _bad_text),
-    "text_for_uid": Poison("wrong_type", lambda n: _message(n, uid=f"user {n}")),
+    "text_for_uid": Poison("wrong_type", lambda n: _message(n, uid=f"0{n}")),
     "fraction": Poison("wrong_type", lambda n: _message(n, value=10.5)),
     "long_aid": Poison("wrong_type", lambda n: _message(n, aid=ID_MAX + 1)),
     "unknown_mode": Poison("wrong_type", lambda n: _message(n, mode="set")),

@@ -199,6 +199,7 @@ ROUTES: dict[str, Body] = {
     "POST /v3/events": event_body,
     "POST /v3/reports": event_body,
     "GET /v3/users/{uid}/activities": no_body,
+    "DELETE /v3/users/{uid}": note_body,
     "DELETE /v3/users/{uid}/activities/{aid}": note_body,
     "GET /v3/users/{uid}/audit": no_body,
     "GET /v3/sum": no_body,

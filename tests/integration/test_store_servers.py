@@ -67,6 +67,7 @@ async def test_scripts_that_are_gone_are_loaded_once_a_trip(
     redis_server: AnyStore, redis_url: str
 ) -> None:
     async with engine_on(redis_url) as psd:
+        await psd.store.client.script_flush()
         await psd.store.client.config_resetstat()
         asked = [psd.engine.sums([uid], [1], [EVER]) for uid in UIDS]
         found = await asyncio.gather(*asked)

@@ -115,6 +115,7 @@ async def at_rest(boards: BoardsClient) -> None:
     await wait_until("turns are given back", nobody_ends_a_turn)
     store = boards.psd.store
     await store.writes.call(("GET", "psd:schema"))
+    await store.order.ask()
     await asyncio.gather(*(store.reads.call(("GET", "psd:schema")) for _ in range(20)))
 
 

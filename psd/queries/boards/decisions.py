@@ -38,7 +38,7 @@ class BoardDropped(Decision, frozen=True, tag="board_dropped"):
 class MembersChanged(Decision, frozen=True, tag="members_changed", omit_defaults=True):
     """Members came and went; with ``is_all`` everybody else went, too.
 
-    ``names`` are of those who came and were given by name.
+    ``names`` are of those who came and were given by name; an empty tuple is not archived.
     """
 
     name: str

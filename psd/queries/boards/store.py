@@ -320,7 +320,7 @@ class BoardsStore:
                 add=[*change.add],
                 remove=[*change.remove],
                 is_all=change.is_all,
-                names=[*change.names.values()],
+                names=tuple(change.names.values()),
             )
         )
         found = await self._writes.change_members(board, change, most, done.version, prepared)

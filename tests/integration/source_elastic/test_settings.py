@@ -46,7 +46,7 @@ def test_a_missing_client_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
         raise ImportError(name)
 
     monkeypatch.setattr(importlib, "import_module", missing)
-    with pytest.raises(ConfigError, match=r"install psd\[rewards\]"):
+    with pytest.raises(ConfigError, match=r"install pointspace\[rewards\]"):
         ElasticSource(ElasticSettings("http://localhost", "status"), TABLES)
 
 
