@@ -141,7 +141,7 @@ class Store:
     @property
     def places(self) -> frozenset[str]:
         """Where it is, as far as this process has looked: servers, each with its database."""
-        database = self.client.connection_pool.connection_kwargs.get("db") or 0
+        database = self.cluster.client.connection_pool.connection_kwargs.get("db") or 0
         return frozenset(f"{run}/{database}" for run in self.standing.runs)
 
     async def identity(self, proposed: str = "") -> str:
