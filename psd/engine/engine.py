@@ -84,6 +84,7 @@ class Engine(Reads):
         or duplicate. Returns once the writes are kept as the configured durability says.
         """
         by_root = fences_of(fences) if fences else NO_FENCES
+        await self._store.look_at_marks()
         await self._known_levels()
         outcomes: list[Outcome] = [OUTCOMES[0]] * len(events)
         positions = self.bookable(events, outcomes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from psd.store.cluster import Cluster
 from psd.store.fitness import allowed, durability_check, worst
 from psd.store.highest import Order
 from psd.store.keys import (
+    ERASED_KEY,
     PROBE_KEY,
     RETENTION_KEY,
     STORE_KEY,
@@ -31,7 +33,7 @@ from psd.store.lane import Command, Lane
 from psd.store.routed import RoutedLane
 from psd.store.scripts import Script, load_script, script_names
 from psd.store.slots import Address, url_at
-from psd.store.standing import KnownServers
+from psd.store.standing import LOOK_EVERY_S, KnownServers
 from psd.store.takeover import Takeover, mark
 from psd.store.trail import Aside
 from psd.store.watch import Watch
@@ -78,6 +80,7 @@ class Store:
         self.reads = self.new_lane(READ_CONNECTIONS)
         self.writes = self.new_lane(writes=True)
         self._asking = self.new_lane()
+        self._looked_at_s = float("-inf")
         self.order = Order(self._asking, self.writes, self.clocks)
 
     def new_lane(self, connections: int = 1, *, writes: bool = False) -> RoutedLane:
@@ -132,6 +135,18 @@ class Store:
     async def _look(self) -> None:
         self.standing.doubt()
         await self.writes.each_node([("PING",)])
+
+    async def look_at_marks(self) -> None:
+        """In a cluster, look at the node that has the marks, unless it was not long ago.
+
+        Every trip looks at its own server, and only one node knows that the store was emptied or a
+        user erased. One trip a second, and none to a single server.
+        """
+        now_s = time.monotonic()
+        if self.cluster.is_spread and now_s - self._looked_at_s >= LOOK_EVERY_S:
+            with Aside():
+                await self.writes.call(("GET", ERASED_KEY))
+            self._looked_at_s = now_s
 
     @property
     def last_identity(self) -> str:

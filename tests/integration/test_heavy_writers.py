@@ -69,10 +69,10 @@ class Singles:
             await passed(0.005)
 
 
+@pytest.mark.one_server("the room is that of one server: each has its own")
 async def test_bodies_at_their_limit_are_booked_or_told_to_wait_and_others_write_on(
     client: HttpClient, runtime: Runtime, tmp_path: Path
 ) -> None:
-    client.rt = runtime
     answers: list[Answer] = []
     folder = tmp_path / "archive"
     singles = Singles(client)
@@ -80,26 +80,10 @@ async def test_bodies_at_their_limit_are_booked_or_told_to_wait_and_others_write
 
     async def send_bodies(uids: Sequence[int]) -> None:
         for uid in uids:
-            t0 = __import__("time").time()
             answers.append(await send(client, body_of(uid), headers=bearer(HOG.secret)))
-            print(
-                uid,
-                answers[-1].status,
-                round(__import__("time").time() - t0, 2),
-                round(client.rt.store.writes._seed._room._trips.found, 2),
-                round(client.rt.store.writes._seed._room._claimed.found, 2),
-            )
             while answers[-1].status == 429:
                 await passed(int(answers[-1].headers["Retry-After"]))
-                t0 = __import__("time").time()
                 answers.append(await send(client, body_of(uid), headers=bearer(HOG.secret)))
-                print(
-                    uid,
-                    answers[-1].status,
-                    round(__import__("time").time() - t0, 2),
-                    round(client.rt.store.writes._seed._room._trips.found, 2),
-                    round(client.rt.store.writes._seed._room._claimed.found, 2),
-                )
 
     writing = asyncio.create_task(singles.write())
     await asyncio.gather(*(send_bodies(uids[n::CONNECTIONS]) for n in range(CONNECTIONS)))
@@ -120,6 +104,7 @@ async def test_bodies_at_their_limit_are_booked_or_told_to_wait_and_others_write
     assert archived == {1: len(singles.statuses), **dict.fromkeys(uids, EVENTS_MAX)}
 
 
+@pytest.mark.one_server("the room is that of one server: each has its own")
 async def test_a_body_that_finds_no_room_is_told_so_and_leaves_nothing(
     client: HttpClient, runtime: Runtime, tmp_path: Path
 ) -> None:

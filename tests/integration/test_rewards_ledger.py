@@ -38,6 +38,7 @@ def longest_reply(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return longest
 
 
+@pytest.mark.one_server("it looks at the replies that the lane to one server has")
 async def test_a_blacklist_of_any_length_is_read_in_parts(
     runtime: Runtime, longest_reply: list[int]
 ) -> None:
@@ -50,6 +51,7 @@ async def test_a_blacklist_of_any_length_is_read_in_parts(
     assert 0 < longest_reply[0] <= 2 * SCANNED
 
 
+@pytest.mark.one_server("it looks at the replies that the lane to one server has")
 async def test_overrides_of_any_number_are_read_in_parts(
     runtime: Runtime, longest_reply: list[int]
 ) -> None:
