@@ -76,7 +76,7 @@ local function leaf_records(leaf, start)
   local records = {}
   if not leaf or leaf == '' then return records end
   local shape = leaf_shape(leaf)
-  spend_work(2.2 * (#leaf - 1) / shape.size)
+  spend_work(1.6 * (#leaf - 1) / shape.size)
   for at = 2, #leaf, shape.size do
     local offset, atid, aid, delta = struct.unpack(shape.record, leaf, at)
     records[#records + 1] = { start + offset, id_trimmed(atid), id_trimmed(aid), delta }
@@ -105,7 +105,7 @@ end
 -- The leaf of sorted records; nil for none.
 local function leaf_packed(records, start)
   if #records == 0 then return nil end
-  spend_work(2.2 * #records)
+  spend_work(1.6 * #records)
   local atid_width, aid_width, delta_width = 1, 1, 1
   for at = 1, #records do
     local record = records[at]
