@@ -231,14 +231,7 @@ class EventRules(msgspec.Struct, frozen=True):
                 f"thing: {shown(fields.thing)} is unknown; "
                 f"known are {', '.join(sorted(self.things))}"
             )
-        uid, owner = fields.uid, None
-        if isinstance(uid, str):
-            owner, uid = name_of(uid), user_of(uid)
-            if owner is not None and thing in self.numbered:
-                raise WrongTypeError(
-                    f"uid: {shown(owner)} is a name; {fields.thing} are booked of numbers"
-                )
-        check_int64("uid", uid)
+        uid, owner = self._user(fields, thing)
         check_int64("atid", fields.atid)
         check_int64("aid", fields.aid)
         check_value("value", fields.value)
@@ -250,17 +243,8 @@ class EventRules(msgspec.Struct, frozen=True):
                     f"ts1: {fields.ts1} must lie between 0 and ts2 = {fields.ts2}"
                 )
             self.check_age("ts2", fields.ts2, now_s)
-            return Report(
-                thing,
-                uid,
-                fields.atid,
-                fields.aid,
-                fields.value,
-                fields.ts1,
-                fields.ts2,
-                None,
-                owner,
-            )
+            own = (fields.atid, fields.aid, fields.value, fields.ts1, fields.ts2)
+            return Report(thing, uid, *own, None, owner)
         if fields.mode != "increment":
             raise WrongTypeError(f"mode: {shown(fields.mode)} must be 'total' or 'increment'")
         self.check_time("ts2", fields.ts2, now_s)
@@ -268,17 +252,20 @@ class EventRules(msgspec.Struct, frozen=True):
         if not fields.id:
             raise MissingIdError("id: an increment needs an id, so that it is applied once")
         check_event_id(fields.id)
-        return Report(
-            thing,
-            uid,
-            fields.atid,
-            fields.aid,
-            fields.value,
-            fields.ts2,
-            fields.ts2,
-            fields.id,
-            owner,
-        )
+        own = (fields.atid, fields.aid, fields.value, fields.ts2, fields.ts2)
+        return Report(thing, uid, *own, fields.id, owner)
+
+    def _user(self, fields: MetricFields, thing: int) -> tuple[int, str | None]:
+        """The number of the user that a metric is of, and the name that it was given by, if any."""
+        uid, owner = fields.uid, None
+        if isinstance(uid, str):
+            owner, uid = name_of(uid), user_of(uid)
+            if owner is not None and thing in self.numbered:
+                raise WrongTypeError(
+                    f"uid: {shown(owner)} is a name; {fields.thing} are booked of numbers"
+                )
+        check_int64("uid", uid)
+        return uid, owner
 
     def count(self, fields: CountFields, now_s: int, message_id: str) -> Count:
         """The count that a message stands for, checked."""

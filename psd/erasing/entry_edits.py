@@ -29,8 +29,6 @@ from psd.queries.boards.definitions import without
 from psd.queries.boards.finals import with_alias
 from psd.users import user_of
 
-_METRICS = ("metric", "metrics")
-
 
 class EntryEdit:
     """Edits the entries of one archive; of things named in ``numbered`` a uid is no user's."""

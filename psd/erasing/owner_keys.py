@@ -1,7 +1,7 @@
 """All keys of one user, and putting right what came while they were deleted.
 
 The keys share a hash tag, and are listed by SCAN, a thousand a call (1 ms of Redis), so that none
-is forgotten of a thing that is configured no more. Of a store of 10,000,000 keys that is some 10 s.
+is forgotten of a thing that is configured no more.
 They cannot go in one call: a user may have thousands. Whoever books meanwhile for the same user
 finds some of them; what is then inconsistent is made right from the reports that stand, as
 ``psd verify --repair`` does (psd/audit/sweep.py).
