@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 from aiohttp import web
 
+from psd import arrays
 from psd.engine.events import EventRules
 from psd.observe.draining import Draining
 from psd.queries.prometheus.api import PrometheusApi
@@ -40,6 +41,7 @@ GATE = web.AppKey("gate", Gate)
 
 def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Application:
     """The application over a runtime; ``draining`` is shared with whoever stops the process."""
+    arrays.load()
     settings = runtime.settings
     draining = draining or Draining(runtime.metrics)
     bodies = BodyReader(settings.server.body_timeout_s)

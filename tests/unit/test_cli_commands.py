@@ -66,7 +66,7 @@ def test_help_and_version_import_no_command() -> None:
         "from click.testing import CliRunner\n"
         "from psd.cli.main import psd\n"
         "assert CliRunner().invoke(psd, ['--help']).exit_code == 0\n"
-        "print(sorted({'redis', 'aiohttp', 'nsq', 'rich'} & set(sys.modules)))\n"
+        "print(sorted({'redis', 'aiohttp', 'nsq', 'numpy', 'rich'} & set(sys.modules)))\n"
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert output.stdout == b"[]\n"
@@ -78,7 +78,7 @@ def test_commands_that_ask_a_server_import_no_store_and_no_queue() -> None:
     code = (
         "import sys\n"
         "import psd.cli.activities, psd.cli.series, psd.cli.standings, psd.cli.sums\n"
-        "heavy = {'redis', 'nsq', 'uvloop', 'prometheus_client', 'rich.table', 'grpc'}\n"
+        "heavy = {'redis', 'nsq', 'numpy', 'uvloop', 'prometheus_client', 'rich.table', 'grpc'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
