@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from psd.clock import ManualClock
 from psd.config import AccessSettings, Settings
+from psd.prometheus import evaluation
+from psd.prometheus.patterns import parsed_pattern
 from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
-from psd.queries.prometheus import evaluation
-from psd.queries.prometheus.patterns import parsed_pattern
 from psd.runtime import Runtime, open_runtime
 from tests.support.clients.access import bearer, token_for
 from tests.support.clients.http import FORM, HttpClient, serving
