@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy
+    import numpy as numpy  # noqa: PLC0414  (that it is there for others)
     from numpy.typing import NDArray
 
     Int64s = NDArray[numpy.int64]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from psd.clock import utc_text
 from psd.engine.plan import Range
-from psd.engine.series import BucketQuestion, Series
+from psd.engine.series import BucketQuestion
+from psd.engine.series_columns import Series
 from psd.errors import BadQueryError, DetailExpiredError, TooLargeError
 from psd.prometheus.evaluation import EvaluatedSeries, added, largest
 from psd.prometheus.instants import POINTS_MAX, instant_ms, step_ms, stepped, windows
