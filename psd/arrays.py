@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as numpy  # noqa: PLC0414  (that it is there for others)
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     Int64s = NDArray[numpy.int64]
+    Numbers = ArrayLike
+    Shape = numpy.dtype[numpy.void]
 
 
 def __getattr__(name: str) -> Any:

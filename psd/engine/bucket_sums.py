@@ -20,9 +20,7 @@ from typing import TYPE_CHECKING, Any
 from psd import arrays
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from psd.arrays import Int64s
+    from psd.arrays import Int64s, Numbers
 
 _INT64_END = 2**63
 
@@ -38,7 +36,7 @@ class BucketSums:
         self._sums: Any = numpy.zeros((rows, self._buckets), numpy.int64)
         self._bookings: Int64s = numpy.zeros((rows, self._buckets), numpy.int64)
 
-    def of_seconds(self, seconds: ArrayLike) -> Int64s:
+    def of_seconds(self, seconds: Numbers) -> Int64s:
         """The buckets of seconds that lie between the first and the last boundary."""
         return arrays.numpy.searchsorted(self._bounds, seconds, side="right") - 1
 
@@ -47,7 +45,7 @@ class BucketSums:
         rows: Int64s | Sequence[int],
         buckets: Int64s | Sequence[int],
         sums: Int64s | Sequence[int],
-        bookings: ArrayLike,
+        bookings: Numbers,
         most: int,
     ) -> None:
         """Add each number to its bucket in its row; none is further from 0 than ``most``."""

@@ -24,9 +24,7 @@ from psd import arrays
 from psd.engine.leaves import Parts, ReadingPace
 
 if TYPE_CHECKING:
-    import numpy
-
-    from psd.arrays import Int64s
+    from psd.arrays import Int64s, Shape
 
 RECORDS_AT_ONCE = 20_000
 """Records that are read before the event loop has its turn: some 1 ms."""
@@ -163,7 +161,7 @@ def _of_one_shape(handed: Sequence[Handed], counts: Sequence[int]) -> Records:
 
 
 @lru_cache(maxsize=64)
-def _shape_of(code: int) -> numpy.dtype[numpy.void]:
+def _shape_of(code: int) -> Shape:
     """How the records of a leaf with this first byte are packed."""
     widths = (_WIDTHS[(code - _CODES_START) // power % 4] for power in (16, 4, 1))
     numbers = zip(("atid", "aid", "delta"), widths, strict=True)
