@@ -53,7 +53,7 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
         clock=runtime.clock,
         bodies=bodies,
         messages_max=settings.booking.batch_reports_max,
-        vehicle_things=runtime.books.things,
+        domain_things=runtime.books.things,
         commands=runtime.commands,
     )
     routes: list[Route] = [

@@ -9,9 +9,6 @@ Both ends are held between 1970 and 2200 (nothing can be booked outside), so tha
 to the limits of a 64-bit integer costs no more than any other.
 
 Of the routes that are ours a number is a number, or the request is refused: :func:`whole_number`.
-Where an answer goes on is an opaque ``cursor``::
-
-    write_cursor(16, -1)   -> "MTYuLTE"            (psd/cursors.py)
 """
 
 from __future__ import annotations
@@ -21,10 +18,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from aiohttp import web
 from msgspec import inspect
 
-from psd import cursors
 from psd.engine.events import ID_MAX, TIME_END_S
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, OutOfBoundsError, TooLargeError, WrongTypeError
@@ -68,12 +63,6 @@ def whole_number(name: str, text: str, least: int, most: int) -> int:
     if not least <= number <= most:
         raise OutOfBoundsError(f"{name}: {number} must lie between {least} and {most}")
     return number
-
-
-def read_cursor(request: web.Request) -> tuple[int, int] | None:
-    """The numbers of ``?cursor=``, None when it is not given; raises MalformedError."""
-    text = request.query.get("cursor")
-    return None if text is None else cursors.read_cursor(text)
 
 
 TEXTS = (inspect.StrType, inspect.AnyType)

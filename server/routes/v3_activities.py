@@ -142,7 +142,7 @@ class ActivityRoutes:
 
 
 def activity_routes(runtime: Runtime, bodies: BodyReader) -> list[Route]:
-    """The routes over a runtime; things about vehicles have no activities of users."""
+    """The routes over a runtime; things of domains have no activities of users."""
     known = runtime.settings.numbers
     numbers = things_of_owners(known, runtime.books.things)
     limits = runtime.settings.server
