@@ -59,7 +59,7 @@ def _psd(arguments: list[str], folder: str, environment: dict[str, str], files: 
         opened = os.open(file, os.O_RDWR | os.O_CREAT)
         os.dup2(opened, number)
         os.close(opened)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  (open as long as the process)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
