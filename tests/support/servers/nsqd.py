@@ -16,7 +16,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import urllib.error
 import urllib.parse
@@ -28,6 +27,7 @@ from typing import Any, Self
 import pytest
 
 from psd.addresses import Address
+from tests.support.servers.ports import free_ports
 from tests.support.servers.server_process import ended, started
 
 BUILT_DIR = Path.home() / ".cache" / "psd" / "nsq-v1.3.0"
@@ -49,18 +49,6 @@ def binary(name: str) -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-def free_ports(count: int) -> list[int]:
-    """Loopback ports that nothing listens on at the moment, each a different one."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 class Daemon:
