@@ -190,6 +190,7 @@ async def test_a_domain_is_a_folder_and_a_line(house: House) -> None:
             "it was kept", lambda: house.ask("GET", "/v3/meters/7") == expected, TIMEOUT_S
         )
         over_http(house, reading)
+        one_by_one(house)
         by_form_and_in_other_formats(house)
         as_a_cloud_event(house)
         in_the_reference(house)
@@ -216,6 +217,23 @@ def over_http(house: House, reading: dict[str, int]) -> None:
     assert house.ask("GET", "/v3/meters?meter=8&meter=x")[1]["code"] == "wrong_type"
     assert house.ask("GET", "/v3/meters")[1]["detail"] == "meter: missing; it is needed"
     assert house.ask("GET", "/v3/meters?" + "&meter=7" * 11)[0] == 422
+
+
+def one_by_one(house: House) -> None:
+    path = "/v3/meters/9/reading"
+    assert house.ask("PUT", path, {"wh": 2, "time": SECOND_S}) == (201, {"meter": 9, "shown": 2})
+    status, told = house.ask("PUT", path, {"wh": 201, "time": SECOND_S})
+    assert (status, told["code"]) == (422, "out_of_bounds")
+    assert told["fields"] == {"wh": "201 must lie between 0 and 200"}
+    status, told = house.ask("PUT", path, {"wh": 1, "time": SECOND_S})
+    assert (status, told["code"]) == (409, "conflict")
+    status, told = house.ask("PUT", path, {"wh": "x", "time": SECOND_S})
+    assert (status, told["code"]) == (422, "wrong_type")
+    assert [*told["fields"]] == ["wh"]
+    assert house.ask("PUT", path, {"wh": 3})[1]["fields"] == {"time": "missing; it is needed"}
+    assert house.ask("PUT", path, {"watt": 3})[1]["fields"]["watt"].startswith("unknown; known")
+    assert house.exchange("PUT", path, b"wh=3")[0] == 400
+    assert house.ask("GET", "/v3/meters/9") == (200, {"meter": 9, "shown": 2})
 
 
 def by_form_and_in_other_formats(house: House) -> None:
@@ -260,6 +278,9 @@ def in_the_reference(house: House) -> None:
     asked = document["paths"]["/v3/meters/{meter}"]["get"]
     assert [each.get("name") for each in asked["parameters"][:2]] == ["meter", "per"]
     assert document["paths"]["/v3/readings"]["post"]["tags"] == ["Meters"]
+    done = document["paths"]["/v3/meters/{meter}/reading"]["put"]["responses"]
+    assert {"200", "201", "409", "422"} <= set(done)
+    assert done["422"] == {"$ref": "#/components/responses/fields-422"}
     message = document["components"]["schemas"]["QueueMessage"]["properties"]
     assert {"reading", "readings"} <= set(message)
     assert {"reading", "readings"} <= set(message["command"]["enum"])
