@@ -21,8 +21,8 @@ of them share lies below both.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from psd.access.identity import Identity, Scope
     from psd.archive.decisions import Keeper
     from psd.archive.turns import Turns
+    from psd.audit.sweep import Audited
     from psd.clock import Clock
     from psd.engine.books import Follower
     from psd.engine.engine import Engine
@@ -220,6 +221,14 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
     refused: tuple[int, ...] = ()
 
 
+class Audit(Protocol):
+    """Audits a domain, a part of it after the other; with ``repair`` it writes what should be."""
+
+    def __call__(self, *, repair: bool) -> AsyncIterator[Audited]:
+        """What became of each part, as the engine's audit tells it."""
+        ...
+
+
 class Part:
     """What a running process has of a domain; what it has not stays as it is here."""
 
@@ -229,6 +238,8 @@ class Part:
     keepers: Sequence[Keeper] = ()
     """Who keeps what people decide, so that a replay decides it again."""
     clock: ClockTask | None = None
+    audit: Audit | None = None
+    """Holds what it keeps against what that follows from, for ``psd verify``."""
 
 
 class Domain(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,8 @@
     1 audited: 1 repaired; 1 difference
 
 What is held against what, and who is believed, is in psd/audit/truth.py and totals.py. Every
-owner and thing is audited as it stands at one moment, while everybody goes on booking.
+owner and thing is audited as it stands at one moment, while everybody goes on booking. Domains that
+keep more than buckets audit it themselves (psd/domain.py), after these.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from pathlib import Path
 
 import click
@@ -38,8 +39,10 @@ from psd.cli.query import running, thing_number
 from psd.commands import every_rule
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
+from psd.domains import domains
 from psd.engine.events import TIME_END_S
 from psd.foreign_texts import on_one_line
+from psd.runtime import Runtime
 from psd.store.keys import owner_root
 from psd.store.redis import Store
 from psd.users import user_of
@@ -58,17 +61,35 @@ class Orders(msgspec.Struct, frozen=True):
     repair: bool
     rate: float
     archive: Path | None
+    domains: Collection[str] = ()
+
+    @property
+    def has_buckets(self) -> bool:
+        """Whether the buckets are audited: where domains are named, these alone are."""
+        return not self.domains
+
+    @property
+    def has_domains(self) -> bool:
+        """Whether domains are audited: not where somebody asks for some users or things."""
+        return self.scope.roots is None and self.scope.things is None
 
     @property
     def repairs_all(self) -> bool:
         """Whether nothing is left as it was, so that a store of an older version is of this one."""
-        return self.repair and self.scope.roots is None and self.scope.things is None
+        return self.repair and self.has_buckets and self.has_domains
 
 
 @click.command(cls=NumbersCommand)
 @click.argument("uids", nargs=-1, type=USER, metavar="[UID]...")
 @click.option(
     "--thing", "things", multiple=True, metavar="THING", help="Only this thing. Repeatable."
+)
+@click.option(
+    "--domain",
+    "only",
+    multiple=True,
+    type=click.Choice([domain.name for domain in domains() if domain.open]),
+    help="Only what this domain keeps. Repeatable.",
 )
 @click.option("--repair", is_flag=True, help="Write what should be there.")
 @click.option(
@@ -92,6 +113,7 @@ def verify(
     *,
     uids: tuple[int | str, ...],
     things: tuple[str, ...],
+    only: tuple[str, ...],
     repair: bool,
     archive: Path | None,
     rate: float,
@@ -101,16 +123,19 @@ def verify(
     All users and counts, or the users named by UID. Every total is held against what lies
     below it, leaves against the reports of activities. Each difference is a line: key, field,
     what is there, what should be, and by what. Safe while workers book. Exit code 1 when there
-    were differences that are not repaired. A store of an older version is brought to this one by a
+    were differences that are not repaired. What domains keep is audited behind it, unless users or
+    things are named. A store of an older version is brought to this one by a
     repair of everything: stop every psd on it before.
     """
     settings = loaded.settings
+    if only and (uids or things):
+        raise click.UsageError("--domain: a domain is audited whole, without UID and --thing")
     scope = Scope(
         {owner_root(user_of(uid)) for uid in uids} or None,
         {thing_number(thing, settings) for thing in things} or None,
     )
     folder = archive or Path(settings.archive.folder)
-    orders = Orders(scope, repair, rate, folder if repair and folder.is_dir() else None)
+    orders = Orders(scope, repair, rate, folder if repair and folder.is_dir() else None, only)
     outcomes, differences = asyncio.run(audit(settings, orders))
     click.echo(summary(outcomes, differences))
     if outcomes["found"] or outcomes["busy"]:
@@ -122,8 +147,10 @@ async def audit(settings: Settings, orders: Orders) -> tuple[Counter[str], int]:
     outcomes: Counter[str] = Counter()
     differences = 0
     with progress() as bar:
-        async with sweeping(settings, orders) as (sweep, store):
-            async for audited in results(sweep, store, settings, orders, bar):
+        async with sweeping(settings, orders) as (sweep, runtime):
+            store = runtime.store
+            everything = results(sweep, store, settings, orders, bar)
+            async for audited in chained(everything, of_domains(runtime, orders)):
                 outcomes[audited.outcome] += 1
                 differences += len(audited.differences)
                 for difference in audited.differences:
@@ -137,6 +164,8 @@ async def results(
     sweep: Sweep, store: Store, settings: Settings, orders: Orders, bar: RichProgress
 ) -> AsyncIterator[Audited]:
     """Every owner and thing once; those that miss reports after the archive was read."""
+    if not orders.has_buckets:
+        return
     task = bar.add_task("audited", total=0)
     wanting: dict[str, Audited] = {}
 
@@ -160,15 +189,32 @@ async def results(
         yield audited
 
 
+async def of_domains(runtime: Runtime, orders: Orders) -> AsyncIterator[Audited]:
+    """What domains keep beside buckets."""
+    for name, part in runtime.parts.items():
+        if part.audit is None or not orders.has_domains:
+            continue
+        if not orders.domains or name in orders.domains:
+            async for audited in part.audit(repair=orders.repair):
+                yield audited
+
+
+async def chained(*parts: AsyncIterator[Audited]) -> AsyncIterator[Audited]:
+    """One behind the other."""
+    for part in parts:
+        async for audited in part:
+            yield audited
+
+
 @contextlib.asynccontextmanager
-async def sweeping(settings: Settings, orders: Orders) -> AsyncIterator[tuple[Sweep, Store]]:
+async def sweeping(settings: Settings, orders: Orders) -> AsyncIterator[tuple[Sweep, Runtime]]:
     """The audit of a store, over a connection of its own."""
     async with running(settings, any_shape=True) as runtime:
         lane = runtime.store.new_lane()
         try:
             auditor = Auditor(lane, settings, await lifetimes_of(lane, settings), Limits())
             index = IndexAudit(runtime.store.writes)
-            yield Sweep(auditor, lane, orders.scope, OwnerRate(orders.rate), index), runtime.store
+            yield Sweep(auditor, lane, orders.scope, OwnerRate(orders.rate), index), runtime
         finally:
             await lane.close()
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from aiohttp.test_utils import TestClient, TestServer
 
 from psd.config import RedisSettings, Settings
@@ -180,7 +181,7 @@ async def reference_of_all(redis_url: str) -> tuple[Any, bytes]:
         await runtime.close()
 
 
-async def test_a_domain_is_a_folder_and_a_line(house: House) -> None:
+async def test_a_domain_is_a_folder_and_a_line(house: House, redis_server: RedisServer) -> None:
     reading = {"meter": 7, "wh": 120, "time": SECOND_S}
     with house.running("server"), house.running("worker"):
         await wait_until("the server is ready", house.is_ready, TIMEOUT_S)
@@ -195,6 +196,7 @@ async def test_a_domain_is_a_folder_and_a_line(house: House) -> None:
         as_a_cloud_event(house)
         in_the_reference(house)
         by_client_and_command_line(house)
+        audited(house, redis_server.url)
 
 
 def from_the_queue(house: House, reading: dict[str, int]) -> None:
@@ -284,6 +286,18 @@ def in_the_reference(house: House) -> None:
     message = document["components"]["schemas"]["QueueMessage"]["properties"]
     assert {"reading", "readings"} <= set(message)
     assert {"reading", "readings"} <= set(message["command"]["enum"])
+
+
+def audited(house: House, redis_url: str) -> None:
+    assert house.run("-m", "psd", "verify", "--domain", "meters") == (
+        "3 audited: 3 clean; 0 differences\n"
+    )
+    with redis.Redis.from_url(redis_url) as store:
+        store.hset("psd:meters:{all}", "8", "much")
+    line = "psd:meters:{all} 8: much, should be a number by its kind\n"
+    arguments = ("-m", "psd", "verify", "--repair")
+    assert house.run(*arguments) == f"{line}3 audited: 2 clean, 1 repaired; 1 difference\n"
+    assert house.run(*arguments, "--domain", "meters") == "2 audited: 2 clean; 0 differences\n"
 
 
 def by_client_and_command_line(house: House) -> None:

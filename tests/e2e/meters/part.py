@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from psd.audit.examine import Discrepancy
+from psd.audit.sweep import Audited
 from psd.domain import Asked, Core, Deed, Done, Endpoint, Part
 from psd.engine.event_times import Time
 from psd.engine.events import Accepted, Change, Report
@@ -157,6 +159,18 @@ class Meters(Part):
         found = [(each, await self.newest(each)) for each in query.meter]
         data = [MeterAnswer(each, shown) for each, shown in found if shown is not None]
         return MetersPage(data, len(found) - len(data))
+
+    async def audit(self, *, repair: bool) -> AsyncIterator[Audited]:
+        """Each meter shows a number; a repair forgets one that shows none."""
+        pairs = await self._store.reads.call(("HGETALL", METERS_KEY))
+        for meter, held in zip(pairs[::2], pairs[1::2], strict=True):
+            if held.isdigit():
+                yield Audited(METERS_KEY, "clean")
+                continue
+            if repair:
+                await write_kept(self._store, [("HDEL", METERS_KEY, meter)])
+            found = Discrepancy(METERS_KEY, meter.decode(), "a number", held.decode(), "its kind")
+            yield Audited(METERS_KEY, "repaired" if repair else "found", [found])
 
     async def newest(self, meter: int) -> int | None:
         """In Wh, None of one that was never read."""
