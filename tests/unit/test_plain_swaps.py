@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.support.plain.plain_swaps import Day, Swap, days_with_swaps, live_of, replay, root_of
+from tests.support.draws.random_swaps import BATTERIES, DRIVERS, another_order, random_history
+from tests.support.plain.plain_swaps import (
+    Day,
+    PlainLedger,
+    Swap,
+    days_with_swaps,
+    live_of,
+    replay,
+    root_of,
+)
 
 RECORDING = json.loads((Path(__file__).parents[1] / "golden" / "ampersand.json").read_text())
 SCENARIOS = {each["name"]: each for each in RECORDING["scenarios"]}
@@ -109,3 +119,22 @@ def test_a_replay_until_a_second_knows_nothing_of_what_came_behind_it() -> None:
     history = [swap(NOON_S), swap(NOON_S + 60, battery_in="B1", battery_out="B2", energy_in=70)]
     assert replay(history, {"B1": "S1"}, until=NOON_S + 59) == replay(history[:1], {"B1": "S1"})
     assert replay(history, {"B1": "S1"}, until=NOON_S + 60).energies == {"B1": 70, "B2": 180}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_order_of_arrival_leaves_no_trace(seed: int) -> None:
+    rng = random.Random(f"swaps {seed}")
+    sent = random_history(rng, 30, explicit=True)
+    ledgers = [PlainLedger(BATTERIES, DRIVERS) for _ in range(4)]
+    states = []
+    for ledger in ledgers:
+        for each in another_order(rng, sent):
+            ledger.send(each)
+        ids = {n: id_ for id_, n in ledger.numbers.items()}
+        state = ledger.state()
+        rides = {
+            ids[n]: ride._replace(last=None if ride.last is None else ids[ride.last])
+            for n, ride in state.rides.items()
+        }
+        states.append(state._replace(rides=rides))
+    assert all(state == states[0] for state in states)

@@ -127,6 +127,56 @@ def _move(state: State, swap: Swap, came_in: dict[str, int]) -> None:
     state.vehicles[swap.driver] = swap.battery_out
 
 
+CARRIED = "what the vehicle carries"
+"""In place of a battery that is brought back: the sender has left it out."""
+
+
+class Sent(NamedTuple):
+    """A transaction as somebody sends it; ``corrects`` is the sender's id of the wrong one."""
+
+    id: str
+    swap: Swap
+    corrects: str | None = None
+
+
+class PlainLedger:
+    """Takes what is sent, one after the other, and says what became of it."""
+
+    def __init__(self, batteries: Mapping[str, str | None], drivers: Sequence[str]) -> None:
+        self.batteries = batteries
+        self.drivers = drivers
+        self.history: list[Swap] = []
+        self.numbers: dict[str, int] = {}
+
+    def send(self, sent: Sent) -> str:
+        """``booked``, ``duplicate``, or why it was refused: ``conflict``, or ``not_found``."""
+        if sent.id in self.numbers:
+            return "duplicate"
+        swap = sent.swap
+        if sent.corrects is not None:
+            wrong = self.numbers.get(sent.corrects, 0)
+            if not wrong:
+                return "not_found"
+            if wrong in {each.corrects for each in self.history}:
+                return "conflict"
+            if self.history[wrong - 1]._replace(corrects=None) == swap:
+                return "conflict"
+            swap = swap._replace(corrects=wrong)
+        elif swap.battery_in == CARRIED:
+            swap = swap._replace(battery_in=self.carried(swap.driver, swap.second))
+        self.history.append(swap)
+        self.numbers[sent.id] = len(self.history)
+        return "booked"
+
+    def carried(self, driver: str, second: int) -> str | None:
+        """What a driver's vehicle carries at the end of a second."""
+        return self.state(second).vehicles[driver]
+
+    def state(self, until: int | None = None) -> State:
+        """Everything by replay."""
+        return replay(self.history, self.batteries, self.drivers, until)
+
+
 class Day(NamedTuple):
     """A driver's day, with what lies before and in it; ``last`` is its last transaction."""
 
