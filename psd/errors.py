@@ -14,6 +14,7 @@
     │   ├── TooLateError            too_late         older than the oldest time that still books
     │   ├── TooEarlyError           too_early        further ahead of the clock than is allowed
     │   ├── TooLargeError           too_large        more bytes, ids or reports than allowed
+    │   ├── UnitError               bad_unit         a unit of something else than what is measured
     │   ├── ConflictError           conflict         what is kept stands against it
     │   ├── UnsupportedCodingError  unsupported_coding  packed or written in a way that is not read
     │   └── BadQueryError           bad_query        a question that has no answer
@@ -132,6 +133,12 @@ class TooLargeError(InputError):
     code = "too_large"
 
 
+class UnitError(InputError):
+    """A unit that is none of what is measured: therms, where electricity is asked for."""
+
+    code = "bad_unit"
+
+
 class UnsupportedCodingError(InputError):
     """A body is packed, or its text is written, in a way that nobody here reads."""
 
@@ -183,8 +190,7 @@ class IdempotencyMismatchError(PsdError):
 class DetailExpiredError(PsdError):
     """The range needs detail that has expired.
 
-    ``resolution`` names the finest level that still answers the range exactly:
-    ``"day"``, ``"month"`` or ``"year"``.
+    ``resolution`` is the finest level that answers it exactly: "day", "month" or "year".
     """
 
     code = "detail_expired"
@@ -242,10 +248,7 @@ class OutcomeUnknownError(UnavailableError):
 
 
 class BusyError(UnavailableError):
-    """There is no room for this now: it would not be answered in time. Nothing of it was done.
-
-    In ``retry_after_s`` seconds what waits before it will be answered.
-    """
+    """There is no room now; what waits is answered in ``retry_after_s``. Nothing was done."""
 
     code = "busy"
 
@@ -392,7 +395,5 @@ class ConfigError(PsdError):
     code = "bad_config"
 
 
-INPUT_ERRORS: dict[str, type[InputError]] = {
-    kind.code: kind for kind in InputError.__subclasses__()
-}
+INPUT_ERRORS = {kind.code: kind for kind in InputError.__subclasses__()}
 """Input errors by code: how a code that came from a script or a dead letter becomes a class."""
