@@ -16,13 +16,13 @@
     │   ├── TooLargeError           too_large        more bytes, ids or reports than allowed
     │   ├── UnitError               bad_unit         a unit of something else than what is measured
     │   ├── ConflictError           conflict         what is kept stands against it
+    │   ├── IdempotencyMismatchError  idempotency_mismatch  this key or id came with other content
     │   ├── UnsupportedCodingError  unsupported_coding  packed or written in a way that is not read
     │   └── BadQueryError           bad_query        a question that has no answer
     ├── NotFoundError               not_found        nothing is kept under this name
     ├── ChangedError                changed          it is not as the request took it to be
     ├── OrderError                  out_of_order     a week before this one was never computed
     ├── RequestInHandError          request_in_hand  the same request is not answered yet
-    ├── IdempotencyMismatchError    idempotency_mismatch  another request had this key
     ├── DetailExpiredError          detail_expired   the range needs buckets past their retention
     ├── AccessError                 no_access        whoever asks may not have this
     │   ├── UnauthorizedError       unauthorized     nobody whom psd knows
@@ -152,9 +152,16 @@ class BadQueryError(InputError):
 
 
 class ConflictError(InputError):
-    """What is kept stands against the request; another state of it would not."""
+    """What is kept stands against the request, ``live`` for one: another state of it would not."""
 
     code = "conflict"
+    live: int | None = None
+
+
+class IdempotencyMismatchError(InputError):
+    """An idempotency key, or the id of an event, came before with other content."""
+
+    code = "idempotency_mismatch"
 
 
 class NotFoundError(PsdError):
@@ -179,12 +186,6 @@ class RequestInHandError(PsdError):
     """A request with the same idempotency key is being worked on; its answer is not known yet."""
 
     code = "request_in_hand"
-
-
-class IdempotencyMismatchError(PsdError):
-    """An idempotency key came before with another body."""
-
-    code = "idempotency_mismatch"
 
 
 class DetailExpiredError(PsdError):
