@@ -149,21 +149,25 @@ class PlainLedger:
         self.numbers: dict[str, int] = {}
 
     def send(self, sent: Sent) -> str:
-        """``booked``, ``duplicate``, or why it was refused: ``conflict``, or ``not_found``."""
+        """``booked``, ``duplicate``, or why it was refused: ``conflict``, ``unknown``, ``empty``."""
         if sent.id in self.numbers:
             return "duplicate"
         swap = sent.swap
         if sent.corrects is not None:
             wrong = self.numbers.get(sent.corrects, 0)
             if not wrong:
-                return "not_found"
+                return "unknown"
             if wrong in {each.corrects for each in self.history}:
                 return "conflict"
+            if swap.battery_in is None and swap.battery_out is None:
+                return "empty"
             if self.history[wrong - 1]._replace(corrects=None) == swap:
                 return "conflict"
             swap = swap._replace(corrects=wrong)
         elif swap.battery_in == CARRIED:
             swap = swap._replace(battery_in=self.carried(swap.driver, swap.second))
+        if swap.battery_in is None and swap.battery_out is None:
+            return "empty"
         self.history.append(swap)
         self.numbers[sent.id] = len(self.history)
         return "booked"
