@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from psd.swaps.around_asks import Ask
-from psd.swaps.corrections import asks_measuring
 from psd.swaps.derived import Derived, derive
+from psd.swaps.measured import asks_measuring
 from psd.swaps.store import SwapsStore
 from psd.swaps.swap_events import Numbered
 

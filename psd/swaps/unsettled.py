@@ -23,9 +23,9 @@ from psd.engine.outcomes import SUPERSEDED
 from psd.errors import StoreUnavailableError
 from psd.failpoints import reach
 from psd.swaps.accepted import SwapAccepted
-from psd.swaps.corrections import asks_behind
 from psd.swaps.derivations import derivations
 from psd.swaps.instruments import SwapsMetrics
+from psd.swaps.measured import measured_against
 from psd.swaps.store import SwapsStore
 from psd.swaps.swap_bookings import FENCE, Bookkeeper
 from psd.swaps.swap_events import Correction, Numbered, Swap
@@ -135,7 +135,7 @@ class Settler:
         """Book these and what is measured against them; False where somebody knew of more."""
         # The fence is of the first moment: whoever appends behind it books all that is changed
         # by that with a greater number, whatever of it is seen here.
-        around = await self._store.around(self._network, asks_behind(changed))
+        around = await measured_against(self._store, self._network, changed)
         touched = {each.n: each for each in [*changed, *(each for each in around.found if each)]}
         rejected = await self._store.corrections(self._network, sorted(touched))
         live = [each for n, each in touched.items() if n not in rejected]
