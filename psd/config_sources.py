@@ -107,6 +107,13 @@ def check_consistent(settings: Settings) -> None:
                 f"retention.{fine} = {fine_s}: a finer level must not outlive the coarser one "
                 f"(retention.{coarse} = {coarse_s} s; 0 is for ever)"
             )
+    for name in ("session_s", "remember_s"):
+        if getattr(settings.pages, name) <= 0:
+            raise ConfigError(
+                f"pages.{name} = {getattr(settings.pages, name)}: a session lasts 1 s or more"
+            )
+    if settings.pages.proxies < 0:
+        raise ConfigError(f"pages.proxies = {settings.pages.proxies}: expected 0 or more")
     check_things(settings.things)
     _check_topics(settings.queue)
     _check_addresses(settings)
