@@ -11,9 +11,9 @@ from msgspec import UNSET
 from psd.engine.event_rules import EventRules
 from psd.errors import InputError
 from psd.swaps.asking import AskingRules
-from psd.swaps.corrections import asks_behind, asks_measuring
 from psd.swaps.days import DaySums, day_rows
 from psd.swaps.derived import Derived, derive
+from psd.swaps.measured import asks_measuring
 from psd.swaps.objects import KnownBattery, changed, known_of, known_then
 from psd.swaps.positions import Whereabouts, whereabouts
 from psd.swaps.scenario import ScenarioError, clock_of, scenarios_in
@@ -81,11 +81,7 @@ def test_a_battery_is_where_the_newest_says_and_out_wins_over_in() -> None:
     assert whereabouts(went_out, went_out, 7) == Whereabouts(None, 1, 1, 120, 4)
 
 
-def test_what_changes_with_one_is_what_is_measured_against_it() -> None:
-    [next_ride, next_out] = asks_behind([swap(3)])
-    assert (next_ride.index, next_ride.number, next_ride.goes_back) == ("driver", 1, False)
-    assert (next_out.index, next_out.number) == ("battery_out", 1)
-    assert len(asks_behind([swap(3, battery_in=None)])) == 1
+def test_a_swap_without_a_battery_out_is_measured_against_its_driver_alone() -> None:
     assert [ask.index for ask in asks_measuring(swap(3))] == ["driver", "battery_in"]
     assert [ask.index for ask in asks_measuring(swap(3, battery_out=None))] == ["driver"]
 
