@@ -169,7 +169,38 @@ def promql_body(rng: random.Random) -> bytes:
     return urlencode(fields, errors="replace").encode()
 
 
+def swap_body(rng: random.Random) -> bytes:
+    """A transaction or an object, one of whose fields is anything."""
+    fields = {"driver": "D1", "station": 1, "battery_in": None, "battery_out": "B1", "odometer": 1}
+    fields |= {"battery_out_energy": 9, "serial": "B1", "name": "S1", "phone": "D1", "vin": "V1"}
+    some = rng.sample(sorted(fields), rng.randint(1, len(fields)))
+    said = {name: fields[name] for name in some}
+    return hostile_body(rng, {**said, rng.choice(sorted(fields)): hostile_json(rng)})
+
+
+SWAPS = "/v3/swaps/{network}"
+
 ROUTES: dict[str, Body] = {
+    f"GET {SWAPS}/drivers": no_body,
+    f"GET {SWAPS}/drivers/{{id}}": no_body,
+    f"GET {SWAPS}/drivers/{{id}}/days": no_body,
+    f"GET {SWAPS}/drivers/{{id}}/transactions": no_body,
+    f"GET {SWAPS}/stations": no_body,
+    f"GET {SWAPS}/stations/{{id}}": no_body,
+    f"GET {SWAPS}/stations/{{id}}/transactions": no_body,
+    f"GET {SWAPS}/batteries": no_body,
+    f"GET {SWAPS}/batteries/{{id}}": no_body,
+    f"GET {SWAPS}/batteries/{{id}}/transactions": no_body,
+    f"GET {SWAPS}/vehicles/{{id}}": no_body,
+    f"GET {SWAPS}/transactions/{{n}}": no_body,
+    f"GET {SWAPS}/events": no_body,
+    f"POST {SWAPS}/transactions": swap_body,
+    f"POST {SWAPS}/transactions/{{n}}/corrections": swap_body,
+    **{
+        route: swap_body
+        for kind in ("drivers", "stations", "batteries", "vehicles")
+        for route in (f"POST {SWAPS}/{kind}", f"PUT {SWAPS}/{kind}/{{id}}")
+    },
     "GET /api/v1/query": no_body,
     "POST /api/v1/query": promql_body,
     "GET /api/v1/query_range": no_body,
@@ -246,6 +277,8 @@ GOOD = {
     "start": "0",
     "end": "4102444800",
     "prefix": "hifive",
+    "network": "main",
+    "n": "7",
 }
 
 

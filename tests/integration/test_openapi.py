@@ -20,6 +20,7 @@ from server.app import build_app
 from tests.support.clients.http import FORM, Answer, HttpClient
 from tests.support.clients.reference import document_of, header, operations
 from tests.support.rewards.reward_weeks import Served, weeks_served
+from tests.support.swaps.one_correction import register, swap
 
 PAGES_WITHOUT_EXAMPLE = {"/docs"}
 
@@ -171,6 +172,8 @@ async def test_each_example_answers_as_shown(served: Served) -> None:
     }
     made = await served.client.request("PUT", "/v3/boards/cup", msgspec.json.encode(cup))
     assert made.status == 201, made.text
+    await register(served.client)
+    await swap(served.client)
     wrong = []
     for method, path, operation in sorted(operations(document), key=lambda each: turn(*each)):
         examples = operation.get("x-examples", [])
