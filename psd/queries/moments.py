@@ -51,7 +51,7 @@ def moment_ms(text: str, field: str) -> int:
 
 
 def _with_plus(text: str) -> str:
-    return _LOST_PLUS.sub(r"\1+", text)
+    return _LOST_PLUS.sub(r"\1+", text) if " " in text else text
 
 
 def held(second: int) -> int:

@@ -42,9 +42,8 @@ async def write(connection: Connection, commands: Sequence[Command]) -> None:
 
     hiredis packs them: redis-py's own way is Python, a seventh of all that a request called.
     """
-    # Its stub knows tuples of one.
-    packed = b"".join([pack_command(command) for command in commands])  # type: ignore[arg-type]
-    await connection.send_packed_command(packed, check_health=False)
+    packed = [pack_command(each) for each in commands]  # type: ignore[arg-type]  (its stub: tuples of one)
+    await connection.send_packed_command(b"".join(packed), check_health=False)
 
 
 async def receive(connection: Connection, number: int) -> list[Any]:
