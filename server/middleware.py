@@ -27,7 +27,7 @@ from server.access import IDENTITY, NOBODY, Access
 from server.asking import OWN_ROOT, check_parameters, parameters_of
 from server.conditions import READING
 from server.errors import PageStyle, Style, answer, answer_error
-from server.packing import pack
+from server.packing import is_worth_it, pack
 from server.prefixes import prefix_of
 from server.protocol import Connection
 from server.routing import Handler, Route
@@ -136,7 +136,7 @@ class Gate:
                 response = await answered(request, handler, route)
             finally:
                 self._leave()
-            if response.status == 200:
+            if response.status == 200 and (request.method == "HEAD" or is_worth_it(response)):
                 await _finish(request, response)
             seconds = clock() - started
             route.count(response.status, seconds)

@@ -100,9 +100,9 @@ class OwnerReader:
         await self.regrouped(read)
         return replies
 
-    async def regrouped(self, read: Callable[[], Awaitable[None]]) -> None:
-        """Await a read of many owners, anew where owners of one call have parted."""
-        await self._store.reads.regrouped(read)
+    def regrouped(self, read: Callable[[], Awaitable[None]]) -> Awaitable[None]:
+        """A read of many owners, made anew where owners of one call have parted."""
+        return self._store.reads.regrouped(read)
 
     def pages(
         self, asked: OwnerCall, places: Sequence[int], roots: Sequence[str]

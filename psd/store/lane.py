@@ -136,8 +136,6 @@ class Lane:
 
     async def call_all(self, commands: Sequence[Command]) -> list[Any]:
         """Replies by position; raises the first error after all have been answered."""
-        if len(commands) == 1:
-            return [await self.call(commands[0])]
         replies = await self.call_each(commands)
         for reply in replies:
             if isinstance(reply, BaseException):

@@ -10,8 +10,8 @@ Whose connection it is, and what is made of a reply, is in psd/store/link.py and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 from hiredis import pack_command
 from redis.asyncio import Connection
@@ -21,6 +21,9 @@ from redis.exceptions import ResponseError
 from psd.errors import PsdError
 
 Command = tuple[bytes | str | int, ...]
+
+# Its stub knows commands of one word alone.
+_pack = cast("Callable[[Command], bytes]", pack_command)
 
 
 class RefusedError(RedisConnectionError):
@@ -42,7 +45,7 @@ async def write(connection: Connection, commands: Sequence[Command]) -> None:
 
     hiredis packs them: redis-py's own way is Python, a seventh of all that a request called.
     """
-    packed = [pack_command(each) for each in commands]  # type: ignore[arg-type]  (its stub: tuples of one)
+    packed = [_pack(command) for command in commands]
     await connection.send_packed_command(b"".join(packed), check_health=False)
 
 
