@@ -20,7 +20,7 @@ from psd.store.keys import SCHEMA_VERSION, boards_key, catalogue, decisions_key,
 from psd.users import user_of
 from tests.support.draws.random_reports import random_reports
 from tests.support.engine import EVER, NOON_S, book, count, increment, report
-from tests.support.scripts.script_calls import ledger_of_swaps
+from tests.support.scripts.script_calls import ledger_of_swaps, meters
 from tests.support.stored.keyspace import keyspace
 
 
@@ -75,6 +75,7 @@ async def test_every_key_is_of_a_kind_and_has_its_type(psd: Runtime) -> None:
     await book_vehicles(psd)
     await keep_boards(psd)
     await ledger_of_swaps(psd)
+    await meters(psd)
     client = psd.store.client
     seen = set()
     async for name in client.scan_iter(count=1000):

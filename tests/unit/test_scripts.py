@@ -109,6 +109,8 @@ def test_psds_own_reads_are_known_as_reads() -> None:
         *("boards.change", "boards.members", "boards.swap", "engine.book", "engine.withdraw"),
         *(
             "decisions.turn",
+            "energy.cover",
+            "energy.keep",
             "rewards.add_vin",
             "rewards.hold_lock",
             "rewards.merge_vehicle",

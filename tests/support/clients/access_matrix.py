@@ -248,6 +248,8 @@ def swaps() -> dict[str, Case]:
     return found
 
 
+READINGS = b'[{"command":"power","power":{"meter":"m-1","points":[[1606636800,1]]}}]'
+
 MATRIX: dict[str, Case] = {
     **boards(),
     **prometheus(),
@@ -259,6 +261,10 @@ MATRIX: dict[str, Case] = {
     "POST /v3/earnings": booking_of_vehicles("/v3/earnings", EARNINGS),
     "POST /v3/vehicles": booking_of_vehicles("/v3/vehicles", b'[{"vehicle":1,"owner":1}]'),
     "POST /v3/events": booking("/v3/events", REPORT, 200),
+    "POST /v3/energy/readings": booking_of_vehicles("/v3/energy/readings", READINGS),
+    "GET /v3/energy/meters/{meter}/usage": for_all_owners(
+        "/v3/energy/meters/nobody/usage?start=0", status=404
+    ),
     "POST /v3/reports": query(
         "/v3/reports",
         REPORT,

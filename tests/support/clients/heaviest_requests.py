@@ -109,6 +109,8 @@ def _writes() -> dict[str, Request]:
     owned = [
         {"vehicle": n, "owner": n, "vin": f"V{n:016d}", "time": WEEK_S} for n in range(BATCH_MAX)
     ]
+    energy = {"meter": "m-1", "every_s": 1800, "start": NOON_S - 9_000_000, "values": [1] * 5000}
+    halves = [{"command": "intervals", "intervals": energy}]
     queued = [{"command": "metrics", "metrics": metrics[:BATCH_MAX]}]
     return {
         "POST /v1/write": Request("/v1/write", metrics[-1]),
@@ -118,6 +120,7 @@ def _writes() -> dict[str, Request]:
         "POST /v3/activity": Request("/v3/activity", vehicles),
         "POST /v3/earnings": Request("/v3/earnings", points),
         "POST /v3/vehicles": Request("/v3/vehicles", owned),
+        "POST /v3/energy/readings": Request("/v3/energy/readings", halves),
     }
 
 
@@ -222,6 +225,8 @@ def _others() -> dict[str, Request]:
     rewards = {
         "GET /v3/vehicles/{id}/statement": f"/v3/vehicles/{FIRST_VEHICLE}/statement",
         "GET /v3/streaks": "/v3/streaks?limit=1000",
+        "GET /v3/energy/meters/{meter}/usage": f"/v3/energy/meters/m-1/usage?start={NOON_S - 9_000_000}"
+        f"&end={NOON_S}&every=30m",
         "GET /v3/streaks/at-risk": f"/v3/streaks/at-risk?owner={HEAVY_OWNER}",
         "GET /v1/user": f"/v1/user?owner={HEAVY_OWNER}",
         "GET /v1/user/history": f"/v1/user/history?owner={HEAVY_OWNER}",
