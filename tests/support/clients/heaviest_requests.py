@@ -220,13 +220,16 @@ def _prometheus() -> dict[str, Request]:
     return found
 
 
+HALVES = f"start={NOON_S - 9_000_000}&end={NOON_S}&every=30m"
+"""5,000 half-hours."""
+
+
 def _others() -> dict[str, Request]:
     """What names one vehicle or owner, a page of a board of 1,000, or nothing."""
     rewards = {
         "GET /v3/vehicles/{id}/statement": f"/v3/vehicles/{FIRST_VEHICLE}/statement",
         "GET /v3/streaks": "/v3/streaks?limit=1000",
-        "GET /v3/energy/meters/{meter}/usage": f"/v3/energy/meters/m-1/usage?start={NOON_S - 9_000_000}"
-        f"&end={NOON_S}&every=30m",
+        "GET /v3/energy/meters/{meter}/usage": f"/v3/energy/meters/m-1/usage?{HALVES}",
         "GET /v3/streaks/at-risk": f"/v3/streaks/at-risk?owner={HEAVY_OWNER}",
         "GET /v1/user": f"/v1/user?owner={HEAVY_OWNER}",
         "GET /v1/user/history": f"/v1/user/history?owner={HEAVY_OWNER}",
