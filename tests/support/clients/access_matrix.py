@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from tests.support.clients.access import Issuer, token_for
+from tests.support.swaps.page_routes import PAGE_ROUTES
 
 ISSUED_BY = Issuer()
 LONG_AGO_S = 1_460_419_200
@@ -134,6 +135,15 @@ def open_to_all(path: str) -> Case:
     return Case(path, b"", 200, 200, 200, 200, 200, 200, 200, 200)
 
 
+def pages() -> dict[str, Case]:
+    """Pages, where a session counts and no token does."""
+    found = {}
+    for name, (path, status) in PAGE_ROUTES.items():
+        statuses: dict[str, Any] = dict.fromkeys((*WHO, "nobody"), status)
+        found[name] = Case(path, b"", **statuses)
+    return found
+
+
 def questions() -> dict[str, Case]:
     """The queries of v3 about user 1, by GET and by POST."""
     parameters = "thing=steps&uid=1&start=1496539746&end=1496539748"
@@ -254,6 +264,7 @@ MATRIX: dict[str, Case] = {
     **boards(),
     **prometheus(),
     **swaps(),
+    **pages(),
     "POST /v1/write": booking("/v1/write", REPORT, 200),
     "POST /v1/write_many": booking("/v1/write_many", REPORT, 200),
     "POST /v1/enqueue": booking("/v1/enqueue", METRIC, 202),
@@ -350,5 +361,5 @@ def expected(case: Case, identity: str) -> int:
         # It may read and write, so it is refused only where both are.
         return case.writer_of_1 if case.reader_of_1 == 403 else case.reader_of_1
     if identity == "jwt_without_scope":
-        return 403 if case.nobody == 401 else 200
+        return 403 if case.nobody == 401 else case.nobody
     return case.nobody

@@ -25,6 +25,7 @@ from server.routes.v3_events import EVENTS_MAX
 from tests.support.clients.http import FORM
 from tests.support.engine import DAY_S, NOON_S
 from tests.support.rewards.reward_job import Fleet
+from tests.support.swaps.page_routes import PAGE_ROUTES
 
 FIRST_VEHICLE = 10**6
 HEAVY_OWNER = "fleet"
@@ -281,6 +282,7 @@ HEAVIEST: dict[str, Request] = {
     **_prometheus(),
     **_swaps(),
     **_others(),
+    **{name: Request(path) for name, (path, _) in PAGE_ROUTES.items()},
     # Last: nothing is left of the owner with the most keys.
     "DELETE /v3/users/{uid}": Request("/v3/users/1"),
 }
