@@ -61,6 +61,16 @@ class MeterChannel(msgspec.Struct, frozen=True, gc=False):
         return f"{self.flow[0]}{self.register}"
 
 
+class EnergyInterval(msgspec.Struct, frozen=True, gc=False):
+    """mWh from a second up to before another."""
+
+    start: int
+    end: int
+    mwh: int
+    flow: Flow
+    quality: int
+
+
 def channels_of(flow: Flow) -> list[MeterChannel]:
     """Every channel that a meter may have of a flow."""
     return [MeterChannel(flow, register) for register in range(REGISTERS)]

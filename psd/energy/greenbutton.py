@@ -18,7 +18,7 @@ from xml.parsers import expat
 
 import msgspec
 
-from psd.energy.channels import ESTIMATED, MEASURED, Flow
+from psd.energy.channels import ESTIMATED, MEASURED, EnergyInterval, Flow
 from psd.errors import MalformedError, OutOfBoundsError, UnitError, WrongTypeError
 from psd.foreign_texts import shown
 from psd.measures.units import scaled
@@ -36,16 +36,6 @@ PART_BYTES = 1 << 16
 DEPTH_MAX = 64
 TEXT_MAX = 4_096
 DURATION_MAX_S = 366 * 86_400
-
-
-class EnergyInterval(msgspec.Struct, frozen=True, gc=False):
-    """mWh from a second up to before another."""
-
-    start: int
-    end: int
-    mwh: int
-    flow: Flow
-    quality: int
 
 
 class _Entry(msgspec.Struct):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from psd.energy.channels import ESTIMATED
-from psd.energy.greenbutton import EnergyInterval, read
+from psd.energy.channels import ESTIMATED, EnergyInterval
+from psd.energy.greenbutton import read
 from psd.errors import InputError, MalformedError, UnitError
 
 FOLDER = Path(__file__).parents[1] / "golden" / "energy"
