@@ -18,10 +18,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy
+    import numpy as numpy  # noqa: PLC0414  (others take it from here)
     from numpy.typing import NDArray
 
     Int64s = NDArray[numpy.int64]
+    Rows = NDArray[Any]
 
 
 def __getattr__(name: str) -> Any:

@@ -30,6 +30,9 @@ written under each version: a test fails where the same version is written in ot
 SCHEMAS_BEFORE = frozenset({"1", "2"})
 """Versions that did not tell one shape from another: psd/store/takeover.py finds out."""
 
+MODES_KEY = "psd:columns:modes"
+"""How the boards of each thing are kept: ``second``, ``day`` or ``none``."""
+
 RETENTION_KEY = "psd:retention"
 """Levels that had a lifetime at some time: keys of such a level may end or have ended by it."""
 
@@ -131,6 +134,12 @@ def owners_key(shard: int, thing: int) -> str:
     return f"psd:owners:{{o{shard}}}:{thing}"
 
 
+@lru_cache(maxsize=8192)
+def columns_root(tag: str, thing: int) -> str:
+    """Root of the columns of a partition's owners of a thing (psd/columns/column_keys.py)."""
+    return f"psd:columns:{{{tag}}}:{thing}"
+
+
 NAME_SHARDS = 64
 """Parts of the registry of names: each is a hash of some 16,000 fields of a million names."""
 
@@ -156,6 +165,7 @@ class KeyKind(msgspec.Struct, frozen=True):
 
 
 _ROOT = r"psd:(?:c:)?\{[^{}]*\}"
+_COLUMNS = r"psd:columns:\{[^{}]*\}:\d+"
 _BOARDS = r"psd:boards:\{boards\}"
 _DECISIONS = r"psd:decisions:\{decisions\}"
 _BOARD = r"psd:board:\{[a-z0-9._-]{1,64}:[0-9a-f]{16}\}"
@@ -182,6 +192,24 @@ CORE_CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind("reports", rf"{_ROOT}:\d+:r:-?\d+:-?\d+", "string", "activity", "an hour's reports"),
     KeyKind("fences", rf"{_ROOT}:f:[a-z0-9._-]{{1,64}}", "string", "activity", "rises only"),
     KeyKind("markers", rf"{_ROOT}:k:\d+", "hash", "marker", "8 bytes of an increment's id"),
+    KeyKind("columns' owners", rf"{_COLUMNS}:owners", "string", "", "uid by position"),
+    KeyKind("count column", rf"{_COLUMNS}:count", "string", "", "number of bookings by position"),
+    KeyKind("newest column", rf"{_COLUMNS}:newest", "string", "", "newest second by position"),
+    KeyKind("changes", rf"{_COLUMNS}:changes", "string", "", "how often columns were written"),
+    KeyKind("year's column", rf"{_COLUMNS}:y:\d{{4}}", "string", "", "sum by position"),
+    KeyKind("month's column", rf"{_COLUMNS}:m:\d{{6}}", "string", "", "sum by position"),
+    KeyKind("day's column", rf"{_COLUMNS}:d:\d{{8}}", "string", "", "sum by position"),
+    KeyKind(
+        "column log",
+        rf"{_COLUMNS}:l:\d{{6}}(?:\d\d){{0,2}}",
+        "string",
+        "",
+        "second, position, booking",
+    ),
+    KeyKind(
+        "sealed log", rf"{_COLUMNS}:s:\d{{6}}(?:\d\d){{0,2}}", "string", "", "the same, packed"
+    ),
+    KeyKind("modes", re.escape(MODES_KEY), "hash", "", "thing: how its boards are kept"),
     KeyKind("schema", re.escape(SCHEMA_KEY), "string", "", "version of the stored shapes"),
     KeyKind("life", re.escape(LIFE_KEY), "string", "", "a word for as long as it is not emptied"),
     KeyKind("erased", re.escape(ERASED_KEY), "string", "", "a word until somebody is erased"),
