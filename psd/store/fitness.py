@@ -23,7 +23,13 @@ from typing import Any
 import msgspec
 
 from psd.config import RedisSettings
-from psd.store.keys import SCHEMA_KEY, SCHEMA_VERSION, SCHEMAS_BEFORE, STORE_KEY
+from psd.store.keys import (
+    PARTITIONS_KEY,
+    SCHEMA_KEY,
+    SCHEMA_VERSION,
+    SCHEMAS_BEFORE,
+    STORE_KEY,
+)
 
 OLDEST_VERSION = (6, 2)
 """Redis 6.2 is the oldest that has all commands psd sends (XAUTOCLAIM came last)."""
@@ -32,8 +38,8 @@ OLDEST_VERSION = (6, 2)
 class ServerInfo(msgspec.Struct, frozen=True):
     """What a server tells of itself: three sections of INFO, and what the store is marked with.
 
-    ``schema``, ``life``, ``name`` and ``erased`` are empty where the store has no such mark, and
-    None where this server does not say, as in a cluster, where another node has the key.
+    ``schema`` and what follows it are empty where the store has no such mark, and None where this
+    server does not say, as in a cluster, where another node has the key.
     """
 
     server: bytes = b""
@@ -43,6 +49,7 @@ class ServerInfo(msgspec.Struct, frozen=True):
     life: str | None = None
     name: str | None = None
     erased: str | None = None
+    partitions: str | None = None
 
 
 class FitnessProblem(msgspec.Struct, frozen=True):
@@ -54,12 +61,13 @@ class FitnessProblem(msgspec.Struct, frozen=True):
 
 
 def problem_of(
-    told: ServerInfo, settings: RedisSettings, is_spread: bool, name: str
+    told: ServerInfo, settings: RedisSettings, is_spread: bool, name: str, partitions: int = 0
 ) -> FitnessProblem | None:
     """The first thing that is wrong with a server; None for one that is fit.
 
-    The process began with a cluster or not, and with a store that calls itself ``name``. Of a
-    cluster's node the role is no problem here: a replica sends everybody to its master.
+    The process began with a cluster or not, and with a store that calls itself ``name`` and has so
+    many ``partitions`` (0: not known yet). Of a cluster's node the role is no problem here: a
+    replica sends everybody to its master.
     """
     mode = "" if settings.cluster == "no" else mode_problem(told.server, is_spread)
     role = "" if is_spread else role_problem(told.replication)
@@ -72,6 +80,7 @@ def problem_of(
         FitnessProblem("version", version, OLD),
         FitnessProblem("store", name_problem(told.name or "", name)),
         FitnessProblem("schema", schema_problem(told.schema or "")),
+        partitions_problem(told.partitions or "", settings.partitions, partitions),
     )
     return next((problem for problem in found if problem.found), None)
 
@@ -129,6 +138,26 @@ def name_problem(name: str, known: str) -> str:
         f"{STORE_KEY}: the store calls itself {name[:20]}, and psd began with {known}; start psd "
         "anew to work on this one"
     )
+
+
+def partitions_problem(held: str, wanted: int, known: int) -> FitnessProblem:
+    """Whether owners lie otherwise than the settings want, or than this process began with.
+
+    >>> partitions_problem("16", 64, 0).found
+    'psd:partitions:{psd:schema}: the store has 16 partitions, and redis.partitions is 64'
+    """
+    has = f"{PARTITIONS_KEY}: the store has {held[:20]} partitions"
+    if not held or held == str(wanted or known or held):
+        return FitnessProblem("partitions", "")
+    if wanted:
+        return FitnessProblem("partitions", f"{has}, and redis.partitions is {wanted}", MIGRATES)
+    return FitnessProblem("partitions", f"{has}, and psd began with {known}; start psd anew")
+
+
+MIGRATES = (
+    "; set it to that or to 0, or begin another store, into which `psd migrate` moves what this "
+    "one holds"
+)
 
 
 def policy_problem(memory: bytes) -> str:

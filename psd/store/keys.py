@@ -43,6 +43,10 @@ LIFE_KEY = "psd:life:{psd:schema}"
 """A random word that is set when a store is begun: another one means that it was emptied. It is
 with the node that has the schema."""
 
+PARTITIONS_KEY = "psd:partitions:{psd:schema}"
+"""In how many partitions the owners lie (psd/store/partitions.py); fixed when a store is begun. It
+is with the node that has the schema."""
+
 ERASED_KEY = "psd:erased:{psd:schema}"
 """A random word that changes with each user who is erased: what processes remember of users may be
 gone. It is with the node that has the schema."""
@@ -60,6 +64,23 @@ PROBE_KEY = "psd:probe"
 def owner_root(uid: int) -> str:
     """Root of an owner's keys."""
     return f"psd:{{{uid}}}"
+
+
+OWNER_TAG = r"p\d{1,3}[a-z]*"
+"""What stands between the braces in a key of an owner (psd/store/partitions.py)."""
+
+OWNER_ROOT = rf"psd:\{{{OWNER_TAG}\}}:-?\d{{1,19}}"
+"""The roots of owners' keys, as a pattern."""
+
+
+def root_under(tag: str, uid: int) -> str:
+    """Root of an owner's keys under the tag of its partition."""
+    return f"psd:{{{tag}}}:{uid}"
+
+
+def log_key(root: str) -> str:
+    """The withdrawals of an owner's activities, newest last (psd/engine/withdrawal.py)."""
+    return f"{root}:log"
 
 
 def owner_log_key(uid: int) -> str:
@@ -211,6 +232,7 @@ CORE_CATALOGUE: tuple[KeyKind, ...] = (
     ),
     KeyKind("modes", re.escape(MODES_KEY), "hash", "", "thing: how its boards are kept"),
     KeyKind("schema", re.escape(SCHEMA_KEY), "string", "", "version of the stored shapes"),
+    KeyKind("partitions", re.escape(PARTITIONS_KEY), "string", "", "how many; never another"),
     KeyKind("life", re.escape(LIFE_KEY), "string", "", "a word for as long as it is not emptied"),
     KeyKind("erased", re.escape(ERASED_KEY), "string", "", "a word until somebody is erased"),
     KeyKind("erasures", re.escape(ERASURES_KEY), "hash", "", "erased uid: version"),

@@ -16,7 +16,7 @@ from redis.driver_info import DriverInfo
 
 from psd.clock import Clock, SystemClock
 from psd.config import RedisSettings
-from psd.errors import ConfigError, PsdError, StoreError, UnfitStoreError
+from psd.errors import ConfigError, PsdError, StoreError, StoreUnavailableError, UnfitStoreError
 from psd.observe.metrics import Metrics
 from psd.secrets import masked
 from psd.store.clocks import Clocks
@@ -30,6 +30,7 @@ from psd.store.keys import (
     STORE_KEY,
 )
 from psd.store.lane import Command, Lane
+from psd.store.partitions import Partitions
 from psd.store.routed import RoutedLane
 from psd.store.scripts import Script, load_script, script_names
 from psd.store.slots import Address, url_at
@@ -82,6 +83,21 @@ class Store:
         self._asking = self.new_lane()
         self._looked_at_s = float("-inf")
         self.order = Order(self._asking, self.writes, self.clocks)
+
+    @property
+    def partitions(self) -> Partitions:
+        """Where owners lie; raises StoreUnavailableError before the store has said it."""
+        if self.standing.partitions is None:
+            raise StoreUnavailableError("redis: the store has not said yet where its owners are")
+        return self.standing.partitions
+
+    async def know(self) -> None:
+        """Return when it is known where owners lie: at once, but before the first trip.
+
+        Raises StoreUnavailableError while nobody answers.
+        """
+        if self.standing.partitions is None:
+            await self._look()
 
     def new_lane(self, connections: int = 1, *, writes: bool = False) -> RoutedLane:
         """A lane with so many connections of its own to each server; the caller closes it."""

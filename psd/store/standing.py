@@ -36,6 +36,7 @@ from psd.store.fitness import (
     ServerInfo,
     durability_check,
     info_field,
+    partitions_problem,
     problem_of,
     role_problem,
     schema_problem,
@@ -43,22 +44,24 @@ from psd.store.fitness import (
 from psd.store.keys import (
     ERASED_KEY,
     LIFE_KEY,
+    PARTITIONS_KEY,
     SCHEMA_KEY,
     SCHEMA_VERSION,
     SCHEMAS_BEFORE,
     STORE_KEY,
 )
+from psd.store.partitions import IN_A_CLUSTER, ON_ONE_SERVER, Partitions
 from psd.store.replies import psd_error
 from psd.store.sending import Command
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0
-"""A server that is used is looked at so often: seven commands, 14 us of its time."""
+"""A server that is used is looked at so often: eight commands, 16 us of its time."""
 
 LIFE_BYTES = 6
 
-OF_MARKS = ("schema", "store")
+OF_MARKS = ("schema", "store", "partitions")
 """Checks that are about the store as a whole: in a cluster one node's answer is about all."""
 
 SECTIONS: tuple[Command, ...] = (("INFO", "server"), ("INFO", "replication"), ("INFO", "memory"))
@@ -67,6 +70,7 @@ MARKS: tuple[Command, ...] = (
     ("GET", LIFE_KEY),
     ("GET", STORE_KEY),
     ("GET", ERASED_KEY),
+    ("GET", PARTITIONS_KEY),
 )
 QUESTIONS = (*SECTIONS, *MARKS)
 DURABILITY: tuple[Command, ...] = (
@@ -110,6 +114,9 @@ class KnownServers:
         takeover: Takes,
     ) -> None:
         self.name = ""
+        self.partitions = Partitions(settings.partitions) if settings.partitions else None
+        """Where owners lie; None until the store has said it, if the settings do not."""
+
         self.generation = 0
         """Rises when a server or what the store holds may be another than before."""
 
@@ -166,7 +173,8 @@ class KnownServers:
         told = _told(replies)
         if micros := info_field(told.server, "server_time_usec"):
             self._clocks.heard(node, int(micros))
-        problem = problem_of(self._taken(told), self._settings, self._is_spread(), self.name)
+        known = self.partitions.count if self.partitions else 0
+        problem = problem_of(self._taken(told), self._settings, self._is_spread(), self.name, known)
         if problem is None:
             for reply in replies[: len(QUESTIONS)]:
                 _raise_unless_untold(reply)
@@ -201,30 +209,51 @@ class KnownServers:
 
     async def _settle_marks(self, told: ServerInfo, ask: Ask) -> FitnessProblem | None:
         """Mark what is not marked, and find out whether this is the store that it was."""
-        marks: list[Command] = []
-        if not told.schema and not self.reads_any_shape:
-            if self.doubts_unmarked or self._takeover.misread:
-                return FitnessProblem("schema", UNMARKED)
-            marks.append(("SET", SCHEMA_KEY, SCHEMA_VERSION, "NX"))
-        if told.life == "":
-            marks.append(("SET", LIFE_KEY, secrets.token_hex(LIFE_BYTES), "NX"))
-        if told.name == "" and self.name:
-            marks.append(("SET", STORE_KEY, self.name, "NX"))
-        if marks:
+        doubted = self.doubts_unmarked or self._takeover.misread
+        if doubted and not told.schema and not self.reads_any_shape:
+            return FitnessProblem("schema", UNMARKED)
+        if marks := self._marks_of(told):
             replies = await ask([*marks, *MARKS])
             for reply in replies:
                 _raise_unless_untold(reply)
             told = self._taken(_marked(replies[len(marks) :]))
             # Another process may have marked it between the two.
-            if found := schema_problem(told.schema or ""):
-                return FitnessProblem("schema", found)
+            if problem := self._problem_of_shape(told):
+                return problem
         for other in [each for each, found in self._problems.items() if found.check in OF_MARKS]:
             self._note(other, None)
         self._note_life(told.life or "")
         self._note_erased(told.erased)
         if not self.name:
             self.name = told.name or ""
+        if self.partitions is None and told.partitions:
+            self.partitions = Partitions(int(told.partitions))
         return None
+
+    def _marks_of(self, told: ServerInfo) -> list[Command]:
+        """Commands that mark what is not marked."""
+        marks: list[Command] = []
+        if not told.schema and not self.reads_any_shape:
+            marks.append(("SET", SCHEMA_KEY, SCHEMA_VERSION, "NX"))
+        if told.partitions == "":
+            marks.append(("SET", PARTITIONS_KEY, self._own_count(), "NX"))
+        if told.life == "":
+            marks.append(("SET", LIFE_KEY, secrets.token_hex(LIFE_BYTES), "NX"))
+        if told.name == "" and self.name:
+            marks.append(("SET", STORE_KEY, self.name, "NX"))
+        return marks
+
+    def _own_count(self) -> int:
+        """In how many partitions this process begins a store."""
+        if self.partitions is not None:
+            return self.partitions.count
+        return IN_A_CLUSTER if self._is_spread() else ON_ONE_SERVER
+
+    def _problem_of_shape(self, told: ServerInfo) -> FitnessProblem | None:
+        if found := schema_problem(told.schema or ""):
+            return FitnessProblem("schema", found)
+        problem = partitions_problem(told.partitions or "", self._settings.partitions, 0)
+        return problem if problem.found else None
 
     def _taken(self, told: ServerInfo) -> ServerInfo:
         """The same, as of this version where any shape is worked with."""
@@ -313,8 +342,8 @@ def _told(replies: Sequence[Any]) -> ServerInfo:
 
 
 def _marked(replies: Sequence[Any]) -> ServerInfo:
-    schema, life, name, erased = (
+    schema, life, name, erased, partitions = (
         None if isinstance(reply, BaseException) else (reply or b"").decode(errors="replace")
         for reply in replies
     )
-    return ServerInfo(schema=schema, life=life, name=name, erased=erased)
+    return ServerInfo(schema=schema, life=life, name=name, erased=erased, partitions=partitions)

@@ -39,7 +39,7 @@ def contents(stack: WorkerStack) -> dict[bytes, Any]:
             b"zset": lambda key: client.zrange(key, 0, -1, withscores=True),
         }
         for key in client.scan_iter():
-            marks = (b"psd:schema", b"psd:store", b"psd:life")
+            marks = (b"psd:schema", b"psd:store", b"psd:life", b"psd:partitions")
             if not key.startswith((b"psd:stream", b"psd:probe", *marks)):
                 kept[key] = reads[client.type(key)](key)
     return kept

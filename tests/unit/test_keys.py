@@ -54,6 +54,7 @@ KINDS = {
     "psd:order": "order",
     "psd:probe": "probe",
     "psd:life:{psd:schema}": "life",
+    "psd:partitions:{psd:schema}": "partitions",
     "psd:retention": "retention",
     "psd:stream:psd": "stream",
     "psd:{-5}:log": "log",

@@ -14,14 +14,14 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from psd.store.keys import LIFE_KEY, ORDER_KEY, SCHEMA_KEY, STORE_KEY
+from psd.store.keys import LIFE_KEY, ORDER_KEY, PARTITIONS_KEY, SCHEMA_KEY, STORE_KEY
 from tests.support.plain.model import Model
 
 OWNERS = b"psd:owners:"
 ACTIVITY_FIELDS = (b"activities", b"newest")
 """What the hash of years has beside totals."""
 
-OF_THE_STORE = (SCHEMA_KEY, STORE_KEY, LIFE_KEY, ORDER_KEY)
+OF_THE_STORE = (SCHEMA_KEY, STORE_KEY, LIFE_KEY, ORDER_KEY, PARTITIONS_KEY)
 """What a process marks again by itself, within a second, in a store that a test has emptied."""
 
 ISSUANCE_OFFSET = timedelta(hours=5)

@@ -47,7 +47,14 @@ SHAPES = (
 )
 """Oldest first. The number did not rise with each shape before 3, so the first ones have two."""
 
-PASSING = (b"psd:probe", b"psd:life", b"psd:store", b"psd:order", b"psd:rewards:{rewards}:lock")
+PASSING = (
+    b"psd:probe",
+    b"psd:life",
+    b"psd:store",
+    b"psd:order",
+    b"psd:partitions",
+    b"psd:rewards:{rewards}:lock",
+)
 """Keys that are another each time, or soon gone."""
 
 Content = str | list[str] | dict[str, str | None]
