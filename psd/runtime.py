@@ -80,8 +80,8 @@ class Runtime:
             self.engine,
             rules_of_queries(settings),
             clock,
-            depth,
             self.boards,
+            depth,
             self.engine.names,
         )
         self.core = Core(settings, self.engine, self.store, clock, metrics, self._turns)
