@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from psd import arrays
-from psd.columns.owners import CELL
-from psd.columns.plan import ColumnPlan, LogCut
+from psd.columns.column_owners import CELL
+from psd.columns.column_plan import ColumnPlan, LogCut
 from psd.slices import give_way
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from bench.columns import ColumnWriter
-from psd.columns import partition, reader
+from psd.columns import column_pieces, column_reader
 from psd.columns.column_keys import unit_start
-from psd.columns.reader import ColumnReader
+from psd.columns.column_reader import ColumnReader
 from psd.errors import TooLargeError
 from psd.runtime import Runtime
 from psd.store.keys import columns_root
@@ -58,8 +58,8 @@ class Bookings:
 @pytest.fixture(params=["whole", "pieces"])
 def _sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "pieces":
-        monkeypatch.setattr(partition, "PIECE_BYTES", 1600)
-        monkeypatch.setattr(reader, "PIECE_BYTES", 1600)
+        monkeypatch.setattr(column_pieces, "PIECE_BYTES", 1600)
+        monkeypatch.setattr(column_reader, "PIECE_BYTES", 1600)
 
 
 @pytest.fixture(params=[1, 4])
@@ -141,7 +141,7 @@ async def test_a_board_of_too_much_is_refused_before_it_is_read(
         bookings.seconds, bookings.uids, bookings.values
     )
     read: list[object] = []
-    monkeypatch.setattr(partition.PartitionRead, "add_pieces", read.append)
+    monkeypatch.setattr(column_pieces.PartitionRead, "add_pieces", read.append)
 
     def refuse(size: int) -> None:
         raise TooLargeError(f"{size} bytes")

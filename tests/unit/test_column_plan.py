@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psd.columns.plan import ColumnPlan, plan_columns
+from psd.columns.column_plan import ColumnPlan, plan_columns
 from psd.engine.events import TIME_END_S
 
 BEGIN_S = 1_451_520_000

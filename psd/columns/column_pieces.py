@@ -25,7 +25,7 @@ import msgspec
 
 from psd.columns.column_keys import CELL_BYTES, LOG, RECORD_BYTES, SEALED, unit_start
 from psd.columns.column_logs import records_of, unsealed
-from psd.columns.plan import ColumnPlan
+from psd.columns.column_plan import ColumnPlan
 from psd.columns.vector import COUNT, NEWEST, Adding
 from psd.errors import StoreError
 from psd.store.lane import Command

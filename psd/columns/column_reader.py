@@ -6,7 +6,7 @@
     vector.uids, vector.values           -> array([1503960366, ...]), array([374546, ...])
 
 A thing whose partitions have little is one command each, all in one trip. Where the last board was
-of more, sizes are asked for first, and what is much is read in pieces (psd/columns/partition.py).
+of more, sizes are asked for first, and what is much is read in pieces (psd/columns/column_pieces.py).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from psd.columns.column_keys import CELL_BYTES, OWNERS
-from psd.columns.owners import OwnerPlaces
-from psd.columns.partition import (
+from psd.columns.column_owners import OwnerPlaces
+from psd.columns.column_pieces import (
     CALLS_AT_ONCE,
     PIECE_BYTES,
     AnewError,
@@ -24,7 +24,7 @@ from psd.columns.partition import (
     Wanted,
     pieces_of,
 )
-from psd.columns.plan import plan_columns
+from psd.columns.column_plan import plan_columns
 from psd.columns.vector import Adding, Vector
 from psd.errors import StoreUnavailableError
 from psd.store.keys import columns_root
