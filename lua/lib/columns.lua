@@ -95,7 +95,7 @@ do
 
   local function append(key, records)
     local parts, number, pack, start = {}, 0, struct.pack, records.start
-    column_length(key)
+    if column_length(key) % RECORD_BYTES ~= 0 then error(key .. ' ends within a record') end
     for at = 1, #records, 3 do
       number = number + 1
       parts[number] = pack('<I4I4i8', records[at] - start, records[at + 1], records[at + 2])

@@ -38,6 +38,7 @@ from psd.cli.query import running, thing_number
 from psd.commands import every_rule
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
+from psd.engine.column_modes import kept_as, modes_of
 from psd.engine.events import TIME_END_S
 from psd.foreign_texts import on_one_line
 from psd.store.keys import owner_root
@@ -130,6 +131,7 @@ async def audit(settings: Settings, orders: Orders) -> tuple[Counter[str], int]:
                     click.echo(on_one_line(str(difference)))
             if orders.repairs_all and not outcomes["found"] + outcomes["busy"]:
                 await store.mark_shapes()
+                await store.writes.call(kept_as(modes_of(settings.things)))
     return outcomes, differences
 
 
