@@ -30,7 +30,6 @@ from psd.engine.tallies import add_to_columns, new_column
 from psd.engine.totals import Buckets, Columns, add_totals, pieces
 from psd.engine.whole import check_levels, checked_sum
 from psd.slices import Stretch
-from psd.store.keys import owner_root
 from psd.store.scripts import load_script
 
 BUCKETS_MAX = 10_000
@@ -147,7 +146,7 @@ class SeriesReader:
         newest: Newest | None,
         take: Callable[[int, Columns], Awaitable[None]],
     ) -> None:
-        roots = [owner_root(uid) for uid in uids]
+        roots = await self._reader.roots(uids)
         bounds = question.bounds
         if question.reads_all:
 
@@ -182,7 +181,7 @@ class SeriesReader:
             pages = self._reader.pages(asked, range(len(roots)), roots)
             await self._reader.take_pages(pages, taken, newest)
 
-        await self._reader.regrouped(read)
+        await read()
 
 
 async def _add(parts: Parts, question: BucketQuestion, columns: Columns, pace: ReadingPace) -> None:

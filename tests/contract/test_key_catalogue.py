@@ -122,9 +122,9 @@ async def test_booking_again_writes_nothing(psd: Runtime) -> None:
     assert await changes(psd.store.client) == before
 
 
-async def test_all_keys_of_an_owner_share_its_hash_tag(psd: Runtime) -> None:
+async def test_all_keys_of_an_owner_carry_the_tag_of_its_partition(psd: Runtime) -> None:
     before = set(await keyspace(psd.store.client))
     await book(psd, [report(n, NOON_S + n * 5, uid=-77, aid=n) for n in range(1, 700)])
     keys = set(await keyspace(psd.store.client)) - before
     assert len(keys) > 10
-    assert {key.partition("{")[2].partition("}")[0] for key in keys} == {"-77"}
+    assert all(key.startswith("psd:{p0}:-77:") for key in keys)

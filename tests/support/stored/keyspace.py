@@ -8,14 +8,16 @@ and so is what the store says of itself (``OF_THE_STORE``).
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis.asyncio import Redis
 
-from psd.store.keys import LIFE_KEY, ORDER_KEY, PARTITIONS_KEY, SCHEMA_KEY, STORE_KEY
+from psd.store.keys import LIFE_KEY, ORDER_KEY, PARTITIONS_KEY, ROOT, SCHEMA_KEY, STORE_KEY
 from tests.support.plain.model import Model
+from tests.support.stored.placements import owner_key
 
 OWNERS = b"psd:owners:"
 ACTIVITY_FIELDS = (b"activities", b"newest")
@@ -23,6 +25,8 @@ ACTIVITY_FIELDS = (b"activities", b"newest")
 
 OF_THE_STORE = (SCHEMA_KEY, STORE_KEY, LIFE_KEY, ORDER_KEY, PARTITIONS_KEY)
 """What a process marks again by itself, within a second, in a store that a test has emptied."""
+
+TOTALS = re.compile(rf"{ROOT}:\d+:[ymdw]\b.*")
 
 ISSUANCE_OFFSET = timedelta(hours=5)
 
@@ -56,7 +60,7 @@ def calendar_totals(held: dict[str, Any]) -> dict[tuple[str, str], str]:
     return {
         (key, field.decode()): value.decode()
         for key, content in held.items()
-        if key.split("}")[-1].split(":")[2:3] in (["y"], ["m"], ["d"], ["w"])
+        if TOTALS.fullmatch(key)
         for field, value in content.items()
         if field not in ACTIVITY_FIELDS
     }
@@ -69,7 +73,7 @@ def expected_totals(model: Model) -> dict[tuple[str, str], str]:
     activities = {(r.uid, r.thing, r.aid) for r in model.reports}
     for uid, thing, aid in activities:
         for second, atid, delta in model.entries(uid, thing, aid):
-            for key, field in _places(f"psd:{{{uid}}}:{thing}", second):
+            for key, field in _places(owner_key(uid, str(thing)), second):
                 sums[key, field] += delta
                 counts[key, field] += 1
                 parts_key = f"{key}:t" if ":d:" in key else key
