@@ -1,7 +1,7 @@
 """The commands of domains as rules: what makes their messages events.
 
-Every way in asks the same rules (psd/engine/events.py), so a command of a domain is read alike from
-the queue, over HTTP, by a replay and by an audit::
+Every way in asks the same rules (psd/engine/event_rules.py), so a command of a domain is read
+alike from the queue, over HTTP, by a replay and by an audit::
 
     {"command": "activity", "activity": {"vehicle": 7, ...}}          -> [Report(...)]
     {"command": "activities", "activities": [{...}, {...}]}           -> [Report(...), Report(...)]
@@ -23,7 +23,8 @@ from psd.domain import Command, Messages
 from psd.domains import domains, named
 from psd.engine.decoding import Decoders, decode_message
 from psd.engine.envelopes import unwrapping
-from psd.engine.events import Accepted, EventRules, Kind, rules_of
+from psd.engine.event_rules import EventRules, Kind, rules_of
+from psd.engine.events import Accepted
 from psd.engine.withdrawal import withdraw_kinds
 from psd.errors import MalformedError
 
@@ -92,7 +93,7 @@ def _read(
     _message_id: str,
     rules: EventRules,
 ) -> list[Accepted]:
-    """The events of one message (a :data:`~psd.engine.events.Kind`)."""
+    """The events of one message (a :data:`~psd.engine.event_rules.Kind`)."""
     found = getattr(decode_message(body, decoders, rules.depth_max), name)
     if found is None:
         raise MalformedError(f"{name}: missing; command {name!r} needs it")

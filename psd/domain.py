@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from psd.clock import Clock
     from psd.engine.books import Follower
     from psd.engine.engine import Engine
-    from psd.engine.events import Accepted, EventRules, Kind
+    from psd.engine.event_rules import EventRules, Kind
+    from psd.engine.events import Accepted
     from psd.observe.metrics import Metrics
     from psd.store.keys import KeyKind
     from psd.store.redis import Store

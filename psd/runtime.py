@@ -23,6 +23,7 @@ from psd.config import Settings
 from psd.domain import ClockTask, Command, Core, Part, RawTopic
 from psd.domains import domains, named
 from psd.engine.books import Books, BooksPreview
+from psd.engine.column_modes import settle_modes
 from psd.engine.engine import Engine
 from psd.engine.preview import Preview
 from psd.erasing.erasing import Erasing
@@ -80,8 +81,8 @@ class Runtime:
             self.engine,
             rules_of_queries(settings),
             clock,
-            depth,
             self.boards,
+            depth,
             self.engine.names,
         )
         self.core = Core(settings, self.engine, self.store, clock, metrics, self._turns)
@@ -192,6 +193,7 @@ async def open_runtime(
     try:
         with contextlib.suppress(StoreUnavailableError):
             await runtime.store.check_fit()
+            await settle_modes(runtime.store, settings.things)
             if archiving and settings.archive.enabled:
                 # Before anything is accepted: what has a name is never taken for a lost store.
                 await identity()

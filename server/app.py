@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 
 from psd import arrays
-from psd.engine.events import EventRules
+from psd.engine.event_rules import EventRules
 from psd.observe.draining import Draining
 from psd.queries.prometheus.api import PrometheusApi
 from psd.runtime import Runtime

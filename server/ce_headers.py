@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
-from psd.engine.events import shown
+from psd.engine.event_checks import shown
 from psd.errors import MalformedError
 
 NEEDED = ("ce-specversion", "ce-id", "ce-source", "ce-type")

@@ -28,8 +28,8 @@ import msgspec
 
 from psd.commands import names_of
 from psd.domain import Command
+from psd.engine.event_checks import shown
 from psd.engine.event_times import second_in
-from psd.engine.events import shown
 from psd.errors import MalformedError, UnknownCommandError, WrongTypeError
 from server.ce_headers import Headers, attribute
 

@@ -27,7 +27,8 @@ from psd.clock import Clock
 from psd.domain import Asked, Command, Endpoint
 from psd.domains import domains
 from psd.engine.decoding import decode_fields
-from psd.engine.events import Accepted, EventRules
+from psd.engine.event_rules import EventRules
+from psd.engine.events import Accepted
 from psd.errors import InputError
 from psd.intake import Intake
 from psd.runtime import Runtime

@@ -37,8 +37,6 @@ class Clockwork:
         self._clock = clock
         self._metrics = metrics
         self._stopping = asyncio.Event()
-        self._going = asyncio.Event()
-        self._going.set()
         self._failed_in_row = 0
         self.trouble = ""
 
@@ -46,14 +44,6 @@ class Clockwork:
     def name(self) -> str:
         """What is run."""
         return self._task.name
-
-    def pause(self) -> None:
-        """Begin no step until :meth:`resume`."""
-        self._going.clear()
-
-    def resume(self) -> None:
-        """Go on; what was due meanwhile is one step."""
-        self._going.set()
 
     def stop(self) -> None:
         """Begin no step any more."""
@@ -65,7 +55,6 @@ class Clockwork:
         stopping = asyncio.create_task(self._stopping.wait(), name="stopping")
         try:
             await asyncio.wait({stepping, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            self._going.set()
             await asyncio.wait({stepping}, timeout=END_TIMEOUT_S)
         finally:
             for task in (stepping, stopping):
@@ -75,7 +64,6 @@ class Clockwork:
     async def _steps(self) -> None:
         due_ms = self._clock.now_ms()
         while not self._stopping.is_set():
-            await self._going.wait()
             now_ms = self._clock.now_ms()
             due_ms = min(due_ms, now_ms + self._task.every_ms)
             if now_ms < due_ms:

@@ -25,7 +25,8 @@ from bench.peers.original import write_event
 from bench.psd_system import environ_for
 from bench.workloads import THING_NAMES
 from psd.config_sources import load_settings
-from psd.engine.events import Report, decode_envelope
+from psd.engine.event_fields import decode_envelope
+from psd.engine.events import Report
 from psd.runtime import open_runtime
 
 TOPIC = CHANNEL = "psd"

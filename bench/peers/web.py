@@ -19,7 +19,8 @@ from redis.asyncio import Redis
 from bench.peers.original import read_sum, write_event
 from bench.psd_system import settings_for
 from bench.workloads import THING_NAMES
-from psd.engine.events import Report, decode_metric
+from psd.engine.event_fields import decode_metric
+from psd.engine.events import Report
 from psd.engine.plan import Range
 from psd.observe.metrics import Metrics
 from psd.runtime import open_runtime

@@ -35,7 +35,8 @@ from bench.processes import (
 from bench.psd_system import PsdSystem, environ_for
 from bench.workbench import Workbench
 from bench.workloads import THING_NAMES, dense, sparse
-from psd.engine.events import Report, encode_metric
+from psd.engine.event_fields import encode_metric
+from psd.engine.events import Report
 
 TOPIC = CHANNEL = "psd"
 PEERS = ("floor", "psd-reader", "original")

@@ -20,7 +20,8 @@ from psd.archive.decisions import is_decision
 from psd.archive.entries import Entry
 from psd.archive.erasures import Erasures, left
 from psd.archive.reader import Damage, Span, read_placed
-from psd.engine.events import Accepted, Change, EventRules, Report
+from psd.engine.event_rules import EventRules
+from psd.engine.events import Accepted, Change, Report
 from psd.errors import InputError
 
 RANK_BITS = 24

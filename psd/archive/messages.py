@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from psd.archive.entries import Entry
-from psd.engine.events import MetricFields
+from psd.engine.event_fields import MetricFields
 
 _encode = msgspec.json.Encoder().encode
 

@@ -43,7 +43,8 @@ from psd.archive.order import SET_BACK_MS, number_ms
 from psd.archive.reader import END_MS, END_NUMBER, Damage, Span, sizes_of
 from psd.clock import Clock
 from psd.engine.books import Books, BooksPreview
-from psd.engine.events import Accepted, Change, EventRules, Withdrawal
+from psd.engine.event_rules import EventRules
+from psd.engine.events import Accepted, Change, Withdrawal
 from psd.errors import InputError
 
 CHUNK_REPORTS = 500_000

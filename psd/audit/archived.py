@@ -22,7 +22,8 @@ from psd.archive.erasures import Erasures, left
 from psd.audit.layout import DAY_S
 from psd.audit.shapes import ReportRecord, record_order
 from psd.engine.booking import COUNT_THING
-from psd.engine.events import Change, Count, EventRules, Report, Withdrawal
+from psd.engine.event_rules import EventRules
+from psd.engine.events import Change, Count, Report, Withdrawal
 from psd.errors import InputError
 from psd.store.keys import count_root
 from psd.store.partitions import Partitions

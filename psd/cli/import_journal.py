@@ -28,7 +28,7 @@ import click
 import msgspec
 
 from psd.clock import utc_text
-from psd.engine.events import MetricFields
+from psd.engine.event_fields import MetricFields
 from psd.engine.windows import StandingReport
 from psd.errors import ConfigError, UnavailableError
 

@@ -16,7 +16,8 @@ import msgspec
 from psd.archive.messages import metrics_entries
 from psd.client import AsyncClient
 from psd.config import Settings
-from psd.engine.events import MetricFields, Report
+from psd.engine.event_fields import MetricFields
+from psd.engine.events import Report
 from psd.engine.windows import ABSENT, StandingReport, Window
 from psd.errors import INPUT_ERRORS, BadQueryError, ForbiddenError, InputError
 from psd.queries.reported import standing_of

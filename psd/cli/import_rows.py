@@ -23,7 +23,9 @@ import msgspec
 from psd.cli.import_cells import is_blank, text_of, user_of_cell, value_of, whole_number
 from psd.cli.import_tables import TableRow
 from psd.cli.times import parse_time
-from psd.engine.events import EventRules, MetricFields, Report
+from psd.engine.event_fields import MetricFields
+from psd.engine.event_rules import EventRules
+from psd.engine.events import Report
 from psd.errors import InputError, WrongTypeError
 from psd.zones import UTC
 

@@ -24,7 +24,9 @@ from psd.cli.import_rows import BookableRow, Columns, RefusedRow, bookable
 from psd.cli.import_tables import TableRow
 from psd.clock import SystemClock
 from psd.config import Settings
-from psd.engine.events import MetricFields, Report, rules_of
+from psd.engine.event_fields import MetricFields
+from psd.engine.event_rules import rules_of
+from psd.engine.events import Report
 from psd.engine.windows import ABSENT, StandingReport
 from psd.errors import InputError
 

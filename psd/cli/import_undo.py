@@ -28,7 +28,8 @@ from psd.cli.import_journal import BookedWindow, Journal
 from psd.cli.import_routes import ReportOutcome, WayIn
 from psd.clock import SystemClock
 from psd.config import Settings
-from psd.engine.events import MetricFields, rules_of
+from psd.engine.event_fields import MetricFields
+from psd.engine.event_rules import rules_of
 from psd.engine.windows import StandingReport
 from psd.errors import InputError
 

@@ -24,7 +24,7 @@ from psd.cli.options import pass_settings
 from psd.cli.times import fixed_time_argument, time_argument
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
-from psd.engine.events import MetricFields
+from psd.engine.event_fields import MetricFields
 from psd.engine.plan import Range
 from psd.queries.moments import check_ends
 from psd.runtime import Runtime, open_runtime

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from psd.engine.decoding import Decoders, decode_message
-from psd.engine.events import EventRules, Kind
+from psd.engine.event_rules import EventRules, Kind
 from psd.errors import MalformedError
 
 

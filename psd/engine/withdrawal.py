@@ -26,7 +26,9 @@ import msgspec
 
 from psd.engine.booking import Call, calls_for
 from psd.engine.decoding import Decoders, decode_message
-from psd.engine.events import Event, EventRules, Kind, Withdrawal, check_int64
+from psd.engine.event_checks import check_int64
+from psd.engine.event_rules import EventRules, Kind
+from psd.engine.events import Event, Withdrawal
 from psd.engine.outcomes import OUTCOMES, REFUSED, Outcome
 from psd.engine.portions import TOO_MUCH, fitting
 from psd.engine.whole import is_out_of_bounds

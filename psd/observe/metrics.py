@@ -19,12 +19,13 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = CollectorRegistry() if registry is None else registry
         self._add_events()
+        self._add_workers()
         self._add_store()
         self._add_archive()
         self._add_http()
 
     def _add_events(self) -> None:
-        """What became of events and messages."""
+        """What became of events."""
         self.events = Counter(
             "psd_events",
             "Events by outcome: booked, unchanged, duplicate, withdrawn, refused, superseded.",
@@ -46,6 +47,9 @@ class Metrics:
             ["code"],
             registry=self.registry,
         )
+
+    def _add_workers(self) -> None:
+        """What workers do, by message and by the clock."""
         self.requeued = Counter(
             "psd_requeued", "Messages given back to the queue.", registry=self.registry
         )

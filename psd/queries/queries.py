@@ -2,7 +2,7 @@
 
 ::
 
-    queries = Queries(engine, QueryRules({"steps": 1}), clock)
+    queries = Queries(engine, QueryRules({"steps": 1}), clock, boards)
     answer = await queries.sum(SumQuery(thing="steps", uid="1503960366", end=1460505600))
     answer.data[0].sum                                     -> 13158
 
@@ -12,12 +12,10 @@ there is not, and what the engine raises.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from psd.clock import Clock, utc_text
 from psd.engine.reads import Reads
 from psd.errors import NotFoundError
-from psd.queries.boards.board_windows import NamedBoard
+from psd.queries.boards.board_reads import BoardReads
 from psd.queries.freshness import QueueDepth, unknown_depth
 from psd.queries.leaderboard import answer_leaderboard
 from psd.queries.questions import (
@@ -35,22 +33,6 @@ from psd.queries.sums import Sees, answer_sum, everybody
 from psd.queries.user_sums import UserSums
 
 
-class BoardSource(Protocol):
-    """Where named boards are kept."""
-
-    async def board(self, name: str) -> NamedBoard | None:
-        """The board of a name, with its members."""
-        ...
-
-
-class NoBoards:
-    """A place without boards."""
-
-    async def board(self, name: str) -> NamedBoard | None:
-        """None."""
-        return None
-
-
 class Queries:
     """One set of query functions over an engine; ``depth`` tells how much waits to be booked."""
 
@@ -59,15 +41,15 @@ class Queries:
         engine: Reads,
         rules: QueryRules,
         clock: Clock,
+        boards: BoardReads,
         depth: QueueDepth = unknown_depth,
-        boards: BoardSource | None = None,
         names: NameSource = NO_NAMES,
     ) -> None:
         self._engine = engine
         self._rules = rules
         self._clock = clock
         self._depth = depth
-        self._boards = boards or NoBoards()
+        self._boards = boards
         self._names = names
 
     async def sum(self, query: SumQuery, sees: Sees = everybody) -> SumAnswer:

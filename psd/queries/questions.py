@@ -21,7 +21,9 @@ from psd.config import Settings
 from psd.engine.leaves import Atids
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, TooLargeError
-from psd.queries.boards.board_windows import BoardWindow, NamedBoard, standing_range, zone_of
+from psd.queries.boards.board_reads import NamedBoard
+from psd.queries.boards.board_windows import BoardWindow, standing_range, zone_of
+from psd.queries.boards.definitions import Definition
 from psd.queries.calendar import buckets, zone
 from psd.queries.ids import asked_ids, asked_user, asked_users
 from psd.queries.moments import asked_range, held, moment
@@ -168,11 +170,12 @@ def leaderboard_question(
 ) -> LeaderboardQuestion:
     """Check a query; ``board`` is the one that it names. Raises BadQueryError, TooLargeError."""
     check_who(query)
-    name = _one_thing(query.thing, board)
+    kept = board.definition if board else None
+    name = _one_thing(query.thing, kept)
     atids = _atids(query.atid, rules)
-    if board and atids is None and board.atid:
-        atids = frozenset(asked_ids(board.atid, "atid"))
-    window = board.window if board else None
+    if kept and atids is None:
+        atids = kept.atids()
+    window = kept.window if kept else None
     tz = zone_of(window) if query.tz is None else zone(query.tz)
     range_ = _board_range(query, window, rules, now_s, tz)
     return LeaderboardQuestion(
@@ -182,7 +185,7 @@ def leaderboard_question(
         atids=atids,
         range_=range_,
         previous=_previous(query, window, range_, now_s, tz),
-        ties=query.ties or (board.ties if board else "competition"),
+        ties=query.ties or (kept.ties if kept else "competition"),
         limit=LIMIT if query.limit is None else query.limit,
         cursor=query.cursor,
         around=None if query.around is None else asked_user(query.around, "around"),
@@ -217,7 +220,7 @@ def check_who(query: LeaderboardQuery) -> None:
         raise BadQueryError(f"span: {query.span} says nothing without around")
 
 
-def _one_thing(names: Names | None, board: NamedBoard | None) -> str:
+def _one_thing(names: Names | None, board: Definition | None) -> str:
     if names is None and board is not None:
         return board.thing
     if names is None:
@@ -232,7 +235,7 @@ def _one_thing(names: Names | None, board: NamedBoard | None) -> str:
 
 def _who(query: LeaderboardQuery, rules: QueryRules, board: NamedBoard | None) -> list[int] | None:
     if board is not None:
-        return asked_users(board.members, "members")
+        return board.members
     return None if query.uid is None else _uids(query.uid, rules)
 
 

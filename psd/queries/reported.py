@@ -17,7 +17,7 @@ from typing import Literal
 
 import msgspec
 
-from psd.engine.events import check_int64
+from psd.engine.event_checks import check_int64
 from psd.engine.windows import ABSENT, StandingReport, Window
 from psd.errors import BadQueryError, InputError
 from psd.queries.ids import asked_user

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from psd.engine.events import shown
+from psd.engine.event_checks import shown
 from psd.errors import BadQueryError
 from psd.names import unknown
 

@@ -22,18 +22,10 @@ import msgspec
 from msgspec import UNSET
 
 from psd.domain import Command, Messages
+from psd.engine.event_checks import EVENT_ID_BYTES_MAX, check_event_id, shown, shown_number
+from psd.engine.event_rules import EventRules
 from psd.engine.event_times import Time, second_in
-from psd.engine.events import (
-    EVENT_ID_BYTES_MAX,
-    ID_MAX,
-    Accepted,
-    Change,
-    EventRules,
-    Report,
-    check_event_id,
-    shown,
-    shown_number,
-)
+from psd.engine.events import ID_MAX, Accepted, Change, Report
 from psd.errors import (
     MissingIdError,
     OutOfBoundsError,

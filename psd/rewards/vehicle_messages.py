@@ -1,6 +1,6 @@
 """What producers send about vehicles, as it stands on the wire. Pure.
 
-Three commands beside those of psd/engine/events.py, each with one object or a list of them::
+Three commands beside those of psd/engine/event_fields.py, each with one object or a list of them::
 
     {"command": "activity", "activity": {"vehicle": 7, "integration": "Smartcar",
                                          "time": "2022-02-07T05:00:00Z", "id": "e-91",

@@ -16,7 +16,7 @@ from msgspec import UNSET, UnsetType
 
 from psd.commands import names_of, wire_fields
 from psd.domain import Command
-from psd.engine.events import CountFields, MetricFields
+from psd.engine.event_fields import CountFields, MetricFields
 from psd.engine.withdrawal import WithdrawFields
 
 _FIRST: list[tuple[str, Any]] = [

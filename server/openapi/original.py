@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from psd.domain import Command
-from psd.engine.events import MetricFields
+from psd.engine.event_fields import MetricFields
 from server.openapi.about import (
     FORM_TYPE,
     JSON_TYPE,

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from psd.config import ServerSettings
 from psd.engine.engine import Engine
-from psd.engine.events import COUNT_NAME_BYTES
+from psd.engine.event_rules import COUNT_NAME_BYTES
 from psd.engine.plan import Range
 from psd.errors import TooLargeError
 from server import answers

@@ -24,7 +24,7 @@ from aiohttp import web
 from psd.access.identity import Identity
 from psd.clock import Clock
 from psd.domain import Command
-from psd.engine.events import EventRules
+from psd.engine.event_rules import EventRules
 from psd.errors import (
     InputError,
     MalformedError,

@@ -30,7 +30,9 @@ from psd.archive.entries import Entry
 from psd.clock import Clock
 from psd.domain import Command
 from psd.engine.decoding import Decoders, decode_message, is_json
-from psd.engine.events import Accepted, Count, EventRules, MetricFields, Withdrawal
+from psd.engine.event_fields import MetricFields
+from psd.engine.event_rules import EventRules
+from psd.engine.events import Accepted, Count, Withdrawal
 from psd.engine.nesting import JSON, MSGPACK, check_nesting
 from psd.engine.outcomes import Outcome, Status
 from psd.engine.withdrawal import message_of

@@ -16,7 +16,9 @@ from aiohttp import web
 
 from psd.archive.messages import metrics_entries
 from psd.clock import Clock
-from psd.engine.events import EventRules, MetricFields, Report, decode_metric
+from psd.engine.event_fields import MetricFields, decode_metric
+from psd.engine.event_rules import EventRules
+from psd.engine.events import Report
 from psd.engine.outcomes import Outcome
 from psd.errors import InputError, InvalidTimeError, MalformedError, UnknownThingError
 from psd.intake import Intake

@@ -1,7 +1,7 @@
 """Messages that can never be booked, each kind with the code that its dead letter must carry.
 
 A kind turns a number into a body that no other number makes, so that each letter can be told from
-every other one. What is refused, and why, is in psd/engine/events.py:
+every other one. What is refused, and why, is in psd/engine/event_rules.py:
 
 >>> POISON["missing_id"].body(7)
 b'{"command":"metric","metric":{"thing":"steps","uid":7,...,"mode":"increment"}}'
@@ -15,7 +15,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from psd.engine.events import EVENT_ID_BYTES_MAX, ID_MAX, VALUE_MAX, Report
+from psd.engine.event_checks import EVENT_ID_BYTES_MAX
+from psd.engine.events import ID_MAX, VALUE_MAX, Report
 from psd.store.owner_calls import ONE_SERVER
 
 NOON_S = 1_460_462_400

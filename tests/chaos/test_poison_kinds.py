@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from psd.config import Settings
-from psd.engine.events import rules_of
+from psd.engine.event_rules import rules_of
 from psd.errors import InputError
 from tests.chaos.poison_kinds import NOON_S, POISON, Overflow
 

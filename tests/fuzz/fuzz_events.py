@@ -16,12 +16,19 @@ import sys
 import atheris
 import msgspec
 
-DECODERS = ["psd.engine.events", "psd.engine.decoding", "psd.rewards.vehicle_events"]
+DECODERS = [
+    "psd.engine.event_rules",
+    "psd.engine.event_fields",
+    "psd.engine.decoding",
+    "psd.rewards.vehicle_events",
+]
 
 with atheris.instrument_imports(include=[*DECODERS, "psd.rewards.vehicle_messages"]):
     from psd.commands import kinds_of
     from psd.config import Settings
-    from psd.engine.events import TIME_END_S, VALUE_MAX, Change, decode_metric, rules_of, second_of
+    from psd.engine.event_fields import decode_metric
+    from psd.engine.event_rules import rules_of
+    from psd.engine.events import TIME_END_S, VALUE_MAX, Change, second_of
     from psd.errors import INPUT_ERRORS, InputError
     from psd.rewards.tables import load_tables
     from psd.rewards.vehicle_events import VehicleRules

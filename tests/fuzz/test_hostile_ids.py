@@ -10,7 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
-from psd.engine.events import COUNT_NAME_BYTES, Count, Report
+from psd.engine.event_rules import COUNT_NAME_BYTES
+from psd.engine.events import Count, Report
 from psd.errors import InputError
 from psd.runtime import Runtime
 from psd.store.keys import count_root, kind_of

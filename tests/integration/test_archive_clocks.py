@@ -15,7 +15,7 @@ from psd.archive.folders import APART
 from psd.archive.messages import metrics_entries
 from psd.archive.reader import Span, read_placed
 from psd.clock import SystemClock
-from psd.engine.events import MetricFields
+from psd.engine.event_fields import MetricFields
 from psd.errors import StoreUnavailableError
 from psd.runtime import Runtime, open_runtime
 from tests.support.clocks import DAY_S, ShiftedClock

@@ -12,7 +12,7 @@ from psd.archive.entries import Entry
 from psd.archive.messages import metrics_entries
 from psd.archive.reader import read_entries
 from psd.client import AsyncClient
-from psd.engine.events import MetricFields
+from psd.engine.event_fields import MetricFields
 from psd.runtime import Runtime
 from psd.store.keys import names_key, names_shard
 from psd.users import user_of

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from psd.archive.messages import metrics_entries
 from psd.archive.reader import read_entries
 from psd.cli.main import psd as command
-from psd.engine.events import MetricFields
+from psd.engine.event_fields import MetricFields
 from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
 from psd.runtime import Runtime

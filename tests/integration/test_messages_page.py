@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from psd.config import Settings
-from psd.engine.events import CountFields, MetricFields
+from psd.engine.event_fields import CountFields, MetricFields
 from psd.engine.withdrawal import COMMAND, WithdrawFields
 from psd.errors import UnknownCommandError
 from psd.queue.deadletter import Letter

@@ -10,6 +10,8 @@ import pytest
 
 from psd.client import AsyncClient
 from psd.users import user_of
+from tests.support.clients import event_requests
+from tests.support.clients.event_requests import STRUCTURED, event, statuses
 from tests.support.clients.http import Answer, HttpClient
 from tests.support.engine import NOON_S
 
@@ -154,6 +156,13 @@ async def test_the_client_takes_and_gives_names(named: HttpClient) -> None:
         page = await psd.activities(ODD)
         assert [each.sums for each in page.data] == [{"steps": 20}]
         assert (await psd.withdraw(ODD, "3")).uid == ODD
+
+
+async def test_a_cloud_event_may_be_of_a_name(named: HttpClient) -> None:
+    named_event = event(data=event_requests.metric(uid="cloud@example.com", ts1=NOON_S, ts2=NOON_S))
+    assert await statuses(named, named_event, STRUCTURED) == ["booked"]
+    sums = await rows(named, f"/v3/sum?thing=steps&uid=cloud@example.com&{RANGE}")
+    assert [(row["uid"], row["sum"]) for row in sums] == [("cloud@example.com", 10)]
 
 
 async def test_the_routes_of_the_original_know_numbers_alone(named: HttpClient) -> None:

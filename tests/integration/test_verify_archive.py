@@ -14,7 +14,8 @@ import pytest
 from psd.archive.entries import Entry
 from psd.archive.writer import open_archive
 from psd.config import ArchiveSettings
-from psd.engine.events import Report, encode_metric
+from psd.engine.event_fields import encode_metric
+from psd.engine.events import Report
 from psd.observe.metrics import Metrics
 from psd.runtime import Runtime
 from tests.support.draws.random_reports import random_reports

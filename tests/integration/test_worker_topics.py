@@ -14,7 +14,8 @@ from psd.archive.reader import Span
 from psd.clock import ManualClock
 from psd.config import ArchiveSettings
 from psd.domain import ClockTask, Messages, Part, RawTopic
-from psd.engine.events import EventRules, Report
+from psd.engine.event_rules import EventRules
+from psd.engine.events import Report
 from psd.errors import MalformedError
 from psd.runtime import open_runtime
 from tests.support.processes.worker_stack import NOON_S, WorkerStack, steps

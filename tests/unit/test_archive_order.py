@@ -11,7 +11,8 @@ import msgspec
 from psd.archive.entries import Entry
 from psd.clock import ManualClock
 from psd.config import Settings
-from psd.engine.events import Event, EventRules
+from psd.engine.event_rules import EventRules
+from psd.engine.events import Event
 from psd.errors import ArchiveUnavailableError, StoreUnavailableError
 from psd.intake import Intake
 from psd.observe.metrics import Metrics

@@ -16,7 +16,8 @@ from psd.archive.order import day_of
 from psd.archive.reader import read_entries
 from psd.archive.replay import MARGIN_S, AcceptedTimes, Replay, ReplaySummary
 from psd.clock import ManualClock
-from psd.engine.events import Event, EventRules
+from psd.engine.event_rules import EventRules
+from psd.engine.events import Event
 from psd.engine.outcomes import Outcome
 from psd.errors import StoreUnavailableError
 from tests.support.plain.model import ModelEngine

@@ -15,7 +15,8 @@ from psd.archive.entries import Entry, frame_of
 from psd.archive.order import day_of
 from psd.archive.replay import AcceptedTimes, Replay, ReplaySummary
 from psd.clock import ManualClock
-from psd.engine.events import Accepted, Change, Count, EventRules, Report, Withdrawal
+from psd.engine.event_rules import EventRules
+from psd.engine.events import Accepted, Change, Count, Report, Withdrawal
 from psd.engine.outcomes import BOOKED, UNCHANGED, Outcome
 from psd.rewards.preview import merged_record
 from psd.rewards.registry import said

@@ -7,7 +7,8 @@ import msgspec
 
 from psd.commands import every_rule
 from psd.config import Settings
-from psd.engine.events import Count, EventRules, Report
+from psd.engine.event_rules import EventRules
+from psd.engine.events import Count, Report
 from psd.errors import OutOfBoundsError
 from psd.intake import Intake
 from psd.rewards.vehicle_events import VehicleChange

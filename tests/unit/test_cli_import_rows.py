@@ -21,7 +21,8 @@ from psd.cli.import_rows import (
 from psd.cli.import_tables import Form, read_rows
 from psd.cli.input_files import parts_of
 from psd.cli.times import parse_time
-from psd.engine.events import EventRules, Report
+from psd.engine.event_rules import EventRules
+from psd.engine.events import Report
 from psd.errors import MalformedError
 
 CSV, NDJSON = Form("csv", ","), Form("ndjson")

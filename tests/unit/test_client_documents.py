@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from psd.client.documents import document_of
-from psd.engine.events import MetricFields
+from psd.engine.event_fields import MetricFields
 from psd.errors import WrongTypeError
 from psd.rewards.vehicle_messages import VehicleFields
 

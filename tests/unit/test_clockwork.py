@@ -165,27 +165,6 @@ async def test_a_dependency_that_is_away_is_asked_again() -> None:
     assert ticks.counted("unavailable") == 1
 
 
-async def test_nothing_begins_while_it_is_paused() -> None:
-    ticks = Ticks()
-    async with running(ticks):
-        await wait_until("the first", lambda: ticks.ended == [0])
-        ticks.clockwork.pause()
-        ticks.clock.advance(50)
-        await some_periods()
-        assert ticks.seen == [0]
-        ticks.clockwork.resume()
-        await wait_until("the next", lambda: len(ticks.ended) == 2)
-    assert ticks.seen == [0, 50]
-
-
-async def test_one_that_is_paused_stops() -> None:
-    ticks = Ticks()
-    ticks.clockwork.pause()
-    async with running(ticks):
-        await asyncio.sleep(0)
-    assert ticks.seen == []
-
-
 async def test_a_step_under_way_is_finished_before_it_ends() -> None:
     ticks = Ticks()
     ticks.gate.clear()

@@ -8,18 +8,10 @@ import msgpack
 import msgspec
 import pytest
 
-from psd.engine.events import (
-    EVENT_ID_BYTES_MAX,
-    ID_MAX,
-    TIME_END_S,
-    VALUE_MAX,
-    Count,
-    Event,
-    EventRules,
-    Report,
-    decode_metric,
-    encode_metric,
-)
+from psd.engine.event_checks import EVENT_ID_BYTES_MAX
+from psd.engine.event_fields import decode_metric, encode_metric
+from psd.engine.event_rules import EventRules
+from psd.engine.events import ID_MAX, TIME_END_S, VALUE_MAX, Count, Event, Report
 from psd.errors import InputError
 
 NOW_S = 1_460_462_400

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from psd.engine.events import EventRules, decode_envelope, decode_metric
+from psd.engine.event_fields import decode_envelope, decode_metric
+from psd.engine.event_rules import EventRules
 from psd.engine.nesting import DEPTH_MAX, JSON, MSGPACK, check_nesting
 from psd.errors import INPUT_ERRORS, TooLargeError
 

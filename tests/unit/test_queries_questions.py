@@ -11,19 +11,20 @@ from psd.clock import utc_text
 from psd.engine.events import TIME_END_S
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, MalformedError, TooLargeError
+from psd.queries.boards.board_reads import NamedBoard
 from psd.queries.boards.board_windows import (
     CalendarWindow,
     FixedWindow,
-    NamedBoard,
     RollingWindow,
-    check_board,
     round_ranges,
     seeded_at_s,
     standing_range,
     window_at,
 )
+from psd.queries.boards.definitions import Definition, checked
 from psd.queries.calendar import bucket_of, buckets, zone
 from psd.queries.freshness import Level, nearest_ranges, whole_units
+from psd.queries.ids import asked_users
 from psd.queries.moments import asked_range, moment
 from psd.queries.parsing import from_json, from_pairs
 from psd.queries.questions import QueryRules, leaderboard_question
@@ -33,7 +34,6 @@ from tests.support.engine import DAY_S, NOON_S, second
 
 RULES = QueryRules({"steps": 1, "points": 3})
 BOARD: dict[str, Any] = {
-    "name": "april",
     "thing": "steps",
     "window": {"kind": "fixed", "start": "2016-04-01", "end": "2016-05-01"},
 }
@@ -105,7 +105,7 @@ def test_a_body_that_is_nested_too_deep_or_no_object_is_refused() -> None:
 
 
 def test_a_board_answers_for_its_thing_members_and_window() -> None:
-    board = msgspec.convert({**BOARD, "members": ["7", 8], "atid": ["2"]}, NamedBoard)
+    board = NamedBoard("april", msgspec.convert({**BOARD, "atid": ["2"]}, Definition), [7, 8])
     question = leaderboard_question(LeaderboardQuery(board="april"), RULES, NOON_S, board)
     assert (question.thing, question.uids, question.atids) == ("steps", [7, 8], frozenset({2}))
     assert question.range_ == Range(second("2016-04-01 00:00:00"), NOON_S)
@@ -129,10 +129,7 @@ def test_windows_at_an_instant() -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"name": "April"}, "name: 'April' must be"),
-        ({"name": "a" * 64 + "b"}, "length <= 64"),
         ({"thing": "floors"}, "thing: 'floors' is unknown"),
-        ({"members": ["07"]}, "members: '07'"),
         ({"atid": ["x"]}, "atid: 'x'"),
         ({"window": {"kind": "fixed", "start": 5, "end": 5}}, "window: 5 to 5 holds no second"),
         ({"window": {"kind": "fixed", "start": 6, "end": 5}}, "window.start: 6 must not be after"),
@@ -152,14 +149,25 @@ def test_windows_at_an_instant() -> None:
 )
 def test_a_board_that_contradicts_itself_is_refused(change: dict[str, Any], complaint: str) -> None:
     with pytest.raises((BadQueryError, msgspec.ValidationError)) as caught:
-        check_board(msgspec.convert({**BOARD, **change}, NamedBoard), RULES.things)
+        checked("april", msgspec.convert({**BOARD, **change}, Definition), RULES.things)
     assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["April", "a" * 64 + "b", "", "-a"])
+def test_a_name_that_no_board_can_have_is_refused(name: str) -> None:
+    with pytest.raises(BadQueryError, match=f"name: '{name[:64]}' must be 1 to 64 of"):
+        checked(name, msgspec.convert(BOARD, Definition), RULES.things)
+
+
+def test_a_member_that_is_nobody_is_refused() -> None:
+    with pytest.raises(BadQueryError, match="members: '07'"):
+        asked_users(["7", "07"], "members")
 
 
 def test_rounds_tell_their_ranges_and_when_they_are_seeded() -> None:
     rounds = {"windows": [{"start": 5, "end": 9}, {"start": 9, "end": 12}]}
-    board = msgspec.convert({**BOARD, "rounds": rounds}, NamedBoard)
-    assert check_board(board, RULES.things) is board
+    board = msgspec.convert({**BOARD, "rounds": rounds}, Definition)
+    assert checked("april", board, RULES.things) is board
     assert board.rounds is not None
     assert round_ranges(board.rounds) == [Range(5, 9), Range(9, 12)]
     assert seeded_at_s(board.rounds) == 5

@@ -11,7 +11,8 @@ from psd.clock import utc_text
 from psd.engine.events import TIME_END_S
 from psd.engine.plan import Range
 from psd.errors import BadQueryError
-from psd.queries.boards.board_windows import NamedBoard, check_board
+from psd.queries.boards.board_reads import NamedBoard
+from psd.queries.boards.definitions import Definition, checked
 from psd.queries.calendar import buckets, is_whole, zone
 from psd.queries.moments import asked_range
 from psd.queries.questions import (
@@ -70,7 +71,8 @@ def test_dates_of_every_field_of_a_question_are_of_its_zone() -> None:
 
 def test_a_board_lends_its_zone_to_the_dates_of_a_question() -> None:
     window = {"kind": "calendar", "every": "month", "tz": BERLIN.key}
-    board = msgspec.convert({"name": "a", "thing": "steps", "window": window}, NamedBoard)
+    kept = msgspec.convert({"thing": "steps", "window": window}, Definition)
+    board = NamedBoard("a", kept, [])
     april = 1_459_461_600
     asked = leaderboard_question(
         LeaderboardQuery(board="a", as_of="2016-04-12"), RULES, NOON_S, board
@@ -89,10 +91,10 @@ def test_what_is_kept_of_a_board_does_not_move_with_the_clock(text: str) -> None
         {"window": {"kind": "fixed", "start": "2016-04-01", "end": text}},
         {"rounds": {"windows": [{"start": text, "end": "2016-05-01"}]}},
     ):
-        fields = {"name": "a", "thing": "steps", "window": {"kind": "rolling", "seconds": 9}}
-        board = msgspec.convert({**fields, **change}, NamedBoard)
+        fields = {"thing": "steps", "window": {"kind": "rolling", "seconds": 9}}
+        board = msgspec.convert({**fields, **change}, Definition)
         with pytest.raises(BadQueryError, match="must stand still"):
-            check_board(board, RULES.things)
+            checked("a", board, RULES.things)
 
 
 @pytest.mark.parametrize(

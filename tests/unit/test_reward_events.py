@@ -10,8 +10,9 @@ import pytest
 
 from psd.commands import every_rule, kinds_of
 from psd.config import Settings, Thing
+from psd.engine.event_rules import EventRules
 from psd.engine.event_times import second_in
-from psd.engine.events import Accepted, EventRules, Report
+from psd.engine.events import Accepted, Report
 from psd.errors import ConfigError, InputError
 from psd.rewards.configuration import tables_of
 from psd.rewards.settings import RewardsSettings

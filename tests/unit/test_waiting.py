@@ -11,7 +11,7 @@ import pytest
 
 from psd.clock import ManualClock
 from psd.config import Settings
-from psd.engine.events import EventRules
+from psd.engine.event_rules import EventRules
 from psd.errors import InputError, OutOfBoundsError, TooEarlyError, TooLateError
 from psd.intake import Intake
 from psd.observe.metrics import Metrics

@@ -12,7 +12,8 @@ import pytest
 
 from psd.clock import ManualClock
 from psd.config import QueueSettings, Settings, WorkerSettings
-from psd.engine.events import Accepted, EventRules
+from psd.engine.event_rules import EventRules
+from psd.engine.events import Accepted
 from psd.errors import ConfigError, OutOfBoundsError, QueueUnavailableError, StoreUnavailableError
 from psd.intake import Intake
 from psd.observe.metrics import Metrics

@@ -18,7 +18,8 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from psd.archive.entries import Entry
-from psd.engine.events import Accepted, EventRules, second_of
+from psd.engine.event_rules import EventRules
+from psd.engine.events import Accepted, second_of
 from psd.engine.outcomes import Outcome
 from psd.errors import InputError
 from psd.queue.interface import Message

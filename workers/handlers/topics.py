@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from psd.archive.entries import Entry
 from psd.domain import RawTopic
 from psd.engine.envelopes import enveloped
-from psd.engine.events import Accepted, EventRules
+from psd.engine.event_rules import EventRules
+from psd.engine.events import Accepted
 from psd.queue.interface import Message
 from workers.handlers.bookings import BookingBatch, BookingHandler
 

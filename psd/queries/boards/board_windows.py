@@ -1,12 +1,9 @@
-"""Named boards: who is on them, what counts, and in which window. Pure; no Redis here.
+"""In which window a named board counts, now and in each round. Pure; no Redis here.
 
 A window is a fixed range, the seconds before an instant, or the calendar unit that holds it::
 
-    {"name": "april", "thing": "steps", "members": ["11", "22"],
-     "window": {"kind": "calendar", "every": "month", "tz": "Europe/Berlin"}}
-
-    window_at(board.window, 1461151800)    (2016-04-20 11:30 UTC)
-    -> Range(1459461600, 1462053600)       (April in Berlin)
+    window_at(CalendarWindow("month", "Europe/Berlin"), 1461151800)    (2016-04-20 11:30 UTC)
+    -> Range(1459461600, 1462053600)                                   (April in Berlin)
 
 The standing at an instant is that of ``window_at`` cut at the instant. ``rounds`` are the windows
 of head-to-head brackets (psd/queries/boards/brackets.py); their field is seeded by the board named
@@ -17,7 +14,6 @@ relative to now are refused in it, and dates are of UTC.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -28,10 +24,8 @@ from msgspec import Meta
 from psd.engine.plan import Range
 from psd.errors import BadQueryError
 from psd.queries.calendar import bucket_of, zone
-from psd.queries.ids import asked_ids, asked_users
 from psd.queries.moments import asked_range, held, moment
-from psd.queries.requests import Every, Id, Name, Ties, Time
-from psd.queries.things import asked_thing
+from psd.queries.requests import Every, Name, Time
 from psd.zones import UTC
 
 MEMBERS_MAX = 20_000
@@ -79,28 +73,15 @@ class Round(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Rounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Head-to-head brackets among the members of a board."""
+    """Head-to-head brackets among the members of a board.
+
+    Without ``seeded_by`` they are seeded by the board itself, and without ``seeded_at`` at the
+    beginning of the first round.
+    """
 
     windows: list[Round]
     seeded_by: Name | None = None
     seeded_at: Time | None = None
-
-
-class NamedBoard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A board as it is made; members come and go by routes of their own as well.
-
-    ``rounds`` without ``seeded_by`` are seeded by the board itself, and without ``seeded_at`` at
-    the beginning of the first round.
-    """
-
-    name: Name
-    thing: Name
-    window: BoardWindow
-    atid: list[Id] = []
-    members: list[Id] = []
-    ties: Ties = "competition"
-    rounds: Rounds | None = None
-    note: Annotated[str, Meta(max_length=1000)] = ""
 
 
 def window_at(window: BoardWindow, second: int) -> Range:
@@ -134,24 +115,12 @@ def check_name(name: str) -> str:
     return name
 
 
-def check_board(board: NamedBoard, things: Mapping[str, int]) -> NamedBoard:
-    """The board itself; raises BadQueryError or TooLargeError for what contradicts itself."""
-    check_name(board.name)
-    asked_thing(board.thing, things)
-    asked_ids(board.atid, "atid")
-    check_members(board.members)
-    if isinstance(board.window, FixedWindow):
-        _check_order(board.window, "window")
-    if isinstance(board.window, CalendarWindow):
-        zone(board.window.tz)
-    if board.rounds is not None:
-        _check_rounds(board.rounds)
-    return board
-
-
-def check_members(members: Iterable[int | str]) -> list[int]:
-    """Members as uids, each once; raises BadQueryError."""
-    return asked_users(list(members), "members")
+def check_window(window: BoardWindow) -> None:
+    """Refuse a window that is none; raises BadQueryError."""
+    if isinstance(window, FixedWindow):
+        _check_order(window, "window")
+    if isinstance(window, CalendarWindow):
+        zone(window.tz)
 
 
 def round_ranges(rounds: Rounds) -> list[Range]:
@@ -166,7 +135,8 @@ def seeded_at_s(rounds: Rounds) -> int:
     return round_ranges(rounds)[0].start
 
 
-def _check_rounds(rounds: Rounds) -> None:
+def check_rounds(rounds: Rounds) -> None:
+    """Refuse rounds that overlap, or that are seeded too late; raises BadQueryError."""
     if not 0 < len(rounds.windows) <= ROUNDS_MAX:
         raise BadQueryError(
             f"rounds.windows: {len(rounds.windows)} given, 1 to {ROUNDS_MAX} are allowed"

@@ -26,15 +26,17 @@ from psd.queries.boards.board_windows import (
     MEMBERS_MAX,
     BoardWindow,
     FixedWindow,
-    NamedBoard,
     Rounds,
-    check_board,
+    check_name,
+    check_rounds,
+    check_window,
     round_ranges,
     window_at,
 )
 from psd.queries.ids import asked_ids, asked_users
 from psd.queries.parsing import from_fields
 from psd.queries.requests import Id, Name, Ties
+from psd.queries.things import asked_thing
 from psd.store.keys import named_board_root
 
 CHANGE_MAX = 10_000
@@ -60,19 +62,6 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     rounds: SeededRounds | None = None
     title: Annotated[str, Meta(max_length=200)] = ""
     note: Annotated[str, Meta(max_length=1000)] = ""
-
-    def named(self, name: str, members: list[int]) -> NamedBoard:
-        """The board as questions are asked about it."""
-        return NamedBoard(
-            name=name,
-            thing=self.thing,
-            window=self.window,
-            atid=self.atid,
-            members=[*members],
-            ties=self.ties,
-            rounds=self.rounds,
-            note=self.note,
-        )
 
     def with_fields(self, fields: Mapping[str, Any]) -> Definition:
         """The same with some fields replaced whole; None is a field's default.
@@ -143,10 +132,20 @@ class Membership(msgspec.Struct, frozen=True):
 
 def checked(name: str, definition: Definition, things: Mapping[str, int]) -> Definition:
     """The definition itself; raises BadQueryError or TooLargeError for what contradicts itself."""
-    check_board(definition.named(name, []), things)
-    rounds = definition.rounds
-    if rounds is None or not rounds.order:
-        return definition
+    check_name(name)
+    asked_thing(definition.thing, things)
+    asked_ids(definition.atid, "atid")
+    check_window(definition.window)
+    if definition.rounds is not None:
+        check_rounds(definition.rounds)
+        _check_order(definition.rounds)
+    return definition
+
+
+def _check_order(rounds: SeededRounds) -> None:
+    """Refuse an order of contenders that is too long, or that something else gives already."""
+    if not rounds.order:
+        return
     if rounds.seeded_by is not None:
         raise BadQueryError(
             f"rounds.order: not together with rounds.seeded_by {rounds.seeded_by!r}"
@@ -156,7 +155,6 @@ def checked(name: str, definition: Definition, things: Mapping[str, int]) -> Def
             f"rounds.order: {len(rounds.order)} given, at most {CONTENDERS_MAX} are allowed"
         )
     asked_users(rounds.order, "rounds.order")
-    return definition
 
 
 def members_max(definition: Definition, most: int = MEMBERS_MAX) -> int:

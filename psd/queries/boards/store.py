@@ -29,7 +29,8 @@ from psd.clock import Clock
 from psd.engine.named import NamedUsers
 from psd.errors import BadQueryError, ConflictError, TooLargeError
 from psd.failpoints import reach
-from psd.queries.boards.board_windows import MEMBERS_MAX, NamedBoard, check_name
+from psd.queries.boards.board_reads import NamedBoard
+from psd.queries.boards.board_windows import MEMBERS_MAX, check_name
 from psd.queries.boards.decisions import (
     KINDS,
     BoardDefined,
@@ -113,7 +114,7 @@ class BoardsStore:
         found = board_in(await self._raw(check_name(name)))
         if found is None:
             return None
-        return found.definition.named(name, await self.members_of(found))
+        return NamedBoard(name, found.definition, await self.members_of(found))
 
     async def members(self, name: str) -> list[int]:
         """Everybody on a board, ascending; raises NotFoundError. 2 calls."""

@@ -22,10 +22,11 @@ from psd.clock import Clock
 from psd.config import Thing
 from psd.engine.reads import Reads
 from psd.errors import BadQueryError
+from psd.queries.boards.board_reads import BoardReads
 from psd.queries.prometheus.catalogue import Catalogue, Listed
 from psd.queries.prometheus.evaluation import EvaluatedSeries, Evaluation
 from psd.queries.prometheus.instants import instant_ms, stepped
-from psd.queries.prometheus.owners import BoardsReader, OwnersFinder
+from psd.queries.prometheus.owners import OwnersFinder
 from psd.queries.prometheus.parser import parsed
 from psd.queries.prometheus.selection import SUMS
 from psd.queries.prometheus.tree import Number
@@ -51,7 +52,7 @@ class PrometheusApi:
     def __init__(
         self,
         engine: Reads,
-        boards: BoardsReader,
+        boards: BoardReads,
         things: Mapping[str, Thing],
         clock: Clock,
         user_sums_max: int = USER_SUMS_MAX,

@@ -12,14 +12,12 @@ some users alone finds them as if nobody had made them; everybody is then everyb
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import msgspec
 
 from psd.engine.reads import Reads
 from psd.errors import TooLargeError
-from psd.queries.boards.board_windows import NamedBoard
-from psd.queries.boards.definitions import StoredBoard
+from psd.queries.boards.board_reads import BoardReads
 from psd.queries.prometheus.selection import PRESENT, Metric, Selection
 from psd.queries.sums import Sees, everybody
 from psd.queries.user_sums import UserSums
@@ -28,18 +26,6 @@ BOARDS_MAX = 100
 """Boards of one selector: some 30 ms of Redis for each that is full."""
 
 PAGE = 1000
-
-
-class BoardsReader(Protocol):
-    """Where named boards are kept."""
-
-    async def board(self, name: str) -> NamedBoard | None:
-        """A board with its members."""
-        ...
-
-    async def page(self, after: str, limit: int) -> list[StoredBoard]:
-        """The boards whose names come next, in order."""
-        ...
 
 
 class Owners(msgspec.Struct, frozen=True):
@@ -56,7 +42,7 @@ class OwnersFinder:
     def __init__(
         self,
         population: Reads,
-        boards: BoardsReader,
+        boards: BoardReads,
         sees: Sees,
         budget: UserSums | None = None,
     ) -> None:
@@ -114,5 +100,5 @@ class OwnersFinder:
             board = await self._boards.board(name) if self._sees is everybody else None
             if board is None:
                 self.warnings.append(f"board {name[:64]!r} is not known")
-            self._members[name] = [] if board is None else [int(uid) for uid in board.members]
+            self._members[name] = [] if board is None else board.members
         return self._members[name]

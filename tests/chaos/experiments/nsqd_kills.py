@@ -24,7 +24,8 @@ from pathlib import Path
 
 from psd.archive.reader import read_entries
 from psd.config import Settings
-from psd.engine.events import Event, rules_of
+from psd.engine.event_rules import rules_of
+from psd.engine.events import Event
 from tests.chaos.oracle import compare, differences, expected
 from tests.chaos.stage import SETTINGS, Stage
 from tests.chaos.stored import Fields, stored

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import msgspec
 
 from psd.domain import Command, Messages
+from psd.engine.event_rules import EventRules
 from psd.engine.event_times import Time, second_in
-from psd.engine.events import Change, EventRules
+from psd.engine.events import Change
 from psd.errors import OutOfBoundsError, WrongTypeError
 from psd.meters.settings import MetersSettings
 

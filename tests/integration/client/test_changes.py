@@ -8,7 +8,7 @@ import pytest
 from msgspec import json
 
 from psd.client import AsyncClient
-from psd.engine.events import MetricFields
+from psd.engine.event_fields import MetricFields
 from psd.errors import ChangedError, IdempotencyMismatchError, NotFoundError
 from psd.queries.boards.board_windows import FixedWindow, Round
 from psd.queries.boards.definitions import Definition, SeededRounds

@@ -18,7 +18,8 @@ from psd.cli.import_sending import ImportTally, Sending
 from psd.cli.import_tables import Form, TableRow
 from psd.cli.import_undo import Undoing, Undone
 from psd.config import Settings
-from psd.engine.events import MetricFields, Report
+from psd.engine.event_fields import MetricFields
+from psd.engine.events import Report
 from psd.engine.windows import ABSENT, StandingReport
 from psd.users import user_of
 

@@ -1,0 +1,143 @@
+"""Boards of everybody, read out of the columns of a thing.
+
+::
+
+    vector = await reader.everybody(STEPS, 1459468800, 1462060800, spend)
+    vector.uids, vector.values           -> array([1503960366, ...]), array([374546, ...])
+
+A thing whose partitions have little is one command each, all in one trip. Where the last board was
+of more, sizes are asked for first, and what is much is read in pieces
+(psd/columns/column_pieces.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from psd.columns.column_keys import CELL_BYTES, OWNERS
+from psd.columns.column_owners import OwnerPlaces
+from psd.columns.column_pieces import (
+    CALLS_AT_ONCE,
+    PIECE_BYTES,
+    AnewError,
+    PartitionRead,
+    Wanted,
+    pieces_of,
+)
+from psd.columns.column_plan import plan_columns
+from psd.columns.vector import Adding, Vector
+from psd.errors import StoreUnavailableError
+from psd.store.keys import columns_root
+from psd.store.redis import Store
+from psd.store.scripts import load_script
+
+ATTEMPTS = 10
+"""What makes a board be read anew happens once to a unit: its first booking, its sealing."""
+
+Spend = Callable[[int], None]
+"""Told the bytes that are read; raises TooLargeError for too many."""
+
+
+class ColumnReader:
+    """Boards of everybody from one store; knows whose positions are which."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._script = load_script("columns.sizes")
+        self._places: dict[int, OwnerPlaces] = {}
+        self._little: set[int] = set()
+
+    async def everybody(self, thing: int, start: int, end: int, spend: Spend) -> Vector:
+        """Everybody's sum from ``start`` to before ``end``, each owner's of one moment.
+
+        One trip where that is little, and one more for uids that are new to this process. Raises
+        what ``spend`` raises: before anything is read where it is much.
+        """
+        wanted = Wanted(plan_columns(start, end))
+        for _ in range(ATTEMPTS):
+            try:
+                return await self._store.reads.followed(lambda: self._read(thing, wanted, spend))
+            except AnewError:
+                self._little.discard(thing)
+        raise StoreUnavailableError("redis: columns change faster than they are read")
+
+    async def _read(self, thing: int, wanted: Wanted, spend: Spend) -> Vector:
+        await self._store.placed()
+        partitions = self._store.partitions
+        roots = [columns_root(partitions.tag(each), thing) for each in range(partitions.count)]
+        reads = [
+            PartitionRead(self._store.reads, root, wanted, number)
+            for number, root in enumerate(roots)
+        ]
+        places = self._places_of(thing, len(roots))
+        if thing not in self._little:
+            return await self._read_sized(thing, wanted, roots, reads, places, spend)
+        texts = await self._whole(roots, wanted)
+        sizes = [sum(len(each or b"") for each in found) for found in texts]
+        if max(sizes) > PIECE_BYTES:
+            self._little.discard(thing)
+        spend(sum(sizes))
+        given = [len(found[0] or b"") // CELL_BYTES for found in texts]
+        adding = Adding(given)
+        await self._learn(places, roots, given)
+        for read, found in zip(reads, texts, strict=True):
+            await read.add_whole(adding, found)
+        return adding.vector(places.uids(given))
+
+    async def _read_sized(
+        self,
+        thing: int,
+        wanted: Wanted,
+        roots: Sequence[str],
+        reads: Sequence[PartitionRead],
+        places: OwnerPlaces,
+        spend: Spend,
+    ) -> Vector:
+        """The same where nobody knows how much it is."""
+        sizes = await self._store.reads.call_all(
+            [("EVALSHA", self._script.sha, 1, root, *wanted.suffixes) for root in roots]
+        )
+        spend(sum(map(sum, sizes)))
+        if max(map(sum, sizes)) <= PIECE_BYTES:
+            self._little.add(thing)
+            return await self._read(thing, wanted, lambda _: None)
+        given = [found[0] // CELL_BYTES for found in sizes]
+        adding, room = Adding(given), asyncio.Semaphore(CALLS_AT_ONCE)
+        await self._learn(places, roots, given)
+        await asyncio.gather(
+            *(
+                read.add_pieces(adding, found, room)
+                for read, found in zip(reads, sizes, strict=True)
+                if found[0]
+            )
+        )
+        return adding.vector(places.uids(given))
+
+    async def _whole(self, roots: Sequence[str], wanted: Wanted) -> list[list[bytes | None]]:
+        """All that is wanted of each partition, each of one moment. One trip."""
+        return await self._store.reads.call_all(
+            [("MGET", *(root + suffix for suffix in wanted.suffixes)) for root in roots]
+        )
+
+    async def _learn(self, places: OwnerPlaces, roots: Sequence[str], given: Sequence[int]) -> None:
+        """Read the uids at positions that this process does not know."""
+        room = asyncio.Semaphore(CALLS_AT_ONCE)
+        for number, (root, stop) in enumerate(zip(roots, given, strict=True)):
+            known = places.given(number)
+            if known < stop:
+                key = f"{root}:{OWNERS}"
+                pieces = await pieces_of(
+                    self._store.reads, key, CELL_BYTES * known, CELL_BYTES * stop, room
+                )
+                places.add(number, known, pieces)
+                if places.given(number) < stop:
+                    raise AnewError
+
+    def _places_of(self, thing: int, partitions: int) -> OwnerPlaces:
+        """Whose positions are known; those of another store are forgotten."""
+        epoch = self._store.reads.epoch
+        known = self._places.get(thing)
+        if known is None or known.epoch != epoch:
+            known = self._places[thing] = OwnerPlaces(partitions, epoch)
+        return known

@@ -1,0 +1,82 @@
+"""Events as they stand on the wire: one JSON object or msgpack map a message.
+
+::
+
+    {"command": "metric",  "metric":  {"thing": "steps", "uid": 1, "atid": 2, "aid": 3,
+                                       "value": 10, "ts1": 1496539746, "ts2": 1496539747}}
+    {"command": "metrics", "metrics": [{...}, {...}]}
+    {"command": "count",   "count":   {"thing": "hifive_1", "value": 1, "ts": 1458147411}}
+
+Nothing is checked here but the form; psd/engine/event_rules.py makes events of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from psd.engine.decoding import Decoders, decode_fields, decode_message, is_json
+from psd.engine.nesting import DEPTH_MAX, JSON, MSGPACK, check_nesting
+
+
+class MetricFields(msgspec.Struct, gc=False):
+    """A metric as it stands on the wire; missing numbers are 0, unknown fields are ignored."""
+
+    thing: str = ""
+    uid: int | str = 0
+    atid: int = 0
+    aid: int = 0
+    value: int = 0
+    ts1: int = 0
+    ts2: int = 0
+    mode: str = "total"
+    id: str | None = None
+
+
+class NumberedFields(MetricFields, gc=False):
+    """A metric of /v1, whose users have no names."""
+
+    uid: int = 0
+
+
+class CountFields(msgspec.Struct, gc=False):
+    """A count as it stands on the wire."""
+
+    thing: str = ""
+    value: int = 0
+    ts: int = 0
+    id: str | None = None
+
+
+class Envelope(msgspec.Struct, gc=False):
+    """One message: the command and the part that belongs to it."""
+
+    command: str = ""
+    metric: MetricFields | None = None
+    metrics: list[MetricFields] | None = None
+    count: CountFields | None = None
+
+
+_ENVELOPE = Decoders(Envelope)
+_DECODE_METRIC = msgspec.json.Decoder(NumberedFields).decode
+
+
+def decode_envelope(body: bytes, depth_max: int = DEPTH_MAX) -> Envelope:
+    """Read a message of either format; JSON starts with ``{``, everything else is msgpack."""
+    envelope = decode_message(body, _ENVELOPE, depth_max)
+    siblings = max(len(envelope.metrics or ()) - 1, 0)
+    form = JSON if is_json(body) else MSGPACK
+    check_nesting(body, form, siblings=siblings, depth_max=depth_max)
+    return envelope
+
+
+def decode_metric(body: bytes, depth_max: int = DEPTH_MAX) -> MetricFields:
+    """Read the body of a write request, one JSON object of metric fields."""
+    return decode_fields(body, _DECODE_METRIC, depth_max)
+
+
+def encode_metric(report: Mapping[str, Any]) -> bytes:
+    """One ``metric`` message as JSON, from wire fields (see :class:`MetricFields`)."""
+    return msgspec.json.encode({"command": "metric", "metric": report})
