@@ -166,10 +166,14 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Thing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is summed: a number that never changes, and the unit of its values."""
+    """What is summed: a number that never changes, the unit of its values, and its boards.
+
+    ``boards`` says how fine the columns for boards of everybody are (psd/engine/column_modes.py).
+    """
 
     id: int
     unit: str = ""
+    boards: bool | Literal["day"] = True
 
 
 CORE_THINGS: dict[str, Thing] = {

@@ -23,6 +23,7 @@ from psd.config import Settings
 from psd.domain import ClockTask, Command, Core, Part, RawTopic
 from psd.domains import domains, named
 from psd.engine.books import Books, BooksPreview
+from psd.engine.column_modes import settle_modes
 from psd.engine.engine import Engine
 from psd.engine.preview import Preview
 from psd.erasing.erasing import Erasing
@@ -196,6 +197,8 @@ async def open_runtime(
     try:
         with contextlib.suppress(StoreUnavailableError):
             await runtime.store.check_fit()
+            if not any_shape:
+                await settle_modes(runtime.store, settings.things)
             if archiving and settings.archive.enabled:
                 # Before anything is accepted: what has a name is never taken for a lost store.
                 await identity()

@@ -7,7 +7,8 @@
 --          behind it, where an owner has a fence, another array by owner of [name, number] or
 --          false, numbers from 0 to 2^53 - 1
 -- ARGV[2]  seven msgpack numbers: lifetimes in seconds of year, month, week, day, second and
---          activity keys and of markers; 0 is for ever, -1 again for ever
+--          activity keys and of markers; 0 is for ever, -1 again for ever; then a map of things
+--          whose boards are not kept to the second: their numbers as texts, "day" or "none"
 -- Returns: a list of codes, owner by owner: 0 unchanged, 1 booked, 2 duplicate, 3 out of bounds,
 --          4 of an activity that was withdrawn, 6 superseded: the owner's fence holds a greater
 --          number, and nothing of the owner is written, 7 its hour has as many reports of the
@@ -24,6 +25,7 @@
 -- @include lib/owners: owner_roots
 -- @include lib/activity_writes: save_activities
 -- @include lib/cells: save_cells
+-- @include lib/columns: note_columns
 -- @include lib/newest_writes: save_newest
 -- @include lib/work: is_too_heavy
 -- @include lib/writes: read_lifetimes, flush_writes
@@ -34,6 +36,7 @@ read_lifetimes(ARGV[2])
 local codes, refusal = book_batches(roots, cmsgpack.unpack(ARGV[1]))
 if not codes then return refusal end
 save_activities()
+note_columns()
 if is_too_heavy() then return too_heavy(#codes) end
 flush_writes()
 save_cells()

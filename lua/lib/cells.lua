@@ -37,15 +37,16 @@ local function load_bucket(key, lifetime, field)
   return hash.buckets[field] or new_bucket(hash, field, redis.call('HGET', key, field))
 end
 
--- Take the number of activities and the newest second with a booking (lib/newest_writes): -1 for
--- none, false where there are activities and nothing tells. Shards are counted by that number, so
+-- Take the position in columns (lib/column_places), the number of activities, and the newest second
+-- with a booking (lib/newest_writes): -1 for none, false where there are activities and nothing
+-- tells. Shards are counted by that number, so
 -- one that is none must not get there: of 1e40 shards, adding 1 would never reach the next.
-local function take_activities(hash, activities, newest_second)
+local function take_activities(hash, activities, newest_second, at)
   local count = tonumber(activities or 0)
   if not (count and count >= 0 and count <= SUM_MAX and count % 1 == 0) then
     error('the number of activities is none')
   end
-  hash.activities = count
+  hash.activities, hash.at = count, at
   hash.newest = tonumber(newest_second or nil) or hash.activities == 0 and -1
 end
 
@@ -54,10 +55,10 @@ local function load_year(prefix, field, atid)
   local key = prefix .. ':y'
   if hashes[key] then return end
   local hash, part_field = hash_at(key, keep.year), field .. ':' .. id_text(atid)
-  local values = redis.call('HMGET', key, 'activities', 'newest', field, part_field)
-  take_activities(hash, values[1], values[2])
-  new_bucket(hash, field, values[3])
-  new_part(hash, part_field, values[4])
+  local values = redis.call('HMGET', key, 'activities', 'newest', 'at', field, part_field)
+  take_activities(hash, values[1], values[2], values[3])
+  new_bucket(hash, field, values[4])
+  new_part(hash, part_field, values[5])
 end
 
 -- What is told of the activities of an owner's thing.
@@ -65,8 +66,8 @@ local function load_activities(prefix)
   local key = prefix .. ':y'
   local hash = hash_at(key, keep.year)
   if not hash.activities then
-    local values = redis.call('HMGET', key, 'activities', 'newest')
-    take_activities(hash, values[1], values[2])
+    local values = redis.call('HMGET', key, 'activities', 'newest', 'at')
+    take_activities(hash, values[1], values[2], values[3])
   end
   return hash.activities
 end
@@ -118,6 +119,9 @@ local function changed_fields(key, hash)
   end
   if hash.is_newest_dirty then
     set[at + 1], set[at + 2], at = 'newest', hash.newest, at + 2
+  end
+  if hash.is_at_new then
+    set[at + 1], set[at + 2], at = 'at', text(hash.position), at + 2
   end
   for field, bucket in pairs(hash.buckets) do
     if bucket.dirty then

@@ -12,6 +12,7 @@ import msgpack
 import msgspec
 
 from psd.config import BookingSettings, RetentionSettings
+from psd.engine.column_modes import Modes, packed_modes
 from psd.engine.events import Count, Event, Report
 from psd.engine.fences import NO_FENCES, Fences
 from psd.store.codec import marker_of, pack_id
@@ -96,9 +97,12 @@ LEVELS = ("year_s", "month_s", "week_s", "day_s", "second_s", "activity_s")
 
 
 def lifetimes(
-    retention: RetentionSettings, booking: BookingSettings, ever: Collection[str]
+    retention: RetentionSettings,
+    booking: BookingSettings,
+    ever: Collection[str],
+    modes: Modes | None = None,
 ) -> bytes:
-    """The lifetimes as book.lua reads them: seven msgpack numbers of seconds.
+    """The lifetimes as book.lua reads them: seven msgpack numbers of seconds; then the modes.
 
     0 is for ever, -1 for ever at a level in ``ever``, whose keys may have an older lifetime.
     An activity lives longer by the time that an event may be ahead of the clock: it must still
@@ -108,7 +112,8 @@ def lifetimes(
     if retention.activity_s:
         seconds["activity_s"] += booking.max_event_lead_s
     kept = [lifetime or (-1 if level in ever else 0) for level, lifetime in seconds.items()]
-    return b"".join(msgpack.packb(number) for number in (*kept, booking.dedupe_horizon_s))
+    numbers = b"".join(msgpack.packb(number) for number in (*kept, booking.dedupe_horizon_s))
+    return numbers + packed_modes(modes or {})
 
 
 def reports_kept_s(retention: RetentionSettings) -> int:

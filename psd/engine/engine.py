@@ -14,6 +14,7 @@ from psd.clock import Clock
 from psd.config import Settings
 from psd.engine.batch import EventBatch, Tools
 from psd.engine.booking import LEVELS, lifetimes, reports_kept_s
+from psd.engine.column_modes import keep_modes, modes_of
 from psd.engine.events import Count, Event, Withdrawal
 from psd.engine.fences import NO_FENCES, Fence, fences_of
 from psd.engine.named import Named, named_in
@@ -44,6 +45,7 @@ class Engine(Reads):
         self._retention = settings.retention
         self._booking = settings.booking
         self._kept_s = reports_kept_s(settings.retention)
+        self._modes = modes_of(settings.things)
         self._lifetimes = b""
         self._levels: Levels | None = None
         self._levels_of = 0
@@ -57,7 +59,8 @@ class Engine(Reads):
         if self._levels is None or self._levels_of != generation:
             finite = [level for level in LEVELS if getattr(self._retention, level)]
             ever = await self._store.levels_with_lifetimes(finite)
-            self._lifetimes = lifetimes(self._retention, self._booking, ever)
+            await keep_modes(self._store, self._modes)
+            self._lifetimes = lifetimes(self._retention, self._booking, ever, self._modes)
             self._levels_of = generation
             self._levels = Levels(
                 months_expire="month_s" in ever,

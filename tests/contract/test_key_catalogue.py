@@ -20,7 +20,7 @@ from psd.store.keys import SCHEMA_VERSION, boards_key, catalogue, decisions_key,
 from psd.users import user_of
 from tests.support.draws.random_reports import random_reports
 from tests.support.engine import EVER, NOON_S, book, count, increment, report
-from tests.support.stored.keyspace import keyspace
+from tests.support.stored.keyspace import contents
 
 
 async def book_every_kind(psd: Runtime) -> None:
@@ -58,6 +58,7 @@ async def keep_boards(psd: Runtime) -> None:
     await psd.store.writes.call(("SADD", boards_key("dropped"), "gone:0123456789abcdef"))
     members = f"{(await psd.boards.get('a.b-c_1')).root}:members"
     await psd.store.writes.call(("SET", f"{members}:unchanged", "fedcba9876543210", "EX", 600))
+    await psd.store.writes.call(("SET", "psd:columns:{p0}:1:s:201603", b"sealed"))
     await psd.store.writes.call(("SADD", f"{members}:staged:fedcba9876543210", 1))
     await psd.store.writes.call(("SET", decisions_key("turn:board:a"), "mark", "PX", 60_000))
 
@@ -123,8 +124,8 @@ async def test_booking_again_writes_nothing(psd: Runtime) -> None:
 
 
 async def test_all_keys_of_an_owner_share_its_hash_tag(psd: Runtime) -> None:
-    before = set(await keyspace(psd.store.client))
+    before = set(await contents(psd.store.client))
     await book(psd, [report(n, NOON_S + n * 5, uid=-77, aid=n) for n in range(1, 700)])
-    keys = set(await keyspace(psd.store.client)) - before
+    keys = set(await contents(psd.store.client)) - before
     assert len(keys) > 10
     assert {key.partition("{")[2].partition("}")[0] for key in keys} == {"-77"}

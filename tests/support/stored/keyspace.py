@@ -2,7 +2,8 @@
 
 ``keyspace`` is a readable DEBUG DIGEST: every key with its type and content, hashes by field. The
 index of owners is left out: it may have more owners than have bookings (psd/engine/owner_index.py);
-and so is what the store says of itself (``OF_THE_STORE``).
+and so is what the store says of itself (``OF_THE_STORE``). Columns are what they say of each owner
+(tests/support/stored/held_columns.py): where it stands in them depends on who came first.
 ``expected_totals`` computes the calendar's buckets from the model's bookings alone.
 """
 
@@ -16,9 +17,10 @@ from redis.asyncio import Redis
 
 from psd.store.keys import LIFE_KEY, ORDER_KEY, PARTITIONS_KEY, SCHEMA_KEY, STORE_KEY
 from tests.support.plain.model import Model
+from tests.support.stored.held_columns import ROOT, columns_of
 
 OWNERS = b"psd:owners:"
-ACTIVITY_FIELDS = (b"activities", b"newest")
+ACTIVITY_FIELDS = (b"activities", b"newest", b"at")
 """What the hash of years has beside totals."""
 
 OF_THE_STORE = (SCHEMA_KEY, STORE_KEY, LIFE_KEY, ORDER_KEY, PARTITIONS_KEY)
@@ -29,6 +31,16 @@ ISSUANCE_OFFSET = timedelta(hours=5)
 
 async def keyspace(client: Redis) -> dict[str, Any]:
     """Every key of the store and what it holds, but for what says nothing of what it holds."""
+    held = await contents(client)
+    of_owners = {key: content for key, content in held.items() if not key.startswith(ROOT)}
+    for key, content in of_owners.items():
+        if key.endswith(":y") and isinstance(content, dict):
+            content.pop(b"at", None)
+    return of_owners | columns_of(held)
+
+
+async def contents(client: Redis) -> dict[str, Any]:
+    """The same with columns as they stand."""
     found = [key async for key in client.scan_iter(count=1000)]
     left_out = (OWNERS, *(key.encode() for key in OF_THE_STORE))
     keys = sorted(key for key in found if not key.startswith(left_out))
@@ -47,8 +59,8 @@ async def keyspace(client: Redis) -> dict[str, Any]:
             pipe.xrange(key)
         else:
             raise AssertionError(f"{key!r} is a {kind!r}")
-    contents = await pipe.execute()
-    return {key.decode(): content for key, content in zip(keys, contents, strict=True)}
+    held = await pipe.execute()
+    return {key.decode(): content for key, content in zip(keys, held, strict=True)}
 
 
 def calendar_totals(held: dict[str, Any]) -> dict[tuple[str, str], str]:

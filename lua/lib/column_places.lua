@@ -1,0 +1,93 @@
+-- Column places: the columns of an owner's partition and thing, and the owner's position in them.
+-- Root and uid are in the text of the owner's root: psd:{p0}:7 has psd:columns:{p0}:<thing>. A
+-- position is given at the first booking, stands in the field "at" of the year hash, and is never
+-- given again.
+-- @include lib/cells: hashes
+-- @include lib/work: spend_work
+-- @include lib/writes: keep
+
+local columns_of, position_of, column_length
+
+do
+  -- Redis takes 512 MiB; a call adds far less than the rest.
+  local COLUMN_BYTES_MAX = 268435456
+  local by_root, by_prefix = {}, {}
+
+  -- Length of a string that is written to; fails where the key is of another type, or full.
+  function column_length(key)
+    spend_work(1)
+    local length = redis.call('STRLEN', key)
+    if length > COLUMN_BYTES_MAX then
+      error(key .. ' is full: more is booked than columns hold, see boards = "day"')
+    end
+    return length
+  end
+
+  -- Big-endian bytes of a uid of up to 64 bits, by six digits a step so that doubles are exact.
+  local function uid_packed(uid)
+    local sign, digits = string.match(uid, '^(-?)(%d+)$')
+    local high, low = 0, 0
+    for at = 1, #digits, 6 do
+      local part = string.sub(digits, at, at + 5)
+      low = low * 10 ^ #part + tonumber(part)
+      local carry = math.floor(low / 4294967296)
+      high, low = high * 10 ^ #part + carry, low - carry * 4294967296
+    end
+    if sign == '-' then
+      high, low = (low > 0 and 4294967295 or 4294967296) - high, (4294967296 - low) % 4294967296
+    end
+    return struct.pack('>I4I4', high, low)
+  end
+
+  -- How fine the columns of a thing are: nothing finer than a level that has, or had, a lifetime.
+  local function levels_of(thing)
+    local mode = keep.modes and keep.modes[thing]
+    if thing == '0' or mode == 'none' or keep.year ~= 0 then return nil end
+    local has_months = keep.month == 0
+    local has_days = has_months and keep.day == 0 and keep.second == 0
+    return { months = has_months, days = has_days and mode == 'day',
+      logs = has_days and mode ~= 'day' }
+  end
+
+  local function new_columns(root, levels)
+    local changes = redis.call('GET', root .. ':changes')
+    if changes and not string.find(changes, '^%d+$') then error(root .. ':changes is no number') end
+    column_length(root .. ':count')
+    column_length(root .. ':newest')
+    return { root = root, levels = levels, owners = column_length(root .. ':owners') / 8,
+      added = {}, changes = tonumber(changes or 0), sets = {}, sums = {}, months = {} }
+  end
+
+  -- The columns for an owner's thing and the owner's uid; nil where none are kept.
+  function columns_of(prefix)
+    local known = by_prefix[prefix]
+    if known == nil then
+      local tag, uid, thing = string.match(prefix, '^psd:(%b{}):(-?%d+):(%d+)$')
+      local levels = tag and levels_of(thing)
+      local root = levels and 'psd:columns:' .. tag .. ':' .. thing
+      if root then by_root[root] = by_root[root] or new_columns(root, levels) end
+      known = root and { by_root[root], uid } or false
+      by_prefix[prefix] = known
+    end
+    if known then return known[1], known[2] end
+  end
+
+  -- The owner's position, which is the next one where it has none.
+  function position_of(columns, prefix, uid)
+    local hash = hashes[prefix .. ':y']
+    if hash.position then return hash.position end
+    local position = columns.owners + #columns.added
+    if hash.at then
+      local at = tonumber(hash.at)
+      if not (at and at >= 0 and at < columns.owners and at % 1 == 0) then
+        error(prefix .. ':y has no position of ' .. columns.root .. ', see psd verify --repair')
+      end
+      position = at
+    else
+      columns.added[#columns.added + 1] = uid_packed(uid)
+      hash.is_at_new = true
+    end
+    hash.position, hash.newest_key = position, columns.root .. ':newest'
+    return position
+  end
+end
