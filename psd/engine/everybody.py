@@ -39,7 +39,9 @@ class EverybodyReader:
         mode = await self._mode(thing)
         is_whole = within.start % DAY_S == within.end % DAY_S == 0
         if mode == TO_THE_SECOND or (mode == BY_THE_DAY and is_whole):
-            return await self._columns.everybody(thing, within.start, within.end, spend)
+            found = await self._columns.everybody(thing, within.start, within.end, spend)
+            # Who is nobody there costs nothing to ask one by one, whoever keeps no columns.
+            return found if found.total else None
         return None
 
     async def _mode(self, thing: int) -> bytes | None:

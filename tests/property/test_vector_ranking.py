@@ -24,7 +24,7 @@ STANDINGS = st.dictionaries(
 
 
 def both(
-    rows: dict[int, tuple[int, int | None]], first: int | None = None
+    rows: dict[int, tuple[int, int | None]],
 ) -> tuple[list[tuple[int, int]], dict[int, int | None], Vector]:
     """Pairs, seconds, and the vector of the same."""
     pairs = [(uid, value) for uid, (value, _) in rows.items()]
