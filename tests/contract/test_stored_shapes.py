@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 from click.testing import CliRunner
 
 from psd.cli.main import psd as command
-from psd.clock import ManualClock
 from psd.engine.plan import Range
 from psd.errors import ConfigError, UnfitStoreError
 from psd.queries.requests import LeaderboardQuery
@@ -64,18 +62,7 @@ MARKERS_BEFORE_1_2 = "psd:{1}:k:"
 """Until then the mark of an increment's id did not depend on its thing."""
 
 
-@pytest.fixture
-def url(engine_server: RedisServer) -> str:
-    """An empty server of each kind."""
-    engine_server.flush()
-    return engine_server.url
-
-
-@pytest.fixture
-async def psd(url: str) -> AsyncIterator[Runtime]:
-    """A runtime with the clock of the history on it."""
-    async with engine_on(url, clock=ManualClock(WRITTEN_AT_S)) as runtime:
-        yield runtime
+pytestmark = pytest.mark.psd(now_s=WRITTEN_AT_S)
 
 
 async def fill(server: RedisServer, name: str) -> None:
@@ -169,10 +156,10 @@ async def test_a_store_that_would_be_misread_is_refused_with_what_to_do(
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
 async def test_a_repair_brings_a_store_to_the_bytes_of_today(
-    shape: Shape, engine_server: RedisServer, url: str
+    shape: Shape, engine_server: RedisServer, redis_url: str
 ) -> None:
     await fill(engine_server, shape.name)
-    done = await verified(url, "--repair", "--rate", "0")
+    done = await verified(redis_url, "--repair", "--rate", "0")
     assert done.exit_code == 0, done.output
     wanted = stored("1.4") if not shape.has_index else stored(SCHEMA_VERSION)
     async with engine_server.client() as client:
@@ -181,11 +168,11 @@ async def test_a_repair_brings_a_store_to_the_bytes_of_today(
         if not shape.has_index:
             # What today's psd makes of the oldest one that it reads.
             await fill(engine_server, "1.4")
-            assert (await verified(url, "--repair", "--rate", "0")).exit_code == 0
+            assert (await verified(redis_url, "--repair", "--rate", "0")).exit_code == 0
             wanted = await held_by(client)
     lost = () if shape.name > "1.1" else (MARKERS_BEFORE_1_2,)
     assert differing_owners(held, wanted, *lost) == []
-    assert "clean" in (await verified(url, "--rate", "0")).output
+    assert "clean" in (await verified(redis_url, "--rate", "0")).output
 
 
 @pytest.mark.parametrize("shape", READ[1:], ids=lambda shape: shape.name)
@@ -300,22 +287,22 @@ async def test_a_running_process_tells_why_it_does_not_take_a_store_over(
 
 
 async def test_doctor_takes_a_store_over_or_says_why_not(
-    engine_server: RedisServer, url: str
+    engine_server: RedisServer, redis_url: str
 ) -> None:
     for name, said in (("1.7", "store.schema"), ("1.3", "run `psd verify --repair`")):
         await fill(engine_server, name)
-        arguments = ["--set", f"redis.url={url}", "doctor"]
+        arguments = ["--set", f"redis.url={redis_url}", "doctor"]
         done = await asyncio.to_thread(CliRunner().invoke, command, arguments)
         assert said in done.output
         assert ("UNFIT" in done.output) == (name == "1.3")
 
 
 async def test_a_repair_of_a_part_does_not_make_a_store_one_of_today(
-    engine_server: RedisServer, url: str
+    engine_server: RedisServer, redis_url: str
 ) -> None:
     await fill(engine_server, "1.3")
     for part in (["2"], ["--thing", "steps"]):
-        assert (await verified(url, *part, "--repair", "--rate", "0")).exit_code == 0
+        assert (await verified(redis_url, *part, "--repair", "--rate", "0")).exit_code == 0
         assert engine_server.ask("GET", "psd:schema") == b"1"
-    assert (await verified(url, "--rate", "0")).exit_code == 1
+    assert (await verified(redis_url, "--rate", "0")).exit_code == 1
     assert engine_server.ask("GET", "psd:schema") == b"1"
