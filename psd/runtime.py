@@ -85,7 +85,16 @@ class Runtime:
             depth,
             self.engine.names,
         )
-        self.core = Core(settings, self.engine, self.store, clock, metrics, self._turns)
+        self.core = Core(
+            settings,
+            self.engine,
+            self.store,
+            clock,
+            metrics,
+            self._turns,
+            self.boards,
+            self.engine.names,
+        )
         self.parts: dict[str, Part] = {
             domain.name: named(domain.open)(self.core, settings.section(domain.name))
             for domain in domains()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgpack
 import msgspec
@@ -66,9 +66,10 @@ class BookingReader:
         passed_over: list[int] = []
         root = (await self._store.placed()).owner_root(uid)
 
-        async def take(_place: int, held: Held, pace: ReadingPace) -> None:
-            found.clear()
-            found.update(await listed(held.parts, atids, pace))
+        async def take(page: Mapping[int, Held], pace: ReadingPace) -> None:
+            for held in page.values():
+                found.clear()
+                found.update(await listed(held.parts, atids, pace))
 
         await self._bookings.read(
             [root],
@@ -99,13 +100,14 @@ class BookingReader:
         """The seconds of questions about one thing."""
         found: list[int | None] = [None] * len(asked)
 
-        async def take(place: int, held: Held, pace: ReadingPace) -> None:
-            question = asked[place]
-            # A board is answered, whatever somebody on it has booked.
-            with contextlib.suppress(TooLargeError):
-                found[place] = await reached_at(
-                    held.parts[thing], question.score, question.atids, pace
-                )
+        async def take(page: Mapping[int, Held], pace: ReadingPace) -> None:
+            for place, held in page.items():
+                question = asked[place]
+                # A board is answered, whatever somebody on it has booked.
+                with contextlib.suppress(TooLargeError):
+                    found[place] = await reached_at(
+                        held.parts[thing], question.score, question.atids, pace
+                    )
 
         roots = (await self._store.placed()).owner_roots([question.uid for question in asked])
         ranges = [question.range for question in asked]

@@ -30,6 +30,9 @@ from psd.store.redis import Store
 EVENT_US = 20.0
 """What an event holds Redis for, about (psd/store/costs.py)."""
 
+COLUMN_LEVELS = frozenset({"year_s", "month_s", "day_s", "second_s"})
+"""What the columns of boards are made of (psd/engine/everybody.py)."""
+
 
 class Engine(Reads):
     """Books events into the buckets and sums them over ranges."""
@@ -64,6 +67,7 @@ class Engine(Reads):
                 weeks_expire="week_s" in ever,
                 days_expire="day_s" in ever,
                 activities_expire="activity_s" in ever,
+                columns_expire=not ever.isdisjoint(COLUMN_LEVELS),
             )
         return self._levels
 

@@ -24,7 +24,8 @@ from psd.engine.newest import Newest
 from psd.engine.owner_index import OwnerIndex
 from psd.engine.owner_reads import OwnerReader
 from psd.engine.plan import Levels, Range
-from psd.engine.series import BucketQuestion, Series, SeriesReader
+from psd.engine.series import BucketQuestion, SeriesReader
+from psd.engine.series_columns import Series
 from psd.engine.sums import OwnerSums, SumReader
 from psd.engine.tallies import AtidSum, Tally
 from psd.errors import DetailExpiredError

@@ -16,9 +16,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from psd.clock import Clock
+from psd.columns.column_reader import Spend
+from psd.columns.vector import Vector
 from psd.config import Settings
 from psd.engine.activities import ScoreQuestion
 from psd.engine.activity_pages import ActivityPage, ActivityPages, Place, place_of
+from psd.engine.everybody import EverybodyReader
 from psd.engine.newest import Newest
 from psd.engine.plan import Range
 from psd.engine.range_sums import RangeSums
@@ -44,6 +47,7 @@ class Reads(RangeSums):
         self._activity_pages = ActivityPages(store, self._listed)
         self._standings = StandingsReader(self._owners)
         self._reports = ReportReader(store)
+        self._everybody = EverybodyReader(store)
 
     async def activities(
         self,
@@ -132,6 +136,13 @@ class Reads(RangeSums):
         No trip but those of ``ask`` where nobody is new since this process asked before.
         """
         return await self._index.of_everybody(thing, ask, most)
+
+    async def everybody(self, thing: int, range_: Range, spend: Spend) -> Vector | None:
+        """The sums of all who have bookings of a thing, None where columns do not tell them.
+
+        ``spend`` is told the bytes that are read, and may refuse. One trip where that is little.
+        """
+        return await self._everybody.vector(thing, range_, await self._known_levels(), spend)
 
     async def standings(
         self,

@@ -6,7 +6,7 @@
 
 What activity 41 of owner 7 booked is taken from every bucket, and reports of it are not booked any
 more, whether they were sent before or come late or again: the order does not matter. It holds for
-every thing whose bookings are an owner's. Of things about vehicles a uid is a vehicle's number, so
+every thing whose bookings are an owner's. Of a domain's things a uid is a number of its own, so
 that 7 would be somebody else.
 
 Each withdrawal is an entry of the owner's log, a stream whose ids are the second and a number::
@@ -111,14 +111,14 @@ _ENVELOPE = Decoders(_WithdrawalEnvelope)
 _encode = msgspec.json.Encoder().encode
 
 
-def withdraw_kinds(things: Mapping[str, int], about_vehicles: Collection[int]) -> dict[str, Kind]:
+def withdraw_kinds(things: Mapping[str, int], of_domains: Collection[int]) -> dict[str, Kind]:
     """The reader of the command, for the rules that read every message."""
-    return {COMMAND: partial(_read, things_of_owners(things, about_vehicles))}
+    return {COMMAND: partial(_read, things_of_owners(things, of_domains))}
 
 
-def things_of_owners(things: Mapping[str, int], about_vehicles: Collection[int]) -> tuple[int, ...]:
+def things_of_owners(things: Mapping[str, int], of_domains: Collection[int]) -> tuple[int, ...]:
     """Numbers of the things of which an activity can be withdrawn."""
-    return tuple(sorted({*things.values()} - {*about_vehicles}))
+    return tuple(sorted({*things.values()} - {*of_domains}))
 
 
 def _read(

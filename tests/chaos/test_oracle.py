@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 
 import pytest
 
-from psd.config_sources import load_settings
 from psd.engine.events import Report
-from psd.runtime import Runtime, open_runtime
+from psd.runtime import Runtime
 from tests.chaos.oracle import compare, differences, expected
 from tests.chaos.stored import Fields, below_root, forget, stored
 from tests.chaos.stream import Stream, generate
@@ -20,14 +19,6 @@ from tests.support.stored.keyspace import expected_totals
 
 NOW_S = 1_790_000_000
 NOON_S = 1_460_462_400
-
-
-@pytest.fixture
-async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
-    flags = {"redis.url": redis_url, "redis.durability": "fast"}
-    opened = await open_runtime(load_settings(flags=flags).settings)
-    yield opened
-    await opened.close()
 
 
 async def book(runtime: Runtime, bodies: Iterable[bytes]) -> None:

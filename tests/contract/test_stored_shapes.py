@@ -6,13 +6,11 @@ tests/golden/stores has what each wrote; tests/support/stored/stored_shapes.py s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from click.testing import CliRunner
 
 from psd.cli.main import psd as command
-from psd.clock import ManualClock
 from psd.errors import ConfigError, UnfitStoreError
 from psd.runtime import Runtime
 from psd.store.keys import MIGRATION_KEY, PARTITIONS_KEY, SCHEMA_VERSION, SCHEMAS_BEFORE
@@ -39,18 +37,7 @@ NAMES = [shape.name for shape in SHAPES]
 BEFORE = SHAPES[:-1]
 
 
-@pytest.fixture
-def url(engine_server: RedisServer) -> str:
-    """An empty server of each kind."""
-    engine_server.flush()
-    return engine_server.url
-
-
-@pytest.fixture
-async def psd(url: str) -> AsyncIterator[Runtime]:
-    """A runtime with the clock of the history on it."""
-    async with engine_on(url, clock=ManualClock(WRITTEN_AT_S)) as runtime:
-        yield runtime
+pytestmark = pytest.mark.psd(now_s=WRITTEN_AT_S)
 
 
 async def fill(server: RedisServer, name: str) -> None:
@@ -165,9 +152,9 @@ async def test_a_running_process_tells_why_it_does_not_work_with_the_store_that_
     assert "version 1" in (await psd.store.readiness())["schema"]
 
 
-async def test_the_doctor_says_what_to_do(engine_server: RedisServer, url: str) -> None:
+async def test_the_doctor_says_what_to_do(engine_server: RedisServer, redis_url: str) -> None:
     await fill(engine_server, "1.7")
-    arguments = ["--set", f"redis.url={url}", "doctor"]
+    arguments = ["--set", f"redis.url={redis_url}", "doctor"]
     done = await asyncio.to_thread(CliRunner().invoke, command, arguments)
     assert "UNFIT" in done.output
     assert "`psd migrate`" in done.output

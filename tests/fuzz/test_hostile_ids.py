@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import example, given, settings
@@ -18,17 +17,11 @@ from psd.store.keys import count_root, kind_of
 from psd.store.owner_calls import ONE_SERVER
 from psd.users import is_named
 from tests.support.clients.hostile import TEXTS
-from tests.support.engine import EVER, NOON_S, book, count, engine_on, increment, report, sum_of
+from tests.support.engine import EVER, NOON_S, book, count, increment, report, sum_of
 
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
 SPECIAL = st.text(st.sampled_from("{}:%\x00\n12"), min_size=1, max_size=12)
 HUGE = "x" * 1_000_000
-
-
-@pytest.fixture
-async def psd(redis_url: str) -> AsyncIterator[Runtime]:
-    async with engine_on(redis_url) as runtime:
-        yield runtime
 
 
 def hash_tag(key: str) -> str:

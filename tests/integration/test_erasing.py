@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
@@ -61,11 +60,7 @@ async def whatever_tells_of(psd: Runtime, name: str) -> list[bytes]:
     return found
 
 
-@pytest.fixture
-async def psd(redis_url: str, tmp_path: Path) -> AsyncIterator[Runtime]:
-    """An engine with an archive, on an empty store."""
-    async with engine_on(redis_url, archive=tmp_path / "archive") as runtime:
-        yield runtime
+pytestmark = pytest.mark.psd(archives=True)
 
 
 async def test_all_of_a_user_goes_and_nothing_of_others(psd: Runtime, redis_url: str) -> None:

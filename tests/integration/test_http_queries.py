@@ -21,14 +21,7 @@ MIN = -(2**63)
 T = 1458061000
 
 
-@pytest.fixture
-async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
-    settings = Settings(
-        redis=RedisSettings(url=redis_url), server=ServerSettings(port=0, ids_max=5, things_max=3)
-    )
-    runtime = await open_runtime(settings)
-    yield runtime
-    await runtime.close()
+pytestmark = pytest.mark.psd({"server.ids_max": 5, "server.things_max": 3})
 
 
 @pytest.fixture

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
-
-import pytest
 
 from psd.engine.events import Event
 from psd.engine.plan import Range
@@ -30,12 +27,6 @@ from tests.support.stored.placements import owner_key
 EIGHT_DAYS_S = 8 * DAY_S
 MARKERS = owner_key(1, f"k:{NOON_S // DAY_S}")
 NAMES = ("hifive_1", "a:b", "{1}", "{", "}", "%7B", "a%b", "1", "c:{1}", "ü€", "1:1:y")
-
-
-@pytest.fixture
-async def psd(redis_url: str) -> AsyncIterator[Runtime]:
-    async with engine_on(redis_url) as runtime:
-        yield runtime
 
 
 async def test_an_increment_is_applied_once_for_its_id(psd: Runtime) -> None:

@@ -6,7 +6,7 @@ Nothing waits for a lifetime to end: the keys of a level are deleted instead.
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -36,13 +36,6 @@ SHORT_MONTHS = {**SHORT_DAYS, "retention.month_s": 180}
 MORNING = Range(second("2016-04-12 00:00:00"), NOON_S)
 ISSUANCE_WEEK_S = ISSUANCE_START_S - 303 * WEEK_S
 """2016-04-11 05:00:00 UTC, the issuance week of NOON_S."""
-
-
-@pytest.fixture
-async def psd(redis_url: str) -> AsyncIterator[Runtime]:
-    """No lifetime at any level, as is the default."""
-    async with engine_on(redis_url) as runtime:
-        yield runtime
 
 
 def april() -> list[Report]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,13 +46,18 @@ def servers(tmp_path: Path) -> Iterator[Servers]:
 
 
 @pytest.fixture
-async def psd(servers: Servers) -> AsyncIterator[Runtime]:
+def redis_url(servers: Servers) -> str:
+    """Where the address leads."""
+    return servers.address.url
+
+
+@pytest.fixture
+async def psd(psd: Runtime) -> Runtime:
     """A process that has booked in the first one."""
-    async with engine_on(servers.address.url) as runtime:
-        await runtime.store.identity("5a1e09c3b7d2")
-        assert await book(runtime, [report(10)]) == ["booked"]
-        assert await sum_of(runtime) == 10
-        yield runtime
+    await psd.store.identity("5a1e09c3b7d2")
+    assert await book(psd, [report(10)]) == ["booked"]
+    assert await sum_of(psd) == 10
+    return psd
 
 
 def port_of(server: RedisServer) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -25,12 +25,6 @@ from tests.support.stored.placements import owner_key
 
 SIGNALS, PROMOTIONS = 6, 7
 T = bounds(5).start
-
-
-@pytest.fixture
-async def psd(redis_url: str) -> AsyncIterator[Runtime]:
-    async with engine_on(redis_url) as runtime:
-        yield runtime
 
 
 def change(time_s: int = T, vehicle: int = 7, **fields: object) -> VehicleChange:

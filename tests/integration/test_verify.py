@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -37,13 +36,6 @@ from tests.support.stored.placements import STORED, owner_key
 
 DAY_KEY = owner_key(1, "1:d:201604")
 LEAF_KEY = owner_key(1, "1:l:201604")
-
-
-@pytest.fixture
-async def psd(redis_url: str) -> AsyncIterator[Runtime]:
-    """An engine on an empty store."""
-    async with engine_on(redis_url) as runtime:
-        yield runtime
 
 
 async def test_a_store_that_only_psd_wrote_to_is_clean(psd: Runtime, redis_url: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from tests.support.engine import (
     book,
     count,
     dense_day,
-    engine_on,
     forget,
     increment,
     sum_of,
@@ -35,13 +34,6 @@ from tests.support.stored.placements import owner_key
 
 DAY_KEY = owner_key(1, "1:d:201604")
 LEAF_KEY = owner_key(1, "1:l:201604")
-
-
-@pytest.fixture
-async def psd(redis_url: str) -> AsyncIterator[Runtime]:
-    """An engine on an empty store."""
-    async with engine_on(redis_url) as runtime:
-        yield runtime
 
 
 @pytest.mark.parametrize("reports", [few(), dense_day()], ids=["few", "dense"])

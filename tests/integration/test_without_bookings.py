@@ -64,18 +64,22 @@ async def send_what_leaves_no_booking(psd: Runtime) -> None:
         assert await book(psd, again) == ["booked", "booked"]
 
 
+pytestmark = pytest.mark.psd(
+    now_s=NOW_S,
+    holds=[
+        report(-5, uid=1, thing=CALORIES),
+        report(-9, uid=2, thing=CALORIES),
+        report(5, uid=3, thing=CALORIES, aid=1),
+        report(-5, NOON_S + 9, uid=3, thing=CALORIES, aid=2),
+    ],
+)
+
+
 @pytest.fixture
-async def psd(redis_url: str) -> AsyncIterator[Runtime]:
-    async with engine_on(redis_url, clock=ManualClock(NOW_S)) as runtime:
-        negative = [
-            report(-5, uid=1, thing=CALORIES),
-            report(-9, uid=2, thing=CALORIES),
-            report(5, uid=3, thing=CALORIES, aid=1),
-            report(-5, NOON_S + 9, uid=3, thing=CALORIES, aid=2),
-        ]
-        assert set(await book(runtime, negative)) == {"booked"}
-        await send_what_leaves_no_booking(runtime)
-        yield runtime
+async def psd(psd: Runtime) -> Runtime:
+    """After everything that leaves no booking."""
+    await send_what_leaves_no_booking(psd)
+    return psd
 
 
 @pytest.fixture

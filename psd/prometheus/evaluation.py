@@ -22,12 +22,12 @@ import msgspec
 from psd.engine.plan import Range
 from psd.engine.reads import Reads
 from psd.errors import BadQueryError, DetailExpiredError, TooLargeError
+from psd.prometheus.instants import windows
+from psd.prometheus.owners import Owners, OwnersFinder
+from psd.prometheus.reading import Counted, Key, edges_of, exact_sums, sums
+from psd.prometheus.selection import Metric, Selection, selected
+from psd.prometheus.tree import Expression, Increase, Operand, Selector, Sum, Top
 from psd.queries.ids import asked_id
-from psd.queries.prometheus.instants import windows
-from psd.queries.prometheus.owners import Owners, OwnersFinder
-from psd.queries.prometheus.reading import Counted, Key, edges_of, exact_sums, sums
-from psd.queries.prometheus.selection import Metric, Selection, selected
-from psd.queries.prometheus.tree import Expression, Increase, Operand, Selector, Sum, Top
 from psd.queries.user_sums import sums_of, sums_of_series
 from psd.slices import ROWS_AT_ONCE, Stretch, in_slices
 

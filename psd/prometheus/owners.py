@@ -17,8 +17,8 @@ import msgspec
 
 from psd.engine.reads import Reads
 from psd.errors import TooLargeError
+from psd.prometheus.selection import PRESENT, Metric, Selection
 from psd.queries.boards.board_reads import BoardReads
-from psd.queries.prometheus.selection import PRESENT, Metric, Selection
 from psd.queries.sums import Sees, everybody
 from psd.queries.user_sums import UserSums
 
