@@ -18,11 +18,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as numpy  # noqa: PLC0414  (others take it from here)
-    from numpy.typing import NDArray
+    import numpy as numpy  # noqa: PLC0414  (that it is there for others)
+    from numpy.typing import ArrayLike, NDArray
 
     Int64s = NDArray[numpy.int64]
     Rows = NDArray[Any]
+    Numbers = ArrayLike
+    Shape = numpy.dtype[numpy.void]
 
 
 def __getattr__(name: str) -> Any:

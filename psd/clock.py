@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Protocol
 
@@ -29,6 +30,23 @@ def utc_text(second: int) -> str:
     """
     day, within_s = divmod(second, _DAY_S)
     return _date_text(day) + _MINUTES[within_s // 60] + _SECONDS[within_s % 60]
+
+
+def utc_texts(seconds: Iterable[int]) -> list[str]:
+    """The same of many seconds, quickest where those of one day stand side by side.
+
+    >>> utc_texts([1460451600, 1460451660])
+    ['2016-04-12T09:00:00Z', '2016-04-12T09:01:00Z']
+    """
+    texts: list[str] = []
+    date, midnight = "", -_DAY_S
+    for second in seconds:
+        within_s = second - midnight
+        if not 0 <= within_s < _DAY_S:
+            day, within_s = divmod(second, _DAY_S)
+            date, midnight = _date_text(day), second - within_s
+        texts.append(date + _MINUTES[within_s // 60] + _SECONDS[within_s % 60])
+    return texts
 
 
 @lru_cache(maxsize=4_096)

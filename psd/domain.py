@@ -22,7 +22,7 @@ of them share lies below both.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -38,18 +38,21 @@ if TYPE_CHECKING:
     from psd.engine.event_rules import EventRules, Kind
     from psd.engine.events import Accepted
     from psd.observe.metrics import Metrics
+    from psd.queries.boards.board_reads import BoardReads
+    from psd.queries.shown import NameSource
+    from psd.queries.sums import Sees
     from psd.store.keys import KeyKind
     from psd.store.redis import Store
-
-Style = Literal["user", "prometheus", "problem"]
-"""In whose words errors are told (server/errors.py); ``problem`` is RFC 9457, for what is ours."""
 
 Example = tuple[str, str]
 """A request, and its answer with ``...`` for what differs from run to run."""
 
 
 class Core(msgspec.Struct, frozen=True):
-    """What psd lends a domain. The engine is for reading: what is booked is booked by commands."""
+    """What psd lends a domain. The engine is for reading: what is booked is booked by commands.
+
+    ``boards`` are named boards with their members, ``names`` tells the names of users by number.
+    """
 
     settings: Settings
     engine: Engine
@@ -57,6 +60,8 @@ class Core(msgspec.Struct, frozen=True):
     clock: Clock
     metrics: Metrics
     turns: Turns
+    boards: BoardReads
+    names: NameSource
 
     @property
     def things(self) -> Mapping[str, int]:
@@ -116,34 +121,64 @@ class Messages(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A request without HTTP: the struct of its parameters, the parts of its path, and who asks."""
+    """A request without HTTP: the struct of its parameters, the parts of its path, and who asks.
+
+    ``sees`` is whom the one who asks may see, as the questions of psd/queries take it.
+    """
 
     query: Any
     path: Mapping[str, Any]
     identity: Identity
+    sees: Sees
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """How somebody else's API speaks, where a domain answers in its place.
+
+    ``tell`` makes a ``failure`` of an error's code, its message and its HTTP status, ``frame`` puts
+    around an answer what stands around each. With ``as_go`` JSON is written as Go's encoder does.
+    Everything below ``root`` is the API's: a method that a path there does not have is refused in
+    its words. Unknown parameters are ignored, and a text that is missing is an empty one.
+    """
+
+    name: str
+    failure: type[msgspec.Struct]
+    tell: Callable[[str, str, int], msgspec.Struct]
+    frame: Callable[[Any], msgspec.Struct] | None = None
+    as_go: bool = False
+    root: str = ""
+
+
+class NoParameters(msgspec.Struct, frozen=True):
+    """Nothing is asked but what the path says."""
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A question over HTTP: struct in, struct out. server/domains.py makes a route of it.
+    """A question over HTTP: struct in, struct out. server/endpoints.py makes routes of it.
 
-    Parameters are read as ``query`` says, parts of the path as ``parts`` say; a part that is not
-    told is a text. ``ask`` raises errors of psd/errors.py, and ``refused`` are statuses that come
-    of them beside those of every route. With ``whole`` the answer is about everybody.
+    Parameters are read as ``query`` says; a list is one that comes several times. Parts of the path
+    are read as ``parts`` say; one that is not told is a text. ``by_form`` asks the same by POST,
+    with a form in the body, which goes before the URL. ``ask`` raises errors of psd/errors.py, and
+    ``refused`` are statuses that come of them beside those of every route; the first line of its
+    docstring is the summary in the reference. With ``whole`` the answer is about everybody.
+
+    An answer is JSON or msgpack as the request says, and CSV where it has rows (``data``); it has
+    an ETag. In a ``dialect`` it is JSON alone, as the other API has it.
     """
 
     path: str
-    query: type[msgspec.Struct]
+    query: type[msgspec.Struct] = NoParameters
     answer: type[msgspec.Struct]
     ask: Callable[[Asked], Awaitable[msgspec.Struct]]
-    summary: str
     meaning: str
+    example: Example
     parts: Mapping[str, Any] = {}
     details: str = ""
-    examples: tuple[Example, ...] = ()
     refused: tuple[int, ...] = ()
     scope: Scope = "read"
     whole: bool = False
-    style: Style = "problem"
+    by_form: bool = False
+    dialect: Dialect | None = None
 
 
 class Part:
@@ -165,10 +200,14 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     :class:`Part`. ``cli`` is where its group is and the line of its help, ``client`` its part of an
     asynchronous and of a waiting client. ``checks`` are lines of
     ``psd doctor``: a name, and a function of all settings that tells what it found, or raises.
+    ``page`` is its page in docs/, ``<name>.md`` unless told, and ``behind`` the part of the
+    reference that its own stands behind (server/openapi/about.py).
     """
 
     name: str
     docs: str
+    page: str = ""
+    behind: str = "Boards"
     settings: type[Section] = Section
     things: Mapping[str, Thing] = {}
     keys: Sequence[KeyKind] = ()

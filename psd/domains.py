@@ -3,7 +3,7 @@
 A domain is a folder that says in its ``domain`` module what it brings (:class:`psd.domain.Domain`).
 Whoever needs something of all of them walks this list; nobody else knows a domain by its name::
 
-    [domain.name for domain in domains()]     -> ["rewards"]
+    [domain.name for domain in domains()]     -> ["rewards", "prometheus"]
 
 A domain is imported when the list is first walked. Its ``domain`` module is light, what it names
 by ``module:name`` is imported when it is used (:func:`named`).
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from psd.domain import Domain
     from psd.rewards.client import AsyncRewards, Rewards
 
-DOMAINS = ("psd.rewards.domain:REWARDS",)
+DOMAINS = (
+    "psd.rewards.domain:REWARDS",
+    "psd.prometheus.domain:PROMETHEUS",
+)
 
 
 class AsyncParts:

@@ -8,12 +8,15 @@ be carried out, and a spreadsheet computes a cell that begins like a formula::
     >>> in_spreadsheet('=cmd|"/c calc"!A1'), in_spreadsheet("-5"), in_spreadsheet("0x12ab")
     ('\'=cmd|"/c calc"!A1', '-5', '0x12ab')
 
-JSON needs nothing of this: its encoder escapes, and nothing computes it.
+JSON needs nothing of this: its encoder escapes, and nothing computes it. An error that quotes what
+was sent shows its beginning (:func:`shown`).
 """
 
 from __future__ import annotations
 
 import re
+
+SHOWN_CHARACTERS = 100
 
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _FORMULA_BEGINS = frozenset("=+-@\t\r\n|%")
@@ -39,6 +42,20 @@ def in_spreadsheet(text: str) -> str:
     if text and text[0] in _FORMULA_BEGINS and not _NUMBER.fullmatch(text):
         return f"'{text}"
     return text
+
+
+def shown(value: object) -> str:
+    """What somebody sent, as an error shows it: a megabyte of it would stand in every answer.
+
+    >>> shown("x" * 1_000_000)[-5:], shown("7"), shown(7)
+    ("x'...", "'7'", '7')
+    """
+    if isinstance(value, str) and len(value) > SHOWN_CHARACTERS:
+        return f"{value[:SHOWN_CHARACTERS]!r}..."
+    text = repr(value)
+    if isinstance(value, str) or len(text) <= SHOWN_CHARACTERS:
+        return text
+    return f"{text[:SHOWN_CHARACTERS]}..."
 
 
 def _escaped(character: str) -> str:

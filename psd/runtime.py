@@ -85,7 +85,16 @@ class Runtime:
             depth,
             self.engine.names,
         )
-        self.core = Core(settings, self.engine, self.store, clock, metrics, self._turns)
+        self.core = Core(
+            settings,
+            self.engine,
+            self.store,
+            clock,
+            metrics,
+            self._turns,
+            self.boards,
+            self.engine.names,
+        )
         self.parts: dict[str, Part] = {
             domain.name: named(domain.open)(self.core, settings.section(domain.name))
             for domain in domains()
@@ -165,11 +174,11 @@ async def open_runtime(
     metrics: Metrics | None = None,
     *,
     archiving: bool = False,
-    any_shape: bool = False,
+    any_columns: bool = False,
 ) -> Runtime:
     """Build the graph; raises ConfigError for a store of another schema, or one that is unfit.
 
-    With ``any_shape`` a store of an older version is taken as it is: for what puts it right.
+    With ``any_columns`` a store whose columns are another setting's is taken: to make them anew.
 
     With ``archiving``, what this process accepts goes to the configured archive, and a folder
     that cannot be written is a ConfigError too.
@@ -193,11 +202,10 @@ async def open_runtime(
     if archiving:
         archive = open_archive(settings.archive, metrics, identity, number)
     runtime = Runtime(settings, clock or SystemClock(), metrics, archive)
-    runtime.store.standing.reads_any_shape = any_shape
     try:
         with contextlib.suppress(StoreUnavailableError):
             await runtime.store.check_fit()
-            if not any_shape:
+            if not any_columns:
                 await settle_modes(runtime.store, settings.things)
             if archiving and settings.archive.enabled:
                 # Before anything is accepted: what has a name is never taken for a lost store.

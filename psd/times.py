@@ -26,6 +26,7 @@ import re
 from zoneinfo import ZoneInfo
 
 from psd.clock import EPOCH, utc_text
+from psd.foreign_texts import shown
 from psd.zones import DATE_S, UTC, beginning_of, second_at, wall_s
 
 CALENDAR_START_S = -62_135_596_800
@@ -66,7 +67,6 @@ _SPREADSHEET_DAYS = range(20_000, 80_000)
 _SPREADSHEET_EPOCH_DAYS = 25_569
 """1 January 1970 as spreadsheets count days; 20,000 is in 1954, 80,000 in 2119."""
 
-_SHOWN_CHARACTERS = 64
 _EXPECTED = "is neither RFC 3339 nor whole Unix seconds nor a date"
 _OR_RELATIVE = ", nor relative to now (-7d, -36h, now, today, yesterday)"
 
@@ -136,12 +136,6 @@ def unit_hint(number: int) -> str:
         if NINE_DIGITS <= second < 100 * NINE_DIGITS:
             return f"; it looks like {unit} of {utc_text(second)}: divide by {factor}"
     return ""
-
-
-def shown(value: object) -> str:
-    """What was given, as an error shows it."""
-    text = repr(value)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
 
 
 def _parts(value: int | str, tz: ZoneInfo | None, now_s: int | None, *, is_cell: bool) -> Parts:

@@ -35,6 +35,7 @@ from psd.errors import (
     UnauthorizedError,
     UnavailableError,
 )
+from psd.queries.sums import Sees, everybody
 from server.jwks import Keys
 from server.routing import Route
 
@@ -48,6 +49,12 @@ VERIFIED_MAX = 4096
 50 to 150 us, as much as the rest of a request."""
 
 JWT_DOTS = 2
+
+
+def seen_by(request: web.Request) -> Sees:
+    """Whom the one who asks may see; :func:`everybody` itself where that is all."""
+    identity = request[IDENTITY]
+    return everybody if identity.owners is None else identity.sees
 
 
 class Access:

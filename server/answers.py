@@ -11,10 +11,12 @@ keys of objects sorted, no blanks, ``<``, ``>`` and ``&`` escaped::
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from aiohttp import web
+
+from psd.domain import Dialect
 
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json; charset=utf-8"
@@ -71,42 +73,10 @@ def partly_queued(message: str, queued: int, unknown: int, status: int) -> web.R
     return json(original_json(told), status)
 
 
-class UserFailure(msgspec.Struct):
-    """An error as the original tells it to its users."""
-
-    code: int
-    message: str
-
-
-def user_failure(message: str, status: int) -> web.Response:
-    """The JSON for an error of the original's pages of users: ``{"code": 404, "message": ...}``."""
-    return json(original_json(UserFailure(status, message)), status)
-
-
-class PrometheusFailure(msgspec.Struct):
-    """An error as Prometheus tells it; of a type that it has none for, psd's code stands there."""
-
-    status: Literal["error"]
-    errorType: str  # noqa: N815  (Prometheus's name for it)
-    error: str
-
-
-_PROMETHEUS_TYPES = {
-    400: "bad_data",
-    404: "not_found",
-    406: "not_acceptable",
-    410: "execution",
-    422: "execution",
-    500: "internal",
-    503: "unavailable",
-    504: "timeout",
-}
-
-
-def prometheus_failure(code: str, message: str, status: int) -> web.Response:
-    """Prometheus's JSON for an error: ``{"status":"error","errorType":"bad_data","error":...}``."""
-    kind = _PROMETHEUS_TYPES.get(status, code)
-    return json(msgspec.json.encode(PrometheusFailure("error", kind, message)), status)
+def in_dialect(dialect: Dialect, told: msgspec.Struct, status: int = 200) -> web.Response:
+    """JSON as somebody else's API writes it: an answer, or an error."""
+    encode = original_json if dialect.as_go else msgspec.json.encode
+    return json(encode(told), status)
 
 
 def problem(code: str, title: str, detail: str, status: int) -> web.Response:

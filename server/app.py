@@ -13,7 +13,6 @@ from aiohttp import web
 from psd import arrays
 from psd.engine.event_rules import EventRules
 from psd.observe.draining import Draining
-from psd.queries.prometheus.api import PrometheusApi
 from psd.runtime import Runtime
 from server.access import Access
 from server.bodies import BodyReader
@@ -23,7 +22,6 @@ from server.routes.counts import CountRoutes
 from server.routes.enqueue import EnqueueRoutes
 from server.routes.operations import OperationRoutes
 from server.routes.original_sums import QueryRoutes
-from server.routes.prometheus import PrometheusRoutes
 from server.routes.queries import QueryResourceRoutes
 from server.routes.reference import ReferenceRoutes
 from server.routes.v3_activities import activity_routes
@@ -55,7 +53,7 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
         clock=runtime.clock,
         bodies=bodies,
         messages_max=settings.booking.batch_reports_max,
-        vehicle_things=runtime.books.things,
+        domain_things=runtime.books.things,
         commands=runtime.commands,
     )
     routes: list[Route] = [
@@ -105,10 +103,6 @@ def _reads(runtime: Runtime, bodies: BodyReader, depth_max: int) -> list[Route]:
     """The routes that answer questions, and those of boards, which are named questions."""
     settings, engine, queries = runtime.settings, runtime.engine, runtime.queries
     things = settings.numbers
-    sums_max = settings.server.user_sums_max
-    prometheus = PrometheusApi(
-        engine, runtime.boards, settings.things, runtime.clock, sums_max, engine.names
-    )
     standings = StandingRoutes(queries, runtime.challenges, runtime.finals, bodies, depth_max)
     return [
         *QueryRoutes(engine, things, bodies, settings.server).routes(),
@@ -116,6 +110,5 @@ def _reads(runtime: Runtime, bodies: BodyReader, depth_max: int) -> list[Route]:
         *QueryResourceRoutes(queries, bodies, depth_max).routes(),
         *BoardRoutes(runtime.boards, bodies, depth_max).routes(),
         *standings.routes(),
-        *PrometheusRoutes(prometheus, bodies).routes(),
         *report_routes(runtime, bodies),
     ]

@@ -9,7 +9,7 @@ none of them has, on every route of v3, before a handler runs; a handler reads o
     GET /v3/boards/june/members?limits=2
     -> 400 limits: unknown; known are limit, cursor, format; did you mean limit?
 
-The original's routes and Prometheus' ignore what they do not know, as they always did.
+The original's routes and those of a dialect ignore what they do not know, as they always did.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from server.openapi.about import About
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 
-OWN = "/v3/"
+OWN_ROOT = "/v3/"
 """Where psd has nobody to be like."""
 
 
 def parameters_of(path: str, about: About) -> tuple[str, ...] | None:
     """The parameters of a route; None where others are ignored."""
-    if not path.startswith(OWN):
+    if not path.startswith(OWN_ROOT):
         return None
-    return tuple(name for kind in about.query for name in kind.__struct_fields__)
+    return tuple(name for kind in about.query for name in kind.__struct_encode_fields__)
 
 
 def check_parameters(request: web.Request, known: tuple[str, ...]) -> None:

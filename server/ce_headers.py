@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
-from psd.engine.event_checks import shown
 from psd.errors import MalformedError
+from psd.foreign_texts import shown
 
 NEEDED = ("ce-specversion", "ce-id", "ce-source", "ce-type")
 """Any of them makes a request an event in binary mode, which then needs all of them."""

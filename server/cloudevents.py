@@ -28,9 +28,9 @@ import msgspec
 
 from psd.commands import names_of
 from psd.domain import Command
-from psd.engine.event_checks import shown
 from psd.engine.event_times import second_in
 from psd.errors import MalformedError, UnknownCommandError, WrongTypeError
+from psd.foreign_texts import shown
 from server.ce_headers import Headers, attribute
 
 SPECVERSION = "1.0"

@@ -1,7 +1,8 @@
 """What domains serve over HTTP: their commands as POSTs of lists, their endpoints as GETs.
 
-A domain knows no HTTP (psd/domain.py). Here its structs become a route's parameters, answer and
-part of the reference, and everything is asked within the deadline of the store::
+A domain knows no HTTP (psd/domain.py). Here and in server/endpoints.py its structs become a route's
+parameters, answer and part of the reference, and everything is asked within the deadline of the
+store::
 
     Command(path="/v3/activity", ...)      POST /v3/activity  [{"vehicle": 7, ...}, {...}]
     -> 406 {"booked":1,"unchanged":0,"duplicate":0,"refused":[{"index":1,
@@ -24,7 +25,7 @@ from aiohttp import web
 
 from psd.archive.messages import listed_entries
 from psd.clock import Clock
-from psd.domain import Asked, Command, Endpoint
+from psd.domain import Command
 from psd.domains import domains
 from psd.engine.decoding import decode_fields
 from psd.engine.event_rules import EventRules
@@ -33,13 +34,11 @@ from psd.errors import InputError
 from psd.intake import Intake
 from psd.runtime import Runtime
 from psd.slices import Stretch
-from server import answers
-from server.access import IDENTITY
 from server.bodies import BodyReader
 from server.deadline import StoreDeadline
+from server.endpoints import endpoint_routes
 from server.openapi.about import JSON_TYPE, LINES_TYPE, About, Example, group_of, json_answer
 from server.openapi.original import Summary
-from server.parameters import PathReader, QueryReader
 from server.routing import Route
 from server.writing import one_or_more_documents, refusal, summary
 
@@ -65,7 +64,8 @@ def domain_routes(runtime: Runtime, rules: EventRules, bodies: BodyReader) -> li
         routes += [taking.route(each, group) for each in commands if each.path]
         part = runtime.parts.get(domain.name)
         if part is not None:
-            routes += [endpoint_route(each, group) for each in part.endpoints]
+            for each in part.endpoints:
+                routes += endpoint_routes(each, group, bodies)
     return routes
 
 
@@ -122,30 +122,6 @@ class Taking:
         return summary(dict(zip(events, outcomes, strict=True)), refused)
 
 
-def endpoint_route(endpoint: Endpoint, group: str) -> Route:
-    """The route of an endpoint."""
-    # The original takes what is missing for an empty text.
-    query = QueryReader(endpoint.query, is_lenient=endpoint.style != "problem")
-    parts = PathReader(endpoint.parts)
-    encode = answers.original_json if endpoint.style == "user" else msgspec.json.encode
-
-    async def handle(request: web.Request) -> web.Response:
-        asked = Asked(query.read(request.query), parts.read(request.match_info), request[IDENTITY])
-        async with StoreDeadline():
-            answer = await endpoint.ask(asked)
-        return answers.json(encode(answer))
-
-    return Route(
-        "GET",
-        endpoint.path,
-        handle,
-        endpoint.style,
-        endpoint.scope,
-        endpoint.whole,
-        _about_endpoint(endpoint, group),
-    )
-
-
 def _about_command(command: Command, group: str) -> About:
     fields = command.fields
     return About(
@@ -160,17 +136,4 @@ def _about_command(command: Command, group: str) -> About:
         ),
         refused=(422,),
         examples=(Example(command.path, _BOOKED, command.example),),
-    )
-
-
-def _about_endpoint(endpoint: Endpoint, group: str) -> About:
-    return About(
-        group=group,
-        summary=endpoint.summary,
-        details=endpoint.details,
-        path=endpoint.parts,
-        query=(endpoint.query,) if endpoint.query.__struct_fields__ else (),
-        answers=(json_answer(endpoint.answer, endpoint.meaning),),
-        refused=endpoint.refused,
-        examples=tuple(Example(asked, answered) for asked, answered in endpoint.examples),
     )

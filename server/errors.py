@@ -1,9 +1,9 @@
 """Which HTTP status an error has, and how each kind of route says it.
 
 The table maps classes of psd/errors.py; the nearest class of an error's ancestry counts.
-Routes speak in one of five styles: ``text`` and ``json`` are those of the original daemon (v1,
-v2), ``user`` is that of its pages of users, ``prometheus`` that of Prometheus's read API, and
-``problem`` is RFC 9457 and belongs to the routes that are ours::
+Routes speak in one of several styles: ``text`` and ``json`` are those of the original daemon (v1,
+v2), ``problem`` is RFC 9457 and belongs to the routes that are ours, and a domain that answers in
+the place of somebody else's API has the words of that (:class:`psd.domain.Dialect`)::
 
     answer_error(StoreUnavailableError("redis: timed out"), "json")
     -> 503, Retry-After: 1, {"error":"redis: timed out"}
@@ -17,6 +17,7 @@ from typing import Literal
 
 from aiohttp import web
 
+from psd.domain import Dialect
 from psd.errors import (
     AccessError,
     BadQueryError,
@@ -45,7 +46,7 @@ from psd.errors import (
 from server import answers
 from server.codings import ACCEPTED
 
-Style = Literal["text", "json", "user", "prometheus", "problem"]
+Style = Literal["text", "json", "problem"] | Dialect
 
 STATUSES: dict[type[PsdError], int] = {
     PsdError: 500,
@@ -122,8 +123,6 @@ def answer(style: Style, status: int, code: str, message: str) -> web.Response:
         return answers.text(message, status)
     if style == "json":
         return answers.failure(message, status)
-    if style == "user":
-        return answers.user_failure(message, status)
-    if style == "prometheus":
-        return answers.prometheus_failure(code, message, status)
+    if isinstance(style, Dialect):
+        return answers.in_dialect(style, style.tell(code, message, status), status)
     return answers.problem(code, HTTPStatus(status).phrase, message, status)

@@ -42,6 +42,11 @@ Format = Literal["json", "csv", "msgpack"]
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 
+FormatWithoutRows = Literal["json", "msgpack"]
+"""What an answer is written as that is no list of rows."""
+
+WITHOUT_ROWS: tuple[Format, ...] = get_args(FormatWithoutRows)
+
 CONTENT_TYPES: dict[Format, str] = {
     "json": "application/json; charset=utf-8",
     "csv": "text/csv; charset=utf-8; header=present",
@@ -71,21 +76,24 @@ ROWS: dict[type[AnyAnswer], type[msgspec.Struct]] = {
 LOOP_ROWS_MAX = 1000
 """Rows of a CSV that the loop writes itself, in 2 to 4 ms."""
 
+NOT_MODIFIED = 304
+
 _QUALITY = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*(?:;|\Z)", re.ASCII)
 _NOTHING = Watermark(None, None)
 
 
-def asked_format(request: web.Request) -> Format:
+def asked_format(request: web.Request, formats: tuple[Format, ...] = FORMATS) -> Format:
     """The format that a request asks for; raises BadQueryError for an unknown ``format``."""
     named = request.query.getall("format", [])
     if named:
-        if named[-1] not in FORMATS:
-            raise BadQueryError(f"format: {named[-1][:64]!r} is not one of {', '.join(FORMATS)}")
-        return named[-1]
-    return accepted(request.headers.get("Accept", "*/*"))
+        for each in formats:
+            if each == named[-1]:
+                return each
+        raise BadQueryError(f"format: {named[-1][:64]!r} is not one of {', '.join(formats)}")
+    return accepted(request.headers.get("Accept", "*/*"), formats)
 
 
-def accepted(header: str) -> Format:
+def accepted(header: str, formats: tuple[Format, ...] = FORMATS) -> Format:
     """The first of the best formats that an Accept header names; JSON when it names none."""
     best: Format = "json"
     best_quality = 0.0
@@ -93,7 +101,7 @@ def accepted(header: str) -> Format:
         media = MEDIA_TYPES.get(part.partition(";")[0].strip().lower())
         found = _QUALITY.search(part)
         quality = float(found[1]) if found else 1.0
-        if media is not None and quality > best_quality:
+        if media in formats and quality > best_quality:
             best, best_quality = media, quality
     return best
 
@@ -101,32 +109,42 @@ def accepted(header: str) -> Format:
 async def write_answer(request: web.Request, answer: AnyAnswer, *, is_closed: bool) -> web.Response:
     """The whole answer of a query, or 304 where the client has its rows already."""
     format_ = asked_format(request)
-    headers = {"Content-Type": CONTENT_TYPES[format_], "Vary": VARY}
-    headers["Cache-Control"] = "private, no-cache"
+    tag = None
     if is_closed and request.method in ("GET", "HEAD"):
-        tag = entity_tag(answer, format_)
+        lasting = msgspec.structs.replace(answer, watermark=_NOTHING)
+        tag = entity_tag(msgspec.json.encode(lasting), format_)
+    response = heading(request, format_, tag)
+    if response.status == NOT_MODIFIED:
+        return response
+    if format_ == "csv":
+        response.headers.update(_around_rows(answer))
+        response.body = await csv_of_many(answer.data, ROWS[type(answer)])
+    else:
+        response.body = encoded(answer, format_)
+    return response
+
+
+def heading(request: web.Request, format_: Format, tag: str | None) -> web.Response:
+    """An answer that lacks its body: 304, which has none, where the client has it already.
+
+    An answer without a ``tag`` is one that is always told.
+    """
+    headers = {"Vary": VARY, "Cache-Control": "private, no-cache"}
+    if tag is not None:
         headers["ETag"] = f'W/"{tag}"'
         if has_already(request, tag):
-            del headers["Content-Type"]
-            return web.Response(status=304, headers=headers)
-    if format_ == "csv":
-        headers.update(_around_rows(answer))
-    return web.Response(body=await encoded(answer, format_), headers=headers)
+            return web.Response(status=NOT_MODIFIED, headers=headers)
+    return web.Response(headers={"Content-Type": CONTENT_TYPES[format_], **headers})
 
 
-def entity_tag(answer: AnyAnswer, format_: Format) -> str:
-    """The tag of an answer in a format, whatever its watermark is."""
-    content = msgspec.json.encode(msgspec.structs.replace(answer, watermark=_NOTHING))
+def entity_tag(content: bytes, format_: Format) -> str:
+    """The tag of what an answer says, in a format."""
     return f"{hashlib.sha256(content).hexdigest()[:24]}-{format_}"
 
 
-async def encoded(answer: AnyAnswer, format_: Format) -> bytes:
-    """The body of an answer."""
-    if format_ == "json":
-        return msgspec.json.encode(answer)
-    if format_ == "msgpack":
-        return msgspec.msgpack.encode(answer)
-    return await csv_of_many(answer.data, ROWS[type(answer)])
+def encoded(answer: Any, format_: Format) -> bytes:
+    """The body of an answer in JSON or msgpack."""
+    return msgspec.json.encode(answer) if format_ == "json" else msgspec.msgpack.encode(answer)
 
 
 async def csv_of_many(rows: list[Any], kind: type[msgspec.Struct] | None = None) -> bytes:

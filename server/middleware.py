@@ -9,20 +9,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 from prometheus_client import Counter, Histogram
 
 from psd.access.identity import ANYBODY, Identity
+from psd.domain import Dialect
 from psd.errors import PsdError
 from psd.observe.draining import Draining
 from psd.observe.metrics import Metrics
 from psd.store.callers import Caller, enter_caller
 from server import answers
 from server.access import IDENTITY, NOBODY, Access
-from server.asking import check_parameters, parameters_of
+from server.asking import OWN_ROOT, check_parameters, parameters_of
 from server.errors import Style, answer, answer_error
 from server.packing import pack
 from server.protocol import Connection
@@ -35,9 +36,6 @@ UNMATCHED = "unmatched"
 """The route label of requests that no route matches: their paths are anyone's words."""
 
 _CODES = {408: "timeout", 413: "too_large"}
-
-_OWN_PATHS: tuple[tuple[str, Style], ...] = (("/v3/", "problem"), ("/api/v1/", "prometheus"))
-"""Where psd has no original to be like, and how errors are told there."""
 
 PATH_SHOWN_MAX = 200
 
@@ -79,11 +77,14 @@ class Gate:
         self._metrics = metrics
         self._routes: dict[Handler, _Measured] = {}
         self._unmatched = _Measured(UNMATCHED, "problem", metrics, None)
+        self._roots: dict[str, Style] = {OWN_ROOT: "problem"}
 
     def know(self, routes: Iterable[Route]) -> None:
-        """Bind the metrics of these routes."""
+        """Bind the metrics of these routes, and learn how errors are told around them."""
         for route in routes:
             self._routes[route.handler] = _Measured(route.path, route.style, self._metrics, route)
+            if isinstance(route.style, Dialect) and route.style.root:
+                self._roots[route.style.root] = route.style
 
     async def emptied(self, timeout_s: float) -> bool:
         """Wait until no request is in hand; whether that came true in time."""
@@ -161,7 +162,7 @@ class Gate:
         """What the handler answers one who may ask it; raises what keeps somebody out."""
         self._access.check_page(request, route.route)
         if route.route is None:
-            return await _answer_unmatched(request)
+            return await _answer_unmatched(request, self._roots)
         identity = request[IDENTITY] = await self._access.admit(request, route.route)
         _keep_place(request, identity)
         enter_caller(_caller_of(identity, route.route))
@@ -196,11 +197,11 @@ async def _finish(request: web.Request, response: web.StreamResponse) -> None:
         response.headers["Content-Length"] = "0"
 
 
-async def _answer_unmatched(request: web.Request) -> web.StreamResponse:
+async def _answer_unmatched(request: web.Request, roots: Mapping[str, Style]) -> web.StreamResponse:
     """404, 405, or the way to the same path without an extra slash at its end.
 
-    The original's paths know no 405 (pointspaced, HTTP). An unknown path in the place of Prometheus
-    gets the original's words too: Grafana looks for them.
+    The original's paths know no 405 (pointspaced, HTTP). An unknown path in the place of somebody
+    else's API gets the original's words too: a page that is not there, which Grafana looks for.
     """
     path = request.rel_url.raw_path
     if len(path) > 1 and path.endswith("/"):
@@ -208,7 +209,7 @@ async def _answer_unmatched(request: web.Request) -> web.StreamResponse:
         match = await request.app.router.resolve(request.clone(rel_url=shorter))
         if match.http_exception is None:
             return answers.redirect(str(shorter), keep_method=request.method not in READING)
-    style = next((style for root, style in _OWN_PATHS if path.startswith(root)), None)
+    style = next((style for root, style in roots.items() if path.startswith(root)), None)
     if style is None:
         return answers.not_found()
     unmatched = request.match_info.http_exception
@@ -218,7 +219,7 @@ async def _answer_unmatched(request: web.Request) -> web.StreamResponse:
         response = answer(style, 405, "method_not_allowed", message)
         response.headers["Allow"] = allowed
         return response
-    if style == "prometheus":
+    if isinstance(style, Dialect):
         return answers.not_found()
     return answer(style, 404, "not_found", f"path: nothing is served at {path[:PATH_SHOWN_MAX]}")
 

@@ -9,22 +9,17 @@ Both ends are held between 1970 and 2200 (nothing can be booked outside), so tha
 to the limits of a 64-bit integer costs no more than any other.
 
 Of the routes that are ours a number is a number, or the request is refused: :func:`whole_number`.
-Where an answer goes on is an opaque ``cursor``::
-
-    write_cursor(16, -1)   -> "MTYuLTE"            (psd/cursors.py)
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from aiohttp import web
 from msgspec import inspect
 
-from psd import cursors
 from psd.engine.events import ID_MAX, TIME_END_S
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, OutOfBoundsError, TooLargeError, WrongTypeError
@@ -70,12 +65,6 @@ def whole_number(name: str, text: str, least: int, most: int) -> int:
     return number
 
 
-def read_cursor(request: web.Request) -> tuple[int, int] | None:
-    """The numbers of ``?cursor=``, None when it is not given; raises MalformedError."""
-    text = request.query.get("cursor")
-    return None if text is None else cursors.read_cursor(text)
-
-
 TEXTS = (inspect.StrType, inspect.AnyType)
 """Taken as they stand; what is of any type is read by whoever asked for it."""
 
@@ -83,8 +72,9 @@ TEXTS = (inspect.StrType, inspect.AnyType)
 class QueryReader:
     """Reads the parameters of a URL as a struct.
 
-    What is not there keeps its default; a parameter that comes twice counts once. The gate has
-    refused what no field is called. A lenient reader takes an empty text for what is missing.
+    What is not there keeps its default. A list is a parameter that comes several times; of every
+    other one the first value counts. The gate has refused what no field is called. A lenient reader
+    takes an empty text, or an empty list, for what is missing.
     """
 
     def __init__(self, kind: type[msgspec.Struct], *, is_lenient: bool = False) -> None:
@@ -92,18 +82,26 @@ class QueryReader:
         self._is_lenient = is_lenient
         self._fields = {field.encode_name: field for field in _struct(kind).fields}
 
-    def read(self, given: Mapping[str, str]) -> Any:
+    def read(self, pairs: Iterable[tuple[str, str]]) -> Any:
         """The struct; raises an :class:`InputError` that names the parameter."""
+        given: dict[str, list[str]] = {}
+        for name, text in pairs:
+            given.setdefault(name, []).append(text)
         found: dict[str, Any] = {}
         for name, field in self._fields.items():
-            text = given.get(name)
-            if text is not None:
-                found[field.name] = value_of(name, text, field.type)
+            if name in given:
+                found[field.name] = values_of(name, given[name], field.type)
             elif field.required:
-                if not (self._is_lenient and isinstance(_plain(field.type), TEXTS)):
-                    raise BadQueryError(f"{name}: missing; it is needed")
-                found[field.name] = ""
+                found[field.name] = self._missing(name, field.type)
         return self._kind(**found)
+
+    def _missing(self, name: str, kind: inspect.Type) -> Any:
+        plain = _plain(kind)
+        if self._is_lenient and isinstance(plain, TEXTS):
+            return ""
+        if self._is_lenient and isinstance(plain, inspect.ListType):
+            return []
+        raise BadQueryError(f"{name}: missing; it is needed")
 
 
 class PathReader:
@@ -118,6 +116,17 @@ class PathReader:
             name: value_of(name, text, self._types[name]) if name in self._types else text
             for name, text in given.items()
         }
+
+
+def values_of(name: str, texts: list[str], kind: inspect.Type) -> Any:
+    """What a parameter's values are together: a list, or the first of them."""
+    plain = _plain(kind)
+    if not isinstance(plain, inspect.ListType):
+        return value_of(name, texts[0], plain)
+    most = plain.max_length
+    if most is not None and len(texts) > most:
+        raise TooLargeError(f"{name}: {len(texts)} given, at most {most} are allowed")
+    return [value_of(name, text, plain.item_type) for text in texts]
 
 
 def value_of(name: str, text: str, kind: inspect.Type) -> Any:

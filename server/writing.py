@@ -63,12 +63,12 @@ _DECODE_ONE = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 def require_writable(
-    identity: Identity, events: Sequence[Accepted], vehicle_things: Collection[int]
+    identity: Identity, events: Sequence[Accepted], domain_things: Collection[int]
 ) -> None:
     """Refuse what a restricted identity may not write: raises ForbiddenError.
 
-    It writes for its owners. Counts have none, and the uid of what is about a vehicle is the
-    vehicle's number and nobody's: its owner would otherwise book its points himself. A withdrawal
+    It writes for its owners. Counts have none, and the uid of a domain's thing is a number of the
+    domain and nobody's: who has a vehicle would otherwise book its points himself. A withdrawal
     names whoever asks for it, because the owner's log will say who that was.
     """
     for event in events:
@@ -82,8 +82,8 @@ def require_writable(
             continue
         if not isinstance(event, Report):
             raise ForbiddenError("command: this token may write for its owners only")
-        if event.thing in vehicle_things:
-            raise ForbiddenError("thing: about vehicles; this token may write for its owners only")
+        if event.thing in domain_things:
+            raise ForbiddenError("thing: about no user; this token may write for its owners only")
         identity.require_owner(event.uid, event.name)
 
 

@@ -7,13 +7,17 @@ that tests start for themselves (``StoreKind``).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 
+from psd.runtime import Runtime
 from tests.support.servers.redis_cluster import RedisCluster
 from tests.support.servers.redis_server import RedisServer
+from tests.support.wanted import Wanted
 
 ON_CLUSTER = os.environ.get("PSD_TEST_CLUSTER") == "1"
 
@@ -27,9 +31,12 @@ hypothesis.settings.register_profile("quick", max_examples=20)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The reasons for which a test does not run beside others, or not in every run."""
+    """Why a test does not run beside others, or not in every run; and what its psd is like."""
     config.addinivalue_line(
         "markers", "timed(what): how long something takes is the fact, so it runs alone"
+    )
+    config.addinivalue_line(
+        "markers", "psd(settings, now_s, archives, holds): what psd and runtime are in this test"
     )
     config.addinivalue_line("markers", "slow(why): tries very much; make property runs it, and CI")
 
@@ -46,3 +53,35 @@ def redis_url(redis_server: AnyStore) -> str:
     """The shared server, empty."""
     redis_server.empty()
     return redis_server.url
+
+
+@pytest.fixture
+def more_settings() -> dict[str, Any]:
+    """What a file knows when its test runs, as settings that name a folder: it has its own."""
+    return {}
+
+
+@pytest.fixture
+async def psd(
+    request: pytest.FixtureRequest,
+    redis_url: str,
+    more_settings: dict[str, Any],
+    tmp_path: Path,
+) -> AsyncIterator[Runtime]:
+    """Books, on an empty store; the marker ``psd`` says what else (``Wanted``)."""
+    wanted = Wanted.of(request)
+    async with wanted.opened(redis_url, more_settings, tmp_path / "archive") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def runtime(
+    request: pytest.FixtureRequest,
+    redis_url: str,
+    more_settings: dict[str, Any],
+    tmp_path: Path,
+) -> AsyncIterator[Runtime]:
+    """Books and archives, as a server does; the marker ``psd`` says what else (``Wanted``)."""
+    wanted = Wanted.of(request, archives=True)
+    async with wanted.opened(redis_url, more_settings, tmp_path / "archive") as opened:
+        yield opened

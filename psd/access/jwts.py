@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from psd.access.identity import Identity
 from psd.config import AccessSettings
 from psd.errors import ConfigError, InputError, KeysUnavailableError, UnauthorizedError
+from psd.integers import integer_of
 from psd.users import user_of
 
 RSA_ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
@@ -38,8 +39,6 @@ RSA_BITS_MIN = 2048
 JWT_BYTES_MAX = 8192
 """A request's header cannot be longer by default."""
 
-_UID = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
-_UID_MAX = 2**63 - 1
 _NUMBER_MAX = 2**53 - 1
 _NUMBER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 SUBJECT_BYTES_MAX = 128
@@ -221,7 +220,7 @@ def _subject(value: object, claim: str) -> str:
             raise UnauthorizedError(f"jwt: claim {claim} is a number past 2^53, or below 0: no uid")
         value = str(value)
     if isinstance(value, str) and _NUMBER.fullmatch(value):
-        if _UID.fullmatch(value) and abs(int(value)) <= _UID_MAX:
+        if integer_of(value) is not None:
             return value
         raise UnauthorizedError(f"jwt: claim {claim} is a number and no uid")
     # What cannot be printed comes first: half a surrogate pair has no bytes to be counted.

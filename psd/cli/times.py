@@ -23,7 +23,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from psd.clock import EPOCH, SystemClock
-from psd.times import read, shown
+from psd.foreign_texts import shown
+from psd.times import read
 from psd.zones import UTC, second_at
 
 _DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)

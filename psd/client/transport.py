@@ -13,8 +13,10 @@ an answer's bytes, and no time on either side (docs/decisions.md).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import re
+import weakref
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -97,6 +99,7 @@ class Transport:
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._retries = retries
         self._session: aiohttp.ClientSession | None = None
+        self._unclosed: weakref.finalize[..., Transport] | None = None
 
     async def send(self, request: Request) -> Reply:
         """The reply; raises what it stands for, or ServerUnavailableError for none."""
@@ -122,9 +125,10 @@ class Transport:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
+        if self._session is not None and self._unclosed is not None:
+            self._unclosed.detach()
             await self._session.close()
-            self._session = None
+            self._session = self._unclosed = None
 
     async def _once(self, request: Request) -> Reply:
         if self._session is None:
@@ -132,6 +136,8 @@ class Transport:
             self._session = aiohttp.ClientSession(
                 timeout=self._timeout, trust_env=False, middlewares=(_sent_once,)
             )
+            loop = asyncio.get_running_loop()
+            self._unclosed = weakref.finalize(self, _leave, self._session, loop)
         headers = {**self._headers, **passed_on(), **request.headers}
         if request.body is not None:
             headers.setdefault("Content-Type", JSON)
@@ -148,6 +154,23 @@ class Transport:
         except (aiohttp.ClientError, OSError, TimeoutError, _BrokenOffError) as exc:
             told = outage(exc, self._timeout.total)
             raise ServerUnavailableError(f"{self.url} does not answer: {told}") from exc
+
+
+def _leave(session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop) -> None:
+    """End a session that nobody closed, without a word: a notebook ends so, in the middle.
+
+    A finalizer can wait for nothing, and aiohttp's own close() would leave a task behind on a loop
+    that does not run any more.
+    """
+    connector = session.connector
+    if connector is None:
+        return
+    session.detach()
+    if not loop.is_running():
+        connector._close()
+        return
+    with contextlib.suppress(RuntimeError):  # The loop of another thread was closed meanwhile.
+        loop.call_soon_threadsafe(connector._close)
 
 
 def _is_address(url: str) -> bool:

@@ -6,7 +6,8 @@
     vector.uids, vector.values           -> array([1503960366, ...]), array([374546, ...])
 
 A thing whose partitions have little is one command each, all in one trip. Where the last board was
-of more, sizes are asked for first, and what is much is read in pieces (psd/columns/column_pieces.py).
+of more, sizes are asked for first, and what is much is read in pieces
+(psd/columns/column_pieces.py).
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class ColumnReader:
         raise StoreUnavailableError("redis: columns change faster than they are read")
 
     async def _read(self, thing: int, wanted: Wanted, spend: Spend) -> Vector:
-        await self._store.know()
+        await self._store.placed()
         partitions = self._store.partitions
         roots = [columns_root(partitions.tag(each), thing) for each in range(partitions.count)]
         reads = [

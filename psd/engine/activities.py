@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgpack
 import msgspec
@@ -23,7 +23,6 @@ from psd.engine.tallies import ActivitySum, listed, reached_at
 from psd.engine.whole import sum_error
 from psd.errors import StoreError, TooLargeError
 from psd.store.codec import pack_id
-from psd.store.keys import owner_root
 from psd.store.redis import Store
 from psd.store.scripts import load_script
 
@@ -65,13 +64,15 @@ class BookingReader:
         """
         found: dict[int, ActivitySum] = {}
         passed_over: list[int] = []
+        root = (await self._store.placed()).owner_root(uid)
 
-        async def take(_place: int, held: Held, pace: ReadingPace) -> None:
-            found.clear()
-            found.update(await listed(held.parts, atids, pace))
+        async def take(page: Mapping[int, Held], pace: ReadingPace) -> None:
+            for held in page.values():
+                found.clear()
+                found.update(await listed(held.parts, atids, pace))
 
         await self._bookings.read(
-            [owner_root(uid)],
+            [root],
             things,
             [within],
             take,
@@ -99,15 +100,16 @@ class BookingReader:
         """The seconds of questions about one thing."""
         found: list[int | None] = [None] * len(asked)
 
-        async def take(place: int, held: Held, pace: ReadingPace) -> None:
-            question = asked[place]
-            # A board is answered, whatever somebody on it has booked.
-            with contextlib.suppress(TooLargeError):
-                found[place] = await reached_at(
-                    held.parts[thing], question.score, question.atids, pace
-                )
+        async def take(page: Mapping[int, Held], pace: ReadingPace) -> None:
+            for place, held in page.items():
+                question = asked[place]
+                # A board is answered, whatever somebody on it has booked.
+                with contextlib.suppress(TooLargeError):
+                    found[place] = await reached_at(
+                        held.parts[thing], question.score, question.atids, pace
+                    )
 
-        roots = [owner_root(question.uid) for question in asked]
+        roots = (await self._store.placed()).owner_roots([question.uid for question in asked])
         ranges = [question.range for question in asked]
         await self._bookings.read(roots, [thing], ranges, take, passed_over=[])
         return found
@@ -116,10 +118,11 @@ class BookingReader:
         self, uid: int, thing: int, aid: int, within: Range, atid: int | None
     ) -> int:
         """Sum of one activity. One script call."""
+        root = (await self._store.placed()).owner_root(uid)
         packed_atid = b"" if atid is None else pack_id(atid)
         arguments = (thing, pack_id(aid), within.start, within.end, packed_atid)
         try:
-            reply = await self._store.run(self._activity_sum, owner_root(uid), *arguments)
+            reply = await self._store.run(self._activity_sum, root, *arguments)
         except StoreError as exc:
             raise sum_error(exc) from exc
         return int(reply)

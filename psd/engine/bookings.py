@@ -9,7 +9,7 @@ call may hold Redis for (USER_BOOKINGS_MAX, or some 2,500 days and hours with bo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgpack
@@ -59,8 +59,8 @@ class TooMany(msgspec.Struct, frozen=True):
         )
 
 
-Take = Callable[[int, Held, ReadingPace], Awaitable[None]]
-"""Takes what the owner at a position has, and reads it at the pace of the question."""
+Take = Callable[[Mapping[int, Held], ReadingPace], Awaitable[None]]
+"""Takes what a page of owners has, by position, and reads it at the pace of the question."""
 
 
 class BookingsReader:
@@ -101,15 +101,17 @@ class BookingsReader:
             pace = self.pace()
 
             async def taken(places: list[int], rest: list[Any]) -> None:
+                page: dict[int, Held] = {}
                 for place, reply in zip(places, rest, strict=True):
                     await pace.spend(OWNER_RECORDS * len(things))
                     held = held_of(reply, things)
                     if isinstance(held, Held):
-                        await take(place, held, pace)
+                        page[place] = held
                     elif passed_over is None:
                         raise held.error(most)
                     else:
                         passed_over.append(place)
+                await take(page, pace)
 
             await self._reader.take_pages(pages(), taken, newest)
 
@@ -119,7 +121,7 @@ class BookingsReader:
                 owners = [roots[place] for place in places]
                 yield from self._reader.pages(asked, places, owners)
 
-        await self._reader.regrouped(read)
+        await read()
 
     async def first_of(self, root: str, things: Sequence[int], range_: Range, most: int) -> Held:
         """An owner's first bookings in a range: at least one if there is any, ``most`` or few more.
@@ -137,7 +139,7 @@ class BookingsReader:
             asked = self._asked(things, range_, most, None, may_cut=True)
             await self._reader.take_pages(self._reader.pages(asked, [0], [root]), taken)
 
-        await self._reader.regrouped(read)
+        await read()
         return found[0]
 
     def _asked(

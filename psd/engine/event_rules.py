@@ -16,7 +16,7 @@ import msgspec
 
 from psd.clock import utc_text
 from psd.config import Settings
-from psd.engine.event_checks import check_event_id, check_int64, check_value, shown
+from psd.engine.event_checks import check_event_id, check_int64, check_value
 from psd.engine.event_fields import CountFields, MetricFields, decode_envelope
 from psd.engine.events import TIME_END_S, Accepted, Count, Report
 from psd.engine.nesting import DEPTH_MAX
@@ -32,6 +32,7 @@ from psd.errors import (
     UnknownThingError,
     WrongTypeError,
 )
+from psd.foreign_texts import shown
 from psd.times import unit_hint
 from psd.users import name_of, user_of
 

@@ -12,7 +12,8 @@ day, its bookings are read.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -25,12 +26,11 @@ from psd.engine.leaves import Parts, ReadingPace
 from psd.engine.newest import Newest, asks
 from psd.engine.owner_reads import OwnerCall, OwnerReader
 from psd.engine.plan import WEEK_S, WEEKS_MAX, Levels, Range, week_blocks
+from psd.engine.series_columns import Series, SeriesColumns
 from psd.engine.sums import packed_atids
-from psd.engine.tallies import add_to_columns, new_column
-from psd.engine.totals import Buckets, Columns, add_totals, pieces
-from psd.engine.whole import check_levels, checked_sum
-from psd.slices import Stretch
-from psd.store.keys import owner_root
+from psd.engine.totals import Buckets, FoundTotals, pieces
+from psd.engine.unpacking import handed_of, read_in_turns
+from psd.engine.whole import check_levels
 from psd.store.scripts import load_script
 
 BUCKETS_MAX = 10_000
@@ -42,15 +42,15 @@ PAGE_BUCKETS_MAX = 20_000
 NUMBER_RECORDS = 3
 """A part of a total takes as long as to read so many bookings."""
 
-BUCKETS_A_ROW = 10
-"""So many sums of a column are added up while a row is made elsewhere, in 1 us."""
+BUCKETS_A_RECORD = 10
+"""So many sums of a column are made while a booking is read."""
 
+Page = Callable[[Sequence[int | None], SeriesColumns], Awaitable[None]]
+"""Adds what was told of a page of owners to columns, each under a number of its own or of all
+together, or not at all (None)."""
 
-class Series(msgspec.Struct, frozen=True):
-    """A number for each bucket; ``bookings`` is None where totals by atid do not tell it."""
-
-    sums: list[int]
-    bookings: list[int] | None
+Take = Callable[[Sequence[int], Page], Awaitable[None]]
+"""Takes a page: the positions of its owners, and how to add them up."""
 
 
 class BucketQuestion(msgspec.Struct, frozen=True):
@@ -77,18 +77,25 @@ class BucketQuestion(msgspec.Struct, frozen=True):
         return self.is_counted and (self.atids is not None or self.by_atid)
 
     @property
-    def bounds(self) -> list[int]:
+    def bounds(self) -> Sequence[int]:
         """The boundaries, cut to where anything can be booked."""
-        return [min(max(bound, 0), TIME_END_S) for bound in self.boundaries]
+        bounds = self.boundaries
+        if bounds[0] >= 0 and bounds[-1] <= TIME_END_S:
+            return bounds
+        return [min(max(bound, 0), TIME_END_S) for bound in bounds]
 
     def weeks(self, levels: Levels) -> list[list[Any]]:
         """Hashes and fields of weeks whose own totals answer it, else []."""
         return [] if levels.weeks_expire else weeks_of(self.bounds)
 
-    def arguments(self, levels: Levels) -> tuple[bytes | str | int, ...]:
+    def columns(self, owners: int) -> SeriesColumns:
+        """Where the answers about so many owners are added up."""
+        return SeriesColumns(self.bounds, owners, by_atid=self.by_atid)
+
+    def arguments(self, weeks: Sequence[Sequence[Any]]) -> tuple[bytes | str | int, ...]:
         """What lua/engine/series.lua takes, up to whether it tells the newest second."""
         return (
-            msgpack.packb([self.bounds, self.weeks(levels)], use_bin_type=False),
+            msgpack.packb([list(self.bounds), weeks], use_bin_type=False),
             self.thing,
             packed_atids(self.atids),
             "atid" if self.by_atid else "",
@@ -112,9 +119,13 @@ class SeriesReader:
     ) -> list[dict[int | None, Series]]:
         """Each owner's columns, by position: by atid, or one column None."""
         found: list[dict[int | None, Series]] = [{} for _ in uids]
+        is_counted = question.is_counted
 
-        async def take(place: int, columns: Columns) -> None:
-            found[place] = await series_of(columns, question)
+        async def take(places: Sequence[int], page: Page) -> None:
+            columns = question.columns(len(places))
+            await page(range(len(places)), columns)
+            for owner, place in enumerate(places):
+                found[place] = await columns.of_owner(owner, is_counted=is_counted)
 
         await self._read(uids, question, levels, newest, take)
         return found
@@ -128,16 +139,16 @@ class SeriesReader:
     ) -> dict[int | None, Series]:
         """The columns of all owners added up."""
         told: set[int] = set()
-        total: Columns = {}
+        total = question.columns(1)
 
-        async def take(place: int, columns: Columns) -> None:
+        async def take(places: Sequence[int], page: Page) -> None:
             # Whoever has been told of twice counts once: the read may begin anew.
-            if place not in told:
-                told.add(place)
-                await add_columns(total, columns)
+            owners = [None if place in told else 0 for place in places]
+            told.update(places)
+            await page(owners, total)
 
         await self._read(uids, question, levels, newest, take)
-        return await series_of(total, question)
+        return await total.of_owner(0, is_counted=question.is_counted)
 
     async def _read(
         self,
@@ -145,51 +156,76 @@ class SeriesReader:
         question: BucketQuestion,
         levels: Levels,
         newest: Newest | None,
-        take: Callable[[int, Columns], Awaitable[None]],
+        take: Take,
     ) -> None:
-        roots = [owner_root(uid) for uid in uids]
+        roots = await self._reader.roots(uids)
         bounds = question.bounds
         if question.reads_all:
 
-            async def take_held(place: int, held: Held, pace: ReadingPace) -> None:
-                columns: Columns = {}
-                await _add(held.parts[question.thing], question, columns, pace)
-                await take(place, columns)
+            async def take_held(held: Mapping[int, Held], pace: ReadingPace) -> None:
+                parts = [each.parts[question.thing] for each in held.values()]
+                await take([*held], partial(_add_bookings, question, parts, pace))
 
             ranges = [Range(bounds[0], bounds[-1])] * len(roots)
             await self._bookings.read(roots, [question.thing], ranges, take_held, newest)
             return
         page_max = max(1, min(PAGE_OWNERS_MAX, PAGE_BUCKETS_MAX // len(bounds)))
-        buckets = Buckets(bounds, question.weeks(levels))
-        asked = OwnerCall(self._script, (*question.arguments(levels), asks(newest)), page_max)
+        weeks = question.weeks(levels)
+        buckets = Buckets(bounds, weeks)
+        arguments = (*question.arguments(weeks), asks(newest))
+        asked = OwnerCall(self._script, arguments, page_max)
 
         async def read() -> None:
             pace = self._bookings.pace()
 
             async def taken(places: list[int], rest: list[Any]) -> None:
-                for place, (totals, parts) in zip(places, rest, strict=True):
-                    columns: Columns = {}
-                    await pace.spend(len(bounds))
-                    for piece in pieces(totals):
-                        await pace.spend(len(piece[3]) + NUMBER_RECORDS * len(piece[4]))
-                        lost = add_totals(
-                            [piece], buckets, columns, question.atids, by_atid=question.by_atid
-                        )
-                        check_levels(lost)
-                    await _add(parts, question, columns, pace)
-                    await take(place, columns)
+                await take(places, partial(_add_answers, question, buckets, rest, pace))
 
             pages = self._reader.pages(asked, range(len(roots)), roots)
             await self._reader.take_pages(pages, taken, newest)
 
-        await self._reader.regrouped(read)
+        await read()
 
 
-async def _add(parts: Parts, question: BucketQuestion, columns: Columns, pace: ReadingPace) -> None:
-    """Add bookings to the columns of their owner."""
-    await add_to_columns(
-        parts, question.bounds, question.atids, columns, pace, by_atid=question.by_atid
-    )
+async def _add_answers(
+    question: BucketQuestion,
+    buckets: Buckets,
+    answers: Sequence[Any],
+    pace: ReadingPace,
+    owners: Sequence[int | None],
+    columns: SeriesColumns,
+) -> None:
+    """Add what lua/engine/series.lua tells of a page of owners."""
+    totals = FoundTotals(buckets, question.atids, by_atid=question.by_atid)
+    parts: list[Parts] = []
+    for owner, (levels, owner_parts) in zip(owners, answers, strict=True):
+        await pace.spend(len(question.boundaries) // BUCKETS_A_RECORD)
+        if owner is not None:
+            for piece in pieces(levels):
+                await pace.spend(len(piece[3]) + NUMBER_RECORDS * len(piece[4]))
+                totals.take(owner, piece)
+            check_levels(totals.lost)
+        parts.append(owner_parts)
+    columns.add_totals(totals)
+    await _add_bookings(question, parts, pace, owners, columns)
+
+
+async def _add_bookings(
+    question: BucketQuestion,
+    parts: Sequence[Parts],
+    pace: ReadingPace,
+    owners: Sequence[int | None],
+    columns: SeriesColumns,
+) -> None:
+    """Add bookings of a page of owners."""
+    handed = [
+        leaf
+        for owner, owner_parts in zip(owners, parts, strict=True)
+        if owner is not None
+        for leaf in handed_of(owner, owner_parts)
+    ]
+    async for records in read_in_turns(handed, pace):
+        columns.add_records(records.of(question.atids))
 
 
 def weeks_of(bounds: Sequence[int]) -> list[list[Any]]:
@@ -201,36 +237,3 @@ def weeks_of(bounds: Sequence[int]) -> list[list[Any]]:
         last = min(at + WEEKS_MAX, len(bounds) - 1)
         blocks += week_blocks(bounds[at], bounds[last])
     return blocks
-
-
-async def add_columns(total: Columns, columns: Columns) -> None:
-    """Add an owner's columns to those of others."""
-    stretch = Stretch()
-    for atid, column in columns.items():
-        await stretch.after(1 + len(column.sums) // BUCKETS_A_ROW)
-        before = total.get(atid)
-        if before is None:
-            total[atid] = column
-        else:
-            before.sums = [a + b for a, b in zip(before.sums, column.sums, strict=True)]
-            before.bookings = [a + b for a, b in zip(before.bookings, column.bookings, strict=True)]
-
-
-async def series_of(columns: Columns, question: BucketQuestion) -> dict[int | None, Series]:
-    """What is answered; the one column is there also when it is empty.
-
-    Raises OutOfBoundsError for a sum past +-(2^53 - 1).
-    """
-    found = columns
-    if not question.by_atid and None not in columns:
-        found = {None: new_column(len(question.boundaries) - 1)}
-    stretch = Stretch()
-    for column in found.values():
-        await stretch.after(1 + len(column.sums) // BUCKETS_A_ROW)
-        checked_sum(max(column.sums, default=0))
-        checked_sum(min(column.sums, default=0))
-    is_counted = question.is_counted
-    return {
-        atid: Series(column.sums, column.bookings if is_counted else None)
-        for atid, column in found.items()
-    }

@@ -6,7 +6,7 @@ Owners that ask for one range share their calls; psd/engine/owner_reads.py says 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgpack
@@ -83,7 +83,7 @@ class SumReader:
                 owners = [roots[place] for place in places]
                 yield from self._reader.pages(asked, places, owners)
 
-        await self._reader.regrouped(read)
+        await read()
         return [OwnerSums(each, {}) for each in sums]
 
     async def with_activities(
@@ -96,13 +96,14 @@ class SumReader:
         """The same from every booking, with the activities that have any."""
         found: list[OwnerSums] = [OwnerSums({}, {})] * len(roots)
 
-        async def take(place: int, held: Held, pace: ReadingPace) -> None:
-            kinds: dict[int, int] = {}
-            sums = {
-                thing: await summed(parts, atids, pace, kinds)
-                for thing, parts in held.parts.items()
-            }
-            found[place] = OwnerSums(sums, kinds)
+        async def take(page: Mapping[int, Held], pace: ReadingPace) -> None:
+            for place, held in page.items():
+                kinds: dict[int, int] = {}
+                sums = {
+                    thing: await summed(parts, atids, pace, kinds)
+                    for thing, parts in held.parts.items()
+                }
+                found[place] = OwnerSums(sums, kinds)
 
         await self._bookings.read(roots, things, ranges, take)
         return found
@@ -119,11 +120,12 @@ class SumReader:
         """All that bookings tell of each owner's things, by position."""
         found: list[dict[int, Tally]] = [{}] * len(roots)
 
-        async def take(place: int, held: Held, pace: ReadingPace) -> None:
-            found[place] = {
-                thing: await tallied(parts, atids, boundaries, pace)
-                for thing, parts in held.parts.items()
-            }
+        async def take(page: Mapping[int, Held], pace: ReadingPace) -> None:
+            for place, held in page.items():
+                found[place] = {
+                    thing: await tallied(parts, atids, boundaries, pace)
+                    for thing, parts in held.parts.items()
+                }
 
         await self._bookings.read(roots, things, [range_] * len(roots), take, newest)
         return found
@@ -132,8 +134,9 @@ class SumReader:
         """Bookings by atid, in the order in which they first come. One script call."""
         found: dict[int, AtidSum] = {}
 
-        async def take(_place: int, held: Held, pace: ReadingPace) -> None:
-            found.update(await summed_by_atid(held.parts[thing], pace))
+        async def take(page: Mapping[int, Held], pace: ReadingPace) -> None:
+            for held in page.values():
+                found.update(await summed_by_atid(held.parts[thing], pace))
 
         await self._bookings.read([root], [thing], [within], take)
         return found

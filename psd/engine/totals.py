@@ -12,15 +12,11 @@ units that a boundary cuts are told of below. April 2016 by months and boundarie
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 from psd.engine.plan import DAY_S, first_second
-from psd.engine.tallies import Column, new_column
-
-Columns = dict[int | None, Column]
-"""Numbers by atid, or of all in the column None."""
 
 PARTS_AT_ONCE = 2_000
 """Fields and values of parts: 1,000 atids, each of which takes 1 to 2 us."""
@@ -38,25 +34,14 @@ class Buckets:
     def __init__(self, bounds: Sequence[int], weeks: Sequence[Sequence[Any]]) -> None:
         self.bounds = bounds
         self._weeks = [list(fields) for _, fields in weeks]
+        self._of_levels: dict[tuple[str, int, int], Sequence[int | None]] = {}
 
-    def count(self) -> int:
-        """How many there are."""
-        return len(self.bounds) - 1
-
-    def of_unit(self, start: int, stop: int) -> int | None:
-        """The bucket that a unit lies in as a whole, None where there is none."""
-        if start < self.bounds[0] or stop > self.bounds[-1]:
-            return None
-        bucket = bisect_right(self.bounds, start) - 1
-        return bucket if stop <= self.bounds[bucket + 1] else None
-
-    def of_level(self, level: str, first: int, values: int) -> Callable[[int], int | None]:
+    def of_level(self, level: str, first: int, units: int) -> Sequence[int | None]:
         """The bucket of each unit of a level by its position."""
-        if level == "weeks":
-            before = sum(len(fields) for fields in self._weeks[:first])
-            return lambda at: before + at
-        starts = _starts(level, first, values)
-        return lambda at: self.of_unit(starts[at], starts[at + 1])
+        asked = (level, first, units)
+        if asked not in self._of_levels:
+            self._of_levels[asked] = self._found(*asked)
+        return self._of_levels[asked]
 
     def positions(self, level: str, first: int, units: int) -> dict[str, int]:
         """The positions of a level's units by how their fields begin."""
@@ -65,6 +50,76 @@ class Buckets:
         number = first if level == "years" else _FIRST_NUMBERS.get(level, 0)
         return {str(number + at): at for at in range(units)}
 
+    def _found(self, level: str, first: int, units: int) -> Sequence[int | None]:
+        if level == "weeks":
+            before = sum(len(fields) for fields in self._weeks[:first])
+            return range(before, before + units)
+        starts = _starts(level, first, units)
+        return [self._of_unit(starts[at], starts[at + 1]) for at in range(units)]
+
+    def _of_unit(self, start: int, stop: int) -> int | None:
+        """The bucket that a unit lies in as a whole, None where there is none."""
+        if start < self.bounds[0] or stop > self.bounds[-1]:
+            return None
+        bucket = bisect_right(self.bounds, start) - 1
+        return bucket if stop <= self.bounds[bucket + 1] else None
+
+
+class FoundTotals:
+    """Totals of any number of owners, side by side; ``atids`` only where each atid is asked."""
+
+    def __init__(self, buckets: Buckets, atids: frozenset[int] | None, *, by_atid: bool) -> None:
+        self.owners: list[int] = []
+        self.atids: list[int] = []
+        self.buckets: list[int] = []
+        self.sums: list[int] = []
+        self.bookings: list[int] = []
+        self.lost: list[str] = []
+        self._among = buckets
+        self._wanted = atids
+        self._has_parts = by_atid or atids is not None
+
+    def take(self, owner: int, level: Level) -> None:
+        """Read a level of an owner; ``lost`` tells of it where it has less than is counted."""
+        packed_level, first, count, values, parts = level
+        name = packed_level.decode()
+        whole = self._among.of_level(name, first, len(values))
+        has_parts = self._has_parts
+        counted = 0
+        for bucket, value in zip(whole, values, strict=True):
+            if value is None:
+                continue
+            total, _, bookings = value.partition(b":")
+            found = int(bookings) if bookings else 1
+            counted += found
+            if bucket is not None and not has_parts:
+                self._add(owner, bucket, int(total), found)
+        if counted < count:
+            self.lost.append(_RESOLUTIONS.get(name, "day"))
+        if has_parts:
+            self._take_parts(owner, self._among.positions(name, first, len(values)), whole, parts)
+
+    def _take_parts(
+        self,
+        owner: int,
+        positions: dict[str, int],
+        whole: Sequence[int | None],
+        parts: Sequence[bytes],
+    ) -> None:
+        for field, value in zip(parts[::2], parts[1::2], strict=True):
+            text, _, kind = field.decode().partition(":")
+            place = positions.get(text) if kind else None
+            bucket = None if place is None else whole[place]
+            if bucket is not None and (self._wanted is None or int(kind) in self._wanted):
+                self._add(owner, bucket, int(value), 0)
+                self.atids.append(int(kind))
+
+    def _add(self, owner: int, bucket: int, total: int, bookings: int) -> None:
+        self.owners.append(owner)
+        self.buckets.append(bucket)
+        self.sums.append(total)
+        self.bookings.append(bookings)
+
 
 def pieces(levels: Sequence[Level]) -> Iterator[Level]:
     """The same levels with PARTS_AT_ONCE parts each at most; values stand in the first piece."""
@@ -72,59 +127,6 @@ def pieces(levels: Sequence[Level]) -> Iterator[Level]:
         yield name, first, count, values, parts[:PARTS_AT_ONCE]
         for at in range(PARTS_AT_ONCE, len(parts), PARTS_AT_ONCE):
             yield name, first, 0, [None] * len(values), parts[at : at + PARTS_AT_ONCE]
-
-
-def add_totals(
-    levels: Sequence[Level],
-    buckets: Buckets,
-    columns: Columns,
-    atids: frozenset[int] | None,
-    *,
-    by_atid: bool,
-) -> list[str]:
-    """Put totals into columns; tells the levels that have lost what those above them count."""
-    lost: list[str] = []
-    for packed_level, first, count, values, parts in levels:
-        level = packed_level.decode()
-        totals = [(at, *_total(value)) for at, value in enumerate(values) if value is not None]
-        if sum(bookings for _, _, bookings in totals) < count:
-            lost.append(_RESOLUTIONS.get(level, "day"))
-        bucket_of = buckets.of_level(level, first, len(values))
-        if atids is None and not by_atid:
-            for at, total, bookings in totals:
-                _add(columns, None, buckets, bucket_of(at), total, bookings)
-            continue
-        positions = buckets.positions(level, first, len(values))
-        for field, value in zip(parts[::2], parts[1::2], strict=True):
-            text, _, kind = field.decode().partition(":")
-            place = positions.get(text) if kind else None
-            if place is not None and (atids is None or int(kind) in atids):
-                label = int(kind) if by_atid else None
-                _add(columns, label, buckets, bucket_of(place), int(value), 0)
-    return lost
-
-
-def _add(
-    columns: Columns,
-    label: int | None,
-    buckets: Buckets,
-    bucket: int | None,
-    total: int,
-    bookings: int,
-) -> None:
-    if bucket is None:
-        return
-    column = columns.get(label)
-    if column is None:
-        column = columns[label] = new_column(buckets.count())
-    column.sums[bucket] += total
-    column.bookings[bucket] += bookings
-
-
-def _total(value: bytes) -> tuple[int, int]:
-    """Sum and number of bookings of a total (lua/lib/totals.lua)."""
-    total, _, bookings = value.partition(b":")
-    return int(total), int(bookings) if bookings else 1
 
 
 @lru_cache(maxsize=1024)

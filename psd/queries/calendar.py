@@ -20,7 +20,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from itertools import count
+from itertools import count, islice, pairwise, takewhile
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from psd.engine.plan import DAY_S, ISSUANCE_START_S, WEEK_S, Range
@@ -62,23 +62,26 @@ def zone(name: str) -> ZoneInfo:
     raise BadQueryError(f"tz: {name[:64]!r} is no time zone of the IANA database")
 
 
-def buckets(range_: Range, every: Every, tz: ZoneInfo, count_max: int) -> list[Range]:
-    """The units of a range, in order and without gaps; raises TooLargeError past ``count_max``."""
-    if range_.end <= range_.start:
+def bounds(range_: Range, every: Every, tz: ZoneInfo, count_max: int) -> list[int]:
+    """Where the units of a range begin, and its end; nothing of an empty range.
+
+    Raises TooLargeError for more than ``count_max`` units.
+    """
+    start, end = range_.start, range_.end
+    if end <= start:
         return []
-    if (range_.end - range_.start) // LONGEST_S[every] > count_max + 1:
+    if (end - start) // LONGEST_S[every] > count_max + 1:
         raise _too_many(every, count_max)
-    found: list[Range] = []
-    start = range_.start
-    for boundary in boundaries_after(start, every, tz):
-        end = min(boundary, range_.end)
-        found.append(Range(start, end))
-        if len(found) > count_max:
-            raise _too_many(every, count_max)
-        if boundary >= range_.end:
-            return found
-        start = boundary
-    return found
+    inside = takewhile(end.__gt__, boundaries_after(start, every, tz))
+    found = [start, *islice(inside, count_max)]
+    if len(found) > count_max:
+        raise _too_many(every, count_max)
+    return [*found, end]
+
+
+def buckets(range_: Range, every: Every, tz: ZoneInfo, count_max: int) -> list[Range]:
+    """The same units as ranges, in order and without gaps."""
+    return [Range(*unit) for unit in pairwise(bounds(range_, every, tz, count_max))]
 
 
 def bucket_of(second: int, every: Every, tz: ZoneInfo) -> Range:

@@ -20,7 +20,8 @@ from zoneinfo import ZoneInfo
 from psd.engine.events import TIME_END_S
 from psd.engine.plan import Range
 from psd.errors import BadQueryError
-from psd.times import read, read_ms, shown, unit_hint
+from psd.foreign_texts import shown
+from psd.times import read, read_ms, unit_hint
 from psd.zones import UTC
 
 _LOST_PLUS = re.compile(

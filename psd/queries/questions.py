@@ -24,7 +24,7 @@ from psd.errors import BadQueryError, TooLargeError
 from psd.queries.boards.board_reads import NamedBoard
 from psd.queries.boards.board_windows import BoardWindow, standing_range, zone_of
 from psd.queries.boards.definitions import Definition
-from psd.queries.calendar import buckets, zone
+from psd.queries.calendar import bounds, zone
 from psd.queries.ids import asked_ids, asked_user, asked_users
 from psd.queries.moments import asked_range, held, moment
 from psd.queries.requests import (
@@ -91,13 +91,13 @@ class SumQuestion(msgspec.Struct, frozen=True):
 
 
 class SeriesQuestion(msgspec.Struct, frozen=True):
-    """A SeriesQuery that can be answered; ``buckets`` are the points of each group."""
+    """A SeriesQuery that can be answered; ``bounds`` are those of each group's points."""
 
     things: dict[str, int]
     uids: list[int]
     atids: Atids
     range_: Range
-    buckets: list[Range]
+    bounds: list[int]
     every: Every
     tz: ZoneInfo
     fill: Fill
@@ -124,6 +124,11 @@ class LeaderboardQuestion(msgspec.Struct, frozen=True):
     span: int
     around_text: str = ""
 
+    @property
+    def is_first_page(self) -> bool:
+        """Whether the largest sums alone answer it."""
+        return self.cursor is None and self.around is None
+
 
 def sum_question(query: SumQuery, rules: QueryRules, now_s: int) -> SumQuestion:
     """Check a query; raises BadQueryError or TooLargeError."""
@@ -148,15 +153,15 @@ def series_question(query: SeriesQuery, rules: QueryRules, now_s: int) -> Series
     things, uids = _things(query.thing, rules), _uids(query.uid, rules)
     tz = zone(query.tz)
     range_ = _range(query, query.start, rules, now_s, tz)
-    cut = buckets(range_, query.every, tz, rules.points_max)
+    cut = bounds(range_, query.every, tz, rules.points_max)
     groups = len(things) * (len(uids) if query.by == "uid" else 1)
-    check_points(len(cut), groups, rules.points_max)
+    check_points(max(len(cut) - 1, 0), groups, rules.points_max)
     return SeriesQuestion(
         things=things,
         uids=uids,
         atids=_atids(query.atid, rules),
         range_=range_,
-        buckets=cut,
+        bounds=cut,
         every=query.every,
         tz=tz,
         fill=query.fill,

@@ -58,7 +58,7 @@ class SumRow(msgspec.Struct, frozen=True):
     last: str | UnsetType | None = UNSET
 
 
-class SeriesPoint(msgspec.Struct, frozen=True, omit_defaults=True):
+class SeriesPoint(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One calendar unit, or a ``partial`` one: as much of it as lies in the range.
 
     A gap may have no sum.

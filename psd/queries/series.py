@@ -17,24 +17,52 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress, repeat
+from zoneinfo import ZoneInfo
 
+import msgspec
 from msgspec import UNSET
 
-from psd.clock import utc_text
+from psd.clock import utc_texts
 from psd.engine.newest import Newest
 from psd.engine.plan import Range
 from psd.engine.reads import Reads
-from psd.engine.series import BucketQuestion, Series
-from psd.queries.calendar import buckets, is_whole
+from psd.engine.series import BucketQuestion
+from psd.engine.series_columns import Series
+from psd.queries.calendar import bounds, is_whole
 from psd.queries.freshness import UTC, Level, QueueDepth, answered, coarsest, watermark, with_depth
 from psd.queries.questions import SeriesQuestion, check_points
-from psd.queries.requests import Every, Fill
+from psd.queries.requests import Every
 from psd.queries.results import AnsweredRange, SeriesAnswer, SeriesPoint
 from psd.queries.sums import Sees, everybody
 from psd.slices import Stretch
 
+POINTS_AT_ONCE = 5_000
+"""Points that are made before the event loop has its turn: 1 ms."""
+
 Group = tuple[str, int | None, Series]
 """The thing, the uid or atid of the group, and its numbers."""
+
+
+class Units(msgspec.Struct, frozen=True):
+    """The calendar units of a series, by where they begin and where the last ends."""
+
+    bounds: Sequence[int]
+    every: Every
+    tz: ZoneInfo
+
+    def __len__(self) -> int:
+        return max(len(self.bounds) - 1, 0)
+
+    def told(self) -> tuple[list[str], list[str], list[bool]]:
+        """The texts of where they begin and end, and which are no whole units."""
+        texts = utc_texts(self.bounds)
+        partial = [False] * len(self)
+        # All between the first and the last are whole.
+        for at in (0, -1):
+            unit = Range(self.bounds[:-1][at], self.bounds[1:][at])
+            partial[at] = not is_whole(unit, self.every, self.tz)
+        return texts[:-1], texts[1:], partial
 
 
 async def answer_series(
@@ -48,28 +76,27 @@ async def answer_series(
     newest = Newest()
 
     async def points(range_: Range, level: Level | None) -> list[SeriesPoint]:
-        every, tz = question.every, question.tz
-        units = question.buckets
+        units = Units(question.bounds, question.every, question.tz)
         if level is not None:
-            every, tz = coarser_unit(every, level), UTC
-            units = buckets(range_, every, tz, question.points_max)
-        if not units:
+            every = coarser_unit(question.every, level)
+            units = Units(bounds(range_, every, UTC, question.points_max), every, UTC)
+        if not units.bounds:
             newest.note(await engine.newest(seen, list(question.things.values())))
             return []
         parts = await asyncio.gather(
-            *(_groups(engine, question, name, units, seen, newest) for name in question.things)
+            *(
+                _groups(engine, question, name, units.bounds, seen, newest)
+                for name in question.things
+            )
         )
         groups = [group for part in parts for group in part]
         check_points(len(units), len(groups), question.points_max)
-        # All between the first and the last are whole.
-        parts_of_units = {unit for unit in (units[0], units[-1]) if not is_whole(unit, every, tz)}
-        texts = [(utc_text(unit.start), utc_text(unit.end)) for unit in units]
-        partial = [unit in parts_of_units for unit in units]
+        starts, ends, partial = units.told()
         told: list[SeriesPoint] = []
-        stretch = Stretch()
+        stretch = Stretch(POINTS_AT_ONCE)
         for group in groups:
             await stretch.after(len(units))
-            told += _points(question, group, texts, partial)
+            told += _points(question, group, starts, ends, partial)
         return told
 
     found, waiting = await with_depth(answered(question.range_, points), depth)
@@ -98,7 +125,7 @@ async def _groups(
     engine: Reads,
     question: SeriesQuestion,
     name: str,
-    units: Sequence[Range],
+    cuts: Sequence[int],
     seen: Sequence[int],
     newest: Newest,
 ) -> list[Group]:
@@ -108,12 +135,12 @@ async def _groups(
     must_find_types = question.by == "atid" and not question.atids
     asked = BucketQuestion(
         question.things[name],
-        [*(unit.start for unit in units), units[-1].end],
+        cuts,
         question.atids,
         by_atid=question.by == "atid",
         counts=must_find_types or question.fill != "zero",
     )
-    nothing = Series([0] * len(units), [0] * len(units))
+    nothing = Series([0] * (len(cuts) - 1), [0] * (len(cuts) - 1))
     if question.by == "uid":
         found = await engine.series(seen, asked, newest=newest) if seen else []
         owners = dict(zip(seen, found, strict=True))
@@ -130,25 +157,17 @@ async def _groups(
 def _points(
     question: SeriesQuestion,
     group: Group,
-    units: Sequence[tuple[str, str]],
+    starts: Sequence[str],
+    ends: Sequence[str],
     partial: Sequence[bool],
 ) -> Iterator[SeriesPoint]:
-    """The points of a group; ``units`` are the texts of where they begin and end."""
+    """The points of a group; those of many units are made side by side."""
     name, key, series = group
-    for at, (start, end) in enumerate(units):
-        is_gap = series.bookings is not None and series.bookings[at] == 0
-        if is_gap and question.fill == "none":
-            continue
-        yield SeriesPoint(
-            start=start,
-            end=end,
-            thing=name,
-            sum=_filled(series.sums[at], question.fill, is_gap=is_gap),
-            partial=partial[at],
-            uid=str(key) if question.by == "uid" else UNSET,
-            atid=str(key) if question.by == "atid" else UNSET,
-        )
-
-
-def _filled(value: int, fill: Fill, *, is_gap: bool) -> int | None:
-    return None if is_gap and fill == "null" else value
+    uid = str(key) if question.by == "uid" else UNSET
+    atid = str(key) if question.by == "atid" else UNSET
+    sums: Sequence[int | None] = series.sums
+    bookings = series.bookings
+    if bookings is not None and question.fill == "null":
+        sums = [value if booked else None for value, booked in zip(sums, bookings, strict=True)]
+    points = map(SeriesPoint, starts, ends, repeat(name), sums, repeat(uid), repeat(atid), partial)
+    return points if bookings is None or question.fill != "none" else compress(points, bookings)

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from psd.engine.event_checks import shown
 from psd.errors import BadQueryError
+from psd.foreign_texts import shown
 from psd.names import unknown
 
 

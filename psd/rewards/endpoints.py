@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from psd.domain import Endpoint
+from psd.rewards.dialect import ORIGINAL
 from psd.rewards.listings import RiskPage, StreaksPage
 from psd.rewards.original import (
     Conversion,
     ConvertQuery,
     DeviceHistory,
     DeviceNumber,
-    DeviceQuery,
     History,
     OriginalPages,
     OwnerQuery,
@@ -17,6 +19,8 @@ from psd.rewards.original import (
 )
 from psd.rewards.questions import RewardsQuestions, RiskQuery, StreaksQuery, Vehicle, WeekQuery
 from psd.rewards.statement import Statement
+
+_page = partial(Endpoint, dialect=ORIGINAL)
 
 
 def endpoints(questions: RewardsQuestions, pages: OriginalPages) -> list[Endpoint]:
@@ -32,16 +36,13 @@ def _of_v3(questions: RewardsQuestions) -> list[Endpoint]:
             query=WeekQuery,
             answer=Statement,
             ask=questions.statement,
-            summary="A vehicle's week, each number explained.",
             meaning="the statement",
-            examples=(
-                (
-                    "/v3/vehicles/7/statement?week=4",
-                    '{"vehicle":"7","week":4,"start":"2022-02-28T05:00:00Z",'
-                    '"end":"2022-03-07T05:00:00Z","connection_streak":5,...,"points":8000,...,'
-                    '"explanation":[{"number":"connection_streak","value":5,'
-                    '"rule":"Connected: one more than the 4 weeks before."},...]}',
-                ),
+            example=(
+                "/v3/vehicles/7/statement?week=4",
+                '{"vehicle":"7","week":4,"start":"2022-02-28T05:00:00Z",'
+                '"end":"2022-03-07T05:00:00Z","connection_streak":5,...,"points":8000,...,'
+                '"explanation":[{"number":"connection_streak","value":5,'
+                '"rule":"Connected: one more than the 4 weeks before."},...]}',
             ),
             refused=(404, 406, 410),
         ),
@@ -50,15 +51,12 @@ def _of_v3(questions: RewardsQuestions) -> list[Endpoint]:
             query=StreaksQuery,
             answer=StreaksPage,
             ask=questions.streaks,
-            summary="The longest streaks of a week.",
             meaning="a part of the longest streaks",
             details="Equal streaks share a rank.",
-            examples=(
-                (
-                    "/v3/streaks",
-                    '{"week":4,"data":[{"rank":1,"vehicle":"7","connection_streak":5,"level":2,'
-                    '"points":8000}],"next":null}',
-                ),
+            example=(
+                "/v3/streaks",
+                '{"week":4,"data":[{"rank":1,"vehicle":"7","connection_streak":5,"level":2,'
+                '"points":8000}],"next":null}',
             ),
             refused=(404, 406),
             whole=True,
@@ -68,16 +66,13 @@ def _of_v3(questions: RewardsQuestions) -> list[Endpoint]:
             query=RiskQuery,
             answer=RiskPage,
             ask=questions.at_risk,
-            summary="Vehicles that were active last week and not yet this week.",
             meaning="a part of them",
             details="A page may be empty while `next` is not null: go on until it is.",
-            examples=(
-                (
-                    "/v3/streaks/at-risk?owner=0xab..",
-                    '{"week":6,"data":[{"vehicle":"4","owner":"0xab..","connection_streak":...,'
-                    '"level":1,"last_activity":"2022-03-07T06:00:00Z",'
-                    '"deadline":"2022-03-21T05:00:00Z"}],"next":null}',
-                ),
+            example=(
+                "/v3/streaks/at-risk?owner=0xab..",
+                '{"week":6,"data":[{"vehicle":"4","owner":"0xab..","connection_streak":...,'
+                '"level":1,"last_activity":"2022-03-07T06:00:00Z",'
+                '"deadline":"2022-03-21T05:00:00Z"}],"next":null}',
             ),
             refused=(406,),
         ),
@@ -86,72 +81,55 @@ def _of_v3(questions: RewardsQuestions) -> list[Endpoint]:
 
 def _of_the_original(pages: OriginalPages) -> list[Endpoint]:
     return [
-        Endpoint(
+        _page(
             path="/v1/user",
             query=OwnerQuery,
             answer=UserPage,
             ask=pages.user,
-            style="user",
-            summary="An owner's vehicles, and what they earned.",
             meaning="the owner's page",
-            examples=(
-                (
-                    "/v1/user?owner=42",
-                    '{"points":...,"tokens":...,"walletBalance":null,"devices":[{"id":"7",...}],'
-                    '"thisWeek":{"start":"2022-03-14T05:00:00Z","end":"2022-03-21T05:00:00Z"}}',
-                ),
+            example=(
+                "/v1/user?owner=42",
+                '{"points":...,"tokens":...,"walletBalance":null,"devices":[{"id":"7",...}],'
+                '"thisWeek":{"start":"2022-03-14T05:00:00Z","end":"2022-03-21T05:00:00Z"}}',
             ),
             refused=(404, 422),
         ),
-        Endpoint(
+        _page(
             path="/v1/user/history",
             query=OwnerQuery,
             answer=History,
             ask=pages.history,
-            style="user",
-            summary="What an owner's vehicles earned, by week.",
             meaning="the weeks, newest first",
-            examples=(
-                (
-                    "/v1/user/history?owner=42",
-                    '{"weeks":[{"start":"2022-02-28T05:00:00Z","end":"2022-03-07T05:00:00Z",'
-                    '"points":8000,"tokens":1105000000000000000000000},...]}',
-                ),
+            example=(
+                "/v1/user/history?owner=42",
+                '{"weeks":[{"start":"2022-02-28T05:00:00Z","end":"2022-03-07T05:00:00Z",'
+                '"points":8000,"tokens":1105000000000000000000000},...]}',
             ),
             refused=(422,),
         ),
-        Endpoint(
+        _page(
             path="/v1/rewards/convert",
             query=ConvertQuery,
             answer=Conversion,
             ask=pages.convert,
-            style="user",
-            summary="What points were worth in tokens.",
             meaning="the worth",
             details="By the newest computed week that is not after that of `time`.",
-            examples=(
-                (
-                    "/v1/rewards/convert?points=1000",
-                    '{"points":1000,"tokens":138125,"startOfWeek":"2022-02-28T05:00:00Z"}',
-                ),
+            example=(
+                "/v1/rewards/convert?points=1000",
+                '{"points":1000,"tokens":138125,"startOfWeek":"2022-02-28T05:00:00Z"}',
             ),
             refused=(404,),
         ),
-        Endpoint(
+        _page(
             path="/v1/aftermarket/device/{tokenID}",
             parts={"tokenID": DeviceNumber},
-            query=DeviceQuery,
             answer=DeviceHistory,
             ask=pages.device,
-            style="user",
-            summary="The weeks of a device, newest first.",
             meaning="the weeks",
-            examples=(
-                (
-                    "/v1/aftermarket/device/7",
-                    '{"weeks":[{"start":"2022-02-28T05:00:00Z","end":"2022-03-07T05:00:00Z",'
-                    '"tokens":1105000000000000000000000,"vehicleId":7},...]}',
-                ),
+            example=(
+                "/v1/aftermarket/device/7",
+                '{"weeks":[{"start":"2022-02-28T05:00:00Z","end":"2022-03-07T05:00:00Z",'
+                '"tokens":1105000000000000000000000,"vehicleId":7},...]}',
             ),
         ),
     ]

@@ -71,10 +71,6 @@ class ConvertQuery(msgspec.Struct):
     time: Annotated[str, Meta(description="RFC 3339; last week unless given")] | None = None
 
 
-class DeviceQuery(msgspec.Struct):
-    """Nothing but the device."""
-
-
 class UserIntegration(msgspec.Struct, rename="camel"):
     """How a vehicle is connected."""
 
@@ -177,7 +173,7 @@ class OriginalPages:
         self._clock = clock
 
     async def user(self, asked: Asked) -> UserPage:
-        """The vehicles of an owner, what they earned, and what they sent this week."""
+        """An owner's vehicles, and what they earned."""
         query: OwnerQuery = asked.query
         owner = asked_owner(query.owner, asked.identity)
         account = None
@@ -188,7 +184,10 @@ class OriginalPages:
         return await user_page(account, self._tables)
 
     async def history(self, asked: Asked) -> History:
-        """Every week from the newest with rewards to the first, those without between them too."""
+        """What an owner's vehicles earned, by week.
+
+        Every week from the newest with rewards to the first, those without between them too.
+        """
         query: OwnerQuery = asked.query
         owner = asked_owner(query.owner, asked.identity)
         sums: list[WeekSum] = []
@@ -199,7 +198,10 @@ class OriginalPages:
         )
 
     async def convert(self, asked: Asked) -> Conversion:
-        """What points are worth, by the newest finished week that is not after a time's week."""
+        """What points were worth in tokens.
+
+        By the newest finished week that is not after a time's week.
+        """
         query: ConvertQuery = asked.query
         points, week = _points(query.points), self._week_asked(query.time)
         return conversion(points, week, await self._results.results())

@@ -22,7 +22,7 @@ import msgspec
 from msgspec import UNSET
 
 from psd.domain import Command, Messages
-from psd.engine.event_checks import EVENT_ID_BYTES_MAX, check_event_id, shown, shown_number
+from psd.engine.event_checks import EVENT_ID_BYTES_MAX, check_event_id
 from psd.engine.event_rules import EventRules
 from psd.engine.event_times import Time, second_in
 from psd.engine.events import ID_MAX, Accepted, Change, Report
@@ -33,6 +33,7 @@ from psd.errors import (
     UnknownThingError,
     WrongTypeError,
 )
+from psd.foreign_texts import shown
 from psd.rewards.configuration import tables_of
 from psd.rewards.settings import RewardsSettings
 from psd.rewards.tables import POINTS_MAX, SIGNALS_THING, Tables
@@ -162,7 +163,7 @@ class VehicleRules:
             raise UnknownThingError(f"thing: {shown(name)} is no earnings; known are {known}")
         points = _present("points", fields.points)
         if not -POINTS_MAX <= points <= POINTS_MAX:
-            raise OutOfBoundsError(f"points: {shown_number(points)} must lie within +-(2^31 - 1)")
+            raise OutOfBoundsError(f"points: {shown(points)} must lie within +-(2^31 - 1)")
         second = _second(fields.time, now_s, rules)
         if not fields.id:
             raise MissingIdError("id: earnings need an id, so that they are applied once")
@@ -219,7 +220,7 @@ def _present(name: str, value: T | None) -> T:
 def _vehicle(number: int | None) -> int:
     vehicle = _present("vehicle", number)
     if not 0 <= vehicle <= ID_MAX:
-        raise OutOfBoundsError(f"vehicle: {shown_number(vehicle)} must lie between 0 and 2^63 - 1")
+        raise OutOfBoundsError(f"vehicle: {shown(vehicle)} must lie between 0 and 2^63 - 1")
     return vehicle
 
 

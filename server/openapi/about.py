@@ -35,23 +35,24 @@ MSGPACK_TYPE = "application/msgpack"
 CSV_TYPE = "text/csv"
 PROBLEM_TYPE = "application/problem+json"
 
-_BEFORE_DOMAINS = {
+_PSD = {
     "Queries": "Sums, series and leaderboards over any range, each by GET and by POST.",
     "Events": "Booking whatever the queue would carry.",
     "Activities": "Single activities of a user: reading them, and taking one back.",
     "Boards": "Named boards, their members, and challenges.",
-}
-_AFTER_DOMAINS = {
     "Original": "The original daemon's routes, byte for byte. Ranges include both ends.",
-    "Prometheus": "The part of Prometheus' read API that Grafana asks.",
     "Operations": "What operators and their machines ask.",
 }
 
 
 def groups() -> dict[str, str]:
     """The parts of the reference in their order, and what each is about."""
-    of_domains = {group_of(domain.name): domain.docs for domain in domains()}
-    return {**_BEFORE_DOMAINS, **of_domains, **_AFTER_DOMAINS}
+    found: dict[str, str] = {}
+    for name, text in _PSD.items():
+        found[name] = text
+        behind = [domain for domain in domains() if domain.behind == name]
+        found |= {group_of(domain.name): domain.docs for domain in behind}
+    return found
 
 
 def group_of(domain: str) -> str:

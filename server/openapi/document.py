@@ -25,6 +25,7 @@ from server.openapi.refusals import (
     reference,
     refusal_content,
     refused_by,
+    style_name,
 )
 from server.openapi.schemas import Schema, Schemas, markdown
 from server.routing import Route
@@ -176,7 +177,8 @@ def _refusals(routes: Iterable[Route], schemas: Schemas) -> Iterator[tuple[str, 
 
 
 def _styles(routes: Iterable[Route]) -> list[tuple[Style, int]]:
-    return sorted({(route.style, status) for route in routes for status in refused_by(route)})
+    found = {(route.style, status) for route in routes for status in refused_by(route)}
+    return sorted(found, key=lambda pair: (style_name(pair[0]), pair[1]))
 
 
 def _kinds(routes: Sequence[Route]) -> list[Any]:

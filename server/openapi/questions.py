@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.queries.results import LeaderboardAnswer, SeriesAnswer, SumAnswer
-from server.formats import Format
+from server.formats import Format, FormatWithoutRows
 from server.openapi.about import (
     CSV_TYPE,
     JSON_TYPE,
@@ -21,13 +21,21 @@ from server.openapi.about import (
 
 Rows = Annotated[str, Meta(description="the rows alone, below the names of their fields")]
 
+Chosen = Meta(description="goes before the Accept header")
+
 REFUSED = (400, 410, 422)
 
 
 class FormatQuery(msgspec.Struct):
     """How an answer is written."""
 
-    format: Annotated[Format, Meta(description="goes before the Accept header")] | None = None
+    format: Annotated[Format, Chosen] | None = None
+
+
+class PlainFormatQuery(msgspec.Struct):
+    """How an answer is written that has no rows."""
+
+    format: Annotated[FormatWithoutRows, Chosen] | None = None
 
 
 def question(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from server.answers import PrometheusFailure, UserFailure
+from psd.domain import Dialect
 from server.asking import parameters_of
 from server.errors import Style
 from server.openapi.about import JSON_TYPE, PROBLEM_TYPE, TEXT_TYPE
@@ -75,11 +75,9 @@ class Failure(msgspec.Struct):
 CONTENT: dict[Style, tuple[str, type]] = {
     "problem": (PROBLEM_TYPE, ProblemBody),
     "json": (JSON_TYPE, Failure),
-    "user": (JSON_TYPE, UserFailure),
-    "prometheus": (JSON_TYPE, PrometheusFailure),
     "text": (TEXT_TYPE, str),
 }
-"""How each style of route tells its errors."""
+"""How each style of route tells its errors; a dialect brings its own."""
 
 
 def refused_by(route: Route) -> list[int]:
@@ -104,12 +102,21 @@ def refused_by(route: Route) -> list[int]:
 
 def reference(style: Style, status: int) -> str:
     """The name of a style's answer in the document's components."""
-    return f"{style}-{status}"
+    return f"{style_name(style)}-{status}"
+
+
+def style_name(style: Style) -> str:
+    """A style as the document names it."""
+    return style.name if isinstance(style, Dialect) else style
 
 
 def refusal_content(style: Style, status: int) -> dict[str, type]:
     """The bodies that an error has."""
-    content = dict([CONTENT[style]])
+    content: dict[str, type] = {}
+    if isinstance(style, Dialect):
+        content[JSON_TYPE] = style.failure
+    else:
+        content = dict([CONTENT[style]])
     if status in BEFORE_ROUTES:
         content[PROBLEM_TYPE] = ProblemBody
     if status == HTTPStatus.NOT_FOUND:

@@ -68,7 +68,7 @@ class EnqueueRoutes:
         clock: Clock,
         bodies: BodyReader,
         messages_max: int,
-        vehicle_things: Collection[int],
+        domain_things: Collection[int],
         commands: Sequence[Command],
     ) -> None:
         self._new_queue = new_queue
@@ -77,7 +77,7 @@ class EnqueueRoutes:
         self._clock = clock
         self._bodies = bodies
         self._messages_max = messages_max
-        self._vehicle_things = vehicle_things
+        self._domain_things = domain_things
         self._about = enqueue_about(commands)
         self._queue: Queue | None = None
         self._late: set[asyncio.Task[None]] = set()
@@ -139,7 +139,7 @@ class EnqueueRoutes:
             if len(lines) < 2:
                 raise
         else:
-            require_writable(identity, events, self._vehicle_things)
+            require_writable(identity, events, self._domain_things)
             return [body]
         if len(lines) > self._messages_max:
             raise TooLargeError(
@@ -150,7 +150,7 @@ class EnqueueRoutes:
                 events = self._rules.events(line, now_s, UNNAMED)
             except InputError as error:
                 raise type(error)(f"line {number}: {error}") from error
-            require_writable(identity, events, self._vehicle_things)
+            require_writable(identity, events, self._domain_things)
         return lines
 
 

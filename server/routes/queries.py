@@ -24,7 +24,7 @@ from psd.queries.queries import Queries
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.queries.results import AnyAnswer
 from psd.queries.sums import Sees, everybody
-from server.access import IDENTITY
+from server.access import seen_by
 from server.asking import asked
 from server.bodies import BodyReader
 from server.deadline import StoreDeadline
@@ -91,9 +91,3 @@ class QueryResourceRoutes:
         if sees is not everybody and query.uid is None:
             raise ForbiddenError("uid: missing; a board of everybody needs a token of all owners")
         return await self._queries.leaderboard(query, sees)
-
-
-def seen_by(request: web.Request) -> Sees:
-    """Whom the one who asks may see; :func:`everybody` itself where that is all."""
-    identity = request[IDENTITY]
-    return everybody if identity.owners is None else identity.sees

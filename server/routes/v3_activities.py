@@ -12,8 +12,6 @@ Whoever may not see a user gets what a user without activities has, and may with
 
 from __future__ import annotations
 
-import hashlib
-
 import msgspec
 from aiohttp import web
 
@@ -46,9 +44,15 @@ from server import answers
 from server.access import IDENTITY
 from server.asking import asked
 from server.bodies import BodyReader
-from server.conditions import has_already
 from server.deadline import StoreDeadline
-from server.formats import CONTENT_TYPES, VARY, asked_format, csv_rows
+from server.formats import (
+    NOT_MODIFIED,
+    asked_format,
+    csv_rows,
+    encoded,
+    entity_tag,
+    heading,
+)
 from server.openapi.activities import ACTIVITIES, AUDIT, WITHDRAW
 from server.routing import Route
 
@@ -138,7 +142,7 @@ class ActivityRoutes:
 
 
 def activity_routes(runtime: Runtime, bodies: BodyReader) -> list[Route]:
-    """The routes over a runtime; things about vehicles have no activities of users."""
+    """The routes over a runtime; things of domains have no activities of users."""
     known = runtime.settings.numbers
     numbers = things_of_owners(known, runtime.books.things)
     limits = runtime.settings.server
@@ -156,22 +160,18 @@ def activity_routes(runtime: Runtime, bodies: BodyReader) -> list[Route]:
 def _page(request: web.Request, answer: ActivitiesAnswer, *, is_closed: bool) -> web.Response:
     """A page in the format that is asked for, or 304 where the client has its rows already."""
     format_ = asked_format(request)
-    headers = {"Content-Type": CONTENT_TYPES[format_], "Vary": VARY}
-    headers["Cache-Control"] = "private, no-cache"
-    if is_closed:
-        told = _encode([answer.data, answer.next, answer.range])
-        tag = f"{hashlib.sha256(told).hexdigest()[:24]}-{format_}"
-        headers["ETag"] = f'W/"{tag}"'
-        if has_already(request, tag):
-            del headers["Content-Type"]
-            return web.Response(status=304, headers=headers)
+    told = _encode([answer.data, answer.next, answer.range])
+    response = heading(request, format_, entity_tag(told, format_) if is_closed else None)
+    if response.status == NOT_MODIFIED:
+        return response
     if format_ == "csv":
-        headers["Psd-Range"] = f"{answer.range.start}/{answer.range.end}"
+        response.headers["Psd-Range"] = f"{answer.range.start}/{answer.range.end}"
         if answer.next is not None:
-            headers["Psd-Next"] = answer.next
-        return web.Response(body=csv_rows(answer.flat()), headers=headers)
-    encode = _encode if format_ == "json" else msgspec.msgpack.encode
-    return web.Response(body=encode(answer), headers=headers)
+            response.headers["Psd-Next"] = answer.next
+        response.body = csv_rows(answer.flat())
+    else:
+        response.body = encoded(answer, format_)
+    return response
 
 
 def _status(done: Withdrawn) -> str:

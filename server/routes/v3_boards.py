@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from psd.cursors import write_cursor
+from psd.cursors import read_cursor, write_cursor
 from psd.engine.nesting import JSON, check_nesting
 from psd.errors import BadQueryError, MalformedError
 from psd.queries.boards.definitions import Membership, StoredBoard
@@ -49,7 +49,6 @@ from server.conditions import Tags, asked_tags, has_already
 from server.deadline import StoreDeadline
 from server.formats import CONTENT_TYPES, asked_format, csv_of_many
 from server.openapi import boards as about_boards
-from server.parameters import read_cursor
 from server.routing import Route
 
 _encode = msgspec.json.Encoder().encode
@@ -147,10 +146,10 @@ class BoardRoutes:
         """Members, the lower uid first; as CSV one a line."""
         format_ = asked_format(request)
         query = asked(request, MembersQuery)
-        cursor = read_cursor(request)
+        after = None if query.cursor is None else read_cursor(query.cursor)[0]
         async with StoreDeadline():
             uids = await self._boards.members(request.match_info["name"])
-        start = 0 if cursor is None else bisect_right(uids, cursor[0])
+        start = 0 if after is None else bisect_right(uids, after)
         stop = start + query.limit
         async with StoreDeadline():
             names = await self._boards.names.names(uids[start:stop])

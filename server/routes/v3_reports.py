@@ -5,7 +5,7 @@
     [{"thing": "steps", "uid": 7, "aid": 41, "ts1": 1460422800, "ts2": 1460422800}]
     -> 200 {"data": [{"status": "booked", "atid": "0", "value": 160}]}
 
-Of users whom the one who asks may not see, and of vehicles where it is restricted to users,
+Of users whom the one who asks may not see, and of what is no user where it is restricted to users,
 nothing stands.
 """
 
@@ -35,18 +35,18 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ReportRoutes:
-    """The route that tells which reports stand; of ``vehicle_things`` a uid is a vehicle's."""
+    """The route that tells which reports stand; of ``domain_things`` a uid is no user."""
 
     def __init__(
         self,
         engine: Engine,
         things: Mapping[str, int],
-        vehicle_things: Collection[int],
+        domain_things: Collection[int],
         bodies: BodyReader,
     ) -> None:
         self._engine = engine
         self._things = things
-        self._vehicle_things = vehicle_things
+        self._domain_things = domain_things
         self._bodies = bodies
 
     def routes(self) -> list[Route]:
@@ -80,7 +80,7 @@ class ReportRoutes:
     def _sees(self, identity: Identity, window: Window) -> bool:
         if identity.owners is None:
             return True
-        return window.thing not in self._vehicle_things and identity.sees(window.uid)
+        return window.thing not in self._domain_things and identity.sees(window.uid)
 
 
 def report_routes(runtime: Runtime, bodies: BodyReader) -> list[Route]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from psd.runtime import Runtime
-from tests.support.engine import engine_on
 from tests.support.servers.redis_server import ENGINES, RedisServer
 
 
@@ -21,8 +19,7 @@ def engine_server(
 
 
 @pytest.fixture
-async def psd(engine_server: RedisServer) -> AsyncIterator[Runtime]:
-    """A runtime on an empty store."""
+def redis_url(engine_server: RedisServer) -> str:
+    """Each engine, empty: ``psd`` is on it."""
     engine_server.empty()
-    async with engine_on(engine_server.url) as runtime:
-        yield runtime
+    return engine_server.url

@@ -110,8 +110,6 @@ async def test_columns_that_are_not_there_are_made_of_what_is_booked(
         await client.unlink(*names)
         assert await found(psd, repair=True)
         await checked_columns(client)
-        assert await client.strlen("psd:columns:{p0}:1:l:201604") >= 16 * 1024
-        assert await client.exists("psd:columns:{p0}:1:d:20160412")
         await PartitionCalls(client).book([report(uid=77, aid=9_999), report(uid=78)])
         await checked_columns(client)
 

@@ -9,7 +9,8 @@ import pytest
 from psd.engine.activities import ScoreQuestion
 from psd.engine.events import VALUE_MAX, Report
 from psd.engine.plan import ISSUANCE_START_S, WEEK_S, Range
-from psd.engine.series import BUCKETS_MAX, BucketQuestion, Series
+from psd.engine.series import BUCKETS_MAX, BucketQuestion
+from psd.engine.series_columns import Series
 from psd.errors import DetailExpiredError, OutOfBoundsError
 from psd.runtime import Runtime
 from tests.support.engine import (

@@ -1,6 +1,6 @@
-"""A domain is a folder and a line: one is added to a copy of psd, and goes all the way.
+"""A domain is a folder and a line: a copy of psd gets one more, and others go without one.
 
-The folder is tests/e2e/meters. Nothing else of the copy is changed but the line of DOMAINS.
+The folder that comes is tests/e2e/meters. Nothing else of a copy is changed but DOMAINS.
 """
 
 from __future__ import annotations
@@ -8,42 +8,50 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
+from psd.config import RedisSettings, Settings
+from psd.domains import domains
+from psd.runtime import open_runtime
+from server.app import build_app
 from tests.support.servers.redis_server import RedisServer
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("psd", "server", "workers", "lua", "conf")
 TIMEOUT_S = 120
-LINE = "DOMAINS = ("
+LIST = re.compile(r"^DOMAINS = \(\n(.*?)^\)\n", re.MULTILINE | re.DOTALL)
+METERS = '    "psd.meters.domain:METERS",\n'
 SECOND_S = 1_644_210_000
 
 
 class House:
-    """A copy of psd with meters in it, over a store of its own."""
+    """A copy of psd with meters in it, or without a domain, over a store of its own."""
 
-    def __init__(self, folder: Path, redis_url: str) -> None:
+    def __init__(self, folder: Path, redis_url: str, left_out: str | None = None) -> None:
         for part in PARTS:
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("*.pyc"))
-        shutil.copytree(Path(__file__).parent / "meters", folder / "psd" / "meters")
-        (folder / "psd" / "meters" / "__init__.py").touch()
-        listed = folder / "psd" / "domains.py"
-        text = listed.read_text(encoding="utf-8")
-        assert text.count(LINE) == 1
-        listed.write_text(text.replace(LINE, f'{LINE}"psd.meters.domain:METERS", '))
+        self.folder = folder
+        if left_out is None:
+            shutil.copytree(Path(__file__).parent / "meters", folder / "psd" / "meters")
+            (folder / "psd" / "meters" / "__init__.py").touch()
+            self._list(lambda lines: METERS + lines)
+        else:
+            shutil.rmtree(folder / "psd" / left_out)
+            self._list(lambda lines: re.sub(rf'    "psd\.{left_out}\..*\n', "", lines))
         with closing(socket.create_server(("127.0.0.1", 0))) as probe:
             self.port: int = probe.getsockname()[1]
-        self.folder = folder
         self.processes: list[subprocess.Popen[bytes]] = []
         self.environment = {
             **{name: text for name, text in os.environ.items() if not name.startswith("PSD_")},
@@ -51,8 +59,18 @@ class House:
             "PSD_REDIS_URL": redis_url,
             "PSD_QUEUE_KIND": "stream",
             "PSD_SERVER_PORT": str(self.port),
-            "PSD_METERS_WH_MAX": "200",
         }
+        if left_out is None:
+            self.environment["PSD_METERS_WH_MAX"] = "200"
+
+    def _list(self, change: Callable[[str], str]) -> None:
+        """Change the lines of DOMAINS, and nothing else."""
+        path = self.folder / "psd" / "domains.py"
+        text = path.read_text(encoding="utf-8")
+        [lines] = LIST.findall(text)
+        changed = change(lines)
+        assert changed != lines
+        path.write_text(text.replace(lines, changed), encoding="utf-8")
 
     def run(self, *arguments: str, text: str = "") -> str:
         """What a command prints."""
@@ -88,12 +106,20 @@ class House:
             process.wait(TIMEOUT_S)
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Status and answer."""
+        """Status and answer, in JSON."""
+        sent = None if body is None else json.dumps(body).encode()
+        status, _, answered = self.exchange(method, path, sent)
+        return status, json.loads(answered)
+
+    def exchange(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = {}
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body of an answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
         with closing(connection):
-            connection.request(method, path, None if body is None else json.dumps(body))
+            connection.request(method, path, body, dict(headers))
             response = connection.getresponse()
-            return response.status, json.loads(response.read())
+            return response.status, dict(response.getheaders()), response.read()
 
     def logs(self) -> str:
         """What the processes said."""
@@ -113,6 +139,47 @@ async def house(redis_server: RedisServer, tmp_path: Path) -> House:
     return House(tmp_path / "house", redis_server.url)
 
 
+ASKED = {"rewards": "/v3/streaks/at-risk", "prometheus": "/api/v1/query?query=steps"}
+"""A question to each domain."""
+
+
+@pytest.mark.parametrize("name", [domain.name for domain in domains()])
+async def test_a_domain_can_be_left_out(
+    name: str, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    house = House(tmp_path / "house", redis_server.url, name)
+    event = {"thing": "steps", "uid": 7, "aid": 1, "ts1": SECOND_S, "ts2": SECOND_S, "value": 5}
+    with house.running("server"):
+        await wait_until("the server is ready", house.is_ready, TIMEOUT_S)
+        assert house.ask("POST", "/v3/events", {"command": "metric", "metric": event})[0] == 200
+        assert house.ask("GET", "/v3/sum?thing=steps&uid=7")[1]["data"][0]["sum"] == 5
+        answered = {each: house.exchange("GET", path)[0] for each, path in ASKED.items()}
+        assert answered == {each: 404 if each == name else 200 for each in ASKED}
+        document, page = house.ask("GET", "/openapi.json")[1], house.exchange("GET", "/docs")[2]
+    whole, whole_page = await reference_of_all(redis_server.url)
+    assert document["paths"] == {
+        path: told
+        for path, told in whole["paths"].items()
+        if all(operation["tags"] != [name.capitalize()] for operation in told.values())
+    }
+    assert name.capitalize() in {each["name"] for each in whole["tags"]}
+    assert name.capitalize() not in {each["name"] for each in document["tags"]}
+    heading = f">{name.capitalize()}<".encode()
+    assert (heading in whole_page, heading in page) == (True, False)
+    assert f"\n  {name}  " not in house.run("-m", "psd", "--help")
+
+
+async def reference_of_all(redis_url: str) -> tuple[Any, bytes]:
+    """The reference of a psd that lacks nothing, as a document and as a page."""
+    runtime = await open_runtime(Settings(redis=RedisSettings(url=redis_url)))
+    try:
+        async with TestClient(TestServer(build_app(runtime))) as client:
+            document = await (await client.get("/openapi.json")).json()
+            return document, await (await client.get("/docs")).read()
+    finally:
+        await runtime.close()
+
+
 async def test_a_domain_is_a_folder_and_a_line(house: House) -> None:
     reading = {"meter": 7, "wh": 120, "time": SECOND_S}
     with house.running("server"), house.running("worker"):
@@ -123,6 +190,7 @@ async def test_a_domain_is_a_folder_and_a_line(house: House) -> None:
             "it was kept", lambda: house.ask("GET", "/v3/meters/7") == expected, TIMEOUT_S
         )
         over_http(house, reading)
+        by_form_and_in_other_formats(house)
         as_a_cloud_event(house)
         in_the_reference(house)
         by_client_and_command_line(house)
@@ -143,6 +211,30 @@ def over_http(house: House, reading: dict[str, int]) -> None:
     assert house.ask("GET", "/v3/meters/9")[1]["code"] == "not_found"
     assert house.ask("GET", "/v3/meters/100")[1]["code"] == "out_of_bounds"
     assert house.ask("GET", "/v3/meters/8?unit=1")[1]["detail"].startswith("unit: unknown")
+    some = {"data": [{"meter": 8, "shown": 120}, {"meter": 7, "shown": 120}], "unread": 1}
+    assert house.ask("GET", "/v3/meters?meter=8&meter=7&meter=6") == (200, some)
+    assert house.ask("GET", "/v3/meters?meter=8&meter=x")[1]["code"] == "wrong_type"
+    assert house.ask("GET", "/v3/meters")[1]["detail"] == "meter: missing; it is needed"
+    assert house.ask("GET", "/v3/meters?" + "&meter=7" * 11)[0] == 422
+
+
+def by_form_and_in_other_formats(house: House) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    status, headers, body = house.exchange("POST", "/v3/meters", b"meter=8&meter=6", form)
+    assert (status, json.loads(body)) == (200, {"data": [{"meter": 8, "shown": 120}], "unread": 1})
+    assert "ETag" not in headers
+    refused = house.exchange("POST", "/v3/meters", b"meter=8&metre=7", form)[2]
+    assert json.loads(refused)["detail"].startswith("metre: unknown; known are meter")
+    refused = house.exchange("POST", "/v3/meters", b'{"meter":8}')[2]
+    assert json.loads(refused)["detail"].startswith("body: expected a form")
+    status, headers, body = house.exchange("GET", "/v3/meters?meter=8&meter=6&format=csv")
+    assert (status, body, headers["Psd-Unread"]) == (200, b"meter,shown\r\n8,120\r\n", "1")
+    tag = {"If-None-Match": headers["ETag"], "Accept": "text/csv"}
+    assert house.exchange("GET", "/v3/meters?meter=8&meter=6", headers=tag)[0] == 304
+    tag["Accept"] = "application/json"
+    assert house.exchange("GET", "/v3/meters?meter=8&meter=6", headers=tag)[0] == 200
+    one = house.ask("GET", "/v3/meters/8?format=csv")[1]
+    assert one["detail"] == "format: 'csv' is not one of json, msgpack"
 
 
 def as_a_cloud_event(house: House) -> None:
@@ -154,11 +246,9 @@ def as_a_cloud_event(house: House) -> None:
         "time": "2022-02-07T05:00:00Z",
         "data": {"meter": 9, "wh": 3},
     }
-    connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=TIMEOUT_S)
-    with closing(connection):
-        headers = {"Content-Type": "application/cloudevents+json"}
-        connection.request("POST", "/v3/events", json.dumps(event), headers)
-        assert json.loads(connection.getresponse().read())["summary"]["booked"] == 1
+    headers = {"Content-Type": "application/cloudevents+json"}
+    answer = house.exchange("POST", "/v3/events", json.dumps(event).encode(), headers)[2]
+    assert json.loads(answer)["summary"]["booked"] == 1
     assert house.ask("GET", "/v3/meters/9") == (200, {"meter": 9, "shown": 3})
 
 

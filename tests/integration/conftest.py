@@ -14,7 +14,6 @@ from psd.runtime import Runtime, open_runtime
 from psd.store.redis import Store
 from tests.conftest import ON_CLUSTER, AnyStore
 from tests.support.clients.http import HttpClient, serving
-from tests.support.engine import engine_on
 from tests.support.processes.worker_stack import WorkerStack
 from tests.support.servers.nsqd import Nsqd
 from tests.support.servers.redis_cluster import RedisCluster
@@ -116,13 +115,6 @@ def own_redis(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnySto
         return
     with RedisServer(tmp_path / "redis", options=KEEP) as server:
         yield server
-
-
-@pytest.fixture
-async def runtime(redis_url: str, tmp_path: Path) -> AsyncIterator[Runtime]:
-    """Books and archives; a file whose tests need another one has its own of this name."""
-    async with engine_on(redis_url, {"queue.kind": "stream"}, archive=tmp_path / "archive") as psd:
-        yield psd
 
 
 @pytest.fixture

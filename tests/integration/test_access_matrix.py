@@ -11,14 +11,13 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 import pytest
 
 from psd.config import (
-    AccessSettings,
-    LogSettings,
     QueueSettings,
     RedisSettings,
     ServerSettings,
@@ -26,7 +25,7 @@ from psd.config import (
 )
 from psd.runtime import Runtime, open_runtime
 from server.app import build_app
-from tests.support.clients.access import AUDIENCE, ISSUER, bearer
+from tests.support.clients.access import AUDIENCE, ISSUER, asked_of, bearer
 from tests.support.clients.access_matrix import (
     ACTIVITY,
     IDENTITIES,
@@ -42,34 +41,23 @@ from tests.support.clients.access_matrix import (
 )
 from tests.support.clients.http import FORM, Answer, HttpClient, serving
 
+pytestmark = pytest.mark.psd(archives=False)
+
 
 @pytest.fixture
-async def runtime(redis_url: str, tmp_path: Path) -> AsyncIterator[Runtime]:
+def more_settings(tmp_path: Path) -> dict[str, Any]:
+    """Tokens of both kinds, and the keys of who signs JWTs."""
     keys, tokens = tmp_path / "jwks.json", tmp_path / "tokens"
     keys.write_bytes(ISSUED_BY.jwks())
     tokens.write_text("\n".join(token.line for token in list(TOKENS.values())[4:]))
-    settings = Settings(
-        redis=RedisSettings(url=redis_url, durability="fast"),
-        queue=QueueSettings(kind="stream"),
-        server=ServerSettings(port=0),
-        log=LogSettings(level="debug"),
-        access=AccessSettings(
-            tokens=tuple(token.line for token in list(TOKENS.values())[:4]),
-            tokens_file=str(tokens),
-            jwks=str(keys),
-            jwt_issuer=ISSUER,
-            jwt_audience=AUDIENCE,
-        ),
-    )
-    runtime = await open_runtime(settings)
-    yield runtime
-    await runtime.close()
-
-
-@pytest.fixture
-async def client(runtime: Runtime) -> AsyncIterator[HttpClient]:
-    async with serving(runtime) as client:
-        yield client
+    return {
+        **asked_of(*list(TOKENS.values())[:4]),
+        "access.tokens_file": str(tokens),
+        "access.jwks": str(keys),
+        "access.jwt_issuer": ISSUER,
+        "access.jwt_audience": AUDIENCE,
+        "log.level": "debug",
+    }
 
 
 async def ask(client: HttpClient, name: str, identity: str, case: Case | None = None) -> Answer:

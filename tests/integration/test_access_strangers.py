@@ -11,18 +11,17 @@ import asyncio
 import gzip
 import logging
 import resource
-from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 
-from psd.config import AccessSettings, QueueSettings, RedisSettings, ServerSettings, Settings
-from psd.runtime import Runtime, open_runtime
+from psd.runtime import Runtime
 from server import access, bodies
-from tests.support.clients.access import AUDIENCE, ISSUER, bearer
+from tests.support.clients.access import AUDIENCE, ISSUER, asked_of, bearer
 from tests.support.clients.access_matrix import ISSUED_BY, MATRIX, SECRETS, TOKENS
-from tests.support.clients.http import HttpClient, serving
+from tests.support.clients.http import HttpClient
 from tests.support.clients.raw_http import RawAnswer, raw, request
 
 STRANGERS = ("none", "wrong", "expired", "jwt_expired", "jwt_forged")
@@ -34,30 +33,20 @@ NOWHERE = {"GET /nothing": "/nothing", "POST /v3/nothing": "/v3/nothing", "PUT /
 ROUTES = {**{name: case.path for name, case in MATRIX.items()}, **NOWHERE}
 
 
+pytestmark = pytest.mark.psd(archives=False)
+
+
 @pytest.fixture
-async def runtime(redis_url: str, tmp_path: Path) -> AsyncIterator[Runtime]:
+def more_settings(tmp_path: Path) -> dict[str, Any]:
+    """Every token, and the keys of who signs JWTs."""
     keys = tmp_path / "jwks.json"
     keys.write_bytes(ISSUED_BY.jwks())
-    settings = Settings(
-        redis=RedisSettings(url=redis_url, durability="fast"),
-        queue=QueueSettings(kind="stream"),
-        server=ServerSettings(port=0),
-        access=AccessSettings(
-            tokens=tuple(token.line for token in TOKENS.values()),
-            jwks=str(keys),
-            jwt_issuer=ISSUER,
-            jwt_audience=AUDIENCE,
-        ),
-    )
-    runtime = await open_runtime(settings)
-    yield runtime
-    await runtime.close()
-
-
-@pytest.fixture
-async def client(runtime: Runtime) -> AsyncIterator[HttpClient]:
-    async with serving(runtime) as client:
-        yield client
+    return {
+        **asked_of(*TOKENS.values()),
+        "access.jwks": str(keys),
+        "access.jwt_issuer": ISSUER,
+        "access.jwt_audience": AUDIENCE,
+    }
 
 
 def packages(stranger: str) -> dict[str, tuple[tuple[str, ...], bytes]]:

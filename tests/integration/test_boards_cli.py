@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,18 @@ from click.testing import CliRunner, Result
 
 from psd.cli.main import psd
 from psd.runtime import Runtime
-from tests.support.engine import DAY_S, book, engine_on, report, second
+from tests.support.engine import DAY_S, book, report, second
 
 START_S = second("2016-04-12 00:00:00")
 CUP = ("--thing", "steps", "--start", "2016-04-12", "--end", "2016-04-19")
 ROUNDS = ("--round", "2016-04-13/2016-04-14", "--round", "2016-04-14/2016-04-15")
 
 
-@pytest.fixture
-async def runtime(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Runtime]:
+@pytest.fixture(autouse=True)
+def environment(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands find the store of the runtime."""
     monkeypatch.setenv("PSD_REDIS_URL", redis_url)
     monkeypatch.setenv("PSD_REDIS_DURABILITY", "fast")
-    async with engine_on(redis_url) as opened:
-        yield opened
 
 
 async def run(*arguments: str, text: str | None = None) -> Result:

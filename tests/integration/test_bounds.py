@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -18,7 +18,6 @@ from tests.support.engine import (
     collected,
     count,
     day,
-    engine_on,
     increment,
     report,
     second,
@@ -28,12 +27,6 @@ from tests.support.stored.keyspace import keyspace
 
 ID_EDGES = (-(2**63), -(2**63) + 1, -(2**53) - 1, -1, 0, 2**53 + 1, 2**63 - 2, 2**63 - 1)
 ONE_DAY = Range(NOON_S - 43_200, NOON_S + 43_200)
-
-
-@pytest.fixture
-async def psd(redis_url: str) -> AsyncIterator[Runtime]:
-    async with engine_on(redis_url) as runtime:
-        yield runtime
 
 
 async def leaves_no_trace(psd: Runtime, before: Sequence[Event], refused: Event) -> None:

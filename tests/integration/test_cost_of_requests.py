@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from server.app import build_app
 from tests.support.clients.access import asked_of, bearer, token_for
 from tests.support.clients.heaviest_requests import HEAVIEST, heavy_owner, heavy_weeks
 from tests.support.clients.http import HttpClient
-from tests.support.engine import book, engine_on, report
+from tests.support.engine import book, report
 from tests.support.scripts.counted_lua import Touched
 
 HOG, STRANGER = token_for("hog", "admin"), token_for("stranger", "read")
@@ -51,17 +51,19 @@ NOT_OF_REQUESTS = {
 """Scripts that no request here runs, and whose they are."""
 
 
+pytestmark = pytest.mark.psd(asked_of(HOG, STRANGER), archives=False)
+
+
 @pytest.fixture
-async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
-    flags = {"queue.kind": "stream", **asked_of(HOG, STRANGER)}
-    async with engine_on(redis_url, flags) as psd:
-        events = list(heavy_owner(BOOKINGS))
-        for at in range(0, len(events), 500):
-            await book(psd, events[at : at + 500])
-        await book(psd, [report(5, uid=uid, aid=uid) for uid in range(2, 901)])
-        await book(psd, [report(7, uid=STRANGERS_UID)])
-        await heavy_weeks(psd, WEEKS)
-        yield psd
+async def runtime(runtime: Runtime) -> Runtime:
+    """It holds a heavy owner, nine hundred light ones and many weeks."""
+    events = list(heavy_owner(BOOKINGS))
+    for at in range(0, len(events), 500):
+        await book(runtime, events[at : at + 500])
+    await book(runtime, [report(5, uid=uid, aid=uid) for uid in range(2, 901)])
+    await book(runtime, [report(7, uid=STRANGERS_UID)])
+    await heavy_weeks(runtime, WEEKS)
+    return runtime
 
 
 class Counting:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from psd.runtime import Runtime
 from psd.store.keys import owner_shard
+from tests.conftest import AnyStore
 from tests.support.engine import EVER, book, engine_on, report
 from tests.support.servers.redis_server import RedisServer
 
 
 @pytest.fixture
-async def psd(own_redis: RedisServer) -> AsyncIterator[Runtime]:
+def redis_url(own_redis: AnyStore) -> str:
+    """One that the test may kill."""
+    return own_redis.url
+
+
+@pytest.fixture
+async def psd(psd: Runtime) -> Runtime:
     """A process that has asked before, on both of its connections."""
-    async with engine_on(own_redis.url) as runtime:
-        await book(runtime, [report(uid, uid=uid) for uid in (1, 2, 3)])
-        for _ in range(3):
-            assert await runtime.engine.population(1) == [1, 2, 3]
-        yield runtime
+    await book(psd, [report(uid, uid=uid) for uid in (1, 2, 3)])
+    for _ in range(3):
+        assert await psd.engine.population(1) == [1, 2, 3]
+    return psd
 
 
 async def asked(psd: Runtime) -> list[list[int]]:

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -15,14 +14,13 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
-from psd.config import RedisSettings, ServerSettings, Settings
 from psd.engine.books import Books
 from psd.engine.engine import Engine
 from psd.errors import InputError
 from psd.intake import Intake
 from psd.rewards.booking import VehicleFollower
 from psd.rewards.part import RewardsPart
-from psd.runtime import Runtime, open_runtime
+from psd.runtime import Runtime
 from tests.support.clients.http import FORM, Answer, HttpClient, serving
 from tests.support.plain.model import ModelEngine
 
@@ -40,10 +38,8 @@ the second of steps 51 and 52, where it says that psd holds 7 and 0: it refused 
 
 
 @pytest.fixture(params=["store", "model"])
-async def runtime(redis_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Runtime]:
+def runtime(runtime: Runtime, request: pytest.FixtureRequest) -> Runtime:
     """Over the real engine; and over the model, which shows that the model is right too."""
-    settings = Settings(redis=RedisSettings(url=redis_url), server=ServerSettings(port=0))
-    runtime = await open_runtime(settings)
     if request.param == "model":
         model: Any = ModelEngine()
         model.names = runtime.engine.names
@@ -52,8 +48,7 @@ async def runtime(redis_url: str, request: pytest.FixtureRequest) -> AsyncIterat
         follower = VehicleFollower(runtime.part(RewardsPart).registry, store, runtime.books.things)
         runtime.books = Books(runtime.engine, store.order, runtime.metrics, [follower])
         runtime.intake = Intake(runtime.books, runtime.archive)
-    yield runtime
-    await runtime.close()
+    return runtime
 
 
 @pytest.mark.parametrize("phase", PHASES)

@@ -5,7 +5,6 @@ The requests are those of tests/golden/grafana_requests.json, which says where t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,25 +12,22 @@ import pytest
 from psd.config import Thing
 from psd.runtime import Runtime
 from tests.support.clients.grafana import Expected, GrafanaRequest, grafana_requests
-from tests.support.clients.http import HttpClient, serving
-from tests.support.clients.prometheus_app import BOARDS, EVENTS, opened, settings_on
+from tests.support.clients.http import HttpClient
+from tests.support.clients.prometheus_app import BOARDS, EVENTS, NOW_S, put_boards
 
 ANSWERED = [request for request in grafana_requests() if request.status == 200]
 REFUSED = [request for request in grafana_requests() if request.status == 400]
 ABSENT = [request for request in grafana_requests() if request.status == 404]
 
 
-@pytest.fixture
-async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
-    runtime = await opened(settings_on(redis_url))
-    yield runtime
-    await runtime.close()
+pytestmark = pytest.mark.psd(now_s=NOW_S, holds=EVENTS)
 
 
 @pytest.fixture
-async def client(runtime: Runtime) -> AsyncIterator[HttpClient]:
-    async with serving(runtime) as client:
-        yield client
+async def runtime(runtime: Runtime) -> Runtime:
+    """With boards."""
+    await put_boards(runtime)
+    return runtime
 
 
 @pytest.mark.parametrize("request_", ANSWERED, ids=lambda request: request.name)

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from psd.runtime import Runtime
 from tests.support.clients.activities import NOON
 from tests.support.clients.http import HttpClient, total
-from tests.support.engine import NOON_S, book, engine_on, report
+from tests.support.engine import NOON_S, book, report
 
 ACTIVITIES = 6_000
 BOOKINGS_MAX = 2_000
 
 
-@pytest.fixture
-async def runtime(redis_url: str, tmp_path: Path) -> AsyncIterator[Runtime]:
-    """Few bookings are read for one question."""
-    flags = {"queue.kind": "stream", "server.bookings_max": BOOKINGS_MAX}
-    async with engine_on(redis_url, flags, archive=tmp_path / "archive") as psd:
-        yield psd
+# Few bookings are read for one question.
+pytestmark = pytest.mark.psd({"server.bookings_max": BOOKINGS_MAX})
 
 
 @pytest.fixture

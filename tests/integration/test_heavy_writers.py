@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from server.routes.v3_events import EVENTS_MAX
 from tests.support.clients.access import asked_of, bearer, token_for
 from tests.support.clients.event_requests import send
 from tests.support.clients.http import Answer, HttpClient
-from tests.support.engine import EVER, NOON_S, engine_on
+from tests.support.engine import EVER, NOON_S
 from tests.support.waiting import wait_until
 
 HOG, OTHER = token_for("hog", "write read"), token_for("other", "write read")
@@ -42,12 +42,7 @@ def body_of(uid: int) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.fixture
-async def runtime(redis_url: str, tmp_path: Path) -> AsyncIterator[Runtime]:
-    """A server that asks for tokens and keeps an archive."""
-    flags = {"queue.kind": "stream", **asked_of(HOG, OTHER)}
-    async with engine_on(redis_url, flags, archive=tmp_path / "archive") as psd:
-        yield psd
+pytestmark = pytest.mark.psd(asked_of(HOG, OTHER))
 
 
 class Singles:

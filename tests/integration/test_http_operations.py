@@ -10,10 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from psd.config import RedisSettings, ServerSettings, Settings
 from psd.observe.draining import Draining
 from psd.observe.metrics import Metrics
-from psd.runtime import Runtime, open_runtime
+from psd.runtime import Runtime
 from psd.version import VERSION
 from server.routes import operations
 from server.routes.operations import OperationRoutes
@@ -25,15 +24,7 @@ BODY_TIMEOUT_S = 0.2
 IDLE_TIMEOUT_S = 0.3
 
 
-@pytest.fixture
-async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
-    settings = Settings(
-        redis=RedisSettings(url=redis_url),
-        server=ServerSettings(port=0, body_timeout_s=BODY_TIMEOUT_S),
-    )
-    runtime = await open_runtime(settings)
-    yield runtime
-    await runtime.close()
+pytestmark = pytest.mark.psd({"server.body_timeout_s": BODY_TIMEOUT_S}, archives=False)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from psd.config import BookingSettings, QueueSettings, RedisSettings, ServerSettings, Settings
+from psd.config import QueueSettings, RedisSettings, ServerSettings, Settings
 from psd.engine.events import TIME_END_S, VALUE_MAX
 from psd.runtime import Runtime, open_runtime
 from psd.store.keys import stream_key
@@ -20,23 +20,7 @@ from tests.support.servers.slow_nsqd import SlowNsqd
 T = 1458061000
 
 
-@pytest.fixture
-async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
-    settings = Settings(
-        redis=RedisSettings(url=redis_url),
-        queue=QueueSettings(kind="stream"),
-        server=ServerSettings(port=0, body_bytes_max=20_000),
-        booking=BookingSettings(batch_reports_max=10),
-    )
-    runtime = await open_runtime(settings)
-    yield runtime
-    await runtime.close()
-
-
-@pytest.fixture
-async def client(runtime: Runtime) -> AsyncIterator[HttpClient]:
-    async with serving(runtime) as client:
-        yield client
+pytestmark = pytest.mark.psd({"server.body_bytes_max": 20_000, "booking.batch_reports_max": 10})
 
 
 def metric(**changes: Any) -> dict[str, Any]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import msgspec
-import pytest
 
 from psd.engine.events import Event, Withdrawal
 from psd.engine.outcomes import Outcome
@@ -19,13 +16,6 @@ from tests.support.servers.redis_server import RedisServer
 ALICE = "alice@example.com"
 UID = user_of(ALICE)
 KEY = names_key(names_shard(UID), "user")
-
-
-@pytest.fixture
-async def psd(redis_url: str) -> AsyncIterator[Runtime]:
-    """An engine on an empty store."""
-    async with engine_on(redis_url) as runtime:
-        yield runtime
 
 
 def named(name: str, value: int = 10, ts2: int = NOON_S) -> Event:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -17,13 +16,6 @@ from tests.support.servers.redis_server import RedisServer
 from tests.support.stored.audits import verified
 
 UIDS = [-(2**63), -7, 0, 1, 2, 300, 2**53 + 1, 2**63 - 1]
-
-
-@pytest.fixture
-async def psd(redis_url: str) -> AsyncIterator[Runtime]:
-    """An engine on an empty store."""
-    async with engine_on(redis_url) as runtime:
-        yield runtime
 
 
 async def index_writes(psd: Runtime) -> int:

@@ -2,50 +2,36 @@
 
 from __future__ import annotations
 
-import random
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from psd.clock import ManualClock
-from psd.config import AccessSettings, Settings
-from psd.queries.boards.board_windows import RollingWindow
-from psd.queries.boards.definitions import Definition
-from psd.queries.prometheus import evaluation
-from psd.queries.prometheus.patterns import parsed_pattern
-from psd.runtime import Runtime, open_runtime
-from tests.support.clients.access import bearer, token_for
-from tests.support.clients.http import FORM, HttpClient, serving
-from tests.support.clients.prometheus_app import EVENTS, MIDNIGHT_S, NOW_S, opened, settings_on
-from tests.support.clients.prometheus_asking import data, get, naive, query_text, vector
-from tests.support.engine import DAY_S, NOON_S, book, forget, report
+from psd.prometheus import evaluation
+from psd.prometheus.patterns import parsed_pattern
+from psd.runtime import Runtime
+from tests.support.clients.access import asked_of, bearer, token_for
+from tests.support.clients.http import FORM, HttpClient
+from tests.support.clients.prometheus_app import EVENTS, MIDNIGHT_S, NOW_S, put_boards
+from tests.support.clients.prometheus_asking import data, get, vector
+from tests.support.engine import DAY_S, NOON_S, forget
 
 RESTRICTED = token_for("reader-of-1", "read", frozenset({1}))
 READER = token_for("reader", "read")
 
 
-@pytest.fixture
-def settings(redis_url: str) -> Settings:
-    return settings_on(redis_url)
+pytestmark = pytest.mark.psd(now_s=NOW_S, holds=EVENTS)
 
 
 @pytest.fixture
-async def runtime(settings: Settings) -> AsyncIterator[Runtime]:
-    runtime = await opened(settings)
-    yield runtime
-    await runtime.close()
-
-
-@pytest.fixture
-async def client(runtime: Runtime) -> AsyncIterator[HttpClient]:
-    async with serving(runtime) as client:
-        yield client
+async def runtime(runtime: Runtime) -> Runtime:
+    """With boards."""
+    await put_boards(runtime)
+    return runtime
 
 
 async def test_labels_and_series_are_looked_up_by_what_they_say(client: HttpClient) -> None:
@@ -270,78 +256,24 @@ async def test_instants_without_their_detail_are_left_out_with_a_warning(
         assert "1 of 1 instants are left out" in answer["warnings"][0]
 
 
-async def test_the_others_of_a_restricted_reader_have_nothing(settings: Settings) -> None:
-    access = AccessSettings(tokens=(RESTRICTED.line, READER.line))
-    runtime = await open_runtime(
-        msgspec.structs.replace(settings, access=access), ManualClock(NOW_S)
-    )
-    await book(runtime, EVENTS)
-    definition = Definition(thing="steps", window=RollingWindow(seconds=DAY_S))
-    await runtime.boards.put("april", definition, "test", members=[1, 2])
-
+@pytest.mark.psd(asked_of(RESTRICTED, READER), now_s=NOW_S, holds=EVENTS)
+async def test_the_others_of_a_restricted_reader_have_nothing(client: HttpClient) -> None:
     async def asked(path: str, fields: Mapping[str, Any]) -> Any:
         full = f"/api/v1/{path}?{urlencode(fields, doseq=True)}"
         headers = bearer(RESTRICTED.secret)
         return (await client.request("GET", full, headers=headers)).json()["data"]
 
-    try:
-        async with serving(runtime) as client:
-            found = await asked("query", {"query": 'steps{uid=~"1|2"}'})
-            assert [row["value"][1] for row in found["result"]] == ["123", "0"]
-            for query in ("topk(5, steps)", "sum by (uid) (steps)"):
-                found = await asked("query", {"query": query})
-                assert [row["metric"]["uid"] for row in found["result"]] == ["1"]
-            assert (await asked("query", {"query": "sum(steps)"}))["result"][0]["value"][1] == "123"
-            assert (await asked("query", {"query": 'steps{board="april"}'}))["result"] == []
-            assert await asked("label/uid/values", {}) == ["1"]
-            any_uid = 'steps{uid=~".*1.*|.*2.*"}'
-            assert await asked("label/uid/values", {"match[]": any_uid}) == ["1"]
-            assert await asked("label/board/values", {}) == []
-            assert await asked("label/atid/values", {"match[]": 'steps{uid="2"}'}) == []
-            refused = await client.get("/api/v1/query?query=1%2B1")
-            assert (refused.status, refused.json()["errorType"]) == (401, "unauthorized")
-    finally:
-        await runtime.close()
-
-
-async def test_random_questions_are_answered_like_a_list_of_bookings(
-    runtime: Runtime, client: HttpClient
-) -> None:
-    rng = random.Random(5)
-    start = MIDNIGHT_S + 40 * DAY_S
-    events = [
-        report(
-            rng.randint(-50, 900),
-            start + rng.randint(0, 6 * DAY_S),
-            uid=rng.randint(1, 6),
-            atid=rng.randint(1, 3),
-            aid=100 + number,
-        )
-        for number in range(400)
-    ]
-    await book(runtime, events)
-    everything = [event for event in (*EVENTS, *events) if event.thing == 1]
-    for _ in range(120):
-        uids = sorted(rng.sample(range(1, 8), rng.randint(1, 4)))
-        step = rng.choice([60, 600, 3600, 7200, DAY_S])
-        first = start + rng.randint(-10, 20) * 3600 + rng.choice([0, 0, 17])
-        count = rng.randint(1, 30)
-        window = rng.choice([None, step, 60, 3600, 3 * DAY_S])
-        atids = rng.choice([None, [2], [1, 3]])
-        by = rng.choice([(), ("uid",), ("atid",), ("uid", "atid")])
-        query = query_text(uids, atids, window, by)
-        asked = {"query": query, "start": first, "end": first + (count - 1) * step, "step": step}
-        found = await data(client, "query_range", asked)
-        times = [first + number * step for number in range(count)]
-        told = {
-            tuple(row["metric"].get(label, "") for label in by): [int(v) for _, v in row["values"]]
-            for row in found["result"]
-        }
-        chosen = [
-            event
-            for event in everything
-            if event.uid in uids and (atids is None or event.atid in atids)
-        ]
-        wanted = naive(chosen, times, window, by)
-        assert {key: told.pop(key) for key in wanted} == wanted, query
-        assert all(not any(values) for values in told.values()), query
+    found = await asked("query", {"query": 'steps{uid=~"1|2"}'})
+    assert [row["value"][1] for row in found["result"]] == ["123", "0"]
+    for query in ("topk(5, steps)", "sum by (uid) (steps)"):
+        found = await asked("query", {"query": query})
+        assert [row["metric"]["uid"] for row in found["result"]] == ["1"]
+    assert (await asked("query", {"query": "sum(steps)"}))["result"][0]["value"][1] == "123"
+    assert (await asked("query", {"query": 'steps{board="april"}'}))["result"] == []
+    assert await asked("label/uid/values", {}) == ["1"]
+    any_uid = 'steps{uid=~".*1.*|.*2.*"}'
+    assert await asked("label/uid/values", {"match[]": any_uid}) == ["1"]
+    assert await asked("label/board/values", {}) == []
+    assert await asked("label/atid/values", {"match[]": 'steps{uid="2"}'}) == []
+    refused = await client.get("/api/v1/query?query=1%2B1")
+    assert (refused.status, refused.json()["errorType"]) == (401, "unauthorized")

@@ -19,11 +19,11 @@ from click.testing import CliRunner, Result
 
 from psd.cli.main import psd
 from psd.cli.server_options import url_of
-from psd.config import AccessSettings, RedisSettings, ServerSettings, Settings
+from psd.config import ServerSettings, Settings
 from psd.queries.boards.board_windows import FixedWindow
 from psd.queries.boards.definitions import Definition
-from psd.runtime import Runtime, open_runtime
-from tests.support.clients.access import token_for
+from psd.runtime import Runtime
+from tests.support.clients.access import asked_of, token_for
 from tests.support.clients.http import serving
 from tests.support.engine import DAY_S, NOON_S, book, report
 
@@ -32,16 +32,7 @@ MIDNIGHT_S = NOON_S - DAY_S // 2
 DAY = ("--start", "2016-04-12", "--end", "2016-04-13")
 
 
-@pytest.fixture
-async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
-    settings = Settings(
-        redis=RedisSettings(url=redis_url, durability="fast"),
-        server=ServerSettings(port=0),
-        access=AccessSettings(tokens=(ADMIN.line,)),
-    )
-    runtime = await open_runtime(settings)
-    yield runtime
-    await runtime.close()
+pytestmark = pytest.mark.psd(asked_of(ADMIN), archives=False)
 
 
 @pytest.fixture(autouse=True)

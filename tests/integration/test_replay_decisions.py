@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -44,17 +43,11 @@ EVER = ("replay", "--from", "1")
 WEEK = Definition(thing="steps", window=RollingWindow(seconds=604_800))
 
 
-@pytest.fixture
-async def runtime(
-    redis_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Runtime]:
-    redis_server.flush()
-    monkeypatch.setenv("PSD_REDIS_URL", redis_server.url)
+@pytest.fixture(autouse=True)
+def environment(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands find the store and the archive of the runtime."""
+    monkeypatch.setenv("PSD_REDIS_URL", redis_url)
     monkeypatch.setenv("PSD_REDIS_DURABILITY", "fast")
-    monkeypatch.setenv("PSD_ARCHIVE_FOLDER", str(tmp_path / "archive"))
-    flags = {"queue.kind": "stream"}
-    async with engine_on(redis_server.url, flags, archive=tmp_path / "archive") as psd:
-        yield psd
 
 
 async def run(*arguments: str) -> Result:

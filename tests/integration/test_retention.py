@@ -6,7 +6,7 @@ Nothing waits for a lifetime to end: the keys of a level are deleted instead.
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -28,6 +28,7 @@ from tests.support.engine import (
     second,
     sum_of,
 )
+from tests.support.stored.placements import owner_key
 
 SHORT_SECONDS = {"retention.second_s": 60}
 SHORT_DAYS = {"retention.second_s": 60, "retention.day_s": 120}
@@ -35,13 +36,6 @@ SHORT_MONTHS = {**SHORT_DAYS, "retention.month_s": 180}
 MORNING = Range(second("2016-04-12 00:00:00"), NOON_S)
 ISSUANCE_WEEK_S = ISSUANCE_START_S - 303 * WEEK_S
 """2016-04-11 05:00:00 UTC, the issuance week of NOON_S."""
-
-
-@pytest.fixture
-async def psd(redis_url: str) -> AsyncIterator[Runtime]:
-    """No lifetime at any level, as is the default."""
-    async with engine_on(redis_url) as runtime:
-        yield runtime
 
 
 def april() -> list[Report]:
@@ -189,7 +183,7 @@ async def test_a_filter_by_type_notices_as_well(redis_url: str) -> None:
 async def test_one_expired_owner_of_a_page_refuses_the_question(redis_url: str) -> None:
     async with engine_on(redis_url, SHORT_SECONDS) as psd:
         await book(psd, [report(uid=1), report(uid=2)])
-        await psd.store.client.delete("psd:{2}:1:l:201604")
+        await psd.store.client.delete(owner_key(2, "1:l:201604"))
         assert await sum_of(psd, MORNING, uid=1) == 0
         with pytest.raises(DetailExpiredError):
             await psd.engine.sums([1, 2], [1], [MORNING] * 2)

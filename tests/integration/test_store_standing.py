@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from tests.support.engine import NOON_S, book, engine_on, report, sum_of
 from tests.support.servers.nsqd import free_ports
 from tests.support.servers.redis_server import KEEP, RedisServer
 from tests.support.servers.switched_store import Switch, hang_up_on
+from tests.support.stored.placements import owner_key
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.one_server("an address that leads to one server or another")
@@ -45,13 +46,18 @@ def servers(tmp_path: Path) -> Iterator[Servers]:
 
 
 @pytest.fixture
-async def psd(servers: Servers) -> AsyncIterator[Runtime]:
+def redis_url(servers: Servers) -> str:
+    """Where the address leads."""
+    return servers.address.url
+
+
+@pytest.fixture
+async def psd(psd: Runtime) -> Runtime:
     """A process that has booked in the first one."""
-    async with engine_on(servers.address.url) as runtime:
-        await runtime.store.identity("5a1e09c3b7d2")
-        assert await book(runtime, [report(10)]) == ["booked"]
-        assert await sum_of(runtime) == 10
-        yield runtime
+    await psd.store.identity("5a1e09c3b7d2")
+    assert await book(psd, [report(10)]) == ["booked"]
+    assert await sum_of(psd) == 10
+    return psd
 
 
 def port_of(server: RedisServer) -> str:
@@ -182,7 +188,7 @@ async def test_after_a_failover_psd_goes_to_the_new_master(
             return False
 
     await wait_until("sums are of the new master", is_told)
-    assert new.ask("EXISTS", "psd:{1}:1:y") == 1
+    assert new.ask("EXISTS", owner_key(1, "1:y")) == 1
 
 
 async def test_an_emptied_store_is_told_and_forgotten_and_called_what_it_was(

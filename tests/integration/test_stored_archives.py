@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -61,11 +60,7 @@ async def replayed(redis_url: str, folder: Path) -> Result:
     return await asyncio.to_thread(CliRunner().invoke, command, arguments)
 
 
-@pytest.fixture
-async def psd(redis_url: str) -> AsyncIterator[Runtime]:
-    """A runtime with the clock of the history."""
-    async with engine_on(redis_url, clock=ManualClock(WRITTEN_AT_S)) as runtime:
-        yield runtime
+pytestmark = pytest.mark.psd(now_s=WRITTEN_AT_S)
 
 
 def test_every_version_has_a_file_and_is_read() -> None:

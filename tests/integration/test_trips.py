@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 from typing import Any
 
 import msgspec
 import pytest
 
-from psd.config import RedisSettings, Settings
 from psd.engine.named import NamedUsers
 from psd.queries.queries import Queries
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
-from psd.runtime import Runtime, open_runtime
+from psd.runtime import Runtime
 from psd.store.lane import Lane
 from psd.users import user_of
 from tests.support.engine import NOON_S, book, report
@@ -46,12 +45,7 @@ class Waits:
         return self._begun - before
 
 
-@pytest.fixture
-async def psd(redis_url: str) -> AsyncIterator[Runtime]:
-    runtime = await open_runtime(Settings(redis=RedisSettings(url=redis_url, durability="fast")))
-    await book(runtime, [report(uid, NOON_S + uid, uid=uid) for uid in UIDS])
-    yield runtime
-    await runtime.close()
+pytestmark = pytest.mark.psd(holds=[report(uid, NOON_S + uid, uid=uid) for uid in UIDS])
 
 
 @pytest.fixture

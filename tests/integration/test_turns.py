@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -27,11 +26,7 @@ TURN = decisions_key(f"turn:{SUBJECT}")
 BARRED = Barred(entry=BlacklistEntry("42", "n", "me", NOON_S))
 
 
-@pytest.fixture
-async def psd(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[Runtime]:
-    redis_server.flush()
-    async with engine_on(redis_server.url, archive=tmp_path / "archive") as runtime:
-        yield runtime
+pytestmark = pytest.mark.psd(archives=True)
 
 
 def versions_in(folder: Path, runtime: Runtime) -> list[int]:

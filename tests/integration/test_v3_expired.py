@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from psd.clock import ManualClock
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.runtime import Runtime
-from tests.support.engine import DAY_S, NOON_S, book, engine_on, forget, report
+from tests.support.engine import DAY_S, NOON_S, forget, report
 
 WHOLE_DAY = ("2016-04-12T00:00:00Z", "2016-04-13T00:00:00Z")
 
 
+# Two users, a booking each on three days at noon.
+pytestmark = pytest.mark.psd(
+    now_s=NOON_S + 30 * DAY_S,
+    holds=[
+        report(uid * 10**number, NOON_S + number * DAY_S, uid=uid, aid=number)
+        for uid in (1, 2)
+        for number in range(3)
+    ],
+)
+
+
 @pytest.fixture
-async def psd(redis_url: str) -> AsyncIterator[Runtime]:
-    """Two users, a booking each on three days at noon; nothing finer than days is left."""
-    async with engine_on(redis_url, clock=ManualClock(NOON_S + 30 * DAY_S)) as runtime:
-        await book(
-            runtime,
-            [
-                report(uid * 10**number, NOON_S + number * DAY_S, uid=uid, aid=number)
-                for uid in (1, 2)
-                for number in range(3)
-            ],
-        )
-        await forget(runtime.store.client, "second")
-        yield runtime
+async def psd(psd: Runtime) -> Runtime:
+    """Nothing finer than days is left."""
+    await forget(psd.store.client, "second")
+    return psd
 
 
 async def test_whole_days_are_still_exact(psd: Runtime) -> None:

@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
 
-from psd.clock import ManualClock
-from psd.runtime import Runtime
 from tests.support.clients.access import asked_of, bearer, token_for
 from tests.support.clients.http import HttpClient
-from tests.support.engine import DAY_S, NOON_S, book, engine_on, report
+from tests.support.engine import DAY_S, NOON_S, report
 
 READER = token_for("reader", "read")
 READER_OF_1 = token_for("reader-of-1", "read", frozenset({1}))
 
 
-@pytest.fixture
-async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
-    events = [
+pytestmark = pytest.mark.psd(
+    asked_of(READER, READER_OF_1),
+    now_s=NOON_S + 30 * DAY_S,
+    holds=[
         report(50, NOON_S, uid=1, aid=1),
         report(30, NOON_S + 20, uid=2, aid=1),
         report(10, NOON_S + 90, uid=2, aid=2),
         report(40, NOON_S + 60, uid=3, aid=1),
         report(30, NOON_S + 30, uid=4, aid=1),
-    ]
-    clock = ManualClock(NOON_S + 30 * DAY_S)
-    async with engine_on(redis_url, asked_of(READER, READER_OF_1), clock) as runtime:
-        assert set(await book(runtime, events)) == {"booked"}
-        yield runtime
+    ],
+)
 
 
 async def asked(client: HttpClient, parameters: str, secret: str = READER.secret) -> Any:

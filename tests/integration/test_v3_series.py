@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import msgspec
 import pytest
 
-from psd.clock import ManualClock
 from psd.runtime import Runtime
 from tests.support.clients.http import HttpClient
-from tests.support.engine import DAY_S, book, engine_on, report, second
+from tests.support.engine import DAY_S, book, report, second
 
 BERLIN = "tz=Europe/Berlin"
 SPRING = second("2017-03-26 00:30:00")
 """In the night in which the clocks of Berlin went forward, half an hour before they did."""
 
 
-@pytest.fixture
-async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
-    events = [
+pytestmark = pytest.mark.psd(
+    now_s=SPRING + 30 * DAY_S,
+    holds=[
         report(1, SPRING, uid=1, atid=2, aid=1),
         report(2, SPRING + 3600, uid=1, atid=7, aid=2),
         report(4, SPRING + 22 * 3600, uid=2, atid=2, aid=3),
         report(8, SPRING + 3 * DAY_S, uid=1, atid=2, aid=4),
         report(5, SPRING + 3 * DAY_S, uid=2, atid=2, aid=5),
         report(-5, SPRING + 3 * DAY_S, uid=2, atid=2, aid=6),
-    ]
-    async with engine_on(redis_url, clock=ManualClock(SPRING + 30 * DAY_S)) as runtime:
-        assert set(await book(runtime, events)) == {"booked"}
-        yield runtime
+    ],
+)
 
 
 async def points(client: HttpClient, parameters: str) -> list[dict[str, object]]:

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import msgspec
 import pytest
 
-from psd.clock import ManualClock
 from psd.runtime import Runtime
 from tests.support.clients.http import HttpClient
-from tests.support.engine import DAY_S, NOON_S, book, engine_on, report
+from tests.support.engine import DAY_S, NOON_S, book, report
 
 DAY = "2016-04-12T00:00:00Z"
 NEXT_DAY = "2016-04-13T00:00:00Z"
 WATERMARK = {"newest": "2016-04-13T12:00:00Z", "queue_depth": 0}
 
 
-@pytest.fixture
-async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
-    events = [
+pytestmark = pytest.mark.psd(
+    {"server.ids_max": 5, "server.things_max": 3},
+    now_s=NOON_S + 30 * DAY_S,
+    holds=[
         report(10, NOON_S, uid=1, atid=2, aid=3),
         report(5, NOON_S + 10, uid=1, atid=7, aid=4),
         report(30, NOON_S + DAY_S, uid=1, atid=2, aid=5),
         report(8, NOON_S, uid=2, atid=2, aid=6),
         report(90, NOON_S, uid=2, atid=2, aid=7, thing=2),
-    ]
-    flags = {"queue.kind": "stream", "server.ids_max": 5, "server.things_max": 3}
-    async with engine_on(redis_url, flags, ManualClock(NOON_S + 30 * DAY_S)) as runtime:
-        assert await book(runtime, events) == ["booked"] * 5
-        yield runtime
+    ],
+)
 
 
 async def test_a_sum_tells_its_range_how_exact_it_is_and_how_fresh(client: HttpClient) -> None:

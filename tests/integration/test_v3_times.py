@@ -9,11 +9,10 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
-from psd.clock import ManualClock
 from psd.engine.events import TIME_END_S
 from psd.runtime import Runtime
 from tests.support.clients.http import Answer, HttpClient, serving
-from tests.support.engine import DAY_S, NOON_S, book, engine_on, report
+from tests.support.engine import DAY_S, NOON_S, report
 
 MIDNIGHT_S = NOON_S - DAY_S // 2
 FOREVER_S = 253_402_300_799
@@ -21,17 +20,15 @@ MILLISECONDS = MIDNIGHT_S * 1000
 BERLIN = "tz=Europe/Berlin"
 
 
-@pytest.fixture
-async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
-    events = [
+pytestmark = pytest.mark.psd(
+    now_s=NOON_S + DAY_S + 60,
+    holds=[
         report(1, MIDNIGHT_S - 2 * 3600, uid=7, aid=1),
         report(2, MIDNIGHT_S - 1, uid=7, aid=2),
         report(4, NOON_S, uid=7, aid=3),
         report(8, NOON_S + DAY_S, uid=7, aid=4),
-    ]
-    async with engine_on(redis_url, clock=ManualClock(NOON_S + DAY_S + 60)) as runtime:
-        assert set(await book(runtime, events)) == {"booked"}
-        yield runtime
+    ],
+)
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from tests.support.engine import (
 )
 from tests.support.servers.redis_server import RedisServer
 from tests.support.stored.audits import verified
+from tests.support.stored.placements import owner_key
 
 CALORIES = 2
 NOW_S = NOON_S + 30 * DAY_S
@@ -63,18 +64,22 @@ async def send_what_leaves_no_booking(psd: Runtime) -> None:
         assert await book(psd, again) == ["booked", "booked"]
 
 
+pytestmark = pytest.mark.psd(
+    now_s=NOW_S,
+    holds=[
+        report(-5, uid=1, thing=CALORIES),
+        report(-9, uid=2, thing=CALORIES),
+        report(5, uid=3, thing=CALORIES, aid=1),
+        report(-5, NOON_S + 9, uid=3, thing=CALORIES, aid=2),
+    ],
+)
+
+
 @pytest.fixture
-async def psd(redis_url: str) -> AsyncIterator[Runtime]:
-    async with engine_on(redis_url, clock=ManualClock(NOW_S)) as runtime:
-        negative = [
-            report(-5, uid=1, thing=CALORIES),
-            report(-9, uid=2, thing=CALORIES),
-            report(5, uid=3, thing=CALORIES, aid=1),
-            report(-5, NOON_S + 9, uid=3, thing=CALORIES, aid=2),
-        ]
-        assert set(await book(runtime, negative)) == {"booked"}
-        await send_what_leaves_no_booking(runtime)
-        yield runtime
+async def psd(psd: Runtime) -> Runtime:
+    """After everything that leaves no booking."""
+    await send_what_leaves_no_booking(psd)
+    return psd
 
 
 @pytest.fixture
@@ -175,7 +180,7 @@ async def test_a_store_from_before_the_newest_second_was_kept_has_the_same_board
     psd: Runtime, client: HttpClient
 ) -> None:
     for uid in (1, 2, 3):
-        await psd.store.client.hdel(f"psd:{{{uid}}}:{CALORIES}:y", "newest")
+        await psd.store.client.hdel(owner_key(uid, f"{CALORIES}:y"), "newest")
     assert await board(client) == (EXPECTED, 3)
     assert await board(client, "&around=3&span=9") == (EXPECTED, 3)
     assert await psd.engine.population(CALORIES) == [1, 2, 3]

@@ -9,7 +9,8 @@ from itertools import accumulate
 import pytest
 
 from psd.engine.plan import ISO_MONDAY_S, ISSUANCE_START_S, WEEK_S
-from psd.engine.series import BucketQuestion, Series
+from psd.engine.series import BucketQuestion
+from psd.engine.series_columns import Series
 from psd.runtime import Runtime
 from tests.property.test_booking_order import book_in_batches
 from tests.property.test_sums import Booked

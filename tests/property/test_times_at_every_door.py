@@ -14,8 +14,8 @@ from psd.cli.times import fixed_time_argument, parse_time, time_argument
 from psd.clock import utc_text
 from psd.engine.event_times import second_in
 from psd.errors import BadQueryError, ConfigError, InputError
+from psd.prometheus.instants import instant_ms
 from psd.queries.moments import moment
-from psd.queries.prometheus.instants import instant_ms
 from server.cloudevents import message_of_structured
 
 LAST_S = 7_258_118_399

@@ -9,13 +9,11 @@ from __future__ import annotations
 import hashlib
 import zlib
 
-from aiohttp.test_utils import make_mocked_request
-
 from psd import cursors
 from psd.queries import activities, ranking
 from psd.queue.deadletter import Letter, read_letter
 from psd.queue.interface import Message
-from server import idempotency, parameters
+from server import idempotency
 
 LETTER = (
     b"\x88\xa2id\xa40f2a\xa5topic\xa3psd\xa4code\xa9malformed\xa6reason\xa7no JSON\xa8attempts\x03"
@@ -33,8 +31,7 @@ def test_the_next_page_of_activities() -> None:
 
 
 def test_the_next_page_of_rewards() -> None:
-    request = make_mocked_request("GET", "/?cursor=NS4tNw")
-    assert parameters.read_cursor(request) == (5, -7)
+    assert cursors.read_cursor("NS4tNw") == (5, -7)
     assert cursors.write_cursor(5, -7) == "NS4tNw"
 
 

@@ -47,6 +47,9 @@ class PlainEngine:
         """One part."""
         return [await ask(UIDS)]
 
+    async def everybody(self, *_: Any) -> None:
+        """No columns."""
+
     async def standings(self, uids: Sequence[int], *_: Any, **__: Any) -> list[int]:
         return VALUES[: len(uids)]
 

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 import pytest
 
 from psd.engine.plan import Range
-from psd.engine.series import BucketQuestion, Series
-from psd.queries.prometheus.evaluation import EvaluatedSeries, added, largest
-from psd.queries.prometheus.reading import Counted, sums
+from psd.engine.series import BucketQuestion
+from psd.engine.series_columns import Series
+from psd.prometheus.evaluation import EvaluatedSeries, added, largest
+from psd.prometheus.reading import Counted, sums
 from tests.support.loop_holds import loop_holds
 
 USERS, INSTANTS = 900, 240

@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 
 from psd.clock import utc_text
 from psd.engine.plan import Range
-from psd.engine.series import BucketQuestion, Series
+from psd.engine.series import BucketQuestion
+from psd.engine.series_columns import Series
 from psd.errors import BadQueryError, DetailExpiredError, TooLargeError
-from psd.queries.prometheus.evaluation import EvaluatedSeries, added, largest
-from psd.queries.prometheus.instants import POINTS_MAX, instant_ms, step_ms, stepped, windows
-from psd.queries.prometheus.lexer import CHARACTERS_MAX, duration_ms
-from psd.queries.prometheus.parser import parsed, parsed_selector
-from psd.queries.prometheus.reading import Counted, exact_sums, sums
-from psd.queries.prometheus.selection import PRESENT, Metric, Selection, selected
-from psd.queries.prometheus.tree import Increase, Matcher, Number, Selector, Sum, Top
+from psd.prometheus.evaluation import EvaluatedSeries, added, largest
+from psd.prometheus.instants import POINTS_MAX, instant_ms, step_ms, stepped, windows
+from psd.prometheus.lexer import CHARACTERS_MAX, duration_ms
+from psd.prometheus.parser import parsed, parsed_selector
+from psd.prometheus.reading import Counted, exact_sums, sums
+from psd.prometheus.selection import PRESENT, Metric, Selection, selected
+from psd.prometheus.tree import Increase, Matcher, Number, Selector, Sum, Top
 
 THINGS = {"steps": 1, "calories": 2}
 OF_7 = Selector("steps", (Matcher("uid", "=", "7"),))

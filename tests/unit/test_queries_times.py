@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -56,7 +57,7 @@ def test_dates_of_every_field_of_a_question_are_of_its_zone() -> None:
     query = SeriesQuery(
         thing="steps", uid="1", every="day", start="2016-04-12", end="2016-04-15", tz=BERLIN.key
     )
-    days = series_question(query, RULES, NOON_S).buckets
+    days = [Range(*day) for day in pairwise(series_question(query, RULES, NOON_S).bounds)]
     assert [utc_text(day.start)[8:13] for day in days] == ["11T22", "12T22", "13T22"]
     assert all(is_whole(day, "day", BERLIN) for day in days)
     fields = {"start": "2016-04-10", "as_of": "2016-04-12", "compare_to": "2016-04-11"}

@@ -35,9 +35,9 @@ def test_the_shipped_file_holds_exactly_the_defaults() -> None:
 
 def test_the_shipped_file_names_every_key_in_the_order_of_the_code() -> None:
     tree = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
-    assert list(tree) == [*SECTIONS, "things"]
+    assert list(tree) == [*filter(section_fields, SECTIONS), "things"]
     for section in SECTIONS:
-        assert tuple(tree[section]) == section_fields(section)
+        assert tuple(tree.get(section, ())) == section_fields(section)
 
 
 def test_every_key_of_the_shipped_file_is_explained_on_the_line_above() -> None:

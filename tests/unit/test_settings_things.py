@@ -20,10 +20,10 @@ from psd.config_things import needed_thing
 from psd.embedded.settings_file import settings_toml
 from psd.errors import ConfigError
 from psd.names import THING, THING_ID_MAX
+from psd.prometheus.parser import parsed, parsed_selector
+from psd.prometheus.selection import SUMS, selected
+from psd.prometheus.tree import Sum
 from psd.queries.parsing import from_pairs
-from psd.queries.prometheus.parser import parsed, parsed_selector
-from psd.queries.prometheus.selection import SUMS, selected
-from psd.queries.prometheus.tree import Sum
 from psd.queries.questions import QueryRules, sum_question
 from psd.queries.requests import SumQuery
 

@@ -22,7 +22,7 @@ MIRRORED = ("cli", "client", "openapi", "routes", "handlers")
 SHAPE = frozenset(
     {
         *("answers", "asking", "booking", "commands", "configuration", "decisions", "domain"),
-        "domains",
+        *("dialect", "domains"),
         *("endpoints", "errors", "keys", "original", "part", "preview", "questions", "requests"),
         *("settings", "store"),
     }

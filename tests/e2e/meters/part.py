@@ -19,6 +19,8 @@ from psd.meters.settings import MetersSettings
 from psd.store.kept import write_kept
 from psd.store.redis import Store
 
+Meter = Annotated[int, Meta(ge=0, le=99, examples=[7])]
+
 
 class MeterQuery(msgspec.Struct):
     """In which unit."""
@@ -31,6 +33,19 @@ class MeterAnswer(msgspec.Struct):
 
     meter: int
     shown: int
+
+
+class MetersQuery(msgspec.Struct):
+    """Which meters; a list is a parameter that comes several times."""
+
+    meter: Annotated[list[Meter], Meta(max_length=10)]
+
+
+class MetersPage(msgspec.Struct):
+    """The newest readings of some meters."""
+
+    data: list[MeterAnswer]
+    unread: int
 
 
 class MeterFollower:
@@ -67,24 +82,44 @@ class Meters(Part):
         self.endpoints = (
             Endpoint(
                 path="/v3/meters/{meter}",
-                parts={"meter": Annotated[int, Meta(ge=0, le=99, examples=[7])]},
+                parts={"meter": Meter},
                 query=MeterQuery,
                 answer=MeterAnswer,
                 ask=self.meter,
-                summary="A meter's newest reading.",
                 meaning="the reading",
-                examples=(("/v3/meters/7", '{"meter":7,"shown":120}'),),
+                example=("/v3/meters/7", '{"meter":7,"shown":120}'),
                 refused=(404, 406),
                 whole=True,
+            ),
+            Endpoint(
+                path="/v3/meters",
+                query=MetersQuery,
+                answer=MetersPage,
+                ask=self.meters,
+                meaning="those that were ever read",
+                example=(
+                    "/v3/meters?meter=7&meter=6",
+                    '{"data":[{"meter":7,"shown":120}],"unread":1}',
+                ),
+                refused=(406, 422),
+                whole=True,
+                by_form=True,
             ),
         )
 
     async def meter(self, asked: Asked) -> MeterAnswer:
-        """The newest reading."""
+        """A meter's newest reading."""
         shown = await self.newest(asked.path["meter"])
         if shown is None:
             raise NotFoundError(f"meter: {asked.path['meter']} was never read")
         return MeterAnswer(asked.path["meter"], shown // asked.query.per)
+
+    async def meters(self, asked: Asked) -> MetersPage:
+        """The newest readings of some meters."""
+        query: MetersQuery = asked.query
+        found = [(each, await self.newest(each)) for each in query.meter]
+        data = [MeterAnswer(each, shown) for each, shown in found if shown is not None]
+        return MetersPage(data, len(found) - len(data))
 
     async def newest(self, meter: int) -> int | None:
         """In Wh, None of one that was never read."""

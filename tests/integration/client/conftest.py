@@ -7,15 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from psd.client import AsyncClient
-from psd.runtime import Runtime
-from tests.support.clients.client_side import ADMIN, steps_of_three
+from tests.support.clients.client_side import ADMIN
 from tests.support.clients.http import HttpClient
-
-
-@pytest.fixture
-async def runtime(redis_url: str) -> AsyncIterator[Runtime]:
-    async with steps_of_three(redis_url) as runtime:
-        yield runtime
 
 
 @pytest.fixture
@@ -25,6 +18,6 @@ def url(client: HttpClient) -> str:
 
 
 @pytest.fixture
-async def psd(url: str) -> AsyncIterator[AsyncClient]:
+async def asking(url: str) -> AsyncIterator[AsyncClient]:
     async with AsyncClient(url, token=ADMIN.secret) as client:
         yield client

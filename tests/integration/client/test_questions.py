@@ -13,25 +13,27 @@ from psd.clock import ManualClock
 from psd.errors import BadQueryError, ForbiddenError, UnauthorizedError
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.runtime import Runtime
-from tests.support.clients.client_side import ADMIN, READER_OF_1
+from tests.support.clients.client_side import ADMIN, READER_OF_1, STEPS_OF_THREE
 from tests.support.clients.unsteady import unsteady
 from tests.support.engine import NOON_S, book, report
 
+pytestmark = STEPS_OF_THREE
 
-async def test_sums_are_asked_for_by_name_or_as_a_struct(psd: AsyncClient) -> None:
-    answer = await psd.sum(thing="steps", uid=["1", 2], aggregates=["sum", "count", "first"])
+
+async def test_sums_are_asked_for_by_name_or_as_a_struct(asking: AsyncClient) -> None:
+    answer = await asking.sum(thing="steps", uid=["1", 2], aggregates=["sum", "count", "first"])
     assert [(row.uid, row.sum, row.count) for row in answer.data] == [("1", 50, 1), ("2", 40, 2)]
     assert answer.data[1].first == "2016-04-12T12:00:20Z"
     assert (answer.exact, answer.watermark.newest) == (True, "2016-04-12T12:01:30Z")
-    asked = await psd.ask(SumQuery(thing="steps", uid=["1", 2], start=0, end=NOON_S + 1))
+    asked = await asking.ask(SumQuery(thing="steps", uid=["1", 2], start=0, end=NOON_S + 1))
     assert [row.sum for row in asked.data] == [50, 0]
     berlin = dt.datetime(2016, 4, 12, 14, 0, 20, tzinfo=ZoneInfo("Europe/Berlin"))
-    cut = await psd.sum(thing="steps", uid=2, start=berlin, end=berlin + dt.timedelta(seconds=1))
+    cut = await asking.sum(thing="steps", uid=2, start=berlin, end=berlin + dt.timedelta(seconds=1))
     assert [row.sum for row in cut.data] == [30]
 
 
-async def test_a_series_has_a_point_for_each_unit(psd: AsyncClient) -> None:
-    answer = await psd.series(
+async def test_a_series_has_a_point_for_each_unit(asking: AsyncClient) -> None:
+    answer = await asking.series(
         thing="steps", uid=["1", "2"], start=NOON_S, end=NOON_S + 180, every="minute", by="uid"
     )
     assert [(point.uid, point.sum) for point in answer.data] == [
@@ -40,51 +42,53 @@ async def test_a_series_has_a_point_for_each_unit(psd: AsyncClient) -> None:
     query = SeriesQuery(
         thing="steps", uid=1, start=NOON_S, end=NOON_S + 120, every="minute", fill="null"
     )
-    assert [point.sum for point in (await psd.ask(query)).data] == [50, None]
+    assert [point.sum for point in (await asking.ask(query)).data] == [50, None]
 
 
-async def test_boards_are_seen_from_the_top_around_somebody_and_compared(psd: AsyncClient) -> None:
-    top = await psd.top("steps", limit=2)
+async def test_boards_are_seen_from_the_top_around_somebody_and_compared(
+    asking: AsyncClient,
+) -> None:
+    top = await asking.top("steps", limit=2)
     assert [(row.rank, row.uid, row.value) for row in top.data] == [(1, "1", 50), (2, "2", 40)]
     assert top.total == 3
-    around = await psd.around(3, "steps", span=1)
+    around = await asking.around(3, "steps", span=1)
     assert [row.uid for row in around.data] == ["2", "3"]
-    compared = await psd.compare("steps", to=NOON_S + 10, uid=[2, 3])
+    compared = await asking.compare("steps", to=NOON_S + 10, uid=[2, 3])
     assert [(row.uid, row.previous_value, row.value_change) for row in compared.data] == [
         ("2", 0, 40), ("3", 0, 20)
     ]  # fmt: skip
-    other = await psd.compare("steps", to=(NOON_S, NOON_S + 30), limit=1)
+    other = await asking.compare("steps", to=(NOON_S, NOON_S + 30), limit=1)
     assert (other.data[0].previous_value, other.data[0].rank_change) == (50, 0)
-    earlier = await psd.ask(LeaderboardQuery(thing="steps", as_of=NOON_S + 50))
+    earlier = await asking.ask(LeaderboardQuery(thing="steps", as_of=NOON_S + 50))
     assert [row.value for row in earlier.data] == [50, 30, 0]
 
 
 async def test_a_whole_board_is_one_moment_however_many_pages_it_has(
-    psd: AsyncClient, runtime: Runtime
+    asking: AsyncClient, runtime: Runtime
 ) -> None:
     events = [report(1000 + uid, NOON_S, uid=uid, aid=1) for uid in range(100, 1200)]
     assert set(await book(runtime, events)) == {"booked"}
     assert isinstance(runtime.clock, ManualClock)
     found = []
-    async for standing in psd.standings("steps", start=0):
+    async for standing in asking.standings("steps", start=0):
         if not found:
             runtime.clock.advance(600)
             await book(runtime, [report(9999, runtime.clock.now_s() - 300, uid=100, aid=2)])
         found.append(standing)
     assert [standing.rank for standing in found] == list(range(1, 1104))
     assert found[0].uid == "1199"
-    assert (await psd.top("steps", limit=1)).data[0].uid == "100"
+    assert (await asking.top("steps", limit=1)).data[0].uid == "100"
 
 
 async def test_what_is_relative_counts_from_the_first_page(
-    psd: AsyncClient, runtime: Runtime
+    asking: AsyncClient, runtime: Runtime
 ) -> None:
     assert isinstance(runtime.clock, ManualClock)
     late_s = runtime.clock.now_s() - 60
     events = [report(1000 + uid, late_s, uid=uid, aid=1) for uid in range(100, 1200)]
     assert set(await book(runtime, events)) == {"booked"}
     found = []
-    async for standing in psd.standings("steps", start="-2m", compare_to="-1m"):
+    async for standing in asking.standings("steps", start="-2m", compare_to="-1m"):
         if not found:
             runtime.clock.advance(600)
         found.append(standing)
@@ -105,9 +109,9 @@ async def test_who_asks_is_told_by_the_token(url: str) -> None:
             await reader.withdraw(1, 1)
 
 
-async def test_a_bad_question_names_its_field_and_the_request(psd: AsyncClient) -> None:
+async def test_a_bad_question_names_its_field_and_the_request(asking: AsyncClient) -> None:
     with tracing(request_id="order-91"), pytest.raises(BadQueryError, match="thing: 'x'") as caught:
-        await psd.top("x")
+        await asking.top("x")
     assert caught.value.__notes__ == ["the server answered 400, request order-91"]
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -15,12 +13,14 @@ from psd.errors import BadQueryError, NotFoundError
 from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
 from psd.queries.requests import LeaderboardQuery
-from tests.support.clients.client_side import ADMIN, SEVEN
+from tests.support.clients.client_side import ADMIN, SEVEN, STEPS_OF_THREE
 from tests.support.clients.unsteady import unsteady
 from tests.support.waiting import wait_until
 
+pytestmark = STEPS_OF_THREE
 
-async def test_without_asyncio_the_same_is_asked(psd: AsyncClient, url: str) -> None:
+
+async def test_without_asyncio_the_same_is_asked(asking: AsyncClient, url: str) -> None:
     def ask() -> None:
         with Client(url, token=ADMIN.secret) as client:
             assert client.sum(thing="steps", uid="1").data[0].sum == 50
@@ -52,24 +52,6 @@ async def test_a_client_that_is_closed_leaves_nobody_waiting(url: str) -> None:
             await waiting
 
 
-LEFT_OPEN = """\
-from psd.client import Client
-
-psd = Client({url!r}, token={token!r})
-standings = psd.standings("steps")
-print(next(standings).uid, psd.top("steps", limit=1).data[0].value)
-"""
-
-
-async def test_a_program_that_closes_nothing_ends_without_a_word(url: str) -> None:
-    program = LEFT_OPEN.format(url=url, token=ADMIN.secret)
-    command = [sys.executable, "-X", "dev", "-c", program]
-    done = await asyncio.to_thread(
-        subprocess.run, command, capture_output=True, text=True, timeout=120
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "1 50\n", "")
-
-
 async def test_a_client_that_nobody_holds_any_more_ends_its_thread(url: str) -> None:
     def ask() -> threading.Thread:
         known = set(threading.enumerate())
@@ -86,7 +68,7 @@ async def test_a_client_that_nobody_holds_any_more_ends_its_thread(url: str) -> 
     await wait_until("its thread ends", lambda: not thread.is_alive())
 
 
-async def test_one_client_serves_many_threads(psd: AsyncClient, url: str) -> None:
+async def test_one_client_serves_many_threads(asking: AsyncClient, url: str) -> None:
     def ask(client: Client, uid: int) -> int | object:
         return client.sum(thing="steps", uid=uid).data[0].sum
 

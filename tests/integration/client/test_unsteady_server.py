@@ -15,11 +15,13 @@ from psd.errors import (
 )
 from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
-from tests.support.clients.client_side import ADMIN, QUICK, SEVEN
+from tests.support.clients.client_side import ADMIN, QUICK, SEVEN, STEPS_OF_THREE
 from tests.support.clients.http import serving
 from tests.support.clients.unsteady import unsteady
 from tests.support.engine import engine_on
 from tests.support.servers.redis_server import RedisServer
+
+pytestmark = STEPS_OF_THREE
 
 
 @pytest.mark.parametrize("mood", ["429", "502", "503", "504", "refuse", "lost", "in_hand"])

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from psd.runtime import Runtime
-from tests.support.engine import engine_on
 from tests.support.servers.redis_cluster import RedisCluster
 
 
@@ -26,7 +24,6 @@ def cluster(shared_cluster: RedisCluster) -> RedisCluster:
 
 
 @pytest.fixture
-async def psd(cluster: RedisCluster) -> AsyncIterator[Runtime]:
-    """A runtime on it."""
-    async with engine_on(cluster.url) as runtime:
-        yield runtime
+def redis_url(cluster: RedisCluster) -> str:
+    """Where ``psd`` is."""
+    return cluster.url

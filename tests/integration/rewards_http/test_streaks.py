@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from psd.rewards import at_risk
@@ -84,3 +85,37 @@ async def test_at_risk_looks_through_the_registry_piece_by_piece(
     monkeypatch.setattr(at_risk, "SHARDS_MAX", 3)
     assert await at_risk_vehicles(served) == everyone
     assert await at_risk_vehicles(served, "limit=2") == everyone
+
+
+async def test_the_streaks_come_in_every_format_and_once(served: Served) -> None:
+    for vehicle in (5, 6):
+        await served.drive_in(vehicle, "Tesla", 0, 1)
+    await served.compute(1)
+    table = await served.client.get("/v3/streaks?limit=1&format=csv")
+    assert table.text.splitlines() == [
+        "rank,vehicle,connection_streak,level,points",
+        "1,5,2,1,4000",
+    ]
+    told = await served.client.get("/v3/streaks?limit=1")
+    around = (table.headers["Psd-Week"], table.headers["Psd-Next"])
+    assert around == ("1", told.json()["next"])
+    known = {"If-None-Match": told.headers["Etag"]}
+    again = await served.client.request("GET", "/v3/streaks?limit=1", headers=known)
+    assert (again.status, again.text) == (304, "")
+    await served.drive_in(7, "Tesla", 0, 1, 2)
+    await served.compute(2)
+    changed = await served.client.request("GET", "/v3/streaks?limit=1", headers=known)
+    assert (changed.status, changed.json()["week"]) == (200, 2)
+
+
+async def test_a_statement_has_no_rows_and_is_packed_all_the_same(served: Served) -> None:
+    await served.drive_in(5, "Tesla", 0)
+    await served.compute(0)
+    path = "/v3/vehicles/5/statement"
+    async with served.client.session.get(f"{served.client.url}{path}?format=msgpack") as response:
+        packed = msgspec.msgpack.decode(await response.read())
+    assert packed == await served.ok(path)
+    refused = await served.client.get(f"{path}?format=csv")
+    assert refused.json()["detail"] == "format: 'csv' is not one of json, msgpack"
+    spoken = await served.client.request("GET", path, headers={"Accept": "text/csv"})
+    assert spoken.json() == packed

@@ -1,18 +1,15 @@
-"""What the tests of Prometheus's read API book, and a runtime that holds it.
+"""What the tests of Prometheus's read API ask about: a month-old history, and boards over it.
 
->>> runtime = await opened(Settings(redis=RedisSettings(url=redis_url, durability="fast")))
->>> runtime.clock.now_s()
-1463054400
+>>> pytestmark = pytest.mark.psd(now_s=NOW_S, holds=EVENTS)
+>>> await put_boards(runtime)
 """
 
 from __future__ import annotations
 
-from psd.clock import ManualClock
-from psd.config import RedisSettings, ServerSettings, Settings
 from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
-from psd.runtime import Runtime, open_runtime
-from tests.support.engine import DAY_S, NOON_S, book, report
+from psd.runtime import Runtime
+from tests.support.engine import DAY_S, NOON_S, report
 
 MIDNIGHT_S = NOON_S - DAY_S // 2
 NOW_S = NOON_S + 30 * DAY_S
@@ -28,18 +25,8 @@ EVENTS = [
 BOARDS = {"april": [1, 2], "may.16": [2, 3]}
 
 
-def settings_on(redis_url: str) -> Settings:
-    """Settings with which each booking is answered as soon as Redis has it."""
-    return Settings(
-        redis=RedisSettings(url=redis_url, durability="fast"), server=ServerSettings(port=0)
-    )
-
-
-async def opened(settings: Settings) -> Runtime:
-    """A runtime at NOW_S with all events and boards; whoever opens it closes it."""
-    runtime = await open_runtime(settings, ManualClock(NOW_S))
-    assert set(await book(runtime, EVENTS)) == {"booked"}
+async def put_boards(runtime: Runtime) -> None:
+    """Both boards, of the last day."""
     for name, members in BOARDS.items():
         definition = Definition(thing="steps", window=RollingWindow(seconds=DAY_S))
         await runtime.boards.put(name, definition, "test", members=members)
-    return runtime

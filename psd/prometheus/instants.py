@@ -19,8 +19,8 @@ from fractions import Fraction
 
 from psd.engine.plan import Range
 from psd.errors import BadQueryError
+from psd.prometheus.lexer import duration_ms
 from psd.queries.moments import held, moment_ms
-from psd.queries.prometheus.lexer import duration_ms
 from psd.times import CALENDAR_END_S, CALENDAR_START_S, unit_hint
 
 POINTS_MAX = 11_000

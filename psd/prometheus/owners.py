@@ -17,8 +17,8 @@ import msgspec
 
 from psd.engine.reads import Reads
 from psd.errors import TooLargeError
+from psd.prometheus.selection import PRESENT, Metric, Selection
 from psd.queries.boards.board_reads import BoardReads
-from psd.queries.prometheus.selection import PRESENT, Metric, Selection
 from psd.queries.sums import Sees, everybody
 from psd.queries.user_sums import UserSums
 
@@ -52,6 +52,11 @@ class OwnersFinder:
         self._sees = sees
         self._members: dict[str, list[int]] = {}
         self.warnings: list[str] = []
+
+    def is_everybody(self, selection: Selection) -> bool:
+        """Whether all users are meant, all their activities, and whoever asks sees them."""
+        named = (selection.boards, selection.uids, selection.atids)
+        return named == (None,) * 3 and not selection.is_split and self._sees is everybody
 
     async def of(self, selection: Selection, metric: Metric) -> list[Owners]:
         """The owners of a metric's series, board by board."""

@@ -16,7 +16,8 @@ import msgspec
 
 from psd.engine.plan import Range
 from psd.engine.reads import Reads
-from psd.engine.series import BUCKETS_MAX, BucketQuestion, Series
+from psd.engine.series import BUCKETS_MAX, BucketQuestion
+from psd.engine.series_columns import Series
 from psd.engine.whole import checked_sum
 from psd.errors import DetailExpiredError
 from psd.queries.calendar import bucket_of

@@ -22,13 +22,13 @@ from psd.engine.events import TIME_END_S
 from psd.engine.plan import Range
 from psd.engine.reads import Reads
 from psd.errors import BadQueryError, DetailExpiredError
-from psd.queries.prometheus.evaluation import NAME
-from psd.queries.prometheus.owners import Owners, OwnersFinder
-from psd.queries.prometheus.parser import LABELS, parsed_selector
-from psd.queries.prometheus.patterns import Pattern, parsed_pattern
-from psd.queries.prometheus.reading import Counted, sums
-from psd.queries.prometheus.selection import SUMS, Metric, Selection, all_metrics, selected
-from psd.queries.prometheus.tree import Matcher, Selector
+from psd.prometheus.evaluation import NAME
+from psd.prometheus.owners import Owners, OwnersFinder
+from psd.prometheus.parser import LABELS, parsed_selector
+from psd.prometheus.patterns import Pattern, parsed_pattern
+from psd.prometheus.reading import Counted, sums
+from psd.prometheus.selection import SUMS, Metric, Selection, all_metrics, selected
+from psd.prometheus.tree import Matcher, Selector
 from psd.queries.shown import NO_NAMES, NameSource, by_name
 from psd.queries.user_sums import SERIES
 from psd.slices import in_slices, sorted_in_slices

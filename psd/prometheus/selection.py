@@ -22,9 +22,9 @@ import msgspec
 
 from psd.errors import BadQueryError, TooLargeError
 from psd.names import unknown
+from psd.prometheus.patterns import LITERAL, parsed_pattern, unescaped
+from psd.prometheus.tree import Matcher, Selector
 from psd.queries.ids import asked_ids, asked_users
-from psd.queries.prometheus.patterns import LITERAL, parsed_pattern, unescaped
-from psd.queries.prometheus.tree import Matcher, Selector
 from psd.queries.shown import asked_names
 from psd.queries.things import asked_thing
 

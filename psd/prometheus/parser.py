@@ -20,8 +20,8 @@ from typing import cast
 
 from psd.errors import BadQueryError
 from psd.names import unknown
-from psd.queries.prometheus.lexer import Token, duration_ms, tokens_of
-from psd.queries.prometheus.tree import (
+from psd.prometheus.lexer import Token, duration_ms, tokens_of
+from psd.prometheus.tree import (
     Expression,
     Increase,
     Matcher,

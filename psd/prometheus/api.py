@@ -22,14 +22,14 @@ from psd.clock import Clock
 from psd.config import Thing
 from psd.engine.reads import Reads
 from psd.errors import BadQueryError
+from psd.prometheus.catalogue import Catalogue, Listed
+from psd.prometheus.evaluation import EvaluatedSeries, Evaluation
+from psd.prometheus.instants import instant_ms, stepped
+from psd.prometheus.owners import OwnersFinder
+from psd.prometheus.parser import parsed
+from psd.prometheus.selection import SUMS
+from psd.prometheus.tree import Number
 from psd.queries.boards.board_reads import BoardReads
-from psd.queries.prometheus.catalogue import Catalogue, Listed
-from psd.queries.prometheus.evaluation import EvaluatedSeries, Evaluation
-from psd.queries.prometheus.instants import instant_ms, stepped
-from psd.queries.prometheus.owners import OwnersFinder
-from psd.queries.prometheus.parser import parsed
-from psd.queries.prometheus.selection import SUMS
-from psd.queries.prometheus.tree import Number
 from psd.queries.shown import NO_NAMES, NameSource, by_name
 from psd.queries.sums import Sees, everybody
 from psd.queries.user_sums import USER_SUMS_MAX, UserSums
