@@ -3,7 +3,7 @@
 -- first bookings, as many as it may; what comes after is in its day's log, then in its hour's, and
 -- the day's column sums those. Everything is read and checked, and only noted to be written.
 -- @include lib/column_places: columns_of, position_of, column_length
--- @include lib/pending: pending
+-- @include lib/pending: pending_months
 -- @include lib/calendar: day_of
 -- @include lib/cells: hashes
 -- @include lib/numbers: SUM_MAX, text
@@ -182,7 +182,7 @@ do
   -- Note what is to be written of all that apply_changes has put into the leaves.
   function note_columns()
     local touched = {}
-    for _, month in pairs(pending) do
+    for _, month in ipairs(pending_months) do
       local columns, uid = columns_of(month.prefix)
       if columns then
         note_month(columns, uid, month)
