@@ -174,11 +174,8 @@ async def open_runtime(
     metrics: Metrics | None = None,
     *,
     archiving: bool = False,
-    any_shape: bool = False,
 ) -> Runtime:
     """Build the graph; raises ConfigError for a store of another schema, or one that is unfit.
-
-    With ``any_shape`` a store of an older version is taken as it is: for what puts it right.
 
     With ``archiving``, what this process accepts goes to the configured archive, and a folder
     that cannot be written is a ConfigError too.
@@ -202,12 +199,10 @@ async def open_runtime(
     if archiving:
         archive = open_archive(settings.archive, metrics, identity, number)
     runtime = Runtime(settings, clock or SystemClock(), metrics, archive)
-    runtime.store.standing.reads_any_shape = any_shape
     try:
         with contextlib.suppress(StoreUnavailableError):
             await runtime.store.check_fit()
-            if not any_shape:
-                await settle_modes(runtime.store, settings.things)
+            await settle_modes(runtime.store, settings.things)
             if archiving and settings.archive.enabled:
                 # Before anything is accepted: what has a name is never taken for a lost store.
                 await identity()

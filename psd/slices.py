@@ -4,7 +4,7 @@ A process answers everybody on one loop: whoever sorts 100,000 rows in one go (1
 others waiting that long. Slices rather than a thread, because what takes long here is Python and
 holds the interpreter either way: a sort in a thread is one call that lets nobody in. ::
 
-    await in_slices(uids, lambda some: [owner_root(uid) for uid in some])   1,000 at a time
+    await in_slices(uids, lambda some: [root_of(uid) for uid in some])   1,000 at a time
     await sorted_in_slices(rows)          sorts 5,000 at a time, then merges runs
 
 Of all requests that work so, one goes on in each turn of the loop. If each did, ten of them would

@@ -1,6 +1,6 @@
 -- Book batches of reports and increments: of each owner all of it, or of a refused one nothing.
--- KEYS     roots of the owners' keys, hash tag included, e.g. psd:{1503960366}; in a cluster as
---          lib/owners says
+-- KEYS     roots of the owners' keys, hash tag included, e.g. psd:{p0}:1503960366 of one
+--          partition
 -- ARGV[1]  msgpack array by owner of arrays of reports, each [thing, atid, aid, value, ts1, ts2,
 --          marker]: thing a number, atid and aid packed ids, value an integer within
 --          +-(2^53 - 1), times Unix seconds, marker 8 bytes for an increment, nil for a report;
@@ -22,7 +22,6 @@
 --       to 4,096, and of what it changes; a call ends at some 8 ms (lib/work), one of a single
 --       report at 12 ms; batches up to 1,000
 -- @include lib/book_report: too_heavy, book_batches
--- @include lib/owners: owner_roots
 -- @include lib/activity_writes: save_activities
 -- @include lib/cells: save_cells
 -- @include lib/columns: note_columns
@@ -30,7 +29,7 @@
 -- @include lib/work: is_too_heavy
 -- @include lib/writes: read_lifetimes, flush_writes
 
-local roots = owner_roots(2)
+local roots = KEYS
 read_lifetimes(ARGV[2])
 
 local codes, refusal = book_batches(roots, cmsgpack.unpack(ARGV[1]))

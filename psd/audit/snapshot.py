@@ -3,8 +3,8 @@
 Keys are read in a few trips under WATCH; an empty MULTI/EXEC afterwards tells whether any of
 them changed meanwhile::
 
-    WATCH psd:{7}:1:y psd:{7}:1:a:0   HGETALL ...  GET ...       one trip
-    HGETALL psd:{7}:1:w:2016:1                                   what the first did not know of
+    WATCH psd:{p0}:7:1:y psd:{p0}:7:1:a:0   HGETALL ...  GET ...       one trip
+    HGETALL psd:{p0}:7:1:w:2016:1                                   what the first did not know of
     MULTI  EXEC                                                  nil: it changed, read again
 
 Not every key is watched, because a server looks through all keys that a connection watches

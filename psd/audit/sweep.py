@@ -29,7 +29,7 @@ from psd.audit.repair import level_lifetimes, repair_commands
 from psd.audit.snapshot import Snapshot, Watcher
 from psd.audit.truth import Archived, Lifetimes
 from psd.config import Settings
-from psd.store.keys import RETENTION_KEY
+from psd.store.keys import RETENTION_KEY, ROOT, log_key
 from psd.store.lane import Lane
 from psd.store.routed import RoutedLane
 
@@ -45,7 +45,7 @@ ATTEMPTS = 8
 Lanes = Lane | RoutedLane
 """A lane to the one server, or to each that has keys."""
 
-_KEY = re.compile(r"(psd:(?:c:)?\{[^{}]*\}):(\d+):(.+)", re.DOTALL)
+_KEY = re.compile(rf"({ROOT}):(\d+):(.+)", re.DOTALL)
 
 Verdict = Literal["clean", "found", "repaired", "busy"]
 
@@ -153,12 +153,17 @@ def _differences(prefix: str, snapshot: Snapshot, expected: Expected) -> list[Di
     found = examine(prefix, snapshot.held, expected)
     names = [prefix + suffix for suffix in snapshot.foreign]
     if snapshot.is_log_foreign:
-        names.append(f"{prefix.rsplit(':', 2)[0]}:log")
+        names.append(log_key(root_in(prefix)))
     foreign = [
         Discrepancy(name, "", "a key of psd", "a key of another type", "its name") for name in names
     ]
     of_psd = [each for each in found if each.key[len(prefix) :] not in snapshot.foreign]
     return foreign + of_psd
+
+
+def root_in(prefix: str) -> str:
+    """The root in the prefix of an owner's thing, as ``psd:{p0}:7`` in ``psd:{p0}:7:1:``."""
+    return prefix.rsplit(":", 2)[0]
 
 
 Owners = dict[str, list[str]]
@@ -263,7 +268,7 @@ class Sweep:
         self, wanted: Mapping[str, Audited], reports: ArchivedReports
     ) -> AsyncIterator[Audited]:
         """Repair the owners that miss something with the reports that the archive has of them."""
-        scope = Scope({prefix.rpartition("}")[0] + "}" for prefix in wanted}, self._scope.things)
+        scope = Scope({root_in(prefix) for prefix in wanted}, self._scope.things)
         async for owners in owner_pages(self._lane, scope):
             for prefix in wanted.keys() & owners.keys():
                 await self._pace.wait()

@@ -146,11 +146,9 @@ async def book(settings: Settings, fields: MetricFields) -> str:
 
 
 @contextlib.asynccontextmanager
-async def running(
-    settings: Settings, *, archiving: bool = False, any_shape: bool = False
-) -> AsyncIterator[Runtime]:
+async def running(settings: Settings, *, archiving: bool = False) -> AsyncIterator[Runtime]:
     """A runtime that is closed at the end."""
-    runtime = await open_runtime(settings, archiving=archiving, any_shape=any_shape)
+    runtime = await open_runtime(settings, archiving=archiving)
     try:
         yield runtime
     finally:

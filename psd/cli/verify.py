@@ -3,10 +3,10 @@
 ::
 
     $ psd verify
-    psd:{7}:1:d:201604 12: 374, should be 373 by its bookings
+    psd:{p0}:7:1:d:201604 12: 374, should be 373 by its bookings
     2,412 audited: 2,411 clean, 1 different; 1 difference
     $ psd verify 7 --thing steps --repair
-    psd:{7}:1:d:201604 12: 374, should be 373 by its bookings
+    psd:{p0}:7:1:d:201604 12: 374, should be 373 by its bookings
     1 audited: 1 repaired; 1 difference
 
 What is held against what, and who is believed, is in psd/audit/truth.py and totals.py. Every
@@ -40,7 +40,6 @@ from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.engine.events import TIME_END_S
 from psd.foreign_texts import on_one_line
-from psd.store.keys import owner_root
 from psd.store.redis import Store
 from psd.users import user_of
 
@@ -52,17 +51,13 @@ ALL_TIME_MS = TIME_END_S * 1000
 
 
 class Orders(msgspec.Struct, frozen=True):
-    """What the command line asks for; ``archive`` None is no archive."""
+    """What the command line asks for; None is all users, all things, no archive."""
 
-    scope: Scope
+    uids: frozenset[int] | None
+    things: frozenset[int] | None
     repair: bool
     rate: float
     archive: Path | None
-
-    @property
-    def repairs_all(self) -> bool:
-        """Whether nothing is left as it was, so that a store of an older version is of this one."""
-        return self.repair and self.scope.roots is None and self.scope.things is None
 
 
 @click.command(cls=NumbersCommand)
@@ -101,16 +96,17 @@ def verify(
     All users and counts, or the users named by UID. Every total is held against what lies
     below it, leaves against the reports of activities. Each difference is a line: key, field,
     what is there, what should be, and by what. Safe while workers book. Exit code 1 when there
-    were differences that are not repaired. A store of an older version is brought to this one by a
-    repair of everything: stop every psd on it before.
+    were differences that are not repaired.
     """
     settings = loaded.settings
-    scope = Scope(
-        {owner_root(user_of(uid)) for uid in uids} or None,
-        {thing_number(thing, settings) for thing in things} or None,
-    )
     folder = archive or Path(settings.archive.folder)
-    orders = Orders(scope, repair, rate, folder if repair and folder.is_dir() else None)
+    orders = Orders(
+        frozenset(user_of(uid) for uid in uids) or None,
+        frozenset(thing_number(thing, settings) for thing in things) or None,
+        repair,
+        rate,
+        folder if repair and folder.is_dir() else None,
+    )
     outcomes, differences = asyncio.run(audit(settings, orders))
     click.echo(summary(outcomes, differences))
     if outcomes["found"] or outcomes["busy"]:
@@ -128,8 +124,6 @@ async def audit(settings: Settings, orders: Orders) -> tuple[Counter[str], int]:
                 differences += len(audited.differences)
                 for difference in audited.differences:
                     click.echo(on_one_line(str(difference)))
-            if orders.repairs_all and not outcomes["found"] + outcomes["busy"]:
-                await store.mark_shapes()
     return outcomes, differences
 
 
@@ -153,7 +147,9 @@ async def results(
         return
     # What another store accepted is nothing that this one lost (psd/archive/ownership.py).
     own = {await store.known_identity()}
-    reports = ArchivedReports(every_rule(settings), wanting, erasures_of(orders.archive, own))
+    reports = ArchivedReports(
+        every_rule(settings), wanting, store.partitions, erasures_of(orders.archive, own)
+    )
     for placed in read_placed(orders.archive, Span(0, ALL_TIME_MS, stores=own)):
         reports.take(placed.entry, placed.stamp.number)
     async for audited in sweep.complete(wanting, reports):
@@ -163,14 +159,23 @@ async def results(
 @contextlib.asynccontextmanager
 async def sweeping(settings: Settings, orders: Orders) -> AsyncIterator[tuple[Sweep, Store]]:
     """The audit of a store, over a connection of its own."""
-    async with running(settings, any_shape=True) as runtime:
+    async with running(settings) as runtime:
         lane = runtime.store.new_lane()
         try:
             auditor = Auditor(lane, settings, await lifetimes_of(lane, settings), Limits())
             index = IndexAudit(runtime.store.writes)
-            yield Sweep(auditor, lane, orders.scope, OwnerRate(orders.rate), index), runtime.store
+            scope = await scope_of(orders, runtime.store)
+            yield Sweep(auditor, lane, scope, OwnerRate(orders.rate), index), runtime.store
         finally:
             await lane.close()
+
+
+async def scope_of(orders: Orders, store: Store) -> Scope:
+    """What is audited: users by their roots in this store."""
+    if orders.uids is None:
+        return Scope(None, orders.things)
+    placement = await store.placed()
+    return Scope({placement.owner_root(uid) for uid in orders.uids}, orders.things)
 
 
 @contextlib.contextmanager

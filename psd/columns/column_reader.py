@@ -63,7 +63,7 @@ class ColumnReader:
         raise StoreUnavailableError("redis: columns change faster than they are read")
 
     async def _read(self, thing: int, wanted: Wanted, spend: Spend) -> Vector:
-        await self._store.know()
+        await self._store.placed()
         partitions = self._store.partitions
         roots = [columns_root(partitions.tag(each), thing) for each in range(partitions.count)]
         reads = [

@@ -16,7 +16,7 @@ from psd.engine.column_modes import Modes, packed_modes
 from psd.engine.events import Count, Event, Report
 from psd.engine.fences import NO_FENCES, Fences
 from psd.store.codec import marker_of, pack_id
-from psd.store.keys import count_root, owner_root
+from psd.store.keys import count_root
 from psd.store.owner_calls import ONE_SERVER, Placement
 
 CALL_REPORTS_MAX = 200
@@ -52,13 +52,14 @@ def calls_for(
 ) -> list[Call]:
     """Script calls for the events at these positions, grouped by owner.
 
-    A call's owners share a node.
+    A call's owners share a partition.
     """
     owners: dict[str, tuple[list[int], list[object]]] = {}
+    root_of = placement.owner_root
     for position in positions:
         event = events[position]
         if isinstance(event, Report):
-            root, entry = owner_root(event.uid), _report_entry(event, marker_key)
+            root, entry = root_of(event.uid), _report_entry(event, marker_key)
         else:
             assert isinstance(event, Count), "a withdrawal has a script of its own"
             root, entry = count_root(event.name), _count_entry(event, marker_key)
@@ -67,14 +68,12 @@ def calls_for(
             owner = owners[root] = ([], [])
         owner[0].append(position)
         owner[1].append(entry)
-    if not placement.is_spread:
-        return _node_calls(owners, owners)
     roots = list(owners)
     groups = placement.groups(roots)
-    return [call for group in groups for call in _node_calls(owners, [roots[at] for at in group])]
+    return [call for group in groups for call in _group_calls(owners, [roots[at] for at in group])]
 
 
-def _node_calls(
+def _group_calls(
     owners: Mapping[str, tuple[list[int], list[object]]], roots: Iterable[str]
 ) -> list[Call]:
     """Calls for some owners, as few as CALL_REPORTS_MAX allows."""

@@ -90,7 +90,8 @@ class Engine(Reads):
         Safe to repeat with the same events after an error: what was booked is found unchanged
         or duplicate. Returns once the writes are kept as the configured durability says.
         """
-        by_root = fences_of(fences) if fences else NO_FENCES
+        placement = await self._store.placed()
+        by_root = fences_of(fences, placement.owner_root) if fences else NO_FENCES
         await self._store.look_at_marks()
         await self._known_levels()
         outcomes: list[Outcome] = [OUTCOMES[0]] * len(events)
@@ -114,7 +115,8 @@ class Engine(Reads):
 
     async def knows_activity(self, uid: int, aid: int, things: Sequence[int]) -> bool:
         """Whether anything of these things was reported of it, or it was withdrawn."""
-        return bool(await self._store.reads.call(self._withdrawals.find(uid, aid, things)))
+        root = (await self._store.placed()).owner_root(uid)
+        return bool(await self._store.reads.call(self._withdrawals.find(root, aid, things)))
 
     def bookable(self, events: Sequence[Event], outcomes: list[Outcome]) -> Sequence[int]:
         """Positions to book; with a retention of reports, older ones are refused in outcomes."""

@@ -31,7 +31,6 @@ from psd.engine.tallies import ActivitySum
 from psd.engine.windows import StandingReport, Window
 from psd.engine.withdrawal import LogEntry, log_command, log_entries
 from psd.slices import in_slices
-from psd.store.keys import owner_root
 from psd.store.redis import Store
 
 T = TypeVar("T")
@@ -85,7 +84,7 @@ class Reads(RangeSums):
         most = None if expire else LISTED_BOOKINGS_MAX
         found = await self._bookings.activities(uid, things, within, atids, newest, most)
         if found is None:
-            root = owner_root(uid)
+            root = (await self._store.placed()).owner_root(uid)
             return await self._activity_pages.page(root, things, within, atids, after, limit)
         found.sort(key=place_of)
         rest = [each for each in found if after is None or place_of(each) > after]
@@ -94,7 +93,8 @@ class Reads(RangeSums):
 
     async def withdrawals(self, uid: int, limit: int, before: str | None = None) -> list[LogEntry]:
         """An owner's log, newest first; ``before`` is the id of an entry."""
-        return log_entries(await self._store.reads.call(log_command(uid, limit, before)))
+        root = (await self._store.placed()).owner_root(uid)
+        return log_entries(await self._store.reads.call(log_command(root, limit, before)))
 
     async def reported(self, windows: Sequence[Window]) -> list[StandingReport]:
         """What reports stand in these windows, by position; one script call an owner."""

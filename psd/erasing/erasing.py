@@ -4,7 +4,7 @@
 
     decision      user_erased 6640487069386845243 by ops       in the archive, no name in it
     boards        members, orders, finals (an alias)
-    keys          psd:{6640487069386845243}:*                   all things, the log, the markers
+    keys          psd:{p0}:6640487069386845243:*                   all things, the log, the markers
     index, name   psd:owners:{o..}:1, psd:names:{n59}:user
     word          psd:erased                                    every process forgets whom it knows
     once more     what came meanwhile is a new beginning        made right, indexed, named

@@ -1,7 +1,7 @@
 """All keys of one user, and putting right what came while they were deleted.
 
-The keys share a hash tag, and are listed by SCAN, a thousand a call (1 ms of Redis), so that none
-is forgotten of a thing that is configured no more.
+The keys stand in the slot of their partition, and are listed by SCAN, a thousand a call (1 ms of
+Redis), so that none is forgotten of a thing that is configured no more.
 They cannot go in one call: a user may have thousands. Whoever books meanwhile for the same user
 finds some of them; what is then inconsistent is made right from the reports that stand, as
 ``psd verify --repair`` does (psd/audit/sweep.py).
@@ -17,7 +17,7 @@ from psd.audit.layout import Limits
 from psd.audit.sweep import Auditor, lifetimes_of
 from psd.config import Settings
 from psd.store.kept import write_kept
-from psd.store.keys import owner_root
+from psd.store.keys import OWNER_ROOT
 from psd.store.redis import Store
 
 SCAN_KEYS = 1000
@@ -25,7 +25,7 @@ SCAN_KEYS = 1000
 UNLINKED_AT_ONCE = 500
 """Keys of one command: 0.5 ms; their memory is freed beside."""
 
-_THING = re.compile(r"psd:\{-?\d+\}:(\d+):(.+)", re.DOTALL)
+_THING = re.compile(rf"({OWNER_ROOT}):(\d+):(.+)", re.DOTALL)
 
 
 class OwnerKeys:
@@ -38,7 +38,7 @@ class OwnerKeys:
 
     async def found(self, uid: int) -> list[str]:
         """All that are the user's."""
-        root = owner_root(uid)
+        root = (await self._store.placed()).owner_root(uid)
 
         async def scanned() -> set[str]:
             lane = await self._store.writes.lane_of(root)
@@ -66,25 +66,27 @@ class OwnerKeys:
     async def repair(self, names: list[str]) -> set[int]:
         """Make right what stands of a user; the things of which he has keys."""
         suffixes: dict[int, list[str]] = defaultdict(list)
+        root = ""
         for name in names:
             match = _THING.fullmatch(name)
             if match is not None:
-                suffixes[int(match[1])].append(match[2])
+                root = match[1]
+                suffixes[int(match[2])].append(match[3])
         if suffixes:
             lane = self._store.writes
             lifetimes = await lifetimes_of(lane, self._settings)
             auditor = Auditor(lane, self._settings, lifetimes, Limits())
             for thing, found in suffixes.items():
-                prefix = f"{names[0].partition('}')[0]}}}:{thing}:"
+                prefix = f"{root}:{thing}:"
                 await auditor.audit(prefix, found, repair=True)
         return set(suffixes)
 
     @staticmethod
     def things_of(names: list[str]) -> set[int]:
         """The things that keys are of."""
-        return {int(match[1]) for name in names if (match := _THING.fullmatch(name))}
+        return {int(match[2]) for name in names if (match := _THING.fullmatch(name))}
 
     @staticmethod
     def _thing(name: str) -> int | None:
         match = _THING.fullmatch(name)
-        return int(match[1]) if match else None
+        return int(match[2]) if match else None

@@ -5,8 +5,8 @@ docs/benchmarks.md. What a script may read is known only to it, so calls that ha
 count as the middle of what they may take. A wrong estimate makes a trip longer or shorter, and
 nothing else::
 
-    cost_us(("EVALSHA", <engine.book>, 1, "psd:{7}", <200 reports, 3.9 kB>, ...))   -> 3,900
-    cost_us(("EVALSHA", <engine.sum>, 1, "psd:{7}", ...))                           -> 70
+    cost_us(("EVALSHA", <engine.book>, 1, "psd:{p0}:7", <200 reports, 3.9 kB>, ...))   -> 3,900
+    cost_us(("EVALSHA", <engine.sum>, 1, "psd:{p0}:7", ...))                           -> 70
     cost_us(("GET", "psd:store"))                                                   -> 10
 """
 

@@ -22,8 +22,9 @@ from typing import Any
 
 import msgspec
 
-from psd.config import RedisSettings
+from psd.config import RedisSettings, is_partition_count
 from psd.store.keys import (
+    MIGRATION_KEY,
     PARTITIONS_KEY,
     SCHEMA_KEY,
     SCHEMA_VERSION,
@@ -50,6 +51,7 @@ class ServerInfo(msgspec.Struct, frozen=True):
     name: str | None = None
     erased: str | None = None
     partitions: str | None = None
+    migration: str | None = None
 
 
 class FitnessProblem(msgspec.Struct, frozen=True):
@@ -79,8 +81,9 @@ def problem_of(
         FitnessProblem("policy", policy, EVICTS),
         FitnessProblem("version", version, OLD),
         FitnessProblem("store", name_problem(told.name or "", name)),
-        FitnessProblem("schema", schema_problem(told.schema or "")),
-        partitions_problem(told.partitions or "", settings.partitions, partitions),
+        schema_problem(told.schema or ""),
+        partitions_problem(told, settings.partitions, partitions),
+        FitnessProblem("migration", migration_problem(told.migration or "")),
     )
     return next((problem for problem in found if problem.found), None)
 
@@ -114,20 +117,21 @@ def role_problem(replication: bytes) -> str:
     return f"it is a replica of {host}:{port}{cut_off}"
 
 
-def schema_problem(schema: str) -> str:
-    """What is wrong with the version of the stored shapes; empty for a store without one."""
+def schema_problem(schema: str) -> FitnessProblem:
+    """What is wrong with the version of the stored shapes; nothing in a store without one."""
     if not schema or schema == SCHEMA_VERSION:
-        return ""
-    if schema in SCHEMAS_BEFORE:
-        return f"{_holds(schema)}; it is looked through first"
-    return f"{_holds(schema)}; start a psd that is as new as the one that wrote it"
-
-
-def _holds(schema: str) -> str:
-    return (
+        return FitnessProblem("schema", "")
+    found = (
         f"{SCHEMA_KEY}: the store holds version {schema[:20]}, this psd reads version "
         f"{SCHEMA_VERSION}"
     )
+    remedy = MIGRATES if schema in SCHEMAS_BEFORE else NEWER
+    return FitnessProblem("schema", found, remedy)
+
+
+UNMARKED = f"{SCHEMA_KEY}: the store holds no version"
+MIGRATES = "; `psd migrate` moves what it holds into another store, which psd then uses"
+NEWER = "; start a psd that is as new as the one that wrote it"
 
 
 def name_problem(name: str, known: str) -> str:
@@ -140,24 +144,40 @@ def name_problem(name: str, known: str) -> str:
     )
 
 
-def partitions_problem(held: str, wanted: int, known: int) -> FitnessProblem:
+def partitions_problem(told: ServerInfo, wanted: int, known: int) -> FitnessProblem:
     """Whether owners lie otherwise than the settings want, or than this process began with.
 
-    >>> partitions_problem("16", 64, 0).found
+    >>> partitions_problem(ServerInfo(schema="4", partitions="16"), 64, 0).found
     'psd:partitions:{psd:schema}: the store has 16 partitions, and redis.partitions is 64'
     """
-    has = f"{PARTITIONS_KEY}: the store has {held[:20]} partitions"
-    if not held or held == str(wanted or known or held):
+    held = told.partitions
+    if held is None or (not held and not told.schema):
         return FitnessProblem("partitions", "")
-    if wanted:
-        return FitnessProblem("partitions", f"{has}, and redis.partitions is {wanted}", MIGRATES)
-    return FitnessProblem("partitions", f"{has}, and psd began with {known}; start psd anew")
+    if not (held.isdigit() and is_partition_count(int(held))):
+        found = f"{PARTITIONS_KEY}: the store holds {held[:20]!r}, and no number of partitions"
+        return FitnessProblem("partitions", found, "; set it to that with which it was begun")
+    has = f"{PARTITIONS_KEY}: the store has {held} partitions"
+    if wanted and int(held) != wanted:
+        return FitnessProblem("partitions", f"{has}, and redis.partitions is {wanted}", OTHER)
+    if known and int(held) != known:
+        return FitnessProblem("partitions", f"{has}, and psd began with {known}; start psd anew")
+    return FitnessProblem("partitions", "")
 
 
-MIGRATES = (
+OTHER = (
     "; set it to that or to 0, or begin another store, into which `psd migrate` moves what this "
     "one holds"
 )
+
+
+def migration_problem(origin: str) -> str:
+    """Whether a store is not whole yet."""
+    if not origin:
+        return ""
+    return (
+        f"{MIGRATION_KEY}: the store is being filled from {origin[:200]}; `psd migrate` ends that, "
+        "and continues it where it was broken off"
+    )
 
 
 def policy_problem(memory: bytes) -> str:

@@ -4,7 +4,7 @@ No part of psd's booking is used: an activity's reports are replayed in the orde
 tests/support/plain/model.py, and each booking is added to every bucket that holds its second. One
 report of 50 steps of owner 8, activity 41, at 2016-04-12 12:00:00 makes, among others,
 
->>> expected([Report(1, 8, 2, 41, 50, 1460462400, 1460462400)])["psd:{8}:1:m:2016", "4"]
+>>> expected([Report(1, 8, 2, 41, 50, 1460462400, 1460462400)])["psd:{p0}:8:1:m:2016", "4"]
 '50'
 
 Keys and fields are those of docs/architecture.md for totals and markers. A leaf's records are
@@ -25,7 +25,8 @@ from redis.asyncio import Redis
 from psd.config import BookingSettings
 from psd.engine.events import Event, Report
 from psd.store.codec import marker_of
-from psd.store.keys import count_root, owner_root
+from psd.store.keys import count_root
+from psd.store.owner_calls import ONE_SERVER
 from tests.chaos.stored import Fields, Record, record_text, stored, summary_text
 from tests.chaos.stream import Stream
 
@@ -136,7 +137,7 @@ def expected(events: Iterable[Event]) -> Fields:
 def _as_report(event: Event) -> tuple[str, Report, str]:
     """The owner's root, the event as a report, and what its marker is made of."""
     if isinstance(event, Report):
-        return owner_root(event.uid), event, f"{event.thing}:{event.event_id}"
+        return ONE_SERVER.owner_root(event.uid), event, f"{event.thing}:{event.event_id}"
     report = Report(0, 0, 0, 0, event.value, event.ts, event.ts, event.event_id)
     return count_root(event.name), report, event.event_id
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -12,7 +11,7 @@ import pytest
 from psd.engine.events import Report
 from psd.runtime import Runtime
 from tests.chaos.oracle import compare, differences, expected
-from tests.chaos.stored import Fields, forget, stored
+from tests.chaos.stored import Fields, below_root, forget, stored
 from tests.chaos.stream import Stream, generate
 from tests.support.draws.random_reports import random_reports
 from tests.support.plain.model import Model
@@ -31,8 +30,7 @@ def calendar_totals(fields: Fields) -> Fields:
     return {
         (key, field): text
         for (key, field), text in fields.items()
-        if key.split("}")[1].split(":")[2] in {"y", "m", "d", "w"}
-        and field not in {"activities", "newest"}
+        if below_root(key)[1] in {"y", "m", "d", "w"} and field not in {"activities", "newest"}
     }
 
 
@@ -56,7 +54,8 @@ def test_streams_reach_every_level_of_the_store() -> None:
     levels: Counter[str] = Counter()
     for seed in range(0, 40, 4):
         for key, _ in expected(generate(seed, messages=200, owners=3).events):
-            level, *rest = re.sub(r".*}:(\d+:)?", "", key).split(":")
+            parts = below_root(key)
+            level, *rest = parts[1:] if parts[0].isdigit() else parts
             levels[f"{level}{len(rest[0])}" if level == "l" else level] += 1
     assert set(levels) == {*"ymdwhnakr", "l6", "l8", "l10", "l12"}
 
@@ -103,11 +102,11 @@ def test_too_little_is_lost_and_too_much_is_doubled(wanted: str, found: str, kin
 async def test_a_record_that_stands_twice_in_a_leaf_is_seen(runtime: Runtime) -> None:
     report = Report(1, 8, 2, 41, 50, NOON_S, NOON_S)
     await runtime.engine.book([report])
-    client, key = runtime.store.client, "psd:{8}:1:l:201604"
+    client, key = runtime.store.client, "psd:{p0}:8:1:l:201604"
     leaf = await client.get(key)
     assert isinstance(leaf, bytes)
     await client.append(key, leaf[1:])
-    found = compare(expected([report]), await stored(client, ["psd:{8}"]))
+    found = compare(expected([report]), await stored(client, ["psd:{p0}:8"]))
     assert [(each.key, each.kind) for each in found] == [(key, "doubled")]
 
 

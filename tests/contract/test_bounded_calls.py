@@ -128,8 +128,8 @@ async def test_a_long_activity_is_withdrawn_by_several_calls(psd: Runtime) -> No
     finer = (":l:", ":y", ":m:", ":d:", ":w:")
     kept = {k: v for k, v in held.items() if any(part in k for part in finer)}
     expected = {k: v for k, v in alone.items() if any(part in k for part in finer)}
-    kept["psd:{1}:1:y"].pop(b"activities")
-    expected["psd:{1}:1:y"].pop(b"activities")
+    kept["psd:{p0}:1:1:y"].pop(b"activities")
+    expected["psd:{p0}:1:1:y"].pop(b"activities")
     assert kept == expected
     assert not [key for key in held if ":r:3" in key]
 
@@ -140,7 +140,7 @@ async def test_a_withdrawal_that_was_cut_off_goes_on_where_it_was(psd: Runtime) 
     before = await sum_of(psd)
     lifetimes = psd.engine._lifetimes
     for _ in range(2):
-        command = WithdrawalScripts().withdraw(withdrawal(), lifetimes)
+        command = WithdrawalScripts().withdraw("psd:{p0}:1", withdrawal(), lifetimes)
         assert await psd.store.writes.call(command) == [6]
     assert 50 < await sum_of(psd) < before
     assert await book(psd, [report(7, NOON_S + 10**7, aid=3)]) == ["withdrawn"]

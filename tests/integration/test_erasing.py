@@ -13,11 +13,12 @@ from psd.archive.reader import read_entries
 from psd.client import AsyncClient
 from psd.engine.event_fields import MetricFields
 from psd.runtime import Runtime
-from psd.store.keys import names_key, names_shard, owner_root
+from psd.store.keys import names_key, names_shard
 from psd.users import user_of
 from tests.support.clients.http import HttpClient, serving
 from tests.support.engine import EVER, NOON_S, engine_on
 from tests.support.stored.audits import verified
+from tests.support.stored.placements import STORED
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 UID = user_of(ALICE)
@@ -147,7 +148,7 @@ async def test_a_user_by_number_keeps_what_is_of_a_vehicle_with_that_number(psd:
     events = psd.rules.events(body, NOON_S + 10**9, "m")
     await psd.intake.accept(events, lambda: [Entry(psd.clock.now_ms(), "", body)])
     await psd.erasing.erase(7, "ops")
-    left = await psd.store.client.keys(f"{owner_root(7)}:*")
+    left = await psd.store.client.keys(f"{STORED.owner_root(7)}:*")
     assert left
     assert all(key.decode().split(":")[2] == str(signals) for key in left)
 

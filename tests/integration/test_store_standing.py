@@ -17,6 +17,7 @@ from tests.support.engine import NOON_S, book, engine_on, report, sum_of
 from tests.support.servers.nsqd import free_ports
 from tests.support.servers.redis_server import KEEP, RedisServer
 from tests.support.servers.switched_store import Switch, hang_up_on
+from tests.support.stored.placements import owner_key
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.one_server("an address that leads to one server or another")
@@ -187,7 +188,7 @@ async def test_after_a_failover_psd_goes_to_the_new_master(
             return False
 
     await wait_until("sums are of the new master", is_told)
-    assert new.ask("EXISTS", "psd:{1}:1:y") == 1
+    assert new.ask("EXISTS", owner_key(1, "1:y")) == 1
 
 
 async def test_an_emptied_store_is_told_and_forgotten_and_called_what_it_was(

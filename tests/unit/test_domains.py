@@ -103,8 +103,10 @@ def key_texts(tree: ast.Module) -> list[str]:
 
 
 def test_a_key_that_is_built_elsewhere_would_be_seen() -> None:
-    tree = ast.parse('"""psd:{7} is a key."""\nkey = f"psd:{{{uid}}}:log"\nother = "psd:schema"\n')
-    assert sorted(key_texts(tree)) == ["psd:schema", "psd:{"]
+    tree = ast.parse(
+        '"""psd:{p0}:7 is a key."""\nkey = f"psd:{{p0}}:{uid}:log"\nother = "psd:schema"\n'
+    )
+    assert sorted(key_texts(tree)) == ["psd:schema", "psd:{p0}:"]
 
 
 @pytest.mark.parametrize("domain", domains(), ids=lambda domain: domain.name)

@@ -8,8 +8,8 @@ import pytest
 
 from psd.config_sources import load_settings
 from psd.errors import ConfigError
-from psd.store.fitness import partitions_problem
-from psd.store.keys import OWNER_ROOT
+from psd.store.fitness import ServerInfo, partitions_problem
+from psd.store.keys import OWNER_ROOT, SCHEMA_VERSION
 from psd.store.partitions import SLOTS, Partitions
 from psd.store.slots import slot_of
 
@@ -85,12 +85,23 @@ def test_every_power_of_two_up_to_256_is_taken(count: int) -> None:
 
 
 def test_a_store_of_another_number_is_refused_with_the_command_that_moves_it() -> None:
-    problem = partitions_problem("16", 64, 64)
+    problem = partitions_problem(has("16"), 64, 64)
     assert "16 partitions, and redis.partitions is 64" in problem.found
     assert "psd migrate" in problem.remedy
-    assert "psd began with 1" in partitions_problem("16", 0, 1).found
+    assert "psd began with 1" in partitions_problem(has("16"), 0, 1).found
 
 
-@pytest.mark.parametrize(("held", "wanted", "known"), [("", 0, 0), ("16", 0, 0), ("16", 16, 0)])
+@pytest.mark.parametrize(("held", "wanted", "known"), [("16", 0, 0), ("16", 16, 0), ("1", 0, 1)])
 def test_a_store_says_itself_how_many_it_has(held: str, wanted: int, known: int) -> None:
-    assert partitions_problem(held, wanted, known).found == ""
+    assert partitions_problem(has(held), wanted, known).found == ""
+    assert partitions_problem(ServerInfo(schema="", partitions=""), wanted, known).found == ""
+
+
+@pytest.mark.parametrize("held", ["", "3", "0", "many", "512"])
+def test_a_store_whose_number_was_spoiled_is_refused(held: str) -> None:
+    assert "no number of partitions" in partitions_problem(has(held), 0, 0).found
+
+
+def has(partitions: str) -> ServerInfo:
+    """A store of this version with so many partitions."""
+    return ServerInfo(schema=SCHEMA_VERSION, partitions=partitions)

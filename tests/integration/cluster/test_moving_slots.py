@@ -19,10 +19,11 @@ from tests.support.engine import EVER, NOON_S, book, engine_on, increment, repor
 from tests.support.servers.redis_cluster import ClusterNode, RedisCluster
 from tests.support.stored.audits import audit_of
 from tests.support.stored.cluster_load import OWNERS, book_on, busy
+from tests.support.stored.placements import IN_A_CLUSTER
 
 BUSY = 7
-BUSY_ROOT = "psd:{7}"
-"""The owner whose slot is moved; the others share script calls with it."""
+BUSY_ROOT = IN_A_CLUSTER.owner_root(7)
+"""The owner whose partition's slot is moved."""
 
 MOVES = 6
 
@@ -46,10 +47,10 @@ def another(cluster: RedisCluster, key: str) -> ClusterNode:
     return cluster.nodes[(at + 1) % len(cluster.nodes)]
 
 
-def neighbours(cluster: RedisCluster, number: int) -> Sequence[int]:
-    """Owners on the master that has the busy one, in other slots."""
-    node = cluster.node_of(BUSY_ROOT)
-    uids = (uid for uid in range(100, 1000) if cluster.node_of(f"psd:{{{uid}}}") is node)
+def neighbours(number: int) -> Sequence[int]:
+    """Owners in the partition of the busy one, whom it shares script calls with."""
+    partition_of = IN_A_CLUSTER.partitions.of
+    uids = (uid for uid in range(100, 1000) if partition_of(uid) == partition_of(BUSY))
     return [uid for uid, _ in zip(uids, range(number), strict=False)]
 
 
@@ -87,7 +88,7 @@ async def test_of_a_call_with_an_owner_on_its_way_nothing_is_written(
     cluster: RedisCluster, psd: Runtime
 ) -> None:
     """Its keys are all still there: only the first new one would be refused, amid the writes."""
-    uids = [*neighbours(cluster, 3), BUSY]
+    uids = [*neighbours(3), BUSY]
     await book(psd, [report(10, uid=uid) for uid in uids])
     target = another(cluster, BUSY_ROOT)
     await move(cluster, BUSY_ROOT, target, keys_max=0)
@@ -95,15 +96,17 @@ async def test_of_a_call_with_an_owner_on_its_way_nothing_is_written(
     async with engine_on(cluster.url, HASTY) as hasty:
         with pytest.raises(MisplacedError):
             await book(hasty, more)
-    assert [await sum_of(psd, uid=uid) for uid in uids[:-1]] == [10] * 3
     await asyncio.to_thread(_finish, cluster, target)
+    assert [await sum_of(psd, uid=uid) for uid in uids] == [10] * 4
     assert await book(psd, more) == ["booked"] * len(more)
     assert [await sum_of(psd, uid=uid) for uid in uids] == [30] * 4
 
 
-async def test_owners_that_parted_are_booked_once_each(cluster: RedisCluster, psd: Runtime) -> None:
+async def test_owners_whose_partition_has_moved_are_booked_once_each(
+    cluster: RedisCluster, psd: Runtime
+) -> None:
     """The map that this process has is of before the move."""
-    uids = [*neighbours(cluster, 20), BUSY]
+    uids = [*neighbours(20), BUSY]
     assert await book(psd, [report(10, uid=uid) for uid in uids]) == ["booked"] * len(uids)
     await move(cluster, BUSY_ROOT, another(cluster, BUSY_ROOT))
     once = [increment(f"once-{uid}", 5, uid=uid, aid=4) for uid in uids]

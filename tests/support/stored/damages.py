@@ -3,7 +3,7 @@
 >>> damage = random_damage(rng, await keyspace(client))
 >>> await damage.apply(client)
 >>> damage.key
-'psd:{1}:1:d:201604'
+'psd:{p0}:1:1:d:201604'
 """
 
 from __future__ import annotations

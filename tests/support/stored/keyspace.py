@@ -9,15 +9,18 @@ and so is what the store says of itself (``OF_THE_STORE``). Columns are what the
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis.asyncio import Redis
 
-from psd.store.keys import LIFE_KEY, ORDER_KEY, PARTITIONS_KEY, SCHEMA_KEY, STORE_KEY
+from psd.store.keys import LIFE_KEY, ORDER_KEY, PARTITIONS_KEY, ROOT, SCHEMA_KEY, STORE_KEY
 from tests.support.plain.model import Model
-from tests.support.stored.held_columns import ROOT, columns_of
+from tests.support.stored.held_columns import ROOT as COLUMNS
+from tests.support.stored.held_columns import columns_of
+from tests.support.stored.placements import owner_key
 
 OWNERS = b"psd:owners:"
 ACTIVITY_FIELDS = (b"activities", b"newest", b"at")
@@ -26,13 +29,15 @@ ACTIVITY_FIELDS = (b"activities", b"newest", b"at")
 OF_THE_STORE = (SCHEMA_KEY, STORE_KEY, LIFE_KEY, ORDER_KEY, PARTITIONS_KEY)
 """What a process marks again by itself, within a second, in a store that a test has emptied."""
 
+TOTALS = re.compile(rf"{ROOT}:\d+:[ymdw]\b.*")
+
 ISSUANCE_OFFSET = timedelta(hours=5)
 
 
 async def keyspace(client: Redis) -> dict[str, Any]:
     """Every key of the store and what it holds, but for what says nothing of what it holds."""
     held = await contents(client)
-    of_owners = {key: content for key, content in held.items() if not key.startswith(ROOT)}
+    of_owners = {key: content for key, content in held.items() if not key.startswith(COLUMNS)}
     for key, content in of_owners.items():
         if key.endswith(":y") and isinstance(content, dict):
             content.pop(b"at", None)
@@ -68,7 +73,7 @@ def calendar_totals(held: dict[str, Any]) -> dict[tuple[str, str], str]:
     return {
         (key, field.decode()): value.decode()
         for key, content in held.items()
-        if key.split("}")[-1].split(":")[2:3] in (["y"], ["m"], ["d"], ["w"])
+        if TOTALS.fullmatch(key)
         for field, value in content.items()
         if field not in ACTIVITY_FIELDS
     }
@@ -81,7 +86,7 @@ def expected_totals(model: Model) -> dict[tuple[str, str], str]:
     activities = {(r.uid, r.thing, r.aid) for r in model.reports}
     for uid, thing, aid in activities:
         for second, atid, delta in model.entries(uid, thing, aid):
-            for key, field in _places(f"psd:{{{uid}}}:{thing}", second):
+            for key, field in _places(owner_key(uid, str(thing)), second):
                 sums[key, field] += delta
                 counts[key, field] += 1
                 parts_key = f"{key}:t" if ":d:" in key else key
