@@ -134,8 +134,14 @@ async def emptied(psd: Runtime) -> None:
 
 
 async def forget(client: Redis, *levels: str) -> None:
-    """Delete all keys of these levels, as the end of their lifetimes would."""
+    """Delete all keys of these levels, as the end of their lifetimes would.
+
+    Where a level has a lifetime, boards of everybody have no columns.
+    """
     by_level = await keys_by_level(client)
+    columns = [key async for key in client.scan_iter("psd:columns:{*")]
+    if columns:
+        await client.delete(*columns)
     for level in levels:
         assert by_level.get(level), f"no key of level {level} to forget"
         await client.delete(*by_level[level])
