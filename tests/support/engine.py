@@ -134,14 +134,15 @@ async def emptied(psd: Runtime) -> None:
 
 
 async def forget(client: Redis, *levels: str) -> None:
-    """Delete all keys of these levels, as the end of their lifetimes would.
-
-    Where a level has a lifetime, boards of everybody have no columns.
-    """
+    """Delete all keys of these levels, as the end of their lifetimes would."""
     by_level = await keys_by_level(client)
-    columns = [key async for key in client.scan_iter("psd:columns:{*")]
-    if columns:
-        await client.delete(*columns)
     for level in levels:
         assert by_level.get(level), f"no key of level {level} to forget"
         await client.delete(*by_level[level])
+
+
+async def forget_columns(client: Redis) -> None:
+    """Delete the columns of boards: a store in which a level has a lifetime keeps none."""
+    columns = [key async for key in client.scan_iter("psd:columns:{*")]
+    assert columns, "no columns to forget"
+    await client.delete(*columns)
