@@ -148,3 +148,11 @@ async def test_what_is_too_much_is_refused_before_it_is_read() -> None:
         await scores.ranked(UIDS, Scoring(1, None), Range(DAY.start, DAY.end - 1), "competition")
     with pytest.raises(TooLargeError, match=r"ties: "):
         await scores.ranked(UIDS, Scoring(1, None), DAY, "first_to_reach")
+
+
+def test_bytes_of_columns_count_as_sums() -> None:
+    budget = UserSums(1_000)
+    budget.spend_bytes(4_990_001)
+    assert budget.users_max(1) == 1
+    with pytest.raises(TooLargeError, match=r"all: 5001 bytes .* at most 5000000 "):
+        budget.spend_bytes(5_001)
