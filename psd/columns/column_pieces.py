@@ -28,6 +28,7 @@ from psd.columns.column_logs import records_of, unsealed
 from psd.columns.column_plan import ColumnPlan
 from psd.columns.vector import COUNT, NEWEST, Adding
 from psd.errors import StoreError
+from psd.slices import beside_the_loop
 from psd.store.lane import Command
 from psd.store.routed import RoutedLane
 
@@ -135,7 +136,8 @@ class PartitionRead:
             await self._add_log(adding, positions, log, text)
 
     async def _add_log(self, adding: Adding, positions: range, log: ColumnLog, text: bytes) -> None:
-        records = unsealed(text) if log.is_sealed else records_of(text)
+        read = unsealed if log.is_sealed else records_of
+        records = await beside_the_loop(len(text) // RECORD_BYTES, lambda: read(text))
         cuts = self._wanted.plan.logs[log.label]
         await adding.records(self._number, positions, records, unit_start(log.label), cuts)
 

@@ -29,6 +29,7 @@ from psd.columns.column_plan import plan_columns
 from psd.columns.vector import Adding, Vector
 from psd.errors import StoreUnavailableError
 from psd.store.keys import columns_root
+from psd.store.lane import Command
 from psd.store.redis import Store
 from psd.store.scripts import load_script
 
@@ -83,7 +84,7 @@ class ColumnReader:
         await self._learn(places, roots, given)
         for read, found in zip(reads, texts, strict=True):
             await read.add_whole(adding, found)
-        return adding.vector(places.uids(given))
+        return await adding.vector(places.uids(given))
 
     async def _read_sized(
         self,
@@ -112,13 +113,16 @@ class ColumnReader:
                 if found[0]
             )
         )
-        return adding.vector(places.uids(given))
+        return await adding.vector(places.uids(given))
 
     async def _whole(self, roots: Sequence[str], wanted: Wanted) -> list[list[bytes | None]]:
         """All that is wanted of each partition, each of one moment. One trip."""
-        return await self._store.reads.call_all(
-            [("MGET", *(root + suffix for suffix in wanted.suffixes)) for root in roots]
-        )
+        suffixes = [suffix.encode() for suffix in wanted.suffixes]
+        commands: list[Command] = []
+        for root in roots:
+            start = root.encode()
+            commands.append(("MGET", *[start + suffix for suffix in suffixes]))
+        return await self._store.reads.call_all(commands)
 
     async def _learn(self, places: OwnerPlaces, roots: Sequence[str], given: Sequence[int]) -> None:
         """Read the uids at positions that this process does not know."""

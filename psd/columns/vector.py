@@ -22,7 +22,7 @@ import msgspec
 from psd import arrays
 from psd.columns.column_owners import CELL
 from psd.columns.column_plan import ColumnPlan, LogCut
-from psd.slices import give_way
+from psd.slices import beside_the_loop, give_way
 
 if TYPE_CHECKING:
     from psd.arrays import Int64s, Rows
@@ -106,12 +106,16 @@ class Adding:
                 within = some[(second >= cut.start - unit_start) & (second < cut.end - unit_start)]
                 numpy.add.at(sums, within["position"], cut.sign * within["delta"])
 
-    def vector(self, uids: Int64s) -> Vector:
+    async def vector(self, uids: Int64s) -> Vector:
         """Those who have bookings."""
-        booked = self._counts > 0
-        if booked.all():
-            return Vector(uids, self._sums, self._newest_s)
-        return Vector(uids[booked], self._sums[booked], self._newest_s)
+
+        def booked() -> Vector:
+            there = self._counts > 0
+            if there.all():
+                return Vector(uids, self._sums, self._newest_s)
+            return Vector(uids[there], self._sums[there], self._newest_s)
+
+        return await beside_the_loop(len(uids), booked)
 
 
 def _cells(text: bytes | None) -> Int64s:

@@ -75,7 +75,7 @@ async def test_every_sum_is_that_of_plain_addition(
     psd: Runtime, redis_server: RedisServer, seals: bool
 ) -> None:
     bookings = Bookings(owners=40, number=6_000)
-    await psd.store.know()
+    await psd.store.placed()
     writer = ColumnWriter(redis_server.sync_client(), psd.store.partitions, THING, seals=seals)
     writer.write(bookings.seconds, bookings.uids, bookings.values)
     columns, rng = ColumnReader(psd.store), random.Random(7)
@@ -101,7 +101,7 @@ async def test_a_sum_is_of_one_moment_while_others_book(
     psd: Runtime, redis_server: RedisServer
 ) -> None:
     bookings = Bookings(owners=300, number=6_000)
-    await psd.store.know()
+    await psd.store.placed()
     partitions = psd.store.partitions
     ColumnWriter(redis_server.sync_client(), partitions, THING).write(
         bookings.seconds, bookings.uids, bookings.values
@@ -136,7 +136,7 @@ async def test_a_board_of_too_much_is_refused_before_it_is_read(
     psd: Runtime, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bookings = Bookings(owners=40, number=500)
-    await psd.store.know()
+    await psd.store.placed()
     ColumnWriter(redis_server.sync_client(), psd.store.partitions, THING).write(
         bookings.seconds, bookings.uids, bookings.values
     )

@@ -1,5 +1,7 @@
 """5,000 random questions of every kind on two populations, against plain Python over the bookings.
 
+Boards of everybody are asked twice: by columns (psd/engine/everybody.py), and owner by owner.
+
 A question is made from the population's seed and its number alone, and a difference names them.
 To ask it again::
 
@@ -21,6 +23,7 @@ import pytest
 import pytest_asyncio
 
 from psd.clock import ManualClock
+from psd.engine.everybody import EverybodyReader
 from psd.queries.boards.definitions import Definition
 from tests.support.clients.asking import Asking, as_csv, flat_activities, is_csv
 from tests.support.clients.http import serving
@@ -43,6 +46,9 @@ QUESTIONS = 2500
 BATCH = 200
 SEED = int(os.environ.get("PSD_DIFFERENTIAL_SEED", "1"))
 HTTP_LEAST = 150
+EVERYBODY_LEAST = 150
+"""Boards of everybody, which columns tell and owners tell one by one."""
+
 REFUSED_MOST = 0.12
 """The part of the questions that are mistakes, of which nothing is compared but the refusal."""
 BOOKED_IN_A_TOTAL = ("booked", "unchanged")
@@ -157,6 +163,22 @@ async def test_every_answer_is_that_of_plain_python_over_the_bookings(
         assert set(over_http) == set(FORMATS)
         assert over_http.total() >= HTTP_LEAST
         assert 0 < refused < QUESTIONS * REFUSED_MOST
+
+
+async def test_boards_of_everybody_are_the_same_where_owners_are_asked_one_by_one(
+    psd: Asking, population: Population, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def told(*_: object) -> None:
+        """No columns."""
+
+    monkeypatch.setattr(EverybodyReader, "vector", told)
+    asked = 0
+    for number in asked_numbers(population):
+        question = population.questions.question(number)
+        if question.kind == "leaderboard" and not {"uid", "board"} & question.fields.keys():
+            await compare(psd, population, question)
+            asked += 1
+    assert asked >= EVERYBODY_LEAST or ONE
 
 
 def asked_numbers(population: Population) -> Iterable[int]:
