@@ -66,11 +66,12 @@ def store_url(text: str) -> str:
 def migrate(loaded: LoadedSettings, /, *, origin: str, dry_run: bool, no_verify: bool) -> None:
     """Move what another store holds into this one.
 
-    This one (redis.url) must be empty. The other store is of a version before, or has another number of partitions (redis.partitions),
-    or is a cluster where this is a single server, or the other way round. Stop every psd that books
-    in it: where it was written to meanwhile this ends with exit code 75. Until all is moved and
-    audited no psd works with this store. A migration that was broken off is begun anew by the same
-    command. Exit code 1 when the audit found what it could not repair.
+    This one (redis.url) must be empty. The other one is of a version before, or has another number
+    of partitions (redis.partitions), or is a cluster where this is a single server, or the other
+    way round. Stop every psd that books in it: where it was written to meanwhile this ends with
+    exit code 75. Until all is moved and audited no psd works with this store. A migration that was
+    broken off is begun anew by the same command. Exit code 1 when the audit found what it could
+    not repair.
     """
     settings = patient(loaded.settings)
     if dry_run:
