@@ -174,8 +174,11 @@ async def open_runtime(
     metrics: Metrics | None = None,
     *,
     archiving: bool = False,
+    migrates: bool = False,
 ) -> Runtime:
     """Build the graph; raises ConfigError for a store of another schema, or one that is unfit.
+
+    With ``migrates`` this process is who fills the store from another one.
 
     With ``archiving``, what this process accepts goes to the configured archive, and a folder
     that cannot be written is a ConfigError too.
@@ -199,6 +202,7 @@ async def open_runtime(
     if archiving:
         archive = open_archive(settings.archive, metrics, identity, number)
     runtime = Runtime(settings, clock or SystemClock(), metrics, archive)
+    runtime.store.standing.migrates = migrates
     try:
         with contextlib.suppress(StoreUnavailableError):
             await runtime.store.check_fit()

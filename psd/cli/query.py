@@ -146,9 +146,11 @@ async def book(settings: Settings, fields: MetricFields) -> str:
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings, *, archiving: bool = False) -> AsyncIterator[Runtime]:
+async def running(
+    settings: Settings, *, archiving: bool = False, migrates: bool = False
+) -> AsyncIterator[Runtime]:
     """A runtime that is closed at the end."""
-    runtime = await open_runtime(settings, archiving=archiving)
+    runtime = await open_runtime(settings, archiving=archiving, migrates=migrates)
     try:
         yield runtime
     finally:
