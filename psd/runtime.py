@@ -175,10 +175,12 @@ async def open_runtime(
     *,
     archiving: bool = False,
     any_columns: bool = False,
+    migrates: bool = False,
 ) -> Runtime:
     """Build the graph; raises ConfigError for a store of another schema, or one that is unfit.
 
-    With ``any_columns`` a store whose columns are another setting's is taken: to make them anew.
+    With ``migrates`` this process is who fills the store from another one; with ``any_columns`` a
+    store whose columns are another setting's is taken, to make them anew.
 
     With ``archiving``, what this process accepts goes to the configured archive, and a folder
     that cannot be written is a ConfigError too.
@@ -202,6 +204,7 @@ async def open_runtime(
     if archiving:
         archive = open_archive(settings.archive, metrics, identity, number)
     runtime = Runtime(settings, clock or SystemClock(), metrics, archive)
+    runtime.store.standing.migrates = migrates
     try:
         with contextlib.suppress(StoreUnavailableError):
             await runtime.store.check_fit()

@@ -60,6 +60,7 @@ class Bookings:
         self.seconds = np.sort(rng.integers(BEGIN_S, BEGIN_S + span_s, number))
         self.uids = rng.integers(1, users + 1, number)
         self.values = rng.integers(1, 1000, number)
+        self.booked = np.unique(self.uids)
 
     def ranges(self, number: int) -> list[Range]:
         """Ranges to the second; the same ones in each run."""
@@ -76,9 +77,9 @@ class Bookings:
 
     def top(self, range_: Range) -> Board:
         """The largest, of equal ones the lower uid first."""
-        sums, booked = self.sums(range_), np.unique(self.uids)
-        order = np.lexsort((booked, -sums[booked]))[:PLACES]
-        return [(int(uid), int(sums[uid])) for uid in booked[order]]
+        sums = self.sums(range_)
+        order = np.lexsort((self.booked, -sums[self.booked]))[:PLACES]
+        return [(int(uid), int(sums[uid])) for uid in self.booked[order]]
 
     def reports(self) -> list[Report]:
         """The same as PostgreSQL gets them."""

@@ -168,9 +168,11 @@ async def results(
 
 
 @contextlib.asynccontextmanager
-async def sweeping(settings: Settings, orders: Orders) -> AsyncIterator[tuple[Sweep, Store]]:
-    """The audit of a store, over a connection of its own."""
-    async with running(settings, any_columns=True) as runtime:
+async def sweeping(
+    settings: Settings, orders: Orders, *, migrates: bool = False
+) -> AsyncIterator[tuple[Sweep, Store]]:
+    """The audit of a store, over a connection of its own; ``migrates``: of one not whole yet."""
+    async with running(settings, migrates=migrates, any_columns=True) as runtime:
         lane = runtime.store.new_lane()
         try:
             auditor = Auditor(lane, settings, await lifetimes_of(lane, settings), Limits())

@@ -271,7 +271,7 @@ CORE_CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind("names", r"psd:names:\{n\d+\}:[a-z]+", "hash", "", "uid: the name it is of"),
     KeyKind("owners", r"psd:owners:\{o\d+\}:\d+", "set", "", "uids that may have bookings"),
 )
-LEFTOVERS = rf"psd:owners:newest|{ROOT}:\d+:i:-?\d+"
+LEFTOVERS = rf"psd:owners:newest|(?:{OLD_OWNER_ROOT}|{COUNT_ROOT}):\d+:i:-?\d+"
 """Keys of shapes before that nothing reads any more."""
 
 

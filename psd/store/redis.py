@@ -69,7 +69,7 @@ class Store:
         self._metrics = metrics
         self._asks_durability = settings.durability != "fast"
         self.cluster = Cluster(settings, metrics, self._open_client, make_client)
-        self._unmarked = Unmarked(self._lane_to_anyone)
+        self._unmarked = Unmarked(self.lane_to_anyone)
         self.standing = KnownServers(
             settings,
             metrics,
@@ -267,11 +267,11 @@ class Store:
 
     async def _ask_holders(self, commands: Sequence[Command]) -> list[Any]:
         """Replies of the nodes that have the keys, on connections of its own: a lane waits."""
-        async with self._lane_to_anyone() as lane:
+        async with self.lane_to_anyone() as lane:
             return await lane.call_each(commands)
 
     @contextlib.asynccontextmanager
-    async def _lane_to_anyone(self) -> AsyncIterator[RoutedLane]:
+    async def lane_to_anyone(self) -> AsyncIterator[RoutedLane]:
         """A lane with connections of its own, which work with whoever answers."""
         clients: list[Redis] = []
 

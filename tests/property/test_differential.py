@@ -30,7 +30,7 @@ from tests.support.clients.http import serving
 from tests.support.draws.histories import THINGS, History, random_history, sample_history
 from tests.support.draws.random_boards import random_boards
 from tests.support.draws.random_questions import FORMATS, KINDS, Question, Questions
-from tests.support.engine import engine_on
+from tests.support.engine import EVER, engine_on
 from tests.support.plain.plain_boards import Boards
 from tests.support.plain.plain_books import Books, atids_of, listed, numbers
 from tests.support.plain.plain_times import Fields, RefusedError, tidy
@@ -171,6 +171,9 @@ async def test_boards_of_everybody_are_the_same_where_owners_are_asked_one_by_on
     async def told(*_: object) -> None:
         """No columns."""
 
+    for thing in set(THINGS.values()):
+        by_columns = await psd.runtime.engine.everybody(thing, EVER, lambda _: None)
+        assert by_columns is not None, "what was asked before was told by columns"
     monkeypatch.setattr(EverybodyReader, "vector", told)
     asked = 0
     for number in asked_numbers(population):

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from psd.cli.main import psd as command
+from psd.columns import column_pieces, column_reader
 from psd.engine.plan import Range
 from psd.errors import ConfigError, StoreUnavailableError
 from psd.runtime import Runtime
@@ -257,3 +258,22 @@ async def test_every_engine_books_and_sums_the_owners_of_a_partition_in_one_call
                 each.ask("CLUSTER", "SETSLOT", slot_of(IN_A_CLUSTER.owner_root(1)), "STABLE")
             found = await psd.engine.sums(left, [1], [EVER] * len(left))
             assert {owner.sums[1] for owner in found} == {20}
+
+
+@pytest.mark.parametrize("piece_bytes", [column_reader.PIECE_BYTES, 64])
+async def test_a_board_of_everybody_comes_from_the_columns_of_all_masters(
+    cluster: RedisCluster, psd: Runtime, monkeypatch: pytest.MonkeyPatch, piece_bytes: int
+) -> None:
+    monkeypatch.setattr(column_reader, "PIECE_BYTES", piece_bytes)
+    monkeypatch.setattr(column_pieces, "PIECE_BYTES", piece_bytes)
+    await book(psd, [report(uid, NOON_S + uid, uid=uid) for uid in UIDS])
+    for node in cluster.nodes:
+        node.ask("CONFIG", "RESETSTAT")
+    for _ in range(2):
+        found = await psd.engine.everybody(1, Range(NOON_S, NOON_S + 101), lambda _: None)
+        assert found is not None
+        sums = dict(zip(found.uids.tolist(), found.values.tolist(), strict=True))
+        assert sums == {uid: uid if uid <= 100 else 0 for uid in UIDS}
+        assert found.newest_s == NOON_S + 200
+    verb = "getrange" if piece_bytes == 64 else "mget"
+    assert all(calls(node, verb) for node in cluster.nodes)
