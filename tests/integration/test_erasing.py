@@ -150,7 +150,7 @@ async def test_a_user_by_number_keeps_what_is_of_a_vehicle_with_that_number(psd:
     await psd.erasing.erase(7, "ops")
     left = await psd.store.client.keys(f"{STORED.owner_root(7)}:*")
     assert left
-    assert all(key.decode().split(":")[2] == str(signals) for key in left)
+    assert all(key.decode().split(":")[3] == str(signals) for key in left)
 
 
 def archived(folder: Path) -> bytes:

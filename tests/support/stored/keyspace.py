@@ -16,7 +16,15 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from psd.store.keys import LIFE_KEY, ORDER_KEY, PARTITIONS_KEY, ROOT, SCHEMA_KEY, STORE_KEY
+from psd.store.keys import (
+    LIFE_KEY,
+    MODES_KEY,
+    ORDER_KEY,
+    PARTITIONS_KEY,
+    ROOT,
+    SCHEMA_KEY,
+    STORE_KEY,
+)
 from tests.support.plain.model import Model
 from tests.support.stored.held_columns import ROOT as COLUMNS
 from tests.support.stored.held_columns import columns_of
@@ -26,7 +34,7 @@ OWNERS = b"psd:owners:"
 ACTIVITY_FIELDS = (b"activities", b"newest", b"at")
 """What the hash of years has beside totals."""
 
-OF_THE_STORE = (SCHEMA_KEY, STORE_KEY, LIFE_KEY, ORDER_KEY, PARTITIONS_KEY)
+OF_THE_STORE = (SCHEMA_KEY, STORE_KEY, LIFE_KEY, ORDER_KEY, PARTITIONS_KEY, MODES_KEY)
 """What a process marks again by itself, within a second, in a store that a test has emptied."""
 
 TOTALS = re.compile(rf"{ROOT}:\d+:[ymdw]\b.*")
