@@ -74,8 +74,22 @@ class ColumnReader:
             for number, root in enumerate(roots)
         ]
         places = self._places_of(thing, len(roots))
-        if thing not in self._little:
+        given = max(places.given(number) for number in range(len(roots)))
+        certain = len(wanted.suffixes) - len(wanted.rare)
+        if thing not in self._little or CELL_BYTES * given * certain > PIECE_BYTES:
             return await self._read_sized(thing, wanted, roots, reads, places, spend)
+        return await self._read_whole(thing, wanted, roots, reads, places, spend)
+
+    async def _read_whole(
+        self,
+        thing: int,
+        wanted: Wanted,
+        roots: Sequence[str],
+        reads: Sequence[PartitionRead],
+        places: OwnerPlaces,
+        spend: Spend,
+    ) -> Vector:
+        """The same where it is little, a command a partition."""
         texts = await self._whole(thing, roots, wanted)
         sizes = [sum(len(each or b"") for each in found) for found in texts]
         if max(sizes) > PIECE_BYTES:
@@ -104,7 +118,7 @@ class ColumnReader:
         spend(sum(map(sum, sizes)))
         if max(map(sum, sizes)) <= PIECE_BYTES:
             self._little.add(thing)
-            return await self._read(thing, wanted, lambda _: None)
+            return await self._read_whole(thing, wanted, roots, reads, places, lambda _: None)
         given = [found[0] // CELL_BYTES for found in sizes]
         adding, room = Adding(given), asyncio.Semaphore(CALLS_AT_ONCE)
         await self._learn(places, roots, given)
