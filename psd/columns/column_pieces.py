@@ -23,7 +23,7 @@ from typing import Any
 
 import msgspec
 
-from psd.columns.column_keys import CELL_BYTES, LOG, RECORD_BYTES, SEALED, unit_start
+from psd.columns.column_keys import CELL_BYTES, DAY, LOG, RECORD_BYTES, SEALED, unit_start
 from psd.columns.column_logs import records_of, unsealed
 from psd.columns.column_plan import ColumnPlan
 from psd.columns.vector import COUNT, NEWEST, Adding
@@ -37,6 +37,9 @@ PIECE_BYTES = 2_000_000
 
 CALLS_AT_ONCE = 6
 """Trips of one board that are on their way at a time; more only take memory."""
+
+MONTH_LABEL = len("201604")
+"""Logs of months are there wherever something is booked, those of days and hours seldom."""
 
 
 class AnewError(Exception):
@@ -63,6 +66,10 @@ class Wanted:
             for kind in (LOG, SEALED)
         ]
         self.suffixes = (*self.columns, *(log.suffix for log in self.logs))
+        self.rare = [
+            *(suffix for suffix in self.columns if suffix.startswith(f":{DAY}:")),
+            *(log.suffix for log in self.logs if len(log.label) > MONTH_LABEL),
+        ]
 
 
 class PartitionRead:
