@@ -174,11 +174,13 @@ async def open_runtime(
     metrics: Metrics | None = None,
     *,
     archiving: bool = False,
+    any_columns: bool = False,
     migrates: bool = False,
 ) -> Runtime:
     """Build the graph; raises ConfigError for a store of another schema, or one that is unfit.
 
-    With ``migrates`` this process is who fills the store from another one.
+    With ``migrates`` this process is who fills the store from another one; with ``any_columns`` a
+    store whose columns are another setting's is taken, to make them anew.
 
     With ``archiving``, what this process accepts goes to the configured archive, and a folder
     that cannot be written is a ConfigError too.
@@ -206,7 +208,8 @@ async def open_runtime(
     try:
         with contextlib.suppress(StoreUnavailableError):
             await runtime.store.check_fit()
-            await settle_modes(runtime.store, settings.things)
+            if not any_columns:
+                await settle_modes(runtime.store, settings.things)
             if archiving and settings.archive.enabled:
                 # Before anything is accepted: what has a name is never taken for a lost store.
                 await identity()

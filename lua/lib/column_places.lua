@@ -54,7 +54,9 @@ do
     if changes and not string.find(changes, '^%d+$') then error(root .. ':changes is no number') end
     column_length(root .. ':count')
     column_length(root .. ':newest')
-    return { root = root, levels = levels, owners = column_length(root .. ':owners') / 8,
+    local owners = column_length(root .. ':owners') / 8
+    if owners % 1 ~= 0 then error(root .. ':owners ends within a uid') end
+    return { root = root, levels = levels, owners = owners,
       added = {}, changes = tonumber(changes or 0), sets = {}, sums = {}, months = {} }
   end
 

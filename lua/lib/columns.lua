@@ -3,7 +3,7 @@
 -- first bookings, as many as it may; what comes after is in its day's log, then in its hour's, and
 -- the day's column sums those. Everything is read and checked, and only noted to be written.
 -- @include lib/column_places: columns_of, position_of, column_length
--- @include lib/pending: pending
+-- @include lib/pending: pending_months
 -- @include lib/calendar: day_of
 -- @include lib/cells: hashes
 -- @include lib/numbers: SUM_MAX, text
@@ -95,7 +95,7 @@ do
 
   local function append(key, records)
     local parts, number, pack, start = {}, 0, struct.pack, records.start
-    column_length(key)
+    if column_length(key) % RECORD_BYTES ~= 0 then error(key .. ' ends within a record') end
     for at = 1, #records, 3 do
       number = number + 1
       parts[number] = pack('<I4I4i8', records[at] - start, records[at + 1], records[at + 2])
@@ -182,7 +182,7 @@ do
   -- Note what is to be written of all that apply_changes has put into the leaves.
   function note_columns()
     local touched = {}
-    for _, month in pairs(pending) do
+    for _, month in ipairs(pending_months) do
       local columns, uid = columns_of(month.prefix)
       if columns then
         note_month(columns, uid, month)

@@ -7,7 +7,8 @@
 -- @include lib/units: unit_of_month
 -- @include lib/writes: keep
 
-local pending = {}
+-- Months by owner, thing and label, and in the order in which they were met.
+local pending, pending_months = {}, {}
 
 -- Note the moves { second, atid, before, after } of one activity.
 local function note_changes(prefix, aid, moves)
@@ -19,7 +20,7 @@ local function note_changes(prefix, aid, moves)
     if not month then
       month = { prefix = prefix, unit = unit_of_month(move[1]), changes = {}, by_record = {},
         total = load_bucket(prefix .. day.month_suffix, keep.month, day.month_field) }
-      pending[place] = month
+      pending[place], pending_months[#pending_months + 1] = month, month
     end
     local record = move[1] .. '|' .. move[2] .. '|' .. aid
     local change = month.by_record[record]

@@ -38,6 +38,7 @@ from psd.cli.query import running, thing_number
 from psd.commands import every_rule
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
+from psd.engine.column_modes import kept_as, modes_of
 from psd.engine.events import TIME_END_S
 from psd.foreign_texts import on_one_line
 from psd.store.redis import Store
@@ -58,6 +59,13 @@ class Orders(msgspec.Struct, frozen=True):
     repair: bool
     rate: float
     archive: Path | None
+
+    def modes(self, settings: Settings) -> dict[int, str]:
+        """How the boards are kept of things all of whose columns are looked at."""
+        if self.uids is not None:
+            return {}
+        modes, asked = modes_of(settings.things), self.things
+        return {thing: mode for thing, mode in modes.items() if asked is None or thing in asked}
 
 
 @click.command(cls=NumbersCommand)
@@ -124,6 +132,9 @@ async def audit(settings: Settings, orders: Orders) -> tuple[Counter[str], int]:
                 differences += len(audited.differences)
                 for difference in audited.differences:
                     click.echo(on_one_line(str(difference)))
+            is_whole = orders.repair and not outcomes["found"] + outcomes["busy"]
+            if is_whole and (modes := orders.modes(settings)):
+                await store.writes.call(kept_as(modes))
     return outcomes, differences
 
 
@@ -161,7 +172,7 @@ async def sweeping(
     settings: Settings, orders: Orders, *, migrates: bool = False
 ) -> AsyncIterator[tuple[Sweep, Store]]:
     """The audit of a store, over a connection of its own; ``migrates``: of one not whole yet."""
-    async with running(settings, migrates=migrates) as runtime:
+    async with running(settings, migrates=migrates, any_columns=True) as runtime:
         lane = runtime.store.new_lane()
         try:
             auditor = Auditor(lane, settings, await lifetimes_of(lane, settings), Limits())

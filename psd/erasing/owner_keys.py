@@ -13,11 +13,17 @@ import re
 from collections import defaultdict
 from collections.abc import Collection
 
+from psd.audit.column_audit import ColumnAudit, places_of
+from psd.audit.column_sweep import nobody
 from psd.audit.layout import Limits
 from psd.audit.sweep import Auditor, lifetimes_of
+from psd.audit.truth import Lifetimes
+from psd.columns.column_keys import OWNERS, column_key
 from psd.config import Settings
+from psd.engine.column_modes import held_modes, modes_of
 from psd.store.kept import write_kept
 from psd.store.keys import OWNER_ROOT
+from psd.store.lane import Command, Lane
 from psd.store.redis import Store
 
 SCAN_KEYS = 1000
@@ -62,6 +68,41 @@ class OwnerKeys:
         for start in range(0, len(names), UNLINKED_AT_ONCE):
             part = names[start : start + UNLINKED_AT_ONCE]
             await write_kept(self._store, [("UNLINK", *part)])
+
+    async def leave_columns(self, uid: int) -> None:
+        """Say nothing of a user in the columns of his partition; his positions become nobody's.
+
+        Whoever has begun anew under the number meanwhile has another position, which stays.
+        """
+        root = (await self._store.placed()).owner_root(uid)
+        modes = modes_of(self._settings.things) | await held_modes(self._store)
+        audit = ColumnAudit(modes, Lifetimes())
+        columns = f"psd:columns:{root[4 : root.index('}') + 1]}"
+        routed = self._store.new_lane()
+        try:
+            lane = await routed.lane_of(root)
+            cursor = b""
+            while cursor != b"0":
+                asked = ("SCAN", cursor or b"0", "MATCH", f"{columns}:*", "COUNT", SCAN_KEYS)
+                cursor, page = await lane.call(asked)
+                for name in page:
+                    audit.take(name.decode())
+            for each in [*audit.roots()]:
+                if int(each.rpartition(":")[2]) not in self._numbered:
+                    await self._leave(lane, audit, each, root, uid)
+        finally:
+            await routed.close()
+
+    async def _leave(
+        self, lane: Lane, audit: ColumnAudit, columns: str, root: str, uid: int
+    ) -> None:
+        year_key = f"{root}:{columns.rpartition(':')[2]}:y"
+        asked: list[Command] = [("GET", column_key(columns, OWNERS)), ("HGET", year_key, "at")]
+        owners, at = await lane.call_all(asked)
+        for position in places_of(owners or b"", uid):
+            if at != b"%d" % position:
+                async for _ in nobody(audit, lane, columns, position, uid, repair=True):
+                    pass
 
     async def repair(self, names: list[str]) -> set[int]:
         """Make right what stands of a user; the things of which he has keys."""

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgpack
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from psd.audit.holdings import Contents, Holdings
 from psd.engine.booking import LEVELS
 from psd.engine.events import Report
 from psd.store import scripts
-from psd.store.codec import pack_id
 from psd.store.scripts import load_script
 from tests.support.draws.random_reports import random_reports, shuffled_with_repeats
 from tests.support.engine import DAY_S, NOON_S, report
+from tests.support.scripts.partition_calls import PartitionCalls, checked_columns
 from tests.support.scripts.small_leaves import small_lua_folder
 from tests.support.servers.redis_server import RedisServer
-from tests.support.stored.held_columns import Told, cells, columns_of
+from tests.support.stored.held_columns import cells, columns_of
 from tests.support.stored.keyspace import contents
 
 FOR_EVER = dict.fromkeys(LEVELS, 0)
@@ -50,91 +47,13 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scripts, "lua_folder", lambda: folder)
 
 
-class Scripts:
-    """Calls of the scripts for owners of one partition."""
-
-    def __init__(self, client: Redis, modes: dict[str, str] | None = None, **kept: int) -> None:
-        self._client = client
-        self._lifetimes = b"".join(
-            msgpack.packb(number) for number in ({**FOR_EVER, **kept}).values()
-        )
-        self._lifetimes += msgpack.packb(86_400) + msgpack.packb(modes or {})
-
-    async def book(self, reports: list[Report]) -> list[int]:
-        """Book in one call, owner by owner."""
-        by_uid: dict[int, list[Any]] = defaultdict(list)
-        for each in reports:
-            marker = each.event_id.encode()[:8].ljust(8) if each.event_id else None
-            by_uid[each.uid].append(
-                [
-                    each.thing,
-                    pack_id(each.atid),
-                    pack_id(each.aid),
-                    each.value,
-                    each.ts1,
-                    each.ts2,
-                    marker,
-                ]
-            )
-        packed = msgpack.packb(list(by_uid.values()), use_bin_type=False)
-        roots = [f"psd:{{p0}}:{uid}" for uid in by_uid]
-        return await self._call("engine.book", roots, packed, self._lifetimes)
-
-    async def withdraw(self, uid: int, aid: int, reports: int = 200) -> list[Any]:
-        """Take an activity back, in portions."""
-        while True:
-            reply = await self._call(
-                *("engine.withdraw", [f"psd:{{p0}}:{uid}"], pack_id(aid), msgpack.packb([1, 2])),
-                *(self._lifetimes, NOON_S, "ops", "", 1000, reports),
-            )
-            if reply[0] != 6:
-                return reply
-
-    async def _call(self, name: str, roots: list[str], *arguments: Any) -> Any:
-        source = load_script(name).source
-        return await self._client.eval(source, len(roots), *roots, *arguments)
-
-
-def true_columns(held: Contents) -> dict[str, dict[int, Told]]:
-    """What columns must say, by the leaves and totals of the owners."""
-    keys: dict[tuple[str, int, str], dict[str, Any]] = defaultdict(dict)
-    for key, content in held.items():
-        if key.startswith("psd:{") and key.count(":") > 3 and ":k:" not in key:
-            _, tag, uid, thing, suffix = key.split(":", 4)
-            keys[tag, int(uid), thing][suffix] = content
-    wanted: dict[str, dict[int, Told]] = defaultdict(dict)
-    for (tag, uid, thing), of_thing in keys.items():
-        owner = Holdings.of(of_thing)
-        if not owner.bookings:
-            continue
-        sums = {
-            "y:" + field if key == "y" else f"m:{key[2:]}{int(field):02d}": bucket.sum
-            for (key, field), bucket in owner.buckets.items()
-            if key[0] in "ym" and bucket.sum
-        }
-        booked: dict[int, int] = defaultdict(int)
-        for (second, _, _), delta in owner.bookings.items():
-            booked[second] += delta
-        newest = max(second for second, _, _ in owner.bookings)
-        seconds = {second: delta for second, delta in booked.items() if delta}
-        wanted[f"psd:columns:{tag}:{thing}"][uid] = Told(len(owner.bookings), newest, sums, seconds)
-    return wanted
-
-
-async def check(client: Redis) -> dict[str, dict[int, Told]]:
-    held = await contents(client)
-    told = columns_of(held)
-    assert told == true_columns(held)
-    return told
-
-
 @pytest.mark.parametrize("seed", range(12))
 async def test_columns_say_what_is_booked_whatever_comes_in_whatever_order(
     client: Redis, seed: int, request: pytest.FixtureRequest
 ) -> None:
     if seed % 2:
         request.getfixturevalue("small")
-    rng, psd = random.Random(seed), Scripts(client)
+    rng, psd = random.Random(seed), PartitionCalls(client)
     sent = []
     for uid in rng.sample(UIDS, 4):
         sent += shuffled_with_repeats(rng, random_reports(rng, uid))
@@ -145,20 +64,20 @@ async def test_columns_say_what_is_booked_whatever_comes_in_whatever_order(
     rng.shuffle(sent)
     for start in range(0, len(sent), 17):
         await psd.book(sent[start : start + 17])
-    await check(client)
+    await checked_columns(client)
     for each in rng.sample(sent, 4):
         await psd.withdraw(each.uid, each.aid, reports=rng.choice((2, 200)))
-        await check(client)
+        await checked_columns(client)
 
 
 async def test_a_uid_of_any_size_has_its_eight_bytes(client: Redis) -> None:
-    await Scripts(client).book([report(uid=uid) for uid in UIDS])
+    await PartitionCalls(client).book([report(uid=uid) for uid in UIDS])
     column = await client.get("psd:columns:{p0}:1:owners")
     assert sorted(cells(column)) == sorted(UIDS)
 
 
 async def test_a_call_that_changes_nothing_writes_no_column(client: Redis) -> None:
-    psd = Scripts(client)
+    psd = PartitionCalls(client)
     await psd.book([report()])
     before = await contents(client)
     assert await psd.book([report()]) == [0]
@@ -167,7 +86,7 @@ async def test_a_call_that_changes_nothing_writes_no_column(client: Redis) -> No
 
 
 async def test_a_full_log_goes_on_by_day_and_then_by_hour(client: Redis) -> None:
-    psd, sent = Scripts(client), 0
+    psd, sent = PartitionCalls(client), 0
     for start in range(0, 2_000, 200):
         batch = [report(1, NOON_S + at, aid=at) for at in range(start, start + 200)]
         sent += sum(await psd.book(batch))
@@ -177,15 +96,15 @@ async def test_a_full_log_goes_on_by_day_and_then_by_hour(client: Redis) -> None
         for label in ("201604", "20160412", "2016041212")
     }
     assert lengths == {"201604": 1_200, "20160412": 400, "2016041212": 400}
-    await check(client)
+    await checked_columns(client)
 
 
 async def test_differences_past_what_a_double_holds_are_exact(client: Redis) -> None:
     most = 2**53 - 1
-    psd = Scripts(client)
+    psd = PartitionCalls(client)
     await psd.book([report(-most)])
     assert await psd.book([report(most)]) == [1]
-    told = await check(client)
+    told = await checked_columns(client)
     assert told["psd:columns:{p0}:1"][1].booked == {NOON_S: most}
 
 
@@ -213,14 +132,16 @@ async def test_counts_have_no_columns(client: Redis) -> None:
 async def test_columns_are_as_fine_as_what_is_kept_for_ever(
     client: Redis, lifetimes: dict[str, int], modes: dict[str, str], kinds: set[str] | None
 ) -> None:
-    await Scripts(client, modes, **lifetimes).book([report(), report(ts2=NOON_S + DAY_S, aid=4)])
+    await PartitionCalls(client, modes, **lifetimes).book(
+        [report(), report(ts2=NOON_S + DAY_S, aid=4)]
+    )
     found = {key.decode().split(":")[4] for key in await client.keys("psd:columns:*")}
     always = {"owners", "count", "newest", "changes"}
     assert found == (always | kinds if kinds is not None else set())
 
 
 async def test_days_hold_everything_where_boards_go_by_the_day(client: Redis) -> None:
-    psd = Scripts(client, {"1": "day"})
+    psd = PartitionCalls(client, {"1": "day"})
     for start in range(0, 1_500, 150):
         await psd.book([report(1, NOON_S + at * 300, aid=at) for at in range(start, start + 150)])
     [told] = columns_of(await contents(client)).values()
@@ -230,7 +151,7 @@ async def test_days_hold_everything_where_boards_go_by_the_day(client: Redis) ->
 
 @pytest.mark.parametrize("at", ["1", "-1", "x", "0.5", "1e40", ""])
 async def test_a_position_that_is_none_is_refused(client: Redis, at: str) -> None:
-    psd = Scripts(client)
+    psd = PartitionCalls(client)
     await psd.book([report()])
     await client.hset("psd:{p0}:1:1:y", "at", at)
     before = await contents(client)

@@ -18,6 +18,8 @@ from psd.users import user_of
 from tests.support.clients.http import HttpClient, serving
 from tests.support.engine import EVER, NOON_S, engine_on
 from tests.support.stored.audits import verified
+from tests.support.stored.held_columns import columns_of
+from tests.support.stored.keyspace import contents
 from tests.support.stored.placements import STORED
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
@@ -45,7 +47,8 @@ async def whatever_tells_of(psd: Runtime, name: str) -> list[bytes]:
     """Keys whose name or content has the name or the number of a user, but the mark of erasures."""
     found = []
     client = psd.store.client
-    sought = (name.encode(), str(user_of(name)).encode())
+    number = user_of(name)
+    sought = (name.encode(), str(number).encode(), number.to_bytes(8, "big", signed=True))
     for key in await client.keys("*"):
         content = await client.dump(key)
         kind = await client.type(key)
@@ -73,6 +76,8 @@ async def test_all_of_a_user_goes_and_nothing_of_others(psd: Runtime, redis_url:
     assert await whatever_tells_of(psd, ALICE) == []
     assert await total(psd, ALICE) == 0
     assert (await total(psd, BOB), await total(psd, 7)) == (before, 30)
+    told = columns_of(await contents(psd.store.client))
+    assert {uid for owners in told.values() for uid in owners} == {user_of(BOB), 7}
     assert await psd.engine.population(1) == sorted([7, user_of(BOB)])
     assert (await verified(redis_url)).exit_code == 0
     again = await psd.erasing.erase(UID, "ops", "", ALICE)
