@@ -6,10 +6,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests mostly wait for servers: three processes keep two cores busy.
+# Tests mostly wait for servers: three processes keep two cores busy. Who has nothing left takes
+# from the others, so that a file of long tests is not waited for at the end.
 TEST_PROCESSES ?= 3
 PYTEST := $(BIN)/python -m pytest
-BESIDE_EACH_OTHER = --numprocesses $(TEST_PROCESSES) --dist loadfile
+BESIDE_EACH_OTHER = --numprocesses $(TEST_PROCESSES) --dist worksteal
+# Tests start hundreds of processes of psd, each of which would compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Every release that the tests run with, and its hashes. CI and releases install these alone; a
 # checkout takes the newest that pyproject.toml allows, unless it is told LOCKED=true.
@@ -28,7 +31,7 @@ run: setup ## psd on this machine, with the sample loaded
 	@echo "starting $(BIN)/psd up --sample; Control-C stops it"
 	@$(BIN)/psd up --sample
 
-unit: $(VENV)/.dev-stamp ## the rules alone, without a server; ten seconds
+unit: $(VENV)/.dev-stamp ## the rules alone, without a server; ten seconds of CPU
 	$(PYTEST) -p no:xdist -p no:anyio --hypothesis-profile quick -m "not slow" \
 		tests/unit $(PYTEST_ARGUMENTS)
 

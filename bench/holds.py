@@ -4,6 +4,7 @@
 
     .venv/bin/python -m bench.holds               # all inputs
     .venv/bin/python -m bench.holds second chain  # some
+    .venv/bin/python -m bench.holds minutes full  # of those that read (bench/held_reads.py)
 
 Each input is sent as a server sends it, batch by batch, to a private Redis whose SLOWLOG has
 every call. The table has the slowest call, all calls together, and what became of the events. Each
@@ -19,9 +20,12 @@ import random
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+from bench.held_reads import READS
+from bench.held_reads import SCRIPTS as READING
 from bench.processes import redis_server
 from psd.config_sources import load_settings
 from psd.engine.events import Count, Event, Report, Withdrawal
@@ -124,6 +128,28 @@ INPUTS: dict[str, Callable[[], Batches]] = {
 }
 
 
+async def _read(psd: Runtime, name: str) -> dict[str, list[list[float]]]:
+    """Milliseconds of each call of the scripts that read, by script, of RUNS runs."""
+    for batch in _batches(list(READS[name].events())):
+        await psd.engine.book(batch)
+    client = psd.store.client
+    names = {load_script(script).sha: script for script in READING}
+    await client.config_set("slowlog-log-slower-than", 0)
+    await client.config_set("slowlog-max-len", 200_000)
+    runs: dict[str, list[list[float]]] = {}
+    for _ in range(RUNS):
+        await client.slowlog_reset()
+        await READS[name].ask(psd)
+        held: dict[str, list[float]] = {}
+        for each in await client.slowlog_get(200_000):
+            words = each["command"].split(b" ", 2)
+            if words[0].upper() == b"EVALSHA" and words[1] in names:
+                held.setdefault(names[words[1]], []).append(each["duration"] / 1000)
+        for script, calls in held.items():
+            runs.setdefault(script, []).append(calls)
+    return runs
+
+
 async def _run(psd: Runtime, batches: Batches) -> tuple[list[float], Counter[str]]:
     """Milliseconds of each script call, and outcomes."""
     client = psd.store.client
@@ -140,8 +166,11 @@ async def _run(psd: Runtime, batches: Batches) -> tuple[list[float], Counter[str
 
 
 async def _main(names: list[str]) -> None:
-    print(f"{'input':12} {'slowest ms':>10} {'calls':>6} {'all ms':>8}  outcomes")
-    for name in names or INPUTS:
+    await _main_reads([name for name in names or READS if name in READS])
+    writes = [name for name in names or INPUTS if name not in READS]
+    if writes:
+        print(f"{'input':12} {'slowest ms':>10} {'calls':>6} {'all ms':>8}  outcomes")
+    for name in writes:
         runs = [await _run_alone(name) for _ in range(RUNS)]
         calls = {len(held) for held, _ in runs}
         assert len(calls) == 1, f"{name}: {calls} calls, which are not the same in each run"
@@ -150,8 +179,28 @@ async def _main(names: list[str]) -> None:
         print(f"{name:12} {max(held):10.1f} {len(held):6} {sum(held):8.0f}  {told}", flush=True)
 
 
+async def _main_reads(names: list[str]) -> None:
+    if names:
+        print(f"{'input':12} {'slowest ms':>10} {'calls':>6} {'all ms':>8}  script that reads")
+    for name in names:
+        async with _alone() as psd:
+            for script, runs in sorted((await _read(psd, name)).items()):
+                # Calls may be parted otherwise in another run; mostly they are not.
+                alike = [calls for calls in runs if len(calls) == len(runs[0])]
+                held = [min(of_call) for of_call in zip(*alike, strict=True)]
+                row = f"{max(held):10.1f} {len(held):6} {sum(held):8.0f}  {script}"
+                print(f"{name:12} {row}", flush=True)
+
+
 async def _run_alone(name: str) -> tuple[list[float], Counter[str]]:
     """One run of an input on a server of its own."""
+    async with _alone() as psd:
+        return await _run(psd, INPUTS[name]())
+
+
+@asynccontextmanager
+async def _alone() -> AsyncIterator[Runtime]:
+    """A runtime on a server of its own."""
     with tempfile.TemporaryDirectory() as name_of, redis_server(Path(name_of) / "r") as socket:
         own = {
             "redis.url": f"unix://{socket}",
@@ -160,7 +209,7 @@ async def _run_alone(name: str) -> tuple[list[float], Counter[str]]:
         }
         psd = await open_runtime(load_settings(flags=own).settings, archiving=False)
         try:
-            return await _run(psd, INPUTS[name]())
+            yield psd
         finally:
             await psd.close()
 

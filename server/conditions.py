@@ -21,6 +21,9 @@ _TAG = re.compile(r'[ \t,]*(W/)?"([\x21\x23-\x7e\x80-\U0010ffff]*)"[ \t]*(?=,|\Z
 
 SHOWN_CHARACTERS = 64
 
+READING = ("GET", "HEAD")
+"""Methods that ask for what is there; HEAD for what is told of it alone."""
+
 
 class Tags(msgspec.Struct, frozen=True):
     """What a header names; ``is_any`` is ``*``, whatever there is."""

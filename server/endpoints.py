@@ -27,6 +27,7 @@ from server import answers
 from server.access import IDENTITY, seen_by
 from server.answer_rows import ROWS, around_rows, rows_of
 from server.bodies import BodyReader
+from server.conditions import READING
 from server.deadline import StoreDeadline
 from server.formats import (
     FORMATS,
@@ -51,8 +52,6 @@ from server.openapi.about import (
 from server.openapi.questions import FormatQuery, PlainFormatQuery, Rows
 from server.parameters import PathReader, QueryReader
 from server.routing import Handler, Route
-
-READING = ("GET", "HEAD")
 
 
 def endpoint_routes(endpoint: Endpoint, group: str, bodies: BodyReader) -> list[Route]:

@@ -36,7 +36,7 @@ from psd.queries.results import (
     SumRow,
     Watermark,
 )
-from server.conditions import has_already
+from server.conditions import READING, has_already
 
 Format = Literal["json", "csv", "msgpack"]
 
@@ -110,7 +110,7 @@ async def write_answer(request: web.Request, answer: AnyAnswer, *, is_closed: bo
     """The whole answer of a query, or 304 where the client has its rows already."""
     format_ = asked_format(request)
     tag = None
-    if is_closed and request.method in ("GET", "HEAD"):
+    if is_closed and request.method in READING:
         lasting = msgspec.structs.replace(answer, watermark=_NOTHING)
         tag = entity_tag(msgspec.json.encode(lasting), format_)
     response = heading(request, format_, tag)

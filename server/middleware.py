@@ -24,6 +24,7 @@ from psd.store.callers import Caller, enter_caller
 from server import answers
 from server.access import IDENTITY, NOBODY, Access
 from server.asking import OWN_ROOT, check_parameters, parameters_of
+from server.conditions import READING
 from server.errors import Style, answer, answer_error
 from server.packing import pack
 from server.protocol import Connection
@@ -38,8 +39,6 @@ UNMATCHED = "unmatched"
 _CODES = {408: "timeout", 413: "too_large"}
 
 PATH_SHOWN_MAX = 200
-
-READING = ("GET", "HEAD")
 
 
 class _Measured:

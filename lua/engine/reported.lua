@@ -5,16 +5,20 @@
 --          id, times Unix seconds
 -- ARGV[2]  records that may be read before the call ends, at least 1
 -- Returns: list, window by window in their order: 0 where none stands, [atid as text, value] of
---          one that does, 1 of an activity that was withdrawn. Shorter than asked once ARGV[2]
---          records were read, but never empty
+--          one that does, 1 of an activity that was withdrawn. Shorter than asked once as much was
+--          done as ARGV[2] records take to read, but never empty
 -- Errors: a key of a foreign type fails
 -- Mode: read
 -- Idempotent: yes
--- Cost: O(log n) a window and O(records of each hour that is read), and O(hours of the activity)
---       where a window reaches across them; 1,000 windows and 10,000 records at most
+-- Cost: O(log n) a window and O(records of each hour that is read: its own, and that in which it
+--       begins); 1,000 windows and 10,000 records, and at most two full hours more
 -- @include lib/replay: sum_back, sum_of_earlier_parts
--- @include lib/activity: load_activity, part_number, part_of, loaded_part
+-- @include lib/activity: load_activity, part_number, loaded_part
 -- @include lib/ids: id_text
+-- @include lib/work: work_spent
+
+-- What is counted as work comes to that of so many records.
+local RECORDS_OF_WORK = 2
 
 local root, records_left = KEYS[1], tonumber(ARGV[2])
 
@@ -37,9 +41,7 @@ local function standing(thing, aid, ts1, ts2)
   local activity = load_activity(root .. ':' .. thing, aid)
   if activity.withdrawn or activity.took then return 1 end
   local number = part_number(activity, ts2)
-  local was_loaded = activity.long and part_of(activity, number).loaded
   local flat = loaded_part(activity, number).flat
-  if not was_loaded then records_left = records_left - #flat / 4 end
   local slot = slot_of(flat, ts2, ts2 - ts1)
   if flat[slot] ~= ts2 or flat[slot + 1] ~= ts2 - ts1 then return 0 end
   records_left = records_left - (slot - slot_of(flat, ts1, -1)) / 4
@@ -50,7 +52,7 @@ end
 
 local found = {}
 for _, window in ipairs(cmsgpack.unpack(ARGV[1])) do
-  if records_left <= 0 then break end
+  if records_left <= RECORDS_OF_WORK * work_spent() then break end
   found[#found + 1] = standing(unpack(window))
   records_left = records_left - 1
 end

@@ -62,6 +62,13 @@ local function hour_key(activity, hour)
   return directory_key(activity) .. ':' .. hour
 end
 
+-- What shards were found to hold of activities that are not loaded yet, by prefix and aid.
+local handed_over = {}
+
+local function hand_over_activity(prefix, aid, packed)
+  handed_over[prefix .. aid] = packed
+end
+
 -- One activity, read from its shard once a call.
 local function load_activity(prefix, aid)
   local by_aid = activities[prefix]
@@ -73,7 +80,7 @@ local function load_activity(prefix, aid)
   local activity = by_aid.known[aid]
   if activity then return activity end
   local shard = shard_of(aid, by_aid.shards)
-  local packed = redis.call('HGET', shard_key(prefix, shard), aid)
+  local packed = handed_over[prefix .. aid] or redis.call('HGET', shard_key(prefix, shard), aid)
   activity = { prefix = prefix, aid = aid, is_new = not packed, long = false, hours = {},
     withdrawn = packed == WITHDRAWN }
   local told = packed == '' and redis.call('HMGET', directory_key(activity), 'all', 'took')

@@ -3,14 +3,15 @@
 -- @include lib/numbers: SUM_MAX
 -- @include lib/work: spend_work
 
--- Bookings past the bound would not survive Redis's doubles.
+-- Bookings past the bound would not survive Redis's doubles, nor what is added to totals by them.
 local function plan_fits(plan)
-  if math.abs(plan.record[4]) > SUM_MAX then return false end
+  if math.abs(plan.record[4]) > SUM_MAX or math.abs(plan.change) > SUM_MAX then return false end
   for _, edit in ipairs(plan.edits) do
-    if math.abs(edit[3]) > SUM_MAX then return false end
+    local change = edit[3] - edit[1].flat[edit[2] + 3]
+    if math.abs(edit[3]) > SUM_MAX or math.abs(change) > SUM_MAX then return false end
   end
   for _, move in ipairs(plan.moves) do
-    if math.abs(move[4]) > SUM_MAX then return false end
+    if math.abs(move[4]) > SUM_MAX or math.abs(move[4] - move[3]) > SUM_MAX then return false end
   end
   return true
 end

@@ -5,6 +5,8 @@
 -- @include lib/activity_commit: plan_fits, commit_plan
 -- @include lib/pending: note_changes, applied_part, apply_changes
 -- @include lib/newest_writes: note_newest_moves
+-- @include lib/first_reports: book_first_reports
+-- @include lib/report_run: book_run
 -- @include lib/fences: is_superseded
 -- @include lib/markers: is_marked, mark
 -- @include lib/activity: load_activity
@@ -43,6 +45,46 @@ local function too_heavy(reports)
   return redis.error_reply('PSD_HEAVY ' .. fitting)
 end
 
+-- Book reports of one owner's thing at once where they are as plain as most are, else none of them.
+local function books_straight(prefix, reports)
+  return book_first_reports(prefix, reports) or book_run(prefix, reports)
+end
+
+-- The things of which all reports of an owner were booked at once.
+local function things_booked(root, reports)
+  local groups, booked = {}, {}
+  for at = 1, #reports do
+    local thing = reports[at][1]
+    local group = groups[thing]
+    if group then group[#group + 1] = reports[at] else groups[thing] = { reports[at] } end
+  end
+  for thing, group in pairs(groups) do
+    booked[thing] = books_straight(root .. ':' .. thing, group)
+    if booked[thing] then spend_work(REPORT_WORK * #group) end
+    if is_too_heavy() then break end
+  end
+  return booked
+end
+
+-- Book the reports of one owner, and add their codes.
+local function book_owner(root, reports, codes)
+  if #reports == 1 and books_straight(root .. ':' .. reports[1][1], reports) then
+    spend_work(REPORT_WORK)
+    codes[#codes + 1] = 1
+    return
+  end
+  local booked = #reports > 1 and things_booked(root, reports) or {}
+  for at = 1, #reports do
+    local report, code = reports[at], 1
+    if not booked[report[1]] then
+      spend_work(REPORT_WORK)
+      code = book_report(root, unpack(report, 1, 7))
+    end
+    codes[#codes + 1] = code
+    if is_too_heavy() then return end
+  end
+end
+
 -- All of some owners' batches, with a fence (lib/fences) of each that has one, where any has: the
 -- codes, or nil and the reply of a call that is refused whole.
 local function book_batches(roots, batches, fences)
@@ -50,12 +92,13 @@ local function book_batches(roots, batches, fences)
   if #roots == 1 and #batches[1] == 1 then work_alone() end
   for owner = 1, #roots do
     local reports, fence = batches[owner], fences and fences[owner]
-    local superseded = fence and is_superseded(roots[owner], fence)
-    for at = 1, #reports do
-      spend_work(REPORT_WORK)
-      codes[#codes + 1] = superseded and 6 or book_report(roots[owner], unpack(reports[at], 1, 7))
-      if is_too_heavy() then return nil, too_heavy(#codes) end
+    if fence and is_superseded(roots[owner], fence) then
+      for _ = 1, #reports do codes[#codes + 1] = 6 end
+      spend_work(REPORT_WORK * #reports)
+    else
+      book_owner(roots[owner], reports, codes)
     end
+    if is_too_heavy() then return nil, too_heavy(#codes) end
   end
   if not apply_changes() then
     return nil, redis.error_reply('PSD_OUT_OF_BOUNDS a sum of an hour passes +-(2^53 - 1)')

@@ -37,17 +37,26 @@ local function load_bucket(key, lifetime, field)
   return hash.buckets[field] or new_bucket(hash, field, redis.call('HGET', key, field))
 end
 
--- Take the position in columns (lib/column_places), the number of activities, and the newest second
--- with a booking (lib/newest_writes): -1 for none, false where there are activities and nothing
--- tells. Shards are counted by that number, so
--- one that is none must not get there: of 1e40 shards, adding 1 would never reach the next.
-local function take_activities(hash, activities, newest_second, at)
-  local count = tonumber(activities or 0)
+-- The number of activities. Shards are counted by it, so one that is none must not get there: of
+-- 1e40 shards, adding 1 would never reach the next.
+local function activity_count(value)
+  local count = tonumber(value or 0)
   if not (count and count >= 0 and count <= SUM_MAX and count % 1 == 0) then
     error('the number of activities is none')
   end
-  hash.activities, hash.at = count, at
-  hash.newest = tonumber(newest_second or nil) or hash.activities == 0 and -1
+  return count
+end
+
+-- The newest second with a booking (lib/newest_writes): -1 for none, false where there are
+-- activities and nothing tells.
+local function newest_of(value, activities)
+  return tonumber(value or nil) or activities == 0 and -1
+end
+
+-- Take what a year hash tells of activities, and the position in columns (lib/column_places).
+local function take_activities(hash, activities, newest_second, at)
+  hash.activities = activity_count(activities)
+  hash.newest, hash.at = newest_of(newest_second, hash.activities), at
 end
 
 -- A year and its part of one atid; with them, in the same read, what is told of the activities.

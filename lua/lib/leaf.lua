@@ -31,6 +31,11 @@ local function shape_of(code)
   return shape
 end
 
+-- The first byte of leaves whose records have these widths.
+local function leaf_code(atid, aid, delta)
+  return 64 + 16 * WIDTH_CODES[atid] + 4 * WIDTH_CODES[aid] + WIDTH_CODES[delta]
+end
+
 local function leaf_shape(leaf)
   return shape_of(string.byte(leaf))
 end
@@ -113,8 +118,7 @@ local function leaf_packed(records, start)
     aid_width = math.max(aid_width, #record[3])
     delta_width = math.max(delta_width, width_of(record[4]))
   end
-  local code = 64 + 16 * WIDTH_CODES[atid_width] + 4 * WIDTH_CODES[aid_width]
-    + WIDTH_CODES[delta_width]
+  local code = leaf_code(atid_width, aid_width, delta_width)
   local format, parts = shape_of(code).record, { string.char(code) }
   for at = 1, #records do
     local record = records[at]

@@ -1,13 +1,14 @@
 -- Leaf merge: put changed bookings into a leaf with the smallest write that does it: APPEND
 -- for newer seconds, SETRANGE from the first changed byte, SET when widths change.
 -- A change is { second, atid, aid, before, after }: deltas of one (second, atid, aid).
--- @include lib/leaf: leaf_shape, leaf_records, record_before, sort_records, leaf_packed
--- @include lib/writes: keep, write, keep_for
+-- @include lib/leaf: leaf_shape, shape_of, leaf_code, leaf_records, record_before
+-- @include lib/leaf: sort_records, leaf_packed
+-- @include lib/writes: keep, write, write_command, keep_for
 -- @include lib/ids: id_padded, id_trimmed, compare_bytes
 -- @include lib/numbers: width_of
 -- @include lib/work: spend_work
 
-local merged_records, write_leaf_changes
+local merged_records, write_leaf_changes, write_new_record
 
 do
   -- Whether records of these changes can stand in the leaf as it is shaped: no record vanishes,
@@ -58,11 +59,13 @@ do
   -- Leaf with fitting, sorted changes put in: the first changed byte and its tail from there on.
   local function spliced_tail(leaf, start, changes)
     local shape = leaf_shape(leaf)
-    local last = #leaf - shape.size + 1
-    if #changes == 1 and changes[1][1] - start > struct.unpack('>I3', leaf, last) then
-      return #leaf + 1, packed_change(shape, changes[1][1] - start, changes[1])
-    end
     local parts, first, from = {}, nil, nil
+    if changes[1][1] - start > struct.unpack('>I3', leaf, #leaf - shape.size + 1) then
+      for number = 1, #changes do
+        parts[number] = packed_change(shape, changes[number][1] - start, changes[number])
+      end
+      return #leaf + 1, table.concat(parts)
+    end
     for number = 1, #changes do
       local change = changes[number]
       local offset = change[1] - start
@@ -98,10 +101,8 @@ do
     return merged
   end
 
-  -- Note the write that puts changes into the leaf at key.
-  function write_leaf_changes(key, start, changes)
-    sort_records(changes)
-    local leaf = redis.call('GET', key)
+  -- Note the write that puts changes into the leaf at key, which is this one.
+  local function write_changed_leaf(key, leaf, start, changes)
     if leaf and changes_fit(leaf, changes) then
       spend_work(6 * #changes)
       local first, tail = spliced_tail(leaf, start, changes)
@@ -119,5 +120,36 @@ do
       end
     end
     keep_for(key, keep.second)
+  end
+
+  -- Note the write that puts changes into the leaf at key.
+  function write_leaf_changes(key, start, changes)
+    sort_records(changes)
+    write_changed_leaf(key, redis.call('GET', key), start, changes)
+  end
+
+  -- The leaf of one record.
+  local function leaf_of_one(offset, atid, aid, booking)
+    local code = leaf_code(#atid, #aid, width_of(booking))
+    return string.char(code) .. struct.pack(shape_of(code).record, offset, atid, aid, booking)
+  end
+
+  -- The same of one record that is new; mostly it is the leaf's last.
+  function write_new_record(key, start, second, atid, aid, booking)
+    local leaf, offset = redis.call('GET', key), second - start
+    if not leaf then
+      spend_work(2)
+      write_command({ 'SET', key, leaf_of_one(offset, atid, aid, booking) })
+    else
+      local shape = leaf_shape(leaf)
+      local fits = #atid <= shape.atid and #aid <= shape.aid and width_of(booking) <= shape.delta
+      if not fits or offset <= struct.unpack('>I3', leaf, #leaf - shape.size + 1) then
+        return write_changed_leaf(key, leaf, start, { { second, atid, aid, 0, booking } })
+      end
+      spend_work(6)
+      write_command({ 'APPEND', key, struct.pack(shape.record, offset,
+        id_padded(atid, shape.atid), id_padded(aid, shape.aid), booking) })
+    end
+    if keep.second ~= 0 then keep_for(key, keep.second) end
   end
 end

@@ -7,22 +7,27 @@
 -- @include lib/crowd: crowd_key
 -- @include lib/leaf: sort_records
 -- @include lib/numbers: SUM_MAX
--- @include lib/units: unit_below, is_split, is_crowded, totals_key_below, stands_split, leaf_key
+-- @include lib/units: BELOW, unit_below, is_split, is_crowded, totals_key_below, stands_split
+-- @include lib/units: leaf_key
 -- @include lib/work: is_too_heavy
 -- @include lib/writes: keep
 
--- Changes of a unit, by the unit below that holds them.
+-- Changes of a unit, by the unit below that holds them; mostly the one before has it too.
 local function changes_below(unit, changes)
-  local groups, order = {}, {}
+  local groups, order, size = {}, {}, BELOW[unit.level].size
+  local group, stop = nil, -1
   for at = 1, #changes do
-    local below = unit_below(unit, changes[at][1])
-    local group = groups[below.label]
-    if not group then
-      group = { unit = below, changes = {} }
-      groups[below.label] = group
-      order[#order + 1] = group
+    local change = changes[at]
+    local second = change[1]
+    if second >= stop or second < group.unit.start then
+      local below = unit_below(unit, second)
+      group, stop = groups[below.label], below.start + size
+      if not group then
+        group = { unit = below, changes = {} }
+        groups[below.label], order[#order + 1] = group, group
+      end
     end
-    group.changes[#group.changes + 1] = changes[at]
+    group.changes[#group.changes + 1] = change
   end
   return order
 end
@@ -34,8 +39,12 @@ local within_bound = true
 -- the calendar's totals).
 local function add_to_totals_below(key, groups)
   for _, group in ipairs(groups) do
+    local field, atid, bucket, part = tostring(group.unit.field), nil, nil, nil
     for _, change in ipairs(group.changes) do
-      local bucket, part = load_both(key, keep.second, tostring(group.unit.field), change[2])
+      if change[2] ~= atid then
+        atid = change[2]
+        bucket, part = load_both(key, keep.second, field, atid)
+      end
       local count = (change[5] ~= 0 and 1 or 0) - (change[4] ~= 0 and 1 or 0)
       add_to_bucket(bucket, part, change[5] - change[4], count)
       local largest = math.max(math.abs(bucket.sum), math.abs(part.sum))

@@ -10,18 +10,24 @@
 -- Months by owner, thing and label, and in the order in which they were met.
 local pending, pending_months = {}, {}
 
+-- What is noted of the month that holds a second.
+local function pending_month(prefix, second)
+  local day = day_of(second)
+  local place = prefix .. day.month_label
+  local month = pending[place]
+  if not month then
+    month = { prefix = prefix, unit = unit_of_month(second), changes = {}, by_record = {},
+      total = load_bucket(prefix .. day.month_suffix, keep.month, day.month_field) }
+    pending[place], pending_months[#pending_months + 1] = month, month
+  end
+  return month
+end
+
 -- Note the moves { second, atid, before, after } of one activity.
 local function note_changes(prefix, aid, moves)
   for at = 1, #moves do
     local move = moves[at]
-    local day = day_of(move[1])
-    local place = prefix .. day.month_label
-    local month = pending[place]
-    if not month then
-      month = { prefix = prefix, unit = unit_of_month(move[1]), changes = {}, by_record = {},
-        total = load_bucket(prefix .. day.month_suffix, keep.month, day.month_field) }
-      pending[place], pending_months[#pending_months + 1] = month, month
-    end
+    local month = pending_month(prefix, move[1])
     local record = move[1] .. '|' .. move[2] .. '|' .. aid
     local change = month.by_record[record]
     if change then

@@ -141,7 +141,7 @@ do
     local moves = {}
     if booking ~= 0 then moves[1] = { ts2, atid, 0, booking } end
     return { activity = activity, part = part, slot = #part.flat + 1, moves = moves, edits = {},
-      record = { ts2, window, atid, booking } }
+      record = { ts2, window, atid, booking }, change = booking }
   end
 
   local NONE = {}
@@ -150,7 +150,7 @@ do
   local function plan_first(activity, ts2, window, atid, value)
     return { activity = activity, part = activity.hours[0], slot = 1, edits = NONE,
       moves = value ~= 0 and { { ts2, atid, 0, value } } or NONE,
-      record = { ts2, window, atid, value } }
+      record = { ts2, window, atid, value }, change = value }
   end
 
   -- Plan of any report: the record it becomes, the bookings it edits, and the leaf records that
@@ -189,7 +189,7 @@ do
       add_move(moves, by_place, edit[1], at, holder[at], holder[at + 2], edit[3] - holder[at + 3])
     end
     return { activity = activity, part = part, slot = slot, replaces = replaces, moves = moves,
-      edits = edits, record = { ts2, window, atid, booking },
+      edits = edits, record = { ts2, window, atid, booking }, change = booking - old_booking,
       is_same = replaces and old_atid == atid and booking == old_booking }
   end
 end

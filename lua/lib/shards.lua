@@ -32,6 +32,7 @@ local function power_below(number)
 end
 
 local function shard_of(aid, shards)
+  if shards == 1 then return 0 end
   local power = power_below(shards)
   local hash = aid_hash(aid)
   local shard = hash % (power * 2)

@@ -21,3 +21,8 @@ end
 local function is_too_heavy()
   return work > work_limit
 end
+
+-- How much was touched so far.
+local function work_spent()
+  return work
+end

@@ -17,6 +17,11 @@ local function write(...)
   writes[#writes + 1] = { ... }
 end
 
+-- The same of a command that is a list already.
+local function write_command(command)
+  writes[#writes + 1] = command
+end
+
 -- A lifetime that starts anew with this write.
 local function keep_for(key, seconds)
   if seconds > 0 then
@@ -24,6 +29,11 @@ local function keep_for(key, seconds)
   elseif seconds < 0 then
     writes[#writes + 1] = { 'PERSIST', key }
   end
+end
+
+-- Take back what was noted behind the first so many writes.
+local function forget_writes(kept)
+  for at = #writes, kept + 1, -1 do writes[at] = nil end
 end
 
 local function flush_writes()

@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from psd.config import Settings, is_path
-from psd.config_sources import KINDS, SECTIONS
+from psd.config_sources import KINDS, SECTIONS, section_fields
 
 FIRST_LINE = "# Written by psd up while it runs."
 
@@ -79,7 +79,7 @@ def with_absolute_paths(settings: Settings) -> Settings:
 def settings_toml(settings: Settings) -> str:
     """Every setting, by section."""
     lines = [FIRST_LINE]
-    for section in SECTIONS:
+    for section in filter(section_fields, SECTIONS):
         lines += ["", f"[{section}]"]
         lines += _lines(msgspec.structs.asdict(settings.section(section)))
     for name, thing in settings.things.items():

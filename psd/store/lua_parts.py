@@ -24,6 +24,7 @@ NAMES_MAX = 200
 """Lua 5.1 compiles no function with more local names than this."""
 
 _DECLARED = re.compile(r"^local (?:function (\w+)|(\w+(?:, *\w+)*))(?=[ (=]|$)", re.MULTILINE)
+_OPENING = re.compile(r"(?:do|for|function|if|local function|while)\b(?!.*\bend$)")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -35,18 +36,14 @@ def declared(text: str) -> tuple[str, ...]:
 
 def most_at_once(source: str) -> int:
     """The most names that a script declares at the beginning of lines and holds at one place."""
-    most = outside = inside = 0
-    depth = 0
+    blocks, most = [0], 0
     for line in source.splitlines():
-        if line == "do":
-            depth, inside = depth + 1, 0
-        elif depth and line == "end":
-            depth -= 1
-        elif depth:
-            inside += _number_of(line)
-        else:
-            outside += _number_of(line)
-        most = max(most, outside + (inside if depth else 0))
+        blocks[-1] += _number_of(line)
+        if _OPENING.match(line):
+            blocks.append(0)
+        elif line == "end":
+            blocks.pop()
+        most = max(most, sum(blocks))
     return most
 
 

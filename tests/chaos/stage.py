@@ -32,7 +32,8 @@ from redis.asyncio import Redis
 from tests.chaos.stored import forget
 from tests.chaos.stream import Stream
 from tests.support.processes.worker_process import CHECKOUT, environment
-from tests.support.servers.nsqd import Nsqd, free_ports
+from tests.support.servers.nsqd import Nsqd
+from tests.support.servers.ports import free_ports
 from tests.support.servers.redis_server import KEEP, RedisServer
 from tests.support.waiting import wait_until
 

@@ -12,8 +12,10 @@ draws from its seed, so that ``--only NAME --seed N --trials 1`` draws the same 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -77,6 +79,23 @@ class Experiment(Protocol):
 
 
 T = TypeVar("T")
+
+
+class InLanes:
+    """An experiment whose trials each take an empty folder, in which they start all they need."""
+
+    name = ""
+
+    async def run(self, trials: int, seed: int, say: Say) -> Tally:
+        """Run trials with the seeds ``seed`` and up."""
+        return await run_in_lanes(self.name, trials, seed, self._folder, self._trial, say)
+
+    async def _trial(self, folder: Path, seed: int) -> Tally:
+        raise NotImplementedError
+
+    @asynccontextmanager
+    async def _folder(self, lane: int) -> AsyncIterator[Path]:
+        yield Path(tempfile.mkdtemp(prefix=f"{self.name}-{lane}-"))
 
 
 async def run_in_lanes(

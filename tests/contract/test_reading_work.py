@@ -12,8 +12,10 @@ from psd.engine.activities import ScoreQuestion
 from psd.engine.events import Event
 from psd.engine.plan import Range
 from psd.engine.series import BucketQuestion
+from psd.engine.windows import Window
 from psd.errors import TooLargeError
 from psd.runtime import Runtime
+from psd.store.codec import pack_id
 from psd.store.scripts import load_script
 from tests.support.engine import DAY_S, EVER, NOON_S, book, engine_on, report
 from tests.support.scripts.counted_lua import Touched, Work
@@ -49,7 +51,7 @@ class Calls:
             load_script(name).sha: Touched(load_script(name))
             for name in (
                 *("engine.bookings", "engine.series", "engine.sum", "engine.top"),
-                *("engine.standings", "engine.newest", "engine.records"),
+                *("engine.standings", "engine.newest", "engine.records", "engine.reported"),
             )
         }
         monkeypatch.setattr(psd.store.reads, "call", self._call)
@@ -166,3 +168,35 @@ async def test_a_leaf_is_looked_at_once_however_many_atids_are_asked(
         )
         touched.append(calls.most)
     assert touched[1] - touched[0] < 5 * (1000 - 60)
+
+
+async def test_an_activity_s_sum_touches_no_more_of_ten_times_as_many_hours(psd: Runtime) -> None:
+    counted = Touched(load_script("engine.activity_sum"))
+    touched = []
+    for aid, hours in ((7, 300), (8, 3_000)):
+        first_s = NOON_S - hours * 3600
+        at = [first_s + n * 3600 + n % 60 for n in range(hours)]
+        await booked(psd, [report(1, second, aid=aid) for second in at])
+        cut = (pack_id(aid), first_s + 1, at[-1])
+        work = await counted.run(psd.store.client, ["psd:{1}"], 1, *cut, b"")
+        assert work.reply == hours - 2
+        touched.append(work.total)
+    assert touched[1] < 2 * touched[0]
+    assert touched[1] < 2_000
+
+
+async def test_windows_that_reach_back_into_other_hours_are_told_in_several_calls(
+    psd: Runtime, calls: Calls
+) -> None:
+    hours, each = 12, 1_200
+    first_s = NOON_S - NOON_S % 3600
+    full = [first_s + hour * 3600 + n for hour in range(hours) for n in range(each)]
+    last = first_s + hours * 3600
+    starts = [first_s + hour * 3600 + each - 5 for hour in reversed(range(hours))]
+    reaching = [report(10**6 + n, last, start, aid=7) for n, start in enumerate(starts)]
+    await booked(psd, [*(report(1, at, aid=7) for at in full), *reaching])
+    windows = [Window(1, 1, 7, start, last) for start in starts]
+    told = await psd.engine.reported(windows)
+    assert [each.value for each in told] == [10**6 + n for n in range(len(starts))]
+    assert len(calls.works) > 1
+    assert calls.most < CALL_MAX

@@ -27,6 +27,7 @@ SAME_ON_A_CLUSTER = {
     "test_http_head.py": "heads of answers, whatever they tell",
     "test_http_bodies.py": "bodies are read before any key is asked for",
     "test_openapi.py": "the reference of the routes",
+    "test_openapi_page.py": "the reference of the routes",
     "test_access_matrix.py": "who may ask is decided before any key is asked for",
     "test_access_keys.py": "who may ask is decided before any key is asked for",
     "test_access_strangers.py": "who may ask is decided before any key is asked for",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from psd.config import AccessSettings, RedisSettings, ServerSettings, Settings
 from psd.runtime import open_runtime
 from tests.support.clients.access import token_for
 from tests.support.clients.http import serving
+from tests.support.processes.forked import psd_ended
 from tests.support.servers.redis_server import RedisServer
 
 ROOT = Path(__file__).parents[2]
@@ -29,14 +30,7 @@ def run(*words: str, stdin: str = "") -> Result:
 
 def started(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """A psd process that is expected to end by itself."""
-    return subprocess.run(
-        [sys.executable, "-m", "psd", *words],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    return psd_ended(words, tmp_path, os.environ, timeout_s=TIMEOUT_S)
 
 
 @pytest.mark.parametrize(

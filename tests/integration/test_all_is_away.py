@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from psd.cli.main import COMMANDS
-from tests.support.processes.worker_process import CHECKOUT
+from tests.support.processes.forked import psd_ended
+from tests.support.processes.worker_process import environment
 
 NOWHERE = {
     "redis.url": "redis://127.0.0.1:1/0",
@@ -106,15 +104,6 @@ def test_every_command_is_walked_through() -> None:
 async def run(folder: Path, line: str) -> tuple[int, str, str]:
     """``psd`` with everything away."""
     settings = [word for key, value in NOWHERE.items() for word in ("--set", f"{key}={value}")]
-    environment = {name: text for name, text in os.environ.items() if not name.startswith("PSD_")}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "psd", *settings, *line.split()),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=folder,
-        env={**environment, "PYTHONPATH": str(CHECKOUT)},
-    )
-    out, err = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+    words = [*settings, *line.split()]
+    ended = await asyncio.to_thread(psd_ended, words, folder, environment())
+    return ended.returncode, ended.stdout, ended.stderr

@@ -76,6 +76,19 @@ async def test_a_booking_past_the_bound_by_its_difference_leaves_no_trace(psd: R
     await leaves_no_trace(psd, [down], report(VALUE_MAX, NOON_S + 60, ts1=NOON_S))
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+async def test_a_correction_by_more_than_the_bound_leaves_no_trace(psd: Runtime, sign: int) -> None:
+    # 2^54 - 3 more, which doubles do not hold: the sum was one short.
+    await leaves_no_trace(psd, [report(sign * (1 - VALUE_MAX))], report(sign * VALUE_MAX))
+
+
+async def test_a_correction_by_the_bound_is_exact(psd: Runtime) -> None:
+    low, high = -(2**52), VALUE_MAX - 2**52
+    assert await book(psd, [report(low), report(high)]) == ["booked", "booked"]
+    assert await sum_of(psd) == high
+    assert await collected(psd) == (high, {3: 2})
+
+
 async def test_a_late_report_that_shifts_a_booking_past_the_bound_leaves_no_trace(
     psd: Runtime,
 ) -> None:

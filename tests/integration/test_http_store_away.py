@@ -36,7 +36,12 @@ async def client(own_redis: AnyStore) -> AsyncIterator[HttpClient]:
     )
     runtime = await open_runtime(settings)
     async with serving(runtime) as client:
-        assert (await client.write(REPORT)).text == "ok"
+
+        async def is_written() -> bool:
+            # Half a second may not do for the first one, which loads the scripts.
+            return (await client.write(REPORT)).text == "ok"
+
+        await wait_until("something is written", is_written)
         yield client
     await runtime.close()
 

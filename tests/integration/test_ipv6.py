@@ -16,7 +16,8 @@ from psd.runtime import open_runtime
 from tests.support.clients.http import serving
 from tests.support.processes.worker_process import psd
 from tests.support.processes.worker_stack import WorkerStack, steps, worker_running
-from tests.support.servers.nsqd import Nsqd, Nsqlookupd, free_ports
+from tests.support.servers.nsqd import Nsqd, Nsqlookupd
+from tests.support.servers.ports import free_ports
 from tests.support.servers.redis_server import RedisServer
 from tests.support.waiting import wait_until
 

@@ -1,18 +1,14 @@
-"""The reference: the document of every route, its page, and its examples, which are tried."""
+"""The reference: the document of every route, and its examples, which are tried."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import io
 import re
 from collections.abc import AsyncIterator, Iterator
-from html.parser import HTMLParser
 from typing import Any
 
 import msgspec
 import pytest
-from multidict import CIMultiDict
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from psd.config import LogSettings
@@ -21,10 +17,8 @@ from psd.queries.activity_answers import ActivitiesQuery
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.version import VERSION
 from server.app import build_app
-from server.openapi.parameters import query_parameters
-from server.openapi.schemas import Schemas, markdown
-from server.openapi.wording import kind_of_schema
 from tests.support.clients.http import FORM, Answer, HttpClient
+from tests.support.clients.reference import document_of, header, operations
 from tests.support.rewards.reward_weeks import Served, weeks_served
 
 PAGES_WITHOUT_EXAMPLE = {"/docs"}
@@ -41,19 +35,6 @@ async def served(redis_url: str) -> AsyncIterator[Served]:
         await served.drive_in(4, "Tesla", 5)
         await served.compute(4)
         yield served
-
-
-async def document_of(client: HttpClient) -> dict[str, Any]:
-    answer = await client.get("/openapi.json")
-    assert answer.status == 200
-    document: dict[str, Any] = answer.json()
-    return document
-
-
-def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            yield method.upper(), path, operation
 
 
 async def test_the_document_keeps_the_rules_of_openapi_3_1(served: Served) -> None:
@@ -168,137 +149,6 @@ async def test_open_routes_ask_for_no_token_and_the_others_name_their_scope(
     assert scopes["POST /v1/write"] == [{"bearer": ["write"]}]
 
 
-def test_one_or_several_becomes_a_list_and_null_becomes_nothing() -> None:
-    told = {each["name"]: each for each in query_parameters(SumQuery)}
-    assert told["uid"]["required"]
-    assert told["uid"]["explode"]
-    assert told["uid"]["schema"]["type"] == "array"
-    assert told["aggregates"]["schema"]["default"] == ["sum"]
-    assert not told["end"]["required"]
-    assert {"type": "null"} not in told["end"]["schema"]["anyOf"]
-    assert "default" not in told["end"]["schema"]
-    limit = {each["name"]: each for each in query_parameters(LeaderboardQuery)}["limit"]
-    assert limit["schema"] == {"type": "integer", "minimum": 1, "maximum": 1000}
-
-
-def test_a_docstring_becomes_markdown() -> None:
-    assert markdown("One ``field``\n    of two lines.\n\n    And more.") == (
-        "One `field` of two lines.\n\nAnd more."
-    )
-
-
-def test_a_schema_is_told_in_words() -> None:
-    schemas = Schemas([dict[str, list[int]], list[SumQuery], tuple[int, str]])
-    words = [
-        "".join(word for word, _ in kind_of_schema(each))
-        for each in (
-            {"type": "integer", "minimum": 1, "maximum": 1000},
-            {"type": "integer", "minimum": 5},
-            {"type": "string", "maxLength": 64, "minLength": 1},
-            {"enum": ["a", "b"]},
-            {"anyOf": [{"type": "string"}, {"type": "null"}]},
-            {},
-        )
-    ]
-    assert words == [
-        "integer, 1 to 1,000",
-        "integer, at least 5",
-        "text, 1 to 64 characters",
-        "a | b",
-        "text | null",
-        "anything",
-    ]
-    assert schemas.components["SumQuery"]["required"] == ["thing", "uid"]
-    assert kind_of_schema(schemas.of(schemas.kinds[1])) == [("list of ", False), ("SumQuery", True)]
-
-
-class Page(HTMLParser):
-    """The tags of a page, its links, and what they may lead to."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.links: set[str] = set()
-        self.ids: list[str] = []
-        self.cards: set[str] = set()
-        self.scripts: list[str] = []
-        self._is_script = False
-        self.foreign: list[tuple[str, str]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self._is_script = tag == "script"
-        for name, value in attrs:
-            if tag == "details" and name == "id" and value:
-                self.cards.add(value)
-            if name == "id" and value:
-                self.ids.append(value)
-            if name == "href" and value:
-                self.links.add(value)
-            if name in ("src", "srcset", "action", "style") or name.startswith("on"):
-                self.foreign.append((tag, name))
-
-    def handle_endtag(self, tag: str) -> None:
-        self._is_script = False
-
-    def handle_data(self, data: str) -> None:
-        if self._is_script:
-            self.scripts.append(data)
-
-
-async def test_the_page_needs_nothing_from_elsewhere_and_runs_its_own_script_alone(
-    served: Served,
-) -> None:
-    answer = await served.client.get("/docs")
-    assert (answer.status, answer.content_type) == (200, "text/html; charset=utf-8")
-    page = Page(answer.text)
-    assert not page.tags & {"link", "img", "iframe", "object", "embed", "form", "base"}
-    assert page.foreign == []
-    assert {link for link in page.links if not link.startswith("#")} == {"/openapi.json"}
-    assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
-    assert len(page.ids) == len(set(page.ids))
-    assert "url(" not in answer.text
-    assert "@import" not in answer.text
-    rule = header(answer, "Content-Security-Policy")
-    assert rule.startswith("default-src 'none'; style-src 'sha256-")
-    [script] = page.scripts
-    mark = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert f"script-src 'sha256-{mark}';" in rule
-    assert "unsafe" not in rule
-
-
-async def test_a_link_to_a_route_leads_to_its_card_which_is_opened(served: Served) -> None:
-    """That the script does so was looked at in a browser: this holds what it relies on."""
-    page = Page((await served.client.get("/docs")).text)
-    document = await document_of(served.client)
-    routes = {operation["operationId"] for _, _, operation in operations(document)}
-    assert routes <= page.cards
-    assert {f"#{name}" for name in routes} <= page.links
-    [script] = page.scripts
-    for needed in ("getElementById", "HTMLDetailsElement", ".open = true", '"hashchange"'):
-        assert needed in script
-    assert "</" not in script, "it would end the script"
-
-
-async def test_the_page_shows_every_route_and_every_shape(served: Served) -> None:
-    document = await document_of(served.client)
-    text = (await served.client.get("/docs")).text
-    for _, path, operation in operations(document):
-        assert f'id="{operation["operationId"]}"' in text, path
-    for name in document["components"]["schemas"]:
-        assert f'id="shape-{name}"' in text, name
-
-
-@pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
-async def test_who_has_it_already_is_told_so(served: Served, path: str) -> None:
-    first = await served.client.get(path)
-    again = await served.client.request(
-        "GET", path, headers={"If-None-Match": header(first, "ETag")}
-    )
-    assert (again.status, again.text) == (304, "")
-
-
 def turn(method: str, path: str, operation: dict[str, Any]) -> int:
     """Writing comes before reading, and taking away after it."""
     if path.endswith("/audit"):
@@ -308,10 +158,6 @@ def turn(method: str, path: str, operation: dict[str, Any]) -> int:
     if operation["security"] != [{"bearer": ["write"]}]:
         return 3
     return {"PUT": 1, "PATCH": 2}.get(method, 2 if "boards" in path else 0)
-
-
-def header(answer: Answer, name: str) -> str:
-    return CIMultiDict(answer.headers)[name]
 
 
 async def test_each_example_answers_as_shown(served: Served) -> None:

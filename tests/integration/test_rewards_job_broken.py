@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,7 @@ from psd.rewards.participants import RunSources
 from psd.rewards.shards import shard_of
 from psd.store.keys import kind_of
 from tests.support.engine import forget
+from tests.support.processes.forked import psd_ended
 from tests.support.rewards.reward_job import Fleet, fleet_on, three_weeks
 from tests.support.servers.redis_server import RedisServer
 
@@ -46,7 +48,10 @@ def calculate_process(
     environment = {**os.environ, "PSD_REDIS_URL": redis_url, "PSD_REDIS_DURABILITY": "fast"}
     if failpoint:
         environment["PSD_FAILPOINT"] = failpoint
-    command = [sys.executable, "-m", "psd", "rewards", "calculate", *arguments]
+    words = ["rewards", "calculate", *arguments]
+    if not failpoint:
+        return psd_ended(words, Path.cwd(), environment)
+    command = [sys.executable, "-m", "psd", *words]
     return subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=60, check=False
     )

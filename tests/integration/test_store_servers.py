@@ -20,7 +20,7 @@ from psd.store.redis import READ_CONNECTIONS, Store
 from psd.store.scripts import script_names
 from tests.conftest import ON_CLUSTER, AnyStore
 from tests.support.engine import EVER, book, engine_on, report, sum_of
-from tests.support.servers.nsqd import free_ports
+from tests.support.servers.ports import free_ports
 from tests.support.servers.redis_cluster import ClusterNode, RedisCluster, stalled
 from tests.support.servers.redis_server import RedisServer
 from tests.support.stored.placements import IN_A_CLUSTER

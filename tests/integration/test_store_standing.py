@@ -14,7 +14,7 @@ from psd.runtime import Runtime
 from psd.store import watch
 from psd.store.standing import MARKS
 from tests.support.engine import NOON_S, book, engine_on, report, sum_of
-from tests.support.servers.nsqd import free_ports
+from tests.support.servers.ports import free_ports
 from tests.support.servers.redis_server import KEEP, RedisServer
 from tests.support.servers.switched_store import Switch, hang_up_on
 from tests.support.stored.placements import owner_key

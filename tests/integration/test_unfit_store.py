@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from psd.errors import StoreUnavailableError, UnfitStoreError
 from psd.runtime import open_runtime
 from tests.conftest import AnyStore
 from tests.support.engine import report
+from tests.support.processes.forked import psd_ended
 from tests.support.processes.worker_process import environment
 from tests.support.servers.redis_server import RedisServer
 from tests.support.stored.placements import IN_A_CLUSTER
@@ -35,16 +35,7 @@ def owner_on_the_evicting(store: AnyStore) -> int:
 
 
 def run_psd(folder: Path, url: str, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "psd", "--set", f"redis.url={url}", *words]
-    return subprocess.run(
-        command,
-        check=False,
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
+    return psd_ended(["--set", f"redis.url={url}", *words], folder, environment())
 
 
 @pytest.mark.parametrize("words", [("worker",), ("server", "--port", "0")])

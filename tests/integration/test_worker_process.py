@@ -14,7 +14,7 @@ import pytest
 from psd.engine.plan import Range
 from tests.support.processes.worker_process import psd, worker_process
 from tests.support.processes.worker_stack import NOON_S, WorkerStack, steps, worker_running
-from tests.support.servers.nsqd import free_ports
+from tests.support.servers.ports import free_ports
 from tests.support.waiting import wait_until
 
 USERS = range(1, 5001)

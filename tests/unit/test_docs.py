@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from psd.cli.main import psd as command_line
 from psd.config import Settings, default_things
 from psd.config_sources import KNOWN_KEYS, environment_name
+from psd.domains import domains
 from psd.observe.metrics import Metrics
 from psd.runtime import open_runtime
 from psd.store.scripts import script_names
@@ -61,9 +62,13 @@ def commands(group: click.Group, prefix: str = "psd") -> list[str]:
     return names
 
 
+PAGES = {domain.name: f"docs/{domain.page or domain.name + '.md'}" for domain in domains()}
+"""Where the settings of domains are."""
+
+
 @pytest.mark.parametrize("key", KNOWN_KEYS)
 def test_every_setting_is_documented_with_its_default_and_environment_name(key: str) -> None:
-    cells = rows("docs/operations.md")[key]
+    cells = rows(PAGES.get(key.partition(".")[0], "docs/operations.md"))[key]
     assert cells[1], f"{key} has no unit"
     assert cells[2] == f"`{default_as_toml(key)}`"
     assert cells[3] == f"`{environment_name(key)}`"
@@ -72,8 +77,9 @@ def test_every_setting_is_documented_with_its_default_and_environment_name(key: 
 
 def test_no_documented_setting_is_unknown() -> None:
     sections = {key.partition(".")[0] for key in KNOWN_KEYS}
-    documented = {key for key in rows("docs/operations.md") if key.partition(".")[0] in sections}
-    assert documented == set(KNOWN_KEYS)
+    named = [key for name in ("docs/operations.md", *PAGES.values()) for key in rows(name)]
+    documented = [key for key in named if key.partition(".")[0] in sections]
+    assert sorted(documented) == sorted(KNOWN_KEYS)
 
 
 def test_the_default_things_are_documented_with_their_numbers() -> None:

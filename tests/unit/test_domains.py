@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import subprocess
 import tomllib
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +12,8 @@ from psd.config import Settings
 from psd.domain import Domain
 from psd.domains import domains, named
 from psd.store.keys import catalogue, kind_of
+from tests.support.sources import ROOT, source_in, source_of
 
-ROOT = Path(__file__).parents[2]
 CODE = ("psd", "server", "workers")
 LIST = "psd/domains.py"
 CALENDAR = "psd/engine/plan.py"
@@ -80,33 +78,15 @@ def test_keys_are_built_in_keys_modules_alone() -> None:
         f"{path}: {text}"
         for path in tracked(*CODE)
         if path.endswith(".py") and path not in allowed
-        for text in key_texts(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+        for text in source_of(ROOT / path).texts
+        if KEY.match(text)
     }
     assert building == set()
 
 
-def key_texts(tree: ast.Module) -> list[str]:
-    """Texts of a module that begin like a key; docstrings are about keys and build none."""
-    told = {
-        id(node.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    }
-    return [
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant)
-        and isinstance(node.value, str)
-        and id(node) not in told
-        and KEY.match(node.value)
-    ]
-
-
 def test_a_key_that_is_built_elsewhere_would_be_seen() -> None:
-    tree = ast.parse(
-        '"""psd:{p0}:7 is a key."""\nkey = f"psd:{{p0}}:{uid}:log"\nother = "psd:schema"\n'
-    )
-    assert sorted(key_texts(tree)) == ["psd:schema", "psd:{p0}:"]
+    text = '"""psd:{p0}:7 is a key."""\nkey = f"psd:{{p0}}:{uid}:log"\nother = "psd:schema"\n'
+    assert sorted(filter(KEY.match, source_in(text).texts)) == ["psd:schema", "psd:{p0}:"]
 
 
 @pytest.mark.parametrize("domain", domains(), ids=lambda domain: domain.name)

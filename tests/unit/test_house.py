@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import tomllib
 from graphlib import TopologicalSorter
@@ -13,9 +12,8 @@ import pytest
 
 from psd.errors import INPUT_ERRORS, InputError, PsdError
 from psd.version import VERSION
+from tests.support.sources import PACKAGES, ROOT, source_of, text_of
 
-ROOT = Path(__file__).parents[2]
-PACKAGES = ("psd", "server", "workers")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -39,21 +37,20 @@ def test_every_part_of_psd_has_its_place_in_the_layers() -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_a_module_says_what_lives_in_it_and_fits_a_reader(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    if path.name == "__init__.py" and not text.strip():
+    if path.name == "__init__.py" and not text_of(path).strip():
         return
-    assert ast.get_docstring(ast.parse(text)), "no module docstring"
-    assert text.count("\n") <= 400, "past 350 lines: what is the second idea?"
+    source = source_of(path)
+    assert source.docstring, "no module docstring"
+    assert source.lines <= 400, "past 350 lines: what is the second idea?"
 
 
 def imported(path: Path, modules: set[str]) -> set[str]:
     """The modules of psd that a file imports, for types alone or not."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            for each in node.names:
-                inner = f"{node.module}.{each.name}"
-                found.add(inner if inner in modules else node.module)
+    for module, names in source_of(path).imports:
+        for name in names:
+            inner = f"{module}.{name}"
+            found.add(inner if inner in modules else module)
     return found & modules
 
 

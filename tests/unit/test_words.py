@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -12,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PACKAGES = ("psd", "server", "workers")
+from tests.support.sources import PACKAGES, ROOT, source_of, text_of
+
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 MIRRORED = ("cli", "client", "openapi", "routes", "handlers")
@@ -72,9 +71,8 @@ def defined() -> Mapping[str, list[str]]:
     """Where each class of the tree is, by its name."""
     found: dict[str, list[str]] = defaultdict(list)
     for path in sources():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ClassDef):
-                found[node.name].append(path.relative_to(ROOT).as_posix())
+        for name in source_of(path).classes:
+            found[name].append(path.relative_to(ROOT).as_posix())
     return found
 
 
@@ -83,21 +81,21 @@ def aliases() -> Mapping[str, list[str]]:
     """Where each name of a module stands for a type, by its name."""
     found: dict[str, list[str]] = defaultdict(list)
     for path in sources():
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            targets = node.targets if isinstance(node, ast.Assign) else []
-            for each in targets:
-                if isinstance(each, ast.Name) and re.fullmatch(r"[A-Z][a-z]\w*", each.id):
-                    found[each.id].append(path.relative_to(ROOT).as_posix())
+        for name in source_of(path).aliases:
+            found[name].append(path.relative_to(ROOT).as_posix())
     return found
 
 
 def synonyms(text: str, words: list[str]) -> list[str]:
     """Which of these words a text has: as it stands, in parts of names, joined or not."""
-    return [
-        word
-        for word in words
-        if re.search(rf"(?i)(?<![a-z0-9]){word.replace('_', '_?')}s?(?![a-z0-9])", text)
-    ]
+    return [word for word in words if any_of((word,)).search(text)]
+
+
+@cache
+def any_of(words: tuple[str, ...]) -> re.Pattern[str]:
+    """One of these words."""
+    found = "|".join(word.replace("_", "_?") for word in words)
+    return re.compile(rf"(?i)(?<![a-z0-9])(?:{found})s?(?![a-z0-9])")
 
 
 def test_a_word_is_defined_once() -> None:
@@ -140,7 +138,8 @@ def test_a_thing_is_not_called_by_another_word(row: list[str]) -> None:
     found = {
         path.relative_to(ROOT).as_posix(): told
         for path in texts()
-        if (told := synonyms(path.read_text(encoding="utf-8"), listed(others)))
+        if any_of(tuple(listed(others))).search(text_of(path))
+        and (told := synonyms(text_of(path), listed(others)))
     }
     found.pop("docs/architecture.md")
     assert {path: told for path, told in found.items() if path not in EXEMPT[word]} == {}

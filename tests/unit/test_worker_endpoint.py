@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter
 from psd.errors import StoreUnavailableError
 from psd.queue.interface import Reach
 from tests.support.processes.worker_fakes import MemoryQueue
-from tests.support.servers.nsqd import free_ports
+from tests.support.servers.ports import free_ports
 from workers import endpoint as under_test
 from workers.endpoint import CONNECTIONS_MAX, HEAD_BYTES_MAX, WorkerEndpoint
 from workers.readiness import WorkerReadiness

@@ -16,10 +16,8 @@ from __future__ import annotations
 import asyncio
 import random
 import subprocess
-import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -32,7 +30,7 @@ from tests.chaos.clocked_psd import clock_file
 from tests.chaos.oracle import differences
 from tests.chaos.stage import Stage
 from tests.chaos.stream import Stream, generate
-from tests.chaos.trial import Say, Tally, failures_of, run_in_lanes
+from tests.chaos.trial import InLanes, Tally, failures_of
 from tests.support.processes.worker_process import environment
 
 MESSAGES, OWNERS = 150, 3
@@ -59,20 +57,12 @@ class Work(NamedTuple):
     stream: Stream
 
 
-class Clocks:
+class Clocks(InLanes):
     """Trials with servers of their own, a few beside each other."""
 
     name = "clocks"
     short = 3
     whole = 100
-
-    async def run(self, trials: int, seed: int, say: Say) -> Tally:
-        """Run trials with the seeds ``seed`` and up."""
-        return await run_in_lanes(self.name, trials, seed, self._folder, self._trial, say)
-
-    @asynccontextmanager
-    async def _folder(self, lane: int) -> AsyncIterator[Path]:
-        yield Path(tempfile.mkdtemp(prefix=f"{self.name}-{lane}-"))
 
     async def _trial(self, folder: Path, seed: int) -> Tally:
         work = Work(seed, random.Random(f"{self.name} {seed}"), generate(seed, MESSAGES, OWNERS))

@@ -16,9 +16,6 @@ import asyncio
 import random
 import subprocess
 import sys
-import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,7 +29,7 @@ from tests.chaos.decider import Orders
 from tests.chaos.oracle import differences
 from tests.chaos.stage import Stage
 from tests.chaos.stream import Stream, generate
-from tests.chaos.trial import Say, Tally, failures_of, run_in_lanes
+from tests.chaos.trial import InLanes, Tally, failures_of
 from tests.support.processes.worker_process import CHECKOUT, environment
 from tests.support.rewards.decisions import Deed, plain, random_deeds, told
 from tests.support.waiting import wait_until
@@ -67,20 +64,12 @@ class Work(NamedTuple):
     stream: Stream
 
 
-class Decisions:
+class Decisions(InLanes):
     """Trials with servers of their own, a few beside each other."""
 
     name = "decisions"
     short = 3
     whole = 100
-
-    async def run(self, trials: int, seed: int, say: Say) -> Tally:
-        """Run trials with the seeds ``seed`` and up."""
-        return await run_in_lanes(self.name, trials, seed, self._folder, self._trial, say)
-
-    @asynccontextmanager
-    async def _folder(self, lane: int) -> AsyncIterator[Path]:
-        yield Path(tempfile.mkdtemp(prefix=f"{self.name}-{lane}-"))
 
     async def _trial(self, folder: Path, seed: int) -> Tally:
         rng = random.Random(f"{self.name} {seed}")

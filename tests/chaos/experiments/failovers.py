@@ -27,7 +27,7 @@ from tests.chaos.redis_troubles import Trouble
 from tests.chaos.stage import Stage
 from tests.chaos.stream import Stream, generate
 from tests.chaos.trial import Say, Tally, failures_of, run_in_lanes
-from tests.support.servers.nsqd import free_ports
+from tests.support.servers.ports import free_ports
 from tests.support.servers.redis_server import KEEP, RedisServer
 from tests.support.servers.switched_store import Switch, hang_up_on
 from tests.support.waiting import wait_until

@@ -9,3 +9,4 @@ class MetersSettings(Section, frozen=True):
     """What a meter can show."""
 
     wh_max: int = 1_000
+    """Wh: the largest reading."""

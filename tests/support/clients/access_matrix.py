@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import msgspec
 
@@ -83,102 +84,49 @@ class Case(msgspec.Struct, frozen=True):
     empty: str | None = None
 
 
+WHO = (
+    *("admin", "reader", "writer"),
+    *("reader_of_1", "reader_of_2", "writer_of_1", "writer_of_2"),
+)
+"""The identities that somebody vouches for, as Case has them."""
+
+
+def allowed(who: str, path: str, body: bytes = b"", status: int = 200) -> Case:
+    """Those named get ``status``, others that somebody vouches for 403, and strangers 401."""
+    names = who.split()
+    statuses: dict[str, Any] = {each: status if each in names else 403 for each in WHO}
+    return Case(path, body, **statuses, nobody=401)
+
+
 def query(path: str, body: bytes, full: str, empty: str) -> Case:
     """A sum: another owner's reader gets what a user without data gets."""
-    return Case(
-        path,
-        body,
-        admin=200,
-        reader=200,
-        writer=403,
-        reader_of_1=200,
-        reader_of_2=200,
-        writer_of_1=403,
-        writer_of_2=403,
-        nobody=401,
-        full=full,
-        empty=empty,
-    )
+    asked = allowed("admin reader reader_of_1 reader_of_2", path, body)
+    return msgspec.structs.replace(asked, full=full, empty=empty)
 
 
 def booking(path: str, body: bytes, status: int) -> Case:
     """A write for owner 1."""
-    return Case(
-        path,
-        body,
-        admin=status,
-        reader=403,
-        writer=status,
-        reader_of_1=403,
-        reader_of_2=403,
-        writer_of_1=status,
-        writer_of_2=403,
-        nobody=401,
-    )
+    return allowed("admin writer writer_of_1", path, body, status)
 
 
 def erasing(path: str) -> Case:
     """The erasure of owner 1: his own token's, or an admin's."""
-    return Case(
-        path,
-        b"",
-        admin=200,
-        reader=403,
-        writer=403,
-        reader_of_1=403,
-        reader_of_2=403,
-        writer_of_1=200,
-        writer_of_2=403,
-        nobody=401,
-    )
+    return allowed("admin writer_of_1", path)
 
 
 def booking_of_vehicles(path: str, body: bytes, status: int = 200) -> Case:
     """A write that is about vehicles of anybody, or about boards."""
-    return Case(
-        path,
-        body,
-        admin=status,
-        reader=403,
-        writer=status,
-        reader_of_1=403,
-        reader_of_2=403,
-        writer_of_1=403,
-        writer_of_2=403,
-        nobody=401,
-    )
+    return allowed("admin writer", path, body, status)
 
 
 def reading_of_vehicles(path: str, status: int) -> Case:
     """A page of rewards: nobody has a vehicle here, so it says the same to all who may read."""
-    return Case(
-        path,
-        b"",
-        admin=status,
-        reader=status,
-        writer=403,
-        reader_of_1=status,
-        reader_of_2=status,
-        writer_of_1=403,
-        writer_of_2=403,
-        nobody=401,
-    )
+    return allowed("admin reader reader_of_1 reader_of_2", path, status=status)
 
 
 def for_all_owners(path: str, body: bytes = b"", status: int = 200) -> Case:
     """Something that is about no single owner."""
-    return Case(
-        path,
-        body,
-        admin=status,
-        reader=status,
-        writer=403,
-        reader_of_1=403,
-        reader_of_2=403,
-        writer_of_1=403,
-        writer_of_2=403,
-        nobody=401,
-    )
+    return allowed("admin reader", path, body, status)
 
 
 def open_to_all(path: str) -> Case:

@@ -16,14 +16,14 @@ Ranges are half-open. An increment is a booking that nothing changes: it is adde
 id, stands before the reports of its second, and a report's total includes it. Bookings of an
 activity at one second and of one type are one entry; where they cancel to 0 there is none.
 A withdrawn activity has no reports, whenever they come.
-Sums past 2^53 - 1 are not modelled, except that a booking past it is refused.
+Sums past 2^53 - 1 are not modelled, except that a booking past it is refused, and a change by more.
 :class:`ModelEngine` gives the model the engine's interface.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
@@ -72,6 +72,18 @@ def entries(bookings: Iterable[Booking]) -> list[Booking]:
     return [Booking(*place, delta) for place, delta in sorted(added.items()) if delta != 0]
 
 
+def _is_past_bound(bookings: Iterable[Booking]) -> bool:
+    return any(abs(booking.delta) > VALUE_MAX for booking in bookings)
+
+
+def _by_window(sent: Mapping[Window, Report]) -> dict[Window, int]:
+    ordered = sorted(sent.values(), key=_replay_order)
+    return {
+        _window(report): booking.delta
+        for report, booking in zip(ordered, replay(ordered), strict=True)
+    }
+
+
 def _replay_order(report: Report) -> tuple[int, int]:
     return (report.ts2, -1 if report.event_id is not None else report.ts2 - report.ts1)
 
@@ -108,12 +120,30 @@ class Model:
             return "withdrawn"
         after = {**self._sent.get(activity, {}), _window(report): report}
         bookings = replay(after.values())
-        if any(abs(booking.delta) > VALUE_MAX for booking in bookings):
-            return "refused"
         before, now = self.entries(*activity), entries(bookings)
+        if _is_past_bound(bookings) or self._changes_past_bound(activity, after, before, now):
+            return "refused"
         self._put(report)
         self._entries[activity] = now
         return "booked" if before != now else "unchanged"
+
+    def _changes_past_bound(
+        self,
+        activity: Activity,
+        after: Mapping[Window, Report],
+        before: Sequence[Booking],
+        now: Sequence[Booking],
+    ) -> bool:
+        """Whether a booking, or what a second has of one type, changes by more than the bound."""
+        sent = self._sent.get(activity, {})
+        if not any(abs(each.value) > VALUE_MAX // 8 for each in (*sent.values(), *after.values())):
+            return False
+        was = _by_window(sent)
+        windows = [
+            Booking(0, 0, delta - was.get(window, 0)) for window, delta in _by_window(after).items()
+        ]
+        taken = [booking._replace(delta=-booking.delta) for booking in before]
+        return _is_past_bound([*windows, *entries([*now, *taken])])
 
     def withdraw(self, withdrawal: Withdrawal) -> str:
         """Take an activity back, of each thing; the outcome as the engine names it."""

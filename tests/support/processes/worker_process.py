@@ -10,15 +10,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.processes.forked import psd_ended
 from tests.support.processes.worker_stack import WorkerStack
 from tests.support.waiting import wait_until
 
 CHECKOUT = Path(__file__).parents[3]
 
 
-def psd_command(stack: WorkerStack, *arguments: str) -> list[str]:
-    """The command line of ``psd`` on these servers."""
-    command = [sys.executable, "-m", "psd"]
+def settings_of(stack: WorkerStack) -> list[str]:
+    """The options of ``psd`` on these servers."""
+    options: list[str] = []
     queue = stack.settings.queue
     for key, value in {
         "redis.url": stack.settings.redis.url,
@@ -28,8 +29,13 @@ def psd_command(stack: WorkerStack, *arguments: str) -> list[str]:
         "worker.shutdown_timeout_s": stack.settings.worker.shutdown_timeout_s,
         "log.format": "json",
     }.items():
-        command += ["--set", f"{key}={value}"]
-    return [*command, *arguments]
+        options += ["--set", f"{key}={value}"]
+    return options
+
+
+def psd_command(stack: WorkerStack, *arguments: str) -> list[str]:
+    """The command line of ``psd`` on these servers."""
+    return [sys.executable, "-m", "psd", *settings_of(stack), *arguments]
 
 
 def environment() -> dict[str, str]:
@@ -42,17 +48,9 @@ async def psd(
     stack: WorkerStack, folder: Path, *arguments: str, stdin: bytes = b""
 ) -> tuple[int, str, str]:
     """Run a command to its end; returns exit code, stdout and stderr."""
-    process = await asyncio.create_subprocess_exec(
-        *psd_command(stack, *arguments),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=folder,
-        env=environment(),
-    )
-    stdout, stderr = await asyncio.wait_for(process.communicate(stdin), 30)
-    assert process.returncode is not None
-    return process.returncode, stdout.decode(), stderr.decode()
+    words = [*settings_of(stack), *arguments]
+    ended = await asyncio.to_thread(psd_ended, words, folder, environment(), stdin)
+    return ended.returncode, ended.stdout, ended.stderr
 
 
 class WorkerProcess:

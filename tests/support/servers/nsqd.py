@@ -16,9 +16,7 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -29,11 +27,10 @@ from typing import Any, Self
 import pytest
 
 from psd.addresses import Address
+from tests.support.servers.ports import free_ports
+from tests.support.servers.server_process import ended, started
 
 BUILT_DIR = Path.home() / ".cache" / "psd" / "nsq-v1.3.0"
-START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 60.0
-
 KILL_SAFE = ("-mem-queue-size=0", "-sync-every=1")
 """Options with which a kill -9 loses only what is in flight: messages go to disk at once."""
 
@@ -52,18 +49,6 @@ def binary(name: str) -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-def free_ports(count: int) -> list[int]:
-    """Loopback ports that nothing listens on at the moment, each a different one."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 class Daemon:
@@ -106,19 +91,8 @@ class Daemon:
     def start(self) -> Self:
         """Start it, and return once it answers."""
         assert self.process is None, f"{self.name} runs already"
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*self.command(), *self.options],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        deadline_s = time.monotonic() + START_TIMEOUT_S
-        while not self._answers():
-            if self.process.poll() is not None or time.monotonic() > deadline_s:
-                self.kill9()
-                pytest.fail(f"{self.name} does not start:\n{self.log}")
-            time.sleep(0.01)
+        command = [*self.command(), *self.options]
+        self.process = started(self.name, command, self.folder / "log", self._answers)
         return self
 
     def stop(self) -> None:
@@ -165,16 +139,10 @@ class Daemon:
         except OSError:
             return False
 
-    def _end(self, signal_: signal.Signals) -> None:
-        if self.process is None:
-            return
-        self.process.send_signal(signal_)
-        try:
-            self.process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process = None
+    def _end(self, with_signal: signal.Signals) -> None:
+        process, self.process = self.process, None
+        if process is not None:
+            ended(process, with_signal)
 
 
 class Nsqlookupd(Daemon):

@@ -24,7 +24,8 @@ import redis.asyncio
 
 from psd.embedded.cluster_servers import free_ports
 from psd.store.slots import SLOTS, slot_of
-from tests.support.servers.redis_server import STOP_TIMEOUT_S, Engine, binary
+from tests.support.servers.redis_server import Engine, binary
+from tests.support.servers.server_process import STOP_TIMEOUT_S
 from tests.support.servers.whole_client import WholeClient
 
 MASTERS = 3

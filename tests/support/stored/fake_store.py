@@ -27,13 +27,28 @@ T = TypeVar("T")
 
 
 class FakeLane:
-    """Commands, one after the other."""
+    """Commands, one after the other; ``trips`` are how often somebody asked or wrote.
+
+    ``epoch`` is a test's to raise: a connection was made anew. ``error`` is what is raised instead
+    of an answer.
+    """
+
+    is_spread = False
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self.epoch = 0
+        self.trips = 0
+        self.error: Exception | None = None
 
     async def call(self, command: Command) -> Any:
         """One command's reply, or its error."""
+        self.trips += 1
+        return await self._reply(command)
+
+    async def _reply(self, command: Command) -> Any:
+        if self.error is not None:
+            raise self.error
         try:
             return _plain(await self._client.execute_command(*command))
         except RedisError as error:
@@ -41,7 +56,8 @@ class FakeLane:
 
     async def call_all(self, commands: Sequence[Command]) -> list[Any]:
         """Replies by position; raises the first error."""
-        return [await self.call(command) for command in commands]
+        self.trips += 1
+        return [await self._reply(command) for command in commands]
 
 
 class FakeOrder:
@@ -52,6 +68,19 @@ class FakeOrder:
         return await writing
 
 
+class FakeCluster:
+    """There is none."""
+
+    async def know(self) -> None:
+        """Known already."""
+
+
+class FakePlacement:
+    """All keys are on one server."""
+
+    is_spread = False
+
+
 class FakeStore:
     """What a :class:`psd.store.redis.Store` is to whoever keeps plain keys."""
 
@@ -59,7 +88,10 @@ class FakeStore:
         client = FakeAsyncRedis()
         client.response_callbacks.clear()
         self.reads = self.writes = FakeLane(client)
+        self.client = client
         self.order = FakeOrder()
+        self.cluster = FakeCluster()
+        self.placement = FakePlacement()
         self.settings = RedisSettings(durability="fast")
 
     def as_store(self) -> Store:

@@ -1,0 +1,122 @@
+-- First reports: reports of new activities of an owner's thing, one of each, which is what most
+-- calls are made of. Such a report meets nothing but totals and leaves, and is booked straight: no
+-- activity is read in, and each hash is read and noted in one step. Whatever is not as plain is for
+-- lib/book_report, which leaves the same bytes; then nothing of the reports stays noted.
+-- @include lib/noted_totals: begin_notes, read_year, hand_over_year, add_to_year, add_below_year
+-- @include lib/activity: hand_over_activity
+-- @include lib/calendar: day_of
+-- @include lib/cells: activity_count, newest_of
+-- @include lib/ids: id_text
+-- @include lib/leaf_merge: write_leaf_changes, write_new_record
+-- @include lib/numbers: SUM_MAX
+-- @include lib/shards: shard_count, shard_of, shard_key
+-- @include lib/units: LEAF_RECORDS
+-- @include lib/writes: keep, writes, forget_writes, write_command, keep_for
+
+local book_first_reports
+
+do
+  -- Changes by the key of their leaf, as { start, changes }; nil where only one report is booked.
+  local leaves = nil
+
+  -- What is told of the thing's activities: their number and the newest second, counted on while
+  -- reports are booked, and the number of shards. nil where the activities are not all new, or need
+  -- one shard more: then what was read is handed over.
+  local function look_at_activities(prefix, reports)
+    local first = reports[1]
+    local field = day_of(first[6]).year_field
+    local part_field = field .. ':' .. id_text(first[2])
+    local count, newest_second = read_year(prefix, field, part_field)
+    count = activity_count(count)
+    newest_second = newest_of(newest_second, count)
+    local shards = shard_count(count)
+    local is_plain = newest_second and shard_count(count + #reports) == shards
+    for at = 1, is_plain and #reports or 0 do
+      local aid = reports[at][3]
+      local held = redis.call('HGET', shard_key(prefix, shard_of(aid, shards)), aid)
+      if held then
+        is_plain = false
+        hand_over_activity(prefix, aid, held)
+        break
+      end
+    end
+    if is_plain then return count, newest_second, shards end
+    hand_over_year(field, part_field)
+    return nil
+  end
+
+  local function note_activity(prefix, report, shards)
+    local key = shard_key(prefix, shard_of(report[3], shards))
+    write_command({ 'HSET', key, report[3],
+      cmsgpack.pack(report[6], report[6] - report[5], report[2], report[4]) })
+    if keep.activity ~= 0 then keep_for(key, keep.activity) end
+  end
+
+  -- Note the record of the leaf; false where it is to be split, or the day is.
+  local function add_record(prefix, day, in_month, in_day, report)
+    local label, start = day.month_label, day.month_start
+    if in_month > LEAF_RECORDS.month then
+      if in_month == LEAF_RECORDS.month + 1 or in_day > LEAF_RECORDS.day then return false end
+      label, start = day.label, day.start
+    end
+    local key = prefix .. ':l:' .. label
+    if not leaves then
+      write_new_record(key, start, report[6], report[2], report[3], report[4])
+      return true
+    end
+    local leaf = leaves[key]
+    if not leaf then
+      leaf = { start, {} }
+      leaves[key] = leaf
+    end
+    leaf[2][#leaf[2] + 1] = { report[6], report[2], report[3], 0, report[4] }
+    return true
+  end
+
+  -- Book one; there are so many activities then, and this is the newest second.
+  local function add_report(prefix, report, activities, newest_second)
+    local second, booking, typed = report[6], report[4], ':' .. id_text(report[2])
+    local day = day_of(second)
+    local year = day.year_field
+    if not add_to_year(year, year .. typed, booking, activities, newest_second) then
+      return false
+    end
+    local in_month, in_day = add_below_year(prefix, day, second, typed, booking)
+    return in_month and add_record(prefix, day, in_month, in_day, report)
+  end
+
+  -- Whether they could be first reports, as far as they tell themselves.
+  local function look_first(reports)
+    local seen = #reports > 1 and {}
+    for at = 1, #reports do
+      local report = reports[at]
+      local aid, value = report[3], report[4]
+      if report[7] or value == 0 or value > SUM_MAX or value < -SUM_MAX or (seen and seen[aid]) then
+        return false
+      end
+      if seen then seen[aid] = true end
+    end
+    return true
+  end
+
+  -- Book the reports of an owner's thing, or answer false and have noted nothing.
+  function book_first_reports(prefix, reports)
+    if not look_first(reports) then return false end
+    local count, newest_second, shards = look_at_activities(prefix, reports)
+    if not count then return false end
+    begin_notes(#reports)
+    leaves = #reports > 1 and {} or nil
+    local before = #writes
+    for at = 1, #reports do
+      local report = reports[at]
+      if report[6] > newest_second then newest_second = report[6] end
+      if not add_report(prefix, report, count + at, newest_second) then
+        forget_writes(before)
+        return false
+      end
+      note_activity(prefix, report, shards)
+    end
+    for key, leaf in pairs(leaves or {}) do write_leaf_changes(key, leaf[1], leaf[2]) end
+    return true
+  end
+end

@@ -1,0 +1,169 @@
+-- Noted totals: one booking more in all totals of an owner's thing, each hash read and noted to be
+-- written in one step. Of several reports that are booked so, the notes of one hash stay one
+-- command, and what it sets is known without Redis. A function answers nil where a total could
+-- pass the bound, or where what an atid has becomes 0, which is no field.
+--   373 of atid 0 in April 2016: HMGET psd:{7}:1:m:2016 4 4:0, HSET psd:{7}:1:m:2016 4 373 4:0 373
+-- @include lib/calendar: ISSUANCE_OFFSET_S, day_of
+-- @include lib/cells: hash_at, new_bucket, new_part, take_activities
+-- @include lib/numbers: SUM_MAX, text
+-- @include lib/totals: read_total, total_value
+-- @include lib/writes: keep, write_command, keep_for
+
+local begin_notes, read_year, hand_over_year, add_to_year, add_below_year
+
+do
+  -- Commands by their key; nil where only one report is booked.
+  local noted = nil
+
+  function begin_notes(reports)
+    noted = reports > 1 and {} or nil
+  end
+
+  local function note(key, lifetime, command)
+    if noted then noted[key] = command end
+    write_command(command)
+    if lifetime ~= 0 then keep_for(key, lifetime) end
+  end
+
+  -- Where a command has the value of a field.
+  local function place_in(command, field)
+    for at = 3, #command, 2 do
+      if command[at] == field then return at + 1 end
+    end
+    return nil
+  end
+
+  local function set_noted(command, place, field, value)
+    if place then
+      command[place] = value
+    else
+      local size = #command
+      command[size + 1], command[size + 2] = field, value
+    end
+  end
+
+  -- A bucket's value with a booking more, and the number of its bookings.
+  local function with_booking(value, booking)
+    if not value then return text(booking), 1 end
+    local sum, count = read_total(value)
+    sum, count = sum + booking, count + 1
+    if sum <= SUM_MAX and sum >= -SUM_MAX then return total_value(sum, count), count end
+    return nil
+  end
+
+  -- The same of what one atid has in it.
+  local function part_with_booking(value, booking)
+    if not value then return text(booking) end
+    local sum = tonumber(value) + booking
+    if sum ~= 0 and sum <= SUM_MAX and sum >= -SUM_MAX then return text(sum) end
+    return nil
+  end
+
+  -- Add to a hash of which something is noted; its bucket's number of bookings.
+  local function add_to_noted(command, field, part_field, booking)
+    local place, part_place = place_in(command, field), place_in(command, part_field)
+    local value, part_value = place and command[place], part_place and command[part_place]
+    if place and not part_place then
+      part_value = redis.call('HGET', command[2], part_field)
+    elseif not place then
+      local values = redis.call('HMGET', command[2], field, part_field)
+      value, part_value = values[1], part_value or values[2]
+    end
+    local total, count = with_booking(value, booking)
+    local part = part_with_booking(part_value, booking)
+    if not (total and part) then return nil end
+    set_noted(command, place, field, total)
+    set_noted(command, part_place, part_field, part)
+    return count
+  end
+
+  -- Add to a bucket and its part of an atid, which stand in one hash; its number of bookings.
+  local function add_with_part(key, lifetime, field, part_field, booking)
+    local command = noted and noted[key]
+    if command then return add_to_noted(command, field, part_field, booking) end
+    local values = redis.call('HMGET', key, field, part_field)
+    local total, count = with_booking(values[1], booking)
+    local part = part_with_booking(values[2], booking)
+    if not (total and part) then return nil end
+    note(key, lifetime, { 'HSET', key, field, total, part_field, part })
+    return count
+  end
+
+  -- Add to the one field of a hash of a month's days, or of their parts.
+  local function add_alone(key, field, with, booking)
+    local command = noted and noted[key]
+    local place = command and place_in(command, field)
+    local after, count = with(place and command[place] or redis.call('HGET', key, field), booking)
+    if not after then return nil end
+    if command then
+      set_noted(command, place, field, after)
+    else
+      note(key, keep.day, { 'HSET', key, field, after })
+    end
+    return count or true
+  end
+
+  local function add_to_weeks(prefix, day, issued, typed, booking)
+    local key, week, issuance = prefix .. day.week_suffix, day.week_field, issued.issuance_field
+    local week_part, issuance_part = week .. typed, issuance .. typed
+    if issued.week_suffix ~= day.week_suffix or (noted and noted[key]) then
+      return add_with_part(key, keep.week, week, week_part, booking)
+        and add_with_part(prefix .. issued.week_suffix, keep.week, issuance, issuance_part, booking)
+    end
+    local values = redis.call('HMGET', key, week, week_part, issuance, issuance_part)
+    local total, part = with_booking(values[1], booking), part_with_booking(values[2], booking)
+    local issued_total = with_booking(values[3], booking)
+    local issued_part = part_with_booking(values[4], booking)
+    if not (total and part and issued_total and issued_part) then return nil end
+    note(key, keep.week, { 'HSET', key, week, total, week_part, part, issuance, issued_total,
+      issuance_part, issued_part })
+    return true
+  end
+
+  -- The hash of a thing's years, and what was read of it.
+  local year_key, year_values
+
+  -- What the hash of years tells of the activities, with the year of the first booking: the values
+  -- of their number and of the newest second.
+  function read_year(prefix, field, part_field)
+    year_key = prefix .. ':y'
+    year_values = redis.call('HMGET', year_key, 'activities', 'newest', field, part_field)
+    return year_values[1], year_values[2]
+  end
+
+  -- What was read is for whoever books in another way.
+  function hand_over_year(field, part_field)
+    local hash = hash_at(year_key, keep.year)
+    take_activities(hash, year_values[1], year_values[2])
+    new_bucket(hash, field, year_values[3])
+    new_part(hash, part_field, year_values[4])
+  end
+
+  -- Add to a year; there are so many activities then, and this is the newest second.
+  function add_to_year(field, part_field, booking, activities, newest_second)
+    local command = noted and noted[year_key]
+    if command then
+      command[4], command[6] = activities, newest_second
+      return add_to_noted(command, field, part_field, booking)
+    end
+    local total, count = with_booking(year_values[3], booking)
+    local part = part_with_booking(year_values[4], booking)
+    if not (total and part) then return nil end
+    note(year_key, keep.year, { 'HSET', year_key, 'activities', activities, 'newest',
+      newest_second, field, total, part_field, part })
+    return count
+  end
+
+  -- Add to the month, the day and the weeks: the numbers of bookings of the first two.
+  function add_below_year(prefix, day, second, typed, booking)
+    local month, date, day_key = day.month_field, day.date_field, prefix .. day.day_suffix
+    local in_month = add_with_part(prefix .. day.month_suffix, keep.month, month, month .. typed,
+      booking)
+    local in_day = in_month and add_alone(day_key, date, with_booking, booking)
+    if in_day and add_alone(day_key .. ':t', date .. typed, part_with_booking, booking)
+      and add_to_weeks(prefix, day, day_of(second - ISSUANCE_OFFSET_S), typed, booking) then
+      return in_month, in_day
+    end
+    return nil
+  end
+end
