@@ -6,20 +6,24 @@
 -- @include lib/work: spend_work
 -- @include lib/writes: keep
 
-local columns_of, position_of, column_length
+local columns_of, position_at, position_of, column_length
 
 do
   -- Redis takes 512 MiB; a call adds far less than the rest.
   local COLUMN_BYTES_MAX = 268435456
-  local by_root, by_prefix = {}, {}
+  local by_root, by_prefix, lengths = {}, {}, {}
 
-  -- Length of a string that is written to; fails where the key is of another type, or full.
+  -- Length that a string has before this call writes to it; fails where the key is of another type,
+  -- or full.
   function column_length(key)
+    local length = lengths[key]
+    if length then return length end
     spend_work(1)
-    local length = redis.call('STRLEN', key)
+    length = redis.call('STRLEN', key)
     if length > COLUMN_BYTES_MAX then
       error(key .. ' is full: more is booked than columns hold, see boards = "day"')
     end
+    lengths[key] = length
     return length
   end
 
@@ -74,22 +78,28 @@ do
     if known then return known[1], known[2] end
   end
 
-  -- The owner's position, which is the next one where it has none.
+  -- The position that the year hash has as `at`, or the next one where it has none; whether it is
+  -- given now.
+  function position_at(columns, prefix, uid, at)
+    if not at then
+      local position = columns.owners + #columns.added
+      columns.added[#columns.added + 1] = uid_packed(uid)
+      return position, true
+    end
+    local position = tonumber(at)
+    if not (position and position >= 0 and position < columns.owners and position % 1 == 0) then
+      error(prefix .. ':y has no position of ' .. columns.root .. ', see psd verify --repair')
+    end
+    return position, false
+  end
+
+  -- The same of an owner whose year hash this call has read in.
   function position_of(columns, prefix, uid)
     local hash = hashes[prefix .. ':y']
-    if hash.position then return hash.position end
-    local position = columns.owners + #columns.added
-    if hash.at then
-      local at = tonumber(hash.at)
-      if not (at and at >= 0 and at < columns.owners and at % 1 == 0) then
-        error(prefix .. ':y has no position of ' .. columns.root .. ', see psd verify --repair')
-      end
-      position = at
-    else
-      columns.added[#columns.added + 1] = uid_packed(uid)
-      hash.is_at_new = true
+    if not hash.position then
+      hash.position, hash.is_at_new = position_at(columns, prefix, uid, hash.at)
+      hash.newest_key = columns.root .. ':newest'
     end
-    hash.position, hash.newest_key = position, columns.root .. ':newest'
-    return position
+    return hash.position
   end
 end

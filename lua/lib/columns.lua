@@ -1,55 +1,29 @@
 -- Columns: what a call has changed, by partition and thing, for boards of everybody: each owner's
--- totals of years and months by position, and the differences in logs. A month's log takes the
--- first bookings, as many as it may; what comes after is in its day's log, then in its hour's, and
--- the day's column sums those. Everything is read and checked, and only noted to be written.
--- @include lib/column_places: columns_of, position_of, column_length
+-- totals of years and months by position, and the differences in logs. What was booked straight and
+-- what apply_changes has put into leaves feed the same cells and records (lib/column_writes).
+-- @include lib/column_places: columns_of, position_at, position_of
+-- @include lib/column_writes: cells_at, add_to_cell, log_record, write_columns
 -- @include lib/pending: pending_months
 -- @include lib/calendar: day_of
 -- @include lib/cells: hashes
 -- @include lib/numbers: SUM_MAX, text
 -- @include lib/work: spend_work
--- @include lib/writes: write
 
-local note_columns
+local note_bookings, note_columns
 
 do
-  local MONTH_RECORDS_MIN, DAY_RECORDS_MIN = 1024, 256
-  local RECORD_BYTES = 16
+  -- Columns of which this call changes something.
+  local touched = {}
 
-  local function cells_at(cells, key)
-    local found = cells[key]
-    if not found then
-      column_length(key)
-      found = {}
-      cells[key] = found
-    end
-    return found
-  end
-
-  -- A difference of a cell; what doubles would not hold exactly is written by itself.
-  local function add_to_cell(columns, key, position, delta)
-    local cells = cells_at(columns.sums, key)
-    local sum = (cells[position] or 0) + delta
-    if sum > SUM_MAX or sum < -SUM_MAX then
-      write('BITFIELD', key, 'INCRBY', 'i64', '#' .. position, text(delta))
+  -- Add to the last record, where it is of the same second and position.
+  local function add_delta(records, second, position, delta)
+    local last = #records
+    if records[last - 2] == second and records[last - 1] == position
+      and math.abs(records[last] + delta) <= SUM_MAX then
+      records[last] = records[last] + delta
     else
-      cells[position] = sum
+      log_record(records, second, position, delta)
     end
-  end
-
-  local function add_record(records, second, position, delta)
-    if delta == 0 then return end
-    local at = #records
-    records[at + 1], records[at + 2], records[at + 3] = second, position, delta
-  end
-
-  local function records_at(list, key, start)
-    local found = list[key]
-    if not found then
-      found = { start = start }
-      list[key] = found
-    end
-    return found
   end
 
   -- What a change { second, atid, aid, before, after } adds to a list of records: two where their
@@ -57,137 +31,76 @@ do
   local function add_change(records, position, change)
     local delta = change[5] - change[4]
     if delta > SUM_MAX or delta < -SUM_MAX then
-      add_record(records, change[1], position, -change[4])
+      log_record(records, change[1], position, -change[4])
       delta = change[5]
     end
-    local last = #records
-    if records[last - 2] == change[1] and records[last - 1] == position
-      and math.abs(records[last] + delta) <= SUM_MAX then
-      records[last] = records[last] + delta
-    else
-      add_record(records, change[1], position, delta)
+    add_delta(records, change[1], position, delta)
+  end
+
+  -- What changes in a month: its records, the cells of its year and its own, where it has some.
+  local function month_at(columns, label, start)
+    local month = columns.months[label]
+    if not month then
+      local root = columns.root
+      month = { records = { start = start },
+        year = cells_at(columns.sets, root .. ':y:' .. string.sub(label, 1, 4)),
+        cells = columns.levels.months and cells_at(columns.sets, root .. ':m:' .. label) or {} }
+      columns.months[label], touched[columns] = month, true
     end
+    return month
+  end
+
+  local function set_newest(columns, position, second)
+    cells_at(columns.sets, columns.root .. ':newest')[position] = second
   end
 
   -- Take what changed in a month of an owner's thing.
-  local function note_month(columns, uid, month)
-    local prefix, label, root = month.prefix, month.unit.label, columns.root
+  local function note_month(columns, uid, changed)
+    local prefix, label = changed.prefix, changed.unit.label
     local position, count = position_of(columns, prefix, uid), 0
-    local records = records_at(columns.months, label, month.unit.start)
-    for at = 1, #month.changes do
-      local change = month.changes[at]
+    local month = month_at(columns, label, changed.unit.start)
+    for at = 1, #changed.changes do
+      local change = changed.changes[at]
       count = count + (change[5] ~= 0 and 1 or 0) - (change[4] ~= 0 and 1 or 0)
-      add_change(records, position, change)
+      add_change(month.records, position, change)
     end
-    spend_work(#month.changes)
-    local year = string.sub(label, 1, 4)
-    cells_at(columns.sets, root .. ':y:' .. year)[position] =
-      hashes[prefix .. ':y'].buckets[year].sum
-    if columns.levels.months then
-      cells_at(columns.sets, root .. ':m:' .. label)[position] = month.total.sum
-    end
-    if count ~= 0 then add_to_cell(columns, root .. ':count', position, count) end
+    spend_work(#changed.changes)
     local hash = hashes[prefix .. ':y']
+    month.year[position] = hash.buckets[string.sub(label, 1, 4)].sum
+    month.cells[position] = changed.total.sum
+    if count ~= 0 then add_to_cell(columns, columns.root .. ':count', position, count) end
     if hash.is_newest_dirty and not hash.finds_newest then
-      cells_at(columns.sets, root .. ':newest')[position] = hash.newest
+      set_newest(columns, position, hash.newest)
     end
   end
 
-  local function append(key, records)
-    local parts, number, pack, start = {}, 0, struct.pack, records.start
-    if column_length(key) % RECORD_BYTES ~= 0 then error(key .. ' ends within a record') end
-    for at = 1, #records, 3 do
-      number = number + 1
-      parts[number] = pack('<I4I4i8', records[at] - start, records[at + 1], records[at + 2])
+  -- Take bookings of an owner's thing that are in no hash of lib/cells: of each its second, its
+  -- value, and the sums of its year and its month with it. `at` is that field of the year hash, and
+  -- `newest_second` the thing's newest where they have changed it. Answers what `at` is from now
+  -- on; nil where it stays as it is.
+  function note_bookings(prefix, at, bookings, newest_second)
+    local columns, uid = columns_of(prefix)
+    if not columns then return nil end
+    local position, is_new = position_at(columns, prefix, uid, at)
+    for slot = 1, #bookings, 4 do
+      local second = bookings[slot]
+      local day = day_of(second)
+      local month = month_at(columns, day.month_label, day.month_start)
+      add_delta(month.records, second, position, bookings[slot + 1])
+      month.year[position], month.cells[position] = bookings[slot + 2], bookings[slot + 3]
     end
-    spend_work(number / 2)
-    if number > 0 then write('APPEND', key, table.concat(parts)) end
+    spend_work(#bookings / 4)
+    add_to_cell(columns, columns.root .. ':count', position, #bookings / 4)
+    if newest_second then set_newest(columns, position, newest_second) end
+    return is_new and text(position) or nil
   end
 
-  -- Records by the unit below that holds them; `unit_of` tells its label and first second.
-  local function below(records, unit_of)
-    local units = {}
-    for at = 1, #records, 3 do
-      local label, start = unit_of(records[at])
-      add_record(records_at(units, label, start), records[at], records[at + 1], records[at + 2])
-    end
-    return units
-  end
-
-  local function day_unit(second)
-    local day = day_of(second)
-    return day.label, day.start
-  end
-
-  local function hour_unit(second)
-    local day = day_of(second)
-    local hour = math.floor((second - day.start) / 3600)
-    return day.label .. string.format('%02d', hour), day.start + hour * 3600
-  end
-
-  local function add_day(columns, label, records)
-    for at = 1, #records, 3 do
-      add_to_cell(columns, columns.root .. ':d:' .. label, records[at + 1], records[at + 2])
-    end
-  end
-
-  local function note_day(columns, label, records)
-    local log, records_max = columns.root .. ':l:', math.max(DAY_RECORDS_MIN, columns.owners / 2)
-    add_day(columns, label, records)
-    if column_length(log .. label) < records_max * RECORD_BYTES then
-      append(log .. label, records)
-    else
-      for hour, of_hour in pairs(below(records, hour_unit)) do append(log .. hour, of_hour) end
-    end
-  end
-
-  local function note_records(columns, label, records)
-    local log, records_max = columns.root .. ':l:', math.max(MONTH_RECORDS_MIN, 2 * columns.owners)
-    if columns.levels.days then
-      for day, of_day in pairs(below(records, day_unit)) do add_day(columns, day, of_day) end
-    elseif not columns.levels.logs then
-      return
-    elseif column_length(log .. label) < records_max * RECORD_BYTES then
-      append(log .. label, records)
-    else
-      for day, of_day in pairs(below(records, day_unit)) do note_day(columns, day, of_day) end
-    end
-  end
-
-  local function write_cells(verb, list)
-    for key, cells in pairs(list) do
-      local command, at = { 'BITFIELD', key }, 2
-      for position, number in pairs(cells) do
-        command[at + 1], command[at + 2] = verb, 'i64'
-        command[at + 3], command[at + 4] = '#' .. position, text(number)
-        at = at + 4
-        if at > 990 then
-          write(unpack(command, 1, at))
-          at = 2
-        end
-      end
-      if at > 2 then write(unpack(command, 1, at)) end
-    end
-  end
-
-  local function write_columns(columns)
-    for label, records in pairs(columns.months) do note_records(columns, label, records) end
-    local added = columns.added
-    if #added > 0 then write('APPEND', columns.root .. ':owners', table.concat(added)) end
-    write_cells('SET', columns.sets)
-    write_cells('INCRBY', columns.sums)
-    write('SET', columns.root .. ':changes', text(columns.changes + 1))
-  end
-
-  -- Note what is to be written of all that apply_changes has put into the leaves.
+  -- Note what is to be written of all that apply_changes has put into the leaves, and of what was
+  -- booked straight.
   function note_columns()
-    local touched = {}
     for _, month in ipairs(pending_months) do
       local columns, uid = columns_of(month.prefix)
-      if columns then
-        note_month(columns, uid, month)
-        touched[columns] = true
-      end
+      if columns then note_month(columns, uid, month) end
     end
     for columns in pairs(touched) do write_columns(columns) end
   end

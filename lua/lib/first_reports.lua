@@ -2,7 +2,9 @@
 -- calls are made of. Such a report meets nothing but totals and leaves, and is booked straight: no
 -- activity is read in, and each hash is read and noted in one step. Whatever is not as plain is for
 -- lib/book_report, which leaves the same bytes; then nothing of the reports stays noted.
--- @include lib/noted_totals: begin_notes, read_year, hand_over_year, add_to_year, add_below_year
+-- @include lib/noted_totals: begin_notes, read_year, hand_over_year, note_position
+-- @include lib/noted_totals: add_to_year, add_below_year
+-- @include lib/columns: note_bookings
 -- @include lib/activity: hand_over_activity
 -- @include lib/calendar: day_of
 -- @include lib/cells: activity_count, newest_of
@@ -18,15 +20,17 @@ local book_first_reports
 do
   -- Changes by the key of their leaf, as { start, changes }; nil where only one report is booked.
   local leaves = nil
+  -- What columns keep of the reports, as note_bookings takes it.
+  local bookings
 
   -- What is told of the thing's activities: their number and the newest second, counted on while
-  -- reports are booked, and the number of shards. nil where the activities are not all new, or need
-  -- one shard more: then what was read is handed over.
+  -- reports are booked, the number of shards, and the position in columns. nil where the activities
+  -- are not all new, or need one shard more: then what was read is handed over.
   local function look_at_activities(prefix, reports)
     local first = reports[1]
     local field = day_of(first[6]).year_field
     local part_field = field .. ':' .. id_text(first[2])
-    local count, newest_second = read_year(prefix, field, part_field)
+    local count, newest_second, position = read_year(prefix, field, part_field)
     count = activity_count(count)
     newest_second = newest_of(newest_second, count)
     local shards = shard_count(count)
@@ -40,7 +44,7 @@ do
         break
       end
     end
-    if is_plain then return count, newest_second, shards end
+    if is_plain then return count, newest_second, shards, position end
     hand_over_year(field, part_field)
     return nil
   end
@@ -78,10 +82,13 @@ do
     local second, booking, typed = report[6], report[4], ':' .. id_text(report[2])
     local day = day_of(second)
     local year = day.year_field
-    if not add_to_year(year, year .. typed, booking, activities, newest_second) then
-      return false
-    end
-    local in_month, in_day = add_below_year(prefix, day, second, typed, booking)
+    local in_year, year_sum =
+      add_to_year(year, year .. typed, booking, activities, newest_second)
+    if not in_year then return false end
+    local in_month, in_day, month_sum = add_below_year(prefix, day, second, typed, booking)
+    local slot = #bookings
+    bookings[slot + 1], bookings[slot + 2] = second, booking
+    bookings[slot + 3], bookings[slot + 4] = year_sum, month_sum
     return in_month and add_record(prefix, day, in_month, in_day, report)
   end
 
@@ -102,11 +109,11 @@ do
   -- Book the reports of an owner's thing, or answer false and have noted nothing.
   function book_first_reports(prefix, reports)
     if not look_first(reports) then return false end
-    local count, newest_second, shards = look_at_activities(prefix, reports)
+    local count, newest_before, shards, position = look_at_activities(prefix, reports)
     if not count then return false end
     begin_notes(#reports)
-    leaves = #reports > 1 and {} or nil
-    local before = #writes
+    leaves, bookings = #reports > 1 and {} or nil, {}
+    local before, newest_second = #writes, newest_before
     for at = 1, #reports do
       local report = reports[at]
       if report[6] > newest_second then newest_second = report[6] end
@@ -117,6 +124,9 @@ do
       note_activity(prefix, report, shards)
     end
     for key, leaf in pairs(leaves or {}) do write_leaf_changes(key, leaf[1], leaf[2]) end
+    local given = note_bookings(prefix, position, bookings,
+      newest_second > newest_before and newest_second)
+    if given then note_position(given) end
     return true
   end
 end

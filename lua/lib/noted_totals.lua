@@ -9,7 +9,7 @@
 -- @include lib/totals: read_total, total_value
 -- @include lib/writes: keep, write_command, keep_for
 
-local begin_notes, read_year, hand_over_year, add_to_year, add_below_year
+local begin_notes, read_year, hand_over_year, add_to_year, note_position, add_below_year
 
 do
   -- Commands by their key; nil where only one report is booked.
@@ -42,12 +42,12 @@ do
     end
   end
 
-  -- A bucket's value with a booking more, and the number of its bookings.
+  -- A bucket's value with a booking more, the number of its bookings, and their sum.
   local function with_booking(value, booking)
-    if not value then return text(booking), 1 end
+    if not value then return text(booking), 1, booking end
     local sum, count = read_total(value)
     sum, count = sum + booking, count + 1
-    if sum <= SUM_MAX and sum >= -SUM_MAX then return total_value(sum, count), count end
+    if sum <= SUM_MAX and sum >= -SUM_MAX then return total_value(sum, count), count, sum end
     return nil
   end
 
@@ -59,7 +59,7 @@ do
     return nil
   end
 
-  -- Add to a hash of which something is noted; its bucket's number of bookings.
+  -- Add to a hash of which something is noted; number and sum of its bucket's bookings.
   local function add_to_noted(command, field, part_field, booking)
     local place, part_place = place_in(command, field), place_in(command, part_field)
     local value, part_value = place and command[place], part_place and command[part_place]
@@ -69,24 +69,25 @@ do
       local values = redis.call('HMGET', command[2], field, part_field)
       value, part_value = values[1], part_value or values[2]
     end
-    local total, count = with_booking(value, booking)
+    local total, count, sum = with_booking(value, booking)
     local part = part_with_booking(part_value, booking)
     if not (total and part) then return nil end
     set_noted(command, place, field, total)
     set_noted(command, part_place, part_field, part)
-    return count
+    return count, sum
   end
 
-  -- Add to a bucket and its part of an atid, which stand in one hash; its number of bookings.
+  -- Add to a bucket and its part of an atid, which stand in one hash; number and sum of its
+  -- bookings.
   local function add_with_part(key, lifetime, field, part_field, booking)
     local command = noted and noted[key]
     if command then return add_to_noted(command, field, part_field, booking) end
     local values = redis.call('HMGET', key, field, part_field)
-    local total, count = with_booking(values[1], booking)
+    local total, count, sum = with_booking(values[1], booking)
     local part = part_with_booking(values[2], booking)
     if not (total and part) then return nil end
     note(key, lifetime, { 'HSET', key, field, total, part_field, part })
-    return count
+    return count, sum
   end
 
   -- Add to the one field of a hash of a month's days, or of their parts.
@@ -120,49 +121,57 @@ do
     return true
   end
 
-  -- The hash of a thing's years, and what was read of it.
-  local year_key, year_values
+  -- The hash of a thing's years, what was read of it, and the command that writes it.
+  local year_key, year_values, year_command
 
   -- What the hash of years tells of the activities, with the year of the first booking: the values
-  -- of their number and of the newest second.
+  -- of their number, of the newest second and of the position in columns.
   function read_year(prefix, field, part_field)
     year_key = prefix .. ':y'
-    year_values = redis.call('HMGET', year_key, 'activities', 'newest', field, part_field)
-    return year_values[1], year_values[2]
+    year_values = redis.call('HMGET', year_key, 'activities', 'newest', 'at', field, part_field)
+    return year_values[1], year_values[2], year_values[3]
   end
 
   -- What was read is for whoever books in another way.
   function hand_over_year(field, part_field)
     local hash = hash_at(year_key, keep.year)
-    take_activities(hash, year_values[1], year_values[2])
-    new_bucket(hash, field, year_values[3])
-    new_part(hash, part_field, year_values[4])
+    take_activities(hash, year_values[1], year_values[2], year_values[3])
+    new_bucket(hash, field, year_values[4])
+    new_part(hash, part_field, year_values[5])
   end
 
-  -- Add to a year; there are so many activities then, and this is the newest second.
+  -- Add to a year; there are so many activities then, and this is the newest second. Number and
+  -- sum of its bookings.
   function add_to_year(field, part_field, booking, activities, newest_second)
     local command = noted and noted[year_key]
     if command then
       command[4], command[6] = activities, newest_second
       return add_to_noted(command, field, part_field, booking)
     end
-    local total, count = with_booking(year_values[3], booking)
-    local part = part_with_booking(year_values[4], booking)
+    local total, count, sum = with_booking(year_values[4], booking)
+    local part = part_with_booking(year_values[5], booking)
     if not (total and part) then return nil end
-    note(year_key, keep.year, { 'HSET', year_key, 'activities', activities, 'newest',
-      newest_second, field, total, part_field, part })
-    return count
+    year_command = { 'HSET', year_key, 'activities', activities, 'newest', newest_second, field,
+      total, part_field, part }
+    note(year_key, keep.year, year_command)
+    return count, sum
   end
 
-  -- Add to the month, the day and the weeks: the numbers of bookings of the first two.
+  -- Keep the position in columns with what is noted of the year.
+  function note_position(position)
+    set_noted(year_command, nil, 'at', position)
+  end
+
+  -- Add to the month, the day and the weeks: the numbers of bookings of the first two, and the sum
+  -- of the month's.
   function add_below_year(prefix, day, second, typed, booking)
     local month, date, day_key = day.month_field, day.date_field, prefix .. day.day_suffix
-    local in_month = add_with_part(prefix .. day.month_suffix, keep.month, month, month .. typed,
-      booking)
+    local in_month, month_sum = add_with_part(prefix .. day.month_suffix, keep.month, month,
+      month .. typed, booking)
     local in_day = in_month and add_alone(day_key, date, with_booking, booking)
     if in_day and add_alone(day_key .. ':t', date .. typed, part_with_booking, booking)
       and add_to_weeks(prefix, day, day_of(second - ISSUANCE_OFFSET_S), typed, booking) then
-      return in_month, in_day
+      return in_month, in_day, month_sum
     end
     return nil
   end

@@ -261,7 +261,7 @@ class ColumnAudit:
 
 
 class Room:
-    """Which logs take more, as lua/lib/columns.lua has it; ``lengths`` by the unit's label."""
+    """Which logs take more, as lua/lib/column_writes.lua has it; ``lengths`` by the label."""
 
     def __init__(self, owners: int, lengths: Mapping[str, int]) -> None:
         self._month_bytes = month_records(owners) * RECORD_BYTES

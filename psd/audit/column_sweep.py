@@ -18,6 +18,7 @@ from psd.audit.column_audit import COLUMN_KEY, GONE, ColumnAudit, Findings
 from psd.audit.column_view import spoiled
 from psd.audit.examine import Discrepancy
 from psd.columns.column_keys import CELL_BYTES, CHANGES, ERASED_UID, OWNERS, column_key
+from psd.store.keys import COLUMNS_PATTERN, year_key
 from psd.store.lane import Command, Lane
 from psd.store.routed import RoutedLane
 
@@ -52,7 +53,7 @@ class ColumnSweep:
         for lane in await self._lane.lanes():
             cursor = b"0"
             while True:
-                asked = ("SCAN", cursor, "MATCH", "psd:columns:{*", "COUNT", SCAN_KEYS)
+                asked = ("SCAN", cursor, "MATCH", COLUMNS_PATTERN, "COUNT", SCAN_KEYS)
                 cursor, names = await lane.call(asked)
                 for name in names:
                     self._audit.take(name.decode(errors="replace"))
@@ -108,12 +109,11 @@ class ColumnSweep:
         """Of positions that are nobody's; of whom has bookings by now the owner's audit tells."""
         lane = await self._lane.lane_of(root)
         owners, met = await lane.call(("GET", column_key(root, OWNERS))) or b"", self._audit.met
-        tag, thing = root.removeprefix("psd:columns:").rsplit(":", 1)
         unmet = [at for at in range(len(owners) // CELL_BYTES) if at not in met[root]]
         for start in range(0, len(unmet), PLACES_AT_ONCE):
             part = unmet[start : start + PLACES_AT_ONCE]
             uids = [int.from_bytes(_cell(owners, at), "big", signed=True) for at in part]
-            asked: list[Command] = [("HGET", f"psd:{tag}:{uid}:{thing}:y", "at") for uid in uids]
+            asked: list[Command] = [("HGET", year_key(root, uid), "at") for uid in uids]
             said = await lane.call_each(asked)
             for position, uid, at in zip(part, uids, said, strict=True):
                 # An owner whose hash of years is of another type is told of by his own audit.

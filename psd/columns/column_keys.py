@@ -39,7 +39,7 @@ ERASED_UID = -(2**63)
 """Stands in the place of an owner who was erased; no position is given twice."""
 
 MONTH_RECORDS_MIN, DAY_RECORDS_MIN = 1024, 256
-"""What the logs of a month and of a day take in any partition, as lua/lib/columns.lua has it."""
+"""What logs of a month and a day take in any partition, as lua/lib/column_writes.lua has it."""
 
 
 def month_records(owners: int) -> int:

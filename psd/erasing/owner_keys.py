@@ -22,7 +22,7 @@ from psd.columns.column_keys import OWNERS, column_key
 from psd.config import Settings
 from psd.engine.column_modes import held_modes, modes_of
 from psd.store.kept import write_kept
-from psd.store.keys import OWNER_ROOT
+from psd.store.keys import OWNER_ROOT, columns_pattern, year_key
 from psd.store.lane import Command, Lane
 from psd.store.redis import Store
 
@@ -77,27 +77,27 @@ class OwnerKeys:
         root = (await self._store.placed()).owner_root(uid)
         modes = modes_of(self._settings.things) | await held_modes(self._store)
         audit = ColumnAudit(modes, Lifetimes())
-        columns = f"psd:columns:{root[4 : root.index('}') + 1]}"
+        pattern = columns_pattern(root)
         routed = self._store.new_lane()
         try:
             lane = await routed.lane_of(root)
             cursor = b""
             while cursor != b"0":
-                asked = ("SCAN", cursor or b"0", "MATCH", f"{columns}:*", "COUNT", SCAN_KEYS)
+                asked = ("SCAN", cursor or b"0", "MATCH", pattern, "COUNT", SCAN_KEYS)
                 cursor, page = await lane.call(asked)
                 for name in page:
                     audit.take(name.decode())
             for each in [*audit.roots()]:
                 if int(each.rpartition(":")[2]) not in self._numbered:
-                    await self._leave(lane, audit, each, root, uid)
+                    await self._leave(lane, audit, each, uid)
         finally:
             await routed.close()
 
-    async def _leave(
-        self, lane: Lane, audit: ColumnAudit, columns: str, root: str, uid: int
-    ) -> None:
-        year_key = f"{root}:{columns.rpartition(':')[2]}:y"
-        asked: list[Command] = [("GET", column_key(columns, OWNERS)), ("HGET", year_key, "at")]
+    async def _leave(self, lane: Lane, audit: ColumnAudit, columns: str, uid: int) -> None:
+        asked: list[Command] = [
+            ("GET", column_key(columns, OWNERS)),
+            ("HGET", year_key(columns, uid), "at"),
+        ]
         owners, at = await lane.call_all(asked)
         for position in places_of(owners or b"", uid):
             if at != b"%d" % position:

@@ -168,6 +168,21 @@ def columns_root(tag: str, thing: int) -> str:
     return f"psd:columns:{{{tag}}}:{thing}"
 
 
+COLUMNS_PATTERN = "psd:columns:{*"
+"""All columns of a store, as SCAN takes it."""
+
+
+def columns_pattern(owner_root: str) -> str:
+    """All columns of the partition of an owner: of ``psd:{p0}:7`` it is ``psd:columns:{p0}:*``."""
+    return f"psd:columns:{{{owner_root[5 : owner_root.index('}')]}}}:*"
+
+
+def year_key(columns: str, uid: int | str) -> str:
+    """An owner's hash of years: beside ``psd:columns:{p0}:1`` it is ``psd:{p0}:7:1:y``."""
+    tag, thing = columns.removeprefix("psd:columns:").rsplit(":", 1)
+    return f"psd:{tag}:{uid}:{thing}:y"
+
+
 NAME_SHARDS = 64
 """Parts of the registry of names: each is a hash of some 16,000 fields of a million names."""
 

@@ -86,7 +86,11 @@ def allowed(model: Model, event: Event) -> set[str]:
 
 async def forget_owners(client: Redis) -> None:
     """Drop all that is kept of owners; the index of owners stays, which the process remembers."""
-    keys = [key async for key in client.scan_iter(match="psd:{*", count=1000)]
+    keys = [
+        key
+        for match in ("psd:{*", "psd:columns:{*")
+        async for key in client.scan_iter(match=match, count=1000)
+    ]
     if keys:
         await client.delete(*keys)
 
@@ -101,7 +105,7 @@ def without_marks(held: dict[str, Any]) -> dict[str, Any]:
     return {
         key: {f: v for f, v in content.items() if f != b"activities"} if key[-1] == "y" else content
         for key, content in held.items()
-        if key.startswith("psd:{")
+        if key.startswith(("psd:{", "psd:columns:{"))
         and not {"a", "k", "r"} & set(key.split("}")[1].split(":"))
         and (key[-1] != "y" or set(content) != {b"activities"})
     }

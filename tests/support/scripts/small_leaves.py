@@ -14,7 +14,7 @@ SMALLER = {
     ),
     "lib/shards.lua": ("SHARD_ACTIVITIES = 96", "SHARD_ACTIVITIES = 3"),
     "lib/handover.lua": ("CROWD_HANDED = 20000", "CROWD_HANDED = 4"),
-    "lib/columns.lua": (
+    "lib/column_writes.lua": (
         "MONTH_RECORDS_MIN, DAY_RECORDS_MIN = 1024, 256",
         "MONTH_RECORDS_MIN, DAY_RECORDS_MIN = 3, 2",
     ),
