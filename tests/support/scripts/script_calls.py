@@ -113,7 +113,7 @@ async def growth(psd: Runtime) -> None:
     marked = [increment("a", 5, NOON_S + 9, aid=1000), increment("b", 5, NOON_S + DAY_S)]
     for part in (dense[:500], dense[500:], long[:4], long[4:6], long[6:], marked, dense[:100]):
         await psd.engine.book(part)
-    await psd.engine.book([report(0, each.ts2, aid=each.aid) for each in dense[:150]])
+    await psd.engine.book([report(0, each.ts2, aid=each.aid) for each in dense[:80]])
     for aid in (1000, 1000, 300, 77_777):
         await psd.engine.book([Withdrawal(1, aid, (1, 2), "", "ops", NOON_S)])
 
