@@ -15,7 +15,7 @@ from psd.errors import TooLargeError
 from psd.runtime import Runtime
 from tests.support.engine import EVER, NOON_S, book, count, report, sum_of
 from tests.support.stored.audits import audit_of
-from tests.support.stored.keyspace import keyspace
+from tests.support.stored.keyspace import forget_owners, keyspace
 
 HOUR_S = 3600
 
@@ -40,7 +40,7 @@ async def test_late_reports_that_change_many_later_ones_leave_the_same_bytes(psd
     sent = meeting_windows(400)
     await book(psd, sent)
     in_order = owners_keys(await keyspace(psd.store.client))
-    await psd.store.client.delete(*in_order)
+    await forget_owners(psd.store.client)
     await book(psd, sent[100:])
     await book(psd, sent[:100])
     assert owners_keys(await keyspace(psd.store.client)) == in_order
@@ -94,7 +94,7 @@ async def test_hours_of_a_count_are_found_in_blocks_and_audited(psd: Runtime) ->
     narrow = [report(1, at, aid=0) for at in hours]
     await book_all(psd, [*narrow, wide, report(3, hours[50] + 9, hours[20], aid=0)])
     held = owners_keys(await keyspace(psd.store.client))
-    await psd.store.client.delete(*held)
+    await forget_owners(psd.store.client)
     again = [*narrow, wide, report(3, hours[50] + 9, hours[20], aid=0), *sent]
     random.Random(4).shuffle(again)
     await book_all(psd, again)

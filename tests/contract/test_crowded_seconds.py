@@ -12,7 +12,7 @@ from psd.engine.plan import Range
 from psd.runtime import Runtime
 from tests.support.engine import NOON_S, book, collected, report, sum_of
 from tests.support.stored.audits import audit_of
-from tests.support.stored.keyspace import keyspace
+from tests.support.stored.keyspace import forget_owners, keyspace
 
 CROWD = "psd:{p0}:1:1:b:20160412120000"
 NUMBER = 1500
@@ -32,8 +32,7 @@ async def test_a_crowd_is_the_same_in_any_order(psd: Runtime) -> None:
     await book(psd, sent)
     first = await keyspace(psd.store.client)
     assert CROWD in first
-    names = await psd.store.client.keys("psd:{p0}:1:*")
-    await psd.store.client.delete(*names)
+    await forget_owners(psd.store.client)
     random.Random(5).shuffle(sent)
     for start in range(0, len(sent), 137):
         await book(psd, sent[start : start + 137])

@@ -15,7 +15,7 @@ from tests.support.draws.random_reports import random_reports
 from tests.support.plain.model import Model
 from tests.support.stored.audits import SMALL_LIMITS, audit_of
 from tests.support.stored.held_bookings import mistakes
-from tests.support.stored.keyspace import keyspace
+from tests.support.stored.keyspace import forget_owners, keyspace
 
 SETS = 60
 """Sets of one seed; with 6 seeds and both kinds of limits 720, each booked 4 times."""
@@ -82,17 +82,6 @@ def allowed(model: Model, event: Event) -> set[str]:
     is_new = not model.holds(event)
     status = model.book(event)
     return {status, "booked"} if status == "unchanged" and is_new else {status}
-
-
-async def forget_owners(client: Redis) -> None:
-    """Drop all that is kept of owners; the index of owners stays, which the process remembers."""
-    keys = [
-        key
-        for match in ("psd:{*", "psd:columns:{*")
-        async for key in client.scan_iter(match=match, count=1000)
-    ]
-    if keys:
-        await client.delete(*keys)
 
 
 async def keys_but_logs(client: Redis) -> dict[str, Any]:

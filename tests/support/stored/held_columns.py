@@ -7,6 +7,7 @@ they say together does not.
 {7: Told(bookings=2, newest=1460462400, sums={'y:2016': 30, ...}, booked={1460462400: 30})}
 
 A day's column that is not the sum of its logs, or a uid with two positions, raises AssertionError.
+Of the owner whose uid stands at erased positions too, one position says something.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def _owners(keys: Mapping[str, bytes]) -> dict[int, Told]:
             }
         one = Told(cell(count, position), cell(newest, position), sums, of_owner)
         if any(one):
-            assert uid != GONE, f"position {position} is nobody's, and has {one}"
+            assert uid not in told, f"position {position} is nobody's, and has {one}"
             told[uid] = one
     return told
 

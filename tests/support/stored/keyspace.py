@@ -17,6 +17,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from psd.store.keys import (
+    COLUMNS_PATTERN,
     LIFE_KEY,
     MODES_KEY,
     ORDER_KEY,
@@ -50,6 +51,14 @@ async def keyspace(client: Redis) -> dict[str, Any]:
         if key.endswith(":y") and isinstance(content, dict):
             content.pop(b"at", None)
     return of_owners | columns_of(held)
+
+
+async def forget_owners(client: Redis) -> None:
+    """Drop all that is kept of owners; the index of owners stays, which the process remembers."""
+    matches = ("psd:{*", "psd:c:{*", COLUMNS_PATTERN)
+    keys = [key for match in matches async for key in client.scan_iter(match=match, count=1000)]
+    if keys:
+        await client.delete(*keys)
 
 
 async def contents(client: Redis) -> dict[str, Any]:
