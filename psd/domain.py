@@ -49,8 +49,10 @@ Example = tuple[str, str]
 
 
 class Core(msgspec.Struct, frozen=True):
-    """What psd lends a domain. The engine is for reading: what is booked is booked by commands.
+    """What psd lends a domain. What a message says is booked by commands, never here.
 
+    The engine is for reading, and for what a follower computes of the changes that it keeps: it
+    books that with a fence (psd/engine/fences.py), so that the newest facts have the last word.
     ``boards`` are named boards with their members, ``names`` tells the names of users by number.
     """
 

@@ -134,10 +134,12 @@ local function loaded_part(activity, number)
   return part
 end
 
--- Numbers of all parts in order of time: up to HOURS_LISTED, else see lib/activity_hours.
+-- Numbers of all parts in order of time: up to HOURS_LISTED, else see lib/activity_hours. Some 2 us
+-- an hour, the first time.
 local function part_numbers(activity)
   if activity.order then return activity.order end
   local entries = redis.call('HGETALL', directory_key(activity))
+  spend_work(#entries / 2)
   for at = 1, #entries, 2 do
     local number = tonumber(entries[at])
     if number and not activity.hours[number] then

@@ -31,9 +31,10 @@ end
 local function note_hour(activity, part, records, sum, start)
   if part.summary[1] == 0 then
     activity.new_hours = (activity.new_hours or 0) + 1
-    if activity.order then
-      table.insert(activity.order, part.number)
-      table.sort(activity.order)
+    local order = activity.order
+    if order then
+      order[#order + 1] = part.number
+      if #order > 1 and order[#order - 1] > part.number then table.sort(order) end
     end
     if activity.has_blocks then activity.hour_count = activity.hour_count + 1 end
   end

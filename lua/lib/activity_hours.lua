@@ -2,7 +2,7 @@
 -- Its directory has an entry for each hour; with more than HOURS_LISTED it also has one for each
 -- block of 128 hours that has reports ("b3169") and each 128 blocks ("B24"), with the same four
 -- numbers, and "all" tells how many hours there are. Any question reads at most some 128 entries
--- of each kind.
+-- of each kind, and none where no hour lies between.
 -- @include lib/activity: HOUR_S, directory_key, part_of, part_numbers
 -- @include lib/work: spend_work
 
@@ -11,6 +11,9 @@ local BLOCKS = { { name = 'b', hours = 128 }, { name = 'B', hours = 16384 } }
 local load_entries, sum_of_hours, find_hour
 
 do
+  -- Where there are no blocks, so many hours are read by name; of more all hours are listed.
+  local HOURS_NAMED = 16
+
   local LEVELS = { BLOCKS[2], BLOCKS[1], { name = '', hours = 1 } }
 
   -- Entries of one level by number, those first .. last of them read; each is read once a call,
@@ -81,11 +84,19 @@ do
     return math.floor(activity.last / HOUR_S)
   end
 
+  -- The level from which hours low .. high - 1 are read; nil where they are to be listed.
+  local function level_for(activity, low, high)
+    if activity.has_blocks then return 1 end
+    return not activity.order and high - low <= HOURS_NAMED and #LEVELS or nil
+  end
+
   -- Sum of the bookings of the hours low .. high - 1 of a long activity.
   function sum_of_hours(activity, low, high)
     low = math.max(low, math.floor(activity.first / HOUR_S))
     high = math.min(high, last_hour(activity) + 1)
-    if activity.has_blocks then return sum_of_level(activity, 1, low, high) end
+    if low >= high then return 0 end
+    local level = level_for(activity, low, high)
+    if level then return sum_of_level(activity, level, low, high) end
     local sum = 0
     for _, number in ipairs(part_numbers(activity)) do
       if number >= low and number < high then sum = sum + part_of(activity, number).summary[2] end
@@ -96,10 +107,10 @@ do
   -- The first hour from `low` on whose summary fits; what does not fit a block fits none of its
   -- hours. nil where there is none.
   function find_hour(activity, low, fits)
-    if activity.has_blocks then
-      local high = last_hour(activity) + 1
-      return low < high and find_at_level(activity, 1, low, high, fits) or nil
-    end
+    local high = last_hour(activity) + 1
+    if low >= high then return nil end
+    local level = level_for(activity, low, high)
+    if level then return find_at_level(activity, level, low, high, fits) end
     for _, number in ipairs(part_numbers(activity)) do
       if number >= low and fits(part_of(activity, number).summary) then return number end
     end

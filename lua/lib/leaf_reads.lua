@@ -62,8 +62,8 @@ local function leaf_slice(leaf, unit, count, low, high)
   return leaf_position(leaf, size, low - unit.start), leaf_position(leaf, size, high - unit.start)
 end
 
--- Parts by atid of so many units and atids are named; of more they are picked out of the hash,
--- unless it is far larger.
+-- Parts by atid of so many units and atids are named; of more they are picked out of the hash
+-- where it has no more fields than that: to name one takes 0.5 us, to look at one 0.3 to 0.5.
 local PARTS_NAMED = 64
 
 local function picked_parts_sum(key, size, numbers, atids)
@@ -88,7 +88,7 @@ local function parts_sum(key, numbers, atids)
   if wanted == 0 then return 0 end
   if wanted > PARTS_NAMED then
     local size = redis.call('HLEN', key)
-    if size <= 4 * wanted then return picked_parts_sum(key, size, numbers, atids) end
+    if size <= wanted then return picked_parts_sum(key, size, numbers, atids) end
     spend(2 * wanted)
     if is_overspent() then return 0 end
   end

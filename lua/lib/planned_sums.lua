@@ -110,11 +110,6 @@ local function part_sum(root, level, part, count, total, above, above_count)
   return part.is_total and added(total, -below) or below
 end
 
--- The sum of a value without its number of bookings.
-local function whole_sum(value)
-  return tonumber(value) or read_sum(value)
-end
-
 -- Sum of one level of a unit that has `count` bookings (nil at the top).
 function level_sum(root, level, unit, count)
   local fields, typed_fields = level.fields, level.typed_fields
@@ -128,7 +123,7 @@ function level_sum(root, level, unit, count)
   if typed_fields and #typed_fields > 0 then
     local parts = named_values(key .. ':t', typed_fields)
     for number = 1, #typed_fields do
-      if parts[number] then sum = added(sum, whole_sum(parts[number])) end
+      if parts[number] then sum = added(sum, read_sum(parts[number])) end
     end
   end
   if level.picked then
@@ -136,7 +131,7 @@ function level_sum(root, level, unit, count)
     sum = added(sum, parts_sum(is_beside and key .. ':t' or key, level.picked, level.atids))
   end
   for number = 1, at do
-    if values[number] then sum = added(sum, whole_sum(values[number])) end
+    if values[number] then sum = added(sum, read_sum(values[number])) end
   end
   local parts = level.parts
   for number = 1, #parts do
@@ -147,7 +142,7 @@ function level_sum(root, level, unit, count)
       total = 0
       for _ = 1, part.typed_totals do
         at = at + 1
-        if values[at] then total = added(total, whole_sum(values[at])) end
+        if values[at] then total = added(total, read_sum(values[at])) end
       end
     end
     if part_count > 0 then

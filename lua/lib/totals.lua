@@ -15,7 +15,7 @@ end
 
 -- The sum alone.
 local function read_sum(value)
-  return value and tonumber(string.match(value, '^-?%d+')) or 0
+  return value and (tonumber(value) or tonumber(string.match(value, '^-?%d+'))) or 0
 end
 
 local function total_value(sum, count)

@@ -114,9 +114,14 @@ class EventBatch:
     async def _settle(self, pages: Sequence[tuple[Sequence[int], Any]]) -> None:
         """Outcomes of a trip's calls; what was too much for one is booked again in portions."""
         heavy: list[tuple[int, int]] = []
+        # Positions of one trip are all different; what is told already is told by an earlier one.
+        is_first = not self._found
         for at, (places, reply) in enumerate(pages):
             size = fitting(reply)
-            if size is None or isinstance(self._events[places[0]], Withdrawal):
+            is_withdrawal = isinstance(self._events[places[0]], Withdrawal)
+            if is_first and isinstance(reply, list) and not is_withdrawal:
+                self._found.update(zip(places, [OUTCOMES[code] for code in reply], strict=True))
+            elif size is None or is_withdrawal:
                 for place, outcome in (await self._outcomes(places, reply)).items():
                     self._found.setdefault(place, outcome)
             elif len(places) == 1:

@@ -6,7 +6,7 @@ One instance serves one event loop. Every method raises
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
@@ -145,13 +145,10 @@ class Engine(Reads):
         await self._index.remove((thing, uid) for thing in things)
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:
-        counted: dict[str, int] = defaultdict(int)
-        too_late = 0
-        for outcome in outcomes:
-            counted[outcome.status] += 1
-            too_late += isinstance(outcome.error, TooLateError)
-        for status, number in counted.items():
+        for status, number in Counter([outcome.status for outcome in outcomes]).items():
             self._metrics.events.labels(status).inc(number)
+        errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+        too_late = sum(isinstance(error, TooLateError) for error in errors)
         if too_late:
             self._metrics.too_late.inc(too_late)
 

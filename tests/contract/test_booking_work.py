@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgpack
 import pytest
+from redis.exceptions import ResponseError
 
 from psd.engine.booking import calls_for, lifetimes
 from psd.engine.events import Event
@@ -13,7 +14,7 @@ from psd.runtime import Runtime
 from psd.store.codec import pack_id
 from psd.store.scripts import load_script
 from tests.support.engine import NOON_S, book, count, report
-from tests.support.scripts.counted_lua import Touched
+from tests.support.scripts.counted_lua import Touched, Work
 
 BATCH = 100
 TRIP = 500
@@ -23,6 +24,13 @@ MORE = 8
 
 GROWTH_MAX = 1.6
 """A leaf of a second is read whole until it has 512 bookings."""
+
+HOUR_S = 3_600
+HOURS_LISTED = 120
+"""Below 128 an activity has no blocks of hours."""
+
+PARTED = 45
+"""Lists of so many hours are more than one call may read."""
 
 Sent = Callable[[int], Event]
 
@@ -51,13 +59,17 @@ def late_in_a_count(n: int) -> Event:
     return count(f"late {n}", 1, NOON_S + n % 100 * 3_600 + 7)
 
 
-async def work_of(psd: Runtime, events: Sequence[Event]) -> int:
-    """What the calls that book these events touch."""
+async def calls_of(psd: Runtime, events: Sequence[Event]) -> list[Work]:
+    """The calls that book these events, none of them sent again in parts."""
     touched = Touched(load_script("engine.book"))
     kept = lifetimes(psd.settings.retention, psd.settings.booking, ())
     calls = calls_for(events, range(len(events)), b"key")
-    runs = [await touched.run(psd.store.client, c.roots, c.packed(), kept) for c in calls]
-    return sum(run.total for run in runs)
+    return [await touched.run(psd.store.client, c.roots, c.packed(), kept) for c in calls]
+
+
+async def work_of(psd: Runtime, events: Sequence[Event]) -> int:
+    """What the calls that book these events touch."""
+    return sum(run.total for run in await calls_of(psd, events))
 
 
 async def hold(psd: Runtime, sent: Sent, first: int, last: int) -> None:
@@ -84,6 +96,36 @@ async def test_a_batch_touches_as_much_where_eight_times_as_much_is_held(
     await hold(psd, held, HELD + BATCH, MORE * HELD)
     many = await work_of(psd, [sent(n) for n in range(MORE * HELD, MORE * HELD + BATCH)])
     assert many < GROWTH_MAX * few
+
+
+def hours_of(aid: int, number: int) -> list[Event]:
+    return [report(1, NOON_S + n * HOUR_S, aid=aid) for n in range(number)]
+
+
+@pytest.mark.parametrize("began_s", [10, 70, HOUR_S + 70])
+async def test_what_reaches_back_an_hour_touches_as_much_however_many_hours_are_listed(
+    psd: Runtime, began_s: int
+) -> None:
+    works = []
+    for aid, hours in ((3, MORE), (4, HOURS_LISTED)):
+        await book(psd, hours_of(aid, hours))
+        last_s = NOON_S + (hours - 1) * HOUR_S
+        await book(psd, [report(1, last_s + 60, aid=aid)])
+        sent = [report(5, last_s + 80, last_s + 80 - began_s, aid=aid)]
+        works.append(await work_of(psd, sent))
+    few, many = works
+    assert many < GROWTH_MAX * few
+
+
+async def test_a_list_of_hours_is_counted_so_that_a_call_does_not_read_many(psd: Runtime) -> None:
+    aids = range(PARTED)
+    await book(psd, [each for aid in aids for each in hours_of(aid, HOURS_LISTED)])
+    begun_s, last_s = NOON_S + 60, NOON_S + (HOURS_LISTED - 1) * HOUR_S + 60
+    over_all = [report(500, last_s, begun_s, aid=aid) for aid in aids]
+    [call] = await calls_of(psd, over_all)
+    assert isinstance(call.reply, ResponseError)
+    assert "PSD_HEAVY" in str(call.reply)
+    assert {outcome.status for outcome in await psd.engine.book(over_all)} == {"booked"}
 
 
 async def test_a_call_of_a_withdrawal_touches_as_much_however_long_its_activity(

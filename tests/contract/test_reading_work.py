@@ -200,3 +200,21 @@ async def test_windows_that_reach_back_into_other_hours_are_told_in_several_call
     assert [each.value for each in told] == [10**6 + n for n in range(len(starts))]
     assert len(calls.works) > 1
     assert calls.most < CALL_MAX
+
+
+async def test_a_sum_of_some_types_reads_less_than_all_types_of_its_days(
+    psd: Runtime, calls: Calls
+) -> None:
+    days, types, asked = 14, 60, frozenset(range(30))
+    first_s = NOON_S - NOON_S % DAY_S
+    events = [
+        report(1 + n % 7, first_s + n // types * DAY_S, aid=n, atid=n % types)
+        for n in range(days * types)
+    ]
+    await booked(psd, events)
+    cut = Range(first_s + 2 * DAY_S, first_s + (days - 2) * DAY_S)
+    inside = [each for each in events if cut.start <= each.ts2 < cut.end and each.atid in asked]
+    [owner] = await psd.engine.sums([1], [1], [cut], atids=asked)
+    assert owner.sums[1] == sum(each.value for each in inside)
+    fields_and_values = 2 * days * types
+    assert calls.most < fields_and_values

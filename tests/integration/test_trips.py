@@ -45,7 +45,10 @@ class Waits:
         return self._begun - before
 
 
-pytestmark = pytest.mark.psd(holds=[report(uid, NOON_S + uid, uid=uid) for uid in UIDS])
+# A depth that is read from a stream of the store would be a trip beside the others.
+pytestmark = pytest.mark.psd(
+    {"queue.kind": "nsq"}, holds=[report(uid, NOON_S + uid, uid=uid) for uid in UIDS]
+)
 
 
 @pytest.fixture
