@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -32,6 +32,8 @@ KEYS_A_TRIP = 1_000
 
 ROOT_OF_KEY = re.compile(rf"{ROOT}(?=:)")
 COUNTS = "psd:c:"
+PLACE = ("y", "at")
+"""The position in columns, in the hash of years: it follows from who was booked first."""
 
 
 class Record(NamedTuple):
@@ -79,10 +81,16 @@ async def stored(client: Redis, roots: Sequence[str]) -> Fields:
             for activity, records in _reports(key, content):
                 reports[activity] += records
         else:
-            fields |= {(key, f.decode()): value.decode() for f, value in content.items()}
+            fields |= {(key, f): value for f, value in _texts(content) if (kind, f) != PLACE}
     for (prefix, aid), records in reports.items():
         fields[f"{prefix}:a", str(aid)] = " ".join(map(record_text, sorted(records)))
     return fields
+
+
+def _texts(content: Any) -> Iterator[tuple[str, str]]:
+    """Fields of a hash with their values."""
+    for field, value in content.items():
+        yield field.decode(), value.decode()
 
 
 def root_of(key: str) -> str:
