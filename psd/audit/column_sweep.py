@@ -17,7 +17,15 @@ import msgspec
 from psd.audit.column_audit import COLUMN_KEY, GONE, ColumnAudit, Findings
 from psd.audit.column_view import spoiled
 from psd.audit.examine import Discrepancy
-from psd.columns.column_keys import CELL_BYTES, CHANGES, ERASED_UID, OWNERS, column_key
+from psd.columns.column_keys import (
+    CELL_BYTES,
+    CHANGES,
+    DRAFT,
+    ERASED_UID,
+    OWNERS,
+    SEALS,
+    column_key,
+)
 from psd.store.keys import COLUMNS_PATTERN, year_key
 from psd.store.lane import Command, Lane
 from psd.store.routed import RoutedLane
@@ -92,7 +100,7 @@ class ColumnSweep:
                 await lane.call(("UNLINK", key))
                 self._audit.roots()[root].discard(suffix)
             return [Discrepancy(key, "", "nothing", "a key", "the thing's boards")]
-        if suffix == CHANGES:
+        if suffix.partition(":")[0] in (CHANGES, SEALS, DRAFT):
             return []
         _, content = await lane.call_all([("WATCH", key), ("GET", key)])
         kept = spoiled(suffix, content or b"")

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -35,6 +36,7 @@ from psd.audit.sweep import Audited, Auditor, OwnerRate, Scope, Sweep, lifetimes
 from psd.cli.arguments import USER, NumbersCommand
 from psd.cli.options import pass_settings
 from psd.cli.query import running, thing_number
+from psd.columns.sealing import Sealer
 from psd.commands import every_rule
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
@@ -127,6 +129,9 @@ async def audit(settings: Settings, orders: Orders) -> tuple[Counter[str], int]:
     differences = 0
     with progress() as bar:
         async with sweeping(settings, orders) as (sweep, store):
+            sealer = Sealer(store.writes, time.time(), orders.things)
+            seals = orders.repair and orders.uids is None
+            over = await sealer.listed() if seals else []
             async for audited in results(sweep, store, settings, orders, bar):
                 outcomes[audited.outcome] += 1
                 differences += len(audited.differences)
@@ -135,6 +140,9 @@ async def audit(settings: Settings, orders: Orders) -> tuple[Counter[str], int]:
             is_whole = orders.repair and not outcomes["found"] + outcomes["busy"]
             if is_whole and (modes := orders.modes(settings)):
                 await store.writes.call(kept_as(modes))
+            if is_whole:
+                async for _ in sealer.run(over, waits=False):
+                    continue
     return outcomes, differences
 
 

@@ -26,6 +26,9 @@ from functools import lru_cache
 OWNERS, COUNT, NEWEST, CHANGES = "owners", "count", "newest", "changes"
 """Uids, numbers of bookings and newest seconds by position; how often anything was written."""
 
+SEALS, DRAFT = "seals", "draft"
+"""How often a log was sealed; a sealed log that has still to be put in its place."""
+
 YEAR, MONTH, DAY, LOG, SEALED = "y", "m", "d", "l", "s"
 """What has a unit's label behind it; a sealed log is what its unit's log held when it was over."""
 
@@ -63,3 +66,18 @@ def unit_start(label: str) -> int:
     parts = [int(label[at : at + 2]) for at in range(4, len(label), 2)]
     month, day, hour = parts + [1, 1, 0][len(parts) :]
     return int(datetime(int(label[:4]), month, day, hour, tzinfo=UTC).timestamp())
+
+
+UNIT_S = {len("2016041208"): 3600, len("20160412"): 86_400}
+
+
+def unit_end(label: str) -> int:
+    """First second behind the month, day or hour with this label.
+
+    >>> unit_end("201612") == unit_start("201701"), unit_end("2016041223") == unit_start("20160413")
+    (True, True)
+    """
+    if len(label) in UNIT_S:
+        return unit_start(label) + UNIT_S[len(label)]
+    months = int(label[:4]) * 12 + int(label[4:])
+    return unit_start(f"{months // 12:04d}{months % 12 + 1:02d}")

@@ -251,6 +251,8 @@ CORE_CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind(
         "sealed log", rf"{_COLUMNS}:s:\d{{6}}(?:\d\d){{0,2}}", "string", "", "the same, packed"
     ),
+    KeyKind("seals", rf"{_COLUMNS}:seals", "string", "", "how often a log was sealed"),
+    KeyKind("log's draft", rf"{_COLUMNS}:draft:[0-9a-f]{{16}}", "string", "", "lives 10 minutes"),
     KeyKind("modes", re.escape(MODES_KEY), "hash", "", "thing: how its boards are kept"),
     KeyKind("schema", re.escape(SCHEMA_KEY), "string", "", "version of the stored shapes"),
     KeyKind("partitions", re.escape(PARTITIONS_KEY), "string", "", "how many; never another"),

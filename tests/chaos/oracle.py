@@ -27,8 +27,17 @@ from psd.engine.events import Event, Report
 from psd.store.codec import marker_of
 from psd.store.keys import count_root
 from psd.store.owner_calls import ONE_SERVER
-from tests.chaos.stored import Fields, Record, record_text, stored, summary_text
+from tests.chaos.stored import (
+    COUNTS,
+    Fields,
+    Record,
+    column_fields,
+    record_text,
+    stored,
+    summary_text,
+)
 from tests.chaos.stream import Stream
+from tests.support.stored.held_columns import Told
 
 ISSUANCE_OFFSET = timedelta(hours=5)
 MARKER_KEY = BookingSettings().marker_key.encode()
@@ -131,7 +140,22 @@ def expected(events: Iterable[Event]) -> Fields:
         if bookings:
             fields[f"{prefix}:y", "newest"] = str(max(each.second for each in bookings))
         fields |= _totals(prefix, bookings) | _leaves(prefix, bookings)
+        if not prefix.startswith(COUNTS):
+            fields |= column_fields(prefix, _told(bookings))
     return fields
+
+
+def _told(bookings: Sequence[Booked]) -> Told:
+    """What columns must say of an owner's thing; of logs the sum of each second."""
+    sums: dict[str, int] = defaultdict(int)
+    booked: dict[int, int] = defaultdict(int)
+    for second, _, _, delta in bookings:
+        at = datetime.fromtimestamp(second, UTC)
+        sums[f"y:{at:%Y}"] += delta
+        sums[f"m:{at:%Y%m}"] += delta
+        booked[second] += delta
+    newest = max((each.second for each in bookings), default=0)
+    return Told(len(bookings), newest, sums, booked)
 
 
 def _as_report(event: Event) -> tuple[str, Report, str]:

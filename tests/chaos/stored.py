@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from redis.asyncio import Redis
 
 from psd.store.keys import PARTITIONS_KEY, ROOT, uid_of
 from psd.store.partitions import ON_ONE_SERVER, Partitions
+from tests.support.stored.held_columns import Told, cell, cells, columns_of
 
 Fields = dict[tuple[str, str], str]
 """Text by (key, field)."""
@@ -29,11 +30,11 @@ Fields = dict[tuple[str, str], str]
 WIDTHS = (1, 2, 4, 8)
 UNIT_FORMATS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 KEYS_A_TRIP = 1_000
+AT = b"at"
+"""Field of the owner's position in the columns."""
 
 ROOT_OF_KEY = re.compile(rf"{ROOT}(?=:)")
 COUNTS = "psd:c:"
-PLACE = ("y", "at")
-"""The position in columns, in the hash of years: it follows from who was booked first."""
 
 
 class Record(NamedTuple):
@@ -81,16 +82,42 @@ async def stored(client: Redis, roots: Sequence[str]) -> Fields:
             for activity, records in _reports(key, content):
                 reports[activity] += records
         else:
-            fields |= {(key, f): value for f, value in _texts(content) if (kind, f) != PLACE}
+            # Who came first has the first position: what stands there is told by uid below.
+            told = {f.decode(): value.decode() for f, value in content.items() if f != AT}
+            fields |= {(key, field): value for field, value in told.items()}
     for (prefix, aid), records in reports.items():
         fields[f"{prefix}:a", str(aid)] = " ".join(map(record_text, sorted(records)))
+    return fields | await stored_columns(client, wanted)
+
+
+async def stored_columns(client: Redis, places: Mapping[str, str]) -> Fields:
+    """What columns say of owners, at their roots of a single server: each cell, logs as sums.
+
+    An owner whose hash of years names another position than columns have him at is told nothing of.
+    """
+    keys = sorted([key async for key in client.scan_iter("psd:columns:{*", count=KEYS_A_TRIP)])
+    texts = await client.mget(keys) if keys else []
+    held = {key.decode(): text for key, text in zip(keys, texts, strict=True)}
+    fields: Fields = {}
+    for root, owners in columns_of(held).items():
+        tag, thing = root.removeprefix("psd:columns:").rsplit(":", 1)
+        uids = cells(held[f"{root}:owners"])
+        for uid, told in owners.items():
+            owner = f"psd:{tag}:{uid}"
+            if owner in places:
+                at = await client.hget(f"{owner}:{thing}:y", AT)
+                if at is None or cell(uids, int(at)) != uid:
+                    continue
+                fields |= column_fields(f"{places[owner]}:{thing}", told)
     return fields
 
 
-def _texts(content: Any) -> Iterator[tuple[str, str]]:
-    """Fields of a hash with their values."""
-    for field, value in content.items():
-        yield field.decode(), value.decode()
+def column_fields(prefix: str, told: Told) -> Fields:
+    """``columns:y:2016`` and so on of an owner's thing, which is told apart from a key of psd."""
+    key = f"{prefix}:columns"
+    numbers = {"count": told.bookings, "newest": told.newest, **told.sums}
+    numbers |= {f"l:{second}": delta for second, delta in told.booked.items()}
+    return {(key, field): str(number) for field, number in numbers.items() if number}
 
 
 def root_of(key: str) -> str:

@@ -65,7 +65,7 @@ async def keep_boards(psd: Runtime) -> None:
     await psd.store.writes.call(("SADD", boards_key("dropped"), "gone:0123456789abcdef"))
     members = f"{(await psd.boards.get('a.b-c_1')).root}:members"
     await psd.store.writes.call(("SET", f"{members}:unchanged", "fedcba9876543210", "EX", 600))
-    for suffix in ("s:201603", "d:20160301"):
+    for suffix in ("s:201603", "d:20160301", "seals", "draft:fedcba9876543210"):
         await psd.store.writes.call(("SET", f"psd:columns:{{p0}}:1:{suffix}", b"sealed"))
     await psd.store.writes.call(("SADD", f"{members}:staged:fedcba9876543210", 1))
     await psd.store.writes.call(("SET", decisions_key("turn:board:a"), "mark", "PX", 60_000))

@@ -11,7 +11,7 @@ from tests.support.clients.activities import withdraw
 from tests.support.clients.http import HttpClient, total
 from tests.support.engine import NOON_S, book, forget, report
 from tests.support.stored.audits import audit_of
-from tests.support.stored.keyspace import keyspace
+from tests.support.stored.keyspace import forget_owners, keyspace
 from tests.support.stored.placements import owner_key
 
 ALL_TIME = AcceptedTimes(0, 1 << 60)
@@ -35,7 +35,7 @@ async def test_a_replay_withdraws_again_whatever_the_order(
         summary = await replay.run(ALL_TIME)
         assert (summary.refused, summary.forgotten) == (0, 0)
         assert await keyspace(runtime.store.client) == before
-    await runtime.store.client.delete(*(key for key in before if key.startswith(owner_key(1, ""))))
+    await forget_owners(runtime.store.client)
     replay = Replay(folder, runtime.books, runtime.rules, SystemClock(), 0)
     await replay.run(ALL_TIME)
     after = await keyspace(runtime.store.client)

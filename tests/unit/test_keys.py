@@ -77,6 +77,8 @@ KINDS = {
     "psd:columns:{p0}:1:d:20160412": "day's column",
     "psd:columns:{p0}:1:l:2016041208": "column log",
     "psd:columns:{p0}:1:s:201604": "sealed log",
+    "psd:columns:{p0}:1:seals": "seals",
+    "psd:columns:{p0}:1:draft:fedcba9876543210": "log's draft",
     "psd:columns:modes": "modes",
     "psd:names:{n59}:user": "names",
     "psd:erased:{psd:schema}": "erased",

@@ -108,6 +108,7 @@ def test_psds_own_reads_are_known_as_reads() -> None:
     assert writing == {
         *("boards.change", "boards.members", "boards.swap", "engine.book", "engine.withdraw"),
         *(
+            "columns.seal",
             "decisions.turn",
             "rewards.add_vin",
             "rewards.hold_lock",

@@ -17,6 +17,8 @@ import msgspec
 import pytest
 import redis
 
+from psd.columns import sealing
+from psd.columns.sealing import Sealer
 from psd.engine.events import Withdrawal
 from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
@@ -90,6 +92,7 @@ async def recorded_calls(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -
         async with engine_on(server.url, flags) as psd:
             with monkeypatch.context() as patched:
                 patched.setattr(Lane, "_submit", recording)
+                patched.setattr(sealing, "QUIET_S", 0)
                 await scene(psd)
     return calls
 
@@ -151,6 +154,16 @@ async def vehicles(psd: Runtime) -> None:
         await psd.part(RewardsPart).registry.change([change])
 
 
+async def sealings(psd: Runtime) -> None:
+    """Logs of two months that are sealed, and again with what came late, and to nothing."""
+    sealer = Sealer(psd.store.writes, NOON_S + 100 * DAY_S)
+    for value in (5, 7, 0):
+        sent = [report(value + n * bool(value), NOON_S + n * DAY_S, aid=n) for n in range(30)]
+        await psd.engine.book(sent)
+        async for _ in sealer.run(await sealer.listed()):
+            pass
+
+
 async def weeks(psd: Runtime) -> None:
     """Weeks that are computed, and computed again after something came late."""
     fleet = Fleet(psd)
@@ -180,6 +193,7 @@ SCENES: tuple[tuple[Scene, dict[str, int]], ...] = (
     (fenced, {}),
     (fenced, LIFETIMES),
     (named_boards, {}),
+    (sealings, {}),
     (vehicles, {}),
     (weeks, {}),
 )
