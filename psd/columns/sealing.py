@@ -29,6 +29,7 @@ from psd import arrays
 from psd.columns.column_keys import DRAFT, LOG, SEALED, SEALS, column_key, unit_end
 from psd.columns.column_logs import records_of, sealed, unsealed
 from psd.errors import ShapeError
+from psd.store.keys import LOG_OF_COLUMNS, LOGS_PATTERN
 from psd.store.lane import Lane
 from psd.store.routed import RoutedLane
 from psd.store.scripts import load_script
@@ -46,9 +47,7 @@ DRAFT_S = 600
 SCAN_KEYS = 1_000
 
 _BEFORE_LABEL = f":{LOG}:"
-_LOG_KEY = re.compile(
-    r"psd:columns:\{p\d{1,3}[a-z]*\}:(\d+):l:(\d{4}(?:0[1-9]|1[0-2])(?:\d\d){0,2})"
-)
+_LOG_KEY = re.compile(LOG_OF_COLUMNS)
 
 Verdict = Literal["sealed", "changed", "spoiled", "kept"]
 
@@ -101,7 +100,7 @@ class Sealer:
         for lane in await self._lane.lanes():
             cursor = b"0"
             while True:
-                asked = ("SCAN", cursor, "MATCH", "psd:columns:{*:l:*", "COUNT", SCAN_KEYS)
+                asked = ("SCAN", cursor, "MATCH", LOGS_PATTERN, "COUNT", SCAN_KEYS)
                 cursor, names = await lane.call(asked)
                 keys = [name.decode(errors="replace") for name in names]
                 units += await self._units(lane, [key for key in keys if self._is_over(key)])

@@ -171,6 +171,12 @@ def columns_root(tag: str, thing: int) -> str:
 COLUMNS_PATTERN = "psd:columns:{*"
 """All columns of a store, as SCAN takes it."""
 
+LOGS_PATTERN = f"{COLUMNS_PATTERN}:l:*"
+"""The same of all logs."""
+
+LOG_OF_COLUMNS = r"psd:columns:\{p\d{1,3}[a-z]*\}:(\d+):l:(\d{4}(?:0[1-9]|1[0-2])(?:\d\d){0,2})"
+"""A log: its thing, and the label of its month, day or hour."""
+
 
 def columns_pattern(owner_root: str) -> str:
     """All columns of the partition of an owner: of ``psd:{p0}:7`` it is ``psd:columns:{p0}:*``."""
