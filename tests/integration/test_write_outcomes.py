@@ -17,7 +17,7 @@ import pytest
 from psd.clock import ManualClock
 from tests.support.clients.http import Answer, serving
 from tests.support.clients.http_boards import NOW_S, START_S, WEEK, BoardsClient, steps
-from tests.support.engine import engine_on
+from tests.support.engine import PATIENCE_S, engine_on
 from tests.support.servers.redis_proxy import Faults, RedisProxy
 from tests.support.servers.redis_server import RedisServer
 from tests.support.waiting import wait_until
@@ -71,10 +71,10 @@ class Slow(Faults):
 async def through_a_proxy(
     server: RedisServer, flags: Mapping[str, Any] | None = None
 ) -> AsyncIterator[tuple[BoardsClient, RedisProxy]]:
-    """A server of boards, and what stands between it and its store."""
+    """A server of boards that gives up when one does, and what stands between it and its store."""
     clock = ManualClock(NOW_S)
     async with RedisProxy(server.socket) as proxy:
-        own = {"queue.kind": "stream", **(flags or {})}
+        own = {"queue.kind": "stream", "redis.timeout_s": PATIENCE_S, **(flags or {})}
         async with engine_on(proxy.url, own, clock) as psd, serving(psd) as client:
             yield BoardsClient(client, psd, clock), proxy
 

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from redis.asyncio import Redis
 
@@ -22,12 +23,14 @@ from psd.engine.events import TIME_END_S, Count, Event, Report
 from psd.engine.plan import Range
 from psd.runtime import Runtime, open_runtime
 from psd.store.keys import kind_of
+from server import deadline
 
 NOON_S = 1_460_462_400
 """2016-04-12 12:00:00 UTC, a Tuesday."""
 
 DAY_S = 86_400
 PATIENCE_S = 15.0
+ANSWER_TIMEOUT_S = deadline.ANSWER_TIMEOUT_S
 EVER = Range(0, TIME_END_S)
 
 
@@ -40,18 +43,22 @@ async def engine_on(
 ) -> AsyncIterator[Runtime]:
     """A runtime on the server at ``url`` that answers as soon as Redis does.
 
-    What it accepts goes to ``archive``, a folder, if one is given. It waits for a busy machine;
-    a test of what is told without an answer sets ``redis.timeout_s`` itself.
+    What it accepts goes to ``archive``, a folder, if one is given. It waits for a busy machine,
+    and so does a server over it; a test of what is told without an answer sets ``redis.timeout_s``
+    itself, and has both times as they are.
     """
     own = {"redis.url": url, "redis.durability": "fast", "redis.timeout_s": PATIENCE_S}
+    is_patient = "redis.timeout_s" not in (flags or {})
     if archive is not None:
         own["archive.folder"] = str(archive)
     settings = load_settings(flags={**own, **(flags or {})}).settings
-    runtime = await open_runtime(settings, clock, archiving=archive is not None)
-    try:
-        yield runtime
-    finally:
-        await runtime.close()
+    answer_s = PATIENCE_S if is_patient else ANSWER_TIMEOUT_S
+    with mock.patch.object(deadline, "ANSWER_TIMEOUT_S", answer_s):
+        runtime = await open_runtime(settings, clock, archiving=archive is not None)
+        try:
+            yield runtime
+        finally:
+            await runtime.close()
 
 
 def second(text: str) -> int:
