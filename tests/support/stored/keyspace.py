@@ -45,7 +45,11 @@ ISSUANCE_OFFSET = timedelta(hours=5)
 
 async def keyspace(client: Redis) -> dict[str, Any]:
     """Every key of the store and what it holds, but for what says nothing of what it holds."""
-    held = await contents(client)
+    return in_any_order(await contents(client))
+
+
+def in_any_order(held: dict[str, Any]) -> dict[str, Any]:
+    """The same whoever came first: columns by owner, and nobody's position."""
     of_owners = {key: content for key, content in held.items() if not key.startswith(COLUMNS)}
     for key, content in of_owners.items():
         if key.endswith(":y") and isinstance(content, dict):
