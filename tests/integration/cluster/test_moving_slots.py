@@ -1,7 +1,7 @@
-"""Slots move to other masters while everybody books and sums: no answer changes, nothing is lost.
+"""Slots move to other masters while everybody books, sums and looks at boards: no answer changes.
 
 The keys of a slot are moved one by one, as every resharding tool does it, with an owner's keys
-for a while on two masters at once.
+for a while on two masters at once; so are the columns of its partition.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from psd.errors import MisplacedError
+from psd.errors import MisplacedError, StoreUnavailableError
 from psd.runtime import Runtime
 from psd.store.keys import stream_key
 from psd.store.slots import slot_of
 from tests.support.engine import EVER, NOON_S, book, engine_on, increment, report, sum_of
 from tests.support.servers.redis_cluster import ClusterNode, RedisCluster
 from tests.support.stored.audits import audit_of
-from tests.support.stored.cluster_load import OWNERS, book_on, busy
+from tests.support.stored.cluster_load import OWNERS, book_on, busy, by_columns
 from tests.support.stored.placements import IN_A_CLUSTER
 
 BUSY = 7
@@ -80,8 +80,11 @@ async def test_of_an_owner_on_its_way_nothing_is_answered_rather_than_half(
             await sum_of(hasty, uid=BUSY)
         with pytest.raises(MisplacedError):
             await book(hasty, [report(5, uid=BUSY, aid=99)])
+        with pytest.raises(StoreUnavailableError):
+            await by_columns(hasty, 1, EVER)
     await asyncio.to_thread(_finish, cluster, target)
     assert await sum_of(psd, uid=BUSY) == sum(range(1, 40))
+    assert sum(await by_columns(psd, 1, EVER)) == sum(range(1, 40))
 
 
 async def test_of_a_call_with_an_owner_on_its_way_nothing_is_written(

@@ -24,6 +24,7 @@ from psd.queries.freshness import unknown_depth
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.runtime import Runtime
 from tests.support.clients.http import HttpClient
+from tests.support.clients.prometheus_asking import vector
 from tests.support.draws.histories import THINGS
 from tests.support.draws.random_questions import Question
 from tests.support.plain.plain_books import listed, numbers
@@ -48,6 +49,10 @@ class Asking:
             return await self._pages(question)
         except BadQueryError as refused:
             return {"refused": str(refused).partition(": ")[0]}
+
+    async def panel(self, query: str, at_s: int) -> list[tuple[dict[str, str], str]]:
+        """The labels and the value of each series of a Prometheus panel at one instant."""
+        return await vector(self._client, query, at_s)
 
     async def _pages(self, question: Question) -> Fields:
         answer = await self._page(question, question.fields)
