@@ -2,7 +2,7 @@
 -- written in one step. Of several reports that are booked so, the notes of one hash stay one
 -- command, and what it sets is known without Redis. A function answers nil where a total could
 -- pass the bound, or where what an atid has becomes 0, which is no field.
---   373 of atid 0 in April 2016: HMGET psd:{7}:1:m:2016 4 4:0, HSET psd:{7}:1:m:2016 4 373 4:0 373
+--   373 of atid 0 in April 2016: HMGET psd:{p0}:7:1:m:2016 4 4:0, then HSET of it 4 373 4:0 373
 -- @include lib/calendar: ISSUANCE_OFFSET_S, day_of
 -- @include lib/cells: hash_at, new_bucket, new_part, take_activities
 -- @include lib/numbers: SUM_MAX, text
