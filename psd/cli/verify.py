@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -43,6 +42,7 @@ from psd.config_sources import LoadedSettings
 from psd.engine.column_modes import kept_as, modes_of
 from psd.engine.events import TIME_END_S
 from psd.foreign_texts import on_one_line
+from psd.runtime import Runtime
 from psd.store.redis import Store
 from psd.users import user_of
 
@@ -128,8 +128,9 @@ async def audit(settings: Settings, orders: Orders) -> tuple[Counter[str], int]:
     outcomes: Counter[str] = Counter()
     differences = 0
     with progress() as bar:
-        async with sweeping(settings, orders) as (sweep, store):
-            sealer = Sealer(store.writes, time.time(), orders.things)
+        async with sweeping(settings, orders) as (sweep, runtime):
+            store = runtime.store
+            sealer = Sealer(store.writes, runtime.clock.now_s(), orders.things)
             seals = orders.repair and orders.uids is None
             over = await sealer.listed() if seals else []
             async for audited in results(sweep, store, settings, orders, bar):
@@ -178,7 +179,7 @@ async def results(
 @contextlib.asynccontextmanager
 async def sweeping(
     settings: Settings, orders: Orders, *, migrates: bool = False
-) -> AsyncIterator[tuple[Sweep, Store]]:
+) -> AsyncIterator[tuple[Sweep, Runtime]]:
     """The audit of a store, over a connection of its own; ``migrates``: of one not whole yet."""
     async with running(settings, migrates=migrates, any_columns=True) as runtime:
         lane = runtime.store.new_lane()
@@ -186,7 +187,7 @@ async def sweeping(
             auditor = Auditor(lane, settings, await lifetimes_of(lane, settings), Limits())
             index = IndexAudit(runtime.store.writes)
             scope = await scope_of(orders, runtime.store)
-            yield Sweep(auditor, lane, scope, OwnerRate(orders.rate), index), runtime.store
+            yield Sweep(auditor, lane, scope, OwnerRate(orders.rate), index), runtime
         finally:
             await lane.close()
 
