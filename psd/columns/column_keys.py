@@ -32,6 +32,9 @@ SEALS, DRAFT = "seals", "draft"
 YEAR, MONTH, DAY, LOG, SEALED = "y", "m", "d", "l", "s"
 """What has a unit's label behind it; a sealed log is what its unit's log held when it was over."""
 
+LEVELS = frozenset({"year_s", "month_s", "day_s", "second_s"})
+"""Columns are whole where none of these levels ever had a lifetime (``psd:retention``)."""
+
 CELL_BYTES = 8
 """Of a column: big-endian, two's complement, as BITFIELD has an i64."""
 

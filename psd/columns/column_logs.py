@@ -11,13 +11,16 @@ bytes::
     5 0 10       the seconds 5, 5 and 15, each as the step from the one before
     0 4 0        the positions
     117 1, ...   the bookings 373, ...
+    ...          CRC-32 of all that
 
-which are some 6 bytes a booking where the raw log has 16.
+which are some 6 bytes a booking where the raw log has 16. So two sealed logs of a unit that end
+with the same bytes are the same log: who reads one in pieces looks at its end once more.
 """
 
 from __future__ import annotations
 
 import struct
+import zlib
 from typing import TYPE_CHECKING
 
 from psd import arrays
@@ -32,6 +35,7 @@ RECORD = [("second", "<u4"), ("position", "<u4"), ("delta", "<i8")]
 
 SEALED_FORMAT = 1
 _HEAD = struct.Struct("<BBBBI")
+_CHECK = struct.Struct("<I")
 _KINDS = "uui"
 """Of the fields of a sealed record: unsigned, or with a sign."""
 
@@ -79,7 +83,8 @@ def sealed(records: Rows) -> bytes:
         field.astype(f"<{kind}{width}").tobytes()
         for field, kind, width in zip(fields, _KINDS, widths, strict=True)
     ]
-    return b"".join((_HEAD.pack(SEALED_FORMAT, *widths, len(kept)), *packed))
+    log = b"".join((_HEAD.pack(SEALED_FORMAT, *widths, len(kept)), *packed))
+    return log + _CHECK.pack(zlib.crc32(log))
 
 
 def unsealed(log: bytes | None) -> Rows:
@@ -90,8 +95,11 @@ def unsealed(log: bytes | None) -> Rows:
         raise ShapeError(f"sealed log: {log[:8]!r} is no beginning of one")
     _, *widths, number = _HEAD.unpack_from(log)
     is_sound = all(width in _WIDTHS for width in widths)
-    if not is_sound or len(log) != _HEAD.size + number * sum(widths):
+    end = _HEAD.size + number * sum(widths)
+    if not is_sound or len(log) != end + _CHECK.size:
         raise ShapeError(f"sealed log: {len(log)} bytes are not {number} records of {widths}")
+    if log[end:] != _CHECK.pack(zlib.crc32(memoryview(log)[:end])):
+        raise ShapeError(f"sealed log: its {len(log)} bytes are not those that were written")
     np = arrays.numpy
     found, at = np.empty(number, RECORD), _HEAD.size
     for (name, _), kind, width in zip(RECORD, _KINDS, widths, strict=True):

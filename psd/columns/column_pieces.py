@@ -12,7 +12,9 @@ time, each in a transaction with what the logs have got meanwhile::
     EXEC
 
 So each owner's sum is of one moment, as it is in a page of owners (lua/engine/standings.lua). Where
-a log does not go on as it ended, or something has come that was not there, all is read anew.
+a log does not go on as it ended, or something has come that was not there, all is read anew. That
+tells a sealing, however long ago it began: it leaves a sealed log that was not there, or one that
+ends otherwise (psd/columns/column_logs.py).
 """
 
 from __future__ import annotations
@@ -32,8 +34,8 @@ from psd.slices import beside_the_loop
 from psd.store.lane import Command
 from psd.store.routed import RoutedLane
 
-PIECE_BYTES = 2_000_000
-"""Of one command, or of one stretch: 0.2 ms of Redis, and as much until it is on its way."""
+PIECE_BYTES = 1_000_000
+"""Of one command, or of one stretch: 0.1 ms of Redis, and as much until it is on its way."""
 
 CALLS_AT_ONCE = 6
 """Trips of one board that are on their way at a time; more only take memory."""
@@ -118,12 +120,13 @@ class PartitionRead:
         """Add what a log had; returns how that ends."""
         key, everybody = self._root + log.suffix, range(adding.given(self._number))
         pieces = await pieces_of(self._lane, key, 0, size, room)
-        end = pieces[-1][-RECORD_BYTES:]
         if sum(map(len, pieces)) != size:
             raise AnewError
-        for piece in [b"".join(pieces)] if log.is_sealed else pieces:
+        if log.is_sealed:
+            pieces = [b"".join(pieces)]
+        for piece in pieces:
             await self._add_log(adding, everybody, log, piece)
-        return end
+        return pieces[-1][-RECORD_BYTES:]
 
     async def _add_stretch(
         self, adding: Adding, stretch: _Stretch, positions: range, room: asyncio.Semaphore

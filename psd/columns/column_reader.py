@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from psd.columns.column_keys import CELL_BYTES, OWNERS
+from psd.columns.column_keys import CELL_BYTES, LEVELS, LOG, OWNERS, SEALED
 from psd.columns.column_owners import OwnerPlaces
 from psd.columns.column_pieces import (
     CALLS_AT_ONCE,
@@ -28,7 +28,7 @@ from psd.columns.column_pieces import (
 from psd.columns.column_plan import plan_columns
 from psd.columns.vector import Adding, Vector
 from psd.errors import StoreUnavailableError
-from psd.store.keys import columns_root
+from psd.store.keys import RETENTION_KEY, columns_root
 from psd.store.lane import Command
 from psd.store.redis import Store
 from psd.store.scripts import load_script
@@ -36,8 +36,17 @@ from psd.store.scripts import load_script
 ATTEMPTS = 10
 """What makes a board be read anew happens once to a unit: its first booking, its sealing."""
 
+WHOLE_PIECES = 2
+"""What a partition has of a board is one command up to so many pieces."""
+
+HAD_LIFETIMES: Command = ("SMEMBERS", RETENTION_KEY)
+
 Spend = Callable[[int], None]
 """Told the bytes that are read; raises TooLargeError for too many."""
+
+
+class EndedError(Exception):
+    """A level has got a lifetime: whoever books with it writes no columns any more."""
 
 
 class ColumnReader:
@@ -55,7 +64,8 @@ class ColumnReader:
         """Everybody's sum from ``start`` to before ``end``, each owner's of one moment.
 
         One trip where that is little, and one more for uids that are new to this process. Raises
-        what ``spend`` raises: before anything is read where it is much.
+        what ``spend`` raises: before anything is read where it is much. Raises EndedError where a
+        level has a lifetime that this process was not told of when it began.
         """
         wanted = Wanted(plan_columns(start, end))
         for _ in range(ATTEMPTS):
@@ -76,7 +86,7 @@ class ColumnReader:
         places = self._places_of(thing, len(roots))
         given = max(places.given(number) for number in range(len(roots)))
         certain = len(wanted.suffixes) - len(wanted.rare)
-        if thing not in self._little or CELL_BYTES * given * certain > PIECE_BYTES:
+        if thing not in self._little or CELL_BYTES * given * certain > WHOLE_PIECES * PIECE_BYTES:
             return await self._read_sized(thing, wanted, roots, reads, places, spend)
         return await self._read_whole(thing, wanted, roots, reads, places, spend)
 
@@ -92,7 +102,7 @@ class ColumnReader:
         """The same where it is little, a command a partition."""
         texts = await self._whole(thing, roots, wanted)
         sizes = [sum(len(each or b"") for each in found) for found in texts]
-        if max(sizes) > PIECE_BYTES:
+        if max(sizes) > WHOLE_PIECES * PIECE_BYTES:
             self._little.discard(thing)
         spend(sum(sizes))
         given = [len(found[0] or b"") // CELL_BYTES for found in texts]
@@ -116,7 +126,7 @@ class ColumnReader:
             [("EVALSHA", self._script.sha, 1, root, *wanted.suffixes) for root in roots]
         )
         spend(sum(map(sum, sizes)))
-        if max(map(sum, sizes)) <= PIECE_BYTES:
+        if max(map(sum, sizes)) <= WHOLE_PIECES * PIECE_BYTES:
             self._little.add(thing)
             return await self._read_whole(thing, wanted, roots, reads, places, lambda _: None)
         given = [found[0] // CELL_BYTES for found in sizes]
@@ -129,6 +139,7 @@ class ColumnReader:
                 if found[0]
             )
         )
+        _check_kept(await self._store.reads.call(HAD_LIFETIMES))
         return await adding.vector(places.uids(given))
 
     async def _whole(
@@ -144,7 +155,9 @@ class ColumnReader:
         rare = [each for each in wanted.rare if each not in seen] if len(roots) > 1 else []
         unseen = frozenset(rare)
         asked = [each for each in wanted.suffixes if each not in unseen]
-        replies = await self._store.reads.call_all(mget_commands(roots, asked))
+        commands = [*mget_commands(roots, asked), HAD_LIFETIMES]
+        *replies, ever = await self._store.reads.call_all(commands)
+        _check_kept(ever)
         if not rare:
             return replies
         packed = "".join(rare)
@@ -152,7 +165,10 @@ class ColumnReader:
             [("EVALSHA", self._there.sha, 1, root, packed) for root in roots]
         )
         if any(there):
-            seen.update(suffix.decode() for found in there for suffix in found)
+            for suffix in {suffix.decode() for found in there for suffix in found}:
+                # Sealing moves what a unit has from one log into the other between the two trips.
+                _, kind, label = suffix.split(":")
+                seen |= {f":{each}:{label}" for each in ({LOG, SEALED} | {kind})}
             raise AnewError
         texts = [dict(zip(asked, told, strict=True)) for told in replies]
         return [[told.get(suffix) for suffix in wanted.suffixes] for told in texts]
@@ -178,6 +194,12 @@ class ColumnReader:
         if known is None or known.epoch != epoch:
             known = self._places[thing] = OwnerPlaces(partitions, epoch)
         return known
+
+
+def _check_kept(ever: Sequence[bytes]) -> None:
+    """Raises EndedError; ``ever`` are the levels that have or had a lifetime, by now."""
+    if not LEVELS.isdisjoint(level.decode() for level in ever):
+        raise EndedError
 
 
 def mget_commands(roots: Sequence[str], suffixes: Sequence[str]) -> list[Command]:

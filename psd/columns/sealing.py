@@ -10,8 +10,8 @@ next sealing merges the two. The sealed log is made beside, in pieces, and one s
 the place of both, if nobody has booked or sealed since they were read. Days' columns sum what is
 in both, so they stay as they are.
 
-A log must also be as long as it was QUIET_S before: a board that is read in pieces meanwhile sees
-a unit sealed once at most, which it notices.
+A board that is read in pieces meanwhile notices it (psd/columns/column_pieces.py) and is read anew.
+A log must also be as long as it was QUIET_S before, so that what is being booked is left alone.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ OVER_S = 86_400
 """A unit is over so long after its end; bookings are seldom later."""
 
 QUIET_S = 2.0
-"""So long a log was not written; longer than any board takes to be read."""
+"""So long a log was not written."""
 
 PIECE_BYTES = 256 * 1024
 DRAFT_S = 600

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from psd.clock import Clock
+from psd.columns import column_keys
 from psd.config import Settings
 from psd.engine.batch import EventBatch, Tools
 from psd.engine.booking import LEVELS, lifetimes, reports_kept_s
@@ -29,9 +30,6 @@ from psd.store.redis import Store
 
 EVENT_US = 20.0
 """What an event holds Redis for, about (psd/store/costs.py)."""
-
-COLUMN_LEVELS = frozenset({"year_s", "month_s", "day_s", "second_s"})
-"""What the columns of boards are made of (psd/engine/everybody.py)."""
 
 
 class Engine(Reads):
@@ -67,7 +65,7 @@ class Engine(Reads):
                 weeks_expire="week_s" in ever,
                 days_expire="day_s" in ever,
                 activities_expire="activity_s" in ever,
-                columns_expire=not ever.isdisjoint(COLUMN_LEVELS),
+                columns_expire=not ever.isdisjoint(column_keys.LEVELS),
             )
         return self._levels
 

@@ -11,7 +11,7 @@ expired, or still hold it: then, and for what columns do not tell, owners are as
 from __future__ import annotations
 
 from psd.columns.column_plan import DAY_S
-from psd.columns.column_reader import ColumnReader, Spend
+from psd.columns.column_reader import ColumnReader, EndedError, Spend
 from psd.columns.vector import Vector
 from psd.engine.plan import Levels, Range
 from psd.store.keys import MODES_KEY
@@ -39,7 +39,10 @@ class EverybodyReader:
         mode = await self._mode(thing)
         is_whole = within.start % DAY_S == within.end % DAY_S == 0
         if mode == TO_THE_SECOND or (mode == BY_THE_DAY and is_whole):
-            found = await self._columns.everybody(thing, within.start, within.end, spend)
+            try:
+                found = await self._columns.everybody(thing, within.start, within.end, spend)
+            except EndedError:
+                return None
             # Who is nobody there costs nothing to ask one by one, whoever keeps no columns.
             return found if found.total else None
         return None

@@ -13,10 +13,11 @@ from bench.columns import ColumnWriter
 from psd.columns import column_pieces, column_reader
 from psd.columns.column_keys import unit_start
 from psd.columns.column_reader import ColumnReader
+from psd.engine.plan import Range
 from psd.errors import TooLargeError
 from psd.runtime import Runtime
 from psd.store.keys import columns_root
-from tests.support.engine import DAY_S, engine_on, second
+from tests.support.engine import DAY_S, engine_on, report, second
 from tests.support.servers.redis_server import RedisServer
 
 BEGIN_S = second("2016-03-01")
@@ -149,3 +150,20 @@ async def test_a_board_of_too_much_is_refused_before_it_is_read(
     with pytest.raises(TooLargeError):
         await ColumnReader(psd.store).everybody(THING, BEGIN_S, BEGIN_S + 9, refuse)
     assert read == []
+
+
+@pytest.mark.usefixtures("_sizes")
+@pytest.mark.parametrize("level", ["year_s", "second_s"])
+async def test_a_lifetime_that_another_process_has_since_given_ends_the_columns(
+    psd: Runtime, redis_server: RedisServer, level: str
+) -> None:
+    events = [report(5, BEGIN_S + n, uid=n % 300, aid=n) for n in range(900)]
+    await psd.engine.book(events)
+    range_ = Range(BEGIN_S, BEGIN_S + 300)
+    assert await psd.engine.everybody(1, range_, lambda _: None) is not None
+    client = redis_server.sync_client()
+    client.sadd("psd:retention", "week_s")
+    assert await psd.engine.everybody(1, range_, lambda _: None) is not None
+    client.sadd("psd:retention", level)
+    assert await psd.engine.everybody(1, range_, lambda _: None) is None
+    client.close()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -13,11 +14,12 @@ from click.testing import CliRunner
 from psd.cli.main import psd as command
 from psd.columns import column_pieces, column_reader, sealing
 from psd.columns.column_keys import unit_start
+from psd.columns.column_pieces import PartitionRead
 from psd.columns.column_reader import ColumnReader
 from psd.columns.sealing import OVER_S, Sealer, Sealing, Unit
 from psd.engine.events import Report, Withdrawal
 from psd.runtime import Runtime
-from psd.store.lane import Lane
+from psd.store.lane import Command, Lane
 from psd.store.scripts import load_script
 from tests.support.engine import DAY_S, NOON_S, engine_on, report
 from tests.support.servers.redis_server import RedisServer
@@ -88,6 +90,94 @@ async def test_boards_are_the_same_and_late_bookings_are_merged(
     async for key in psd.store.client.scan_iter("psd:columns:*"):
         assert b":draft:" not in key
         assert await psd.store.client.ttl(key) == -1, key
+
+
+async def test_what_cancels_in_another_log_and_comes_late_again_is_exact(
+    psd: Runtime, redis_server: RedisServer
+) -> None:
+    """A full month's log keeps what its days' logs take back, sealed or not; it takes more then."""
+    rng, events = random.Random("cancelled"), bookings(random.Random("first"), 9_000)
+    held = {(each.uid, each.aid): each for each in events}
+    await psd.engine.book(events)
+    raw = await kinds(psd)
+    assert raw["l8"] > 0, "months are full"
+    for number in range(3):
+        corrected = [
+            report(rng.choice((0, 7, -7)), each.ts2, uid=each.uid, aid=each.aid)
+            for each in rng.sample(sorted(held.values(), key=str), 700)
+        ]
+        late = bookings(rng, 700, first=100_000 * (number + 1))
+        gone = rng.sample(sorted(held.keys() - {(c.uid, c.aid) for c in corrected}), 50)
+        held |= {(each.uid, each.aid): each for each in (*corrected, *late)}
+        await psd.engine.book([*corrected, *late])
+        await psd.engine.book([Withdrawal(*each, (1,), "", "ops", NOON_S) for each in gone])
+        held = {key: each for key, each in held.items() if key not in gone}
+        for _ in range(2):
+            assert await boards(psd) == [plain_board(held.values(), *range_) for range_ in RANGES]
+            assert "spoiled" not in {each.verdict for each in await sealed_all(psd)}
+    told = await verified(redis_server.url)
+    assert told.exit_code == 0, told.output
+
+
+def plain_board(held: Iterable[Report], start: int, end: int) -> dict[int, int]:
+    """Everybody with a booking, and the sum of each in the range."""
+    sums: dict[int, int] = {}
+    for each in held:
+        if each.value:
+            within = each.value if start <= each.ts2 < end else 0
+            sums[each.uid] = sums.get(each.uid, 0) + within
+    return sums
+
+
+async def test_a_log_that_is_sealed_between_two_trips_of_a_board_is_not_missed(
+    psd: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process knows the unit's sealed log, and nothing yet of the log that came beside it."""
+    await psd.engine.book(bookings(random.Random("first"), 6_000))
+    await sealed_all(psd)
+    reader, [_, _, range_] = ColumnReader(psd.store), RANGES
+    await reader.everybody(1, *range_, lambda _: None)
+    late = [report(1, NOON_S + 1_900 + n, uid=1 + n % 39, aid=90_000 + n) for n in range(3_000)]
+    await psd.engine.book(late)
+    wanted = (await boards(psd))[2]
+    real, there = psd.store.reads.call_all, load_script("columns.there").sha
+
+    async def call_all(commands: Sequence[Command]) -> list[Any]:
+        if commands[0][:2] == ("EVALSHA", there):
+            await sealed_all(psd)
+        return await real(commands)
+
+    monkeypatch.setattr(psd.store.reads, "call_all", call_all)
+    vector = await reader.everybody(1, *range_, lambda _: None)
+    assert dict(zip(vector.uids.tolist(), vector.values.tolist(), strict=True)) == wanted
+
+
+async def test_a_sealed_log_that_is_merged_while_a_board_is_read_in_pieces_is_noticed(
+    psd: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The merged log is as long as it was, and its last record is the same."""
+    events = [report(10, NOON_S + n, uid=1 + n % 39, aid=n) for n in range(900)]
+    await psd.engine.book(events)
+    await sealed_all(psd)
+    for module in (column_pieces, column_reader):
+        monkeypatch.setattr(module, "PIECE_BYTES", 160)
+    real, is_corrected = PartitionRead._add_stretch, False
+
+    async def add_stretch(self: PartitionRead, *arguments: Any) -> None:
+        nonlocal is_corrected
+        if not is_corrected:
+            is_corrected = True
+            await psd.engine.book([report(17, e.ts2, uid=e.uid, aid=e.aid) for e in events[:100]])
+            assert "sealed" in {each.verdict for each in await sealed_all(psd)}
+        await real(self, *arguments)
+
+    monkeypatch.setattr(PartitionRead, "_add_stretch", add_stretch)
+    now = {(e.uid, e.aid): e for e in events}
+    now |= {(e.uid, e.aid): report(17, e.ts2, uid=e.uid, aid=e.aid) for e in events[:100]}
+    vector = await ColumnReader(psd.store).everybody(1, *RANGES[1], lambda _: None)
+    told = dict(zip(vector.uids.tolist(), vector.values.tolist(), strict=True))
+    assert is_corrected
+    assert told == plain_board(now.values(), *RANGES[1])
 
 
 @pytest.mark.parametrize("size", ["whole", "pieces"])
@@ -204,14 +294,14 @@ async def test_the_command_tells_what_it_would_do_then_does_it(
     await psd.engine.book([report(n, NOON_S + n, aid=n) for n in range(1, 40)])
     before = await boards(psd)
     preview = await psd_seal(redis_server, "--dry-run")
-    assert preview == (0, "1 log would be sealed: 624 -> 242 bytes\n")
+    assert preview == (0, "1 log would be sealed: 624 -> 246 bytes\n")
     assert await psd_seal(redis_server, "--thing", "calories") == (
         0,
         "0 logs sealed: 0 -> 0 bytes\n",
     )
     assert await psd_seal(redis_server, "--thing", "steps") == (
         0,
-        "1 log sealed: 624 -> 242 bytes\n",
+        "1 log sealed: 624 -> 246 bytes\n",
     )
     assert await psd_seal(redis_server) == (0, "0 logs sealed: 0 -> 0 bytes\n")
     assert await boards(psd) == before
