@@ -52,9 +52,13 @@ def _owners(keys: Mapping[str, bytes]) -> dict[int, Told]:
     known = [uid for uid in uids if uid != GONE]
     assert len(known) == len({*known}), f"a uid has two positions: {known}"
     booked, below = _logged(keys)
-    columns = {suffix: cells(content) for suffix, content in keys.items() if suffix[0] in "ymd"}
+    columns = {
+        suffix: cells(content)
+        for suffix, content in keys.items()
+        if suffix[1:2] == ":" and suffix[0] in "ymd"
+    }
     _check_days(columns, below)
-    has_logs = any(suffix[0] in "ls" for suffix in keys)
+    has_logs = any(suffix[:2] in ("l:", "s:") for suffix in keys)
     count, newest = cells(keys.get("count", b"")), cells(keys.get("newest", b""))
     told = {}
     for position, uid in enumerate(uids):
@@ -93,9 +97,9 @@ def _logged(
 
 
 def _records(suffix: str, content: bytes) -> Iterator[tuple[int, int, int]]:
-    if suffix[0] == "l":
+    if suffix.startswith("l:"):
         yield from struct.iter_unpack("<IIq", content)
-    elif suffix[0] == "s":
+    elif suffix.startswith("s:"):
         _, *widths, number = struct.unpack_from("<BBBBI", content)
         at, second, fields = 8, 0, []
         for width, signed in zip(widths, (False, False, True), strict=True):
