@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from contextlib import AsyncExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, AsyncExitStack
 from pathlib import Path
 from random import Random
 
@@ -19,12 +20,12 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
+from bench.board_servers import BoardServers, one_server, three_masters
 from bench.columns import ColumnWriter
 from bench.figures import Figure, Row, Target
 from bench.model import check
 from bench.peers.postgres import Postgres
 from bench.processes import http_json, redis_server
-from bench.psd_system import environ_for
 from bench.sections.http import psd_server
 from bench.workbench import Workbench
 from psd.config_sources import load_settings
@@ -48,6 +49,7 @@ DENSE_USERS, DENSE_EVENTS = 2_000, 3_650
 HTTP_USERS = 10_000
 
 Board = list[tuple[int, int]]
+Servers = Callable[[Path], AbstractContextManager[BoardServers]]
 
 
 class Bookings:
@@ -94,24 +96,23 @@ async def run(bench: Workbench) -> None:
     """All rows."""
     for users in bench.sizes.everybody_users:
         bookings = Bookings(users, EVENTS, YEARS_S)
-        for partitions in (1, 16):
-            await _columns(bench, bookings, partitions, f"{users:,} users")
+        for servers in (one_server, three_masters):
+            await _columns(bench, bookings, servers, f"{users:,} users")
         await _peers(bench, bookings)
     dense = Bookings(DENSE_USERS, bench.sizes.everybody_dense, 365 * DAY_S)
-    await _columns(bench, dense, 1, f"{len(dense.seconds):,} bookings of {DENSE_USERS:,} users")
+    of = f"{len(dense.seconds):,} bookings of {DENSE_USERS:,} users"
+    await _columns(bench, dense, one_server, of)
 
 
-async def _columns(bench: Workbench, bookings: Bookings, partitions: int, of: str) -> None:
+async def _columns(bench: Workbench, bookings: Bookings, begun: Servers, of: str) -> None:
     """Rows of psd: from the request, the slowest command; over HTTP and memory where they count."""
     async with AsyncExitStack() as stack:
-        socket = stack.enter_context(redis_server(bench.folder("everybody")))
-        client = redis.Redis(unix_socket_path=str(socket))
-        environ = {**environ_for(socket), "PSD_REDIS_PARTITIONS": str(partitions)}
-        runtime = await open_runtime(load_settings(environ=environ).settings)
+        folder = bench.folder("everybody")
+        servers = stack.enter_context(begun(folder))
+        runtime = await open_runtime(load_settings(environ=servers.environ).settings)
         stack.push_async_callback(runtime.close)
-        writer = ColumnWriter(client, runtime.store.partitions, THING)
+        writer = ColumnWriter(servers.writer, runtime.store.partitions, THING)
         writer.write(bookings.seconds, bookings.uids, bookings.values)
-        client.config_set("slowlog-log-slower-than", 100)
         waited_ms = []
         for place, range_ in enumerate([Range(BEGIN_S, BEGIN_S + 1), *bookings.ranges(QUERIES)]):
             started = time.perf_counter()
@@ -119,24 +120,23 @@ async def _columns(bench: Workbench, bookings: Bookings, partitions: int, of: st
             if place:
                 waited_ms.append((time.perf_counter() - started) * 1e3)
             else:
-                client.slowlog_reset()
+                servers.watch()
             told = [(int(row.uid), row.value) for row in answer.data]
             check("psd", f"top of {of}, {range_}", told, bookings.top(range_))
-        slowest = max((each["duration"] for each in client.slowlog_get(128)), default=0)
-        must, aim = TARGETS[partitions].get(bookings.users, (5, 2))
-        name = f"top 10 of {of}, random range, P={partitions}"
+        must, aim = TARGETS[servers.partitions].get(bookings.users, (5, 2))
+        where = f"{servers.of}, P={servers.partitions}"
+        board = Figure(tuple(waited_ms))
+        slowest = Figure((servers.slowest_ms(),))
+        name = f"top 10 of {of}, random range, {where}"
         bench.add(
-            Row("g", name, "ms", Figure(tuple(waited_ms)), target=_target(must, aim)),
-            Row(
-                "g",
-                f"slowest command, {of}, P={partitions}",
-                "ms",
-                Figure((slowest / 1e3,)),
-                target=_target(2, 1),
-            ),
+            Row("g", name, "ms", board, target=_target(must, aim)),
+            Row("g", f"slowest command, {of}, {where}", "ms", slowest, target=_target(2, 1)),
         )
-        if partitions == 1 and bookings.users in (HTTP_USERS, max(bench.sizes.everybody_users)):
-            await asyncio.to_thread(_over_http, bench, bookings, socket, of)
+        if servers.partitions == 1 and bookings.users in (
+            HTTP_USERS,
+            max(bench.sizes.everybody_users),
+        ):
+            await asyncio.to_thread(_over_http, bench, bookings, folder / "redis.sock", of)
 
 
 def _over_http(bench: Workbench, bookings: Bookings, socket: Path, of: str) -> None:
