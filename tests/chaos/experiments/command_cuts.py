@@ -139,7 +139,7 @@ class _Cutting:
         redis = self._stage.redis.process
         assert redis is not None
         place = f"store:{commands}:{redis.pid}" if self._dying.is_store else f"command:{commands}"
-        self._tally.notes.append(f"{victim}: {place.split(':')[0]} after {commands}")
+        self._tally.notes.append(f"{victim}: {place.split(':', maxsplit=1)[0]} after {commands}")
         return place
 
     async def _at_work(self, again: Sequence[bytes]) -> None:
