@@ -139,8 +139,8 @@ async def repaired(settings: Settings) -> tuple[Counter[str], int]:
     differences = 0
     orders = Orders(None, None, repair=True, rate=0, archive=None)
     with progress() as bar:
-        async with sweeping(settings, orders, migrates=True) as (sweep, store):
-            async for audited in results(sweep, store, settings, orders, bar):
+        async with sweeping(settings, orders, migrates=True) as (sweep, runtime):
+            async for audited in results(sweep, runtime.store, settings, orders, bar):
                 outcomes[audited.outcome] += 1
                 differences += len(audited.differences)
                 if audited.outcome in ("found", "busy"):
