@@ -18,6 +18,7 @@ from psd.engine.event_fields import encode_metric
 from psd.engine.events import Report
 from psd.observe.metrics import Metrics
 from psd.runtime import Runtime
+from psd.store.keys import ROOT
 from tests.support.draws.random_reports import random_reports
 from tests.support.engine import (
     NOON_S,
@@ -85,7 +86,8 @@ async def test_what_is_gone_everywhere_comes_back_from_the_archive_to_the_byte(
     client = psd.store.client
     before = await keyspace(client)
     await archive_of(tmp_path / "archive", reports, counts=5)
-    keys = [key for key in before if re.search(r"\}:\d+:[lar]:", key)]
+    keys = [key for key in before if re.match(rf"{ROOT}:\d+:[lar]:", key)]
+    assert any(key.startswith("psd:{") for key in keys)
     await client.delete(*keys)
     result = await verified(redis_url, "--repair", "--archive", str(tmp_path / "archive"))
     assert result.exit_code == 0, result.output
