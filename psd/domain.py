@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from psd.access.identity import Identity, Scope
     from psd.archive.decisions import Keeper
     from psd.archive.turns import Turns
+    from psd.archive.writer import Appends
     from psd.audit.sweep import Audited
     from psd.clock import Clock
     from psd.engine.books import Follower
@@ -56,6 +57,7 @@ class Core(msgspec.Struct, frozen=True):
     The engine is for reading, and for what a follower computes of the changes that it keeps: it
     books that with a fence (psd/engine/fences.py), so that the newest facts have the last word.
     ``boards`` are named boards with their members, ``names`` tells the names of users by number.
+    To the ``archive`` goes what became of a message, where a replay could not find it out again.
     """
 
     settings: Settings
@@ -66,6 +68,7 @@ class Core(msgspec.Struct, frozen=True):
     turns: Turns
     boards: BoardReads
     names: NameSource
+    archive: Appends
 
     @property
     def things(self) -> Mapping[str, int]:
@@ -79,6 +82,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     One object stands under ``name``, a list of them under ``many``. ``time_field`` says when it
     happened, and one that ``needs_id`` is applied once for its ``id``: a CloudEvent gives both.
     With a ``path`` lists of ``fields`` are booked by a POST of their own.
+
+    Two domains may call different things by one name. Then the later one says ``unless``: what has
+    this field is the earlier one's, all else its own. The reference and CloudEvents tell the
+    earlier one.
     """
 
     name: str
@@ -87,6 +94,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     check: Callable[[Any, int, EventRules], Accepted]
     time_field: str = "time"
     needs_id: bool = False
+    unless: str = ""
     path: str = ""
     summary: str = ""
     example: str = ""

@@ -149,24 +149,32 @@ class PlainLedger:
         self.numbers: dict[str, int] = {}
 
     def send(self, sent: Sent) -> str:
-        """``booked``, ``duplicate``, or why it was refused: ``conflict``, or ``not_found``."""
+        """``booked``, ``duplicate``, or why it was refused: see :meth:`accepted`."""
         if sent.id in self.numbers:
             return "duplicate"
-        swap = sent.swap
-        if sent.corrects is not None:
-            wrong = self.numbers.get(sent.corrects, 0)
-            if not wrong:
-                return "not_found"
-            if wrong in {each.corrects for each in self.history}:
-                return "conflict"
-            if self.history[wrong - 1]._replace(corrects=None) == swap:
-                return "conflict"
-            swap = swap._replace(corrects=wrong)
-        elif swap.battery_in == CARRIED:
-            swap = swap._replace(battery_in=self.carried(swap.driver, swap.second))
+        swap = self.accepted(sent)
+        if isinstance(swap, str):
+            return swap
         self.history.append(swap)
         self.numbers[sent.id] = len(self.history)
         return "booked"
+
+    def accepted(self, sent: Sent) -> Swap | str:
+        """What becomes of it; or ``conflict``, ``unknown`` or ``empty``."""
+        swap, wrong = sent.swap, None
+        if sent.corrects is not None:
+            wrong = self.numbers.get(sent.corrects)
+            if wrong is None:
+                return "unknown"
+            if wrong in {each.corrects for each in self.history}:
+                return "conflict"
+        elif swap.battery_in == CARRIED:
+            swap = swap._replace(battery_in=self.carried(swap.driver, swap.second))
+        if swap.battery_in is None and swap.battery_out is None:
+            return "empty"
+        if wrong is not None and self.history[wrong - 1]._replace(corrects=None) == swap:
+            return "conflict"
+        return swap._replace(corrects=wrong)
 
     def carried(self, driver: str, second: int) -> str | None:
         """What a driver's vehicle carries at the end of a second."""
