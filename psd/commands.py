@@ -6,7 +6,11 @@ alike from the queue, over HTTP, by a replay and by an audit::
     {"command": "activity", "activity": {"vehicle": 7, ...}}          -> [Report(...)]
     {"command": "activities", "activities": [{...}, {...}]}           -> [Report(...), Report(...)]
 
-Both names of a command take one object or a list, as its struct has it.
+Both names of a command take one object or a list, as its struct has it. A name that two domains
+have is told apart by a field (:attr:`psd.domain.Command.unless`)::
+
+    {"command": "vehicle", "vehicle": {"vehicle": 7}}     the earlier domain's
+    {"command": "vehicle", "vehicle": {"vin": "V1"}}      that of the later one, unless="vehicle"
 """
 
 from __future__ import annotations
@@ -45,7 +49,13 @@ def every_rule(settings: Settings, messages: Mapping[str, Messages] | None = Non
     rules = rules_of(settings)
     kinds: dict[str, Kind] = {}
     for each in added:
-        kinds |= kinds_of(each.commands)
+        for command in each.commands:
+            found = kinds_of([command])
+            shared = kinds.keys() & found.keys()
+            assert command.unless or not shared, f"two domains have {sorted(shared)}"
+            for name in shared:
+                found[name] = _told_apart(name, command.unless, kinds[name], found[name])
+            kinds |= found
         kinds |= {topic.command: unwrapping(topic.read) for topic in each.topics}
     numbered = frozenset[int]().union(*(each.things for each in added))
     kinds |= withdraw_kinds(rules.things, numbered)
@@ -77,6 +87,23 @@ def wire_fields(commands: Iterable[Command]) -> list[tuple[str, Any]]:
         else:
             found += [(each.name, each.fields), (each.many, listed)]
     return found
+
+
+def _told_apart(name: str, unless: str, earlier: Kind, later: Kind) -> Kind:
+    """Hands a message to the earlier domain where an object of it has the field."""
+    probe = msgspec.defstruct("Probe", [(unless, Any, msgspec.UNSET)], gc=False)
+    listed = GenericAlias(list, (probe,))
+    decoders: Decoders[Any] = Decoders(
+        msgspec.defstruct("ProbedEnvelope", [(name, probe | listed | None, None)], gc=False)
+    )
+
+    def read(body: bytes, now_s: int, message_id: str, rules: EventRules) -> list[Accepted]:
+        found = getattr(decode_message(body, decoders, rules.depth_max), name) or []
+        objects = found if isinstance(found, list) else [found]
+        is_earlier = any(getattr(each, unless) is not msgspec.UNSET for each in objects)
+        return (earlier if is_earlier else later)(body, now_s, message_id, rules)
+
+    return read
 
 
 def _envelope(commands: Iterable[Command]) -> type[msgspec.Struct]:

@@ -21,8 +21,8 @@ of them share lies below both.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
@@ -32,11 +32,14 @@ if TYPE_CHECKING:
     from psd.access.identity import Identity, Scope
     from psd.archive.decisions import Keeper
     from psd.archive.turns import Turns
+    from psd.archive.writer import Appends
+    from psd.audit.sweep import Audited
     from psd.clock import Clock
     from psd.engine.books import Follower
     from psd.engine.engine import Engine
     from psd.engine.event_rules import EventRules, Kind
     from psd.engine.events import Accepted
+    from psd.engine.outcomes import Outcome
     from psd.observe.metrics import Metrics
     from psd.queries.boards.board_reads import BoardReads
     from psd.queries.shown import NameSource
@@ -54,6 +57,7 @@ class Core(msgspec.Struct, frozen=True):
     The engine is for reading, and for what a follower computes of the changes that it keeps: it
     books that with a fence (psd/engine/fences.py), so that the newest facts have the last word.
     ``boards`` are named boards with their members, ``names`` tells the names of users by number.
+    To the ``archive`` goes what became of a message, where a replay could not find it out again.
     """
 
     settings: Settings
@@ -64,6 +68,7 @@ class Core(msgspec.Struct, frozen=True):
     turns: Turns
     boards: BoardReads
     names: NameSource
+    archive: Appends
 
     @property
     def things(self) -> Mapping[str, int]:
@@ -77,6 +82,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     One object stands under ``name``, a list of them under ``many``. ``time_field`` says when it
     happened, and one that ``needs_id`` is applied once for its ``id``: a CloudEvent gives both.
     With a ``path`` lists of ``fields`` are booked by a POST of their own.
+
+    Two domains may call different things by one name. Then the later one says ``unless``: what has
+    this field is the earlier one's, all else its own. The reference and CloudEvents tell the
+    earlier one.
     """
 
     name: str
@@ -85,6 +94,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     check: Callable[[Any, int, EventRules], Accepted]
     time_field: str = "time"
     needs_id: bool = False
+    unless: str = ""
     path: str = ""
     summary: str = ""
     example: str = ""
@@ -183,14 +193,61 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     dialect: Dialect | None = None
 
 
+class Done(msgspec.Struct, frozen=True):
+    """What a deed came to: 201 where something is there that was not, else 200."""
+
+    answer: msgspec.Struct
+    is_new: bool
+
+
+class Deed(msgspec.Struct, frozen=True, kw_only=True):
+    """One command over HTTP that is answered by itself: a body in, a struct out (server/deeds.py).
+
+    ``command`` is the name of one of the domain's :class:`Command`. ``fields`` makes of the body,
+    which is ``Asked.query``, and of the path what the queue would carry under that name; it may
+    look at the store, and refuses by errors of psd/errors.py. What is wrong with a field is 422,
+    told by the name of the field. Then the command goes through the one door, unless a preview
+    says that it would be refused, and ``told`` makes the answer of what became of it.
+
+    ``refused`` are statuses beside 422 and those of every route that writes. What a deed says is
+    about whomever it names, so nobody who is restricted to some owners may do one.
+    """
+
+    method: Literal["POST", "PUT"] = "POST"
+    path: str
+    command: str
+    body: type[msgspec.Struct]
+    answer: type[msgspec.Struct]
+    fields: Callable[[Asked], Awaitable[msgspec.Struct]]
+    told: Callable[[Asked, Accepted, Outcome], Awaitable[Done]]
+    summary: str
+    meaning: str
+    sent: str
+    example: Example
+    parts: Mapping[str, Any] = {}
+    details: str = ""
+    refused: tuple[int, ...] = ()
+
+
+class Audit(Protocol):
+    """Audits a domain, a part of it after the other; with ``repair`` it writes what should be."""
+
+    def __call__(self, *, repair: bool) -> AsyncIterator[Audited]:
+        """What became of each part, as the engine's audit tells it."""
+        ...
+
+
 class Part:
     """What a running process has of a domain; what it has not stays as it is here."""
 
     follower: Follower | None = None
     endpoints: Sequence[Endpoint] = ()
+    deeds: Sequence[Deed] = ()
     keepers: Sequence[Keeper] = ()
     """Who keeps what people decide, so that a replay decides it again."""
     clock: ClockTask | None = None
+    audit: Audit | None = None
+    """Holds what it keeps against what that follows from, for ``psd verify``."""
 
 
 class Domain(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 A domain is a folder that says in its ``domain`` module what it brings (:class:`psd.domain.Domain`).
 Whoever needs something of all of them walks this list; nobody else knows a domain by its name::
 
-    [domain.name for domain in domains()]     -> ["rewards", "prometheus"]
+    [domain.name for domain in domains()]     -> ["rewards", "prometheus", "swaps"]
 
 A domain is imported when the list is first walked. Its ``domain`` module is light, what it names
 by ``module:name`` is imported when it is used (:func:`named`).
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DOMAINS = (
     "psd.rewards.domain:REWARDS",
     "psd.prometheus.domain:PROMETHEUS",
+    "psd.swaps.domain:SWAPS_DOMAIN",
 )
 
 

@@ -14,14 +14,15 @@
     │   ├── TooLateError            too_late         older than the oldest time that still books
     │   ├── TooEarlyError           too_early        further ahead of the clock than is allowed
     │   ├── TooLargeError           too_large        more bytes, ids or reports than allowed
+    │   ├── UnitError               bad_unit         a unit of something else than what is measured
     │   ├── ConflictError           conflict         what is kept stands against it
+    │   ├── IdempotencyMismatchError  idempotency_mismatch  this key or id came with other content
     │   ├── UnsupportedCodingError  unsupported_coding  packed or written in a way that is not read
     │   └── BadQueryError           bad_query        a question that has no answer
     ├── NotFoundError               not_found        nothing is kept under this name
     ├── ChangedError                changed          it is not as the request took it to be
     ├── OrderError                  out_of_order     a week before this one was never computed
     ├── RequestInHandError          request_in_hand  the same request is not answered yet
-    ├── IdempotencyMismatchError    idempotency_mismatch  another request had this key
     ├── DetailExpiredError          detail_expired   the range needs buckets past their retention
     ├── AccessError                 no_access        whoever asks may not have this
     │   ├── UnauthorizedError       unauthorized     nobody whom psd knows
@@ -132,6 +133,12 @@ class TooLargeError(InputError):
     code = "too_large"
 
 
+class UnitError(InputError):
+    """A unit that is none of what is measured: therms, where electricity is asked for."""
+
+    code = "bad_unit"
+
+
 class UnsupportedCodingError(InputError):
     """A body is packed, or its text is written, in a way that nobody here reads."""
 
@@ -145,9 +152,16 @@ class BadQueryError(InputError):
 
 
 class ConflictError(InputError):
-    """What is kept stands against the request; another state of it would not."""
+    """What is kept stands against the request, ``live`` for one: another state of it would not."""
 
     code = "conflict"
+    live: int | None = None
+
+
+class IdempotencyMismatchError(InputError):
+    """An idempotency key, or the id of an event, came before with other content."""
+
+    code = "idempotency_mismatch"
 
 
 class NotFoundError(PsdError):
@@ -174,17 +188,10 @@ class RequestInHandError(PsdError):
     code = "request_in_hand"
 
 
-class IdempotencyMismatchError(PsdError):
-    """An idempotency key came before with another body."""
-
-    code = "idempotency_mismatch"
-
-
 class DetailExpiredError(PsdError):
     """The range needs detail that has expired.
 
-    ``resolution`` names the finest level that still answers the range exactly:
-    ``"day"``, ``"month"`` or ``"year"``.
+    ``resolution`` is the finest level that answers it exactly: "day", "month" or "year".
     """
 
     code = "detail_expired"
@@ -242,10 +249,7 @@ class OutcomeUnknownError(UnavailableError):
 
 
 class BusyError(UnavailableError):
-    """There is no room for this now: it would not be answered in time. Nothing of it was done.
-
-    In ``retry_after_s`` seconds what waits before it will be answered.
-    """
+    """There is no room now; what waits is answered in ``retry_after_s``. Nothing was done."""
 
     code = "busy"
 
@@ -390,7 +394,5 @@ class ConfigError(PsdError):
     code = "bad_config"
 
 
-INPUT_ERRORS: dict[str, type[InputError]] = {
-    kind.code: kind for kind in InputError.__subclasses__()
-}
+INPUT_ERRORS = {kind.code: kind for kind in InputError.__subclasses__()}
 """Input errors by code: how a code that came from a script or a dead letter becomes a class."""

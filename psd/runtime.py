@@ -94,6 +94,7 @@ class Runtime:
             self._turns,
             self.boards,
             self.engine.names,
+            archive,
         )
         self.parts: dict[str, Part] = {
             domain.name: named(domain.open)(self.core, settings.section(domain.name))

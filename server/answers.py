@@ -79,11 +79,10 @@ def in_dialect(dialect: Dialect, told: msgspec.Struct, status: int = 200) -> web
     return json(encode(told), status)
 
 
-def problem(code: str, title: str, detail: str, status: int) -> web.Response:
+def problem(code: str, title: str, detail: str, status: int, **more: Any) -> web.Response:
     """RFC 9457 problem details; ``code`` is the stable code of psd/errors.py."""
-    body = msgspec.json.encode(
-        {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
-    )
+    told = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
+    body = msgspec.json.encode(told | more)
     return web.Response(body=body, status=status, headers={"Content-Type": PROBLEM})
 
 

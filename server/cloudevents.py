@@ -63,6 +63,8 @@ def carried(commands: Iterable[Command]) -> Carried:
     time_fields, applied_once = dict(CORE.time_fields), set(CORE.applied_once)
     for command in commands:
         for name in names_of([command]):
+            if name in time_fields:
+                continue
             time_fields[name] = command.time_field
             if command.needs_id:
                 applied_once.add(name)

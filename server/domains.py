@@ -1,8 +1,8 @@
-"""What domains serve over HTTP: their commands as POSTs of lists, their endpoints as GETs.
+"""What domains serve over HTTP: their commands as POSTs of lists, deeds, and endpoints as GETs.
 
-A domain knows no HTTP (psd/domain.py). Here and in server/endpoints.py its structs become a route's
-parameters, answer and part of the reference, and everything is asked within the deadline of the
-store::
+A domain knows no HTTP (psd/domain.py). Here, in server/deeds.py and in server/endpoints.py its
+structs become a route's parameters, answer and part of the reference, and everything is asked
+within the deadline of the store::
 
     Command(path="/v3/activity", ...)      POST /v3/activity  [{"vehicle": 7, ...}, {...}]
     -> 406 {"booked":1,"unchanged":0,"duplicate":0,"refused":[{"index":1,
@@ -36,6 +36,7 @@ from psd.runtime import Runtime
 from psd.slices import Stretch
 from server.bodies import BodyReader
 from server.deadline import StoreDeadline
+from server.deeds import DeedRoutes
 from server.endpoints import endpoint_routes
 from server.openapi.about import JSON_TYPE, LINES_TYPE, About, Example, group_of, json_answer
 from server.openapi.original import Summary
@@ -51,6 +52,7 @@ _BOOKED = '{"booked":1,"unchanged":0,"duplicate":0,"refused":[]}'
 def domain_routes(runtime: Runtime, rules: EventRules, bodies: BodyReader) -> list[Route]:
     """Every route of every domain; ``rules`` are those of what comes over HTTP."""
     routes: list[Route] = []
+    deeds = DeedRoutes(runtime, rules, bodies)
     for domain in domains():
         group = group_of(domain.name)
         taking = Taking(
@@ -66,6 +68,8 @@ def domain_routes(runtime: Runtime, rules: EventRules, bodies: BodyReader) -> li
         if part is not None:
             for each in part.endpoints:
                 routes += endpoint_routes(each, group, bodies)
+            by_name = {each.name: each for each in commands}
+            routes += [deeds.route(each, by_name, group) for each in part.deeds]
     return routes
 
 

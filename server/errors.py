@@ -2,11 +2,15 @@
 
 The table maps classes of psd/errors.py; the nearest class of an error's ancestry counts.
 Routes speak in one of several styles: ``text`` and ``json`` are those of the original daemon (v1,
-v2), ``problem`` is RFC 9457 and belongs to the routes that are ours, and a domain that answers in
-the place of somebody else's API has the words of that (:class:`psd.domain.Dialect`)::
+v2), ``problem`` is RFC 9457 and belongs to the routes that are ours, ``fields`` is the same where
+one body is taken or refused as a whole (:class:`psd.domain.Deed`): what is wrong with a field of it
+is 422, by the field's name. A domain that answers in the place of somebody else's API has the words
+of that (:class:`psd.domain.Dialect`)::
 
     answer_error(StoreUnavailableError("redis: timed out"), "json")
     -> 503, Retry-After: 1, {"error":"redis: timed out"}
+    answer_error(OutOfBoundsError("wh: 201 must lie between 0 and 200"), "fields")
+    -> 422, {...,"code":"out_of_bounds","fields":{"wh":"201 must lie between 0 and 200"}}
 """
 
 from __future__ import annotations
@@ -46,7 +50,7 @@ from psd.errors import (
 from server import answers
 from server.codings import ACCEPTED
 
-Style = Literal["text", "json", "problem"] | Dialect
+Style = Literal["text", "json", "problem", "fields"] | Dialect
 
 STATUSES: dict[type[PsdError], int] = {
     PsdError: 500,
@@ -79,6 +83,12 @@ REALM = 'Bearer realm="psd"'
 _REDIS_CODE = re.compile(r"redis: ([A-Z]{2,}): ")
 """What Redis says behind its code may name users, commands and scripts."""
 
+OF_FIELDS = frozenset({400, 406, 422})
+"""The statuses that input errors of fields have elsewhere."""
+
+_FIELD = re.compile(r"([A-Za-z_][\w.\[\]-]*): (.*)", re.ASCII | re.DOTALL)
+"""How the text of an error begins that is about one field."""
+
 RETRY_AFTER_S = 1
 """A client that comes back after one second meets at most a handful of failed tries."""
 
@@ -91,6 +101,8 @@ def status_of(error: PsdError) -> int:
 def answer_error(error: PsdError, style: Style) -> web.Response:
     """The whole answer for an error that a handler raised."""
     status, told = status_of(error), told_of(error, status_of(error))
+    if style == "fields" and status in OF_FIELDS and _is_of_fields(error):
+        return refused_fields(error.code, told)
     response = answer(style, status, error.code, told)
     if style == "json" and isinstance(error, PartlyQueuedError):
         response = answers.partly_queued(told, error.queued, error.unknown, status)
@@ -103,6 +115,18 @@ def answer_error(error: PsdError, style: Style) -> web.Response:
     elif error.retryable or isinstance(error, RequestInHandError):
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
+
+
+def _is_of_fields(error: PsdError) -> bool:
+    return isinstance(error, InputError) and not isinstance(error, MalformedError | BadQueryError)
+
+
+def refused_fields(code: str, told: str) -> web.Response:
+    """What is wrong with a body that can be read: the field it is, where it is one."""
+    found = _FIELD.match(told)
+    fields = {found[1]: found[2]} if found else {}
+    phrase = HTTPStatus.UNPROCESSABLE_ENTITY.phrase
+    return answers.problem(code, phrase, told, 422, fields=fields)
 
 
 def told_of(error: PsdError, status: int) -> str:

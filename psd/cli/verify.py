@@ -10,7 +10,8 @@
     1 audited: 1 repaired; 1 difference
 
 What is held against what, and who is believed, is in psd/audit/truth.py and totals.py. Every
-owner and thing is audited as it stands at one moment, while everybody goes on booking.
+owner and thing is audited as it stands at one moment, while everybody goes on booking. Domains that
+keep more than buckets audit it themselves (psd/domain.py), after these.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from pathlib import Path
 
 import click
@@ -39,6 +40,7 @@ from psd.columns.sealing import Sealer
 from psd.commands import every_rule
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
+from psd.domains import domains
 from psd.engine.column_modes import kept_as, modes_of
 from psd.engine.events import TIME_END_S
 from psd.foreign_texts import on_one_line
@@ -61,10 +63,26 @@ class Orders(msgspec.Struct, frozen=True):
     repair: bool
     rate: float
     archive: Path | None
+    domains: Collection[str] = ()
+
+    @property
+    def has_buckets(self) -> bool:
+        """Whether the buckets are audited: where domains are named, these alone are."""
+        return not self.domains
+
+    @property
+    def has_domains(self) -> bool:
+        """Whether domains are audited: not where somebody asks for some users or things."""
+        return self.uids is None and self.things is None
+
+    @property
+    def seals(self) -> bool:
+        """Whether logs that are over are packed: by a repair of all users."""
+        return self.repair and self.has_buckets and self.uids is None
 
     def modes(self, settings: Settings) -> dict[int, str]:
         """How the boards are kept of things all of whose columns are looked at."""
-        if self.uids is not None:
+        if self.uids is not None or not self.has_buckets:
             return {}
         modes, asked = modes_of(settings.things), self.things
         return {thing: mode for thing, mode in modes.items() if asked is None or thing in asked}
@@ -74,6 +92,13 @@ class Orders(msgspec.Struct, frozen=True):
 @click.argument("uids", nargs=-1, type=USER, metavar="[UID]...")
 @click.option(
     "--thing", "things", multiple=True, metavar="THING", help="Only this thing. Repeatable."
+)
+@click.option(
+    "--domain",
+    "only",
+    multiple=True,
+    type=click.Choice([domain.name for domain in domains() if domain.open]),
+    help="Only what this domain keeps. Repeatable.",
 )
 @click.option("--repair", is_flag=True, help="Write what should be there.")
 @click.option(
@@ -97,6 +122,7 @@ def verify(
     *,
     uids: tuple[int | str, ...],
     things: tuple[str, ...],
+    only: tuple[str, ...],
     repair: bool,
     archive: Path | None,
     rate: float,
@@ -106,9 +132,12 @@ def verify(
     All users and counts, or the users named by UID. Every total is held against what lies
     below it, leaves against the reports of activities. Each difference is a line: key, field,
     what is there, what should be, and by what. Safe while workers book. Exit code 1 when there
-    were differences that are not repaired.
+    were differences that are not repaired. What domains keep is audited behind it, unless users or
+    things are named.
     """
     settings = loaded.settings
+    if only and (uids or things):
+        raise click.UsageError("--domain: a domain is audited whole, without UID and --thing")
     folder = archive or Path(settings.archive.folder)
     orders = Orders(
         frozenset(user_of(uid) for uid in uids) or None,
@@ -116,6 +145,7 @@ def verify(
         repair,
         rate,
         folder if repair and folder.is_dir() else None,
+        only,
     )
     outcomes, differences = asyncio.run(audit(settings, orders))
     click.echo(summary(outcomes, differences))
@@ -131,9 +161,9 @@ async def audit(settings: Settings, orders: Orders) -> tuple[Counter[str], int]:
         async with sweeping(settings, orders) as (sweep, runtime):
             store = runtime.store
             sealer = Sealer(store.writes, runtime.clock.now_s(), orders.things)
-            seals = orders.repair and orders.uids is None
-            over = await sealer.listed() if seals else []
-            async for audited in results(sweep, store, settings, orders, bar):
+            over = await sealer.listed() if orders.seals else []
+            everything = results(sweep, store, settings, orders, bar)
+            async for audited in chained(everything, of_domains(runtime, orders)):
                 outcomes[audited.outcome] += 1
                 differences += len(audited.differences)
                 for difference in audited.differences:
@@ -151,6 +181,8 @@ async def results(
     sweep: Sweep, store: Store, settings: Settings, orders: Orders, bar: RichProgress
 ) -> AsyncIterator[Audited]:
     """Every owner and thing once; those that miss reports after the archive was read."""
+    if not orders.has_buckets:
+        return
     task = bar.add_task("audited", total=0)
     wanting: dict[str, Audited] = {}
 
@@ -174,6 +206,23 @@ async def results(
         reports.take(placed.entry, placed.stamp.number)
     async for audited in sweep.complete(wanting, reports):
         yield audited
+
+
+async def of_domains(runtime: Runtime, orders: Orders) -> AsyncIterator[Audited]:
+    """What domains keep beside buckets."""
+    for name, part in runtime.parts.items():
+        if part.audit is None or not orders.has_domains:
+            continue
+        if not orders.domains or name in orders.domains:
+            async for audited in part.audit(repair=orders.repair):
+                yield audited
+
+
+async def chained(*parts: AsyncIterator[Audited]) -> AsyncIterator[Audited]:
+    """One behind the other."""
+    for part in parts:
+        async for audited in part:
+            yield audited
 
 
 @contextlib.asynccontextmanager

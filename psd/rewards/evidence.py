@@ -18,8 +18,8 @@ from psd.engine.plan import Range
 from psd.errors import DetailExpiredError, TooLargeError
 from psd.rewards.decisions import Override
 from psd.rewards.explanation import IntegrationSignals, Material
-from psd.rewards.ledger import Ledger
 from psd.rewards.rows import Row, Why
+from psd.rewards.rulings import Rulings
 from psd.rewards.store import RewardsStore
 from psd.rewards.tables import SIGNALS_THING, Tables
 from psd.rewards.vehicles import Vehicle
@@ -36,7 +36,7 @@ class Evidence:
     def __init__(
         self,
         rewards: RewardsStore,
-        ledger: Ledger,
+        ledger: Rulings,
         engine: Engine,
         tables: Tables,
         things: Mapping[str, int],

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from psd.engine.plan import Range
 from psd.errors import PsdError
 from psd.rewards.grpc_service import BlacklistNote, WeekReward
-from psd.rewards.ledger import Ledger
 from psd.rewards.registry import Registry
+from psd.rewards.rulings import Rulings
 from psd.rewards.shares import WEI
 from psd.rewards.sources.buckets import BucketSource
 from psd.rewards.store import RewardsStore
@@ -28,7 +28,7 @@ class StoreReader:
         self,
         store: Store,
         rewards: RewardsStore,
-        ledger: Ledger,
+        ledger: Rulings,
         registry: Registry,
         activity: BucketSource,
         tables: Tables,

@@ -24,12 +24,12 @@ from psd.failpoints import reach
 from psd.rewards.computation import Before, Computation, RunProgress, WeekTask
 from psd.rewards.difference import Comparison, WeekDifference
 from psd.rewards.keys import rows_key
-from psd.rewards.ledger import Ledger
 from psd.rewards.lock import JobLock
 from psd.rewards.participants import Population, RunSources
 from psd.rewards.publishing import Publishing
 from psd.rewards.row_stage import MemoryStage, RedisStage, RowStage
 from psd.rewards.rows import RECORD
+from psd.rewards.rulings import Rulings
 from psd.rewards.schedule import check_order, weeks_to_compute
 from psd.rewards.shards import SHARDS, shard_of
 from psd.rewards.store import RewardsStore, check_whole
@@ -58,7 +58,7 @@ class RewardsJob:
         self,
         store: Store,
         rewards: RewardsStore,
-        ledger: Ledger,
+        ledger: Rulings,
         population: Population,
         clock: Clock,
     ) -> None:

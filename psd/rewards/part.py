@@ -10,11 +10,11 @@ from psd.rewards.configuration import tables_of
 from psd.rewards.endpoints import endpoints
 from psd.rewards.evidence import Evidence
 from psd.rewards.job import RewardsJob
-from psd.rewards.ledger import Ledger
 from psd.rewards.original import OriginalPages
 from psd.rewards.participants import Population
 from psd.rewards.questions import RewardsQuestions
 from psd.rewards.registry import Registry
+from psd.rewards.rulings import Rulings
 from psd.rewards.settings import RewardsSettings
 from psd.rewards.store import RewardsStore
 from psd.rewards.vehicle_events import VehicleRules
@@ -29,7 +29,7 @@ class RewardsPart(Part):
         self.tables = tables_of(settings, things)
         self.registry = Registry(store)
         self.results = RewardsStore(store)
-        self.ledger = Ledger(store, clock, core.turns)
+        self.ledger = Rulings(store, clock, core.turns)
         earnings = [things[name] for name in self.tables.earnings if name in things]
         population = Population(self.registry, engine, earnings)
         slower = SlowerClock(clock, store.clocks)

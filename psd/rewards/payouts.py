@@ -14,10 +14,10 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 
 from psd.rewards.decisions import BlacklistEntry, Payout
-from psd.rewards.ledger import Ledger
 from psd.rewards.receipts import Earned, Receipt, payout_of
 from psd.rewards.registry import Registry
 from psd.rewards.rows import Row
+from psd.rewards.rulings import Rulings
 from psd.rewards.store import RewardsStore, asked_week
 from psd.rewards.vehicles import Vehicle
 from psd.rewards.week_results import WeekResult
@@ -44,7 +44,7 @@ class PayoutRow(msgspec.Struct, frozen=True):
 
 
 async def payout_rows(
-    rewards: RewardsStore, ledger: Ledger, registry: Registry, result: WeekResult
+    rewards: RewardsStore, ledger: Rulings, registry: Registry, result: WeekResult
 ) -> AsyncIterator[PayoutRow]:
     """The rows of a week that earned tokens, shard by shard. 2 calls a shard and 1 for 64."""
     blacklist = await ledger.blacklist()
@@ -88,7 +88,7 @@ def _payout_row(
 
 async def record_receipts(
     rewards: RewardsStore,
-    ledger: Ledger,
+    ledger: Rulings,
     registry: Registry,
     week: int,
     receipts: Sequence[Receipt],
@@ -121,7 +121,7 @@ async def record_receipts(
 
 async def _held_against(
     rewards: RewardsStore,
-    ledger: Ledger,
+    ledger: Rulings,
     registry: Registry,
     week: int,
     receipts: Sequence[Receipt],

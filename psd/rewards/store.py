@@ -1,12 +1,12 @@
 """The computed weeks in Redis, as readers see them: results, rows, streaks, states, dirty marks.
 
 A week's visible result names a *generation*; the rows lie under keys of that generation. A
-computation writes another generation and then swaps the results of all its weeks in one script,
-so a reader sees a week, and a cascade of weeks, before or after it and never half. What was
+computation writes another generation and then puts the results of all its weeks in place, in one
+script, so a reader sees a week, and a cascade of weeks, before or after it and never half. What was
 replaced lives ten minutes longer, for readers that have already asked for the results.
 
 What changes results is in psd/rewards/row_stage.py; who is paid and barred in
-psd/rewards/ledger.py.
+psd/rewards/rulings.py.
 """
 
 from __future__ import annotations

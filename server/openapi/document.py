@@ -21,7 +21,7 @@ from server.openapi.about import Answer, Example, groups
 from server.openapi.parameters import header_parameter, path_parameters, query_parameters
 from server.openapi.refusals import (
     HEADERS,
-    MEANINGS,
+    meaning_of,
     reference,
     refusal_content,
     refused_by,
@@ -169,7 +169,7 @@ def _refusals(routes: Iterable[Route], schemas: Schemas) -> Iterator[tuple[str, 
         yield (
             reference(style, status),
             {
-                "description": f"{HTTPStatus(status).phrase}: {MEANINGS[status]}.",
+                "description": f"{HTTPStatus(status).phrase}: {meaning_of(style, status)}.",
                 "headers": HEADERS.get(status, {}),
                 "content": content,
             },

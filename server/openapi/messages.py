@@ -45,9 +45,11 @@ def event_document(commands: Sequence[Command]) -> type[msgspec.Struct]:
 
 def _names(commands: Sequence[Command]) -> Any:
     core = [name for name, _ in _FIRST]
-    return Literal[(*core, *names_of(commands), *(name for name, _ in _LAST))]
+    return Literal[(*core, *dict.fromkeys(names_of(commands)), *(name for name, _ in _LAST))]
 
 
 def _parts(commands: Sequence[Command]) -> list[tuple[str, Any, Any]]:
-    parts = [*_FIRST, *wire_fields(commands), *_LAST]
-    return [(name, kind | UnsetType, UNSET) for name, kind in parts]
+    parts: dict[str, Any] = {}
+    for name, kind in (*_FIRST, *wire_fields(commands), *_LAST):
+        parts.setdefault(name, kind)
+    return [(name, kind | UnsetType, UNSET) for name, kind in parts.items()]

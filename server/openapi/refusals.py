@@ -66,6 +66,12 @@ class ProblemBody(msgspec.Struct):
     detail: str
 
 
+class FieldsProblemBody(ProblemBody):
+    """What is wrong with the fields of a body, by their names."""
+
+    fields: dict[str, str]
+
+
 class Failure(msgspec.Struct):
     """An error in the original's words."""
 
@@ -74,6 +80,7 @@ class Failure(msgspec.Struct):
 
 CONTENT: dict[Style, tuple[str, type]] = {
     "problem": (PROBLEM_TYPE, ProblemBody),
+    "fields": (PROBLEM_TYPE, ProblemBody),
     "json": (JSON_TYPE, Failure),
     "text": (TEXT_TYPE, str),
 }
@@ -105,6 +112,13 @@ def reference(style: Style, status: int) -> str:
     return f"{style_name(style)}-{status}"
 
 
+def meaning_of(style: Style, status: int) -> str:
+    """What a status says on routes of a style."""
+    if style == "fields" and status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        return "read, and refused: `fields` says which rule each field breaks"
+    return MEANINGS[status]
+
+
 def style_name(style: Style) -> str:
     """A style as the document names it."""
     return style.name if isinstance(style, Dialect) else style
@@ -115,6 +129,8 @@ def refusal_content(style: Style, status: int) -> dict[str, type]:
     content: dict[str, type] = {}
     if isinstance(style, Dialect):
         content[JSON_TYPE] = style.failure
+    elif style == "fields" and status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        content[PROBLEM_TYPE] = FieldsProblemBody
     else:
         content = dict([CONTENT[style]])
     if status in BEFORE_ROUTES:

@@ -27,6 +27,7 @@ from psd.store.keys import (
 from psd.users import user_of
 from tests.support.draws.random_reports import random_reports
 from tests.support.engine import EVER, NOON_S, book, count, increment, report
+from tests.support.scripts.script_calls import ledger_of_swaps
 from tests.support.stored.keyspace import contents
 
 
@@ -82,6 +83,7 @@ async def test_every_key_is_of_a_kind_and_has_its_type(psd: Runtime) -> None:
     await book_every_kind(psd)
     await book_vehicles(psd)
     await keep_boards(psd)
+    await ledger_of_swaps(psd)
     client = psd.store.client
     await client.set(MIGRATION_KEY, "redis://10.0.0.7:6379/0")
     seen = set()
@@ -90,7 +92,16 @@ async def test_every_key_is_of_a_kind_and_has_its_type(psd: Runtime) -> None:
         assert kind is not None, name
         assert await client.type(name) == kind.redis_type.encode(), name
         seen.add(kind.name)
-    elsewhere = {"probe", "store", "order", "retention", "stream", "answer", *OF_THE_WEEKLY_JOB}
+    elsewhere = {
+        "probe",
+        "store",
+        "order",
+        "retention",
+        "stream",
+        "answer",
+        "swaps unsettled",
+        *OF_THE_WEEKLY_JOB,
+    }
     elsewhere |= {"erased", "erasures"}  # by tests/integration/test_erasing.py
     assert seen == {kind.name for kind in catalogue()} - elsewhere
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from aiohttp.test_utils import TestClient, TestServer
 
 from psd.config import RedisSettings, Settings
@@ -180,7 +181,7 @@ async def reference_of_all(redis_url: str) -> tuple[Any, bytes]:
         await runtime.close()
 
 
-async def test_a_domain_is_a_folder_and_a_line(house: House) -> None:
+async def test_a_domain_is_a_folder_and_a_line(house: House, redis_server: RedisServer) -> None:
     reading = {"meter": 7, "wh": 120, "time": SECOND_S}
     with house.running("server"), house.running("worker"):
         await wait_until("the server is ready", house.is_ready, TIMEOUT_S)
@@ -190,10 +191,12 @@ async def test_a_domain_is_a_folder_and_a_line(house: House) -> None:
             "it was kept", lambda: house.ask("GET", "/v3/meters/7") == expected, TIMEOUT_S
         )
         over_http(house, reading)
+        one_by_one(house)
         by_form_and_in_other_formats(house)
         as_a_cloud_event(house)
         in_the_reference(house)
         by_client_and_command_line(house)
+        audited(house, redis_server.url)
 
 
 def from_the_queue(house: House, reading: dict[str, int]) -> None:
@@ -216,6 +219,23 @@ def over_http(house: House, reading: dict[str, int]) -> None:
     assert house.ask("GET", "/v3/meters?meter=8&meter=x")[1]["code"] == "wrong_type"
     assert house.ask("GET", "/v3/meters")[1]["detail"] == "meter: missing; it is needed"
     assert house.ask("GET", "/v3/meters?" + "&meter=7" * 11)[0] == 422
+
+
+def one_by_one(house: House) -> None:
+    path = "/v3/meters/9/reading"
+    assert house.ask("PUT", path, {"wh": 2, "time": SECOND_S}) == (201, {"meter": 9, "shown": 2})
+    status, told = house.ask("PUT", path, {"wh": 201, "time": SECOND_S})
+    assert (status, told["code"]) == (422, "out_of_bounds")
+    assert told["fields"] == {"wh": "201 must lie between 0 and 200"}
+    status, told = house.ask("PUT", path, {"wh": 1, "time": SECOND_S})
+    assert (status, told["code"]) == (409, "conflict")
+    status, told = house.ask("PUT", path, {"wh": "x", "time": SECOND_S})
+    assert (status, told["code"]) == (422, "wrong_type")
+    assert [*told["fields"]] == ["wh"]
+    assert house.ask("PUT", path, {"wh": 3})[1]["fields"] == {"time": "missing; it is needed"}
+    assert house.ask("PUT", path, {"watt": 3})[1]["fields"]["watt"].startswith("unknown; known")
+    assert house.exchange("PUT", path, b"wh=3")[0] == 400
+    assert house.ask("GET", "/v3/meters/9") == (200, {"meter": 9, "shown": 2})
 
 
 def by_form_and_in_other_formats(house: House) -> None:
@@ -260,9 +280,24 @@ def in_the_reference(house: House) -> None:
     asked = document["paths"]["/v3/meters/{meter}"]["get"]
     assert [each.get("name") for each in asked["parameters"][:2]] == ["meter", "per"]
     assert document["paths"]["/v3/readings"]["post"]["tags"] == ["Meters"]
+    done = document["paths"]["/v3/meters/{meter}/reading"]["put"]["responses"]
+    assert {"200", "201", "409", "422"} <= set(done)
+    assert done["422"] == {"$ref": "#/components/responses/fields-422"}
     message = document["components"]["schemas"]["QueueMessage"]["properties"]
     assert {"reading", "readings"} <= set(message)
     assert {"reading", "readings"} <= set(message["command"]["enum"])
+
+
+def audited(house: House, redis_url: str) -> None:
+    assert house.run("-m", "psd", "verify", "--domain", "meters") == (
+        "3 audited: 3 clean; 0 differences\n"
+    )
+    with redis.Redis.from_url(redis_url) as store:
+        store.hset("psd:meters:{all}", "8", "much")
+    line = "psd:meters:{all} 8: much, should be a number by its kind\n"
+    arguments = ("-m", "psd", "verify", "--repair")
+    assert house.run(*arguments) == f"{line}3 audited: 2 clean, 1 repaired; 1 difference\n"
+    assert house.run(*arguments, "--domain", "meters") == "2 audited: 2 clean; 0 differences\n"
 
 
 def by_client_and_command_line(house: House) -> None:

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from psd.rewards.keys import rewards_key
-from psd.rewards.ledger import SCANNED
 from psd.rewards.part import RewardsPart
+from psd.rewards.rulings import SCANNED
 from psd.runtime import Runtime
 from psd.store.lane import Command, Lane
 

@@ -14,8 +14,8 @@ from psd.archive.turns import TURN_MS, Turn, Turns
 from psd.clock import ManualClock
 from psd.errors import OutcomeUnknownError, StoreUnavailableError
 from psd.rewards.decisions import Barred
-from psd.rewards.ledger import SUBJECT, BlacklistEntry
 from psd.rewards.part import RewardsPart
+from psd.rewards.rulings import SUBJECT, BlacklistEntry
 from psd.runtime import Runtime
 from psd.store.keys import decisions_key
 from tests.support.engine import NOON_S, engine_on

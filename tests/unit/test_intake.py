@@ -122,12 +122,16 @@ def test_the_things_of_no_users_are_those_of_the_books() -> None:
 
 
 DOORS = {
-    "append": {"psd/intake.py", "psd/archive/turns.py"},
-    "book": {"psd/intake.py", "psd/engine/books.py", "psd/archive/replay.py"},
+    "append": {"psd/intake.py", "psd/archive/turns.py", "psd/swaps/unsettled.py"},
+    "book": {
+        *("psd/intake.py", "psd/engine/books.py", "psd/archive/replay.py"),
+        "psd/swaps/unsettled.py",
+    },
     "change": {"psd/rewards/booking.py"},
 }
 """Where an archive is appended to, where somebody books, and where the registry is changed:
-decisions have a door of their own, and a replay has everything from the archive."""
+decisions have a door of their own, and a replay has everything from the archive. What the ledger of
+swaps has accepted is archived with its number, and what it derives is booked with a fence."""
 
 KEEPERS = {
     "append": ("archive",),
@@ -171,7 +175,8 @@ def test_only_the_doors_and_their_builder_know_an_archive_to_append_to() -> None
     }
     # The doctor opens one to see whether it can be.
     opens = {"psd/runtime.py", "psd/cli/doctor_opens.py"}
-    assert knowing == {"psd/intake.py", "psd/archive/turns.py", *opens}
+    lent = {"psd/domain.py", "psd/swaps/unsettled.py"}
+    assert knowing == {"psd/intake.py", "psd/archive/turns.py", *opens, *lent}
 
 
 def modules() -> list[Path]:

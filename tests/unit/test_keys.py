@@ -88,6 +88,19 @@ KINDS = {
     "psd:board:{a.b-c:0123456789abcdef}:versions": "board's versions",
     "psd:decisions:{decisions}:last": "last decision",
     "psd:decisions:{decisions}:turn:board:a.b-c": "turn",
+    "psd:swaps:networks:{networks}": "networks",
+    "psd:swaps:{main}:events": "swap events",
+    "psd:swaps:{main}:seen": "swaps seen",
+    "psd:swaps:{a.b-c_1}:rejected": "swaps rejected",
+    "psd:swaps:{main}:unsettled": "swaps unsettled",
+    "psd:swaps:{main}:counts": "object counts",
+    "psd:swaps:{main}:names:driver": "object names",
+    "psd:swaps:{main}:object:battery:3": "objects",
+    "psd:swaps:{main}:changes:vehicle:3": "object changes",
+    "psd:swaps:{main}:tx:battery_in:3": "transactions",
+    "psd:swaps:{main}:gone:station:3": "transactions gone",
+    "psd:swaps:{main}:stocktakes": "stocktakes",
+    "psd:swaps:{main}:warned": "swaps warned",
 }
 
 

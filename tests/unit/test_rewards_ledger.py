@@ -21,7 +21,7 @@ from psd.rewards.decisions import (
     Unbarred,
 )
 from psd.rewards.keys import rewards_key
-from psd.rewards.ledger import Ledger
+from psd.rewards.rulings import Rulings
 from psd.rewards.shards import shard_of
 from psd.rewards.store import RewardsStore
 from tests.support.stored.fake_store import FakeStore
@@ -49,12 +49,12 @@ def store() -> FakeStore:
 
 
 @pytest.fixture
-def ledger(store: FakeStore) -> Ledger:
+def ledger(store: FakeStore) -> Rulings:
     """Decisions are handed to it archived, so it needs no turns."""
-    return Ledger(store.as_store(), ManualClock(0), cast("Turns", None))
+    return Rulings(store.as_store(), ManualClock(0), cast("Turns", None))
 
 
-async def test_who_is_barred_is_on_the_list_until_he_is_not(ledger: Ledger) -> None:
+async def test_who_is_barred_is_on_the_list_until_he_is_not(ledger: Rulings) -> None:
     await ledger.carry_out(Barred(entry=ENTRY, version=1))
     assert await ledger.barred(OWNER) == ENTRY
     assert await ledger.blacklist() == {OWNER: ENTRY}
@@ -63,7 +63,7 @@ async def test_who_is_barred_is_on_the_list_until_he_is_not(ledger: Ledger) -> N
     assert await ledger.blacklist() == {}
 
 
-async def test_overrides_are_read_by_week_and_in_order(ledger: Ledger) -> None:
+async def test_overrides_are_read_by_week_and_in_order(ledger: Rulings) -> None:
     made = [override(2, 9), override(1, 10), override(1, 9)]
     for version, each in enumerate(made, 1):
         await ledger.carry_out(Overridden(override=each, version=version))
@@ -74,7 +74,7 @@ async def test_overrides_are_read_by_week_and_in_order(ledger: Ledger) -> None:
 
 
 async def test_an_override_marks_a_week_that_was_read_and_no_other(
-    ledger: Ledger, store: FakeStore
+    ledger: Rulings, store: FakeStore
 ) -> None:
     rewards = RewardsStore(store.as_store())
     await ledger.carry_out(Overridden(override=override(3, 9), version=1))
@@ -86,7 +86,7 @@ async def test_an_override_marks_a_week_that_was_read_and_no_other(
     assert await rewards.dirty() == {3: 2}
 
 
-async def test_payouts_are_found_by_vehicle_and_by_shard(ledger: Ledger) -> None:
+async def test_payouts_are_found_by_vehicle_and_by_shard(ledger: Rulings) -> None:
     await ledger.carry_out(paid(1, 1, FAR))
     found = await ledger.payouts([1, FAR, 10**6], 3)
     assert {vehicle: payout.request for vehicle, payout in found.items()} == {1: "r1", FAR: "r1"}
@@ -103,7 +103,7 @@ async def test_payouts_are_found_by_vehicle_and_by_shard(ledger: Ledger) -> None
     ],
 )
 async def test_only_a_later_decision_about_the_same_is_unknown(
-    ledger: Ledger, kept: LedgerDecision, again: LedgerDecision
+    ledger: Rulings, kept: LedgerDecision, again: LedgerDecision
 ) -> None:
     assert await ledger.unknown(kept) == kept
     await ledger.carry_out(kept)
@@ -113,7 +113,7 @@ async def test_only_a_later_decision_about_the_same_is_unknown(
     assert await ledger.unknown(other) == other
 
 
-async def test_of_payouts_those_are_unknown_that_no_later_one_replaced(ledger: Ledger) -> None:
+async def test_of_payouts_those_are_unknown_that_no_later_one_replaced(ledger: Rulings) -> None:
     await ledger.carry_out(paid(5, 1))
     earlier = paid(4, 1, FAR)
     assert await ledger.unknown(earlier) == paid(4, FAR)
@@ -121,7 +121,7 @@ async def test_of_payouts_those_are_unknown_that_no_later_one_replaced(ledger: L
     assert await ledger.unknown(paid(6, 1, request="r2")) == paid(6, 1, request="r2")
 
 
-async def test_an_entry_that_is_none_is_named(ledger: Ledger, store: FakeStore) -> None:
+async def test_an_entry_that_is_none_is_named(ledger: Rulings, store: FakeStore) -> None:
     await store.writes.call(("HSET", rewards_key("blacklist"), OWNER, b'{"owner": 7}'))
     with pytest.raises(ShapeError, match="an entry of the blacklist"):
         await ledger.barred(OWNER)

@@ -114,6 +114,7 @@ def test_psds_own_reads_are_known_as_reads() -> None:
             "rewards.hold_lock",
             "rewards.merge_vehicle",
             "rewards.publish",
+            "swaps.append",
         ),
     }
 

@@ -29,10 +29,10 @@ from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.errors import NotFoundError
 from psd.foreign_texts import in_spreadsheet
-from psd.rewards.ledger import Ledger
 from psd.rewards.part import RewardsPart
 from psd.rewards.payouts import PayoutRow, payout_rows, record_receipts
 from psd.rewards.receipts import Receipt, read_receipts
+from psd.rewards.rulings import Rulings
 from psd.rewards.store import asked_week
 from psd.rewards.vehicles import owner_text
 
@@ -215,12 +215,12 @@ def override_ls(loaded: LoadedSettings, /, *, week: int | None, as_json: bool) -
         say(msgspec.json.encode(each).decode() if as_json else line)
 
 
-async def _asking(settings: Settings, ask: Callable[[Ledger], Awaitable[T]]) -> T:
+async def _asking(settings: Settings, ask: Callable[[Rulings], Awaitable[T]]) -> T:
     async with running(settings) as runtime:
         return await ask(runtime.part(RewardsPart).ledger)
 
 
-async def _deciding(settings: Settings, decide: Callable[[Ledger], Awaitable[T]]) -> T:
+async def _deciding(settings: Settings, decide: Callable[[Rulings], Awaitable[T]]) -> T:
     """What comes of a decision, which goes to the archive as well."""
     async with running(settings, archiving=True) as runtime:
         return await decide(runtime.part(RewardsPart).ledger)

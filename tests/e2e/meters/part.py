@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from psd.domain import Asked, Core, Endpoint, Part
-from psd.engine.events import Change, Report
+from psd.audit.examine import Discrepancy
+from psd.audit.sweep import Audited
+from psd.domain import Asked, Core, Deed, Done, Endpoint, Part
+from psd.engine.event_times import Time
+from psd.engine.events import Accepted, Change, Report
 from psd.engine.outcomes import BOOKED, Outcome
-from psd.errors import NotFoundError
+from psd.errors import ConflictError, NotFoundError
 from psd.failpoints import reach
-from psd.meters.events import Reading
+from psd.meters.events import Reading, ReadingFields
 from psd.meters.keys import METERS_KEY
 from psd.meters.settings import MetersSettings
 from psd.store.kept import write_kept
@@ -33,6 +36,13 @@ class MeterAnswer(msgspec.Struct):
 
     meter: int
     shown: int
+
+
+class ReadingBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What a meter shows."""
+
+    wh: int
+    time: Time
 
 
 class MetersQuery(msgspec.Struct):
@@ -106,6 +116,35 @@ class Meters(Part):
                 by_form=True,
             ),
         )
+        self.deeds = (
+            Deed(
+                method="PUT",
+                path="/v3/meters/{meter}/reading",
+                parts={"meter": Meter},
+                command="reading",
+                body=ReadingBody,
+                answer=MeterAnswer,
+                fields=self.reading,
+                told=self.read,
+                summary="Read one meter.",
+                meaning="the reading",
+                sent='{"wh":120,"time":1644210000}',
+                example=("/v3/meters/7/reading", '{"meter":7,"shown":120}'),
+                refused=(409,),
+            ),
+        )
+
+    async def reading(self, asked: Asked) -> ReadingFields:
+        """The reading as a message has it; a meter never goes back."""
+        meter, body = asked.path["meter"], asked.query
+        if body.wh < (await self.newest(meter) or 0):
+            raise ConflictError(f"wh: meter {meter} showed more already")
+        return ReadingFields(meter, body.wh, body.time)
+
+    async def read(self, _asked: Asked, reading: Accepted, outcome: Outcome) -> Done:
+        """What the meter shows now."""
+        assert isinstance(reading, Reading)
+        return Done(MeterAnswer(reading.meter, reading.wh), outcome.status == "booked")
 
     async def meter(self, asked: Asked) -> MeterAnswer:
         """A meter's newest reading."""
@@ -120,6 +159,18 @@ class Meters(Part):
         found = [(each, await self.newest(each)) for each in query.meter]
         data = [MeterAnswer(each, shown) for each, shown in found if shown is not None]
         return MetersPage(data, len(found) - len(data))
+
+    async def audit(self, *, repair: bool) -> AsyncIterator[Audited]:
+        """Each meter shows a number; a repair forgets one that shows none."""
+        pairs = await self._store.reads.call(("HGETALL", METERS_KEY))
+        for meter, held in zip(pairs[::2], pairs[1::2], strict=True):
+            if held.isdigit():
+                yield Audited(METERS_KEY, "clean")
+                continue
+            if repair:
+                await write_kept(self._store, [("HDEL", METERS_KEY, meter)])
+            found = Discrepancy(METERS_KEY, meter.decode(), "a number", held.decode(), "its kind")
+            yield Audited(METERS_KEY, "repaired" if repair else "found", [found])
 
     async def newest(self, meter: int) -> int | None:
         """In Wh, None of one that was never read."""

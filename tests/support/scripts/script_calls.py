@@ -184,6 +184,37 @@ LIFETIMES = {
     for level in ("year", "month", "week", "day", "second", "activity")
 }
 
+
+async def ledger_of_swaps(psd: Runtime) -> None:
+    """Objects, a renamed one, swaps, one at another time, corrections and a stocktake."""
+    sent = [
+        {"station": {"name": "S1", "date": NOON_S}},
+        *({"battery": {"serial": f"B{n}", "station": "S1", "date": NOON_S}} for n in (1, 2)),
+        {"vehicle": {"vin": "V1", "date": NOON_S}},
+        {"driver": {"phone": "D1", "vehicle": "V1", "date": NOON_S}},
+        {"driver": {"number": 1, "phone": "D2", "name1": "Ann", "date": NOON_S + 1}},
+        {"swap": {**A_SWAP, "id": "1", "battery_out": "B1"}},
+        {"swap": {**A_SWAP, "id": "w", "odometer": 4, "battery_out": "B1"}},
+        {"swap": {**A_SWAP, "id": "2", "battery_out": "B2", "date": NOON_S + 60}},
+        {"correction": {**A_SWAP, "id": "3", "battery_out": "B2", "corrects": 7}},
+        {"stocktake": {"id": "4", "station": "S1", "batteries": ["B1"], "date": NOON_S}},
+    ]
+    for each in sent:
+        [command] = each
+        body = msgspec.json.encode({"command": command, **each})
+        for outcome in await psd.books.book(psd.rules.events(body, NOON_S + 90, "m")):
+            assert outcome.status == "booked", outcome
+
+
+A_SWAP = {
+    "driver": "D2",
+    "station": "S1",
+    "battery_in_energy": 0,
+    "battery_out_energy": 9,
+    "odometer": 5,
+    "date": NOON_S,
+}
+
 Scene = Callable[[Runtime], Awaitable[None]]
 
 SCENES: tuple[tuple[Scene, dict[str, int]], ...] = (
@@ -196,4 +227,5 @@ SCENES: tuple[tuple[Scene, dict[str, int]], ...] = (
     (sealings, {}),
     (vehicles, {}),
     (weeks, {}),
+    (ledger_of_swaps, {}),
 )

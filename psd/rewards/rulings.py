@@ -67,7 +67,7 @@ _read_payout = json_record(Payout, "rewards: a payout")
 _read_kept = json_record(_KeptPayout, "rewards: a payout")
 
 
-class Ledger:
+class Rulings:
     """Reads and writes these decisions."""
 
     kinds: Kinds = KINDS
@@ -241,7 +241,7 @@ class Ledger:
 class LedgerRedo:
     """Carries decisions out again from the archive (psd/archive/redoing.py), each as it comes."""
 
-    def __init__(self, ledger: Ledger, redone: Redone, *, is_dry: bool) -> None:
+    def __init__(self, ledger: Rulings, redone: Redone, *, is_dry: bool) -> None:
         self._ledger = ledger
         self._redone = redone
         self._is_dry = is_dry

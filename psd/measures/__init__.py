@@ -1,0 +1,1 @@
+"""Rules of measures that domains share: units, power over time, money. Pure."""

@@ -1,0 +1,200 @@
+"""What energy costs by a plan: exact products, and each line of the bill rounded once. Pure.
+
+::
+
+    1.5 kWh at 0.3412 and 3 days at 0.4512, 5 % of VAT, in pounds
+    peak      0.5118 -> 0.51      standing 1.3536 -> 1.35      vat 0.09327 -> 0.09      total 1.95
+
+Each line is rounded half to even from its own exact amount, and the total is the sum of the lines.
+VAT is on what is taken, standing and minimum charge included, and not on what is delivered. A
+minimum is one of a month: what its energy and standing charge lack of it, for the part of the month
+that is in the range. Energy at a time without a price has no line; ``unpriced_mwh`` is how much.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+
+import msgspec
+
+from psd.measures.money import RATE_UNIT, amount_of, minor
+from psd.tariffs.cells import PricedCell
+from psd.tariffs.periods import Month, shares, times_charged
+from psd.tariffs.plans import Charge, PricePlan, Rate, Tier, TiersBy
+
+STANDING, MINIMUM, VAT = "standing", "minimum", "vat"
+HUNDRED = 100
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line of a bill: mWh where it is of energy, and minor units of money."""
+
+    name: str
+    mwh: int | None
+    amount: int
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """A bill: its lines, their sum in minor units, and how much energy has no price."""
+
+    plan: str
+    currency: str
+    decimals: int
+    lines: tuple[Line, ...]
+    total: int
+    unpriced_mwh: int = 0
+
+
+class Bill:
+    """What a bill adds up, before anything is rounded: of one version of a plan, or of several."""
+
+    def __init__(self) -> None:
+        self.mwh: Counter[str] = Counter()
+        self.amounts: dict[str, Fraction] = {}
+        self.export_mwh: Counter[str] = Counter()
+        self.export_amounts: dict[str, Fraction] = {}
+        self.standing = Fraction(0)
+        self.minimum = Fraction(0)
+        self.vat = Fraction(0)
+        self.unpriced_mwh = 0
+        self.has_standing = self.has_minimum = self.has_vat = False
+
+    def add(
+        self,
+        plan: PricePlan,
+        start: int,
+        end: int,
+        cells: Sequence[PricedCell],
+        sums_mwh: Sequence[int],
+    ) -> None:
+        """What a plan takes for [start, end): its cells, and the energy of each."""
+        by_month = self._energy(plan, cells, sums_mwh)
+        days = shares(start, end, plan.zone)
+        standing = _charged(plan.standing, days)
+        lacking = {
+            month: max(least - by_month.get(month, 0) - standing.get(month, 0), Fraction(0))
+            for month, least in _charged(plan.minimum, days).items()
+        }
+        self.has_standing |= plan.standing is not None
+        self.has_minimum |= plan.minimum is not None
+        self.has_vat |= plan.vat != 0
+        due, least = sum(standing.values(), Fraction(0)), sum(lacking.values(), Fraction(0))
+        self.standing += due
+        self.minimum += least
+        net = sum(by_month.values(), Fraction(0)) + due + least
+        self.vat += net * plan.vat / (HUNDRED * RATE_UNIT)
+
+    def add_export(
+        self, plan: PricePlan, cells: Sequence[PricedCell], sums_mwh: Sequence[int]
+    ) -> None:
+        """What a plan pays for energy that is delivered; one without such rates pays nothing."""
+        groups = _groups(plan.export, cells, sums_mwh)
+        for (name, _), (rate, mwh) in groups.items():
+            self.export_mwh[name] += mwh
+            self.export_amounts[name] = self.export_amounts.get(name, Fraction(0)) - amount_of(
+                tiered(rate.tiers, mwh, plan.tiers_by)
+            )
+
+    def rounded(self, plan: PricePlan) -> Cost:
+        """The bill, in the money of a plan."""
+        parts: list[tuple[str, int | None, Fraction]] = [
+            (name, self.mwh[name], amount) for name, amount in self.amounts.items()
+        ]
+        parts += [(STANDING, None, self.standing)] * self.has_standing
+        parts += [(MINIMUM, None, self.minimum)] * self.has_minimum
+        parts += [(VAT, None, self.vat)] * self.has_vat
+        parts += [
+            (f"export {name}", self.export_mwh[name], amount)
+            for name, amount in self.export_amounts.items()
+        ]
+        lines = tuple(Line(name, mwh, minor(amount, plan.decimals)) for name, mwh, amount in parts)
+        total = sum(line.amount for line in lines)
+        return Cost(plan.id, plan.currency, plan.decimals, lines, total, self.unpriced_mwh)
+
+    def _energy(
+        self, plan: PricePlan, cells: Sequence[PricedCell], sums_mwh: Sequence[int]
+    ) -> dict[Month, Fraction]:
+        """Note the energy of cells; money by month."""
+        by_month: dict[Month, Fraction] = {}
+        if plan.series:
+            priced: Iterable[tuple[str, Month, int, int]] = (
+                (plan.series, cell.period[:2], mwh, cell.price * mwh)
+                for cell, mwh in zip(cells, sums_mwh, strict=True)
+                if cell.price is not None
+            )
+            self.unpriced_mwh += sum(
+                mwh for cell, mwh in zip(cells, sums_mwh, strict=True) if cell.price is None
+            )
+        else:
+            priced = (
+                (name, period[:2], mwh, tiered(rate.tiers, mwh, plan.tiers_by))
+                for (name, period), (rate, mwh) in _groups(plan.rates, cells, sums_mwh).items()
+            )
+        products: Counter[str] = Counter()
+        monthly: Counter[Month] = Counter()
+        for name, month, mwh, product in priced:
+            self.mwh[name] += mwh
+            products[name] += product
+            monthly[month] += product
+        for name, product in products.items():
+            self.amounts[name] = self.amounts.get(name, Fraction(0)) + amount_of(product)
+        by_month.update({month: amount_of(product) for month, product in monthly.items()})
+        return by_month
+
+
+def tiered(tiers: Sequence[Tier], mwh: int, by: TiersBy) -> int:
+    """What energy of one period costs, as rate times mWh: exact.
+
+    >>> tiers = (Tier(2, 100), Tier(3))
+    >>> tiered(tiers, 150, "graduated"), tiered(tiers, 150, "volume"), tiered(tiers, 100, "volume")
+    (350, 450, 200)
+    """
+    if by == "volume":
+        return mwh * next(
+            tier.rate for tier in tiers if tier.up_to_mwh is None or mwh <= tier.up_to_mwh
+        )
+    product, below = 0, 0
+    for tier in tiers:
+        top = mwh if tier.up_to_mwh is None else min(mwh, tier.up_to_mwh)
+        product += tier.rate * max(top - below, 0)
+        below = max(top, below)
+    return product
+
+
+def cost_of(
+    plan: PricePlan, start: int, end: int, cells: Sequence[PricedCell], sums_mwh: Sequence[int]
+) -> Cost:
+    """The bill of a plan of one version, of energy that was taken."""
+    exact = Bill()
+    exact.add(plan, start, end, cells, sums_mwh)
+    return exact.rounded(plan)
+
+
+def ranked(costs: Iterable[Cost], limit: int | None = None) -> list[Cost]:
+    """The cheapest first; equal ones by their id."""
+    return sorted(costs, key=lambda cost: (cost.total, cost.plan))[:limit]
+
+
+def _groups(
+    rates: Sequence[Rate], cells: Sequence[PricedCell], sums_mwh: Sequence[int]
+) -> Mapping[tuple[str, tuple[int, int, int]], tuple[Rate, int]]:
+    """Energy by the name of its rate and the period that tiers are of."""
+    found: dict[tuple[str, tuple[int, int, int]], tuple[Rate, int]] = {}
+    for cell, mwh in zip(cells, sums_mwh, strict=True):
+        if cell.rate is None:
+            continue
+        rate = rates[cell.rate]
+        period = cell.period if rate.tiers_per == "day" else (*cell.period[:2], 0)
+        _, before = found.get((rate.name, period), (rate, 0))
+        found[rate.name, period] = (rate, before + mwh)
+    return found
+
+
+def _charged(charge: Charge | None, days: Mapping[Month, Fraction]) -> dict[Month, Fraction]:
+    """Units of money of a charge by month."""
+    if charge is None:
+        return {}
+    times = times_charged(days, charge.per)
+    return {month: each * charge.amount / RATE_UNIT for month, each in times.items()}

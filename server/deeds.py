@@ -1,0 +1,108 @@
+"""A domain's deeds as routes: one body is read, archived, booked, and answered by itself.
+
+A domain knows no HTTP (psd/domain.py). What it makes of a body is the command that the queue would
+carry, so that a replay, the queue and a deed are one thing; it goes through the one door, in this
+order::
+
+    PUT /v3/meters/7/reading  {"wh": 120, "time": 1644210000}
+    fields  -> ReadingFields(meter=7, wh=120, time=1644210000)   404, 409, 422: nothing was done
+    preview -> would it be refused?                              404, 409, 422: nothing was done
+    accept  -> archive {"command":"reading","reading":{...}}, then book
+    told    -> 201 {"meter":7,"shown":120}
+
+What is refused before it is archived is never asked again by a replay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from aiohttp import web
+
+from psd.archive.entries import Entry
+from psd.clock import Clock
+from psd.domain import Asked, Command, Deed
+from psd.engine.event_rules import EventRules
+from psd.engine.events import Accepted
+from psd.engine.outcomes import Outcome
+from psd.errors import BadQueryError, WrongTypeError
+from psd.intake import Intake
+from psd.queries.parsing import from_json
+from psd.runtime import Runtime
+from server import answers
+from server.access import IDENTITY, seen_by
+from server.bodies import BodyReader
+from server.deadline import StoreDeadline
+from server.openapi.about import JSON_TYPE, About, Example, json_answer
+from server.parameters import PathReader
+from server.routing import Route
+
+CREATED, OK = 201, 200
+
+_encode = msgspec.json.Encoder().encode
+
+
+class DeedRoutes:
+    """Makes routes of deeds; ``rules`` are those of what comes over HTTP."""
+
+    def __init__(self, runtime: Runtime, rules: EventRules, bodies: BodyReader) -> None:
+        self._runtime = runtime
+        self._intake: Intake = runtime.intake
+        self._clock: Clock = runtime.clock
+        self._rules = rules
+        self._bodies = bodies
+
+    def route(self, deed: Deed, commands: Mapping[str, Command], group: str) -> Route:
+        """The route of one deed; ``commands`` are those of its domain, by their names."""
+        command = commands[deed.command]
+        parts = PathReader(deed.parts)
+
+        async def handle(request: web.Request) -> web.Response:
+            body = await self._bodies.read(request)
+            path = parts.read(request.match_info)
+            asked = Asked(self._read(body, deed), path, request[IDENTITY], seen_by(request))
+            async with StoreDeadline():
+                done = await deed.told(asked, *await self._taken(deed, command, asked))
+            return answers.json(_encode(done.answer), CREATED if done.is_new else OK)
+
+        about = _about_deed(deed, group)
+        return Route(deed.method, deed.path, handle, "fields", "write", whole=True, about=about)
+
+    def _read(self, body: bytes, deed: Deed) -> msgspec.Struct:
+        """The body as its struct; raises MalformedError, or WrongTypeError with the field."""
+        try:
+            return from_json(body, deed.body, self._rules.depth_max)
+        except BadQueryError as exc:
+            raise WrongTypeError(str(exc)) from exc
+
+    async def _taken(self, deed: Deed, command: Command, asked: Asked) -> tuple[Accepted, Outcome]:
+        """Have the command kept and booked; raises what it was refused for."""
+        now_ms = self._clock.now_ms()
+        fields = await deed.fields(asked)
+        accepted = command.check(fields, now_ms // 1000, self._rules)
+        for outcome in await self._runtime.preview().book([accepted]):
+            if outcome.error is not None:
+                raise outcome.error
+        body = _encode({"command": command.name, command.name: fields})
+        [outcome] = await self._intake.accept([accepted], lambda: [Entry(now_ms, "", body)])
+        if outcome.error is not None:
+            raise outcome.error
+        return accepted, outcome
+
+
+def _about_deed(deed: Deed, group: str) -> About:
+    asked, answered = deed.example
+    return About(
+        group=group,
+        summary=deed.summary,
+        details=deed.details,
+        path=deed.parts,
+        body={JSON_TYPE: deed.body},
+        answers=(
+            json_answer(deed.answer, f"{deed.meaning}, as it was before", OK),
+            json_answer(deed.answer, deed.meaning, CREATED),
+        ),
+        refused=(*deed.refused, 422),
+        examples=(Example(asked, answered, deed.sent),),
+    )
