@@ -123,6 +123,16 @@ class AccessSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     jwks_cache_s: int = 300
 
 
+class PagesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Signing in to pages: how long it lasts, and what is in front of them."""
+
+    secure: bool = False
+    session_s: int = 43_200
+    remember_s: int = 2_592_000
+    secret: Secret = ""
+    proxies: int = 0
+
+
 class BookingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What may be booked, and how long an id is remembered."""
 
@@ -209,6 +219,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     worker: WorkerSettings = WorkerSettings()
     server: ServerSettings = ServerSettings()
     access: AccessSettings = AccessSettings()
+    pages: PagesSettings = PagesSettings()
     booking: BookingSettings = BookingSettings()
     retention: RetentionSettings = RetentionSettings()
     domains: dict[str, Section] = msgspec.field(default_factory=default_sections)

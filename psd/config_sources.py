@@ -94,11 +94,7 @@ def load_settings(
 def check_consistent(settings: Settings) -> None:
     """Refuse settings that are each allowed and together are not."""
     keep = settings.retention
-    if (count := settings.redis.partitions) and not is_partition_count(count):
-        raise ConfigError(
-            f"redis.partitions = {count}: partitions are a power of two up to {PARTITIONS_MAX}, "
-            "or 0 for as many as the store has"
-        )
+    _check_partitions(settings.redis.partitions)
     for name, seconds in msgspec.structs.asdict(keep).items():
         if seconds < 0:
             raise ConfigError(f"retention.{name} = {seconds}: a lifetime is 0 (for ever) or more")
@@ -118,9 +114,24 @@ def check_consistent(settings: Settings) -> None:
                 f"retention.{fine} = {fine_s}: a finer level must not outlive the coarser one "
                 f"(retention.{coarse} = {coarse_s} s; 0 is for ever)"
             )
+    for name in ("session_s", "remember_s"):
+        if getattr(settings.pages, name) <= 0:
+            raise ConfigError(
+                f"pages.{name} = {getattr(settings.pages, name)}: a session lasts 1 s or more"
+            )
+    if settings.pages.proxies < 0:
+        raise ConfigError(f"pages.proxies = {settings.pages.proxies}: expected 0 or more")
     check_things(settings.things)
     _check_topics(settings.queue)
     _check_addresses(settings)
+
+
+def _check_partitions(count: int) -> None:
+    if count and not is_partition_count(count):
+        raise ConfigError(
+            f"redis.partitions = {count}: partitions are a power of two up to {PARTITIONS_MAX}, "
+            "or 0 for as many as the store has"
+        )
 
 
 def _with_hosts_read(settings: Settings) -> Settings:

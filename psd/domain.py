@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import msgspec
 
 from psd.config import Section, Settings, Thing
+from psd.sites import WebPage
 
 if TYPE_CHECKING:
     from psd.access.identity import Identity, Scope
@@ -159,6 +160,19 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     frame: Callable[[Any], msgspec.Struct] | None = None
     as_go: bool = False
     root: str = ""
+    tells_missing: bool = False
+
+
+class Face(msgspec.Struct, frozen=True, kw_only=True):
+    """An original's site: ``psd up --face <name>`` serves it, on ``port`` unless told otherwise.
+
+    It is off while the setting ``port`` of its domain is 0. What is not there is told in the
+    ``dialect``; without one, by a page.
+    """
+
+    name: str
+    port: int
+    dialect: Dialect | None = None
 
 
 class NoParameters(msgspec.Struct, frozen=True):
@@ -187,7 +201,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     parts: Mapping[str, Any] = {}
     details: str = ""
     refused: tuple[int, ...] = ()
-    scope: Scope = "read"
+    scope: Scope | Literal["open"] = "read"
     whole: bool = False
     by_form: bool = False
     dialect: Dialect | None = None
@@ -246,6 +260,12 @@ class Part:
     keepers: Sequence[Keeper] = ()
     """Who keeps what people decide, so that a replay decides it again."""
     clock: ClockTask | None = None
+    pages: Sequence[WebPage] = ()
+    home: str = "/"
+    """The page where one who signed in is led to."""
+    face_endpoints: Sequence[Endpoint] = ()
+    face_deeds: Sequence[Deed] = ()
+    """What the domain's face has beside its pages, by paths from its root."""
     audit: Audit | None = None
     """Holds what it keeps against what that follows from, for ``psd verify``."""
 
@@ -259,6 +279,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     :class:`Part`. ``cli`` is where its group is and the line of its help, ``client`` its part of an
     asynchronous and of a waiting client. ``checks`` are lines of
     ``psd doctor``: a name, and a function of all settings that tells what it found, or raises.
+    ``face`` is the site of the original that it stands for, on the port that its settings have.
     ``page`` is its page in docs/, ``<name>.md`` unless told, and ``behind`` the part of the
     reference that its own stands behind (server/openapi/about.py).
     """
@@ -276,3 +297,4 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     client: tuple[str, str] | None = None
     checks: Mapping[str, str] = {}
     failpoints: Sequence[str] = ()
+    face: Face | None = None

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import importlib
 from functools import cache
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,7 +48,16 @@ def domains() -> tuple[Domain, ...]:
     return tuple(named(each) for each in DOMAINS)
 
 
+def folder_of(line: str) -> Path:
+    """Where a domain's folder is, by its line in the list."""
+    return Path(named_module(line).__file__ or "").parent
+
+
 def named(name: str) -> Any:
     """What ``module:name`` stands for."""
-    module, _, attribute = name.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return getattr(named_module(name), name.partition(":")[2])
+
+
+def named_module(name: str) -> ModuleType:
+    """The module of ``module:name``."""
+    return importlib.import_module(name.partition(":")[0])

@@ -91,6 +91,8 @@ class Access:
 
     async def admit(self, request: web.Request, route: Route) -> Identity:
         """Who asks, when that one may have the route; raises AccessError or UnavailableError."""
+        if route.rule is not None:
+            return await route.rule(request)
         if not self._checked:
             return ANYBODY
         if route.scope == "open":

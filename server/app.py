@@ -17,7 +17,9 @@ from psd.runtime import Runtime
 from server.access import Access
 from server.bodies import BodyReader
 from server.domains import domain_routes
+from server.faces import face_apps, site_routes
 from server.middleware import Gate
+from server.pages.desk import Desk
 from server.routes.counts import CountRoutes
 from server.routes.enqueue import EnqueueRoutes
 from server.routes.operations import OperationRoutes
@@ -31,10 +33,13 @@ from server.routes.v3_reports import report_routes
 from server.routes.v3_standings import StandingRoutes
 from server.routes.v3_users import UserRoutes
 from server.routes.write import WriteRoutes
-from server.routing import Route, Routes, say_nothing_yet
+from server.routing import Route, Routes, register
 
 GATE = web.AppKey("gate", Gate)
 """Where whoever stops the application finds how many requests are in hand."""
+
+FACES = web.AppKey("faces", dict[str, web.Application])
+"""The applications of the faces that are on, by name."""
 
 
 def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Application:
@@ -67,24 +72,22 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
     access = Access(settings, runtime.clock)
     gate = Gate(runtime.metrics, draining, access)
     gate.know(routes)
+    # Pages stand in no reference: people read them, and programs what they are made of.
+    desk = Desk(runtime, rules, bodies)
+    pages, roots = site_routes(runtime, desk)
+    gate.know(pages, roots)
     app = web.Application(
         middlewares=[gate.middleware], client_max_size=settings.server.body_bytes_max
     )
     # The parameter for it is deprecated, and nothing comes in its place.
     app._router = Routes()
     app[GATE] = gate
-    for route in routes:
-        _register(app, route)
+    for route in (*routes, *pages):
+        register(app, route)
+    app[FACES] = face_apps(runtime, gate, desk, rules, bodies)
     app.on_cleanup.append(enqueue.close)
     app.on_cleanup.append(access.close)
     return app
-
-
-def _register(app: web.Application, route: Route) -> None:
-    """A route, and where it can be read also what is told of it alone (HEAD)."""
-    methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)
-    for method in methods:
-        app.router.add_route(method, route.pattern, route.handler, expect_handler=say_nothing_yet)
 
 
 def _writes(runtime: Runtime, rules: EventRules, bodies: BodyReader) -> list[Route]:

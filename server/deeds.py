@@ -43,13 +43,34 @@ CREATED, OK = 201, 200
 _encode = msgspec.json.Encoder().encode
 
 
+class Taker:
+    """Takes what somebody says over HTTP and waits for; ``rules`` are those of such events."""
+
+    def __init__(self, runtime: Runtime, rules: EventRules) -> None:
+        self._runtime = runtime
+        self._intake: Intake = runtime.intake
+        self._clock: Clock = runtime.clock
+        self._rules = rules
+
+    async def take(self, command: Command, fields: msgspec.Struct) -> tuple[Accepted, Outcome]:
+        """Have a command kept and booked; raises what it was refused for."""
+        now_ms = self._clock.now_ms()
+        accepted = command.check(fields, now_ms // 1000, self._rules)
+        for outcome in await self._runtime.preview().book([accepted]):
+            if outcome.error is not None:
+                raise outcome.error
+        body = _encode({"command": command.name, command.name: fields})
+        [outcome] = await self._intake.accept([accepted], lambda: [Entry(now_ms, "", body)])
+        if outcome.error is not None:
+            raise outcome.error
+        return accepted, outcome
+
+
 class DeedRoutes:
     """Makes routes of deeds; ``rules`` are those of what comes over HTTP."""
 
     def __init__(self, runtime: Runtime, rules: EventRules, bodies: BodyReader) -> None:
-        self._runtime = runtime
-        self._intake: Intake = runtime.intake
-        self._clock: Clock = runtime.clock
+        self._taker = Taker(runtime, rules)
         self._rules = rules
         self._bodies = bodies
 
@@ -63,7 +84,8 @@ class DeedRoutes:
             path = parts.read(request.match_info)
             asked = Asked(self._read(body, deed), path, request[IDENTITY], seen_by(request))
             async with StoreDeadline():
-                done = await deed.told(asked, *await self._taken(deed, command, asked))
+                taken = await self._taker.take(command, await deed.fields(asked))
+                done = await deed.told(asked, *taken)
             return answers.json(_encode(done.answer), CREATED if done.is_new else OK)
 
         about = _about_deed(deed, group)
@@ -75,20 +97,6 @@ class DeedRoutes:
             return from_json(body, deed.body, self._rules.depth_max)
         except BadQueryError as exc:
             raise WrongTypeError(str(exc)) from exc
-
-    async def _taken(self, deed: Deed, command: Command, asked: Asked) -> tuple[Accepted, Outcome]:
-        """Have the command kept and booked; raises what it was refused for."""
-        now_ms = self._clock.now_ms()
-        fields = await deed.fields(asked)
-        accepted = command.check(fields, now_ms // 1000, self._rules)
-        for outcome in await self._runtime.preview().book([accepted]):
-            if outcome.error is not None:
-                raise outcome.error
-        body = _encode({"command": command.name, command.name: fields})
-        [outcome] = await self._intake.accept([accepted], lambda: [Entry(now_ms, "", body)])
-        if outcome.error is not None:
-            raise outcome.error
-        return accepted, outcome
 
 
 def _about_deed(deed: Deed, group: str) -> About:

@@ -16,9 +16,11 @@ of that (:class:`psd.domain.Dialect`)::
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Literal
 
+import msgspec
 from aiohttp import web
 
 from psd.domain import Dialect
@@ -50,7 +52,17 @@ from psd.errors import (
 from server import answers
 from server.codings import ACCEPTED
 
-Style = Literal["text", "json", "problem", "fields"] | Dialect
+
+class PageStyle(msgspec.Struct, frozen=True):
+    """How a site of pages (server/pages) tells what went wrong: by a page, to a request.
+
+    ``tell`` is handed the request, the status, the code and the message.
+    """
+
+    tell: Callable[[web.Request, int, str, str], web.Response]
+
+
+Style = Literal["text", "json", "problem", "fields"] | Dialect | PageStyle
 
 STATUSES: dict[type[PsdError], int] = {
     PsdError: 500,
@@ -98,15 +110,15 @@ def status_of(error: PsdError) -> int:
     return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
 
 
-def answer_error(error: PsdError, style: Style) -> web.Response:
-    """The whole answer for an error that a handler raised."""
+def answer_error(error: PsdError, style: Style, request: web.Request | None = None) -> web.Response:
+    """The whole answer for an error that a handler raised; a page needs the request."""
     status, told = status_of(error), told_of(error, status_of(error))
     if style == "fields" and status in OF_FIELDS and _is_of_fields(error):
         return refused_fields(error.code, told)
-    response = answer(style, status, error.code, told)
+    response = answer(style, status, error.code, told, request)
     if style == "json" and isinstance(error, PartlyQueuedError):
         response = answers.partly_queued(told, error.queued, error.unknown, status)
-    if isinstance(error, AccessError):
+    if isinstance(error, AccessError) and not isinstance(style, PageStyle):
         response.headers["WWW-Authenticate"] = ", ".join(filter(None, [REALM, error.challenge]))
     if isinstance(error, UnsupportedCodingError):
         response.headers["Accept-Encoding"] = ACCEPTED
@@ -141,8 +153,13 @@ def told_of(error: PsdError, status: int) -> str:
     return str(error)
 
 
-def answer(style: Style, status: int, code: str, message: str) -> web.Response:
-    """An error in the words of its route."""
+def answer(
+    style: Style, status: int, code: str, message: str, request: web.Request | None = None
+) -> web.Response:
+    """An error in the words of its route; a page needs the request."""
+    if isinstance(style, PageStyle):
+        assert request is not None, "a page tells whoever asked"
+        return style.tell(request, status, code, message)
     if style == "text":
         return answers.text(message, status)
     if style == "json":

@@ -25,8 +25,9 @@ from server import answers
 from server.access import IDENTITY, NOBODY, Access
 from server.asking import OWN_ROOT, check_parameters, parameters_of
 from server.conditions import READING
-from server.errors import Style, answer, answer_error
+from server.errors import PageStyle, Style, answer, answer_error
 from server.packing import pack
+from server.prefixes import prefix_of
 from server.protocol import Connection
 from server.routing import Handler, Route
 from server.tracing import REQUEST_ID, TRACEPARENT, enter, leave, trace_of
@@ -39,6 +40,9 @@ UNMATCHED = "unmatched"
 _CODES = {408: "timeout", 413: "too_large"}
 
 PATH_SHOWN_MAX = 200
+
+ROOTS = web.AppKey("roots", Mapping[str, Style])
+"""How an application of its own (server/faces.py) tells errors, by where its paths begin."""
 
 
 class _Measured:
@@ -78,12 +82,23 @@ class Gate:
         self._unmatched = _Measured(UNMATCHED, "problem", metrics, None)
         self._roots: dict[str, Style] = {OWN_ROOT: "problem"}
 
-    def know(self, routes: Iterable[Route]) -> None:
-        """Bind the metrics of these routes, and learn how errors are told around them."""
+    def know(
+        self,
+        routes: Iterable[Route],
+        roots: Mapping[str, Style] | None = None,
+        face: str = "",
+    ) -> None:
+        """Bind the metrics of these routes, and learn how errors are told around them.
+
+        ``roots`` are those of a site; for others a dialect says where it is spoken. The paths of a
+        ``face`` are told from those of the main port by its name: ``<face>:/health``.
+        """
         for route in routes:
-            self._routes[route.handler] = _Measured(route.path, route.style, self._metrics, route)
-            if isinstance(route.style, Dialect) and route.style.root:
+            label = f"{face}:{route.path}" if face else route.path
+            self._routes[route.handler] = _Measured(label, route.style, self._metrics, route)
+            if not face and isinstance(route.style, Dialect) and route.style.root:
                 self._roots[route.style.root] = route.style
+        self._roots.update(roots or {})
 
     async def emptied(self, timeout_s: float) -> bool:
         """Wait until no request is in hand; whether that came true in time."""
@@ -144,16 +159,15 @@ class Gate:
         except PsdError as error:
             return _answer_psd(error, route.style, request)
         except web.HTTPException as error:
-            return _answer_http(error, route.style)
+            return _answer_http(error, route.style, request)
         except web.RequestPayloadError as error:
-            response = answer(route.style, 400, "malformed", f"body: {error}")
+            response = answer(route.style, 400, "malformed", f"body: {error}", request)
             response.force_close()
             return response
         except Exception:
             log.exception("request failed", extra={"method": request.method, "path": request.path})
-            return answers.problem(
-                "internal", "Internal Server Error", "an unexpected error; it was logged", 500
-            )
+            style: Style = route.style if isinstance(route.style, PageStyle) else "problem"
+            return answer(style, 500, "internal", "an unexpected error; it was logged", request)
 
     async def _handled(
         self, request: web.Request, handler: Handler, route: _Measured
@@ -161,7 +175,7 @@ class Gate:
         """What the handler answers one who may ask it; raises what keeps somebody out."""
         self._access.check_page(request, route.route)
         if route.route is None:
-            return await _answer_unmatched(request, self._roots)
+            return await _answer_unmatched(request, request.app.get(ROOTS, self._roots))
         identity = request[IDENTITY] = await self._access.admit(request, route.route)
         _keep_place(request, identity)
         enter_caller(_caller_of(identity, route.route))
@@ -182,7 +196,7 @@ def _caller_of(identity: Identity, route: Route) -> Caller | None:
 
     What a server tells anybody of itself is its own work.
     """
-    if route.scope == "open":
+    if route.scope == "open" and route.rule is None:
         return None
     return Caller(None if identity is ANYBODY else identity.keyed)
 
@@ -201,40 +215,63 @@ async def _answer_unmatched(request: web.Request, roots: Mapping[str, Style]) ->
 
     The original's paths know no 405 (pointspaced, HTTP). An unknown path in the place of somebody
     else's API gets the original's words too: a page that is not there, which Grafana looks for.
+    Pages end with a slash, and lead there whoever leaves it out.
     """
     path = request.rel_url.raw_path
-    if len(path) > 1 and path.endswith("/"):
-        shorter = request.rel_url.with_path(path[:-1], encoded=True, keep_query=True)
-        match = await request.app.router.resolve(request.clone(rel_url=shorter))
-        if match.http_exception is None:
-            return answers.redirect(str(shorter), keep_method=request.method not in READING)
     style = next((style for root, style in roots.items() if path.startswith(root)), None)
+    moved = await _other_path(request, path, style)
+    if moved is not None:
+        return moved
     if style is None:
         return answers.not_found()
     unmatched = request.match_info.http_exception
     if isinstance(unmatched, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(unmatched.allowed_methods))
         message = f"method: {request.method} is not allowed here, only {allowed}"
-        response = answer(style, 405, "method_not_allowed", message)
+        response = answer(style, 405, "method_not_allowed", message, request)
         response.headers["Allow"] = allowed
         return response
-    if isinstance(style, Dialect):
+    if isinstance(style, Dialect) and not style.tells_missing:
         return answers.not_found()
-    return answer(style, 404, "not_found", f"path: nothing is served at {path[:PATH_SHOWN_MAX]}")
+    message = f"path: nothing is served at {path[:PATH_SHOWN_MAX]}"
+    return answer(style, 404, "not_found", message, request)
+
+
+async def _other_path(
+    request: web.Request, path: str, style: Style | None
+) -> web.StreamResponse | None:
+    """The way to what is there with a slash at the end of a path, or without it; None for none."""
+    is_page = isinstance(style, PageStyle)
+    # Nothing but pages ends with a slash; where there are none, nobody looks for them.
+    may_lack = is_page or ROOTS in request.app
+    ends = path.endswith("/")
+    if len(path) == 1 or (is_page if ends else not may_lack):
+        return None
+    other = request.rel_url.with_path(
+        path[:-1] if ends else f"{path}/", encoded=True, keep_query=True
+    )
+    match = await request.app.router.resolve(request.clone(rel_url=other))
+    if match.http_exception is not None:
+        return None
+    location = str(other) if ends else prefix_of(request) + str(other)
+    return answers.redirect(location, keep_method=request.method not in READING)
 
 
 def _answer_psd(error: PsdError, style: Style, request: web.Request) -> web.StreamResponse:
     """Errors of ours; one that is no outage and not the sender's fault is logged."""
-    response = answer_error(error, style)
+    response = answer_error(error, style, request)
     if response.status == 500:
         log.error(str(error), extra={"code": error.code, "path": request.path})
     return response
 
 
-def _answer_http(error: web.HTTPException, style: Style) -> web.StreamResponse:
+def _answer_http(
+    error: web.HTTPException, style: Style, request: web.Request
+) -> web.StreamResponse:
     """Errors of aiohttp itself (a body too large or too late), in the words of the route."""
     detail = error.text or error.reason
-    response = answer(style, error.status, _CODES.get(error.status, "http_error"), detail)
+    code = _CODES.get(error.status, "http_error")
+    response = answer(style, error.status, code, detail, request)
     # What is left of the body is not read: the connection cannot serve another request.
     response.force_close()
     return response

@@ -15,11 +15,14 @@ import msgspec
 from aiohttp import web
 from aiohttp.web_urldispatcher import MatchInfoError, UrlMappingMatchInfo
 
-from psd.access.identity import Scope
+from psd.access.identity import Identity, Scope
 from server.errors import Style
 from server.openapi.about import About
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+Rule = Callable[[web.Request], Awaitable[Identity]]
+"""A site's own way to tell who asks."""
 
 _INNER_PART = re.compile(r"\{(\w+)\}(?=/)")
 
@@ -29,7 +32,9 @@ class Route(msgspec.Struct, frozen=True):
 
     ``scope`` ``open`` asks nobody who they are. With ``whole`` the answer is about everybody, so
     that an identity that is restricted to some owners does not get it. A route that declares
-    nothing is for admins. ``about`` is its part of the reference (server/openapi).
+    nothing is for admins. With a ``rule`` that says who asks, in place of tokens. With ``numbers``
+    the parts of its path are whole numbers. ``about`` is its part of the reference
+    (server/openapi).
     """
 
     method: str
@@ -39,11 +44,13 @@ class Route(msgspec.Struct, frozen=True):
     scope: Scope | Literal["open"] = "admin"
     whole: bool = False
     about: About = About()
+    rule: Rule | None = None
+    numbers: bool = False
 
     @property
     def pattern(self) -> str:
         """The path as aiohttp's router wants it."""
-        return _INNER_PART.sub(r"{\1:[^/]*}", self.path)
+        return _INNER_PART.sub(r"{\1:[0-9]{1,18}}" if self.numbers else r"{\1:[^/]*}", self.path)
 
 
 PATH_PARTS_MAX = 32
@@ -73,3 +80,10 @@ class Routes(web.UrlDispatcher):
             return NoRouteError(web.HTTPNotFound())
         found = await super().resolve(request)
         return found if found.http_exception is None else NoRouteError(found.http_exception)
+
+
+def register(app: web.Application, route: Route) -> None:
+    """A route, and where it can be read also what is told of it alone (HEAD)."""
+    methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)
+    for method in methods:
+        app.router.add_route(method, route.pattern, route.handler, expect_handler=say_nothing_yet)

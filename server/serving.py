@@ -25,7 +25,8 @@ from psd.event_loop import new_event_loop
 from psd.memory import keep_what_is_there
 from psd.observe.draining import Draining
 from psd.runtime import Runtime, open_runtime
-from server.app import GATE, build_app
+from server.app import FACES, GATE, build_app
+from server.faces import ports_of
 from server.guard import Guard
 from server.protocol import Connection
 
@@ -40,48 +41,78 @@ THREAD_S = 0.001
 """How long a thread may keep the interpreter while the loop waits for it. Python's own 5 ms, met
 several times by one request, were most of what a page of metrics cost others."""
 
+MAIN = ""
+"""The port of the server itself, among those of its faces."""
+
 LAST_TIMEOUT_S = 0.5
 """What is left in hand after ``server.shutdown_timeout_s`` is cut off, after this."""
 
 
 class HttpServer:
-    """The application of one runtime, on one address."""
+    """The application of one runtime on one address, and its faces on ports beside it."""
 
     def __init__(self, runtime: Runtime, idle_timeout_s: float = IDLE_TIMEOUT_S) -> None:
         self._settings = runtime.settings.server
         self.draining = Draining(runtime.metrics)
         self._app = build_app(runtime, self.draining)
-        self._runner = web.AppRunner(self._app, shutdown_timeout=LAST_TIMEOUT_S)
+        self._ports = ports_of(runtime.settings)
+        self._runners = {
+            name: web.AppRunner(app, shutdown_timeout=LAST_TIMEOUT_S)
+            for name, app in {MAIN: self._app, **self._app[FACES]}.items()
+        }
         self._room = allowed_room(self._settings.connections_max)
         self._guard = Guard(self._settings, runtime.metrics, self._room.connections, idle_timeout_s)
-        self._listening: asyncio.Server | None = None
+        self._listening: dict[str, asyncio.Server] = {}
 
     async def start(self, *, reuse_port: bool = False) -> None:
-        """Listen on the configured host and port; raises ``OSError`` when they are taken."""
-        await self._runner.setup()
-        loop = asyncio.get_running_loop()
+        """Listen on the configured host and ports; raises ``OSError`` when one is taken."""
+        for runner in self._runners.values():
+            await runner.setup()
         try:
-            self._listening = await loop.create_server(
-                self._connection,
+            for name, runner in self._runners.items():
+                port = self._ports.get(name, self._settings.port)
+                self._listening[name] = await self._listen(runner, port, reuse_port=reuse_port)
+        except OSError:
+            for server in self._listening.values():
+                server.close()
+            await self._clean_up()
+            raise
+        log.info("listening", extra={"url": self.url, "faces": self.faces})
+
+    async def _listen(
+        self, runner: web.AppRunner, port: int, *, reuse_port: bool
+    ) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+
+        def connection() -> Connection:
+            assert runner.server is not None, "it is set up"
+            return Connection(self._guard, runner.server, loop)
+
+        try:
+            return await loop.create_server(
+                connection,
                 self._settings.host,
-                self._settings.port,
+                port,
                 backlog=self._room.backlog,
                 reuse_port=reuse_port or None,
             )
-        except OSError:
-            await self._runner.cleanup()
+        except OSError as error:
+            # Of several ports the error says which one.
+            error.filename = str(Address(self._settings.host, port))
             raise
-        log.info("listening", extra={"url": self.url})
-
-    def _connection(self) -> Connection:
-        assert self._runner.server is not None
-        return Connection(self._guard, self._runner.server, asyncio.get_running_loop())
 
     @property
     def url(self) -> str:
         """Where it listens; the port is the real one when 0 was asked for."""
-        assert self._listening is not None
-        host, port = self._listening.sockets[0].getsockname()[:2]
+        return self._url(MAIN)
+
+    @property
+    def faces(self) -> dict[str, str]:
+        """Where each face listens, by its name."""
+        return {name: self._url(name) for name in self._listening if name != MAIN}
+
+    def _url(self, name: str) -> str:
+        host, port = self._listening[name].sockets[0].getsockname()[:2]
         return f"http://{Address(host, port)}"
 
     async def stop(self) -> None:
@@ -91,13 +122,17 @@ class HttpServer:
         waited for before it begins.
         """
         self.draining.begin()
-        if self._listening is not None:
-            self._listening.close()
+        for server in self._listening.values():
+            server.close()
         if not await self._app[GATE].emptied(self._settings.shutdown_timeout_s):
             log.warning("requests were cut off", extra={"requests": self._app[GATE].in_hand})
-        await self._runner.cleanup()
+        await self._clean_up()
         for transport in list(self._guard.turned_away):
             transport.abort()
+
+    async def _clean_up(self) -> None:
+        for runner in self._runners.values():
+            await runner.cleanup()
 
 
 def run(settings: Settings, *, supervised: bool = False) -> None:

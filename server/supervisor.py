@@ -8,6 +8,7 @@ folder through which ``/metrics`` of any of them tells the numbers of all.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import multiprocessing
 import os
@@ -21,10 +22,12 @@ from pathlib import Path
 
 import msgspec
 
+from psd.addresses import Address
 from psd.config import Settings
 from psd.errors import PsdError
 from psd.observe.logs import configure_logging
 from server import serving
+from server.faces import ports_of
 from server.routes.operations import METRICS_FOLDER
 
 log = logging.getLogger("server.supervisor")
@@ -40,10 +43,12 @@ CLEAN_ENDS = (0, -signal.SIGTERM)
 
 def run_processes(settings: Settings, count: int) -> int:
     """Serve with ``count`` processes until a signal comes; the exit code."""
-    with (
-        tempfile.TemporaryDirectory(prefix="psd-metrics-") as folder,
-        reserve_port(settings.server.host, settings.server.port) as reserved,
-    ):
+    host = settings.server.host
+    with contextlib.ExitStack() as exits:
+        folder = exits.enter_context(tempfile.TemporaryDirectory(prefix="psd-metrics-"))
+        reserved = exits.enter_context(reserve_port(host, settings.server.port))
+        for face_port in ports_of(settings).values():
+            exits.enter_context(reserve_port(host, face_port))
         os.environ[METRICS_FOLDER] = folder
         port = reserved.getsockname()[1]
         server = msgspec.structs.replace(settings.server, port=port)
@@ -64,8 +69,12 @@ def reserve_port(host: str, port: int) -> socket.socket:
     )[0]
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(address)
-        probe.listen(1)
+        try:
+            probe.bind(address)
+            probe.listen(1)
+        except OSError as error:
+            error.filename = str(Address(host, port))
+            raise
     reserved = socket.socket(family, kind, protocol)
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

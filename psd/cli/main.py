@@ -53,6 +53,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     **{domain.name: domain.cli for domain in domains() if domain.cli[0]},
     "names": ("psd.cli.names:names", "Look up users' names."),
     "users": ("psd.cli.users:users", "Look after what is known of users."),
+    "pages": ("psd.cli.pages:pages", "Look after who may sign in to pages."),
     "token": ("psd.cli.token:token", "Make and look at API tokens."),
     "config": ("psd.cli.config:config", "Look at the settings."),
     "doctor": ("psd.cli.doctor:doctor", "Check what psd depends on."),

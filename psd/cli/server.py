@@ -57,5 +57,5 @@ def server(_loaded: LoadedSettings, /, **options: object) -> None:
             sys.exit(run_processes(settings, settings.server.processes))
         serving.run(settings)
     except OSError as error:
-        where = Address(settings.server.host, settings.server.port)
+        where = error.filename or Address(settings.server.host, settings.server.port)
         raise StartError(f"cannot listen on {where}: {error.strerror or error}") from error

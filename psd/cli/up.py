@@ -19,6 +19,7 @@ from typing import Any
 import click
 
 from psd.access.exposure import check_exposure, is_checked
+from psd.cli.faces import FACE
 from psd.cli.options import RUNNING_FILE, insecure_option, loaded_with, store_overrides
 from psd.cli.sample import (
     leaderboard,
@@ -58,6 +59,14 @@ CLEAR_LINE = "\r\x1b[K"
 )
 @click.option("--host", metavar="ADDRESS", help="Address to listen on. Setting server.host.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port; 0 takes a free one.")
+@click.option(
+    "--face",
+    "ports",
+    type=FACE,
+    multiple=True,
+    metavar="NAME[=PORT]",
+    help="Serve the site of an original too, on its own port or this one. Repeatable.",
+)
 @click.option("--sample", is_flag=True, help="Load the sample of examples/ and rank its users.")
 @insecure_option
 @store_overrides
@@ -71,6 +80,7 @@ def up(
     cluster: int | None,
     host: str | None,
     port: int | None,
+    ports: tuple[tuple[str, int], ...],
     sample: bool,
     insecure: bool | None,
     **overrides: bool | None,
@@ -93,6 +103,7 @@ def up(
         "server.host": host,
         "server.port": port,
         "access.insecure": insecure,
+        **dict(ports),
         **{f"redis.{name}": allowed for name, allowed in overrides.items()},
     }
     loaded = load(ctx, flags, folder)
@@ -170,6 +181,8 @@ def stop_at_signals(stopping: asyncio.Event) -> None:
 async def talk(stack: Stack, folder: DataFolder | None, *, sample: bool) -> None:
     """Say what there is to try, load the sample when asked to, then show the status."""
     click.echo(f"psd listens on {stack.url}")
+    for name, url in stack.faces.items():
+        click.echo(f"face {name} listens on {url}")
     if folder is not None:
         click.echo(f"data in {folder.path}")
     if stack.program is not None:

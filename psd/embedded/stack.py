@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from urllib.parse import urlsplit
 
 import msgspec
@@ -46,7 +46,7 @@ class Status(msgspec.Struct, frozen=True):
 class Stack:
     """A running server and worker over one store; ``parts`` run until something fails.
 
-    ``program`` is the store's, where it was started here.
+    ``program`` is the store's, where it was started here; ``faces`` tells where each listens.
     """
 
     def __init__(
@@ -55,9 +55,11 @@ class Stack:
         url: str,
         parts: Sequence[asyncio.Task[None]],
         program: ServerBinary | None = None,
+        faces: Mapping[str, str] | None = None,
     ) -> None:
         self.runtime = runtime
         self.url = url
+        self.faces = faces or {}
         self.program = program
         self._parts = parts
 
@@ -112,7 +114,7 @@ async def running_stack(
         exits.push_async_callback(server.stop)
         if folder is not None:
             exits.enter_context(settings_file(folder.settings, _with_port(settings, server.url)))
-        yield Stack(runtime, server.url, parts, program)
+        yield Stack(runtime, server.url, parts, program, server.faces)
 
 
 @contextlib.asynccontextmanager
@@ -132,9 +134,11 @@ async def _listen(server: HttpServer, settings: Settings) -> None:
     try:
         await server.start()
     except OSError as exc:
-        where = Address(settings.server.host, settings.server.port)
+        main = str(Address(settings.server.host, settings.server.port))
+        where = exc.filename or main
+        option = "--port" if where == main else "port with --face"
         raise StartError(
-            f"cannot listen on {where}: {exc.strerror}; choose another --port"
+            f"cannot listen on {where}: {exc.strerror}; choose another {option}"
         ) from exc
 
 

@@ -142,6 +142,12 @@ class Metrics:
 
     def _add_http(self) -> None:
         """The HTTP side, and the end of a process."""
+        self.page_sign_ins = Counter(
+            "psd_pages_logins",
+            "Sign-ins to pages: done, wrong, limited.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self.requests = Counter(
             "psd_http_requests",
             "HTTP requests by route and status.",

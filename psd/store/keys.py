@@ -142,6 +142,16 @@ def named_board_root(name: str, id_: str) -> str:
     return f"psd:board:{{{name}:{id_}}}"
 
 
+def pages_key(name: str) -> str:
+    """What pages keep of all their users: ``users``, ``secret``, ``failed:<hash>``."""
+    return f"psd:pages:{{pages}}:{name}"
+
+
+def session_key(digest: str) -> str:
+    """Who is signed in by a token of this SHA-256 (psd/access/pages/sessions.py)."""
+    return f"psd:pages:session:{digest}"
+
+
 def decisions_key(name: str) -> str:
     """What gives decisions their order: ``last``, ``turn:<subject>`` (psd/archive/turns.py)."""
     return f"psd:decisions:{{decisions}}:{name}"
@@ -215,6 +225,7 @@ class KeyKind(msgspec.Struct, frozen=True):
 
 _COLUMNS = r"psd:columns:\{[^{}]*\}:\d+"
 _BOARDS = r"psd:boards:\{boards\}"
+_PAGES = r"psd:pages:\{pages\}"
 _DECISIONS = r"psd:decisions:\{decisions\}"
 _BOARD = r"psd:board:\{[a-z0-9._-]{1,64}:[0-9a-f]{16}\}"
 
@@ -292,6 +303,12 @@ CORE_CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind("last decision", rf"{_DECISIONS}:last", "string", "", "the last version given"),
     KeyKind("turn", rf"{_DECISIONS}:turn:.+", "string", "", "who decides; lives 10 s"),
     KeyKind("names", r"psd:names:\{n\d+\}:[a-z]+", "hash", "", "uid: the name it is of"),
+    KeyKind("page users", rf"{_PAGES}:users", "hash", "", "name: password's hash, scopes, owners"),
+    KeyKind("page secret", rf"{_PAGES}:secret", "string", "", "proves forms, unless set"),
+    KeyKind(
+        "failed sign-ins", rf"{_PAGES}:failed:[0-9a-f]{{64}}", "list", "", "times; lives 15 minutes"
+    ),
+    KeyKind("session", r"psd:pages:session:[0-9a-f]{64}", "string", "", "who is signed in"),
     KeyKind("owners", r"psd:owners:\{o\d+\}:\d+", "set", "", "uids that may have bookings"),
 )
 LEFTOVERS = rf"psd:owners:newest|(?:{OLD_OWNER_ROOT}|{COUNT_ROOT}):\d+:i:-?\d+"

@@ -30,21 +30,32 @@ class LedgerFollower:
         """Nothing follows from what is booked: it follows from the ledger itself."""
 
     async def keep(self, changes: Sequence[LedgerChange]) -> list[Outcome]:
-        """Accept each in its order: the next may be about what this one says."""
-        return [await self._kept(each) for each in changes]
+        """Append each in its order, as the next may be about what this one says; book all at once.
+
+        What was appended when something fails is booked by the next try, or by the clock.
+        """
+        outcomes: list[Outcome] = []
+        appended: dict[str, list[Appended]] = {}
+        for asked in changes:
+            try:
+                done = await self._taken(asked)
+            except InputError as error:
+                outcomes.append(Outcome("refused", error))
+            else:
+                appended.setdefault(asked.network, []).append(done)
+                outcomes.append(outcome_of(done))
+        if not self._is_dry:
+            for network, listed in appended.items():
+                await self._ledger_of(network).settle(listed)
+        return outcomes
 
     def preview(self) -> LedgerFollower:
         """The same without writing."""
         return LedgerFollower(self._ledger_of, self.things, is_dry=True)
 
-    async def _kept(self, asked: LedgerChange) -> Outcome:
+    async def _taken(self, asked: LedgerChange) -> Appended:
         ledger = self._ledger_of(asked.network)
-        try:
-            if self._is_dry:
-                return outcome_of(await ledger.would_accept(asked))
-            return outcome_of(await ledger.accept(asked))
-        except InputError as error:
-            return Outcome("refused", error)
+        return await (ledger.would_accept(asked) if self._is_dry else ledger.append(asked))
 
 
 def outcome_of(appended: Appended) -> Outcome:

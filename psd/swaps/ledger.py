@@ -16,7 +16,7 @@ psd/swaps/ledger_reads.py. Nothing here knows HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from psd.clock import Clock
 from psd.engine.reads import Reads
@@ -73,6 +73,12 @@ class Ledger(LedgerReads):
         Raises InputError for what is refused (then nothing was written), and
         StoreUnavailableError where others went on changing the same; it may be asked again.
         """
+        appended = await self.append(asked)
+        await self.settle([appended])
+        return appended
+
+    async def append(self, asked: LedgerChange) -> Appended:
+        """The first half of :meth:`accept`; :meth:`settle` is the other, for many at once."""
         try:
             appended = await self._appended(asked)
         except InputError:
@@ -86,9 +92,19 @@ class Ledger(LedgerReads):
             reach("swaps_appended")
             for warning in appended.warnings:
                 self._metrics.warnings.labels(warning.partition(":")[0]).inc()
-        # Also of what was known: whoever appended it may have died before it was booked.
-        await self._settler.settle([appended.n])
         return appended
+
+    async def settle(self, appended: Iterable[Appended]) -> None:
+        """Archive and book what was appended.
+
+        Of what was known before, too: whoever appended it may have died before it was booked.
+        """
+        listed = [each for each in appended if each.n]
+        known = [each.n for each in listed if not each.is_new]
+        left = await self._store.unsettled_of(self.network, known)
+        numbers = {each.n for each in listed if each.is_new or each.n in left}
+        if numbers:
+            await self._settler.settle(numbers)
 
     async def would_accept(self, asked: LedgerChange) -> Appended:
         """What :meth:`accept` would find, without writing: ``n`` is 0. Raises InputError."""

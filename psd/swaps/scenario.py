@@ -169,6 +169,10 @@ class Play:
     def _fields(self, at: int, op: Mapping[str, Any]) -> SwapFields:
         battery_in = op.get("battery_in_resolved", op.get("battery_in", UNSET))
         date = op.get("date_resolved", op.get("date"))
+        second = None if date is None else second_of_text(date, f"ops[{at}].date")
+        if second is not None and second > self._clock.now_s():
+            # The recording has set its clock without saying so.
+            self._clock.advance(second - self._clock.now_s())
         said: dict[str, Any] = {
             "id": f"op {at}",
             "driver": op.get("driver"),
@@ -178,7 +182,7 @@ class Play:
             "battery_in_energy": op.get("in_energy") or 0,
             "battery_out_energy": op.get("out_energy") or 0,
             "odometer": op.get("odo"),
-            "date": None if date is None else second_of_text(date, f"ops[{at}].date"),
+            "date": second,
         }
         wrong = op.get("corrects")
         if wrong is None:

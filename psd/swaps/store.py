@@ -270,6 +270,15 @@ class SwapsStore:
         found = await self._store.writes.call(("SMEMBERS", unsettled_key(network)))
         return sorted(int(each) for each in found)
 
+    async def unsettled_of(self, network: str, numbers: Sequence[int]) -> set[int]:
+        """Those of these. 1 trip."""
+        if not numbers:
+            return set()
+        found = await self._store.writes.call_all(
+            [("SISMEMBER", unsettled_key(network), n) for n in numbers]
+        )
+        return {n for n, is_one in zip(numbers, found, strict=True) if is_one}
+
     async def settled(self, network: str, numbers: Sequence[int]) -> None:
         """These are booked. 1 trip."""
         if numbers:

@@ -15,7 +15,7 @@ import msgspec
 
 from psd.domain import Dialect
 from server.asking import parameters_of
-from server.errors import Style
+from server.errors import PageStyle, Style
 from server.openapi.about import JSON_TYPE, PROBLEM_TYPE, TEXT_TYPE
 from server.openapi.schemas import Schema
 
@@ -120,7 +120,8 @@ def meaning_of(style: Style, status: int) -> str:
 
 
 def style_name(style: Style) -> str:
-    """A style as the document names it."""
+    """A style as the document names it, in which no pages stand."""
+    assert not isinstance(style, PageStyle)
     return style.name if isinstance(style, Dialect) else style
 
 

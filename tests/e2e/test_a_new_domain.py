@@ -26,6 +26,8 @@ from psd.config import RedisSettings, Settings
 from psd.domains import domains
 from psd.runtime import open_runtime
 from server.app import build_app
+from tests.support.clients.pages import Browser
+from tests.support.servers.ports import free_ports
 from tests.support.servers.redis_server import RedisServer
 from tests.support.waiting import wait_until
 
@@ -61,8 +63,10 @@ class House:
             "PSD_QUEUE_KIND": "stream",
             "PSD_SERVER_PORT": str(self.port),
         }
+        [self.face_port] = free_ports(1)
         if left_out is None:
             self.environment["PSD_METERS_WH_MAX"] = "200"
+            self.environment["PSD_METERS_PORT"] = str(self.face_port)
 
     def _list(self, change: Callable[[str], str]) -> None:
         """Change the lines of DOMAINS, and nothing else."""
@@ -197,6 +201,8 @@ async def test_a_domain_is_a_folder_and_a_line(house: House, redis_server: Redis
         in_the_reference(house)
         by_client_and_command_line(house)
         audited(house, redis_server.url)
+        await as_pages(house)
+        await at_its_face(house)
 
 
 def from_the_queue(house: House, reading: dict[str, int]) -> None:
@@ -286,6 +292,52 @@ def in_the_reference(house: House) -> None:
     message = document["components"]["schemas"]["QueueMessage"]["properties"]
     assert {"reading", "readings"} <= set(message)
     assert {"reading", "readings"} <= set(message["command"]["enum"])
+
+
+async def as_pages(house: House) -> None:
+    """Below its name on the main port: looked at, a form sent, and a file."""
+    added = house.run(
+        "-m", "psd", "pages", "users", "add", "al", "--scope", "write", text="secret\n"
+    )
+    assert added == "al may sign in: read and write, everybody's data\n"
+    async with Browser(f"http://127.0.0.1:{house.port}/meters") as browser:
+        page = await browser.get("/meter/7/")
+        there = "%2Fmeters%2Fmeter%2F7%2F"
+        assert (page.status, page.location) == (302, f"/meters/auth/login?next={there}")
+        page = await browser.sign_in("al", "secret", f"/auth/login?next={there}")
+        assert (page.status, page.location) == (302, "/meters/meter/7/")
+        assert (await browser.get("/meter/7/")).headings == ["Meter 7"]
+
+
+async def at_its_face(house: House) -> None:
+    """At its root, with the old API beside the pages, in the words of that."""
+    async with Browser(f"http://127.0.0.1:{house.face_port}") as browser:
+        assert (await browser.get("/readings/7")).text == '{"meter":7,"shown":120}'
+        missing = await browser.get("/nope")
+        assert (missing.status, missing.text) == (
+            404,
+            '{"detail":"path: nothing is served at /nope"}',
+        )
+        assert (await browser.get("/v3/meters/7")).status == 404
+        page = await browser.sign_in("al", "secret")
+        assert (page.status, page.location) == (302, "/")
+        page = await browser.get("/")
+        assert page.headings == ["Meters"]
+        assert "7: 120 Wh" in page.items
+        assert "/meter/7/" in page.links
+        assert (await browser.get("/?format=csv")).text.startswith("meter,wh\r\n")
+        assert (await browser.get("/meter/7")).location == "/meter/7/"
+        assert (await browser.get("/meter/55/")).status == 404
+        page = await browser.post("/meter/7/", {"wh": "130"})
+        assert (page.status, "csrf_token" in page.text) == (400, True)
+        page = await browser.send("/meter/7/", {"wh": "201"})
+        assert page.errors == ["wh: 201 must lie between 0 and 200"]
+        page = await browser.send("/meter/7/", {"wh": "130"})
+        assert (page.status, page.location) == (302, "/meter/7/")
+        page = await browser.get("/meter/7/")
+        assert page.alerts == ["<130> Wh"]
+        assert "130 Wh" in page.text
+        assert (await browser.get("/meter/7/")).alerts == []
 
 
 def audited(house: House, redis_url: str) -> None:

@@ -210,7 +210,7 @@ def test_config_show_tells_value_and_source_and_hides_passwords(
 ) -> None:
     file = empty_folder / "my.toml"
     file.write_text('[queue]\ntopic = "a"\n[things]\nkm = { id = 9, unit = "m" }\n')
-    monkeypatch.setenv("PSD_REDIS_URL", "redis://me:secret@host/0")
+    monkeypatch.setenv("PSD_REDIS_URL", "redis://me:unseen@host/0")
     monkeypatch.setenv("PSD_BOOKING_MARKER_KEY", "hidden")
     monkeypatch.setenv("PSD_REWARDS_ELASTICSEARCH_API_KEY", "hidden")
     monkeypatch.setenv("PSD_SERVER_PORT", "1155")
@@ -228,7 +228,7 @@ def test_config_show_tells_value_and_source_and_hides_passwords(
     ]
     everything = run(*options, "config", "show").stdout
     assert ["server.port", "1155", "PSD_SERVER_PORT"] in map(str.split, everything.splitlines())
-    assert "secret" not in everything
+    assert "unseen" not in everything
     assert "hidden" not in everything
 
 

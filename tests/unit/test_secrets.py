@@ -34,7 +34,8 @@ def test_an_address_is_shown_without_its_password(text: str, shown: str) -> None
 
 def test_settings_that_are_secrets_have_the_type_of_secrets() -> None:
     sounds_secret = {key for key in KNOWN_KEYS if key.endswith(("_key", "password", "secret"))}
-    assert sounds_secret == SECRETS == {"booking.marker_key", "rewards.elasticsearch_api_key"}
+    known = {"booking.marker_key", "pages.secret", "rewards.elasticsearch_api_key"}
+    assert sounds_secret == SECRETS == known
 
 
 def test_a_secret_is_a_text_like_any_other() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from psd.domain import Domain
+from psd.domain import Dialect, Domain, Face
 from psd.meters.keys import KEYS
+from psd.meters.old import OldFailure, told_by_old
 from psd.meters.settings import MetersSettings
 
 METERS = Domain(
@@ -16,4 +17,9 @@ METERS = Domain(
     cli=("psd.meters.cli:meters", "Look at meters."),
     client=("psd.meters.client:AsyncMeters", "psd.meters.client:Meters"),
     failpoints=("meters_kept",),
+    face=Face(
+        name="old",
+        port=8020,
+        dialect=Dialect(name="old", failure=OldFailure, tell=told_by_old, tells_missing=True),
+    ),
 )

@@ -10,15 +10,17 @@ from msgspec import Meta
 
 from psd.audit.examine import Discrepancy
 from psd.audit.sweep import Audited
-from psd.domain import Asked, Core, Deed, Done, Endpoint, Part
+from psd.domain import Asked, Core, Deed, Dialect, Done, Endpoint, Part
 from psd.engine.event_times import Time
 from psd.engine.events import Accepted, Change, Report
 from psd.engine.outcomes import BOOKED, Outcome
-from psd.errors import ConflictError, NotFoundError
+from psd.errors import ConflictError, InputError, NotFoundError
 from psd.failpoints import reach
 from psd.meters.events import Reading, ReadingFields
 from psd.meters.keys import METERS_KEY
+from psd.meters.old import OldFailure, told_by_old
 from psd.meters.settings import MetersSettings
+from psd.sites import Answer, Download, Moved, Said, Shown, Visit, WebPage
 from psd.store.kept import write_kept
 from psd.store.redis import Store
 
@@ -133,6 +135,57 @@ class Meters(Part):
                 refused=(409,),
             ),
         )
+        self.face_endpoints = (
+            Endpoint(
+                path="/readings/{meter}",
+                parts={"meter": Meter},
+                answer=MeterAnswer,
+                ask=self.old_meter,
+                meaning="the reading",
+                example=("/readings/7", '{"meter":7,"shown":120}'),
+                scope="open",
+                dialect=Dialect(name="old", failure=OldFailure, tell=told_by_old),
+            ),
+        )
+        self.pages = (
+            WebPage(path="/", show=self.page_of_all, link="Meters"),
+            WebPage(path="/meter/{meter}/", show=self.page_of, takes_forms=True),
+        )
+        self._clock = core.clock
+
+    async def old_meter(self, asked: Asked) -> MeterAnswer:
+        """A meter's newest reading, as it was asked for before."""
+        shown = await self.newest(asked.path["meter"])
+        if shown is None:
+            raise NotFoundError("never read")
+        return MeterAnswer(asked.path["meter"], shown)
+
+    async def page_of_all(self, visit: Visit) -> Answer:
+        """Every meter, on a page or as a file."""
+        pairs = await self._store.reads.call(("HGETALL", METERS_KEY))
+        rows = sorted((int(pairs[at]), int(pairs[at + 1])) for at in range(0, len(pairs), 2))
+        if visit.query.get("format") == "csv":
+            return Download("meters.csv", ("meter", "wh"), rows)
+        return Shown("meters.html", {"rows": rows})
+
+    async def page_of(self, visit: Visit) -> Answer | Said:
+        """A meter, and a form that reads it."""
+        meter = visit.path["meter"]
+        shown = await self.newest(meter)
+        if shown is None:
+            raise NotFoundError(f"meter: {meter} was never read")
+        if visit.form is None:
+            return Shown("meter.html", {"meter": meter, "shown": shown, "error": ""})
+        typed = visit.form.get("wh", "")
+        fields = ReadingFields(meter, int(typed or 0), self._clock.now_s())
+
+        async def booked(_outcome: Outcome) -> Answer:
+            return Moved(f"/meter/{meter}/", f"<{typed}> Wh", visit.query.get("next", ""))
+
+        async def refused(error: InputError) -> Answer:
+            return Shown("meter.html", {"meter": meter, "shown": shown, "error": str(error)})
+
+        return Said("reading", fields, booked, refused)
 
     async def reading(self, asked: Asked) -> ReadingFields:
         """The reading as a message has it; a meter never goes back."""

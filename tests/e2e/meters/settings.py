@@ -10,3 +10,5 @@ class MetersSettings(Section, frozen=True):
 
     wh_max: int = 1_000
     """Wh: the largest reading."""
+    port: int = 0
+    """Port: the old API and the pages at a root of their own; 0 for none."""

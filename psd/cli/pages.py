@@ -1,0 +1,161 @@
+"""``psd pages``: who may sign in to pages.
+
+::
+
+    $ psd pages users add amp --scope write
+    Password:
+    amp may sign in: write, everybody's data
+    $ psd pages users list
+    amp  write  everybody
+
+A password comes from the terminal, from the first line of stdin where that is none, or from a file;
+there is no option that takes it: it would show it to every user of ps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from psd.access.identity import SCOPES
+from psd.access.pages.page_users import PageUser, PageUsers
+from psd.cli.arguments import USER
+from psd.cli.lazy import Group
+from psd.cli.options import pass_settings
+from psd.cli.printing import json_option
+from psd.config import Settings
+from psd.config_sources import LoadedSettings
+from psd.runtime import open_runtime
+
+password_option = click.option(
+    "--password-file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="File whose first line is the password. Default: it is asked for, or read from stdin.",
+)
+
+
+@click.group(cls=Group)
+def pages() -> None:
+    """Look after who may sign in to pages."""
+
+
+@pages.group(cls=Group)
+def users() -> None:
+    """Look after the users of pages."""
+
+
+@users.command()
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    required=True,
+    multiple=True,
+    type=click.Choice(sorted(SCOPES)),
+    help="What the user may do. Repeatable; admin includes the others.",
+)
+@click.option(
+    "--owner",
+    "owners",
+    multiple=True,
+    type=USER,
+    metavar="UID",
+    help="An owner whose data the user may see. Repeatable. Default: everybody's.",
+)
+@password_option
+@pass_settings
+def add(
+    loaded: LoadedSettings,
+    /,
+    *,
+    name: str,
+    scopes: tuple[str, ...],
+    owners: tuple[int | str, ...],
+    password_file: Path | None,
+) -> None:
+    """Let somebody sign in to pages.
+
+    Scope write lets a user enter and correct, read only look.
+    """
+    password = password_from(password_file)
+    # Who may write may look: forms are on pages.
+    given = tuple(sorted({*scopes, "read"})) if "write" in scopes else scopes
+    run(loaded.settings, lambda known: known.add(name, password, given, owners))
+    click.echo(f"{name} may sign in: {' and '.join(given)}, {_whose(owners)}")
+
+
+@users.command("list")
+@json_option
+@pass_settings
+def list_users(loaded: LoadedSettings, /, *, as_json: bool) -> None:
+    """List who may sign in."""
+    found: dict[str, PageUser] = run(loaded.settings, lambda known: known.all())
+    if as_json:
+        rows = [
+            {"name": name, "scopes": user.scopes, "owners": user.owners}
+            for name, user in found.items()
+        ]
+        click.echo(msgspec.json.encode(rows))
+        return
+    for name, user in found.items():
+        click.echo(f"{name}  {'+'.join(user.scopes)}  {_whose(user.owners)}")
+
+
+@users.command()
+@click.argument("name")
+@pass_settings
+def remove(loaded: LoadedSettings, /, *, name: str) -> None:
+    """Let somebody in no more; what he has open ends."""
+    run(loaded.settings, lambda known: known.remove(name))
+    click.echo(f"{name} is removed")
+
+
+@users.command("password")
+@click.argument("name")
+@password_option
+@pass_settings
+def change_password(loaded: LoadedSettings, /, *, name: str, password_file: Path | None) -> None:
+    """Give a user another password, which ends what he has open."""
+    password = password_from(password_file)
+    run(loaded.settings, lambda known: known.change_password(name, password))
+    click.echo(f"{name} has another password")
+
+
+def password_from(path: Path | None) -> str:
+    """The password: of a file, of stdin, or asked for twice."""
+    if path is not None:
+        try:
+            return _first_line(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as exc:
+            raise click.BadParameter(f"{path}: {exc}", param_hint="--password-file") from exc
+    if sys.stdin.isatty():
+        text: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        return text
+    return _first_line(sys.stdin.readline())
+
+
+def run(settings: Settings, asked: Callable[[PageUsers], Awaitable[Any]]) -> Any:
+    """Ask the users of the configured store."""
+
+    async def ask() -> Any:
+        runtime = await open_runtime(settings)
+        try:
+            return await asked(PageUsers(runtime.store))
+        finally:
+            await runtime.close()
+
+    return asyncio.run(ask())
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0].removesuffix("\r")
+
+
+def _whose(owners: tuple[int | str, ...]) -> str:
+    return f"data of {', '.join(map(str, owners))}" if owners else "everybody's data"

@@ -1,0 +1,101 @@
+"""What a domain shows to people: pages.
+
+A page is a question like any other, asked by a browser: what was typed and chosen goes in, and what
+is to be seen comes out. A domain knows neither HTTP nor templates; server/pages makes routes of
+pages, asks who is there, and fills the template that an answer names, which lies in the domain's
+own ``templates``::
+
+    WebPage(path="/driver/{driver}/", show=...)      GET /driver/7/ of a signed-in reader
+    -> Shown("driver.html", {"driver": ...})      psd/<name>/templates/driver.html
+    -> Moved("/drivers/", "Transaction added")    302, and the text once on the next page
+    -> Download("days.csv", ("day", "km"), rows)  a file
+    -> Said("reading", fields, ...)               kept and booked, as if it came by the queue
+
+The pages of a domain are below ``/<name>/`` on the main port, and at the root of its
+:class:`psd.domain.Face`: a port of its own, where the original's paths are as they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from psd.access.identity import Identity, Scope
+    from psd.engine.outcomes import Outcome
+    from psd.errors import InputError
+    from psd.queries.sums import Sees
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """Somebody asks for a page: parts of its path, parameters, and the form that was sent.
+
+    ``form`` is None for one who only looks. ``sees`` is whom he may see.
+    """
+
+    path: Mapping[str, int]
+    query: Mapping[str, str]
+    form: Mapping[str, str] | None
+    identity: Identity
+    sees: Sees
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A page: a template of the domain's folder, and what it says."""
+
+    template: str
+    values: Mapping[str, Any] = {}
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """The way to another page of the site, by its path from the root.
+
+    ``wanted`` goes before it: where a link said that one wants to be afterwards, when that is a
+    path of this server. ``flash`` is told once, on the page that is shown then.
+    """
+
+    to: str
+    flash: str = ""
+    wanted: str = ""
+
+
+class Download(msgspec.Struct, frozen=True):
+    """A table as a CSV file."""
+
+    name: str
+    columns: Sequence[str]
+    rows: Iterable[Sequence[object]]
+
+
+Answer = Shown | Moved | Download
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A form says what the queue could say: a command of the domain, and what is answered.
+
+    It is kept and booked through the one door. ``refused`` is asked in place of ``booked`` when it
+    was refused for an error of the one who said it.
+    """
+
+    command: str
+    fields: msgspec.Struct
+    booked: Callable[[Outcome], Awaitable[Answer]]
+    refused: Callable[[InputError], Awaitable[Answer]]
+
+
+class WebPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page, by its path below the root of the site; parts in braces are whole numbers.
+
+    Its ``link`` is its text in the navigation of the site, where it stands there. Whoever sees it
+    must be signed in and have the ``scope``. With ``takes_forms`` it is asked by POST too. A form
+    has the token of its session, unless sending it ``changes`` nothing.
+    """
+
+    path: str
+    show: Callable[[Visit], Awaitable[Answer | Said]]
+    scope: Scope = "read"
+    link: str = ""
+    takes_forms: bool = False
+    changes: bool = True

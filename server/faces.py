@@ -1,0 +1,131 @@
+"""Faces: the sites of originals, each on a port of its own and at its own root.
+
+A domain that stands for a whole site says so by a :class:`psd.domain.Face`. It is served where the
+setting ``port`` of its domain is not 0, by an application of its own that shares the gate (limits,
+metrics, drain) and who may ask with the main one; its paths and the words of its errors are those
+of the original::
+
+    [meters] port = 8020      GET http://127.0.0.1:8020/readings/7     the face
+                              GET http://127.0.0.1:1155/v3/meters/7    the main port
+
+Which faces there are, the list of domains tells; nothing here knows one by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from aiohttp import web
+
+from psd.config import Settings
+from psd.domain import Domain, Face, Part
+from psd.domains import domains
+from psd.engine.event_rules import EventRules
+from psd.errors import ConfigError
+from psd.runtime import Runtime
+from server.bodies import BodyReader
+from server.deeds import DeedRoutes
+from server.endpoints import endpoint_routes
+from server.errors import Style
+from server.middleware import ROOTS, Gate
+from server.openapi.about import group_of
+from server.pages.desk import Desk
+from server.pages.site import Site
+from server.routing import Route, Routes, register
+
+
+class FaceRoutes(msgspec.Struct, frozen=True):
+    """What a face serves, and how it tells errors."""
+
+    routes: Sequence[Route]
+    style: Style
+
+
+def faces() -> dict[str, Domain]:
+    """The domains that have a face, by the face's name."""
+    return {domain.face.name: domain for domain in domains() if domain.face is not None}
+
+
+def port_setting(domain: Domain) -> str:
+    """The setting that says where the face of a domain is served."""
+    return f"{domain.name}.port"
+
+
+def ports_of(settings: Settings) -> dict[str, int]:
+    """Where each face is to be served, by its name; what is off is left out.
+
+    Raises ConfigError for two that are to be served on one port.
+    """
+    found = {
+        name: settings.section(domain.name).port
+        for name, domain in faces().items()
+        if settings.section(domain.name).port
+    }
+    taken: dict[int, str] = {settings.server.port: "server.port"} if settings.server.port else {}
+    for name, port in found.items():
+        setting = port_setting(faces()[name])
+        if port in taken:
+            raise ConfigError(f"{setting} = {port}: that is {taken[port]} too")
+        taken[port] = setting
+    return found
+
+
+def site_routes(runtime: Runtime, desk: Desk) -> tuple[list[Route], dict[str, Style]]:
+    """The pages of domains on the main port, and how errors are told below their roots."""
+    routes: list[Route] = []
+    roots: dict[str, Style] = {}
+    for domain in domains():
+        part = runtime.parts.get(domain.name)
+        if part is not None and part.pages:
+            site = Site(desk, domain.name, f"/{domain.name}", part)
+            routes += site.routes()
+            roots[f"/{domain.name}/"] = site.style
+    return routes, roots
+
+
+def face_apps(
+    runtime: Runtime, gate: Gate, desk: Desk, rules: EventRules, bodies: BodyReader
+) -> dict[str, web.Application]:
+    """An application for each face that there is to serve, by its name."""
+    apps = {}
+    for name in ports_of(runtime.settings):
+        domain = faces()[name]
+        assert domain.face is not None, "it has one"
+        served = _served(
+            runtime, domain, domain.face, runtime.parts[domain.name], desk, rules, bodies
+        )
+        gate.know(served.routes, face=name)
+        app = web.Application(
+            middlewares=[gate.middleware], client_max_size=runtime.settings.server.body_bytes_max
+        )
+        # The parameter for it is deprecated, and nothing comes in its place.
+        app._router = Routes()
+        app[ROOTS] = {"/": served.style}
+        for route in served.routes:
+            register(app, route)
+        apps[name] = app
+    return apps
+
+
+def _served(
+    runtime: Runtime,
+    domain: Domain,
+    face: Face,
+    part: Part,
+    desk: Desk,
+    rules: EventRules,
+    bodies: BodyReader,
+) -> FaceRoutes:
+    """The domain's pages at the root, and what else its face has."""
+    group = group_of(domain.name)
+    routes: list[Route] = []
+    for each in part.face_endpoints:
+        routes += endpoint_routes(each, group, bodies)
+    commands = {each.name: each for each in runtime.messages[domain.name].commands}
+    deeds = DeedRoutes(runtime, rules, bodies)
+    routes += [deeds.route(each, commands, group) for each in part.face_deeds]
+    site = Site(desk, domain.name, "", part)
+    if part.pages:
+        routes += site.routes()
+    return FaceRoutes(routes, face.dialect or site.style)

@@ -1,0 +1,48 @@
+"""Templates become HTML. Nothing else in psd knows of Jinja2.
+
+psd's own templates are in server/pages/templates, those of a domain in its folder; a domain's
+template is named with the domain before it, and extends psd's frame::
+
+    Templates().html("meters/driver.html", {"driver": ...})
+    {% extends "psd/frame.html" %}
+
+Every value is escaped, and one that is missing is an error rather than a gap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import BaseLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+
+from psd.domains import DOMAINS, domains, folder_of
+
+HERE = Path(__file__).parent
+
+STYLE = (HERE / "style.css").read_bytes()
+STYLE_MARK = hashlib.sha256(STYLE).hexdigest()[:12]
+"""Stands in the link to the stylesheet, so that a browser may keep it for ever."""
+
+
+class Templates:
+    """The templates of psd and of its domains, compiled when they are first needed."""
+
+    def __init__(self) -> None:
+        loaders: dict[str, BaseLoader] = {"psd": FileSystemLoader(HERE / "templates")}
+        for line, domain in zip(DOMAINS, domains(), strict=True):
+            loaders[domain.name] = FileSystemLoader(folder_of(line) / "templates")
+        self._environment = Environment(
+            loader=PrefixLoader(loaders),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+
+    def html(self, template: str, values: Mapping[str, Any]) -> str:
+        """A page; ``template`` is ``psd/...`` or ``<domain>/...``."""
+        return self._environment.get_template(template).render(values)

@@ -1,0 +1,170 @@
+"""A domain's pages as routes, below a root: ``/meters`` on the main port, nothing on its face.
+
+A domain knows no HTTP (psd/sites.py). Here its pages are asked for by those who are signed in and
+may, a form is taken from its own session alone, and what the domain answers becomes HTML, a
+redirect or a file::
+
+    GET /meters/meter/7/     no session    -> 302 /meters/auth/login?next=%2Fmeters%2Fmeter%2F7%2F
+                             a reader      -> 200, psd/meters/templates/meter.html
+    POST /meters/...         no csrf_token -> 400, and nothing was asked
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+from aiohttp import web
+
+from psd.access.pages.sessions import FORM, Session
+from psd.domain import Part
+from psd.errors import ForbiddenError, InputError
+from psd.sites import Answer, Download, Moved, Said, Shown, Visit, WebPage
+from server.access import seen_by
+from server.deadline import StoreDeadline
+from server.errors import PageStyle
+from server.pages.desk import HEADERS, SIGNED_IN, Desk, SitePlace
+from server.pages.login import SigningIn, check_form
+from server.pages.rendering import STYLE
+from server.prefixes import prefix_of
+from server.routing import Handler, Route
+
+TITLES = {404: "File Not Found", 500: "An unexpected error has occurred"}
+
+At = Callable[[web.Request, SitePlace], Awaitable[web.Response]]
+
+
+class Site:
+    """The pages of one domain, below one root."""
+
+    def __init__(self, desk: Desk, name: str, root: str, part: Part) -> None:
+        self.style = PageStyle(self._tell)
+        self._desk = desk
+        self._name = name
+        self._root = root
+        self._pages = part.pages
+        self._links = tuple((page.link, page.path) for page in part.pages if page.link)
+        self._signing = SigningIn(desk, part.home)
+
+    def routes(self) -> list[Route]:
+        """Every page, those of signing in, and the stylesheet."""
+        signing = self._signing
+        routes = [
+            Route("GET", f"{self._root}/static/style.css", _style, self.style, "open"),
+            self._route("GET", "/auth/login", signing.show),
+            self._route("POST", "/auth/login", signing.take),
+            self._route("GET", "/auth/logout", signing.leave),
+        ]
+        for page in self._pages:
+            routes.append(self._route("GET", page.path, self._shower(page)))
+            if page.takes_forms:
+                routes.append(self._route("POST", page.path, self._taker(page)))
+        return routes
+
+    def _route(self, method: str, path: str, at: At) -> Route:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await at(request, self._place(request))
+
+        handler: Handler = handle
+        # Whoever follows a link from another site may see a page: what it does, a form does.
+        return Route(
+            method,
+            self._root + path,
+            handler,
+            self.style,
+            "open",
+            rule=self._desk.identify,
+            numbers=True,
+        )
+
+    def _place(self, request: web.Request) -> SitePlace:
+        return SitePlace(prefix_of(request) + self._root, self._name, self._links)
+
+    def _shower(self, page: WebPage) -> At:
+        async def show(request: web.Request, place: SitePlace) -> web.Response:
+            session = request.get(SIGNED_IN)
+            async with StoreDeadline():
+                if session is None:
+                    return await self._desk.to_sign_in(request, place)
+                answer = await page.show(_visit(request, session, page, None))
+                return await self._answered(request, place, session, answer)
+
+        return show
+
+    def _taker(self, page: WebPage) -> At:
+        async def take(request: web.Request, place: SitePlace) -> web.Response:
+            session = request.get(SIGNED_IN)
+            if session is None:
+                return await self._desk.to_sign_in(request, place)
+            form = await self._desk.bodies.form(request)
+            async with StoreDeadline():
+                if page.changes:
+                    await check_form(self._desk, [session.token], form)
+                answer = await page.show(_visit(request, session, page, form))
+                if isinstance(answer, Said):
+                    answer = await self._said(answer)
+                return await self._answered(request, place, session, answer)
+
+        return take
+
+    async def _said(self, said: Said) -> Answer:
+        """What is answered to a form, once it is kept and booked."""
+        command = self._desk.commands[self._name, said.command]
+        try:
+            _, outcome = await self._desk.taker.take(command, said.fields)
+        except InputError as error:
+            return await said.refused(error)
+        return await said.booked(outcome)
+
+    async def _answered(
+        self, request: web.Request, place: SitePlace, session: Session, answer: Answer | Said
+    ) -> web.Response:
+        if isinstance(answer, Moved):
+            return await self._desk.moved(
+                place, answer.to, answer.flash, session.token, answer.wanted
+            )
+        if isinstance(answer, Download):
+            return _file(answer)
+        assert isinstance(answer, Shown), "only a form says something"
+        proof = await self._desk.sessions.proof(session.token, FORM)
+        values = {**answer.values, "csrf_token": proof, "here": request.rel_url}
+        template = f"{self._name}/{answer.template}"
+        return await self._desk.page(request, place, template, values, session.token)
+
+    def _tell(self, request: web.Request, status: int, code: str, message: str) -> web.Response:
+        """What went wrong, on a page."""
+        title = TITLES.get(status, HTTPStatus(status).phrase)
+        values = {"title": title, "message": message, "code": code}
+        return self._desk.html(request, self._place(request), "psd/error.html", values, status)
+
+
+def _visit(
+    request: web.Request, session: Session, page: WebPage, form: dict[str, str] | None
+) -> Visit:
+    """What a domain is asked; raises ForbiddenError for one who may not."""
+    identity = session.identity
+    if not identity.may(page.scope):
+        raise ForbiddenError(f"{identity.name} may not do this: it needs scope {page.scope}")
+    path = {name: int(part) for name, part in request.match_info.items()}
+    return Visit(path, dict(request.query), form, identity, seen_by(request))
+
+
+def _file(download: Download) -> web.Response:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(download.columns)
+    writer.writerows(download.rows)
+    headers = {
+        "Content-Type": "text/csv; charset=utf-8",
+        "Content-Disposition": f'attachment; filename="{download.name}"',
+        **HEADERS,
+    }
+    return web.Response(body=text.getvalue().encode(), headers=headers)
+
+
+async def _style(_request: web.Request) -> web.Response:
+    """The stylesheet; the link to it changes when it does."""
+    headers = {**HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
+    return web.Response(body=STYLE, headers={"Content-Type": "text/css; charset=utf-8", **headers})

@@ -1,0 +1,106 @@
+"""The commands of the ledger, as they are given in a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.servers.redis_server import RedisServer
+
+RECORDING = Path(__file__).parents[1] / "golden" / "ampersand.json"
+SCENARIOS = json.loads(RECORDING.read_text())["scenarios"]
+
+
+def psd(*arguments: str, url: str = "", text: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **({"PSD_REDIS_URL": url} if url else {})}
+    return subprocess.run(
+        [sys.executable, "-m", "psd", *arguments],
+        input=text,
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def url(redis_server: RedisServer) -> str:
+    redis_server.flush()
+    return redis_server.url
+
+
+@pytest.mark.one_server("the command has a store of its own")
+def test_a_scenario_is_played_on_a_store_of_its_own(tmp_path: Path) -> None:
+    scenario = SCENARIOS[-1]
+    file = tmp_path / "scenario.json"
+    file.write_text(json.dumps(scenario))
+    done = psd("swaps", "scenario", str(file), "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == scenario["reference_after_each_op"]
+
+
+@pytest.mark.one_server("the command has a store of its own")
+def test_a_recording_has_its_scenarios_by_name() -> None:
+    name = "days without transactions get empty summaries"
+    done = psd("swaps", "scenario", str(RECORDING), "--name", name, "--json")
+    [wanted] = [each for each in SCENARIOS if each["name"] == name]
+    assert json.loads(done.stdout) == wanted["reference_after_each_op"]
+    unknown = psd("swaps", "scenario", str(RECORDING), "--name", "no")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert unknown.stderr.startswith("Error: name: 'no' is none of first swap")
+
+
+def test_swaps_are_added_and_corrected(url: str) -> None:
+    assert psd("swaps", "sample", "--drivers", "1", "--days", "1", url=url).stdout == "13 booked\n"
+    again = psd("swaps", "sample", "--drivers", "1", "--days", "1", url=url).stdout
+    assert again == "13 duplicate\n"
+    swap: dict[str, Any] = {
+        "--driver": "1",
+        "--station": "Remera",
+        "--battery-out": "B3",
+        "--in-energy": "500",
+        "--out-energy": "1900",
+        "--odometer": "1300",
+        "--date": "2020-09-02",
+        "--id": "x",
+    }
+    added = psd("swaps", "add", *(part for pair in swap.items() for part in pair), url=url)
+    assert (added.stdout, added.returncode) == ("14\n", 0)
+    assert added.stderr.startswith("warning: battery_elsewhere: battery_out: B3 is at station 1")
+    swap |= {"--id": "y", "--odometer": "1290"}
+    corrected = psd(
+        *("swaps", "correct", "14", "--reason", "typing error"),
+        *(part for pair in swap.items() for part in pair),
+        url=url,
+    )
+    assert (corrected.stdout, corrected.returncode) == ("15\n", 0)
+    swap |= {"--id": "z"}
+    refused = psd(
+        "swaps", "correct", "14", *(part for pair in swap.items() for part in pair), url=url
+    )
+    assert refused.returncode == 1
+    assert "corrects: 14 was corrected already; 15 stands for it" in refused.stderr
+
+
+def test_a_file_may_be_imported_again(url: str) -> None:
+    psd("swaps", "sample", "--drivers", "1", "--days", "1", url=url)
+    text = (
+        "driver,station,battery_out,battery_in_energy,battery_out_energy,odometer,date\n"
+        "1,Remera,B3,500,1900,1300,2020-09-02 08:00\n"
+        "1,Remera,B9,500,1900,1310,2020-09-02 09:00\n"
+        "1,Remera,B1,500,1900,1320,2020-09-02 10:00\n"
+    )
+    first = psd("swaps", "import", "-", url=url, text=text)
+    assert (first.returncode, first.stdout) == (1, "2 booked, 1 refused\n")
+    assert first.stderr == "line 3: battery_out: 'B9' is no battery of main\n"
+    assert psd("swaps", "import", "-", url=url, text=text).stdout == "2 duplicate, 1 refused\n"
+    unknown = psd("swaps", "import", "-", url=url, text="driver,station,colour\n1,1,red\n")
+    assert unknown.returncode == 1
+    assert "column: 'colour' is no field of a swap" in unknown.stderr
