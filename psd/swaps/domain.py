@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from psd.config import Thing
-from psd.domain import Domain
+from psd.domain import Domain, Face
 from psd.swaps.keys import KEYS
 from psd.swaps.settings import SwapsSettings
 
@@ -25,4 +25,5 @@ SWAPS_DOMAIN = Domain(
         "swaps_appended",  # the stream has the event, nothing is booked
         "swaps_booked",  # it is booked, and still among the unsettled
     ),
+    face=Face(name="swaps", port=5000),
 )

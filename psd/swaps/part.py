@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from psd.domain import ClockTask, Core, Part
+from psd.engine.event_rules import rules_of
 from psd.swaps.accepted import AcceptedKeeper
 from psd.swaps.instruments import SwapsMetrics
 from psd.swaps.keeper import LedgerFollower
 from psd.swaps.ledger import Ledger
+from psd.swaps.page_forms import PageForms
+from psd.swaps.page_views import HOME, PageViews
 from psd.swaps.settings import SwapsSettings
 from psd.swaps.store import SwapsStore
 from psd.swaps.swap_bookings import THINGS, Bookkeeper
@@ -27,6 +30,10 @@ class SwapsPart(Part):
         things = frozenset(core.things[name] for name in THINGS if name in core.things)
         self.follower = LedgerFollower(self.ledger, things)
         self.keepers = (AcceptedKeeper(self._store),)
+        views = PageViews(self.ledger, settings, core.clock)
+        forms = PageForms(self.ledger, settings, core.clock, rules_of(core.settings))
+        self.pages = (*views.pages(), *forms.pages())
+        self.home = HOME
         self.clock = ClockTask(name="swaps settle", every_ms=SETTLE_EVERY_MS, step=self._settle)
 
     def ledger(self, network: str = "") -> Ledger:

@@ -262,7 +262,9 @@ class SwapsStore:
 
     async def noted(self, network: str, what: str, limit: int) -> list[int]:
         """Numbers on a list, newest first. 1 trip."""
-        found = await self._store.reads.call(("ZREVRANGE", noted_key(network, what), 0, limit - 1))
+        found = await self._store.reads.call(
+            ("ZRANGE", noted_key(network, what), 0, limit - 1, "REV")
+        )
         return [int(each) for each in found]
 
     async def unsettled(self, network: str) -> list[int]:

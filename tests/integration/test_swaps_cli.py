@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from tests.support.servers.redis_server import RedisServer
-
 RECORDING = Path(__file__).parents[1] / "golden" / "ampersand.json"
 SCENARIOS = json.loads(RECORDING.read_text())["scenarios"]
 
@@ -31,9 +29,8 @@ def psd(*arguments: str, url: str = "", text: str = "") -> subprocess.CompletedP
 
 
 @pytest.fixture
-def url(redis_server: RedisServer) -> str:
-    redis_server.flush()
-    return redis_server.url
+def url(redis_url: str) -> str:
+    return redis_url
 
 
 @pytest.mark.one_server("the command has a store of its own")

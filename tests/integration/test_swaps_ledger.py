@@ -90,9 +90,8 @@ async def sum_of(psd: Runtime, thing: int, kind: str, number: int) -> int:
 
 
 @pytest.fixture
-def url(redis_server: RedisServer) -> str:
-    redis_server.flush()
-    return redis_server.url
+def url(redis_url: str) -> str:
+    return redis_url
 
 
 async def test_a_correction_changes_the_ride_the_day_and_what_was(url: str) -> None:
@@ -308,6 +307,7 @@ async def test_what_somebody_left_who_was_killed_is_booked_by_the_clock_and_by_a
         assert await part.ledger().settle_left() == 0
 
 
+@pytest.mark.one_server("its keys are held against those of before")
 async def test_a_replay_on_an_empty_store_brings_the_same_ledger_back(
     redis_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,6 @@ import pytest
 from psd.swaps.part import SwapsPart
 from psd.swaps.scenario import Play, clock_of, scenarios_in
 from tests.support.engine import engine_on
-from tests.support.servers.redis_server import RedisServer
 
 RECORDING = json.loads((Path(__file__).parents[1] / "golden" / "ampersand.json").read_text())
 SCENARIOS = scenarios_in(RECORDING)
@@ -25,8 +24,7 @@ async def states_of(url: str, scenario: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 async def test_the_ledger_says_what_is_recorded_after_each_operation(
-    redis_server: RedisServer, name: str
+    redis_url: str, name: str
 ) -> None:
-    redis_server.flush()
     scenario = SCENARIOS[name]
-    assert await states_of(redis_server.url, scenario) == scenario["reference_after_each_op"]
+    assert await states_of(redis_url, scenario) == scenario["reference_after_each_op"]

@@ -115,7 +115,7 @@ class Reader(HTMLParser):
             page.options.append(found["value"])
             if "selected" in found:
                 page.selected.append(found["value"])
-        if tag not in ("input", "select", "textarea"):
+        if tag not in ("input", "select", "textarea") or "name" not in found:
             return
         if found.get("type") == "hidden":
             if found["name"] == "csrf_token":

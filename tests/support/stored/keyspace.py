@@ -83,6 +83,8 @@ async def contents(client: Redis) -> dict[str, Any]:
             pipe.smembers(key)
         elif kind == b"stream":
             pipe.xrange(key)
+        elif kind == b"zset":
+            pipe.zrange(key, 0, -1, withscores=True)
         else:
             raise AssertionError(f"{key!r} is a {kind!r}")
     held = await pipe.execute()

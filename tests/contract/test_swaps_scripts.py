@@ -1,0 +1,121 @@
+"""The ledger's scripts on each engine: an append moves everything or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from psd.errors import ChangedError, ConflictError
+from psd.runtime import Runtime
+from psd.swaps.around_asks import after, before, newest
+from psd.swaps.part import SwapsPart
+from psd.swaps.store import Append, SwapsStore
+from psd.swaps.swap_events import Stocktake, Swap
+from psd.swaps.swap_places import SwapPlace
+from tests.support.engine import NOON_S
+from tests.support.scripts.script_calls import ledger_of_swaps
+from tests.support.stored.keyspace import keyspace
+
+DRIVER = ("driver", 1)
+
+
+def counted(id_: str) -> Stocktake:
+    return Stocktake(
+        id=id_, digest="d", by="", second=NOON_S, accepted_s=NOON_S, station=1, batteries=()
+    )
+
+
+def ridden(id_: str, second: int = NOON_S) -> Swap:
+    return Swap(
+        id=id_,
+        digest="d",
+        by="",
+        second=second,
+        accepted_s=second,
+        driver=1,
+        vehicle=1,
+        station=1,
+        battery_in=None,
+        battery_out=1,
+        battery_in_energy=0,
+        battery_out_energy=9,
+        odometer=5,
+    )
+
+
+def joined(id_: str, second: int = NOON_S, version: int = 0) -> Append:
+    swap = ridden(id_, second)
+    return Append(event=swap, versions={DRIVER: version}, indexes=[DRIVER])
+
+
+async def test_an_id_has_one_number_for_ever(psd: Runtime) -> None:
+    store = SwapsStore(psd.store)
+    assert await store.append("n", Append(event=counted("a"))) == (1, True)
+    assert await store.append("n", Append(event=counted("b"))) == (2, True)
+    assert await store.append("n", Append(event=counted("a"))) == (1, False)
+    assert await store.append("other", Append(event=counted("a"))) == (1, True)
+
+
+async def test_a_number_that_is_given_may_leave_some_out_and_never_goes_back(psd: Runtime) -> None:
+    store = SwapsStore(psd.store)
+    assert await store.append("n", Append(event=counted("a"), n=7)) == (7, True)
+    for n in (7, 6):
+        with pytest.raises(ConflictError):
+            await store.append("n", Append(event=counted("b"), n=n))
+    assert await store.append("n", Append(event=counted("b"))) == (8, True)
+
+
+async def test_another_version_and_a_taken_name_leave_everything_as_it_was(psd: Runtime) -> None:
+    store = SwapsStore(psd.store)
+    await store.append("n", joined("a"))
+    before_ = await keyspace(psd.store.client)
+    with pytest.raises(ChangedError):
+        await store.append("n", joined("b", version=0))
+    assert await keyspace(psd.store.client) == before_
+    assert await store.append("n", joined("b", version=1)) == (2, True)
+    await ledger_of_swaps(psd)
+    before_ = await keyspace(psd.store.client)
+    taken = Append(event=counted("x"), name=("station", "S1", 2, "", True))
+    with pytest.raises(ConflictError):
+        await store.append("main", taken)
+    assert await keyspace(psd.store.client) == before_
+
+
+async def test_one_of_many_who_write_at_once_comes_first(psd: Runtime) -> None:
+    store = SwapsStore(psd.store)
+    tries = [store.append("n", joined(str(n))) for n in range(20)]
+    found = await asyncio.gather(*tries, return_exceptions=True)
+    assert [each for each in found if isinstance(each, tuple)] == [(1, True)]
+    assert sum(isinstance(each, ChangedError) for each in found) == 19
+
+
+async def test_neighbours_are_told_by_second_and_within_it_by_root(psd: Runtime) -> None:
+    store = SwapsStore(psd.store)
+    for at, second in enumerate((NOON_S, NOON_S + 5, NOON_S + 5, NOON_S + 9)):
+        await store.append("n", joined(str(at), second, version=at))
+    place = SwapPlace(NOON_S + 5, 2)
+    around = await store.around(
+        "n",
+        [
+            *(before("driver", 1, place), after("driver", 1, place)),
+            *(
+                newest("driver", 1),
+                newest("driver", 1, NOON_S + 8),
+                newest("driver", 1, NOON_S - 1),
+            ),
+            before("driver", 1, SwapPlace(NOON_S + 9, 9), without=4),
+            after("driver", 2, place),
+        ],
+    )
+    assert around.last == 4
+    assert [each and each.n for each in around.found] == [1, 3, 4, 3, None, 3, None]
+
+
+async def test_a_ledger_on_each_engine_says_what_its_correction_says(psd: Runtime) -> None:
+    await ledger_of_swaps(psd)
+    ledger = psd.part(SwapsPart).ledger()
+    state = await ledger.driver(1)
+    assert state.battery is not None
+    assert (state.driver.label, state.battery.serial) == ("Ann", "B2")
+    assert len(await ledger.events()) == 11
