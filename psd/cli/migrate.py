@@ -30,7 +30,7 @@ from psd.errors import ConfigError
 from psd.foreign_texts import on_one_line
 from psd.observe.metrics import Metrics
 from psd.secrets import masked
-from psd.store.migration import Migration, Moved, Origin, counted, origin_of
+from psd.store.migration import Migration, MovedKeys, Origin, counted, origin_of
 from psd.store.moved_names import MovedNames
 from psd.store.partitions import IN_A_CLUSTER, ON_ONE_SERVER, Partitions
 from psd.store.redis import Store
@@ -169,7 +169,7 @@ def address(redis: RedisSettings) -> tuple[str | None, int | None, str]:
     return parts.hostname, parts.port, parts.path.rstrip("/") or "/0"
 
 
-def moved_text(moved: Moved, partitions: Partitions, done: str) -> str:
+def moved_text(moved: MovedKeys, partitions: Partitions, done: str) -> str:
     """``12,345 keys moved, 12,101 of them under the tag of a partition (1)``."""
     return (
         f"{moved.keys:,} keys {done}, {moved.tagged:,} of them under the tag of a partition "

@@ -60,7 +60,7 @@ class Origin(msgspec.Struct, frozen=True):
     keys: int
 
 
-class Moved(msgspec.Struct):
+class MovedKeys(msgspec.Struct):
     """How many keys are moved, and how many of them are of owners, or of columns, by their tag."""
 
     keys: int = 0
@@ -87,9 +87,9 @@ async def origin_of(lane: RoutedLane) -> Origin:
     return Origin(schema, Partitions(int(held)) if is_told else None, keys)
 
 
-async def counted(lane: RoutedLane, names: MovedNames) -> Moved:
+async def counted(lane: RoutedLane, names: MovedNames) -> MovedKeys:
     """What would be moved."""
-    moved = Moved()
+    moved = MovedKeys()
     async for _, page in _pages(lane):
         _count(moved, [(name, names.moved(name)) for name in page])
     return moved
@@ -137,9 +137,9 @@ class Migration:
                 )
             await at.call_all([("UNLINK", name) for name in found])
 
-    async def move(self) -> Moved:
+    async def move(self) -> MovedKeys:
         """Move all keys; raises StoreUnavailableError where somebody wrote meanwhile."""
-        moved, before = Moved(), await _changes(self._source)
+        moved, before = MovedKeys(), await _changes(self._source)
         async for at, page in _pages(self._source):
             pairs = [(name, self._names.moved(name)) for name in page]
             _count(moved, pairs)
@@ -179,7 +179,7 @@ class Migration:
             ) from error
 
 
-def _count(moved: Moved, pairs: list[tuple[bytes, bytes | None]]) -> None:
+def _count(moved: MovedKeys, pairs: list[tuple[bytes, bytes | None]]) -> None:
     moved.keys += sum(to is not None for _, to in pairs)
     moved.tagged += sum(to is not None and to != name for name, to in pairs)
 
