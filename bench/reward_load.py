@@ -55,7 +55,7 @@ from psd.rewards.tables import load_tables
 from psd.rewards.week_results import WeekResult
 from psd.rewards.weeks import bounds
 from psd.runtime import Runtime, open_runtime
-from psd.store.keys import owner_root
+from psd.store.owner_calls import ONE_SERVER
 
 PROCESSES = 2
 SAMPLE = 40
@@ -107,7 +107,8 @@ async def booked_templates(psd: Runtime, fleet: Fleet) -> list[Template]:
         await psd.engine.book(batch)
     client, templates = psd.store.client, []
     for vehicle in examples:
-        dumps = [(end, await client.dump(owner_root(vehicle) + end)) for end in week_key_ends()]
+        root = ONE_SERVER.owner_root(vehicle)
+        dumps = [(end, await client.dump(root + end)) for end in week_key_ends()]
         templates.append([(end, dump) for end, dump in dumps if dump is not None])
     return templates
 
@@ -152,7 +153,7 @@ def week_key_ends() -> list[str]:
 def _questions(vehicle: int, fleet: Fleet) -> Iterator[tuple[str, ...]]:
     """Commands that read all that is loaded of a vehicle."""
     for end in week_key_ends():
-        yield ("HGETALL", owner_root(vehicle) + end)
+        yield ("HGETALL", ONE_SERVER.owner_root(vehicle) + end)
     yield ("HGET", vehicles_key(shard_of(vehicle)), str(vehicle))
     vin = vin_of(vehicle, fleet.size)
     yield ("HGET", vins_key(vin_shard(vin.encode())), vin)

@@ -40,7 +40,7 @@ from psd.rewards.row_stage import MemoryStage
 from psd.rewards.tables import load_tables
 from psd.rewards.week_results import ENCODE, WeekResult, WeekStatus
 from psd.rewards.week_totals import total_week
-from psd.store.keys import owner_root
+from psd.store.owner_calls import ONE_SERVER
 
 COMMANDS_AT_ONCE = 1000
 
@@ -54,7 +54,7 @@ def write_activity(socket: Path, vehicles: Iterable[int], templates: Sequence[Te
     """Restore the week hashes of vehicles, 4 each."""
     with _pipe(socket) as write:
         write(
-            command("RESTORE", owner_root(vehicle) + end, 0, dump)
+            command("RESTORE", ONE_SERVER.owner_root(vehicle) + end, 0, dump)
             for vehicle in vehicles
             for end, dump in templates[vehicle % PROFILES]
         )

@@ -26,6 +26,7 @@ from bench.processes import NotInstalledError
 from bench.sections import (
     archive,
     boards,
+    everybody,
     floor,
     heavy,
     http,
@@ -40,6 +41,13 @@ from bench.sections import (
 from bench.sizes import FULL, QUICK
 from bench.workbench import Workbench
 
+
+async def run_boards(bench: Workbench) -> None:
+    """Boards beside the original's, then those of everybody out of columns."""
+    await boards.run(bench)
+    await everybody.run(bench)
+
+
 SECTIONS: dict[str, Callable[[Workbench], Awaitable[None]]] = {
     "a": worker.run,
     "b": http.run_writes,
@@ -47,7 +55,7 @@ SECTIONS: dict[str, Callable[[Workbench], Awaitable[None]]] = {
     "d": reading.run,
     "e": storage.run,
     "f": heavy.run,
-    "g": boards.run,
+    "g": run_boards,
     "h": archive.run,
     "i": slowloris.run,
     "n": neighbours.run,

@@ -24,6 +24,8 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     board_users: int = 10_000
     board_events_per_user: int = 20
     board_queries: int = 5
+    everybody_users: tuple[int, ...] = (10_000, 100_000, 1_000_000)
+    everybody_dense: int = 3_650
     drain_messages: int = 150_000
     drain_messages_original: int = 6_000
     wrk_seconds: int = 4
@@ -46,6 +48,8 @@ QUICK = Sizes(
     heavy_queries=30,
     board_events_per_user=5,
     board_queries=3,
+    everybody_users=(10_000, 100_000),
+    everybody_dense=365,
     drain_messages=30_000,
     drain_messages_original=1_500,
     wrk_seconds=1,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Int64s = NDArray[numpy.int64]
+    Rows = NDArray[Any]
     Numbers = ArrayLike
     Shape = numpy.dtype[numpy.void]
 

@@ -25,12 +25,21 @@ def is_path(kind: object) -> bool:
     return any((each.extra or {}).get("is_path") for each in metadata)
 
 
+PARTITIONS_MAX = 256
+
+
+def is_partition_count(number: int) -> bool:
+    """Whether a store can have this number of partitions: a power of two."""
+    return 1 <= number <= PARTITIONS_MAX and number & (number - 1) == 0
+
+
 class RedisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the buckets live and when a write counts as kept."""
 
     url: str = "redis://127.0.0.1:6379/0"
     server: FilePath = ""
     cluster: ClusterMode = "auto"
+    partitions: int = 0
     timeout_s: float = 1.5
     durability: Durability = "durable"
     replicas: int = 1
@@ -167,10 +176,14 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Thing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is summed: a number that never changes, and the unit of its values."""
+    """What is summed: a number that never changes, the unit of its values, and its boards.
+
+    ``boards`` says how fine the columns for boards of everybody are (psd/engine/column_modes.py).
+    """
 
     id: int
     unit: str = ""
+    boards: bool | Literal["day"] = True
 
 
 CORE_THINGS: dict[str, Thing] = {

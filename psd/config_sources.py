@@ -23,7 +23,13 @@ from typing import Any, get_origin
 import msgspec
 
 from psd.addresses import check_http_address, read_address, read_host
-from psd.config import QueueSettings, Section, Settings
+from psd.config import (
+    PARTITIONS_MAX,
+    QueueSettings,
+    Section,
+    Settings,
+    is_partition_count,
+)
 from psd.config_things import check_things, parsed_things, thing_table
 from psd.domains import domains
 from psd.errors import ConfigError
@@ -88,6 +94,7 @@ def load_settings(
 def check_consistent(settings: Settings) -> None:
     """Refuse settings that are each allowed and together are not."""
     keep = settings.retention
+    _check_partitions(settings.redis.partitions)
     for name, seconds in msgspec.structs.asdict(keep).items():
         if seconds < 0:
             raise ConfigError(f"retention.{name} = {seconds}: a lifetime is 0 (for ever) or more")
@@ -117,6 +124,14 @@ def check_consistent(settings: Settings) -> None:
     check_things(settings.things)
     _check_topics(settings.queue)
     _check_addresses(settings)
+
+
+def _check_partitions(count: int) -> None:
+    if count and not is_partition_count(count):
+        raise ConfigError(
+            f"redis.partitions = {count}: partitions are a power of two up to {PARTITIONS_MAX}, "
+            "or 0 for as many as the store has"
+        )
 
 
 def _with_hosts_read(settings: Settings) -> Settings:

@@ -267,16 +267,14 @@ class StoreUnavailableError(UnavailableError):
 class MisplacedError(StoreUnavailableError):
     """A node of a cluster did not execute a command: another node has its keys, or will have them.
 
-    ``moved`` is the slot and node that it named, if it did; ``is_split`` is true where the keys
-    of one call are with several nodes.
+    ``moved`` is the slot and node that it named, if it did.
     """
 
     code = "misplaced"
 
-    def __init__(self, message: str, *, moved: str = "", is_split: bool = False) -> None:
+    def __init__(self, message: str, *, moved: str = "") -> None:
         super().__init__(message)
         self.moved = moved
-        self.is_split = is_split
 
 
 class UnfitStoreError(StoreUnavailableError):

@@ -21,6 +21,10 @@ and of the erasure of a user (psd/erasing/erasing.py)::
     erasing_index      his keys are gone, the index and the registry have him
     erasing_settled    all of it is gone, that it is so is not kept
     archive_cut        a file of the archive stands anew beside the old one
+
+and of a migration (psd/store/migration.py)::
+
+    migrated_page      some hundred keys more are in the other store
 """
 
 from __future__ import annotations
@@ -34,6 +38,7 @@ from psd.errors import ConfigError
 VARIABLE = "PSD_FAILPOINT"
 PLACES = ("after_read", "before_script", "after_send", "after_reply", "before_fin", "after_fin")
 DECISION_PLACES = ("decision_archived", "decision_kept")
+MIGRATION_PLACES = ("migrated_page",)
 ERASING_PLACES = ("erasing_keys", "erasing_index", "erasing_settled", "archive_cut")
 
 
@@ -59,7 +64,7 @@ def failpoint_of(text: str) -> Failpoint | None:
         return None
     place, _, times = text.partition(":")
     of_domains = [place for domain in domains() for place in domain.failpoints]
-    places = (*PLACES, *of_domains, *DECISION_PLACES, *ERASING_PLACES)
+    places = (*PLACES, *of_domains, *DECISION_PLACES, *ERASING_PLACES, *MIGRATION_PLACES)
     if place not in places or not (times or "1").isdecimal() or int(times or "1") < 1:
         raise ConfigError(f"{VARIABLE} = {text!r}: PLACE or PLACE:TIMES, of {', '.join(places)}")
     return Failpoint(place, int(times or "1"))

@@ -23,6 +23,7 @@ from psd.config import Settings
 from psd.domain import ClockTask, Command, Core, Part, RawTopic
 from psd.domains import domains, named
 from psd.engine.books import Books, BooksPreview
+from psd.engine.column_modes import settle_modes
 from psd.engine.engine import Engine
 from psd.engine.preview import Preview
 from psd.erasing.erasing import Erasing
@@ -174,11 +175,13 @@ async def open_runtime(
     metrics: Metrics | None = None,
     *,
     archiving: bool = False,
-    any_shape: bool = False,
+    any_columns: bool = False,
+    migrates: bool = False,
 ) -> Runtime:
     """Build the graph; raises ConfigError for a store of another schema, or one that is unfit.
 
-    With ``any_shape`` a store of an older version is taken as it is: for what puts it right.
+    With ``migrates`` this process is who fills the store from another one; with ``any_columns`` a
+    store whose columns are another setting's is taken, to make them anew.
 
     With ``archiving``, what this process accepts goes to the configured archive, and a folder
     that cannot be written is a ConfigError too.
@@ -202,10 +205,12 @@ async def open_runtime(
     if archiving:
         archive = open_archive(settings.archive, metrics, identity, number)
     runtime = Runtime(settings, clock or SystemClock(), metrics, archive)
-    runtime.store.standing.reads_any_shape = any_shape
+    runtime.store.standing.migrates = migrates
     try:
         with contextlib.suppress(StoreUnavailableError):
             await runtime.store.check_fit()
+            if not any_columns:
+                await settle_modes(runtime.store, settings.things)
             if archiving and settings.archive.enabled:
                 # Before anything is accepted: what has a name is never taken for a lost store.
                 await identity()

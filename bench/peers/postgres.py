@@ -53,6 +53,7 @@ CREATE = (
     "(uid bigint, aid bigint, ts bigint, delta bigint, atid int, thing smallint)",
 )
 INDEX = "CREATE INDEX events_by_owner ON events (thing, uid, ts) INCLUDE (delta)"
+INDEX_BY_TIME = "CREATE INDEX events_by_time ON events (thing, ts) INCLUDE (uid, delta)"
 
 
 class Postgres:
@@ -74,6 +75,11 @@ class Postgres:
                     (report.uid, report.aid, report.ts2, report.value, report.atid, report.thing)
                 )
         await self._connection.execute(INDEX)
+        await self._connection.execute("VACUUM (ANALYZE, FREEZE) events")
+
+    async def index_by_time(self) -> None:
+        """A second covering index, by which a short range of everybody reads less."""
+        await self._connection.execute(INDEX_BY_TIME)
         await self._connection.execute("VACUUM (ANALYZE, FREEZE) events")
 
     async def bytes_on_disk(self) -> int:

@@ -1,5 +1,5 @@
 -- Tell which owners of a page have bookings of a thing, kept in detail or not.
--- KEYS     roots of the owners' keys; in a cluster as lib/owners says
+-- KEYS     roots of the owners' keys, of one partition
 -- ARGV[1]  thing number
 -- Returns: list: false, since nothing that has expired is asked for, then the position (from 0) of
 --          each owner who has bookings
@@ -9,10 +9,9 @@
 -- Cost: per owner one field, 1 us; of one without it (lib/newest) the years there are, at most 230;
 --       1,000 owners
 -- @include lib/newest: last_year
--- @include lib/owners: owner_roots
 
 local reply = { false }
-for number, root in ipairs(owner_roots(1)) do
+for number, root in ipairs(KEYS) do
   local prefix = root .. ':' .. ARGV[1]
   if redis.call('HGET', prefix .. ':y', 'newest') or last_year(prefix) then
     reply[#reply + 1] = number - 1

@@ -1,5 +1,5 @@
 -- Hand over the bookings of things in a range, packed as they stand, for a page of owners.
--- KEYS     roots of the owners' keys; in a cluster as lib/owners says
+-- KEYS     roots of the owners' keys, of one partition
 -- ARGV[1]  first second of the range
 -- ARGV[2]  second after its last
 -- ARGV[3]  msgpack array of thing numbers
@@ -18,7 +18,6 @@
 --       what lib/effort allows
 -- @include lib/handover: months_met, walk_months, handed_over
 -- @include lib/newest: note_newest_of, newest_told
--- @include lib/owners: owner_roots
 -- @include lib/effort: next_effort, is_page_spent, is_overspent
 -- @include lib/leaf_reads: lost
 
@@ -57,7 +56,7 @@ local function answer_about(root)
   return found
 end
 
-local reply, roots, answered = { false, false, 0 }, owner_roots(6), 0
+local reply, roots, answered = { false, false, 0 }, KEYS, 0
 for number, root in ipairs(roots) do
   next_effort()
   if is_page_spent() then break end

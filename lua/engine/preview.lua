@@ -8,10 +8,9 @@
 -- Idempotent: yes
 -- Cost: as of engine/book, without its writes; batches up to 1,000
 -- @include lib/book_report: book_batches
--- @include lib/owners: owner_roots
 -- @include lib/writes: read_lifetimes
 
-local roots = owner_roots(2)
+local roots = KEYS
 read_lifetimes(ARGV[2])
 
 local codes, refusal = book_batches(roots, cmsgpack.unpack(ARGV[1]))

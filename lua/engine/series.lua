@@ -1,6 +1,6 @@
 -- Hand over what answers sums of a thing by the buckets between ascending seconds, for a page of
 -- owners.
--- KEYS     roots of the owners' keys; in a cluster as lib/owners says
+-- KEYS     roots of the owners' keys, of one partition
 -- ARGV[1]  msgpack [boundaries, weeks]: bucket n is from boundary n to before boundary n + 1, in
 --          Unix seconds; weeks is [[key suffix, [fields]]] where every bucket is a calendar week
 --          whose own total can be read, bucket after bucket, else empty
@@ -20,7 +20,6 @@
 -- @include lib/descent: new_descent, add_totals, descend
 -- @include lib/newest: note_newest_of, newest_told
 -- @include lib/atid_sets: atid_set
--- @include lib/owners: owner_roots
 -- @include lib/effort: next_effort, is_page_spent, is_overspent
 -- @include lib/hash_reads: named_values
 -- @include lib/leaf_reads: lost, leaves
@@ -41,7 +40,7 @@ local function answer_about(prefix)
 end
 
 local reply, answered = { false, false, 0 }, 0
-for _, root in ipairs(owner_roots(5)) do
+for _, root in ipairs(KEYS) do
   next_effort()
   if is_page_spent() then break end
   leaves = {}

@@ -1,5 +1,5 @@
 -- Sum a thing over a range for a page of owners, sums side by side.
--- KEYS     roots of the owners' keys; in a cluster as lib/owners says
+-- KEYS     roots of the owners' keys, of one partition
 -- ARGV[1]  msgpack plan (psd/engine/plan.py), as lib/planned_sums says
 -- ARGV[2]  thing number
 -- ARGV[3]  packed msgpack array of packed atids to filter by, or an empty string for all
@@ -16,7 +16,6 @@
 -- Cost: per owner that of engine/sum with one thing, 5 to 15 us; 1,000 owners, at most what
 --       lib/effort allows
 -- @include lib/planned_sums: prepared_plan, planned_sum, next_owner
--- @include lib/owners: owner_roots
 -- @include lib/atid_sets: atid_set
 -- @include lib/effort: next_effort, is_page_spent, is_overspent
 -- @include lib/leaf_reads: lost, in_bounds
@@ -26,7 +25,7 @@ local NOT_BOOKED = '\128\0\0\0\0\0\0\0'
 
 local plan, sums, tells_booked = cmsgpack.unpack(ARGV[1]), {}, ARGV[5] == '1'
 local levels = prepared_plan(plan, ARGV[2], atid_set(ARGV[3]), ARGV[4] == '1' or tells_booked)
-for number, root in ipairs(owner_roots(5)) do
+for number, root in ipairs(KEYS) do
   next_effort()
   if is_page_spent() then break end
   next_owner()

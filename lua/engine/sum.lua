@@ -1,5 +1,5 @@
 -- Sum things over a range for a page of owners.
--- KEYS     roots of the owners' keys, e.g. psd:{1503960366}; in a cluster as lib/owners says
+-- KEYS     roots of the owners' keys, e.g. psd:{p0}:1503960366, of one partition
 -- ARGV[1]  msgpack plan (psd/engine/plan.py), as lib/planned_sums says
 -- ARGV[2]  msgpack array of thing numbers
 -- ARGV[3]  packed msgpack array of packed atids to filter by, or an empty string for all
@@ -14,7 +14,6 @@
 -- Cost: per owner and thing at most 1 + 2 + 2 hashes and 2 leaves of 512 records; 1,000 owners, at
 --       most what lib/effort allows
 -- @include lib/planned_sums: prepared_plan, planned_sum, next_owner
--- @include lib/owners: owner_roots
 -- @include lib/atid_sets: atid_set
 -- @include lib/effort: next_effort, is_page_spent, is_overspent
 -- @include lib/leaf_reads: lost, in_bounds
@@ -26,7 +25,7 @@ for number, thing in ipairs(cmsgpack.unpack(ARGV[2])) do
 end
 
 local sums, answered = { false, false, 0 }, 0
-for _, root in ipairs(owner_roots(4)) do
+for _, root in ipairs(KEYS) do
   next_effort()
   if is_page_spent() then break end
   answered = answered + 1

@@ -1,5 +1,5 @@
 -- Find the largest sums of a thing over a range among a page of owners.
--- KEYS     roots of the owners' keys; in a cluster as lib/owners says
+-- KEYS     roots of the owners' keys, of one partition
 -- ARGV[1]  msgpack plan (psd/engine/plan.py), as lib/planned_sums says
 -- ARGV[2]  thing number
 -- ARGV[3]  packed msgpack array of packed atids to filter by, or an empty string for all
@@ -17,7 +17,6 @@
 -- Cost: per owner that of engine/sum with one thing, 5 to 15 us; 1,000 owners, at most what
 --       lib/effort allows
 -- @include lib/planned_sums: prepared_plan, planned_sum, next_owner
--- @include lib/owners: owner_roots
 -- @include lib/atid_sets: atid_set
 -- @include lib/effort: next_effort, is_page_spent, is_overspent
 -- @include lib/leaf_reads: lost, in_bounds
@@ -26,7 +25,7 @@
 local plan, takes_all = cmsgpack.unpack(ARGV[1]), ARGV[6] ~= '1'
 local levels = prepared_plan(plan, ARGV[2], atid_set(ARGV[3]), ARGV[5] == '1' or not takes_all)
 local wanted, places, sums, sorted, answered = tonumber(ARGV[4]), {}, {}, {}, 0
-for number, root in ipairs(owner_roots(6)) do
+for number, root in ipairs(KEYS) do
   next_effort()
   if is_page_spent() then break end
   answered = number

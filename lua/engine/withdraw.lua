@@ -24,6 +24,7 @@
 -- @include lib/newest_writes: note_newest_moves, save_newest
 -- @include lib/activity: load_activity
 -- @include lib/calendar_totals: add_moves
+-- @include lib/columns: note_columns
 -- @include lib/cells: save_cells
 -- @include lib/ids: id_text
 -- @include lib/numbers: text
@@ -60,6 +61,7 @@ local function refusal()
   if not apply_changes() then
     return redis.error_reply('PSD_OUT_OF_BOUNDS a sum of an hour passes +-(2^53 - 1)')
   end
+  note_columns()
   if is_too_heavy() then return redis.error_reply('PSD_HEAVY 1') end
 end
 

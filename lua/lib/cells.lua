@@ -53,10 +53,10 @@ local function newest_of(value, activities)
   return tonumber(value or nil) or activities == 0 and -1
 end
 
--- Take what a year hash tells of activities.
-local function take_activities(hash, activities, newest_second)
+-- Take what a year hash tells of activities, and the position in columns (lib/column_places).
+local function take_activities(hash, activities, newest_second, at)
   hash.activities = activity_count(activities)
-  hash.newest = newest_of(newest_second, hash.activities)
+  hash.newest, hash.at = newest_of(newest_second, hash.activities), at
 end
 
 -- A year and its part of one atid; with them, in the same read, what is told of the activities.
@@ -64,10 +64,10 @@ local function load_year(prefix, field, atid)
   local key = prefix .. ':y'
   if hashes[key] then return end
   local hash, part_field = hash_at(key, keep.year), field .. ':' .. id_text(atid)
-  local values = redis.call('HMGET', key, 'activities', 'newest', field, part_field)
-  take_activities(hash, values[1], values[2])
-  new_bucket(hash, field, values[3])
-  new_part(hash, part_field, values[4])
+  local values = redis.call('HMGET', key, 'activities', 'newest', 'at', field, part_field)
+  take_activities(hash, values[1], values[2], values[3])
+  new_bucket(hash, field, values[4])
+  new_part(hash, part_field, values[5])
 end
 
 -- What is told of the activities of an owner's thing.
@@ -75,8 +75,8 @@ local function load_activities(prefix)
   local key = prefix .. ':y'
   local hash = hash_at(key, keep.year)
   if not hash.activities then
-    local values = redis.call('HMGET', key, 'activities', 'newest')
-    take_activities(hash, values[1], values[2])
+    local values = redis.call('HMGET', key, 'activities', 'newest', 'at')
+    take_activities(hash, values[1], values[2], values[3])
   end
   return hash.activities
 end
@@ -128,6 +128,9 @@ local function changed_fields(key, hash)
   end
   if hash.is_newest_dirty then
     set[at + 1], set[at + 2], at = 'newest', hash.newest, at + 2
+  end
+  if hash.is_at_new then
+    set[at + 1], set[at + 2], at = 'at', text(hash.position), at + 2
   end
   for field, bucket in pairs(hash.buckets) do
     if bucket.dirty then

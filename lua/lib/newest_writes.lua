@@ -1,6 +1,7 @@
 -- Newest writes: keep the field "newest" of owners' things (lib/newest) right while bookings come
 -- and go. A newer booking replaces it; where the newest is taken back, or the hash is from before
--- psd kept it, it is found anew once everything else has been written.
+-- psd kept it, it is found anew once everything else has been written. Its column (lib/columns) has
+-- 0 where none is known.
 -- @include lib/cells: hashes
 -- @include lib/newest: newest, find_newest
 -- @include lib/leaf_reads: lost
@@ -28,10 +29,15 @@ local function save_newest()
     if hash.finds_newest then
       newest, lost = -1, false
       local is_read = pcall(find_newest, string.sub(key, 1, -3))
-      if is_read and not lost and newest >= 0 then
+      local is_known = is_read and not lost and newest >= 0
+      if is_known then
         redis.call('HSET', key, 'newest', newest)
       else
         redis.call('HDEL', key, 'newest')
+      end
+      if hash.newest_key then
+        redis.call('BITFIELD', hash.newest_key, 'SET', 'i64', '#' .. hash.position,
+          is_known and newest or 0)
       end
     end
   end

@@ -7,7 +7,8 @@
 -- @include lib/units: unit_of_month
 -- @include lib/writes: keep
 
-local pending = {}
+-- Months by owner, thing and label, and in the order in which they were met.
+local pending, pending_months = {}, {}
 
 -- What is noted of the month that holds a second.
 local function pending_month(prefix, second)
@@ -17,7 +18,7 @@ local function pending_month(prefix, second)
   if not month then
     month = { prefix = prefix, unit = unit_of_month(second), changes = {}, by_record = {},
       total = load_bucket(prefix .. day.month_suffix, keep.month, day.month_field) }
-    pending[place] = month
+    pending[place], pending_months[#pending_months + 1] = month, month
   end
   return month
 end

@@ -3,11 +3,13 @@
 local writes = {}
 
 -- Lifetimes by level in seconds, counted from the last write to a key; 0 is for ever, -1 is for
--- ever again after a lifetime that older keys may still have.
+-- ever again after a lifetime that older keys may still have. `modes` has how boards of things are
+-- kept, "day" or "none", where not to the second.
 local keep = {}
 
 local function read_lifetimes(packed)
-  keep.year, keep.month, keep.week, keep.day, keep.second, keep.activity, keep.marker =
+  keep.year, keep.month, keep.week, keep.day, keep.second, keep.activity, keep.marker,
+    keep.modes =
     cmsgpack.unpack(packed)
 end
 

@@ -1,9 +1,9 @@
 """Reports of single owners out of the archive, booked as the scripts would have. Pure.
 
->>> reports = ArchivedReports(rules, {"psd:{7}:1:"})
+>>> reports = ArchivedReports(rules, {"psd:{p0}:7:1:"}, Partitions(1))
 >>> for entry in read_entries(folder, from_ms, to_ms):
 ...     reports.take(entry)
->>> reports.records("psd:{7}:1:")
+>>> reports.records("psd:{p0}:7:1:")
 {41: [ReportRecord(second=1460462400, window=60, atid=2, booking=373)]}
 
 Of an activity that was withdrawn there are none, whenever its reports were sent. All of the
@@ -25,7 +25,8 @@ from psd.engine.booking import COUNT_THING
 from psd.engine.event_rules import EventRules
 from psd.engine.events import Change, Count, Report, Withdrawal
 from psd.errors import InputError
-from psd.store.keys import count_root, owner_root
+from psd.store.keys import count_root
+from psd.store.partitions import Partitions
 
 WindowPlace = tuple[int, int]
 
@@ -34,9 +35,14 @@ class ArchivedReports:
     """What was accepted of the owners and things that are wanted, by the prefix of their keys."""
 
     def __init__(
-        self, rules: EventRules, wanted: Collection[str], erasures: Erasures | None = None
+        self,
+        rules: EventRules,
+        wanted: Collection[str],
+        partitions: Partitions,
+        erasures: Erasures | None = None,
     ) -> None:
         self._rules = rules
+        self._root_of = partitions.owner_root
         self._erasures = erasures or {}
         self._wanted = wanted
         self._windows: dict[str, dict[int, dict[WindowPlace, Report]]] = defaultdict(
@@ -60,7 +66,7 @@ class ArchivedReports:
             if isinstance(event, Withdrawal):
                 self._withdraw(event)
                 continue
-            prefix, report = _as_report(event)
+            prefix, report = self._as_report(event)
             if prefix not in self._wanted:
                 continue
             if report.event_id is None:
@@ -72,7 +78,7 @@ class ArchivedReports:
 
     def _withdraw(self, event: Withdrawal) -> None:
         for thing in event.things:
-            prefix = f"{owner_root(event.uid)}:{thing}:"
+            prefix = f"{self._root_of(event.uid)}:{thing}:"
             if prefix in self._wanted:
                 self._withdrawn[prefix].add(event.aid)
 
@@ -89,12 +95,11 @@ class ArchivedReports:
         }
         return {**sent, **{aid: [] for aid in withdrawn}}
 
-
-def _as_report(event: Report | Count) -> tuple[str, Report]:
-    if isinstance(event, Count):
-        report = Report(COUNT_THING, 0, 0, 0, event.value, event.ts, event.ts, event.event_id)
-        return f"{count_root(event.name)}:{COUNT_THING}:", report
-    return f"{owner_root(event.uid)}:{event.thing}:", event
+    def _as_report(self, event: Report | Count) -> tuple[str, Report]:
+        if isinstance(event, Count):
+            report = Report(COUNT_THING, 0, 0, 0, event.value, event.ts, event.ts, event.event_id)
+            return f"{count_root(event.name)}:{COUNT_THING}:", report
+        return f"{self._root_of(event.uid)}:{event.thing}:", event
 
 
 def replayed(increments: Iterable[Report], reports: Iterable[Report]) -> list[ReportRecord]:

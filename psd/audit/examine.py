@@ -1,8 +1,8 @@
 """Hold what one owner's keys hold against what they should: the list of differences. Pure.
 
 >>> held = Holdings.of({...})       # the day says 374 where its only booking is 373
->>> [str(each) for each in examine("psd:{7}:1:", held, expected_of(held, ...))]
-["psd:{7}:1:d:201604 12: 374, should be 373 by its bookings"]
+>>> [str(each) for each in examine("psd:{p0}:7:1:", held, expected_of(held, ...))]
+["psd:{p0}:7:1:d:201604 12: 374, should be 373 by its bookings"]
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import msgspec
 from psd.audit.holdings import (
     ACTIVITIES,
     NEWEST,
+    POSITION,
     BookingPlace,
     Bucket,
     Buckets,
@@ -90,6 +91,8 @@ def expected_of(
     newest_s = _newest_s(held, truth, lifetimes, has_lost=bool(totals.lost))
     if newest_s is not None:
         hashes["y"][NEWEST] = b"%d" % newest_s
+    if held.position is not None:
+        hashes["y"][POSITION] = b"%d" % held.position
     contents |= hashes
     contents |= _leaves(bookings, buckets, limits)
     return Expected(contents, totals.lost, counted, _is_incomplete(held, truth, lifetimes))

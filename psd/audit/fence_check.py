@@ -3,7 +3,7 @@
 Which number it should be nothing else tells, but one that is none keeps the owner from being booked
 for. A line of ``psd verify`` for owner 7::
 
-    psd:{7}:f:rides: 'x', should be a number by its name
+    psd:{p0}:7:f:rides: 'x', should be a number by its name
 
 The repair takes such a text away: whoever books next sets it anew. A key of another type is told
 and left alone, as everywhere.
@@ -18,8 +18,9 @@ from psd.audit.examine import TEXT_MAX, Discrepancy
 from psd.audit.index_check import Calls
 from psd.engine.fences import NUMBER_MAX
 from psd.errors import StoreError
+from psd.store.keys import ROOT
 
-FENCES = re.compile(r"(psd:(?:c:)?\{[^{}]*\}):f:([a-z0-9._-]{1,64})")
+FENCES = re.compile(rf"({ROOT}):f:([a-z0-9._-]{{1,64}})")
 
 _NUMBER = re.compile(rb"0|[1-9][0-9]{0,15}")
 

@@ -42,6 +42,7 @@ BookingPlace = tuple[int, int, int]
 
 ACTIVITIES = b"activities"
 NEWEST = b"newest"
+POSITION = b"at"
 TOOK = b"took"
 
 
@@ -151,6 +152,9 @@ class Holdings(msgspec.Struct):
     newest_s: int | None = None
     """The newest second with a booking, as the year hash tells it."""
 
+    position: int | None = None
+    """Where the owner stands in its partition's columns."""
+
     logged: frozenset[int] = frozenset()
     """Activities that the owner's log calls withdrawn."""
 
@@ -219,6 +223,8 @@ class Holdings(msgspec.Struct):
                     self.activity_count = sum_of(value)
                 elif field == NEWEST:
                     self.newest_s = sum_of(value)
+                elif field == POSITION:
+                    self.position = sum_of(value)
                 elif atid:
                     self._bucket((key, name)).parts[int(atid)] = sum_of(value)
                 else:

@@ -12,10 +12,10 @@ import re
 from typing import Any, Protocol
 
 from psd.audit.examine import Discrepancy
-from psd.store.keys import owner_shard, owners_key
+from psd.store.keys import OWNER_ROOT, owner_shard, owners_key, uid_of
 from psd.store.lane import Command
 
-_PREFIX = re.compile(r"psd:\{(-?\d+)\}:(\d+):")
+_PREFIX = re.compile(rf"({OWNER_ROOT}):(\d+):")
 
 
 class Calls(Protocol):
@@ -37,7 +37,7 @@ class IndexAudit:
         match = _PREFIX.fullmatch(prefix)
         if match is None:
             return []
-        uid, thing = int(match[1]), int(match[2])
+        uid, thing = uid_of(match[1]), int(match[2])
         key = owners_key(owner_shard(uid), thing)
         if await self._lane.call(("SISMEMBER", key, uid)):
             return []

@@ -3,8 +3,8 @@
 A key that stays keeps its lifetime; one that is made anew gets the lifetime of its level, as
 booking would give it.
 
->>> list(repair_commands("psd:{7}:1:", {"y": {b"2016": b"5"}}, {"y": {b"2016": b"4"}}, {}))
-[('HSET', 'psd:{7}:1:y', b'2016', b'4')]
+>>> list(repair_commands("psd:{p0}:7:1:", {"y": {b"2016": b"5"}}, {"y": {b"2016": b"4"}}, {}))
+[('HSET', 'psd:{p0}:7:1:y', b'2016', b'4')]
 """
 
 from __future__ import annotations

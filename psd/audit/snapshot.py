@@ -3,8 +3,8 @@
 Keys are read in a few trips under WATCH; an empty MULTI/EXEC afterwards tells whether any of
 them changed meanwhile::
 
-    WATCH psd:{7}:1:y psd:{7}:1:a:0   HGETALL ...  GET ...       one trip
-    HGETALL psd:{7}:1:w:2016:1                                   what the first did not know of
+    WATCH psd:{p0}:7:1:y psd:{p0}:7:1:a:0   HGETALL ...  GET ...       one trip
+    HGETALL psd:{p0}:7:1:w:2016:1                                   what the first did not know of
     MULTI  EXEC                                                  nil: it changed, read again
 
 Not every key is watched, because a server looks through all keys that a connection watches
@@ -49,7 +49,7 @@ class Watcher:
     """Reads and writes on a lane of its own, one owner and thing at a time."""
 
     def __init__(self, lane: Lane, limits: Limits) -> None:
-        self._lane = lane
+        self.lane = lane
         self._limits = limits
 
     async def read(self, prefix: str, suffixes: Iterable[str]) -> Snapshot:
@@ -69,7 +69,7 @@ class Watcher:
 
     async def write(self, commands: Sequence[Command]) -> bool:
         """Write all of it, or nothing and return False when what was read has changed."""
-        replies = await self._lane.call_all([("MULTI",), *commands, ("EXEC",)])
+        replies = await self.lane.call_all([("MULTI",), *commands, ("EXEC",)])
         done = replies[-1]
         if done is None:
             return False
@@ -105,7 +105,7 @@ class Watcher:
     async def _logged(self, prefix: str) -> frozenset[int] | None:
         """Activities of the thing that the owner's log calls withdrawn; None when it is no log."""
         root, thing, _ = prefix.rsplit(":", 2)
-        [reply] = await self._lane.call_each([whole_log(root)])
+        [reply] = await self.lane.call_each([whole_log(root)])
         if isinstance(reply, Exception):
             if WRONG_TYPE not in str(reply):
                 raise reply
@@ -115,13 +115,13 @@ class Watcher:
     async def _replies(self, prefix: str, suffixes: Sequence[str], at_once: bool) -> list[Any]:
         reads: list[Command] = [(_read_verb(suffix), prefix + suffix) for suffix in suffixes]
         if at_once:
-            replies = await self._lane.call_all([("MULTI",), *reads, ("EXEC",)])
+            replies = await self.lane.call_all([("MULTI",), *reads, ("EXEC",)])
             at_one_moment: list[Any] = replies[-1]
             return at_one_moment
         gates = [prefix + suffix for suffix in suffixes if _is_gate(suffix)]
         if not gates:
-            return await self._lane.call_each(reads)
-        watched, *replies = await self._lane.call_each([("WATCH", *gates), *reads])
+            return await self.lane.call_each(reads)
+        watched, *replies = await self.lane.call_each([("WATCH", *gates), *reads])
         if isinstance(watched, Exception):
             raise watched
         return replies

@@ -20,16 +20,20 @@ from typing import Literal
 import msgspec
 
 from psd.audit.archived import ArchivedReports
+from psd.audit.column_audit import ColumnAudit, Findings
+from psd.audit.column_sweep import ColumnSweep, OfColumns
 from psd.audit.examine import Discrepancy, examine, is_audited
 from psd.audit.expected import Expected, expected_of
 from psd.audit.fence_check import FENCES, FOREIGN, FenceAudit
+from psd.audit.holdings import Holdings
 from psd.audit.index_check import IndexAudit
 from psd.audit.layout import Limits
 from psd.audit.repair import level_lifetimes, repair_commands
 from psd.audit.snapshot import Snapshot, Watcher
 from psd.audit.truth import Archived, Lifetimes
 from psd.config import Settings
-from psd.store.keys import RETENTION_KEY
+from psd.engine.column_modes import modes_of
+from psd.store.keys import RETENTION_KEY, ROOT, log_key
 from psd.store.lane import Lane
 from psd.store.routed import RoutedLane
 
@@ -45,7 +49,7 @@ ATTEMPTS = 8
 Lanes = Lane | RoutedLane
 """A lane to the one server, or to each that has keys."""
 
-_KEY = re.compile(r"(psd:(?:c:)?\{[^{}]*\}):(\d+):(.+)", re.DOTALL)
+_KEY = re.compile(rf"({ROOT}):(\d+):(.+)", re.DOTALL)
 
 Verdict = Literal["clean", "found", "repaired", "busy"]
 
@@ -84,6 +88,7 @@ class Auditor:
         self, lane: Lanes, settings: Settings, lifetimes: Lifetimes, limits: Limits
     ) -> None:
         self._lane = lane
+        self.columns = ColumnAudit(modes_of(settings.things), lifetimes)
         self._lifetimes_s = level_lifetimes(settings.retention, settings.booking)
         self._lifetimes = lifetimes
         self._limits = limits
@@ -119,18 +124,23 @@ class Auditor:
         for _ in range(ATTEMPTS):
             snapshot = await watcher.read(prefix, suffixes)
             expected = expected_of(snapshot.held, self._limits, self._lifetimes, archived)
-            found = _differences(prefix, snapshot, expected)
+            of_columns = await self._of_columns(watcher, prefix, expected)
+            found = _differences(prefix, snapshot, expected) + of_columns.differences
             wants_archive = has_archive and (bool(expected.lost) or expected.is_incomplete)
             if not repair or not found or wants_archive:
                 if await watcher.is_unchanged():
                     outcome: Verdict = "found" if found else "clean"
                     return Audited(prefix, outcome, found, wants_archive)
                 continue
-            if await watcher.write(self._commands(prefix, snapshot, expected)):
+            commands = self._commands(prefix, snapshot, expected) + of_columns.commands
+            if await watcher.write(commands):
                 is_foreign = bool(snapshot.foreign) or snapshot.is_log_foreign
                 is_whole = not expected.lost and not is_foreign
                 return Audited(prefix, "repaired" if is_whole else "found", found)
         return await self._audit_at_once(watcher, prefix, suffixes)
+
+    async def _of_columns(self, watcher: Watcher, prefix: str, expected: Expected) -> Findings:
+        return await self.columns.of_owner(watcher.lane, prefix, Holdings.of(expected.contents))
 
     async def _audit_at_once(
         self, watcher: Watcher, prefix: str, suffixes: Sequence[str]
@@ -153,12 +163,17 @@ def _differences(prefix: str, snapshot: Snapshot, expected: Expected) -> list[Di
     found = examine(prefix, snapshot.held, expected)
     names = [prefix + suffix for suffix in snapshot.foreign]
     if snapshot.is_log_foreign:
-        names.append(f"{prefix.rsplit(':', 2)[0]}:log")
+        names.append(log_key(root_in(prefix)))
     foreign = [
         Discrepancy(name, "", "a key of psd", "a key of another type", "its name") for name in names
     ]
     of_psd = [each for each in found if each.key[len(prefix) :] not in snapshot.foreign]
     return foreign + of_psd
+
+
+def root_in(prefix: str) -> str:
+    """The root in the prefix of an owner's thing, as ``psd:{p0}:7`` in ``psd:{p0}:7:1:``."""
+    return prefix.rsplit(":", 2)[0]
 
 
 Owners = dict[str, list[str]]
@@ -244,6 +259,11 @@ class Sweep:
         self, repair: bool, has_archive: bool, on_owners: Callable[[int], None]
     ) -> AsyncIterator[Audited]:
         """Each owner as it is done; ``on_owners`` is told how many more there are."""
+        columns = ColumnSweep(self._lane, self._auditor.columns, self._scope.things)
+        has_all = self._scope.roots is None
+        async for found in columns.keys(repair=repair and has_all):
+            if has_all:
+                yield _of_columns(found)
         async for owners in owner_pages(self._lane, self._scope):
             on_owners(len(owners))
             for prefix, suffixes in owners.items():
@@ -258,18 +278,25 @@ class Sweep:
                 )
                 lacks = await self._index.lacks(prefix, repair=repair)
                 yield _with_more(audited, lacks, "repaired" if repair else "found")
+        if has_all:
+            async for found in columns.places(repair=repair):
+                yield _of_columns(found)
 
     async def complete(
         self, wanted: Mapping[str, Audited], reports: ArchivedReports
     ) -> AsyncIterator[Audited]:
         """Repair the owners that miss something with the reports that the archive has of them."""
-        scope = Scope({prefix.rpartition("}")[0] + "}" for prefix in wanted}, self._scope.things)
+        scope = Scope({root_in(prefix) for prefix in wanted}, self._scope.things)
         async for owners in owner_pages(self._lane, scope):
             for prefix in wanted.keys() & owners.keys():
                 await self._pace.wait()
                 yield await self._auditor.audit(
                     prefix, owners[prefix], repair=True, archived=reports.records(prefix)
                 )
+
+
+def _of_columns(found: OfColumns) -> Audited:
+    return Audited(found.root, "repaired" if found.is_whole else "found", found.differences)
 
 
 def _with_more(audited: Audited, more: list[Discrepancy], outcome: Verdict) -> Audited:

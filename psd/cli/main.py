@@ -34,6 +34,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "publish": ("psd.cli.publish:publish", "Put messages on the queue."),
     "import": ("psd.cli.importing:import_file", "Book the rows of a CSV or NDJSON file."),
     "verify": ("psd.cli.verify:verify", "Audit the buckets, and repair what is wrong."),
+    "seal": ("psd.cli.seal:seal", "Seal logs of boards that are over."),
+    "migrate": ("psd.cli.migrate:migrate", "Move what another store holds into this one."),
     "query": ("psd.cli.query:query", "Print one user's sum of a thing over a range."),
     "sum": ("psd.cli.sums:sums", "Print what users have of things over a range."),
     "series": ("psd.cli.series:series", "Print sums by minute, day, month or another unit."),

@@ -147,10 +147,16 @@ async def book(settings: Settings, fields: MetricFields) -> str:
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: Settings, *, archiving: bool = False, any_shape: bool = False
+    settings: Settings,
+    *,
+    archiving: bool = False,
+    migrates: bool = False,
+    any_columns: bool = False,
 ) -> AsyncIterator[Runtime]:
     """A runtime that is closed at the end."""
-    runtime = await open_runtime(settings, archiving=archiving, any_shape=any_shape)
+    runtime = await open_runtime(
+        settings, archiving=archiving, migrates=migrates, any_columns=any_columns
+    )
     try:
         yield runtime
     finally:

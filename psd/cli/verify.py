@@ -3,10 +3,10 @@
 ::
 
     $ psd verify
-    psd:{7}:1:d:201604 12: 374, should be 373 by its bookings
+    psd:{p0}:7:1:d:201604 12: 374, should be 373 by its bookings
     2,412 audited: 2,411 clean, 1 different; 1 difference
     $ psd verify 7 --thing steps --repair
-    psd:{7}:1:d:201604 12: 374, should be 373 by its bookings
+    psd:{p0}:7:1:d:201604 12: 374, should be 373 by its bookings
     1 audited: 1 repaired; 1 difference
 
 What is held against what, and who is believed, is in psd/audit/truth.py and totals.py. Every
@@ -36,14 +36,15 @@ from psd.audit.sweep import Audited, Auditor, OwnerRate, Scope, Sweep, lifetimes
 from psd.cli.arguments import USER, NumbersCommand
 from psd.cli.options import pass_settings
 from psd.cli.query import running, thing_number
+from psd.columns.sealing import Sealer
 from psd.commands import every_rule
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.domains import domains
+from psd.engine.column_modes import kept_as, modes_of
 from psd.engine.events import TIME_END_S
 from psd.foreign_texts import on_one_line
 from psd.runtime import Runtime
-from psd.store.keys import owner_root
 from psd.store.redis import Store
 from psd.users import user_of
 
@@ -55,9 +56,10 @@ ALL_TIME_MS = TIME_END_S * 1000
 
 
 class Orders(msgspec.Struct, frozen=True):
-    """What the command line asks for; ``archive`` None is no archive."""
+    """What the command line asks for; None is all users, all things, no archive."""
 
-    scope: Scope
+    uids: frozenset[int] | None
+    things: frozenset[int] | None
     repair: bool
     rate: float
     archive: Path | None
@@ -71,12 +73,19 @@ class Orders(msgspec.Struct, frozen=True):
     @property
     def has_domains(self) -> bool:
         """Whether domains are audited: not where somebody asks for some users or things."""
-        return self.scope.roots is None and self.scope.things is None
+        return self.uids is None and self.things is None
 
     @property
-    def repairs_all(self) -> bool:
-        """Whether nothing is left as it was, so that a store of an older version is of this one."""
-        return self.repair and self.has_buckets and self.has_domains
+    def seals(self) -> bool:
+        """Whether logs that are over are packed: by a repair of all users."""
+        return self.repair and self.has_buckets and self.uids is None
+
+    def modes(self, settings: Settings) -> dict[int, str]:
+        """How the boards are kept of things all of whose columns are looked at."""
+        if self.uids is not None or not self.has_buckets:
+            return {}
+        modes, asked = modes_of(settings.things), self.things
+        return {thing: mode for thing, mode in modes.items() if asked is None or thing in asked}
 
 
 @click.command(cls=NumbersCommand)
@@ -124,18 +133,20 @@ def verify(
     below it, leaves against the reports of activities. Each difference is a line: key, field,
     what is there, what should be, and by what. Safe while workers book. Exit code 1 when there
     were differences that are not repaired. What domains keep is audited behind it, unless users or
-    things are named. A store of an older version is brought to this one by a
-    repair of everything: stop every psd on it before.
+    things are named.
     """
     settings = loaded.settings
     if only and (uids or things):
         raise click.UsageError("--domain: a domain is audited whole, without UID and --thing")
-    scope = Scope(
-        {owner_root(user_of(uid)) for uid in uids} or None,
-        {thing_number(thing, settings) for thing in things} or None,
-    )
     folder = archive or Path(settings.archive.folder)
-    orders = Orders(scope, repair, rate, folder if repair and folder.is_dir() else None, only)
+    orders = Orders(
+        frozenset(user_of(uid) for uid in uids) or None,
+        frozenset(thing_number(thing, settings) for thing in things) or None,
+        repair,
+        rate,
+        folder if repair and folder.is_dir() else None,
+        only,
+    )
     outcomes, differences = asyncio.run(audit(settings, orders))
     click.echo(summary(outcomes, differences))
     if outcomes["found"] or outcomes["busy"]:
@@ -149,14 +160,20 @@ async def audit(settings: Settings, orders: Orders) -> tuple[Counter[str], int]:
     with progress() as bar:
         async with sweeping(settings, orders) as (sweep, runtime):
             store = runtime.store
+            sealer = Sealer(store.writes, runtime.clock.now_s(), orders.things)
+            over = await sealer.listed() if orders.seals else []
             everything = results(sweep, store, settings, orders, bar)
             async for audited in chained(everything, of_domains(runtime, orders)):
                 outcomes[audited.outcome] += 1
                 differences += len(audited.differences)
                 for difference in audited.differences:
                     click.echo(on_one_line(str(difference)))
-            if orders.repairs_all and not outcomes["found"] + outcomes["busy"]:
-                await store.mark_shapes()
+            is_whole = orders.repair and not outcomes["found"] + outcomes["busy"]
+            if is_whole and (modes := orders.modes(settings)):
+                await store.writes.call(kept_as(modes))
+            if is_whole:
+                async for _ in sealer.run(over, waits=False):
+                    continue
     return outcomes, differences
 
 
@@ -182,7 +199,9 @@ async def results(
         return
     # What another store accepted is nothing that this one lost (psd/archive/ownership.py).
     own = {await store.known_identity()}
-    reports = ArchivedReports(every_rule(settings), wanting, erasures_of(orders.archive, own))
+    reports = ArchivedReports(
+        every_rule(settings), wanting, store.partitions, erasures_of(orders.archive, own)
+    )
     for placed in read_placed(orders.archive, Span(0, ALL_TIME_MS, stores=own)):
         reports.take(placed.entry, placed.stamp.number)
     async for audited in sweep.complete(wanting, reports):
@@ -207,16 +226,27 @@ async def chained(*parts: AsyncIterator[Audited]) -> AsyncIterator[Audited]:
 
 
 @contextlib.asynccontextmanager
-async def sweeping(settings: Settings, orders: Orders) -> AsyncIterator[tuple[Sweep, Runtime]]:
-    """The audit of a store, over a connection of its own."""
-    async with running(settings, any_shape=True) as runtime:
+async def sweeping(
+    settings: Settings, orders: Orders, *, migrates: bool = False
+) -> AsyncIterator[tuple[Sweep, Runtime]]:
+    """The audit of a store, over a connection of its own; ``migrates``: of one not whole yet."""
+    async with running(settings, migrates=migrates, any_columns=True) as runtime:
         lane = runtime.store.new_lane()
         try:
             auditor = Auditor(lane, settings, await lifetimes_of(lane, settings), Limits())
             index = IndexAudit(runtime.store.writes)
-            yield Sweep(auditor, lane, orders.scope, OwnerRate(orders.rate), index), runtime
+            scope = await scope_of(orders, runtime.store)
+            yield Sweep(auditor, lane, scope, OwnerRate(orders.rate), index), runtime
         finally:
             await lane.close()
+
+
+async def scope_of(orders: Orders, store: Store) -> Scope:
+    """What is audited: users by their roots in this store."""
+    if orders.uids is None:
+        return Scope(None, orders.things)
+    placement = await store.placed()
+    return Scope({placement.owner_root(uid) for uid in orders.uids}, orders.things)
 
 
 @contextlib.contextmanager

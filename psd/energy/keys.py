@@ -3,13 +3,13 @@
 What is kept of a meter shares the hash tag of what is booked for it, so that one script call stays
 in one slot of a cluster. A channel is ``i0`` (psd/energy/channels.py).
 
->>> meter_key("psd:{4899916394579099648}")
-'psd:{4899916394579099648}:e'
+>>> meter_key("psd:{p0}:4899916394579099648")
+'psd:{p0}:4899916394579099648:e'
 """
 
 from __future__ import annotations
 
-from psd.store.keys import KeyKind
+from psd.store.keys import OWNER_ROOT, KeyKind
 
 
 def meter_key(root: str) -> str:
@@ -27,10 +27,10 @@ def runs_key(root: str, channel: str) -> str:
     return f"{channel_key(root, channel)}:runs"
 
 
-_CHANNEL = r"psd:\{-?\d+\}:e:[ieg]\d+"
+_CHANNEL = rf"{OWNER_ROOT}:e:[ieg]\d+"
 
 KEYS = (
-    KeyKind("meter", r"psd:\{-?\d+\}:e", "hash", "", "channel: its kind; version:channel"),
+    KeyKind("meter", rf"{OWNER_ROOT}:e", "hash", "", "channel: its kind; version:channel"),
     KeyKind("readings", rf"{_CHANNEL}:\d+", "hash", "activity", "second: mW, or mWh of a register"),
     KeyKind("units", rf"{_CHANNEL}:units", "zset", "activity", "hours or days with readings"),
     KeyKind("runs", rf"{_CHANNEL}:runs", "zset", "activity", "end of a metered run, by its start"),

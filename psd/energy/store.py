@@ -23,7 +23,7 @@ from psd.energy.resettling import NearReadings
 from psd.errors import ConflictError
 from psd.measures.curve import HOUR_S
 from psd.store.kept import write_kept
-from psd.store.keys import names_key, names_shard, owner_root
+from psd.store.keys import names_key, names_shard
 from psd.store.lane import Command
 from psd.store.redis import Store
 from psd.store.scripts import load_script
@@ -96,9 +96,8 @@ class MeterStore:
         """
         packed = msgpack.packb([each for second, value in points for each in (second, str(value))])
         arguments = (channel.name, kind, UNIT_S[kind], packed, *within, look, self._lifetime_s)
-        [told] = await write_kept(
-            self._store, [("EVALSHA", self._keep.sha, 1, owner_root(uid), *arguments)]
-        )
+        root = await self._root(uid)
+        [told] = await write_kept(self._store, [("EVALSHA", self._keep.sha, 1, root, *arguments)])
         if isinstance(told, bytes):
             raise other_kind(channel, kind, told)
         version, changed, begins, ends, *flat = told
@@ -109,11 +108,12 @@ class MeterStore:
         self, covered: Sequence[tuple[int, MeterChannel, Kind, Sequence[tuple[int, int]]]]
     ) -> list[ConflictError | None]:
         """Note from when to when channels of meters are metered, by position. 1 trip."""
+        placed = await self._store.placed()
         commands: list[Command] = []
         for uid, channel, kind, runs in covered:
             packed = msgpack.packb([each for run in runs for each in run])
             arguments = (channel.name, kind, packed, self._lifetime_s)
-            commands.append(("EVALSHA", self._cover.sha, 1, owner_root(uid), *arguments))
+            commands.append(("EVALSHA", self._cover.sha, 1, placed.owner_root(uid), *arguments))
         replies = await write_kept(self._store, commands)
         return [
             other_kind(channel, kind, told) if isinstance(told, bytes) else None
@@ -122,7 +122,7 @@ class MeterStore:
 
     async def kinds(self, uid: int) -> dict[str, str]:
         """The channels of a meter, and their kinds. 1 trip."""
-        flat = await self._store.reads.call(("HGETALL", meter_key(owner_root(uid))))
+        flat = await self._store.reads.call(("HGETALL", meter_key(await self._root(uid))))
         held = dict(zip(flat[::2], flat[1::2], strict=True))
         return {key.decode(): kind.decode() for key, kind in held.items() if b":" not in key}
 
@@ -130,7 +130,7 @@ class MeterStore:
         self, uid: int, channel: MeterChannel, kind: Kind, seconds: Sequence[int]
     ) -> list[int | None]:
         """What is kept of some seconds, by position. 1 trip."""
-        prefix, unit_s = channel_key(owner_root(uid), channel.name), UNIT_S[kind]
+        prefix, unit_s = channel_key(await self._root(uid), channel.name), UNIT_S[kind]
         commands = [("HGET", f"{prefix}:{second // unit_s}", second) for second in seconds]
         replies = await self._store.reads.call_all(commands)
         return [None if held is None else int(held) for held in replies]
@@ -139,9 +139,10 @@ class MeterStore:
         self, uid: int, channels: Sequence[MeterChannel], start: int, end: int
     ) -> list[tuple[int, int]]:
         """Where some of the channels are metered between two seconds, not cut to it. 1 trip."""
+        root = await self._root(uid)
         commands: list[Command] = []
         for channel in channels:
-            key, last = runs_key(owner_root(uid), channel.name), f"({end}"
+            key, last = runs_key(root, channel.name), f"({end}"
             commands += [
                 ("ZREVRANGEBYSCORE", key, start, "-inf", "WITHSCORES", "LIMIT", 0, 1),
                 ("ZRANGEBYSCORE", key, f"({start}", last, "WITHSCORES"),
@@ -153,6 +154,9 @@ class MeterStore:
                 for ends, begins in zip(flat[::2], flat[1::2], strict=True)
             ]
         return found
+
+    async def _root(self, uid: int) -> str:
+        return (await self._store.placed()).owner_root(uid)
 
 
 def other_kind(channel: MeterChannel, kind: Kind, held: bytes) -> ConflictError:

@@ -23,7 +23,6 @@ from psd.engine.tallies import ActivitySum, listed, reached_at
 from psd.engine.whole import sum_error
 from psd.errors import StoreError, TooLargeError
 from psd.store.codec import pack_id
-from psd.store.keys import owner_root
 from psd.store.redis import Store
 from psd.store.scripts import load_script
 
@@ -65,6 +64,7 @@ class BookingReader:
         """
         found: dict[int, ActivitySum] = {}
         passed_over: list[int] = []
+        root = (await self._store.placed()).owner_root(uid)
 
         async def take(page: Mapping[int, Held], pace: ReadingPace) -> None:
             for held in page.values():
@@ -72,7 +72,7 @@ class BookingReader:
                 found.update(await listed(held.parts, atids, pace))
 
         await self._bookings.read(
-            [owner_root(uid)],
+            [root],
             things,
             [within],
             take,
@@ -109,7 +109,7 @@ class BookingReader:
                         held.parts[thing], question.score, question.atids, pace
                     )
 
-        roots = [owner_root(question.uid) for question in asked]
+        roots = (await self._store.placed()).owner_roots([question.uid for question in asked])
         ranges = [question.range for question in asked]
         await self._bookings.read(roots, [thing], ranges, take, passed_over=[])
         return found
@@ -118,10 +118,11 @@ class BookingReader:
         self, uid: int, thing: int, aid: int, within: Range, atid: int | None
     ) -> int:
         """Sum of one activity. One script call."""
+        root = (await self._store.placed()).owner_root(uid)
         packed_atid = b"" if atid is None else pack_id(atid)
         arguments = (thing, pack_id(aid), within.start, within.end, packed_atid)
         try:
-            reply = await self._store.run(self._activity_sum, owner_root(uid), *arguments)
+            reply = await self._store.run(self._activity_sum, root, *arguments)
         except StoreError as exc:
             raise sum_error(exc) from exc
         return int(reply)

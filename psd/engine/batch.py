@@ -101,11 +101,15 @@ class EventBatch:
             return step.positions, self._command(step)
         withdrawal = self._events[step]
         assert isinstance(withdrawal, Withdrawal)
-        return [step], self._tools.withdrawals.withdraw(withdrawal, self._lifetimes)
+        return [step], self._withdrawing(withdrawal)
+
+    def _withdrawing(self, withdrawal: Withdrawal, reports: int = PORTION_REPORTS) -> Command:
+        root = self._tools.store.placement.owner_root(withdrawal.uid)
+        return self._tools.withdrawals.withdraw(root, withdrawal, self._lifetimes, reports)
 
     def _command(self, call: Call) -> Command:
         arguments = (call.packed(self._fences), self._lifetimes)
-        return owner_call(self._tools.store.placement, self._tools.book, call.roots, arguments)
+        return owner_call(self._tools.book, call.roots, arguments)
 
     async def _settle(self, pages: Sequence[tuple[Sequence[int], Any]]) -> None:
         """Outcomes of a trip's calls; what was too much for one is booked again in portions."""
@@ -143,7 +147,7 @@ class EventBatch:
 
     async def _alone(self, event: Event) -> Outcome:
         """One event of a call that was refused whole, to find the one that it was for."""
-        [call] = calls_for([event], [0], self._tools.marker_key)
+        [call] = calls_for([event], [0], self._tools.marker_key, self._tools.store.placement)
         commands = [self._command(call), *self._tools.waits()]
         reply, *waited = await self._tools.store.writes.call_each(commands)
         if is_out_of_bounds(reply):
@@ -158,7 +162,7 @@ class EventBatch:
         """Take an activity back, so many reports a call. Safe to repeat from any point."""
         portion = reports
         while True:
-            command = self._tools.withdrawals.withdraw(withdrawal, self._lifetimes, portion)
+            command = self._withdrawing(withdrawal, portion)
             commands = [command, *self._tools.waits()]
             reply, *waited = await self._tools.store.writes.call_each(commands)
             portion = next_portion(reply, portion) or 0

@@ -12,10 +12,11 @@ import msgpack
 import msgspec
 
 from psd.config import BookingSettings, RetentionSettings
+from psd.engine.column_modes import Modes, packed_modes
 from psd.engine.events import Count, Event, Report
 from psd.engine.fences import NO_FENCES, Fences
 from psd.store.codec import marker_of, pack_id
-from psd.store.keys import count_root, owner_root
+from psd.store.keys import count_root
 from psd.store.owner_calls import ONE_SERVER, Placement
 
 CALL_REPORTS_MAX = 200
@@ -51,13 +52,14 @@ def calls_for(
 ) -> list[Call]:
     """Script calls for the events at these positions, grouped by owner.
 
-    A call's owners share a node.
+    A call's owners share a partition.
     """
     owners: dict[str, tuple[list[int], list[object]]] = {}
+    root_of = placement.owner_root
     for position in positions:
         event = events[position]
         if isinstance(event, Report):
-            root, entry = owner_root(event.uid), _report_entry(event, marker_key)
+            root, entry = root_of(event.uid), _report_entry(event, marker_key)
         else:
             assert isinstance(event, Count), "a withdrawal has a script of its own"
             root, entry = count_root(event.name), _count_entry(event, marker_key)
@@ -66,14 +68,12 @@ def calls_for(
             owner = owners[root] = ([], [])
         owner[0].append(position)
         owner[1].append(entry)
-    if not placement.is_spread:
-        return _node_calls(owners, owners)
     roots = list(owners)
     groups = placement.groups(roots)
-    return [call for group in groups for call in _node_calls(owners, [roots[at] for at in group])]
+    return [call for group in groups for call in _group_calls(owners, [roots[at] for at in group])]
 
 
-def _node_calls(
+def _group_calls(
     owners: Mapping[str, tuple[list[int], list[object]]], roots: Iterable[str]
 ) -> list[Call]:
     """Calls for some owners, as few as CALL_REPORTS_MAX allows."""
@@ -96,9 +96,12 @@ LEVELS = ("year_s", "month_s", "week_s", "day_s", "second_s", "activity_s")
 
 
 def lifetimes(
-    retention: RetentionSettings, booking: BookingSettings, ever: Collection[str]
+    retention: RetentionSettings,
+    booking: BookingSettings,
+    ever: Collection[str],
+    modes: Modes | None = None,
 ) -> bytes:
-    """The lifetimes as book.lua reads them: seven msgpack numbers of seconds.
+    """The lifetimes as book.lua reads them: seven msgpack numbers of seconds; then the modes.
 
     0 is for ever, -1 for ever at a level in ``ever``, whose keys may have an older lifetime.
     An activity lives longer by the time that an event may be ahead of the clock: it must still
@@ -108,7 +111,8 @@ def lifetimes(
     if retention.activity_s:
         seconds["activity_s"] += booking.max_event_lead_s
     kept = [lifetime or (-1 if level in ever else 0) for level, lifetime in seconds.items()]
-    return b"".join(msgpack.packb(number) for number in (*kept, booking.dedupe_horizon_s))
+    numbers = b"".join(msgpack.packb(number) for number in (*kept, booking.dedupe_horizon_s))
+    return numbers + packed_modes(modes or {})
 
 
 def reports_kept_s(retention: RetentionSettings) -> int:

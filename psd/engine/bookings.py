@@ -121,7 +121,7 @@ class BookingsReader:
                 owners = [roots[place] for place in places]
                 yield from self._reader.pages(asked, places, owners)
 
-        await self._reader.regrouped(read)
+        await read()
 
     async def first_of(self, root: str, things: Sequence[int], range_: Range, most: int) -> Held:
         """An owner's first bookings in a range: at least one if there is any, ``most`` or few more.
@@ -139,7 +139,7 @@ class BookingsReader:
             asked = self._asked(things, range_, most, None, may_cut=True)
             await self._reader.take_pages(self._reader.pages(asked, [0], [root]), taken)
 
-        await self._reader.regrouped(read)
+        await read()
         return found[0]
 
     def _asked(

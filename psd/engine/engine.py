@@ -13,9 +13,11 @@ from contextlib import AbstractContextManager
 from prometheus_client import Counter
 
 from psd.clock import Clock
+from psd.columns import column_keys
 from psd.config import Settings
 from psd.engine.batch import EventBatch, Tools
 from psd.engine.booking import LEVELS, lifetimes, reports_kept_s
+from psd.engine.column_modes import keep_modes, modes_of
 from psd.engine.events import Count, Event, Withdrawal
 from psd.engine.fences import NO_FENCES, Fence, fences_of
 from psd.engine.named import Named, named_in
@@ -44,6 +46,7 @@ class Engine(Reads):
         self._retention = settings.retention
         self._booking = settings.booking
         self._kept_s = reports_kept_s(settings.retention)
+        self._modes = modes_of(settings.things)
         self._lifetimes = b""
         self._levels: Levels | None = None
         self._levels_of = 0
@@ -57,13 +60,15 @@ class Engine(Reads):
         if self._levels is None or self._levels_of != generation:
             finite = [level for level in LEVELS if getattr(self._retention, level)]
             ever = await self._store.levels_with_lifetimes(finite)
-            self._lifetimes = lifetimes(self._retention, self._booking, ever)
+            await keep_modes(self._store, self._modes)
+            self._lifetimes = lifetimes(self._retention, self._booking, ever, self._modes)
             self._levels_of = generation
             self._levels = Levels(
                 months_expire="month_s" in ever,
                 weeks_expire="week_s" in ever,
                 days_expire="day_s" in ever,
                 activities_expire="activity_s" in ever,
+                columns_expire=not ever.isdisjoint(column_keys.LEVELS),
             )
         return self._levels
 
@@ -86,7 +91,8 @@ class Engine(Reads):
         Safe to repeat with the same events after an error: what was booked is found unchanged
         or duplicate. Returns once the writes are kept as the configured durability says.
         """
-        by_root = fences_of(fences) if fences else NO_FENCES
+        placement = await self._store.placed()
+        by_root = fences_of(fences, placement.owner_root) if fences else NO_FENCES
         await self._store.look_at_marks()
         await self._known_levels()
         outcomes: list[Outcome] = [OUTCOMES[0]] * len(events)
@@ -111,7 +117,8 @@ class Engine(Reads):
 
     async def knows_activity(self, uid: int, aid: int, things: Sequence[int]) -> bool:
         """Whether anything of these things was reported of it, or it was withdrawn."""
-        return bool(await self._store.reads.call(self._withdrawals.find(uid, aid, things)))
+        root = (await self._store.placed()).owner_root(uid)
+        return bool(await self._store.reads.call(self._withdrawals.find(root, aid, things)))
 
     def bookable(self, events: Sequence[Event], outcomes: list[Outcome]) -> Sequence[int]:
         """Positions to book; with a retention of reports, older ones are refused in outcomes."""

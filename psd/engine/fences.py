@@ -17,9 +17,7 @@ books over. An equal number passes, so a batch that failed anywhere is booked ag
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-
-from psd.store.keys import owner_root
+from collections.abc import Callable, Mapping
 
 NUMBER_MAX = 2**53 - 1
 """A script's numbers are doubles."""
@@ -35,11 +33,11 @@ NO_FENCES: Fences = {}
 _NAME = re.compile(r"[a-z0-9._-]{1,64}")
 
 
-def fences_of(fences: Mapping[int, Fence]) -> Fences:
+def fences_of(fences: Mapping[int, Fence], root_of: Callable[[int], str]) -> Fences:
     """The fences of owners by their roots; raises ValueError for one that is none."""
     for uid, (name, number) in fences.items():
         if not _NAME.fullmatch(name):
             raise ValueError(f"fences[{uid}]: name {name!r} is not 1 to 64 of a-z 0-9 . _ -")
         if not 0 <= number <= NUMBER_MAX:
             raise ValueError(f"fences[{uid}]: number {number} is not between 0 and {NUMBER_MAX}")
-    return {owner_root(uid): fence for uid, fence in fences.items()}
+    return {root_of(uid): fence for uid, fence in fences.items()}

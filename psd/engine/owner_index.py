@@ -4,7 +4,7 @@ It is a set of uids for each thing and each of SHARDS parts of the uids, in keys
 Owner 7's first steps (thing 1) are booked by two commands of one trip::
 
     SADD psd:owners:{o42}:1 7
-    EVALSHA <engine.book> psd:{7} ...
+    EVALSHA <engine.book> psd:{p0}:7 ...
 
 So every owner with bookings is in it. An owner in it may have none: the booking was refused, it was
 a report of 0 or of an activity that is withdrawn, or all was taken back. Owners stay in it, because
@@ -29,14 +29,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from psd.engine.events import Accepted, Report, Withdrawal
-from psd.engine.owner_reads import OwnerReader, roots_of
+from psd.engine.owner_reads import OwnerReader
 from psd.engine.recent import Recent
 from psd.errors import TooLargeError
 from psd.slices import give_way, in_slices, sorted_in_slices
 from psd.store.kept import write_kept
 from psd.store.keys import OWNER_SHARDS, owner_shard, owners_key
 from psd.store.lane import Command
-from psd.store.owner_calls import Placement, owner_pages
+from psd.store.owner_calls import owner_call, owner_pages
 from psd.store.redis import Store
 from psd.store.scripts import load_script
 
@@ -79,14 +79,13 @@ class Indexed(msgspec.Struct, frozen=True):
 class OwnerIndex:
     """The index, and what this process knows to be in it."""
 
-    def __init__(self, store: Store, placement: Placement) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._placement = placement
         self._known: set[OwnerThing] = set()
         self._recent: Recent[OwnerThing] = Recent()
         self._epoch = -1
         self._indexed: dict[int, Indexed] = {}
-        self._reader = OwnerReader(store, placement)
+        self._reader = OwnerReader(store)
         self._counts = load_script("engine.owner_counts")
         self._booked = load_script("engine.booked")
 
@@ -112,7 +111,7 @@ class OwnerIndex:
         In a cluster, where there are several connections, owners are indexed before: a trip more.
         """
         commands = index_commands(unindexed.owners)
-        if commands and self._placement.is_spread:
+        if commands and self._store.placement.is_spread:
             await self._store.writes.call_all(commands)
             return []
         return commands
@@ -217,9 +216,9 @@ class OwnerIndex:
 
     async def _having(self, uids: Sequence[int], thing: int) -> list[int]:
         """Those of these owners who have bookings of a thing, in their order."""
-        roots = await in_slices(uids, roots_of)
+        roots = await self._reader.roots(uids)
         pages = await self._reader.of_pages(
-            lambda: owner_pages(self._placement, self._booked, roots, (thing,), BOOKED_OWNERS_MAX)
+            owner_pages(self._store.placement, self._booked, roots, (thing,), BOOKED_OWNERS_MAX)
         )
         found_at = await sorted_in_slices([places[at] for places, found in pages for at in found])
         return await in_slices(found_at, lambda some: [uids[at] for at in some])
@@ -229,15 +228,12 @@ class OwnerIndex:
         return known if known is not None and known.epoch == self._store.reads.epoch else None
 
     async def _sizes(self, thing: int) -> list[int]:
-        """How many owners each part has: one call a node."""
+        """How many owners each part has. One trip; on one server one call, which costs a third."""
         keys = [owners_key(shard, thing) for shard in range(OWNER_SHARDS)]
-        replies = await self._reader.of_pages(
-            lambda: owner_pages(self._placement, self._counts, keys, (), OWNER_SHARDS)
-        )
-        sizes = [0] * OWNER_SHARDS
-        for places, counts in replies:
-            for place, count in zip(places, counts, strict=True):
-                sizes[place] = count
+        if (await self._store.placed()).is_spread:
+            sizes: list[int] = await self._store.reads.call_all([("SCARD", key) for key in keys])
+        else:
+            _, *sizes = await self._store.reads.call(owner_call(self._counts, keys, ()))
         return sizes
 
 

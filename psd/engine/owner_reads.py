@@ -7,8 +7,8 @@ commands of others find their turn in between.
 A call ends where it has read enough (lua/lib/effort.lua) and tells how many of its owners it has
 answered; the others are asked for again. Each owner's answer is of one moment::
 
-    EVALSHA <engine.sum> psd:{1} ... psd:{100}    -> [nil, newest, 60, sums of 1 to 60]
-    EVALSHA <engine.sum> psd:{61} ... psd:{100}   -> [nil, newest, 40, sums of 61 to 100]
+    EVALSHA <engine.sum> psd:{p0}:1 ... psd:{p0}:100    -> [nil, newest, 60, sums of 1 to 60]
+    EVALSHA <engine.sum> psd:{p0}:61 ... psd:{p0}:100   -> [nil, newest, 40, sums of 61 to 100]
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from psd.engine.newest import Newest
 from psd.engine.whole import check_whole, sum_error
 from psd.errors import StoreError, TooLargeError
 from psd.slices import in_slices
-from psd.store.keys import owner_root
-from psd.store.owner_calls import Page, Placement, owner_call
+from psd.store.owner_calls import Page, owner_call
 from psd.store.redis import Store
 from psd.store.scripts import Script
 
@@ -58,7 +57,7 @@ class OwnerCall(msgspec.Struct, frozen=True):
 
 
 class OwnerPage(msgspec.Struct, frozen=True):
-    """Owners of one node: their positions in what was asked, and their roots."""
+    """Owners of one partition: their positions in what was asked, and their roots."""
 
     asked: OwnerCall
     places: list[int]
@@ -72,9 +71,12 @@ class OwnerPage(msgspec.Struct, frozen=True):
 class OwnerReader:
     """Calls of scripts about owners; each reply's first element says whether detail expired."""
 
-    def __init__(self, store: Store, placement: Placement) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self.placement = placement
+
+    async def roots(self, uids: Sequence[int]) -> list[str]:
+        """The roots of these owners' keys."""
+        return await in_slices(uids, (await self._store.placed()).owner_roots)
 
     async def of_owners(
         self,
@@ -86,29 +88,21 @@ class OwnerReader:
         parted_max: int | None = None,
     ) -> list[Reply]:
         """The replies about these owners, in no particular order."""
-        roots = await in_slices(uids, roots_of)
+        roots = await self.roots(uids)
         asked = OwnerCall(script, arguments, page_max, parted_max=parted_max)
         replies: list[Reply] = []
 
         async def take(places: list[int], rest: list[Any]) -> None:
             replies.append((places, rest))
 
-        async def read() -> None:
-            replies.clear()
-            await self.take_pages(self.pages(asked, range(len(roots)), roots), take, newest)
-
-        await self.regrouped(read)
+        await self.take_pages(self.pages(asked, range(len(roots)), roots), take, newest)
         return replies
-
-    def regrouped(self, read: Callable[[], Awaitable[None]]) -> Awaitable[None]:
-        """A read of many owners, made anew where owners of one call have parted."""
-        return self._store.reads.regrouped(read)
 
     def pages(
         self, asked: OwnerCall, places: Sequence[int], roots: Sequence[str]
     ) -> Iterator[OwnerPage]:
         """Pages of the owners that have these places and roots."""
-        for group in self.placement.groups(roots):
+        for group in self._store.placement.groups(roots):
             for start in range(0, len(group), asked.page_max):
                 page = group[start : start + asked.page_max]
                 yield OwnerPage(asked, [places[at] for at in page], [roots[at] for at in page])
@@ -129,19 +123,15 @@ class OwnerReader:
         except StoreError as exc:
             raise sum_error(exc) from exc
 
-    async def of_pages(self, pages_of: Callable[[], Iterable[Page]]) -> list[Reply]:
-        """One reply a page, in no particular order; the pages are made anew when owners moved.
+    async def of_pages(self, pages: Iterable[Page]) -> list[Reply]:
+        """One reply a page, in no particular order.
 
         Of scripts that answer about all of their owners: the reply is [expired, ...].
         """
-
-        async def read() -> list[Reply]:
-            waves = iter(pages_of())
-            replies: list[Reply] = []
-            await _raised_first(self._take_whole(waves, replies) for _ in range(WAVES))
-            return replies
-
-        return await self._store.reads.regrouped(read)
+        waves = iter(pages)
+        replies: list[Reply] = []
+        await _raised_first(self._take_whole(waves, replies) for _ in range(WAVES))
+        return replies
 
     async def _take_waves(self, waiting: _OwnerPages, take: Take, newest: Newest | None) -> None:
         while wave := waiting.next_wave():
@@ -156,7 +146,7 @@ class OwnerReader:
 
     def _command(self, page: OwnerPage) -> tuple[bytes | str | int, ...]:
         asked = page.asked
-        return owner_call(self.placement, asked.script, page.roots, asked.arguments)
+        return owner_call(asked.script, page.roots, asked.arguments)
 
     async def _take_whole(self, pages: Iterator[Page], replies: list[Reply]) -> None:
         while wave := list(islice(pages, WAVE_CALLS)):
@@ -164,11 +154,6 @@ class OwnerReader:
             for (places, _), reply in zip(wave, found, strict=True):
                 check_whole(reply[0])
                 replies.append((places, reply[1:]))
-
-
-def roots_of(uids: Sequence[int]) -> list[str]:
-    """The roots of some owners' keys."""
-    return [owner_root(uid) for uid in uids]
 
 
 class _OwnerPages:

@@ -53,6 +53,7 @@ class Levels(msgspec.Struct, frozen=True, gc=False):
     weeks_expire: bool = False
     days_expire: bool = False
     activities_expire: bool = False
+    columns_expire: bool = False
 
 
 @lru_cache(maxsize=4096)

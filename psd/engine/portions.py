@@ -20,7 +20,6 @@ from typing import Any
 from psd.engine.events import Count, Event
 from psd.engine.outcomes import Outcome
 from psd.errors import StoreError, TooLargeError
-from psd.store.keys import count_root, owner_root
 
 _HEAVY = re.compile(r"PSD_HEAVY ([0-9]{1,9})")
 
@@ -47,12 +46,12 @@ def portions(
 ) -> Iterator[list[int]]:
     """Positions of the first page, then those of later pages that are of its owners, in parts."""
     first, *later = pages
-    owners = {_root(events[place]) for place in first}
-    again = [*first, *(p for page in later for p in page if _root(events[p]) in owners)]
+    owners = {_owner(events[place]) for place in first}
+    again = [*first, *(p for page in later for p in page if _owner(events[p]) in owners)]
     size = max(1, min(size, len(first) // 2))
     for start in range(0, len(again), size):
         yield again[start : start + size]
 
 
-def _root(event: Event) -> str:
-    return count_root(event.name) if isinstance(event, Count) else owner_root(event.uid)
+def _owner(event: Event) -> int | str:
+    return event.name if isinstance(event, Count) else event.uid

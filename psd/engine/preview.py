@@ -100,7 +100,7 @@ class Preview:
         self, events: Sequence[Event], places: Sequence[int], outcomes: list[Outcome]
     ) -> None:
         for place in places:
-            [call] = calls_for([events[place]], [0], self._marker_key)
+            [call] = calls_for([events[place]], [0], self._marker_key, self._store.placement)
             [reply] = await self._store.reads.call_each([self._command(call)])
             if is_out_of_bounds(reply):
                 outcomes[place] = REFUSED
@@ -139,7 +139,7 @@ class Preview:
 
     def _command(self, call: Call) -> Command:
         arguments = (call.packed(), self._lifetimes)
-        return owner_call(self._store.placement, self._script, call.roots, arguments)
+        return owner_call(self._script, call.roots, arguments)
 
 
 def _by_activity(events: Sequence[Event], positions: Sequence[int]) -> list[int]:

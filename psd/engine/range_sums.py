@@ -29,7 +29,7 @@ from psd.engine.series_columns import Series
 from psd.engine.sums import OwnerSums, SumReader
 from psd.engine.tallies import AtidSum, Tally
 from psd.errors import DetailExpiredError
-from psd.store.keys import count_root, owner_root
+from psd.store.keys import count_root
 from psd.store.redis import Store
 
 
@@ -40,10 +40,10 @@ class RangeSums(ABC):
         self._store = store
         self._clock = clock
         self._activity_kept_s = settings.retention.activity_s
-        self._owners = OwnerReader(store, store.placement)
+        self._owners = OwnerReader(store)
         self._listed = BookingsReader(self._owners, settings.server.bookings_max)
         self.names = NamedUsers(store)
-        self._index = OwnerIndex(store, store.placement)
+        self._index = OwnerIndex(store)
         self._sums = SumReader(self._owners, self._listed)
         self._series = SeriesReader(self._owners, self._listed)
         self._bookings = BookingReader(store, self._owners, self._listed)
@@ -71,7 +71,7 @@ class RangeSums(ABC):
         """
         wanted = atids if atid is None else frozenset((atid,))
         assert not activities or newest is None
-        roots = [owner_root(uid) for uid in uids]
+        roots = (await self._store.placed()).owner_roots(uids)
         if activities:
             return await self._sums.with_activities(roots, things, ranges, wanted)
         levels = await self._known_levels()
@@ -79,6 +79,7 @@ class RangeSums(ABC):
 
     async def counts(self, names: Sequence[str], range_: Range) -> list[int]:
         """The sum of each count over one range, by position."""
+        await self._store.placed()
         found = await self._sums.of_roots(
             [count_root(name) for name in names],
             [COUNT_THING],
@@ -107,7 +108,8 @@ class RangeSums(ABC):
         Reads every booking of the range in one script call. Raises
         :class:`~psd.errors.DetailExpiredError` when some of them have expired.
         """
-        return await self._sums.by_atid(owner_root(uid), thing, range_.clamped())
+        root = (await self._store.placed()).owner_root(uid)
+        return await self._sums.by_atid(root, thing, range_.clamped())
 
     async def tallies(
         self,
@@ -123,7 +125,7 @@ class RangeSums(ABC):
 
         ``boundaries`` are within the range. Raises TooLargeError where there are too many bookings.
         """
-        roots = [owner_root(uid) for uid in uids]
+        roots = (await self._store.placed()).owner_roots(uids)
         return await self._sums.tallies(roots, things, range_, boundaries, atids, newest)
 
     async def series(

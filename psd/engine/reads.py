@@ -16,9 +16,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from psd.clock import Clock
+from psd.columns.column_reader import Spend
+from psd.columns.vector import Vector
 from psd.config import Settings
 from psd.engine.activities import ScoreQuestion
 from psd.engine.activity_pages import ActivityPage, ActivityPages, Place, place_of
+from psd.engine.everybody import EverybodyReader
 from psd.engine.newest import Newest
 from psd.engine.plan import Range
 from psd.engine.range_sums import RangeSums
@@ -28,7 +31,6 @@ from psd.engine.tallies import ActivitySum
 from psd.engine.windows import StandingReport, Window
 from psd.engine.withdrawal import LogEntry, log_command, log_entries
 from psd.slices import in_slices
-from psd.store.keys import owner_root
 from psd.store.redis import Store
 
 T = TypeVar("T")
@@ -45,6 +47,7 @@ class Reads(RangeSums):
         self._activity_pages = ActivityPages(store, self._listed)
         self._standings = StandingsReader(self._owners)
         self._reports = ReportReader(store)
+        self._everybody = EverybodyReader(store)
 
     async def activities(
         self,
@@ -81,7 +84,7 @@ class Reads(RangeSums):
         most = None if expire else LISTED_BOOKINGS_MAX
         found = await self._bookings.activities(uid, things, within, atids, newest, most)
         if found is None:
-            root = owner_root(uid)
+            root = (await self._store.placed()).owner_root(uid)
             return await self._activity_pages.page(root, things, within, atids, after, limit)
         found.sort(key=place_of)
         rest = [each for each in found if after is None or place_of(each) > after]
@@ -90,7 +93,8 @@ class Reads(RangeSums):
 
     async def withdrawals(self, uid: int, limit: int, before: str | None = None) -> list[LogEntry]:
         """An owner's log, newest first; ``before`` is the id of an entry."""
-        return log_entries(await self._store.reads.call(log_command(uid, limit, before)))
+        root = (await self._store.placed()).owner_root(uid)
+        return log_entries(await self._store.reads.call(log_command(root, limit, before)))
 
     async def reported(self, windows: Sequence[Window]) -> list[StandingReport]:
         """What reports stand in these windows, by position; one script call an owner."""
@@ -132,6 +136,13 @@ class Reads(RangeSums):
         No trip but those of ``ask`` where nobody is new since this process asked before.
         """
         return await self._index.of_everybody(thing, ask, most)
+
+    async def everybody(self, thing: int, range_: Range, spend: Spend) -> Vector | None:
+        """The sums of all who have bookings of a thing, None where columns do not tell them.
+
+        ``spend`` is told the bytes that are read, and may refuse. One trip where that is little.
+        """
+        return await self._everybody.vector(thing, range_, await self._known_levels(), spend)
 
     async def standings(
         self,

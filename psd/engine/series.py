@@ -31,7 +31,6 @@ from psd.engine.sums import packed_atids
 from psd.engine.totals import Buckets, FoundTotals, pieces
 from psd.engine.unpacking import handed_of, read_in_turns
 from psd.engine.whole import check_levels
-from psd.store.keys import owner_root
 from psd.store.scripts import load_script
 
 BUCKETS_MAX = 10_000
@@ -159,7 +158,7 @@ class SeriesReader:
         newest: Newest | None,
         take: Take,
     ) -> None:
-        roots = [owner_root(uid) for uid in uids]
+        roots = await self._reader.roots(uids)
         bounds = question.bounds
         if question.reads_all:
 
@@ -185,7 +184,7 @@ class SeriesReader:
             pages = self._reader.pages(asked, range(len(roots)), roots)
             await self._reader.take_pages(pages, taken, newest)
 
-        await self._reader.regrouped(read)
+        await read()
 
 
 async def _add_answers(

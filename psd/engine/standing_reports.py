@@ -7,14 +7,13 @@ in the next trip. Only windows of activities with thousands of reports need more
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgpack
 
 from psd.engine.windows import ABSENT, WITHDRAWN, StandingReport, Window
 from psd.store.codec import pack_id
-from psd.store.keys import owner_root
 from psd.store.redis import Store
 from psd.store.scripts import load_script
 
@@ -38,7 +37,7 @@ class ReportReader:
         One trip with a call an owner, and another for those whose calls ended early.
         """
         found: list[StandingReport] = [ABSENT] * len(windows)
-        waiting = [*_pages(windows)]
+        waiting = [*_pages(windows, (await self._store.placed()).owner_root)]
         while waiting:
             commands = [
                 ("EVALSHA", self._script.sha, 1, root, _packed(windows, places), RECORDS_MAX)
@@ -55,14 +54,16 @@ class ReportReader:
         return found
 
 
-def _pages(windows: Sequence[Window]) -> Iterator[tuple[str, list[int]]]:
+def _pages(
+    windows: Sequence[Window], root_of: Callable[[int], str]
+) -> Iterator[tuple[str, list[int]]]:
     """The places of each owner's windows, at most WINDOWS_MAX together."""
     by_owner: dict[int, list[int]] = defaultdict(list)
     for place, window in enumerate(windows):
         by_owner[window.uid].append(place)
     for uid, places in by_owner.items():
         for start in range(0, len(places), WINDOWS_MAX):
-            yield owner_root(uid), places[start : start + WINDOWS_MAX]
+            yield root_of(uid), places[start : start + WINDOWS_MAX]
 
 
 def _packed(windows: Sequence[Window], places: Sequence[int]) -> bytes:

@@ -83,7 +83,7 @@ class SumReader:
                 owners = [roots[place] for place in places]
                 yield from self._reader.pages(asked, places, owners)
 
-        await self._reader.regrouped(read)
+        await read()
         return [OwnerSums(each, {}) for each in sums]
 
     async def with_activities(

@@ -7,6 +7,8 @@ question (psd/engine/leaves.py)::
     summed            9, activities {1: atid, 2: atid}
     reached 10        at 100, although 9 is the sum: a running sum may rise and fall
     tallied           sum 9, 2 activities, first 100, last 300
+
+Few are read one by one, many in arrays (psd/engine/array_tallies.py).
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from psd.engine.array_tallies import Bucketed, are_many, firsts, reached, sum_of
 from psd.engine.leaves import Atids, Parts, ReadingPace, leaves
+from psd.engine.unpacking import handed_of, read_in_turns
 from psd.engine.whole import checked_sum
 
 
@@ -60,6 +64,14 @@ class Tally(msgspec.Struct, frozen=True):
 async def summed(parts: Parts, atids: Atids, pace: ReadingPace, kinds: dict[int, int]) -> int:
     """The sum; ``kinds`` gets the atid of each activity's earliest booking, if it has none yet."""
     total = 0
+    if are_many(parts):
+        async for records in read_in_turns(handed_of(0, parts), pace):
+            some = records.of(atids)
+            total += sum_of(some)
+            aids, at = firsts(some.aids)
+            first_kinds = dict(zip(aids.tolist(), some.atids[at].tolist(), strict=True))
+            kinds |= {aid: atid for aid, atid in first_kinds.items() if aid not in kinds}
+        return checked_sum(total)
     for leaf in leaves(parts):
         await pace.take(len(leaf))
         for _, _, atid, aid, delta in leaf.rows_of(atids):
@@ -119,6 +131,8 @@ async def tallied(
     parts: Parts, atids: Atids, boundaries: Sequence[int], pace: ReadingPace
 ) -> Tally:
     """All that is told of an owner's thing; buckets between ascending boundaries, if any."""
+    if are_many(parts):
+        return await _tallied_in_arrays(parts, atids, boundaries, pace)
     buckets, aids = [0] * max(len(boundaries) - 1, 0), set()
     total, first_s, last_s = 0, None, None
     at, bucket_end = -1, boundaries[0] if boundaries else None
@@ -139,8 +153,28 @@ async def tallied(
     return Tally(checked_sum(total), len(aids), first_s, last_s, buckets)
 
 
+async def _tallied_in_arrays(
+    parts: Parts, atids: Atids, boundaries: Sequence[int], pace: ReadingPace
+) -> Tally:
+    total, aids, buckets = 0, set[int](), Bucketed(boundaries)
+    first_s: int | None = None
+    last_s: int | None = None
+    async for records in read_in_turns(handed_of(0, parts), pace):
+        some = records.of(atids)
+        if not len(some):
+            continue
+        first_s = int(some.seconds[0]) if first_s is None else first_s
+        last_s = int(some.seconds[-1])
+        total += sum_of(some)
+        aids.update(firsts(some.aids)[0].tolist())
+        buckets.add(some)
+    return Tally(checked_sum(total), len(aids), first_s, last_s, buckets.told())
+
+
 async def reached_at(parts: Parts, score: int, atids: Atids, pace: ReadingPace) -> int | None:
     """The first second with a booking at whose end the running sum is ``score`` or more."""
+    if are_many(parts):
+        return await reached(parts, score, atids, pace)
     total, second = 0, None
     for leaf in leaves(parts):
         await pace.take(len(leaf))

@@ -34,7 +34,7 @@ from psd.engine.portions import TOO_MUCH, fitting
 from psd.engine.whole import is_out_of_bounds
 from psd.errors import MalformedError, TooLargeError, TooLateError, WrongTypeError
 from psd.store.codec import pack_id
-from psd.store.keys import owner_log_key, owner_root
+from psd.store.keys import log_key
 from psd.store.lane import Command
 from psd.store.owner_calls import ONE_SERVER, Placement
 from psd.store.scripts import Script, load_script
@@ -185,12 +185,12 @@ class WithdrawalScripts:
         self._find = load_script("engine.find_activity")
 
     def withdraw(
-        self, withdrawal: Withdrawal, lifetimes: bytes, reports: int = PORTION_REPORTS
+        self, root: str, withdrawal: Withdrawal, lifetimes: bytes, reports: int = PORTION_REPORTS
     ) -> Command:
-        """The call that takes an activity back, or so many of its reports."""
+        """The call that takes an activity of an owner back, or so many of its reports."""
         return _call(
             self._withdraw,
-            withdrawal.uid,
+            root,
             pack_id(withdrawal.aid),
             msgpack.packb(list(withdrawal.things)),
             lifetimes,
@@ -201,13 +201,13 @@ class WithdrawalScripts:
             reports,
         )
 
-    def find(self, uid: int, aid: int, things: Sequence[int]) -> Command:
+    def find(self, root: str, aid: int, things: Sequence[int]) -> Command:
         """The call that says whether an activity is known; its reply is 1 or 0."""
-        return _call(self._find, uid, pack_id(aid), msgpack.packb(list(things)))
+        return _call(self._find, root, pack_id(aid), msgpack.packb(list(things)))
 
 
-def _call(script: Script, uid: int, *arguments: bytes | int) -> Command:
-    return ("EVALSHA", script.sha, 1, owner_root(uid), *arguments)
+def _call(script: Script, root: str, *arguments: bytes | int) -> Command:
+    return ("EVALSHA", script.sha, 1, root, *arguments)
 
 
 def next_portion(reply: Any, reports: int) -> int | None:
@@ -243,13 +243,13 @@ def _taken(values: Sequence[Any]) -> TakenBack:
 
 def whole_log(root: str) -> Command:
     """All entries of the log of an owner with this root."""
-    return ("XREVRANGE", f"{root}:log", "+", "-")
+    return ("XREVRANGE", log_key(root), "+", "-")
 
 
-def log_command(uid: int, limit: int, before: str | None = None) -> Command:
+def log_command(root: str, limit: int, before: str | None = None) -> Command:
     """The newest entries of an owner's log, or those before one with this id."""
     newest = "+" if before is None else f"({before}"
-    return ("XREVRANGE", owner_log_key(uid), newest, "-", "COUNT", limit)
+    return ("XREVRANGE", log_key(root), newest, "-", "COUNT", limit)
 
 
 def log_entries(reply: Sequence[Any]) -> list[LogEntry]:

@@ -4,7 +4,8 @@
 
     decision      user_erased 6640487069386845243 by ops       in the archive, no name in it
     boards        members, orders, finals (an alias)
-    keys          psd:{6640487069386845243}:*                   all things, the log, the markers
+    keys          psd:{p0}:6640487069386845243:*                   all things, the log, the markers
+    columns       psd:columns:{p0}:*                            positions are nobody's
     index, name   psd:owners:{o..}:1, psd:names:{n59}:user
     word          psd:erased                                    every process forgets whom it knows
     once more     what came meanwhile is a new beginning        made right, indexed, named
@@ -104,6 +105,7 @@ class Erasing:
         names = await self._keys.found(uid)
         reach("erasing_keys")
         await self._keys.delete(names)
+        await self._keys.leave_columns(uid)
         reach("erasing_index")
         things = self._things | OwnerKeys.things_of(names)
         await self._engine.forget(uid, things)

@@ -6,7 +6,8 @@
     await evaluation.rows(parsed('increase(steps{uid="7"}[1d])'))
     -> [EvaluatedSeries({"uid": "7"}, [13158])]
 
-Where owners are only added up, they are in Redis, page by page; where only the largest of one
+What everybody has at one instant is told by columns where there are any (psd/engine/everybody.py).
+Else where owners are only added up, they are in Redis, page by page; where only the largest of one
 instant are asked for, only they come from there. An instant for which any detail has expired is
 left out of all rows, with a warning: a part of a sum would look like a smaller one.
 """
@@ -19,10 +20,12 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from psd.columns.vector import Vector
 from psd.engine.plan import Range
 from psd.engine.reads import Reads
 from psd.errors import BadQueryError, DetailExpiredError, TooLargeError
 from psd.prometheus.instants import windows
+from psd.prometheus.of_everybody import all_together, first_of
 from psd.prometheus.owners import Owners, OwnersFinder
 from psd.prometheus.reading import Counted, Key, edges_of, exact_sums, sums
 from psd.prometheus.selection import Metric, Selection, selected
@@ -124,6 +127,9 @@ class Evaluation:
         selection = self._selected(leaf)
         if selection.is_split:
             return None
+        told = await self._of_everybody(selection, leaf)
+        if told is not None:
+            return await _first_rows(told, selection.metrics[0], leaf, top.count)
         pairs = await self._pairs(selection)
         if by_uid and len(pairs) != 1:
             return None
@@ -156,6 +162,13 @@ class Evaluation:
         """The series of a selector: of each owner, or of all of a group; by atid where asked."""
         selection = self._selected(leaf)
         asked = self._windows(leaf)
+        told = None if split else await self._of_everybody(selection, leaf)
+        if told is not None:
+            metric = selection.metrics[0]
+            if merged:
+                return [EvaluatedSeries(_shown(metric.labels, leaf), [all_together(told)])]
+            _check_series(told.total)
+            return await _first_rows(told, metric, leaf, told.total)
         pairs = await self._pairs(selection)
         edges = len(edges_of(asked))
         is_series = len(asked) > 1 or split or selection.is_split
@@ -218,6 +231,16 @@ class Evaluation:
             ]
 
         return await in_slices([*columns.items()], made, max(1, ROWS_AT_ONCE // count))
+
+    async def _of_everybody(self, selection: Selection, leaf: Operand) -> Vector | None:
+        """The sums of everybody at the one instant, None where columns do not tell them."""
+        if len(self._instants_ms) != 1 or not self._owners.is_everybody(selection):
+            return None
+        if len(selection.metrics) != 1:
+            return None
+        [metric], [window] = selection.metrics, self._windows(leaf)
+        spend = self._owners.budget.spend_bytes
+        return await self._engine.everybody(metric.number, window, spend)
 
     async def _pairs(self, selection: Selection) -> list[tuple[Metric, Owners]]:
         return [
@@ -299,6 +322,15 @@ def _order(row: EvaluatedSeries) -> tuple[int, str]:
     return (0 if uid is None else asked_id(uid, "uid"), repr(sorted(row.labels.items())))
 
 
+async def _first_rows(
+    vector: Vector, metric: Metric, leaf: Operand, count: int
+) -> list[EvaluatedSeries]:
+    """A row for each of the first of everybody, no more than show that they are too many."""
+    found = await first_of(vector, min(count, SERIES_MAX + 1))
+    labels = _shown(metric.labels, leaf)
+    return [EvaluatedSeries({**labels, "uid": str(uid)}, [value]) for uid, value in found]
+
+
 def _selector(leaf: Operand) -> Selector:
     return leaf.selector if isinstance(leaf, Increase) else leaf
 
@@ -310,13 +342,17 @@ def _shown(labels: Mapping[str, str], leaf: Operand) -> dict[str, str]:
 
 
 def _check_answer(rows: Sequence[EvaluatedSeries], instants: int) -> None:
-    if len(rows) > SERIES_MAX:
-        raise TooLargeError(
-            f"query: {len(rows)} series, at most {SERIES_MAX} are allowed; "
-            "name uid or board, or ask for topk or sum"
-        )
+    _check_series(len(rows))
     if len(rows) * instants > CELLS_MAX:
         raise TooLargeError(
             f"query: {len(rows)} series of {instants} points, at most {CELLS_MAX} points in all "
             "are allowed; widen the step"
+        )
+
+
+def _check_series(number: int) -> None:
+    if number > SERIES_MAX:
+        raise TooLargeError(
+            f"query: {number} series, at most {SERIES_MAX} are allowed; "
+            "name uid or board, or ask for topk or sum"
         )

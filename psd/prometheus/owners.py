@@ -53,6 +53,11 @@ class OwnersFinder:
         self._members: dict[str, list[int]] = {}
         self.warnings: list[str] = []
 
+    def is_everybody(self, selection: Selection) -> bool:
+        """Whether all users are meant, all their activities, and whoever asks sees them."""
+        named = (selection.boards, selection.uids, selection.atids)
+        return named == (None,) * 3 and not selection.is_split and self._sees is everybody
+
     async def of(self, selection: Selection, metric: Metric) -> list[Owners]:
         """The owners of a metric's series, board by board."""
         if selection.boards is not None:

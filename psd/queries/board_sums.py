@@ -20,6 +20,7 @@ from typing import TypeVar
 
 import msgspec
 
+from psd.columns.vector import Vector
 from psd.engine.newest import Newest
 from psd.engine.plan import Range
 from psd.engine.reads import Reads
@@ -38,12 +39,15 @@ Standings = list[tuple[int, int]]
 class ComparedSums(msgspec.Struct, frozen=True):
     """The sums of a board, or the largest of them, and those of the board to compare it with."""
 
-    now: Exactly[Upper]
-    before: Exactly[Upper] | None
+    now: Exactly[Upper | Vector]
+    before: Exactly[Upper | Vector] | None
 
     def has(self, uid: int) -> bool:
         """Whether somebody is on the board, of which all sums are known."""
-        return any(uid == standing[0] for standing in self.now.value.standings)
+        value = self.now.value
+        if isinstance(value, Vector):
+            return bool((value.uids == uid).any())
+        return any(uid == standing[0] for standing in value.standings)
 
 
 class BoardSums:
@@ -70,6 +74,10 @@ class BoardSums:
         if question.uids is not None:
             budget.spend("uid", len(question.uids), each)
             return await self._boards_of(question.uids)
+        if question.atids is None and self._sees is everybody:
+            told = await self._of_columns()
+            if told is not None:
+                return told
         asked: list[int] = []
 
         async def ask(uids: Sequence[int]) -> ComparedSums:
@@ -85,19 +93,35 @@ class BoardSums:
             found = _together(found, others, question.limit)
         return found
 
+    async def _of_columns(self) -> ComparedSums | None:
+        """The boards of everybody as columns tell them, None where they do not."""
+        thing, spend = self._question.thing_number, self._budget.spend_bytes
+        ranges = [self._question.range_]
+        if self._question.previous is not None:
+            ranges.append(self._question.previous)
+        found = await asyncio.gather(
+            *(self._engine.everybody(thing, range_, spend) for range_ in ranges)
+        )
+        boards: list[Exactly[Upper | Vector]] = []
+        for vector, range_ in zip(found, ranges, strict=True):
+            if vector is None:
+                return None
+            self.newest.note(vector.newest_s)
+            boards.append(Exactly(vector, range_))
+        return ComparedSums(boards[0], boards[1] if len(boards) > 1 else None)
+
     async def _boards_of(self, uids: Sequence[int]) -> ComparedSums:
         """The boards of these; only of those who can be on the first page where that is asked."""
         question = self._question
 
-        async def whole(range_: Range, _level: Level | None) -> Upper:
+        async def whole(range_: Range, _level: Level | None) -> Upper | Vector:
             standings = await self._standings(uids, range_)
             return Upper(len(standings), standings)
 
-        async def upper(range_: Range, _level: Level | None) -> Upper:
+        async def upper(range_: Range, _level: Level | None) -> Upper | Vector:
             return await self._upper(uids, range_)
 
-        is_first = question.cursor is None and question.around is None
-        now = answered(question.range_, upper if is_first else whole)
+        now = answered(question.range_, upper if question.is_first_page else whole)
         if question.previous is None:
             return ComparedSums(await now, None)
         return ComparedSums(*await asyncio.gather(now, answered(question.previous, whole)))
@@ -142,7 +166,13 @@ def _together(one: ComparedSums, other: ComparedSums, limit: int) -> ComparedSum
     """The boards of two parts of everybody, over the same ranges."""
     before = one.before
     if before is not None and other.before is not None:
-        whole = before.value.together(other.before.value, limit)
-        before = msgspec.structs.replace(before, value=whole)
-    upper = one.now.value.together(other.now.value, limit)
-    return ComparedSums(msgspec.structs.replace(one.now, value=upper), before)
+        before = _both(before, other.before, limit)
+    return ComparedSums(_both(one.now, other.now, limit), before)
+
+
+def _both(
+    one: Exactly[Upper | Vector], other: Exactly[Upper | Vector], limit: int
+) -> Exactly[Upper | Vector]:
+    assert isinstance(one.value, Upper), "columns tell of everybody at once"
+    assert isinstance(other.value, Upper), "columns tell of everybody at once"
+    return msgspec.structs.replace(one, value=one.value.together(other.value, limit))

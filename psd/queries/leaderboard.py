@@ -1,8 +1,9 @@
 """Leaderboards at any instant: pages, surroundings of a user, and who overtook whom.
 
-A board is everybody's sum over its range. For its first page the largest sums alone leave Redis,
-for every other question all of them do, 8 bytes a user. When a value was first reached is asked
-for those who are shown, and where it decides who is ahead, for all who share such a value::
+A board is everybody's sum over its range. Where columns tell it, numpy adds them up. Else owners
+are asked: for a first page the largest sums alone leave Redis, for every other question all of them
+do, 8 bytes a user. When a value was first reached is asked for those who are shown, and where it
+decides who is ahead, for all who share such a value::
 
     {"data": [{"rank": 1, "uid": "22484408", "value": 3200,
                "reached_at": "2016-04-12T21:00:00Z", "percentile": 90.0,
@@ -22,15 +23,17 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from psd.clock import utc_text
+from psd.columns.vector import Vector
 from psd.engine.activities import ScoreQuestion
 from psd.engine.plan import Range
 from psd.engine.reads import Reads
 from psd.engine.standings import Upper
 from psd.errors import DetailExpiredError, NotFoundError
+from psd.queries.board_rankings import AnyRanking, ranking_of
 from psd.queries.board_sums import BoardSums, ComparedSums
 from psd.queries.freshness import Exactly, QueueDepth, coarsest, watermark, with_depth
 from psd.queries.questions import LeaderboardQuestion
-from psd.queries.ranking import Place, PlaceChange, Ranking, compared, read_cursor
+from psd.queries.ranking import Place, PlaceChange, compared, read_cursor
 from psd.queries.results import AnsweredRange, LeaderboardAnswer, Standing
 from psd.queries.shown import NO_NAMES, NameSource, beside
 from psd.queries.sums import Sees, everybody
@@ -120,14 +123,13 @@ class _LeaderboardPages:
     async def page(self, boards: ComparedSums) -> LeaderboardPage:
         """The page that was asked for."""
         question, found = self._question, boards.now
-        standings = found.value.standings
-        below = found.value.total - len(standings)
+        first = question.limit if question.is_first_page else None
         deciding = Seconds({})
         if question.ties == "first_to_reach":
-            board = await Ranking.made(standings, "competition", below=below)
+            board = await ranking_of(found.value, "competition", first=first)
             sharing = board.sharing(_region(board, question))
             deciding = await self._deciding(board, sharing, found.range_)
-        board = await Ranking.made(standings, question.ties, deciding.by_uid, below)
+        board = await ranking_of(found.value, question.ties, deciding.by_uid, first)
         start, stop = _bounds(board, question)
         places = board.page(start, stop)
         missing = [place for place in places if place.uid not in deciding.by_uid]
@@ -142,24 +144,24 @@ class _LeaderboardPages:
         )
 
     async def places_of(
-        self, uids: Sequence[int], before: Exactly[Upper]
+        self, uids: Sequence[int], before: Exactly[Upper | Vector]
     ) -> Exactly[dict[int, Place]]:
         """Where these users stood on the board to compare with."""
-        ties, standings = self._question.ties, before.value.standings
+        ties = self._question.ties
         deciding = Seconds({})
         if ties == "first_to_reach":
-            board = await Ranking.made(standings, "competition")
+            board = await ranking_of(before.value, "competition")
             there = await board.places(uids)
             at = {board.at_value(place.value) for place in there.values()}
             sharing = [uid for positions in at for uid in board.sharing(positions)]
             deciding = await self._deciding(board, sharing, before.range_)
-        whole = await Ranking.made(standings, ties, deciding.by_uid)
+        whole = await ranking_of(before.value, ties, deciding.by_uid)
         places = await whole.places(uids)
         resolution = coarsest([before.resolution, deciding.resolution])
         known = None if isinstance(resolution, UnsetType) else resolution
         return Exactly(places, before.range_, known)
 
-    async def _deciding(self, board: Ranking, uids: Sequence[int], range_: Range) -> Seconds:
+    async def _deciding(self, board: AnyRanking, uids: Sequence[int], range_: Range) -> Seconds:
         """When those who share a value had it, which puts them in their order."""
         self._budget.spend("ties", len(uids), REACHED)
         return await self._seconds((await board.places(uids)).values(), range_)
@@ -181,7 +183,7 @@ class _LeaderboardPages:
         return Seconds({each.uid: at for each, at in zip(asked, found, strict=True)})
 
 
-def _region(board: Ranking, question: LeaderboardQuestion) -> range:
+def _region(board: AnyRanking, question: LeaderboardQuestion) -> range:
     """The positions among which the page lies, whoever is ahead among those of one value."""
     if question.around is not None:
         position = board.position(question.around)
@@ -195,7 +197,7 @@ def _region(board: Ranking, question: LeaderboardQuestion) -> range:
     return board.tied(0, question.limit)
 
 
-def _bounds(board: Ranking, question: LeaderboardQuestion) -> tuple[int, int]:
+def _bounds(board: AnyRanking, question: LeaderboardQuestion) -> tuple[int, int]:
     """The first position of the page, and the one after its last."""
     if question.around is not None:
         position = board.position(question.around)

@@ -124,6 +124,11 @@ class LeaderboardQuestion(msgspec.Struct, frozen=True):
     span: int
     around_text: str = ""
 
+    @property
+    def is_first_page(self) -> bool:
+        """Whether the largest sums alone answer it."""
+        return self.cursor is None and self.around is None
+
 
 def sum_question(query: SumQuery, rules: QueryRules, now_s: int) -> SumQuestion:
     """Check a query; raises BadQueryError or TooLargeError."""

@@ -4,18 +4,18 @@ The server at ``redis.url`` is asked once (``redis.cluster`` = ``auto``). In a c
 all others; the map of slots is asked for again whenever a reply or a lost connection says that
 it is of yesterday::
 
-    cluster.groups(["psd:{1}", "psd:{2}", "psd:{3}"])      [[0, 2], [1]]: 1 and 3 share a node
+    cluster.node_of("psd:{p7ft}:1503960366:1:y")      ("10.0.0.8", 6379)
 
 psd follows MOVED and never ASK: while a slot migrates, its source answers for the keys that it
 still has and its target for those that it has by then, and neither for an owner. So whatever is
-about such an owner waits until the slot has arrived, at most PATIENCE times ``redis.timeout_s``.
+about its partition waits until the slot has arrived, at most PATIENCE times ``redis.timeout_s``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 from redis.asyncio import Redis
@@ -43,7 +43,7 @@ NO_SELECT = "SELECT is not allowed in cluster mode"
 
 
 class Cluster:
-    """The nodes that there are, and which of them has which slot; see Placement.
+    """The nodes that there are, and which of them has which slot.
 
     ``client`` is the one at ``redis.url``: the one server, or whichever node is asked first.
     ``open_client`` makes clients of a node (None for that one) that look at their server,
@@ -88,15 +88,6 @@ class Cluster:
     def doubt(self, node: Address) -> None:
         """Note that a node did not answer: others are asked for the map before the next command."""
         self._doubted.add(node)
-
-    def groups(self, roots: Sequence[str]) -> list[list[int]]:
-        """Positions of the roots, grouped by node."""
-        if not self.is_spread:
-            return [list(range(len(roots)))] if roots else []
-        found: dict[Address, list[int]] = {}
-        for place, root in enumerate(roots):
-            found.setdefault(self.node_of(root), []).append(place)
-        return list(found.values())
 
     def node_of(self, key: str | bytes) -> Address:
         """The node that has a key, in a cluster; raises StoreUnavailableError for none."""

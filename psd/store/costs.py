@@ -5,8 +5,8 @@ docs/benchmarks.md. What a script may read is known only to it, so calls that ha
 count as the middle of what they may take. A wrong estimate makes a trip longer or shorter, and
 nothing else::
 
-    cost_us(("EVALSHA", <engine.book>, 1, "psd:{7}", <200 reports, 3.9 kB>, ...))   -> 3,900
-    cost_us(("EVALSHA", <engine.sum>, 1, "psd:{7}", ...))                           -> 70
+    cost_us(("EVALSHA", <engine.book>, 1, "psd:{p0}:7", <200 reports, 3.9 kB>, ...))   -> 3,900
+    cost_us(("EVALSHA", <engine.sum>, 1, "psd:{p0}:7", ...))                           -> 70
     cost_us(("GET", "psd:store"))                                                   -> 10
 """
 
@@ -50,7 +50,16 @@ RATES: dict[str, Rates] = {
 }
 """What differs from the plain rates."""
 
-_WHOLE = {"SMEMBERS": 2_000.0, "HGETALL": 1_000.0, "HVALS": 1_000.0, "HKEYS": 1_000.0}
+_READ_BYTE_US = 0.0005
+"""Of what is handed over as it stands: the copy, and as much again until it is sent."""
+
+_WHOLE = {
+    "MGET": 300.0,
+    "SMEMBERS": 2_000.0,
+    "HGETALL": 1_000.0,
+    "HVALS": 1_000.0,
+    "HKEYS": 1_000.0,
+}
 """Commands that read whatever a key holds, and what they are taken for."""
 
 _PLAIN = Rates()
@@ -72,6 +81,14 @@ def cost_us(command: Command) -> float:
     whole = _WHOLE.get(str(command[0]))
     if whole is not None:
         return whole
+    if command[0] == "GETRANGE":
+        return _range_us(command)
     last = command[-1]
     size = len(last) if isinstance(last, (bytes, str)) else 0
     return _COMMAND_US + _VALUE_US * len(command) + _BYTE_US * size
+
+
+def _range_us(command: Command) -> float:
+    """Of a part of a string, which may have less; an end that is counted from behind is near."""
+    start, stop = int(command[2]), int(command[3])
+    return _COMMAND_US + _READ_BYTE_US * max(0, stop - start)

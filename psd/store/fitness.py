@@ -22,8 +22,15 @@ from typing import Any
 
 import msgspec
 
-from psd.config import RedisSettings
-from psd.store.keys import SCHEMA_KEY, SCHEMA_VERSION, SCHEMAS_BEFORE, STORE_KEY
+from psd.config import RedisSettings, is_partition_count
+from psd.store.keys import (
+    MIGRATION_KEY,
+    PARTITIONS_KEY,
+    SCHEMA_KEY,
+    SCHEMA_VERSION,
+    SCHEMAS_BEFORE,
+    STORE_KEY,
+)
 
 OLDEST_VERSION = (6, 2)
 """Redis 6.2 is the oldest that has all commands psd sends (XAUTOCLAIM came last)."""
@@ -32,8 +39,8 @@ OLDEST_VERSION = (6, 2)
 class ServerInfo(msgspec.Struct, frozen=True):
     """What a server tells of itself: three sections of INFO, and what the store is marked with.
 
-    ``schema``, ``life``, ``name`` and ``erased`` are empty where the store has no such mark, and
-    None where this server does not say, as in a cluster, where another node has the key.
+    ``schema`` and what follows it are empty where the store has no such mark, and None where this
+    server does not say, as in a cluster, where another node has the key.
     """
 
     server: bytes = b""
@@ -43,6 +50,8 @@ class ServerInfo(msgspec.Struct, frozen=True):
     life: str | None = None
     name: str | None = None
     erased: str | None = None
+    partitions: str | None = None
+    migration: str | None = None
 
 
 class FitnessProblem(msgspec.Struct, frozen=True):
@@ -54,12 +63,13 @@ class FitnessProblem(msgspec.Struct, frozen=True):
 
 
 def problem_of(
-    told: ServerInfo, settings: RedisSettings, is_spread: bool, name: str
+    told: ServerInfo, settings: RedisSettings, is_spread: bool, name: str, partitions: int = 0
 ) -> FitnessProblem | None:
     """The first thing that is wrong with a server; None for one that is fit.
 
-    The process began with a cluster or not, and with a store that calls itself ``name``. Of a
-    cluster's node the role is no problem here: a replica sends everybody to its master.
+    The process began with a cluster or not, and with a store that calls itself ``name`` and has so
+    many ``partitions`` (0: not known yet). Of a cluster's node the role is no problem here: a
+    replica sends everybody to its master.
     """
     mode = "" if settings.cluster == "no" else mode_problem(told.server, is_spread)
     role = "" if is_spread else role_problem(told.replication)
@@ -71,7 +81,9 @@ def problem_of(
         FitnessProblem("policy", policy, EVICTS),
         FitnessProblem("version", version, OLD),
         FitnessProblem("store", name_problem(told.name or "", name)),
-        FitnessProblem("schema", schema_problem(told.schema or "")),
+        schema_problem(told.schema or ""),
+        partitions_problem(told, settings.partitions, partitions),
+        FitnessProblem("migration", migration_problem(told.migration or "")),
     )
     return next((problem for problem in found if problem.found), None)
 
@@ -105,20 +117,21 @@ def role_problem(replication: bytes) -> str:
     return f"it is a replica of {host}:{port}{cut_off}"
 
 
-def schema_problem(schema: str) -> str:
-    """What is wrong with the version of the stored shapes; empty for a store without one."""
+def schema_problem(schema: str) -> FitnessProblem:
+    """What is wrong with the version of the stored shapes; nothing in a store without one."""
     if not schema or schema == SCHEMA_VERSION:
-        return ""
-    if schema in SCHEMAS_BEFORE:
-        return f"{_holds(schema)}; it is looked through first"
-    return f"{_holds(schema)}; start a psd that is as new as the one that wrote it"
-
-
-def _holds(schema: str) -> str:
-    return (
+        return FitnessProblem("schema", "")
+    found = (
         f"{SCHEMA_KEY}: the store holds version {schema[:20]}, this psd reads version "
         f"{SCHEMA_VERSION}"
     )
+    remedy = MIGRATES if schema in SCHEMAS_BEFORE else NEWER
+    return FitnessProblem("schema", found, remedy)
+
+
+UNMARKED = f"{SCHEMA_KEY}: the store holds no version"
+MIGRATES = "; `psd migrate` moves what it holds into another store, which psd then uses"
+NEWER = "; start a psd that is as new as the one that wrote it"
 
 
 def name_problem(name: str, known: str) -> str:
@@ -128,6 +141,42 @@ def name_problem(name: str, known: str) -> str:
     return (
         f"{STORE_KEY}: the store calls itself {name[:20]}, and psd began with {known}; start psd "
         "anew to work on this one"
+    )
+
+
+def partitions_problem(told: ServerInfo, wanted: int, known: int) -> FitnessProblem:
+    """Whether owners lie otherwise than the settings want, or than this process began with.
+
+    >>> partitions_problem(ServerInfo(schema="4", partitions="16"), 64, 0).found
+    'psd:partitions:{psd:schema}: the store has 16 partitions, and redis.partitions is 64'
+    """
+    held = told.partitions
+    if held is None or (not held and not told.schema):
+        return FitnessProblem("partitions", "")
+    if not (held.isdigit() and is_partition_count(int(held))):
+        found = f"{PARTITIONS_KEY}: the store holds {held[:20]!r}, and no number of partitions"
+        return FitnessProblem("partitions", found, "; set it to that with which it was begun")
+    has = f"{PARTITIONS_KEY}: the store has {held} partitions"
+    if wanted and int(held) != wanted:
+        return FitnessProblem("partitions", f"{has}, and redis.partitions is {wanted}", OTHER)
+    if known and int(held) != known:
+        return FitnessProblem("partitions", f"{has}, and psd began with {known}; start psd anew")
+    return FitnessProblem("partitions", "")
+
+
+OTHER = (
+    "; set it to that or to 0, or begin another store, into which `psd migrate` moves what this "
+    "one holds"
+)
+
+
+def migration_problem(origin: str) -> str:
+    """Whether a store is not whole yet."""
+    if not origin:
+        return ""
+    return (
+        f"{MIGRATION_KEY}: the store is being filled from {origin[:200]}; `psd migrate` ends that, "
+        "and continues it where it was broken off"
     )
 
 

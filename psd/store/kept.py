@@ -45,6 +45,6 @@ async def write_in_order(store: Store, *stages: Sequence[Command]) -> list[Any]:
     commands have none, so there it is a trip a stage.
     """
     await store.cluster.know()
-    if not store.placement.is_spread:
+    if not store.cluster.is_spread:
         return await write_kept(store, [command for stage in stages for command in stage])
     return [reply for stage in stages for reply in await write_kept(store, stage)]

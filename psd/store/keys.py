@@ -2,13 +2,14 @@
 
 Those of a domain are in its own ``keys`` module, and nowhere else is one built.
 
-All keys of one owner share the hash tag ``{uid}``, those of a count the tag ``{name}``, so
-that one script call stays in one slot of a cluster. Scripts are handed the root and derive
-the rest; :func:`catalogue` is what they may derive, and the tests hold every key against it.
+All keys of one owner carry the hash tag of its partition (psd/store/partitions.py), those of a
+count the tag ``{name}``, so that one script call stays in one slot of a cluster. Scripts are handed
+the root and derive the rest; :func:`catalogue` is what they may derive, and the tests hold every
+key against it.
 
->>> owner_root(1503960366)
-'psd:{1503960366}'
->>> kind_of("psd:{1503960366}:1:d:201604").level
+>>> root_under("p0", 1503960366)
+'psd:{p0}:1503960366'
+>>> kind_of("psd:{p0}:1503960366:1:d:201604").level
 'day'
 """
 
@@ -23,12 +24,15 @@ import msgspec
 from psd.domains import domains
 
 SCHEMA_KEY = "psd:schema"
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
 """Rises with each changed shape, so that no psd misreads a store. tests/golden/stores has what is
 written under each version: a test fails where the same version is written in other bytes."""
 
-SCHEMAS_BEFORE = frozenset({"1", "2"})
-"""Versions that did not tell one shape from another: psd/store/takeover.py finds out."""
+SCHEMAS_BEFORE = frozenset({"1", "2", "3"})
+"""Versions whose owners had a hash tag each: ``psd migrate`` moves what such a store holds."""
+
+MODES_KEY = "psd:columns:modes"
+"""How the boards of each thing are kept: ``second``, ``day`` or ``none``."""
 
 RETENTION_KEY = "psd:retention"
 """Levels that had a lifetime at some time: keys of such a level may end or have ended by it."""
@@ -39,6 +43,10 @@ STORE_KEY = "psd:store"
 LIFE_KEY = "psd:life:{psd:schema}"
 """A random word that is set when a store is begun: another one means that it was emptied. It is
 with the node that has the schema."""
+
+PARTITIONS_KEY = "psd:partitions:{psd:schema}"
+"""In how many partitions the owners lie (psd/store/partitions.py); fixed when a store is begun. It
+is with the node that has the schema."""
 
 ERASED_KEY = "psd:erased:{psd:schema}"
 """A random word that changes with each user who is erased: what processes remember of users may be
@@ -52,16 +60,39 @@ ORDER_KEY = "psd:order"
 
 PROBE_KEY = "psd:probe"
 
-
-@lru_cache(maxsize=65_536)
-def owner_root(uid: int) -> str:
-    """Root of an owner's keys."""
-    return f"psd:{{{uid}}}"
+MIGRATION_KEY = "psd:migration:{psd:schema}"
+"""Where a migration into this store comes from, while it is under way (psd/migration). It is with
+the node that has the schema."""
 
 
-def owner_log_key(uid: int) -> str:
+OWNER_TAG = r"p\d{1,3}[a-z]*"
+"""What stands between the braces in a key of an owner (psd/store/partitions.py)."""
+
+OWNER_ROOT = rf"psd:\{{{OWNER_TAG}\}}:-?\d{{1,19}}"
+"""The roots of owners' keys, as a pattern."""
+
+
+OLD_OWNER_ROOT = r"psd:\{-?\d{1,19}\}"
+"""The roots of owners' keys up to version 3, as a pattern."""
+
+COUNT_ROOT = r"psd:c:\{[^{}]*\}"
+ROOT = rf"(?:{OWNER_ROOT}|{COUNT_ROOT})"
+"""The roots of what is summed, as patterns."""
+
+
+def uid_of(root: str) -> int:
+    """Whose a root is that has the pattern of owners' roots."""
+    return int(root.rpartition(":")[2])
+
+
+def root_under(tag: str, uid: int) -> str:
+    """Root of an owner's keys under the tag of its partition."""
+    return f"psd:{{{tag}}}:{uid}"
+
+
+def log_key(root: str) -> str:
     """The withdrawals of an owner's activities, newest last (psd/engine/withdrawal.py)."""
-    return f"{owner_root(uid)}:log"
+    return f"{root}:log"
 
 
 IDEMPOTENCY_KEYS = "psd:idempotency:*"
@@ -141,6 +172,33 @@ def owners_key(shard: int, thing: int) -> str:
     return f"psd:owners:{{o{shard}}}:{thing}"
 
 
+@lru_cache(maxsize=8192)
+def columns_root(tag: str, thing: int) -> str:
+    """Root of the columns of a partition's owners of a thing (psd/columns/column_keys.py)."""
+    return f"psd:columns:{{{tag}}}:{thing}"
+
+
+COLUMNS_PATTERN = "psd:columns:{*"
+"""All columns of a store, as SCAN takes it."""
+
+LOGS_PATTERN = f"{COLUMNS_PATTERN}:l:*"
+"""The same of all logs."""
+
+LOG_OF_COLUMNS = r"psd:columns:\{p\d{1,3}[a-z]*\}:(\d+):l:(\d{4}(?:0[1-9]|1[0-2])(?:\d\d){0,2})"
+"""A log: its thing, and the label of its month, day or hour."""
+
+
+def columns_pattern(owner_root: str) -> str:
+    """All columns of the partition of an owner: of ``psd:{p0}:7`` it is ``psd:columns:{p0}:*``."""
+    return f"psd:columns:{{{owner_root[5 : owner_root.index('}')]}}}:*"
+
+
+def year_key(columns: str, uid: int | str) -> str:
+    """An owner's hash of years: beside ``psd:columns:{p0}:1`` it is ``psd:{p0}:7:1:y``."""
+    tag, thing = columns.removeprefix("psd:columns:").rsplit(":", 1)
+    return f"psd:{tag}:{uid}:{thing}:y"
+
+
 NAME_SHARDS = 64
 """Parts of the registry of names: each is a hash of some 16,000 fields of a million names."""
 
@@ -165,35 +223,57 @@ class KeyKind(msgspec.Struct, frozen=True):
     holds: str
 
 
-_ROOT = r"psd:(?:c:)?\{[^{}]*\}"
+_COLUMNS = r"psd:columns:\{[^{}]*\}:\d+"
 _BOARDS = r"psd:boards:\{boards\}"
 _PAGES = r"psd:pages:\{pages\}"
 _DECISIONS = r"psd:decisions:\{decisions\}"
 _BOARD = r"psd:board:\{[a-z0-9._-]{1,64}:[0-9a-f]{16}\}"
 
 CORE_CATALOGUE: tuple[KeyKind, ...] = (
-    KeyKind("year totals", rf"{_ROOT}:\d+:y", "hash", "year", "year, year:atid, activities"),
-    KeyKind("month totals", rf"{_ROOT}:\d+:m:\d{{4}}", "hash", "month", "month, month:atid"),
-    KeyKind("day totals", rf"{_ROOT}:\d+:d:\d{{6}}", "hash", "day", "date"),
-    KeyKind("day totals by atid", rf"{_ROOT}:\d+:d:\d{{6}}:t", "hash", "day", "date:atid"),
+    KeyKind("year totals", rf"{ROOT}:\d+:y", "hash", "year", "year, year:atid, activities"),
+    KeyKind("month totals", rf"{ROOT}:\d+:m:\d{{4}}", "hash", "month", "month, month:atid"),
+    KeyKind("day totals", rf"{ROOT}:\d+:d:\d{{6}}", "hash", "day", "date"),
+    KeyKind("day totals by atid", rf"{ROOT}:\d+:d:\d{{6}}:t", "hash", "day", "date:atid"),
     KeyKind(
         "week totals",
-        rf"{_ROOT}:\d+:w:\d{{4}}:\d",
+        rf"{ROOT}:\d+:w:\d{{4}}:\d",
         "hash",
         "week",
         "ISO week, week:atid; issuance week iN, iN:atid",
     ),
-    KeyKind("hour totals", rf"{_ROOT}:\d+:h:\d{{8}}", "hash", "second", "hour, hour:atid"),
-    KeyKind("minute totals", rf"{_ROOT}:\d+:n:\d{{10}}", "hash", "second", "minute, minute:atid"),
-    KeyKind("second totals", rf"{_ROOT}:\d+:s:\d{{12}}", "hash", "second", "second, second:atid"),
-    KeyKind("leaf", rf"{_ROOT}:\d+:l:\d{{6}}(?:\d\d){{0,4}}", "string", "second", "bookings"),
-    KeyKind("crowded second", rf"{_ROOT}:\d+:b:\d{{14}}", "hash", "second", "aid: its bookings"),
-    KeyKind("activities", rf"{_ROOT}:\d+:a:\d+", "hash", "activity", "aid: its reports"),
-    KeyKind("long activity", rf"{_ROOT}:\d+:r:-?\d+", "hash", "activity", "all, hour: summary"),
-    KeyKind("reports", rf"{_ROOT}:\d+:r:-?\d+:-?\d+", "string", "activity", "an hour's reports"),
-    KeyKind("fences", rf"{_ROOT}:f:[a-z0-9._-]{{1,64}}", "string", "activity", "rises only"),
-    KeyKind("markers", rf"{_ROOT}:k:\d+", "hash", "marker", "8 bytes of an increment's id"),
+    KeyKind("hour totals", rf"{ROOT}:\d+:h:\d{{8}}", "hash", "second", "hour, hour:atid"),
+    KeyKind("minute totals", rf"{ROOT}:\d+:n:\d{{10}}", "hash", "second", "minute, minute:atid"),
+    KeyKind("second totals", rf"{ROOT}:\d+:s:\d{{12}}", "hash", "second", "second, second:atid"),
+    KeyKind("leaf", rf"{ROOT}:\d+:l:\d{{6}}(?:\d\d){{0,4}}", "string", "second", "bookings"),
+    KeyKind("crowded second", rf"{ROOT}:\d+:b:\d{{14}}", "hash", "second", "aid: its bookings"),
+    KeyKind("activities", rf"{ROOT}:\d+:a:\d+", "hash", "activity", "aid: its reports"),
+    KeyKind("long activity", rf"{ROOT}:\d+:r:-?\d+", "hash", "activity", "all, hour: summary"),
+    KeyKind("reports", rf"{ROOT}:\d+:r:-?\d+:-?\d+", "string", "activity", "an hour's reports"),
+    KeyKind("fences", rf"{ROOT}:f:[a-z0-9._-]{{1,64}}", "string", "activity", "rises only"),
+    KeyKind("markers", rf"{ROOT}:k:\d+", "hash", "marker", "8 bytes of an increment's id"),
+    KeyKind("columns' owners", rf"{_COLUMNS}:owners", "string", "", "uid by position"),
+    KeyKind("count column", rf"{_COLUMNS}:count", "string", "", "number of bookings by position"),
+    KeyKind("newest column", rf"{_COLUMNS}:newest", "string", "", "newest second by position"),
+    KeyKind("changes", rf"{_COLUMNS}:changes", "string", "", "how often columns were written"),
+    KeyKind("year's column", rf"{_COLUMNS}:y:\d{{4}}", "string", "", "sum by position"),
+    KeyKind("month's column", rf"{_COLUMNS}:m:\d{{6}}", "string", "", "sum by position"),
+    KeyKind("day's column", rf"{_COLUMNS}:d:\d{{8}}", "string", "", "sum by position"),
+    KeyKind(
+        "column log",
+        rf"{_COLUMNS}:l:\d{{6}}(?:\d\d){{0,2}}",
+        "string",
+        "",
+        "second, position, booking",
+    ),
+    KeyKind(
+        "sealed log", rf"{_COLUMNS}:s:\d{{6}}(?:\d\d){{0,2}}", "string", "", "the same, packed"
+    ),
+    KeyKind("seals", rf"{_COLUMNS}:seals", "string", "", "how often a log was sealed"),
+    KeyKind("log's draft", rf"{_COLUMNS}:draft:[0-9a-f]{{16}}", "string", "", "lives 10 minutes"),
+    KeyKind("modes", re.escape(MODES_KEY), "hash", "", "thing: how its boards are kept"),
     KeyKind("schema", re.escape(SCHEMA_KEY), "string", "", "version of the stored shapes"),
+    KeyKind("partitions", re.escape(PARTITIONS_KEY), "string", "", "how many; never another"),
+    KeyKind("migration", re.escape(MIGRATION_KEY), "string", "", "while one is under way"),
     KeyKind("life", re.escape(LIFE_KEY), "string", "", "a word for as long as it is not emptied"),
     KeyKind("erased", re.escape(ERASED_KEY), "string", "", "a word until somebody is erased"),
     KeyKind("erasures", re.escape(ERASURES_KEY), "hash", "", "erased uid: version"),
@@ -202,7 +282,7 @@ CORE_CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind("order", re.escape(ORDER_KEY), "zset", "", "the highest number that was archived"),
     KeyKind("probe", re.escape(PROBE_KEY), "string", "", "written by readiness, lives a second"),
     KeyKind("stream", r"psd:stream:.+", "stream", "", "messages of the embedded queue"),
-    KeyKind("log", r"psd:\{-?\d+\}:log", "stream", "", "who withdrew which activity, and why"),
+    KeyKind("log", rf"{OWNER_ROOT}:log", "stream", "", "who withdrew which activity, and why"),
     KeyKind(
         "answer", r"psd:idempotency:[0-9a-f]{64}", "string", "", "a request's hash; lives a day"
     ),
@@ -231,7 +311,7 @@ CORE_CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind("session", r"psd:pages:session:[0-9a-f]{64}", "string", "", "who is signed in"),
     KeyKind("owners", r"psd:owners:\{o\d+\}:\d+", "set", "", "uids that may have bookings"),
 )
-LEFTOVERS = rf"psd:owners:newest|{_ROOT}:\d+:i:-?\d+"
+LEFTOVERS = rf"psd:owners:newest|(?:{OLD_OWNER_ROOT}|{COUNT_ROOT}):\d+:i:-?\d+"
 """Keys of shapes before that nothing reads any more."""
 
 

@@ -16,7 +16,7 @@ from redis.driver_info import DriverInfo
 
 from psd.clock import Clock, SystemClock
 from psd.config import RedisSettings
-from psd.errors import ConfigError, PsdError, StoreError, UnfitStoreError
+from psd.errors import ConfigError, PsdError, StoreError, StoreUnavailableError, UnfitStoreError
 from psd.observe.metrics import Metrics
 from psd.secrets import masked
 from psd.store.clocks import Clocks
@@ -30,12 +30,14 @@ from psd.store.keys import (
     STORE_KEY,
 )
 from psd.store.lane import Command, Lane
+from psd.store.owner_calls import Placement
+from psd.store.partitions import Partitions
 from psd.store.routed import RoutedLane
 from psd.store.scripts import Script, load_script, script_names
 from psd.store.slots import Address, url_at
 from psd.store.standing import LOOK_EVERY_S, KnownServers
-from psd.store.takeover import Takeover, mark
 from psd.store.trail import Aside
+from psd.store.unmarked import Unmarked
 from psd.store.watch import Watch
 
 Greet = Callable[[Connection], Awaitable[None]]
@@ -54,9 +56,9 @@ READ_CONNECTIONS = 2
 class Store:
     """The clients of one process: a lane for reads, one for writes, and a plain client.
 
-    The store is one server, or the masters of a cluster: ``cluster`` knows, and is the
-    ``placement`` of owners. ``client`` is for tools, that of a key (``cluster.client_of``) for
-    blocking reads of the embedded queue; they share no connection with the lanes.
+    The store is one server, or the masters of a cluster: ``cluster`` knows. ``client`` is for
+    tools, that of a key (``cluster.client_of``) for blocking reads of the embedded queue; they
+    share no connection with the lanes.
     """
 
     def __init__(
@@ -66,22 +68,50 @@ class Store:
         self.clocks = Clocks(clock or SystemClock(), metrics)
         self._metrics = metrics
         self._asks_durability = settings.durability != "fast"
-        self.cluster = self.placement = Cluster(settings, metrics, self._open_client, make_client)
-        self._takeover = Takeover(self._lane_to_anyone)
+        self.cluster = Cluster(settings, metrics, self._open_client, make_client)
+        self._unmarked = Unmarked(self.lane_to_anyone)
         self.standing = KnownServers(
             settings,
             metrics,
             self.clocks,
             lambda: self.cluster.is_spread,
             self._ask_holders,
-            self._takeover,
+            self._unmarked,
         )
         self.client = self.cluster.client
         self.reads = self.new_lane(READ_CONNECTIONS)
         self.writes = self.new_lane(writes=True)
         self._asking = self.new_lane()
         self._looked_at_s = float("-inf")
+        self._placement: Placement | None = None
         self.order = Order(self._asking, self.writes, self.clocks)
+
+    @property
+    def partitions(self) -> Partitions:
+        """Those of the store; raises StoreUnavailableError before it has said how many it has."""
+        if self.standing.partitions is None:
+            raise StoreUnavailableError("redis: the store has not said yet where its owners are")
+        return self.standing.partitions
+
+    @property
+    def placement(self) -> Placement:
+        """Where owners are; raises StoreUnavailableError before the store has said it."""
+        if self._placement is None:
+            if not self.cluster.is_known:
+                raise StoreUnavailableError("redis: whether it is a cluster is not known yet")
+            self._placement = Placement(self.partitions, self.cluster.is_spread)
+        return self._placement
+
+    async def placed(self) -> Placement:
+        """Where owners are: known at once, but before the first trip.
+
+        Raises StoreUnavailableError while nobody answers.
+        """
+        if self._placement is None:
+            await self.cluster.know()
+            if self.standing.partitions is None:
+                await self._look()
+        return self.placement
 
     def new_lane(self, connections: int = 1, *, writes: bool = False) -> RoutedLane:
         """A lane with so many connections of its own to each server; the caller closes it."""
@@ -96,14 +126,14 @@ class Store:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._takeover.close()
+        await self._unmarked.close()
         await self.reads.close()
         await self.writes.close()
         await self._asking.close()
         await self.cluster.close()
 
     async def check_fit(self) -> None:
-        """Look at every server now, a trip to each; take over a store of an older version.
+        """Look at every server now, a trip to each, and whether a store without a mark is empty.
 
         Raises ConfigError for one that is none to work with (psd/store/fitness.py), and
         StoreUnavailableError while nobody answers, or a replica.
@@ -119,18 +149,14 @@ class Store:
             self.standing.doubts_unmarked = False
 
     async def _look_twice(self) -> None:
-        """Look, and once more when a store of another version has been looked through."""
+        """Look, and once more when a store without a version has been looked through."""
         try:
             await self._look()
         except UnfitStoreError as error:
             if error.check != "schema":
                 raise
-            await self._takeover.ended()
+            await self._unmarked.ended()
             await self._look()
-
-    async def mark_shapes(self) -> None:
-        """Mark the store with this version: nothing in it is of a shape from before any more."""
-        await mark(self.writes)
 
     async def _look(self) -> None:
         self.standing.doubt()
@@ -241,11 +267,11 @@ class Store:
 
     async def _ask_holders(self, commands: Sequence[Command]) -> list[Any]:
         """Replies of the nodes that have the keys, on connections of its own: a lane waits."""
-        async with self._lane_to_anyone() as lane:
+        async with self.lane_to_anyone() as lane:
             return await lane.call_each(commands)
 
     @contextlib.asynccontextmanager
-    async def _lane_to_anyone(self) -> AsyncIterator[RoutedLane]:
+    async def lane_to_anyone(self) -> AsyncIterator[RoutedLane]:
         """A lane with connections of its own, which work with whoever answers."""
         clients: list[Redis] = []
 

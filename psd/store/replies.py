@@ -38,10 +38,6 @@ _ELSEWHERE = (MovedError, AskError, TryAgainError, ClusterDownError)
 """Error replies of a cluster's node to commands that it does not execute: the keys are with
 another node, on their way there, or nowhere."""
 
-_ELSEWHERE_IN_SCRIPT = ("non local key", "slot not served", "cluster is down")
-"""The same for a key that a script asks for. Nothing was written by then: a script asks for the
-root of each owner before anything else (lua/lib/owners.lua)."""
-
 _WAIT_ENDED = ("WAIT cannot be used with replica instances", "UNBLOCKED force unblock")
 """A master has become a replica: whether the next one has what this WAIT follows is not known, so
 the WAIT alone must not be sent again."""
@@ -71,8 +67,6 @@ def psd_error(reply: RedisError) -> PsdError:
     if isinstance(reply, _ELSEWHERE) and not isinstance(reply, MasterDownError):
         moved = text if isinstance(reply, MovedError) else ""
         return MisplacedError(f"redis: {code}: {text}", moved=moved)
-    if any(known in text for known in _ELSEWHERE_IN_SCRIPT):
-        return MisplacedError("redis: a script's keys are with several nodes", is_split=True)
     if any(known in text for known in _WAIT_ENDED):
         return StoreUnavailableError(f"redis: {text}")
     # Redis 6.2 wraps what a script met: "ERR Error running script ...: -OOM command not ...".

@@ -85,17 +85,14 @@ class RoutedLane:
         return replies
 
     async def call_each(self, commands: Sequence[Command]) -> list[Any]:
-        """Replies by position, errors among them as exceptions.
-
-        A call about owners of several nodes is one for :meth:`call_pages` or :meth:`regrouped`.
-        """
+        """Replies by position, errors among them as exceptions."""
         if not self._cluster.is_known:
             await self._cluster.know()
         if not self._cluster.is_spread:
             return await self._seed.call_each(commands)
         if len(commands) == 1 and self._cluster.is_certain:
             [reply] = await self._try_each(commands)
-            if not _may_be_sent_again(reply):
+            if not isinstance(reply, MisplacedError):
                 return [reply]
         replies: list[Any] = [None] * len(commands)
         waiting = list(range(len(commands)))
@@ -104,7 +101,7 @@ class RoutedLane:
                 found = await self._try_each([commands[at] for at in waiting])
                 for at, reply in zip(waiting, found, strict=True):
                     replies[at] = _smaller(replies[at], reply)
-                waiting = [at for at in waiting if _may_be_sent_again(replies[at])]
+                waiting = [at for at in waiting if isinstance(replies[at], MisplacedError)]
                 misplaced += [replies[at] for at in waiting]
                 # Whoever waits for replicas waits for those of what is sent again, too.
                 first = waiting[0] if waiting else len(commands)
@@ -180,27 +177,15 @@ class RoutedLane:
                 claims.enter_context(lane.claimed(cost / len(lanes)))
             yield
 
-    async def regrouped(self, read: Callable[[], Awaitable[T]]) -> T:
-        """What a read of many owners returns; done anew where owners of one call have parted."""
-        if self._cluster.is_known and not self._cluster.is_spread:
-            return await read()
-        return await self._until_placed(read, split_only=True)
-
     async def followed(self, work: Callable[[], Awaitable[T]]) -> T:
         """What work on the lanes of :meth:`lane_of` returns; done anew where its keys have moved.
 
         It must be safe to repeat.
         """
-        return await self._until_placed(work, split_only=False)
-
-    async def _until_placed(self, work: Callable[[], Awaitable[T]], split_only: bool) -> T:
         async for misplaced in self._cluster.attempts():
             try:
                 return await work()
             except MisplacedError as error:
-                # What is not split has been sent until nobody was left to wait for it.
-                if split_only and not error.is_split:
-                    raise
                 misplaced.append(error)
         raise AssertionError("attempts end with a result or an error")
 
@@ -271,10 +256,6 @@ class RoutedLane:
         if lane is None:
             lane = self._lanes[node] = self._open_lane(node)
         return lane
-
-
-def _may_be_sent_again(reply: Any) -> bool:
-    return isinstance(reply, MisplacedError) and not reply.is_split
 
 
 def _is_away(reply: Any) -> bool:

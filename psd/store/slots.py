@@ -3,10 +3,10 @@
 Pure. A cluster has 16,384 slots; a key's is the CRC16 of its hash tag, so that all keys of an
 owner are of one slot.
 
->>> slot_of("psd:{1503960366}:1:y") == slot_of("psd:{1503960366}")
+>>> slot_of("psd:{p0}:1503960366:1:y") == slot_of("psd:{p0}:1503960366")
 True
 >>> slots = read_slots([[0, 16383, [b"10.0.0.7", 6379, b"a1b2"]]], ("10.0.0.7", 6379))
->>> slots.node_of("psd:{7}")
+>>> slots.node_of("psd:{p0}:7")
 ('10.0.0.7', 6379)
 """
 

@@ -32,10 +32,12 @@ from psd.errors import MisplacedError, PsdError, UnfitStoreError
 from psd.observe.metrics import Metrics
 from psd.store.clocks import Clocks
 from psd.store.fitness import (
+    UNMARKED,
     FitnessProblem,
     ServerInfo,
     durability_check,
     info_field,
+    partitions_problem,
     problem_of,
     role_problem,
     schema_problem,
@@ -43,22 +45,24 @@ from psd.store.fitness import (
 from psd.store.keys import (
     ERASED_KEY,
     LIFE_KEY,
+    MIGRATION_KEY,
+    PARTITIONS_KEY,
     SCHEMA_KEY,
     SCHEMA_VERSION,
-    SCHEMAS_BEFORE,
     STORE_KEY,
 )
+from psd.store.partitions import IN_A_CLUSTER, ON_ONE_SERVER, Partitions
 from psd.store.replies import psd_error
 from psd.store.sending import Command
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0
-"""A server that is used is looked at so often: seven commands, 14 us of its time."""
+"""A server that is used is looked at so often: nine commands, 17 us of its time."""
 
 LIFE_BYTES = 6
 
-OF_MARKS = ("schema", "store")
+OF_MARKS = ("schema", "store", "partitions", "migration")
 """Checks that are about the store as a whole: in a cluster one node's answer is about all."""
 
 SECTIONS: tuple[Command, ...] = (("INFO", "server"), ("INFO", "replication"), ("INFO", "memory"))
@@ -67,6 +71,8 @@ MARKS: tuple[Command, ...] = (
     ("GET", LIFE_KEY),
     ("GET", STORE_KEY),
     ("GET", ERASED_KEY),
+    ("GET", PARTITIONS_KEY),
+    ("GET", MIGRATION_KEY),
 )
 QUESTIONS = (*SECTIONS, *MARKS)
 DURABILITY: tuple[Command, ...] = (
@@ -74,18 +80,16 @@ DURABILITY: tuple[Command, ...] = (
     ("CONFIG", "GET", "appendfsync"),
 )
 
-UNMARKED = f"{SCHEMA_KEY}: the store holds no version; it is looked through first"
-
-UNTOLD = ("", *SCHEMAS_BEFORE)
+LOOKED_THROUGH = f"{UNMARKED}; it is looked through first"
 
 Ask = Callable[[Sequence[Command]], Awaitable[list[Any]]]
 """Sends commands, and returns replies by position, error replies among them as exceptions."""
 
 
-class Takes(Protocol):
-    """Finds out what a store holds (psd/store/takeover.py), which works with lanes."""
+class LooksThrough(Protocol):
+    """Finds out whether a store can be begun (psd/store/unmarked.py), which works with lanes."""
 
-    misread: str
+    found: str | None
 
     def begin(self) -> None:
         """Begin, and come to an end without anybody who waits."""
@@ -96,8 +100,8 @@ class KnownServers:
     """What is known of every server, by its node; ``name`` is what the store calls itself.
 
     ``is_spread`` tells whether the process began with a cluster; ``ask`` sends commands about keys
-    to whichever node has them, on connections of its own. ``takeover`` finds out what a store holds
-    whose version does not tell.
+    to whichever node has them, on connections of its own. ``unmarked`` finds out whether a store
+    without a version is one to begin.
     """
 
     def __init__(
@@ -107,16 +111,19 @@ class KnownServers:
         clocks: Clocks,
         is_spread: Callable[[], bool],
         ask: Ask,
-        takeover: Takes,
+        unmarked: LooksThrough,
     ) -> None:
         self.name = ""
+        self.partitions = Partitions(settings.partitions) if settings.partitions else None
+        """Where owners lie; None until the store has said it, if the settings do not."""
+
         self.generation = 0
         """Rises when a server or what the store holds may be another than before."""
 
         self.doubted_at_s = 0.0
         self.emptied_at_s = 0.0
-        self.reads_any_shape = False
-        """Whether a store of an older version is worked with as it is, and not marked: a repair."""
+        self.migrates = False
+        """Whether this process fills the store from another one: nobody else works with it."""
 
         self.doubts_unmarked = False
         """Whether a store without a version is none to work with: it is looked through first."""
@@ -129,7 +136,7 @@ class KnownServers:
         self._metrics = metrics
         self._clocks = clocks
         self._ask = ask
-        self._takeover = takeover
+        self._unmarked = unmarked
         self._problems: dict[str, FitnessProblem] = {}
         self._runs: dict[str, str] = {}
         self._durability: dict[str, str] = {}
@@ -166,15 +173,16 @@ class KnownServers:
         told = _told(replies)
         if micros := info_field(told.server, "server_time_usec"):
             self._clocks.heard(node, int(micros))
-        problem = problem_of(self._taken(told), self._settings, self._is_spread(), self.name)
+        known = self.partitions.count if self.partitions else 0
+        problem = problem_of(self._taken(told), self._settings, self._is_spread(), self.name, known)
         if problem is None:
             for reply in replies[: len(QUESTIONS)]:
                 _raise_unless_untold(reply)
             if told.schema is not None:
                 problem = await self._settle_marks(told, ask)
-        if problem is not None and problem.check == "schema" and told.schema in UNTOLD:
-            self._takeover.begin()
-            problem = FitnessProblem("schema", self._takeover.misread or problem.found)
+        if problem is not None and problem.check == "schema" and told.schema == "":
+            self._unmarked.begin()
+            problem = FitnessProblem("schema", self._unmarked.found or problem.found)
         self._note(node, problem)
         if problem is not None:
             raise _refusal(node, problem)
@@ -201,36 +209,56 @@ class KnownServers:
 
     async def _settle_marks(self, told: ServerInfo, ask: Ask) -> FitnessProblem | None:
         """Mark what is not marked, and find out whether this is the store that it was."""
-        marks: list[Command] = []
-        if not told.schema and not self.reads_any_shape:
-            if self.doubts_unmarked or self._takeover.misread:
-                return FitnessProblem("schema", UNMARKED)
-            marks.append(("SET", SCHEMA_KEY, SCHEMA_VERSION, "NX"))
-        if told.life == "":
-            marks.append(("SET", LIFE_KEY, secrets.token_hex(LIFE_BYTES), "NX"))
-        if told.name == "" and self.name:
-            marks.append(("SET", STORE_KEY, self.name, "NX"))
-        if marks:
+        looked = self._unmarked.found
+        if not told.schema and (looked or (self.doubts_unmarked and looked is None)):
+            return FitnessProblem("schema", LOOKED_THROUGH)
+        if marks := self._marks_of(told):
             replies = await ask([*marks, *MARKS])
             for reply in replies:
                 _raise_unless_untold(reply)
             told = self._taken(_marked(replies[len(marks) :]))
             # Another process may have marked it between the two.
-            if found := schema_problem(told.schema or ""):
-                return FitnessProblem("schema", found)
+            if problem := self._problem_of_shape(told):
+                return problem
         for other in [each for each, found in self._problems.items() if found.check in OF_MARKS]:
             self._note(other, None)
         self._note_life(told.life or "")
         self._note_erased(told.erased)
         if not self.name:
             self.name = told.name or ""
+        if self.partitions is None and told.partitions:
+            self.partitions = Partitions(int(told.partitions))
         return None
 
+    def _marks_of(self, told: ServerInfo) -> list[Command]:
+        """Commands that mark what is not marked."""
+        marks: list[Command] = []
+        begun = (SCHEMA_KEY, SCHEMA_VERSION, PARTITIONS_KEY, self._own_count())
+        if not told.schema:
+            marks.append(("MSETNX", *begun) if not told.partitions else ("SET", *begun[:2], "NX"))
+        if told.life == "":
+            marks.append(("SET", LIFE_KEY, secrets.token_hex(LIFE_BYTES), "NX"))
+        if told.name == "" and self.name:
+            marks.append(("SET", STORE_KEY, self.name, "NX"))
+        return marks
+
+    def _own_count(self) -> int:
+        """In how many partitions this process begins a store."""
+        if self.partitions is not None:
+            return self.partitions.count
+        return IN_A_CLUSTER if self._is_spread() else ON_ONE_SERVER
+
+    def _problem_of_shape(self, told: ServerInfo) -> FitnessProblem | None:
+        known = self.partitions.count if self.partitions else 0
+        problems = (
+            schema_problem(told.schema or ""),
+            partitions_problem(told, self._settings.partitions, known),
+        )
+        return next((problem for problem in problems if problem.found), None)
+
     def _taken(self, told: ServerInfo) -> ServerInfo:
-        """The same, as of this version where any shape is worked with."""
-        if self.reads_any_shape and told.schema in SCHEMAS_BEFORE:
-            return msgspec.structs.replace(told, schema=SCHEMA_VERSION)
-        return told
+        """The same, without the migration where this process is who migrates."""
+        return msgspec.structs.replace(told, migration="") if self.migrates else told
 
     def _note(self, node: str, problem: FitnessProblem | None) -> None:
         before = self._problems.pop(node, None)
@@ -313,8 +341,15 @@ def _told(replies: Sequence[Any]) -> ServerInfo:
 
 
 def _marked(replies: Sequence[Any]) -> ServerInfo:
-    schema, life, name, erased = (
+    schema, life, name, erased, partitions, migration = (
         None if isinstance(reply, BaseException) else (reply or b"").decode(errors="replace")
         for reply in replies
     )
-    return ServerInfo(schema=schema, life=life, name=name, erased=erased)
+    return ServerInfo(
+        schema=schema,
+        life=life,
+        name=name,
+        erased=erased,
+        partitions=partitions,
+        migration=migration,
+    )

@@ -13,7 +13,7 @@ import urllib.request
 from collections import defaultdict
 
 from psd.engine.events import Report
-from psd.store.keys import owner_root
+from psd.store.owner_calls import ONE_SERVER
 from tests.chaos.oracle import expected
 from tests.chaos.stream import NAMES, Stream
 
@@ -38,7 +38,7 @@ def wrong_answers(url: str, stream: Stream) -> list[str]:
     wrong: list[str] = []
     for thing in things:
         told = _ask(url, uids, NAMES[thing])
-        wanted = {str(uid): totals[f"{owner_root(uid)}:{thing}:y"] for uid in uids}
+        wanted = {str(uid): totals[f"{ONE_SERVER.owner_root(uid)}:{thing}:y"] for uid in uids}
         if told != wanted:
             wrong.append(f"the server tells {told} {NAMES[thing]}, expected {wanted}")
     return wrong

@@ -3,7 +3,7 @@
 ``python -m tests.chaos.naive_psd worker`` is ``psd worker`` but for :class:`NaiveEngine`, which
 adds each event's value to its buckets with HINCRBY: no markers, no replay of reports. It passes
 the same failpoints, so that the harness treats it as it treats psd. It writes psd's keys of years,
-months, days and weeks: 40 more steps on a day that had 60 are ``psd:{8}:1:d:201604 12 = 100``.
+months, days and weeks: 40 more steps on a day that had 60 are ``psd:{p0}:8:1:d:201604 12 = 100``.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from psd.engine.engine import Engine
 from psd.engine.events import Event, Report
 from psd.engine.outcomes import Outcome
 from psd.failpoints import reach
-from psd.store.keys import count_root, owner_root
+from psd.store.keys import count_root
 from psd.store.lane import Command
+from psd.store.owner_calls import ONE_SERVER
 from tests.chaos.oracle import calendar_places
 
 
@@ -38,7 +39,7 @@ class NaiveEngine(Engine):
 
 def _increments(event: Event) -> list[Command]:
     if isinstance(event, Report):
-        prefix, second = f"{owner_root(event.uid)}:{event.thing}", event.ts2
+        prefix, second = f"{ONE_SERVER.owner_root(event.uid)}:{event.thing}", event.ts2
     else:
         prefix, second = f"{count_root(event.name)}:{COUNT_THING}", event.ts
     at = datetime.fromtimestamp(second, UTC)

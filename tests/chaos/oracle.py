@@ -4,7 +4,7 @@ No part of psd's booking is used: an activity's reports are replayed in the orde
 tests/support/plain/model.py, and each booking is added to every bucket that holds its second. One
 report of 50 steps of owner 8, activity 41, at 2016-04-12 12:00:00 makes, among others,
 
->>> expected([Report(1, 8, 2, 41, 50, 1460462400, 1460462400)])["psd:{8}:1:m:2016", "4"]
+>>> expected([Report(1, 8, 2, 41, 50, 1460462400, 1460462400)])["psd:{p0}:8:1:m:2016", "4"]
 '50'
 
 Keys and fields are those of docs/architecture.md for totals and markers. A leaf's records are
@@ -25,9 +25,19 @@ from redis.asyncio import Redis
 from psd.config import BookingSettings
 from psd.engine.events import Event, Report
 from psd.store.codec import marker_of
-from psd.store.keys import count_root, owner_root
-from tests.chaos.stored import Fields, Record, record_text, stored, summary_text
+from psd.store.keys import count_root
+from psd.store.owner_calls import ONE_SERVER
+from tests.chaos.stored import (
+    COUNTS,
+    Fields,
+    Record,
+    column_fields,
+    record_text,
+    stored,
+    summary_text,
+)
 from tests.chaos.stream import Stream
+from tests.support.stored.held_columns import Told
 
 ISSUANCE_OFFSET = timedelta(hours=5)
 MARKER_KEY = BookingSettings().marker_key.encode()
@@ -130,13 +140,28 @@ def expected(events: Iterable[Event]) -> Fields:
         if bookings:
             fields[f"{prefix}:y", "newest"] = str(max(each.second for each in bookings))
         fields |= _totals(prefix, bookings) | _leaves(prefix, bookings)
+        if not prefix.startswith(COUNTS):
+            fields |= column_fields(prefix, _told(bookings))
     return fields
+
+
+def _told(bookings: Sequence[Booked]) -> Told:
+    """What columns must say of an owner's thing; of logs the sum of each second."""
+    sums: dict[str, int] = defaultdict(int)
+    booked: dict[int, int] = defaultdict(int)
+    for second, _, _, delta in bookings:
+        at = datetime.fromtimestamp(second, UTC)
+        sums[f"y:{at:%Y}"] += delta
+        sums[f"m:{at:%Y%m}"] += delta
+        booked[second] += delta
+    newest = max((each.second for each in bookings), default=0)
+    return Told(len(bookings), newest, sums, booked)
 
 
 def _as_report(event: Event) -> tuple[str, Report, str]:
     """The owner's root, the event as a report, and what its marker is made of."""
     if isinstance(event, Report):
-        return owner_root(event.uid), event, f"{event.thing}:{event.event_id}"
+        return ONE_SERVER.owner_root(event.uid), event, f"{event.thing}:{event.event_id}"
     report = Report(0, 0, 0, 0, event.value, event.ts, event.ts, event.event_id)
     return count_root(event.name), report, event.event_id
 

@@ -23,7 +23,7 @@ import asyncio
 import time
 
 from psd.engine.events import Report
-from psd.store.keys import owner_root
+from psd.store.owner_calls import ONE_SERVER
 from tests.chaos.callers import sum_path, write_body
 from tests.chaos.dead_letters import pauses
 from tests.chaos.redis_troubles import Trouble
@@ -72,7 +72,7 @@ class Outage:
             await stage.publish(stream.bodies[2 * third :])
             await stage.drained()
         stream.events += [self._increment, self._refused]
-        stream.roots.append(owner_root(self._uid))
+        stream.roots.append(ONE_SERVER.owner_root(self._uid))
 
     async def _meanwhile(self, client: HttpClient, bodies: list[bytes]) -> None:
         paused, letters = pauses(self._stage), self._stage.dead_letters()

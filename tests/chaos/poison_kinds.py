@@ -17,7 +17,7 @@ import msgspec
 
 from psd.engine.event_checks import EVENT_ID_BYTES_MAX
 from psd.engine.events import ID_MAX, VALUE_MAX, Report
-from psd.store.keys import owner_root
+from psd.store.owner_calls import ONE_SERVER
 
 NOON_S = 1_460_462_400
 FAR_AHEAD_S = 4_102_444_800
@@ -118,7 +118,7 @@ class Overflow:
     code = "out_of_bounds"
 
     def __init__(self, number: int) -> None:
-        self.root = owner_root(number)
+        self.root = ONE_SERVER.owner_root(number)
         self.booked = Report(
             1, number, 0, 1, VALUE_MAX, NOON_S, NOON_S, event_id=f"largest-{number}"
         )

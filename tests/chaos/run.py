@@ -27,6 +27,7 @@ from tests.chaos.trial import BROKEN, Experiment, Say, Tally
 
 MODULES = (
     "kills",
+    "command_cuts",
     "naive",
     "proxy",
     "power_cut",

@@ -101,8 +101,9 @@ class Server(Process):
 class Stage:
     """One nsqd, one Redis on a unix socket, and the processes that were started on them.
 
-    ``program`` is what stands for ``psd`` on command lines, after ``python -m``; ``settings``
-    add to SETTINGS. With an ``archive`` every accepted message is kept in ``folder/archive``.
+    ``program`` is what stands for ``psd`` on command lines, after ``python -m``, and is told in
+    ``failpoint_variable`` where it dies; ``settings`` add to SETTINGS. With an ``archive`` every
+    accepted message is kept in ``folder/archive``.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class Stage:
         settings: Mapping[str, object] | None = None,
         archive: bool = True,
         program: str = "psd",
+        failpoint_variable: str = "PSD_FAILPOINT",
     ) -> None:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -131,6 +133,7 @@ class Stage:
             **(settings or {}),
         }
         self.program = program
+        self._failpoint_variable = failpoint_variable
         self.workers: list[Process] = []
         self.servers: list[Server] = []
         self.client: Redis
@@ -166,12 +169,16 @@ class Stage:
         self.workers.append(worker)
         return worker
 
-    async def start_server(self, **settings: object) -> Server:
+    def start_command(self, *arguments: str, failpoint: str = "") -> Process:
+        """Start another command, which ends by itself."""
+        return Process(*self._start(self.command(*arguments), arguments[0], failpoint), failpoint)
+
+    async def start_server(self, failpoint: str = "", **settings: object) -> Server:
         """Start ``psd server`` on a free port; returns once it answers."""
         (port,) = free_ports(1)
         command = self.command("server", "--port", str(port), **settings)
-        process, log_file = self._start(command, "server", "")
-        server = Server(process, log_file, "")
+        process, log_file = self._start(command, "server", failpoint)
+        server = Server(process, log_file, failpoint)
         server.url = f"http://127.0.0.1:{port}"
         self.servers.append(server)
 
@@ -252,7 +259,7 @@ class Stage:
     ) -> tuple[subprocess.Popen[bytes], Path]:
         self._started += 1
         log_file = self.folder / f"{name}-{self._started}.log"
-        armed = {"PSD_FAILPOINT": failpoint} if failpoint else {}
+        armed = {self._failpoint_variable: failpoint} if failpoint else {}
         with log_file.open("wb") as log:
             process = subprocess.Popen(
                 [*_tied(), *command],

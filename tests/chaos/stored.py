@@ -3,21 +3,26 @@
 Totals and markers are taken as they stand. A leaf of one booking of 373 steps (first byte 41: ids
 of one byte, a delta of two) becomes one field of its key:
 
->>> leaf_fields("psd:{8}:1:l:201604", bytes.fromhex("41 000001 00 00 0175"))
-{('psd:{8}:1:l:201604', '1459468801:0:0'): '373'}
+>>> leaf_fields("psd:{p0}:8:1:l:201604", bytes.fromhex("41 000001 00 00 0175"))
+{('psd:{p0}:8:1:l:201604', '1459468801:0:0'): '373'}
 
 An activity's reports become one text whether they stand in a shard or, of a long one, by hour.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgpack
 from redis.asyncio import Redis
+
+from psd.store.keys import PARTITIONS_KEY, ROOT, uid_of
+from psd.store.partitions import ON_ONE_SERVER, Partitions
+from tests.support.stored.held_columns import Told, cell, cells, columns_of
 
 Fields = dict[tuple[str, str], str]
 """Text by (key, field)."""
@@ -25,6 +30,11 @@ Fields = dict[tuple[str, str], str]
 WIDTHS = (1, 2, 4, 8)
 UNIT_FORMATS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 KEYS_A_TRIP = 1_000
+AT = b"at"
+"""Field of the owner's position in the columns."""
+
+ROOT_OF_KEY = re.compile(rf"{ROOT}(?=:)")
+COUNTS = "psd:c:"
 
 
 class Record(NamedTuple):
@@ -47,13 +57,18 @@ def summary_text(total: int, count: int, first: int, last: int) -> str:
 
 
 async def stored(client: Redis, roots: Sequence[str]) -> Fields:
-    """Every field of every key of these owners. A few trips."""
-    wanted = set(roots)
+    """Every field of every key of these owners, under the roots of a single server. A few trips.
+
+    In a store of several partitions an owner's keys are those under the tag of its own.
+    """
+    wanted = await _places(client, roots)
     keys = [key async for key in client.scan_iter(count=KEYS_A_TRIP) if _root(key) in wanted]
     fields: Fields = {}
     reports: dict[tuple[str, int], list[Record]] = defaultdict(list)
-    for key, content in (await _contents(client, sorted(keys))).items():
-        kind = key.split("}")[1].split(":")[2]
+    for name, content in (await _contents(client, sorted(keys))).items():
+        held_under = root_of(name)
+        key = wanted[held_under] + name.removeprefix(held_under)
+        kind = below_root(key)[1]
         if ":k:" in key:
             fields |= {(key, field.hex()): value.decode() for field, value in content.items()}
         elif kind == "l":
@@ -67,14 +82,66 @@ async def stored(client: Redis, roots: Sequence[str]) -> Fields:
             for activity, records in _reports(key, content):
                 reports[activity] += records
         else:
-            fields |= {(key, f.decode()): value.decode() for f, value in content.items()}
+            # Who came first has the first position: what stands there is told by uid below.
+            told = {f.decode(): value.decode() for f, value in content.items() if f != AT}
+            fields |= {(key, field): value for field, value in told.items()}
     for (prefix, aid), records in reports.items():
         fields[f"{prefix}:a", str(aid)] = " ".join(map(record_text, sorted(records)))
+    return fields | await stored_columns(client, wanted)
+
+
+async def stored_columns(client: Redis, places: Mapping[str, str]) -> Fields:
+    """What columns say of owners, at their roots of a single server: each cell, logs as sums.
+
+    An owner whose hash of years names another position than columns have him at is told nothing of.
+    """
+    keys = sorted([key async for key in client.scan_iter("psd:columns:{*", count=KEYS_A_TRIP)])
+    texts = await client.mget(keys) if keys else []
+    held = {key.decode(): text for key, text in zip(keys, texts, strict=True)}
+    fields: Fields = {}
+    for root, owners in columns_of(held).items():
+        tag, thing = root.removeprefix("psd:columns:").rsplit(":", 1)
+        uids = cells(held[f"{root}:owners"])
+        for uid, told in owners.items():
+            owner = f"psd:{tag}:{uid}"
+            if owner in places:
+                at = await client.hget(f"{owner}:{thing}:y", AT)
+                if at is None or cell(uids, int(at)) != uid:
+                    continue
+                fields |= column_fields(f"{places[owner]}:{thing}", told)
     return fields
 
 
+def column_fields(prefix: str, told: Told) -> Fields:
+    """``columns:y:2016`` and so on of an owner's thing, which is told apart from a key of psd."""
+    key = f"{prefix}:columns"
+    numbers = {"count": told.bookings, "newest": told.newest, **told.sums}
+    numbers |= {f"l:{second}": delta for second, delta in told.booked.items()}
+    return {(key, field): str(number) for field, number in numbers.items() if number}
+
+
+def root_of(key: str) -> str:
+    """The root that a key of an owner or a count begins with; empty for any other key."""
+    match = ROOT_OF_KEY.match(key)
+    return "" if match is None else match[0]
+
+
+def below_root(key: str) -> list[str]:
+    """What follows the root in a key: the thing, the kind, ..."""
+    return key.removeprefix(root_of(key)).split(":")[1:]
+
+
 def _root(key: bytes) -> str:
-    return key.decode().partition("}")[0] + "}"
+    return root_of(key.decode())
+
+
+async def _places(client: Redis, roots: Sequence[str]) -> dict[str, str]:
+    """Roots of a single server by those that they are in this store."""
+    partitions = Partitions(int(await client.get(PARTITIONS_KEY) or ON_ONE_SERVER))
+    return {
+        root if root.startswith(COUNTS) else partitions.owner_root(uid_of(root)): root
+        for root in roots
+    }
 
 
 async def _contents(client: Redis, keys: Sequence[bytes]) -> dict[str, Any]:
@@ -92,8 +159,8 @@ async def _contents(client: Redis, keys: Sequence[bytes]) -> dict[str, Any]:
 
 def _is_string(key: str) -> bool:
     """Leaves, and the reports of one hour of a long activity."""
-    parts = key.split("}")[1].split(":")
-    return parts[2] == "l" or (parts[2] == "r" and len(parts) == 5)
+    kind, *place = below_root(key)[1:]
+    return kind == "l" or (kind == "r" and len(place) == 2)
 
 
 def leaf_fields(key: str, leaf: bytes) -> Fields:
@@ -123,9 +190,8 @@ def _numbers(packed: bytes, at: int, widths: Sequence[int]) -> list[int]:
 
 def _reports(key: str, content: Any) -> list[tuple[tuple[str, int], list[Record]]]:
     """The activities of a shard with their reports, or one hour of a long activity."""
-    prefix, _, rest = key.partition("}:")
-    thing, kind, *place = rest.split(":")
-    prefix = f"{prefix}}}:{thing}"
+    thing, kind, *place = below_root(key)
+    prefix = f"{root_of(key)}:{thing}"
     if kind == "r":
         return [((prefix, int(place[0])), _unpacked(content))]
     return [((prefix, _number(aid)), _unpacked(packed)) for aid, packed in content.items()]
@@ -158,7 +224,7 @@ def _number(packed: bytes) -> int:
 
 async def forget(client: Redis, roots: Sequence[str]) -> None:
     """Delete every key of these owners, so that the store stays small over many trials."""
-    wanted = set(roots)
+    wanted = await _places(client, roots)
     keys = [key async for key in client.scan_iter(count=KEYS_A_TRIP) if _root(key) in wanted]
     for start in range(0, len(keys), KEYS_A_TRIP):
         await client.unlink(*keys[start : start + KEYS_A_TRIP])

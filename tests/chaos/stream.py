@@ -20,7 +20,8 @@ import msgspec
 
 from psd.config import default_things
 from psd.engine.events import Count, Event, Report
-from psd.store.keys import count_root, owner_root
+from psd.store.keys import count_root
+from psd.store.owner_calls import ONE_SERVER
 
 STARTS = (951_700_000, 1_460_000_000, 1_640_995_000, 1_709_164_800)
 """Near a leap day, in the sample's month, at a year's edge, and another leap day."""
@@ -83,7 +84,8 @@ def generate(seed: int, messages: int, owners: int, *, additive: bool = False) -
         sent.append((_second(found[0]), _encoded(rng, found)))
         events += found
     repeated = [] if additive else rng.sample(sent, round(messages * REPEATED))
-    roots = [owner_root(part.uid) for part in parts] + [count_root(part.name) for part in parts]
+    roots = [ONE_SERVER.owner_root(part.uid) for part in parts]
+    roots += [count_root(part.name) for part in parts]
     bodies = _disordered(rng, [*sent, *repeated], shuffled=seed % 2 == 0)
     return Stream(seed, bodies, events, roots, len(repeated))
 

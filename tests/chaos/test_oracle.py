@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -12,7 +11,7 @@ import pytest
 from psd.engine.events import Report
 from psd.runtime import Runtime
 from tests.chaos.oracle import compare, differences, expected
-from tests.chaos.stored import Fields, forget, stored
+from tests.chaos.stored import Fields, below_root, forget, stored
 from tests.chaos.stream import Stream, generate
 from tests.support.draws.random_reports import random_reports
 from tests.support.plain.model import Model
@@ -31,8 +30,7 @@ def calendar_totals(fields: Fields) -> Fields:
     return {
         (key, field): text
         for (key, field), text in fields.items()
-        if key.split("}")[1].split(":")[2] in {"y", "m", "d", "w"}
-        and field not in {"activities", "newest"}
+        if below_root(key)[1] in {"y", "m", "d", "w"} and field not in {"activities", "newest"}
     }
 
 
@@ -56,9 +54,10 @@ def test_streams_reach_every_level_of_the_store() -> None:
     levels: Counter[str] = Counter()
     for seed in range(0, 40, 4):
         for key, _ in expected(generate(seed, messages=200, owners=3).events):
-            level, *rest = re.sub(r".*}:(\d+:)?", "", key).split(":")
+            parts = below_root(key)
+            level, *rest = parts[1:] if parts[0].isdigit() else parts
             levels[f"{level}{len(rest[0])}" if level == "l" else level] += 1
-    assert set(levels) == {*"ymdwhnakr", "l6", "l8", "l10", "l12"}
+    assert set(levels) == {*"ymdwhnakr", "columns", "l6", "l8", "l10", "l12"}
 
 
 async def test_a_lost_booking_is_called_lost(runtime: Runtime) -> None:
@@ -103,12 +102,33 @@ def test_too_little_is_lost_and_too_much_is_doubled(wanted: str, found: str, kin
 async def test_a_record_that_stands_twice_in_a_leaf_is_seen(runtime: Runtime) -> None:
     report = Report(1, 8, 2, 41, 50, NOON_S, NOON_S)
     await runtime.engine.book([report])
-    client, key = runtime.store.client, "psd:{8}:1:l:201604"
+    client, key = runtime.store.client, "psd:{p0}:8:1:l:201604"
     leaf = await client.get(key)
     assert isinstance(leaf, bytes)
     await client.append(key, leaf[1:])
-    found = compare(expected([report]), await stored(client, ["psd:{8}"]))
+    found = compare(expected([report]), await stored(client, ["psd:{p0}:8"]))
     assert [(each.key, each.kind) for each in found] == [(key, "doubled")]
+
+
+@pytest.mark.parametrize("suffix", ["m:201604", "y:2016", "count", "newest", "l:201604"])
+async def test_a_wrong_number_of_a_column_is_seen(runtime: Runtime, suffix: str) -> None:
+    report = Report(1, 8, 2, 41, 50, NOON_S, NOON_S)
+    await runtime.engine.book([report])
+    client, key = runtime.store.client, f"psd:columns:{{p0}}:1:{suffix}"
+    before = await client.get(key)
+    assert isinstance(before, bytes)
+    at = 8 if suffix[0] == "l" else 7
+    await client.setrange(key, at, bytes([before[at] + 1]))
+    found = compare(expected([report]), await stored(client, ["psd:{p0}:8"]))
+    assert {each.key for each in found} == {"psd:{p0}:8:1:columns"}
+
+
+async def test_a_position_that_is_another_owners_is_seen(runtime: Runtime) -> None:
+    report = Report(1, 8, 2, 41, 50, NOON_S, NOON_S)
+    await runtime.engine.book([report])
+    await runtime.store.client.hset("psd:{p0}:8:1:y", "at", "1")
+    found = compare(expected([report]), await stored(runtime.store.client, ["psd:{p0}:8"]))
+    assert {(each.key, each.kind) for each in found} == {("psd:{p0}:8:1:columns", "lost")}
 
 
 async def test_what_is_forgotten_leaves_other_owners_alone(runtime: Runtime) -> None:

@@ -139,7 +139,7 @@ async def test_a_call_of_a_withdrawal_touches_as_much_however_long_its_activity(
         for start in range(0, number, TRIP):
             days = range(start, min(start + TRIP, number))
             await book(psd, [report(1, NOON_S + n * 9_000, aid=aid) for n in days])
-        run = await touched.run(psd.store.client, ["psd:{1}"], pack_id(aid), *asked)
+        run = await touched.run(psd.store.client, ["psd:{p0}:1"], pack_id(aid), *asked)
         assert run.reply == [6]
         works.append(run.total)
     few, many = works

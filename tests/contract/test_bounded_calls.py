@@ -15,7 +15,7 @@ from psd.errors import TooLargeError
 from psd.runtime import Runtime
 from tests.support.engine import EVER, NOON_S, book, count, report, sum_of
 from tests.support.stored.audits import audit_of
-from tests.support.stored.keyspace import keyspace
+from tests.support.stored.keyspace import forget_owners, keyspace
 
 HOUR_S = 3600
 
@@ -40,7 +40,7 @@ async def test_late_reports_that_change_many_later_ones_leave_the_same_bytes(psd
     sent = meeting_windows(400)
     await book(psd, sent)
     in_order = owners_keys(await keyspace(psd.store.client))
-    await psd.store.client.delete(*in_order)
+    await forget_owners(psd.store.client)
     await book(psd, sent[100:])
     await book(psd, sent[:100])
     assert owners_keys(await keyspace(psd.store.client)) == in_order
@@ -94,7 +94,7 @@ async def test_hours_of_a_count_are_found_in_blocks_and_audited(psd: Runtime) ->
     narrow = [report(1, at, aid=0) for at in hours]
     await book_all(psd, [*narrow, wide, report(3, hours[50] + 9, hours[20], aid=0)])
     held = owners_keys(await keyspace(psd.store.client))
-    await psd.store.client.delete(*held)
+    await forget_owners(psd.store.client)
     again = [*narrow, wide, report(3, hours[50] + 9, hours[20], aid=0), *sent]
     random.Random(4).shuffle(again)
     await book_all(psd, again)
@@ -128,8 +128,8 @@ async def test_a_long_activity_is_withdrawn_by_several_calls(psd: Runtime) -> No
     finer = (":l:", ":y", ":m:", ":d:", ":w:")
     kept = {k: v for k, v in held.items() if any(part in k for part in finer)}
     expected = {k: v for k, v in alone.items() if any(part in k for part in finer)}
-    kept["psd:{1}:1:y"].pop(b"activities")
-    expected["psd:{1}:1:y"].pop(b"activities")
+    kept["psd:{p0}:1:1:y"].pop(b"activities")
+    expected["psd:{p0}:1:1:y"].pop(b"activities")
     assert kept == expected
     assert not [key for key in held if ":r:3" in key]
 
@@ -140,7 +140,7 @@ async def test_a_withdrawal_that_was_cut_off_goes_on_where_it_was(psd: Runtime) 
     before = await sum_of(psd)
     lifetimes = psd.engine._lifetimes
     for _ in range(2):
-        command = WithdrawalScripts().withdraw(withdrawal(), lifetimes)
+        command = WithdrawalScripts().withdraw("psd:{p0}:1", withdrawal(), lifetimes)
         assert await psd.store.writes.call(command) == [6]
     assert 50 < await sum_of(psd) < before
     assert await book(psd, [report(7, NOON_S + 10**7, aid=3)]) == ["withdrawn"]

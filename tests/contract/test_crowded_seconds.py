@@ -12,9 +12,9 @@ from psd.engine.plan import Range
 from psd.runtime import Runtime
 from tests.support.engine import NOON_S, book, collected, report, sum_of
 from tests.support.stored.audits import audit_of
-from tests.support.stored.keyspace import keyspace
+from tests.support.stored.keyspace import forget_owners, keyspace
 
-CROWD = "psd:{1}:1:b:20160412120000"
+CROWD = "psd:{p0}:1:1:b:20160412120000"
 NUMBER = 1500
 
 
@@ -32,8 +32,7 @@ async def test_a_crowd_is_the_same_in_any_order(psd: Runtime) -> None:
     await book(psd, sent)
     first = await keyspace(psd.store.client)
     assert CROWD in first
-    names = await psd.store.client.keys("psd:{1}:*")
-    await psd.store.client.delete(*names)
+    await forget_owners(psd.store.client)
     random.Random(5).shuffle(sent)
     for start in range(0, len(sent), 137):
         await book(psd, sent[start : start + 137])
@@ -53,7 +52,7 @@ async def test_sums_activities_and_the_newest_second_know_the_crowd(psd: Runtime
     by_atid = await psd.engine.by_atid(1, 1, second)
     assert {atid: each.bookings for atid, each in by_atid.items()} == {0: 750, 1: 750}
     await psd.engine.book([Withdrawal(1, 5000, (1,), "", "me", NOON_S)])
-    held = await psd.store.client.hget("psd:{1}:1:y", "newest")
+    held = await psd.store.client.hget("psd:{p0}:1:1:y", "newest")
     assert held == b"%d" % NOON_S
 
 
@@ -91,8 +90,8 @@ async def test_a_minute_of_many_seconds_has_totals_of_its_seconds(
 ) -> None:
     await book(psd, [report(1, NOON_S + n % 60, aid=n) for n in range(number)])
     held = await keyspace(psd.store.client)
-    assert len(held["psd:{1}:1:s:201604121200"]) == 120
-    assert "psd:{1}:1:l:20160412120059" in held
+    assert len(held["psd:{p0}:1:1:s:201604121200"]) == 120
+    assert "psd:{p0}:1:1:l:20160412120059" in held
     assert await sum_of(psd, Range(NOON_S + 10, NOON_S + 20)) == number // 6
     async with audit_of(psd, Limits()) as audits:
         assert [found.outcome for found in await audits.run(repair=False)] == ["clean"]

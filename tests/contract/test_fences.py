@@ -11,13 +11,14 @@ from psd.clock import ManualClock
 from psd.engine.events import Report, Withdrawal
 from psd.errors import OutOfBoundsError, StoreError
 from psd.runtime import Runtime
-from psd.store.keys import fence_key, owner_root
+from psd.store.keys import fence_key
+from psd.store.owner_calls import ONE_SERVER
 from psd.store.routed import RoutedLane
 from tests.support.engine import NOON_S, count, engine_on, increment, report, sum_of
 from tests.support.servers.redis_server import RedisServer
 from tests.support.stored.keyspace import keyspace
 
-KEY = fence_key(owner_root(1), "rides")
+KEY = fence_key(ONE_SERVER.owner_root(1), "rides")
 
 
 async def booked(
@@ -48,8 +49,8 @@ async def test_only_reports_of_its_owner_are_superseded(psd: Runtime) -> None:
     fences = {1: ("rides", 8), 2: ("rides", 8), 3: ("rides", 8)}
     outcomes = [each.status for each in await psd.engine.book(sent, fences=fences)]
     assert outcomes == ["superseded", "booked", "booked", "superseded"]
-    assert await psd.store.client.get(fence_key(owner_root(2), "rides")) == b"8"
-    assert not await psd.store.client.exists(fence_key(owner_root(3), "rides"))
+    assert await psd.store.client.get(fence_key(ONE_SERVER.owner_root(2), "rides")) == b"8"
+    assert not await psd.store.client.exists(fence_key(ONE_SERVER.owner_root(3), "rides"))
 
 
 async def test_each_name_has_a_number_of_its_own_and_who_gives_none_is_not_fenced(

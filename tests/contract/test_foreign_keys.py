@@ -36,34 +36,34 @@ def totals(numbers: range, gap_s: int) -> list[Event]:
 
 
 HASHES = {
-    "year totals": Case("psd:{1}:1:y"),
-    "month totals": Case("psd:{1}:1:m:2016"),
-    "day totals": Case("psd:{1}:1:d:201604"),
-    "week totals": Case("psd:{1}:1:w:2016:1"),
-    "activities": Case("psd:{1}:1:a:0"),
+    "year totals": Case("psd:{p0}:1:1:y"),
+    "month totals": Case("psd:{p0}:1:1:m:2016"),
+    "day totals": Case("psd:{p0}:1:1:d:201604"),
+    "week totals": Case("psd:{p0}:1:1:w:2016:1"),
+    "activities": Case("psd:{p0}:1:1:a:0"),
     "activities, a new shard": Case(
-        "psd:{1}:1:a:1", activities(range(97, 102)), activities(range(1, 97))
+        "psd:{p0}:1:1:a:1", activities(range(97, 102)), activities(range(1, 97))
     ),
-    "markers": Case(f"psd:{{1}}:k:{DAY}", [increment("a")]),
-    "hour totals": Case("psd:{1}:1:h:20160412", activities(FEW_MORE), activities(FULL_LEAF)),
+    "markers": Case(f"psd:{{p0}}:1:k:{DAY}", [increment("a")]),
+    "hour totals": Case("psd:{p0}:1:1:h:20160412", activities(FEW_MORE), activities(FULL_LEAF)),
     "minute totals": Case(
-        "psd:{1}:1:n:2016041212", activities(FEW_MORE, 5), activities(FULL_LEAF, 5)
+        "psd:{p0}:1:1:n:2016041212", activities(FEW_MORE, 5), activities(FULL_LEAF, 5)
     ),
-    "an activity that gets long": Case("psd:{1}:1:r:3", totals(range(5), 60)),
-    "a long activity": Case("psd:{1}:1:r:3", totals(range(6, 9), 60), totals(range(6), 60)),
+    "an activity that gets long": Case("psd:{p0}:1:1:r:3", totals(range(5), 60)),
+    "a long activity": Case("psd:{p0}:1:1:r:3", totals(range(6, 9), 60), totals(range(6), 60)),
 }
 
 STRINGS = {
-    "leaf": Case("psd:{1}:1:l:201604"),
+    "leaf": Case("psd:{p0}:1:1:l:201604"),
     "leaf of a day": Case(
-        "psd:{1}:1:l:20160412", activities(range(128, 132), 20), activities(range(128), 20)
+        "psd:{p0}:1:1:l:20160412", activities(range(128, 132), 20), activities(range(128), 20)
     ),
-    "an hour's reports, new": Case(f"psd:{{1}}:1:r:3:{HOUR}", totals(range(5), 60)),
+    "an hour's reports, new": Case(f"psd:{{p0}}:1:1:r:3:{HOUR}", totals(range(5), 60)),
     "an hour's reports, later": Case(
-        f"psd:{{1}}:1:r:3:{HOUR + 1}", totals(range(60, 63), 60), totals(range(6), 60)
+        f"psd:{{p0}}:1:1:r:3:{HOUR + 1}", totals(range(60, 63), 60), totals(range(6), 60)
     ),
     "an hour's reports, appended": Case(
-        f"psd:{{1}}:1:r:3:{HOUR}", totals(range(6, 9), 60), totals(range(6), 60)
+        f"psd:{{p0}}:1:1:r:3:{HOUR}", totals(range(6, 9), 60), totals(range(6), 60)
     ),
 }
 
@@ -97,6 +97,6 @@ async def test_a_hash_in_the_place_of_a_string_fails_before_any_write(
 
 
 async def test_a_foreign_key_fails_reads_instead_of_counting_as_nothing(psd: Runtime) -> None:
-    await psd.store.client.set("psd:{1}:1:y", "foreign")
+    await psd.store.client.set("psd:{p0}:1:1:y", "foreign")
     with pytest.raises(StoreError, match="WRONGTYPE"):
         await sum_of(psd)

@@ -16,12 +16,19 @@ from psd.rewards.keys import rewards_key
 from psd.rewards.part import RewardsPart
 from psd.rewards.vehicle_events import VehicleChange
 from psd.runtime import Runtime
-from psd.store.keys import SCHEMA_VERSION, boards_key, catalogue, decisions_key, kind_of
+from psd.store.keys import (
+    MIGRATION_KEY,
+    SCHEMA_VERSION,
+    boards_key,
+    catalogue,
+    decisions_key,
+    kind_of,
+)
 from psd.users import user_of
 from tests.support.draws.random_reports import random_reports
 from tests.support.engine import EVER, NOON_S, book, count, increment, report
 from tests.support.scripts.script_calls import ledger_of_swaps, meters
-from tests.support.stored.keyspace import keyspace
+from tests.support.stored.keyspace import contents
 
 
 async def book_every_kind(psd: Runtime) -> None:
@@ -59,6 +66,8 @@ async def keep_boards(psd: Runtime) -> None:
     await psd.store.writes.call(("SADD", boards_key("dropped"), "gone:0123456789abcdef"))
     members = f"{(await psd.boards.get('a.b-c_1')).root}:members"
     await psd.store.writes.call(("SET", f"{members}:unchanged", "fedcba9876543210", "EX", 600))
+    for suffix in ("s:201603", "d:20160301", "seals", "draft:fedcba9876543210"):
+        await psd.store.writes.call(("SET", f"psd:columns:{{p0}}:1:{suffix}", b"sealed"))
     await psd.store.writes.call(("SADD", f"{members}:staged:fedcba9876543210", 1))
     await psd.store.writes.call(("SET", decisions_key("turn:board:a"), "mark", "PX", 60_000))
 
@@ -77,6 +86,7 @@ async def test_every_key_is_of_a_kind_and_has_its_type(psd: Runtime) -> None:
     await ledger_of_swaps(psd)
     await meters(psd)
     client = psd.store.client
+    await client.set(MIGRATION_KEY, "redis://10.0.0.7:6379/0")
     seen = set()
     async for name in client.scan_iter(count=1000):
         kind = kind_of(name.decode())
@@ -134,9 +144,9 @@ async def test_booking_again_writes_nothing(psd: Runtime) -> None:
     assert await changes(psd.store.client) == before
 
 
-async def test_all_keys_of_an_owner_share_its_hash_tag(psd: Runtime) -> None:
-    before = set(await keyspace(psd.store.client))
+async def test_all_keys_of_an_owner_carry_the_tag_of_its_partition(psd: Runtime) -> None:
+    before = set(await contents(psd.store.client))
     await book(psd, [report(n, NOON_S + n * 5, uid=-77, aid=n) for n in range(1, 700)])
-    keys = set(await keyspace(psd.store.client)) - before
+    keys = set(await contents(psd.store.client)) - before
     assert len(keys) > 10
-    assert {key.partition("{")[2].partition("}")[0] for key in keys} == {"-77"}
+    assert all(key.startswith(("psd:{p0}:-77:", "psd:columns:{p0}:1:")) for key in keys)

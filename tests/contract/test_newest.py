@@ -24,7 +24,7 @@ from tests.support.engine import (
 )
 from tests.support.servers.redis_server import RedisServer
 
-YEARS = "psd:{1}:1:y"
+YEARS = "psd:{p0}:1:1:y"
 LAST_YEAR_S = second("2015-11-30 08:00:00")
 EARLY = Range(0, 1)
 
@@ -135,7 +135,7 @@ async def test_it_outlives_the_detail_that_told_it(engine_server: RedisServer) -
 
 async def test_a_key_that_cannot_be_read_costs_no_booking(psd: Runtime) -> None:
     await book(psd, [report(3, LAST_YEAR_S, aid=1), report(3, NOON_S, aid=2)])
-    await psd.store.client.set("psd:{1}:1:m:2015", "foreign")
+    await psd.store.client.set("psd:{p0}:1:1:m:2015", "foreign")
     assert await book(psd, [report(0, NOON_S, aid=2)]) == ["booked"]
     assert await field(psd) is None
     with pytest.raises(StoreError, match="WRONGTYPE"):

@@ -178,7 +178,7 @@ async def test_an_activity_s_sum_touches_no_more_of_ten_times_as_many_hours(psd:
         at = [first_s + n * 3600 + n % 60 for n in range(hours)]
         await booked(psd, [report(1, second, aid=aid) for second in at])
         cut = (pack_id(aid), first_s + 1, at[-1])
-        work = await counted.run(psd.store.client, ["psd:{1}"], 1, *cut, b"")
+        work = await counted.run(psd.store.client, ["psd:{p0}:1"], 1, *cut, b"")
         assert work.reply == hours - 2
         touched.append(work.total)
     assert touched[1] < 2 * touched[0]

@@ -117,14 +117,7 @@ async def test_an_empty_store_is_marked_with_the_schema_and_another_is_refused(
 ) -> None:
     await psd.store.check_fit()
     await psd.store.check_fit()
-    assert await psd.store.client.get("psd:schema") == b"3"
+    assert await psd.store.client.get("psd:schema") == b"4"
     await psd.store.client.set("psd:schema", "999")
     with pytest.raises(ConfigError, match="999"):
         await psd.store.check_fit()
-
-
-@pytest.mark.parametrize("version", ["1", "2"])
-async def test_an_empty_store_of_a_version_before_is_taken_over(psd: Runtime, version: str) -> None:
-    await psd.store.client.set("psd:schema", version)
-    await psd.store.check_fit()
-    assert await psd.store.client.get("psd:schema") == b"3"

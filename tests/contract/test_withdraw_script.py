@@ -8,7 +8,8 @@ from psd.engine.events import VALUE_MAX, Withdrawal
 from psd.engine.withdrawal import LOG_ENTRIES, LogEntry, TakenBack, Withdrawn
 from psd.errors import StoreError, TooLateError
 from psd.runtime import Runtime
-from psd.store.keys import owner_log_key
+from psd.store.keys import log_key
+from psd.store.owner_calls import ONE_SERVER
 from tests.support.engine import (
     DAY_S,
     EVER,
@@ -131,7 +132,7 @@ async def test_the_log_tells_who_took_what_and_why_the_newest_first(psd: Runtime
 async def test_the_log_keeps_the_newest_entries(psd: Runtime) -> None:
     for aid in range(LOG_ENTRIES + 5):
         await withdraw(psd, withdrawal(aid))
-    assert await psd.store.client.xlen(owner_log_key(1)) == LOG_ENTRIES
+    assert await psd.store.client.xlen(log_key(ONE_SERVER.owner_root(1))) == LOG_ENTRIES
     assert len(await psd.engine.withdrawals(1, 2 * LOG_ENTRIES)) == LOG_ENTRIES
 
 
@@ -159,11 +160,11 @@ async def test_a_mark_lives_as_long_as_activities_do(engine_server: RedisServer)
     engine_server.flush()
     async with engine_on(engine_server.url, {"retention.activity_s": 10**9}) as psd:
         await withdraw(psd)
-        assert await psd.store.client.ttl("psd:{1}:1:a:0") > 10**9
-        assert await psd.store.client.ttl(owner_log_key(1)) == -1
+        assert await psd.store.client.ttl("psd:{p0}:1:1:a:0") > 10**9
+        assert await psd.store.client.ttl(log_key(ONE_SERVER.owner_root(1))) == -1
 
 
-@pytest.mark.parametrize("key", ["psd:{1}:log", "psd:{1}:2:a:0", "psd:{1}:2:y"])
+@pytest.mark.parametrize("key", ["psd:{p0}:1:log", "psd:{p0}:1:2:a:0", "psd:{p0}:1:2:y"])
 async def test_a_foreign_key_in_the_way_fails_it_before_anything_is_written(
     psd: Runtime, key: str
 ) -> None:

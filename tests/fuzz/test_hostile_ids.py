@@ -13,7 +13,8 @@ from psd.engine.event_rules import COUNT_NAME_BYTES
 from psd.engine.events import Count, Report
 from psd.errors import InputError
 from psd.runtime import Runtime
-from psd.store.keys import count_root, kind_of, owner_root
+from psd.store.keys import count_root, kind_of
+from psd.store.owner_calls import ONE_SERVER
 from psd.users import is_named
 from tests.support.clients.hostile import TEXTS
 from tests.support.engine import EVER, NOON_S, book, count, increment, report, sum_of
@@ -46,7 +47,7 @@ def test_each_name_has_a_root_of_its_own_and_all_its_keys_one_slot(left: str, ri
     }
     assert slots == {key_slot(root.encode())}
     assert kind_of(f"{root}:0:y") is not None
-    assert not root.startswith(owner_root(1)[:-1])
+    assert not root.startswith("psd:{")
 
 
 async def test_counts_with_hostile_names_are_booked_each_for_itself(psd: Runtime) -> None:
@@ -103,7 +104,8 @@ async def test_a_text_as_a_user_is_a_name_a_number_or_refused(psd: Runtime, text
     assert await book(psd, [sent]) == ["booked"]
     keys = [key.decode() async for key in psd.store.client.scan_iter(count=1000)]
     assert [key for key in keys if kind_of(key) is None] == []
-    assert {hash_tag(key) for key in keys if key.startswith("psd:{")} == {str(sent.uid)}
+    own = f"{ONE_SERVER.owner_root(sent.uid)}:"
+    assert {key[: len(own)] for key in keys if key.startswith("psd:{")} == {own}
 
 
 @pytest.mark.parametrize("name", [HUGE, "{" * 65, "\ud800" * 3, "a\udfff"], ids=range(4))
@@ -120,8 +122,8 @@ async def test_a_name_or_id_that_is_too_long_or_no_text_is_refused(psd: Runtime,
 @settings(max_examples=500, deadline=None)
 @given(uid=st.integers(-(2**63), 2**63 - 1), other=st.integers(-(2**63), 2**63 - 1))
 def test_each_uid_has_a_root_of_its_own(uid: int, other: int) -> None:
-    assert (owner_root(uid) == owner_root(other)) == (uid == other)
-    assert hash_tag(owner_root(uid)) == str(uid)
+    assert (ONE_SERVER.owner_root(uid) == ONE_SERVER.owner_root(other)) == (uid == other)
+    assert hash_tag(ONE_SERVER.owner_root(uid)) == "p0"
 
 
 async def test_ids_at_the_edges_of_64_bits_are_booked_for_their_owner_alone(psd: Runtime) -> None:

@@ -45,6 +45,8 @@ OTHERWISE: dict[str, set[int]] = {
 final where the machine was too slow for one."""
 
 NOT_OF_REQUESTS = {
+    "columns.seal": "of psd seal",
+    "columns.there": "asked where there are several partitions, which this store has not",
     "engine.activity_sum": "asked by programs alone",
     "engine.preview": "of psd replay",
     "rewards.publish": "of the weekly job",

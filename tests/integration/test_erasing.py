@@ -13,11 +13,14 @@ from psd.archive.reader import read_entries
 from psd.client import AsyncClient
 from psd.engine.event_fields import MetricFields
 from psd.runtime import Runtime
-from psd.store.keys import names_key, names_shard, owner_root
+from psd.store.keys import names_key, names_shard
 from psd.users import user_of
 from tests.support.clients.http import HttpClient, serving
 from tests.support.engine import EVER, NOON_S, engine_on
 from tests.support.stored.audits import verified
+from tests.support.stored.held_columns import columns_of
+from tests.support.stored.keyspace import contents
+from tests.support.stored.placements import STORED
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 UID = user_of(ALICE)
@@ -44,7 +47,8 @@ async def whatever_tells_of(psd: Runtime, name: str) -> list[bytes]:
     """Keys whose name or content has the name or the number of a user, but the mark of erasures."""
     found = []
     client = psd.store.client
-    sought = (name.encode(), str(user_of(name)).encode())
+    number = user_of(name)
+    sought = (name.encode(), str(number).encode(), number.to_bytes(8, "big", signed=True))
     for key in await client.keys("*"):
         content = await client.dump(key)
         kind = await client.type(key)
@@ -72,6 +76,8 @@ async def test_all_of_a_user_goes_and_nothing_of_others(psd: Runtime, redis_url:
     assert await whatever_tells_of(psd, ALICE) == []
     assert await total(psd, ALICE) == 0
     assert (await total(psd, BOB), await total(psd, 7)) == (before, 30)
+    told = columns_of(await contents(psd.store.client))
+    assert {uid for owners in told.values() for uid in owners} == {user_of(BOB), 7}
     assert await psd.engine.population(1) == sorted([7, user_of(BOB)])
     assert (await verified(redis_url)).exit_code == 0
     again = await psd.erasing.erase(UID, "ops", "", ALICE)
@@ -147,9 +153,9 @@ async def test_a_user_by_number_keeps_what_is_of_a_vehicle_with_that_number(psd:
     events = psd.rules.events(body, NOON_S + 10**9, "m")
     await psd.intake.accept(events, lambda: [Entry(psd.clock.now_ms(), "", body)])
     await psd.erasing.erase(7, "ops")
-    left = await psd.store.client.keys(f"{owner_root(7)}:*")
+    left = await psd.store.client.keys(f"{STORED.owner_root(7)}:*")
     assert left
-    assert all(key.decode().split(":")[2] == str(signals) for key in left)
+    assert all(key.decode().split(":")[3] == str(signals) for key in left)
 
 
 def archived(folder: Path) -> bytes:

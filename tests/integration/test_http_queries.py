@@ -14,6 +14,7 @@ from psd.engine.events import TIME_END_S
 from psd.errors import DetailExpiredError
 from psd.runtime import Runtime, open_runtime
 from tests.support.clients.http import HttpClient, serving
+from tests.support.stored.placements import owner_key
 
 MAX = 2**63 - 1
 MIN = -(2**63)
@@ -150,7 +151,7 @@ async def test_seconds_that_are_gone_are_410_and_whole_days_still_answer(
     second = 1_460_462_400
     fields = {"thing": "steps", "uid": 1, "atid": 2, "aid": 3, "value": 10}
     await client.write({**fields, "ts1": second, "ts2": second})
-    await runtime.store.client.delete("psd:{1}:1:l:201604")
+    await runtime.store.client.delete(owner_key(1, "1:l:201604"))
     answer = await client.get(f"/v1/query/1/steps/all/0/{second}")
     assert answer.status == 410
     assert "whole days are still exact" in answer.text

@@ -22,9 +22,10 @@ from tests.support.engine import (
     sum_of,
 )
 from tests.support.stored.keyspace import keyspace
+from tests.support.stored.placements import owner_key
 
 EIGHT_DAYS_S = 8 * DAY_S
-MARKERS = f"psd:{{1}}:k:{NOON_S // DAY_S}"
+MARKERS = owner_key(1, f"k:{NOON_S // DAY_S}")
 NAMES = ("hifive_1", "a:b", "{1}", "{", "}", "%7B", "a%b", "1", "c:{1}", "ü€", "1:1:y")
 
 
@@ -72,7 +73,7 @@ async def test_a_marker_lives_eight_days_from_its_write_whatever_the_time_of_the
     events: list[Event] = [increment("a", ts2=1), increment("a", ts2=NOON_S), count("m", ts=1)]
     assert await book(psd, events) == ["booked"] * 3
     client = psd.store.client
-    for key in ("psd:{1}:k:0", MARKERS, "psd:c:{hifive_1}:k:0"):
+    for key in (owner_key(1, "k:0"), MARKERS, "psd:c:{hifive_1}:k:0"):
         assert EIGHT_DAYS_S - 2 <= await client.ttl(key) <= EIGHT_DAYS_S
         assert await client.hlen(key) == 1
 

@@ -27,6 +27,7 @@ from tests.support.engine import (
     sum_of,
 )
 from tests.support.stored.keyspace import keyspace
+from tests.support.stored.placements import owner_key
 
 LIFETIMES_S = {
     "year": 9_000_000,
@@ -79,7 +80,7 @@ async def test_each_level_has_its_lifetime_and_a_write_renews_it(
 async def test_a_report_that_changes_nothing_renews_nothing(redis_url: str) -> None:
     async with engine_on(redis_url, {"retention.second_s": 60}) as psd:
         await book(psd, [report()])
-        await psd.store.client.expire("psd:{1}:1:l:201604", 10)
+        await psd.store.client.expire(owner_key(1, "1:l:201604"), 10)
         assert await book(psd, [report()]) == ["unchanged"]
         assert await ttls(psd, "second") <= {9, 10}
 

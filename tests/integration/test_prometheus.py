@@ -18,7 +18,7 @@ from tests.support.clients.access import asked_of, bearer, token_for
 from tests.support.clients.http import FORM, HttpClient
 from tests.support.clients.prometheus_app import EVENTS, MIDNIGHT_S, NOW_S, put_boards
 from tests.support.clients.prometheus_asking import data, get, vector
-from tests.support.engine import DAY_S, NOON_S, forget
+from tests.support.engine import DAY_S, NOON_S, forget, forget_columns
 
 RESTRICTED = token_for("reader-of-1", "read", frozenset({1}))
 READER = token_for("reader", "read")
@@ -240,6 +240,7 @@ async def test_instants_without_their_detail_are_left_out_with_a_warning(
     runtime: Runtime, client: HttpClient
 ) -> None:
     await forget(runtime.store.client, "second")
+    await forget_columns(runtime.store.client)
     at = {"start": MIDNIGHT_S, "end": MIDNIGHT_S + 2 * DAY_S, "step": "12h"}
     asked = {"query": 'sum(increase(steps{uid="1"}[1d]))', **at}
     answer = (await get(client, "query_range", asked)).json()

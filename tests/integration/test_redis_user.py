@@ -21,6 +21,7 @@ from tests.conftest import ON_CLUSTER, AnyStore, StoreKind
 from tests.support.clients.http import serving
 from tests.support.processes.worker_stack import NOON_S, WorkerStack, count, steps, worker_running
 from tests.support.servers.redis_server import ENGINES
+from tests.support.stored.placements import owner_key
 from tests.support.waiting import wait_until
 
 PAGE = Path(__file__).parents[2] / "docs" / "security.md"
@@ -186,7 +187,7 @@ async def test_an_audit_and_its_repair_work_with_it(server: AnyStore) -> None:
     written = await command_line(server, "write", *fields, "--value", "4")
     assert written.exit_code == 0, written.output
     with server.sync_client() as owner:
-        owner.hset("psd:{7}:1:d:201604", "12", "5")
+        owner.hset(owner_key(7, "1:d:201604"), "12", "5")
     for words, code in ((("verify",), 1), (("verify", "--repair"), 0), (("verify",), 0)):
         result = await command_line(server, *words)
         assert result.exit_code == code, result.output

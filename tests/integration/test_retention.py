@@ -28,6 +28,7 @@ from tests.support.engine import (
     second,
     sum_of,
 )
+from tests.support.stored.placements import owner_key
 
 SHORT_SECONDS = {"retention.second_s": 60}
 SHORT_DAYS = {"retention.second_s": 60, "retention.day_s": 120}
@@ -182,7 +183,7 @@ async def test_a_filter_by_type_notices_as_well(redis_url: str) -> None:
 async def test_one_expired_owner_of_a_page_refuses_the_question(redis_url: str) -> None:
     async with engine_on(redis_url, SHORT_SECONDS) as psd:
         await book(psd, [report(uid=1), report(uid=2)])
-        await psd.store.client.delete("psd:{2}:1:l:201604")
+        await psd.store.client.delete(owner_key(2, "1:l:201604"))
         assert await sum_of(psd, MORNING, uid=1) == 0
         with pytest.raises(DetailExpiredError):
             await psd.engine.sums([1, 2], [1], [MORNING] * 2)

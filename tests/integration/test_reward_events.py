@@ -31,6 +31,7 @@ from tests.support.rewards.reward_events import (
     post,
     sums,
 )
+from tests.support.stored.placements import owner_key
 from tests.support.waiting import wait_until
 
 
@@ -146,7 +147,7 @@ async def test_a_verification_passes_over_what_is_kept_of_vehicles(
     code, out, err = await psd(stack, tmp_path, "verify")
     assert (code, err) == (0, "")
     assert "different" not in out
-    await stack.runtime.store.client.delete(f"psd:{{7}}:{SIGNALS}:a:0")
+    await stack.runtime.store.client.delete(owner_key(7, f"{SIGNALS}:a:0"))
     archive = str(tmp_path / "archive")
     code, out, err = await psd(stack, tmp_path, "verify", "--repair", "--archive", archive)
     assert (code, err) == (0, "")

@@ -23,6 +23,7 @@ from tests.support.engine import EVER, book, engine_on, report, sum_of
 from tests.support.servers.ports import free_ports
 from tests.support.servers.redis_cluster import ClusterNode, RedisCluster, stalled
 from tests.support.servers.redis_server import RedisServer
+from tests.support.stored.placements import IN_A_CLUSTER
 from tests.support.waiting import wait_until
 
 TIMEOUT_S = 0.5
@@ -119,7 +120,7 @@ def replicated(folder: Path) -> Iterator[Replicated]:
     at_once = ("--repl-diskless-sync-delay", "0")
     if ON_CLUSTER:
         with RedisCluster(folder, options=at_once) as cluster:
-            primary = cluster.node_of("psd:{1}")
+            primary = cluster.node_of(IN_A_CLUSTER.owner_root(1))
             yield Replicated(cluster, primary, cluster.add_replica(primary))
         return
     (port,) = free_ports(1)

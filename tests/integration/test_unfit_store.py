@@ -11,12 +11,12 @@ import pytest
 from psd.config_sources import load_settings
 from psd.errors import StoreUnavailableError, UnfitStoreError
 from psd.runtime import open_runtime
-from psd.store.keys import owner_root
 from tests.conftest import AnyStore
 from tests.support.engine import report
 from tests.support.processes.forked import psd_ended
 from tests.support.processes.worker_process import environment
 from tests.support.servers.redis_server import RedisServer
+from tests.support.stored.placements import IN_A_CLUSTER
 
 
 @pytest.fixture
@@ -29,7 +29,9 @@ def owner_on_the_evicting(store: AnyStore) -> int:
     """Somebody of whom the one server, or the one node, that evicts has the keys."""
     if isinstance(store, RedisServer):
         return 1
-    return next(uid for uid in range(1000) if store.node_of(owner_root(uid)) is store.nodes[-1])
+    return next(
+        uid for uid in range(1000) if store.node_of(IN_A_CLUSTER.owner_root(uid)) is store.nodes[-1]
+    )
 
 
 def run_psd(folder: Path, url: str, *words: str) -> subprocess.CompletedProcess[str]:

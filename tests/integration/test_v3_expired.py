@@ -6,7 +6,7 @@ import pytest
 
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.runtime import Runtime
-from tests.support.engine import DAY_S, NOON_S, forget, report
+from tests.support.engine import DAY_S, NOON_S, forget, forget_columns, report
 
 WHOLE_DAY = ("2016-04-12T00:00:00Z", "2016-04-13T00:00:00Z")
 
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.psd(
 async def psd(psd: Runtime) -> Runtime:
     """Nothing finer than days is left."""
     await forget(psd.store.client, "second")
+    await forget_columns(psd.store.client)
     return psd
 
 

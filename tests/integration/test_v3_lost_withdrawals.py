@@ -11,7 +11,8 @@ from tests.support.clients.activities import withdraw
 from tests.support.clients.http import HttpClient, total
 from tests.support.engine import NOON_S, book, forget, report
 from tests.support.stored.audits import audit_of
-from tests.support.stored.keyspace import keyspace
+from tests.support.stored.keyspace import forget_owners, keyspace
+from tests.support.stored.placements import owner_key
 
 ALL_TIME = AcceptedTimes(0, 1 << 60)
 
@@ -34,11 +35,11 @@ async def test_a_replay_withdraws_again_whatever_the_order(
         summary = await replay.run(ALL_TIME)
         assert (summary.refused, summary.forgotten) == (0, 0)
         assert await keyspace(runtime.store.client) == before
-    await runtime.store.client.delete(*(key for key in before if key.startswith("psd:{1}")))
+    await forget_owners(runtime.store.client)
     replay = Replay(folder, runtime.books, runtime.rules, SystemClock(), 0)
     await replay.run(ALL_TIME)
     after = await keyspace(runtime.store.client)
-    log = "psd:{1}:log"
+    log = owner_key(1, "log")
     assert {k: v for k, v in after.items() if k != log} == {
         k: v for k, v in before.items() if k != log
     }
@@ -70,21 +71,21 @@ async def test_an_audit_brings_a_lost_mark_back_from_the_log(
     await withdraw(client)
     store = runtime.store.client
     before = await keyspace(store)
-    await store.hdel("psd:{1}:1:a:0", b"\x03")
+    await store.hdel(owner_key(1, "1:a:0"), b"\x03")
     async with audit_of(runtime) as audits:
         [found] = await audits.differences(repair=True)
-        assert found.startswith("psd:{1}:1:a:0 aid 3: nothing, should be withdrawn")
+        assert found.startswith(owner_key(1, "1:a:0 aid 3: nothing, should be withdrawn"))
         assert await audits.differences() == []
     assert await keyspace(store) == before
 
 
 async def test_an_audit_names_a_log_that_is_none(runtime: Runtime) -> None:
     await book(runtime, [report(10)])
-    await runtime.store.client.set("psd:{1}:log", "x")
+    await runtime.store.client.set(owner_key(1, "log"), "x")
     async with audit_of(runtime) as audits:
         [each] = await audits.run(repair=True)
     assert each.outcome == "found"
-    assert [str(d).split()[0] for d in each.differences] == ["psd:{1}:log:"]
+    assert [str(d).split()[0] for d in each.differences] == [owner_key(1, "log:")]
 
 
 async def test_an_audit_takes_out_what_stands_beside_a_mark(
@@ -94,16 +95,16 @@ async def test_an_audit_takes_out_what_stands_beside_a_mark(
     await withdraw(client)
     store = runtime.store.client
     before = await keyspace(store)
-    leaf = "psd:{1}:1:l:201604"
-    await store.set("psd:{1}:1:r:3:405684", b"\x01")
-    await store.hset("psd:{1}:1:r:3", "all", b"\x01\x01\x01\x01")
+    leaf = owner_key(1, "1:l:201604")
+    await store.set(owner_key(1, "1:r:3:405684"), b"\x01")
+    await store.hset(owner_key(1, "1:r:3"), "all", b"\x01\x01\x01\x01")
     await store.set(leaf, before[leaf] + before[leaf][1:5] + b"\x03\x0a")
     async with audit_of(runtime) as audits:
         found = await audits.differences(repair=True)
         assert {each.split()[0] for each in found} == {
             leaf,
-            "psd:{1}:1:r:3",
-            "psd:{1}:1:r:3:405684:",
+            owner_key(1, "1:r:3"),
+            owner_key(1, "1:r:3:405684:"),
         }
         assert await audits.differences() == []
     assert await keyspace(store) == before

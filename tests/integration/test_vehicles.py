@@ -21,6 +21,7 @@ from psd.rewards.weeks import bounds
 from psd.runtime import Runtime
 from tests.support.engine import engine_on, increment, report
 from tests.support.stored.keyspace import keyspace
+from tests.support.stored.placements import owner_key
 
 SIGNALS, PROMOTIONS = 6, 7
 T = bounds(5).start
@@ -68,7 +69,7 @@ async def test_an_address_is_found_in_any_case(psd: Runtime) -> None:
 
 
 async def test_an_owner_may_be_named_like_a_key(psd: Runtime) -> None:
-    for vehicle, owner in enumerate(("{a}", "a", "%7Ba%7D", "psd:{1}:1:y", "\n", "é")):
+    for vehicle, owner in enumerate(("{a}", "a", "%7Ba%7D", owner_key(1, "1:y"), "\n", "é")):
         await psd.part(RewardsPart).registry.change([change(vehicle=vehicle, owner=owner)])
         assert await psd.part(RewardsPart).registry.of_owner(owner) == [Vehicle(vehicle, owner)]
 

@@ -17,7 +17,7 @@ from psd.audit.truth import Lifetimes
 from psd.clock import ManualClock
 from psd.engine.events import Report
 from psd.runtime import Runtime
-from psd.store.keys import fence_key, owner_root
+from psd.store.keys import fence_key
 from tests.support.draws.random_reports import random_reports
 from tests.support.engine import (
     DAY_S,
@@ -32,9 +32,10 @@ from tests.support.engine import (
 )
 from tests.support.stored.audits import audit_of, few, verified
 from tests.support.stored.keyspace import keyspace
+from tests.support.stored.placements import STORED, owner_key
 
-DAY_KEY = "psd:{1}:1:d:201604"
-LEAF_KEY = "psd:{1}:1:l:201604"
+DAY_KEY = owner_key(1, "1:d:201604")
+LEAF_KEY = owner_key(1, "1:l:201604")
 
 
 async def test_a_store_that_only_psd_wrote_to_is_clean(psd: Runtime, redis_url: str) -> None:
@@ -68,13 +69,13 @@ async def test_uids_and_things_limit_what_is_audited(psd: Runtime, redis_url: st
     reports = [report(uid=uid, thing=thing) for uid in (-1, 2, 3) for thing in (1, 2)]
     await book(psd, reports)
     for uid in (-1, 3):
-        await psd.store.client.delete(f"psd:{{{uid}}}:2:y")
+        await psd.store.client.delete(owner_key(uid, "2:y"))
     assert "6 audited: 4 clean, 2 different" in (await verified(redis_url)).output
     assert "2 audited: 2 clean" in (await verified(redis_url, "2")).output
     assert "3 audited: 3 clean" in (await verified(redis_url, "--thing", "steps")).output
     only = await verified(redis_url, "-1", "--thing", "calories", "--repair")
     assert "1 audited: 1 repaired" in only.output
-    assert "psd:{3}" in (await verified(redis_url)).output
+    assert STORED.owner_root(3) in (await verified(redis_url)).output
 
 
 async def test_an_unknown_thing_is_a_usage_error(redis_url: str) -> None:
@@ -112,7 +113,7 @@ async def test_a_fence_is_a_number_and_another_text_is_taken_away(
     psd: Runtime, redis_url: str
 ) -> None:
     await psd.engine.book(few(), fences={1: ("rides", 17)})
-    key = fence_key(owner_root(1), "rides")
+    key = fence_key(STORED.owner_root(1), "rides")
     assert (await verified(redis_url, "--repair")).output == "1 audited: 1 clean; 0 differences\n"
     assert await psd.store.client.get(key) == b"17"
     await psd.store.client.set(key, "17x")
@@ -173,11 +174,11 @@ async def test_what_is_read_in_one_transaction_is_of_one_moment(psd: Runtime) ->
     old = ["l:201604", "l:20160412", "a:0", "r:1", "r:1:405684"]
     try:
         for _ in range(25):
-            snapshot = await Watcher(await lane.lane_of("psd:{1}"), Limits()).read_at_once(
-                "psd:{1}:1:", old
-            )
+            snapshot = await Watcher(
+                await lane.lane_of(STORED.owner_root(1)), Limits()
+            ).read_at_once(owner_key(1, "1:"), old)
             expected = expected_of(snapshot.held, Limits(), Lifetimes())
-            assert examine("psd:{1}:1:", snapshot.held, expected) == []
+            assert examine(owner_key(1, "1:"), snapshot.held, expected) == []
     finally:
         await lane.close()
     assert await booking.stop() > 20
@@ -195,7 +196,7 @@ async def test_a_repair_beside_booking_loses_nothing_of_either(psd: Runtime) -> 
     booking = asyncio.create_task(book_all())
     async with audit_of(psd) as audits:
         while not booking.done():
-            await client.hincrby("psd:{1}:1:w:2016:1", "15:2", 5)
+            await client.hincrby(owner_key(1, "1:w:2016:1"), "15:2", 5)
             await audits.run(repair=True)
         await booking
         await audits.run(repair=True)
@@ -207,11 +208,11 @@ async def test_what_changes_after_it_was_read_is_not_written_over(psd: Runtime) 
     await book(psd, few())
     lane = psd.store.new_lane()
     try:
-        watcher = Watcher(await lane.lane_of("psd:{1}"), Limits())
-        await watcher.read("psd:{1}:1:", [])
+        watcher = Watcher(await lane.lane_of(STORED.owner_root(1)), Limits())
+        await watcher.read(owner_key(1, "1:"), [])
         await book(psd, [report(1, NOON_S + DAY_S)])
         assert not await watcher.write([("HSET", DAY_KEY, "12", "1")])
-        await watcher.read("psd:{1}:1:", [])
+        await watcher.read(owner_key(1, "1:"), [])
         assert await watcher.write([("HSET", DAY_KEY, "12", "1")])
     finally:
         await lane.close()
@@ -227,8 +228,8 @@ async def test_every_kind_of_booking_is_noticed(psd: Runtime, change: Report) ->
     await book(psd, [*few(), *(report(n, NOON_S + n, aid=5) for n in range(9))])
     lane = psd.store.new_lane()
     try:
-        watcher = Watcher(await lane.lane_of("psd:{1}"), Limits())
-        await watcher.read("psd:{1}:1:", [])
+        watcher = Watcher(await lane.lane_of(STORED.owner_root(1)), Limits())
+        await watcher.read(owner_key(1, "1:"), [])
         await book(psd, [change])
         assert not await watcher.is_unchanged()
     finally:
@@ -269,9 +270,9 @@ async def test_where_seconds_end_a_wrong_month_is_still_found_by_its_days(redis_
     async with engine_on(redis_url, {"retention.second_s": 600}) as psd, audit_of(psd) as audits:
         await book(psd, few())
         await forget(psd.store.client, "second")
-        await psd.store.client.hset("psd:{1}:1:m:2016", "4", "29:3")
+        await psd.store.client.hset(owner_key(1, "1:m:2016"), "4", "29:3")
         assert await audits.differences(repair=True) == [
-            "psd:{1}:1:m:2016 4: 29:3, should be 30:3 by its days"
+            owner_key(1, "1:m:2016 4: 29:3, should be 30:3 by its days")
         ]
         assert await audits.differences() == []
 
@@ -282,7 +283,7 @@ async def test_a_key_that_is_made_anew_has_the_lifetime_of_its_level(redis_url: 
         now_s = psd.clock.now_s()
         await book(psd, [report(5, now_s), report(6, now_s, aid=9)])
         client = psd.store.client
-        [leaf] = [key async for key in client.scan_iter("psd:{1}:1:l:*")]
+        [leaf] = [key async for key in client.scan_iter(owner_key(1, "1:l:*"))]
         await client.expire(leaf, 100)
         await client.setrange(leaf, 1, b"\xff")
         assert await audits.differences(repair=True) != []

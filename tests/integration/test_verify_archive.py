@@ -18,6 +18,7 @@ from psd.engine.event_fields import encode_metric
 from psd.engine.events import Report
 from psd.observe.metrics import Metrics
 from psd.runtime import Runtime
+from psd.store.keys import ROOT
 from tests.support.draws.random_reports import random_reports
 from tests.support.engine import (
     NOON_S,
@@ -30,9 +31,10 @@ from tests.support.engine import (
 )
 from tests.support.stored.audits import few, verified
 from tests.support.stored.keyspace import keyspace
+from tests.support.stored.placements import owner_key
 
-DAY_KEY = "psd:{1}:1:d:201604"
-LEAF_KEY = "psd:{1}:1:l:201604"
+DAY_KEY = owner_key(1, "1:d:201604")
+LEAF_KEY = owner_key(1, "1:l:201604")
 
 
 @pytest.mark.parametrize("reports", [few(), dense_day()], ids=["few", "dense"])
@@ -43,7 +45,7 @@ async def test_bookings_that_are_gone_everywhere_are_told_and_no_total_is_lowere
     whole = await sum_of(psd)
     client = psd.store.client
     await forget(client, "activity")
-    leaves = [key async for key in client.scan_iter("psd:{1}:1:l:*")]
+    leaves = [key async for key in client.scan_iter(owner_key(1, "1:l:*"))]
     await client.delete(*leaves)
     result = await verified(redis_url, "--repair")
     assert result.exit_code == 1
@@ -84,7 +86,8 @@ async def test_what_is_gone_everywhere_comes_back_from_the_archive_to_the_byte(
     client = psd.store.client
     before = await keyspace(client)
     await archive_of(tmp_path / "archive", reports, counts=5)
-    keys = [key for key in before if re.search(r"\}:\d+:[lar]:", key)]
+    keys = [key for key in before if re.match(rf"{ROOT}:\d+:[lar]:", key)]
+    assert any(key.startswith("psd:{") for key in keys)
     await client.delete(*keys)
     result = await verified(redis_url, "--repair", "--archive", str(tmp_path / "archive"))
     assert result.exit_code == 0, result.output
@@ -99,7 +102,7 @@ async def test_the_archive_is_asked_for_lost_reports_before_they_are_made_up(
     await book(psd, few())
     before = await keyspace(psd.store.client)
     await archive_of(tmp_path / "archive", few())
-    await psd.store.client.delete("psd:{1}:1:a:0")
+    await psd.store.client.delete(owner_key(1, "1:a:0"))
     result = await verified(redis_url, "--repair", "--archive", str(tmp_path / "archive"))
     assert (result.exit_code, await keyspace(psd.store.client)) == (0, before)
 
@@ -138,7 +141,7 @@ async def test_an_accepted_increment_that_is_not_booked_yet_is_left_to_its_worke
     await book(psd, few())
     late = increment("late", 3, NOON_S + 30, aid=9)
     await archive_of(tmp_path / "archive", [*few(), late])
-    await psd.store.client.delete("psd:{1}:1:a:0")
+    await psd.store.client.delete(owner_key(1, "1:a:0"))
     await verified(redis_url, "--repair", "--archive", str(tmp_path / "archive"))
     assert await sum_of(psd) == 30
     assert await book(psd, [late]) == ["booked"]

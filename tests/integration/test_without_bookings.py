@@ -31,6 +31,7 @@ from tests.support.engine import (
 )
 from tests.support.servers.redis_server import RedisServer
 from tests.support.stored.audits import verified
+from tests.support.stored.placements import owner_key
 
 CALORIES = 2
 NOW_S = NOON_S + 30 * DAY_S
@@ -179,7 +180,7 @@ async def test_a_store_from_before_the_newest_second_was_kept_has_the_same_board
     psd: Runtime, client: HttpClient
 ) -> None:
     for uid in (1, 2, 3):
-        await psd.store.client.hdel(f"psd:{{{uid}}}:{CALORIES}:y", "newest")
+        await psd.store.client.hdel(owner_key(uid, f"{CALORIES}:y"), "newest")
     assert await board(client) == (EXPECTED, 3)
     assert await board(client, "&around=3&span=9") == (EXPECTED, 3)
     assert await psd.engine.population(CALORIES) == [1, 2, 3]

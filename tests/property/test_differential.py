@@ -1,5 +1,8 @@
 """5,000 random questions of every kind on two populations, against plain Python over the bookings.
 
+Boards and panels of everybody are asked three times: by columns (psd/engine/everybody.py), by those
+of a store that keeps them by the day, and owner by owner where it keeps none.
+
 A question is made from the population's seed and its number alone, and a difference names them.
 To ask it again::
 
@@ -14,6 +17,7 @@ import os
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from itertools import zip_longest
+from random import Random
 from typing import Any
 
 import msgspec
@@ -27,7 +31,7 @@ from tests.support.clients.http import serving
 from tests.support.draws.histories import THINGS, History, random_history, sample_history
 from tests.support.draws.random_boards import random_boards
 from tests.support.draws.random_questions import FORMATS, KINDS, Question, Questions
-from tests.support.engine import engine_on
+from tests.support.engine import DAY_S, EVER, engine_on
 from tests.support.plain.plain_boards import Boards
 from tests.support.plain.plain_books import Books, atids_of, listed, numbers
 from tests.support.plain.plain_times import Fields, RefusedError, tidy
@@ -43,6 +47,12 @@ QUESTIONS = 2500
 BATCH = 200
 SEED = int(os.environ.get("PSD_DIFFERENTIAL_SEED", "1"))
 HTTP_LEAST = 150
+EVERYBODY_LEAST = 150
+"""Boards of everybody, which columns tell and owners tell one by one."""
+
+PANELS = 60
+"""Questions of a Prometheus panel about everybody, of each population and way to keep columns."""
+
 REFUSED_MOST = 0.12
 """The part of the questions that are mistakes, of which nothing is compared but the refusal."""
 BOOKED_IN_A_TOTAL = ("booked", "unchanged")
@@ -120,11 +130,21 @@ def population(request: pytest.FixtureRequest) -> Population:
     return Population(sample_history() if is_sample else random_history(SEED), SEED)
 
 
+@pytest.fixture(scope="module", params=[True, "day", False], ids=["second", "day", "none"])
+def boards(request: pytest.FixtureRequest) -> bool | str:
+    """How columns are kept."""
+    kept: bool | str = request.param
+    return kept
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def psd(redis_server: RedisServer, population: Population) -> AsyncIterator[Asking]:
+async def psd(
+    redis_server: RedisServer, population: Population, boards: bool | str
+) -> AsyncIterator[Asking]:
     redis_server.flush()
     clock = ManualClock(population.history.now_s)
-    async with engine_on(redis_server.url, clock=clock) as runtime:
+    things = {name: {"id": number, "boards": boards} for name, number in THINGS.items()}
+    async with engine_on(redis_server.url, {"things": things}, clock=clock) as runtime:
         events = population.history.events
         for start in range(0, len(events), BATCH):
             outcomes = await runtime.books.book(events[start : start + BATCH])
@@ -140,9 +160,11 @@ async def psd(redis_server: RedisServer, population: Population) -> AsyncIterato
             yield Asking(runtime, client)
 
 
+@pytest.mark.parametrize("boards", [True], ids=["second"], indirect=True)
 async def test_every_answer_is_that_of_plain_python_over_the_bookings(
-    psd: Asking, population: Population
+    psd: Asking, population: Population, boards: bool | str
 ) -> None:
+    await check_kept(psd, boards)
     refused = 0
     kinds: Counter[str] = Counter()
     over_http: Counter[str] = Counter()
@@ -157,6 +179,51 @@ async def test_every_answer_is_that_of_plain_python_over_the_bookings(
         assert set(over_http) == set(FORMATS)
         assert over_http.total() >= HTTP_LEAST
         assert 0 < refused < QUESTIONS * REFUSED_MOST
+
+
+@pytest.mark.parametrize("boards", ["day", False], ids=["day", "none"], indirect=True)
+async def test_boards_of_everybody_are_the_same_however_columns_are_kept(
+    psd: Asking, population: Population, boards: bool | str
+) -> None:
+    await check_kept(psd, boards)
+    asked = 0
+    for number in asked_numbers(population):
+        question = population.questions.question(number)
+        if question.kind == "leaderboard" and not {"uid", "board"} & question.fields.keys():
+            await compare(psd, population, question)
+            asked += 1
+    assert asked >= EVERYBODY_LEAST or ONE
+
+
+async def test_panels_of_everybody_are_the_same_however_columns_are_kept(
+    psd: Asking, population: Population
+) -> None:
+    history, draw = population.history, Random(f"panels {SEED}")
+    everybody = population.books.populations[THINGS["steps"]]
+    for _ in range(PANELS):
+        near = draw.choice(history.seconds)
+        at_s = near + draw.choice((0, 1, -1, -(near % DAY_S), 3 * DAY_S))
+        window_s = draw.choice((None, 1, 3600, DAY_S, 30 * DAY_S, draw.randrange(1, 400 * DAY_S)))
+        start = 0 if window_s is None else max(0, at_s - window_s)
+        sums = {
+            uid: population.books.line(uid, THINGS["steps"], None).sum(start, at_s)
+            for uid in everybody
+        }
+        best = sorted((-value, uid) for uid, value in sums.items())[: draw.randrange(1, 30)]
+        leaf = "steps" if window_s is None else f"increase(steps[{window_s}s])"
+        told = await psd.panel(f"topk({len(best)}, {leaf})", at_s)
+        assert [(-int(value), int(of["uid"])) for of, value in told] == best, (leaf, at_s)
+        told = await psd.panel(f"sum by (uid) ({leaf})", at_s)
+        assert {int(of["uid"]): int(value) for of, value in told} == sums, (leaf, at_s)
+        [(_, together)] = await psd.panel(f"sum({leaf})", at_s)
+        assert int(together) == sum(sums.values()), (leaf, at_s)
+
+
+async def check_kept(psd: Asking, boards: bool | str) -> None:
+    """Columns tell what everybody has, or nothing does."""
+    for thing in THINGS.values():
+        told = await psd.runtime.engine.everybody(thing, EVER, lambda _: None)
+        assert (told is not None) == bool(boards)
 
 
 def asked_numbers(population: Population) -> Iterable[int]:

@@ -17,6 +17,7 @@ from psd.engine.events import Report
 from psd.runtime import Runtime
 from tests.support.engine import NOON_S
 from tests.support.stored.keyspace import keyspace
+from tests.support.stored.placements import owner_key
 
 HISTORIES = 60
 CHANGES = 2
@@ -94,7 +95,7 @@ async def ends_in_the_newest(
 
 
 def keys_of(uid: int, held: dict[str, Any]) -> dict[str, Any]:
-    root = f"psd:{{{uid}}}:"
+    root = owner_key(uid, "")
     return {
         key.removeprefix(root): value
         for key, value in held.items()

@@ -21,6 +21,7 @@ from tests.support.engine import DAY_S, NOON_S, report
 from tests.support.scripts.one_by_one import one_by_one_lua_folder, straight_only_lua_folder
 from tests.support.scripts.small_leaves import small_lua_folder
 from tests.support.servers.redis_server import RedisServer
+from tests.support.stored.held_columns import cells, columns_of
 
 HISTORIES = 15
 SUM_MAX = 2**53 - 1
@@ -127,8 +128,12 @@ def book(client: redis.Redis, script: Script, events: Sequence[Event], kept: byt
     return [codes[place] for place in range(len(events))]
 
 
-def held(client: redis.Redis) -> dict[bytes, Any]:
-    """What each key holds, and how long it lives."""
+def held(client: redis.Redis) -> dict[Any, Any]:
+    """What each key holds, and how long it lives; of columns what they say of each owner.
+
+    A position, and in which order records stand, follow from the order in which owners are seen to;
+    how often columns were written, from the size of calls, of which one way takes larger ones.
+    """
     keys = sorted(client.scan_iter(count=1000))
     pipe = client.pipeline(transaction=False)
     for key in keys:
@@ -136,8 +141,26 @@ def held(client: redis.Redis) -> dict[bytes, Any]:
     kinds = pipe.execute()
     for key, kind in zip(keys, kinds[::2], strict=True):
         pipe.get(key) if kind == b"string" else pipe.hgetall(key)
-    found = zip(keys, pipe.execute(), kinds[1::2], strict=True)
-    return {key: (content, round(lifetime, -6)) for key, content, lifetime in found}
+    contents = dict(zip(map(bytes.decode, keys), pipe.execute(), strict=True))
+    for key in contents:
+        if key.endswith(":y"):
+            check_position(contents, key)
+    lifetimes = zip(contents, kinds[1::2], strict=True)
+    found: dict[Any, Any] = {
+        key: (contents[key], round(lifetime, -6))
+        for key, lifetime in lifetimes
+        if not key.startswith("psd:columns:")
+    }
+    return found | columns_of(contents)
+
+
+def check_position(contents: dict[str, Any], key: str) -> None:
+    """Take the position out of a hash of years, where it must be its owner's."""
+    _, tag, uid, thing, _ = key.split(":")
+    position = contents[key].pop(b"at", None)
+    if position is not None:
+        owners = cells(contents[f"psd:columns:{tag}:{thing}:owners"])
+        assert owners[int(position)] == int(uid)
 
 
 def both_scripts(folder: Path, tmp_path: Path) -> tuple[Script, Script]:
@@ -162,7 +185,7 @@ async def test_every_history_leaves_the_same_keys_both_ways(
                 server.flush()
                 client.script_load(script.source)
                 for thing, aid in withdrawn:
-                    client.hset(f"psd:{{1}}:{thing}:a:0", pack_id(aid), "withdrawn")
+                    client.hset(f"psd:{{p0}}:1:{thing}:a:0", pack_id(aid), "withdrawn")
                 codes = []
                 for at, batch in enumerate(batches):
                     lifetimes = kept[at * 2 // len(batches)]

@@ -15,7 +15,7 @@ from tests.support.draws.random_reports import random_reports
 from tests.support.plain.model import Model
 from tests.support.stored.audits import SMALL_LIMITS, audit_of
 from tests.support.stored.held_bookings import mistakes
-from tests.support.stored.keyspace import keyspace
+from tests.support.stored.keyspace import forget_owners, keyspace
 
 SETS = 60
 """Sets of one seed; with 6 seeds and both kinds of limits 720, each booked 4 times."""
@@ -84,13 +84,6 @@ def allowed(model: Model, event: Event) -> set[str]:
     return {status, "booked"} if status == "unchanged" and is_new else {status}
 
 
-async def forget_owners(client: Redis) -> None:
-    """Drop all that is kept of owners; the index of owners stays, which the process remembers."""
-    keys = [key async for key in client.scan_iter(match="psd:{*", count=1000)]
-    if keys:
-        await client.delete(*keys)
-
-
 async def keys_but_logs(client: Redis) -> dict[str, Any]:
     held = await keyspace(client)
     return {key: content for key, content in held.items() if not key.endswith(":log")}
@@ -101,7 +94,7 @@ def without_marks(held: dict[str, Any]) -> dict[str, Any]:
     return {
         key: {f: v for f, v in content.items() if f != b"activities"} if key[-1] == "y" else content
         for key, content in held.items()
-        if key.startswith("psd:{")
+        if key.startswith(("psd:{", "psd:columns:{"))
         and not {"a", "k", "r"} & set(key.split("}")[1].split(":"))
         and (key[-1] != "y" or set(content) != {b"activities"})
     }

@@ -146,3 +146,10 @@ async def forget(client: Redis, *levels: str) -> None:
     for level in levels:
         assert by_level.get(level), f"no key of level {level} to forget"
         await client.delete(*by_level[level])
+
+
+async def forget_columns(client: Redis) -> None:
+    """Delete the columns of boards: a store in which a level has a lifetime keeps none."""
+    columns = [key async for key in client.scan_iter("psd:columns:{*")]
+    assert columns, "no columns to forget"
+    await client.delete(*columns)

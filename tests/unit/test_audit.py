@@ -21,7 +21,7 @@ from psd.store.scripts import lua_folder
 from tests.support.engine import NOON_S
 from tests.support.plain.model import replay
 
-PREFIX = "psd:{7}:1:"
+PREFIX = "psd:{p0}:7:1:"
 NEWEST = b"%d" % NOON_S
 NOON_OF_APRIL_S = NOON_S - leaf_start("201604")
 

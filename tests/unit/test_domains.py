@@ -88,8 +88,8 @@ def test_keys_are_built_in_keys_modules_alone() -> None:
 
 
 def test_a_key_that_is_built_elsewhere_would_be_seen() -> None:
-    text = '"""psd:{7} is a key."""\nkey = f"psd:{{{uid}}}:log"\nother = "psd:schema"\n'
-    assert sorted(filter(KEY.match, source_in(text).texts)) == ["psd:schema", "psd:{"]
+    text = '"""psd:{p0}:7 is a key."""\nkey = f"psd:{{p0}}:{uid}:log"\nother = "psd:schema"\n'
+    assert sorted(filter(KEY.match, source_in(text).texts)) == ["psd:schema", "psd:{p0}:"]
 
 
 @pytest.mark.parametrize("domain", domains(), ids=lambda domain: domain.name)

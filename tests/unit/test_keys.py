@@ -6,28 +6,29 @@ import pytest
 
 from psd.config import RetentionSettings
 from psd.rewards.keys import owner_vehicles_key
-from psd.store.keys import catalogue, count_root, kind_of, owner_root, stream_key
+from psd.store.keys import catalogue, count_root, kind_of, stream_key
+from psd.store.owner_calls import ONE_SERVER
 
 KINDS = {
-    "psd:{1503960366}:1:y": "year totals",
-    "psd:{1}:1:m:2016": "month totals",
-    "psd:{-9223372036854775808}:12:d:201604": "day totals",
-    "psd:{1}:1:w:2016:1": "week totals",
-    "psd:{1}:1:h:20160412": "hour totals",
-    "psd:{1}:1:n:2016041207": "minute totals",
-    "psd:{1}:1:l:201604": "leaf",
-    "psd:{1}:1:l:20160412": "leaf",
-    "psd:{1}:1:l:2016041207": "leaf",
-    "psd:{1}:1:l:201604120759": "leaf",
-    "psd:{1}:1:l:20160412075930": "leaf",
-    "psd:{1}:1:s:201604120759": "second totals",
-    "psd:{1}:1:b:20160412075930": "crowded second",
-    "psd:{1}:1:d:201604:t": "day totals by atid",
-    "psd:{1}:1:a:0": "activities",
-    "psd:{1}:1:r:-5": "long activity",
-    "psd:{1}:1:r:-5:405684": "reports",
-    "psd:{1}:k:16903": "markers",
-    "psd:{-5}:f:rides.v2": "fences",
+    "psd:{p0}:1503960366:1:y": "year totals",
+    "psd:{p0}:1:1:m:2016": "month totals",
+    "psd:{p0}:-9223372036854775808:12:d:201604": "day totals",
+    "psd:{p0}:1:1:w:2016:1": "week totals",
+    "psd:{p0}:1:1:h:20160412": "hour totals",
+    "psd:{p0}:1:1:n:2016041207": "minute totals",
+    "psd:{p0}:1:1:l:201604": "leaf",
+    "psd:{p0}:1:1:l:20160412": "leaf",
+    "psd:{p0}:1:1:l:2016041207": "leaf",
+    "psd:{p0}:1:1:l:201604120759": "leaf",
+    "psd:{p0}:1:1:l:20160412075930": "leaf",
+    "psd:{p0}:1:1:s:201604120759": "second totals",
+    "psd:{p0}:1:1:b:20160412075930": "crowded second",
+    "psd:{p0}:1:1:d:201604:t": "day totals by atid",
+    "psd:{p0}:1:1:a:0": "activities",
+    "psd:{p0}:1:1:r:-5": "long activity",
+    "psd:{p0}:1:1:r:-5:405684": "reports",
+    "psd:{p0}:1:k:16903": "markers",
+    "psd:{p0}:-5:f:rides.v2": "fences",
     "psd:c:{hifive_1}:0:y": "year totals",
     "psd:c:{a:b%7B1%7D}:k:16903": "markers",
     "psd:rewards:{s4095}:vehicles": "vehicles",
@@ -58,9 +59,11 @@ KINDS = {
     "psd:order": "order",
     "psd:probe": "probe",
     "psd:life:{psd:schema}": "life",
+    "psd:partitions:{psd:schema}": "partitions",
+    "psd:migration:{psd:schema}": "migration",
     "psd:retention": "retention",
     "psd:stream:psd": "stream",
-    "psd:{-5}:log": "log",
+    "psd:{p0}:-5:log": "log",
     "psd:idempotency:" + 64 * "a": "answer",
     "psd:pages:{pages}:users": "page users",
     "psd:pages:{pages}:secret": "page secret",
@@ -73,6 +76,18 @@ KINDS = {
     "psd:board:{a.b-c:0123456789abcdef}:members:staged:fedcba9876543210": "members staged",
     "psd:board:{a.b-c:0123456789abcdef}:final": "board final",
     "psd:owners:{o42}:1": "owners",
+    "psd:columns:{p0}:1:owners": "columns' owners",
+    "psd:columns:{p0}:1:count": "count column",
+    "psd:columns:{p0}:1:newest": "newest column",
+    "psd:columns:{p0}:1:changes": "changes",
+    "psd:columns:{p14ox}:1:y:2016": "year's column",
+    "psd:columns:{p0}:1:m:201604": "month's column",
+    "psd:columns:{p0}:1:d:20160412": "day's column",
+    "psd:columns:{p0}:1:l:2016041208": "column log",
+    "psd:columns:{p0}:1:s:201604": "sealed log",
+    "psd:columns:{p0}:1:seals": "seals",
+    "psd:columns:{p0}:1:draft:fedcba9876543210": "log's draft",
+    "psd:columns:modes": "modes",
     "psd:names:{n59}:user": "names",
     "psd:erased:{psd:schema}": "erased",
     "psd:erasures:{erasures}": "erasures",
@@ -111,11 +126,12 @@ def test_every_kind_has_an_example_here() -> None:
 @pytest.mark.parametrize(
     "key",
     [
-        *("hz:1:8:2016", "psd", "psd:", "psd:{1}", "psd:{1}:1", "psd:{1}:1:x:2016", "psd:other"),
-        *("psd:{1}:1:m:16", "psd:{1}:1:l:2016041", "psd:1:1:y", "psd:{1}:1:y:2016", "xpsd:{1}:1:y"),
+        *("hz:1:8:2016", "psd", "psd:", "psd:{p0}:1", "psd:{p0}:1:1", "psd:{p0}:1:1:x:2016"),
+        *("psd:{p0}:1:1:m:16", "psd:{p0}:1:1:l:2016041", "psd:1:1:y", "psd:{p0}:1:1:y:2016"),
+        *("xpsd:{p0}:1:1:y", "psd:other", "psd:{1}:1:y", "psd:{1}:log", "psd:{p}:1:1:y"),
         *("psd:rewards:{s1}:other", "psd:rewards:{rewards}:other", "psd:rewards:{v1}:vehicles"),
         *("psd:rewards:owner:{}", "psd:rewards:owner:a", "psd:rewards:{s1}:rows:96"),
-        *("psd:{{1}}:1:y", "psd:{1}:1:y\n", "psd:c:1:0:y"),
+        *("psd:{{p0}}:1:1:y", "psd:{p0}:1:1:y\n", "psd:c:1:0:y"),
     ],
 )
 def test_a_key_of_another_shape_is_not_psds(key: str) -> None:
@@ -127,9 +143,9 @@ def test_the_level_of_a_kind_is_a_retention_setting_or_the_marker() -> None:
     assert {kind.level for kind in catalogue()} == {*levels, "marker", ""}
 
 
-def test_keys_of_an_owner_share_its_hash_tag() -> None:
-    assert owner_root(8) == "psd:{8}"
-    assert owner_root(-(2**63)) == "psd:{-9223372036854775808}"
+def test_keys_of_an_owner_carry_the_tag_of_its_partition() -> None:
+    assert ONE_SERVER.owner_root(8) == "psd:{p0}:8"
+    assert ONE_SERVER.owner_root(-(2**63)) == "psd:{p0}:-9223372036854775808"
 
 
 NAMES = (
@@ -149,7 +165,7 @@ def test_the_hash_tag_of_a_count_is_its_whole_name() -> None:
 def test_no_two_names_share_a_root_and_no_count_that_of_an_owner() -> None:
     roots = {count_root(name) for name in NAMES}
     assert len(roots) == len(NAMES)
-    assert owner_root(1) not in roots
+    assert ONE_SERVER.owner_root(1) not in roots
 
 
 def test_no_two_owners_of_vehicles_share_a_key() -> None:

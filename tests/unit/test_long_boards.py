@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
+from psd.columns.vector import Vector
 from psd.engine.activities import ScoreQuestion
 from psd.engine.plan import Range
 from psd.engine.standings import Upper
@@ -23,6 +25,7 @@ from psd.queries.user_sums import USER_SUMS_MAX, UserSums, sums_of
 from tests.support.loop_holds import loop_holds
 
 USERS = 100_000
+MANY = 1_000_000
 HOLD_MAX_S = 0.1
 """Five times what a slice takes on a machine that does nothing else."""
 
@@ -46,6 +49,10 @@ class PlainEngine:
     ) -> list[Any]:
         """One part."""
         return [await ask(UIDS)]
+
+    async def everybody(self, *_: Any) -> Vector | None:
+        """No columns."""
+        return None
 
     async def standings(self, uids: Sequence[int], *_: Any, **__: Any) -> list[int]:
         return VALUES[: len(uids)]
@@ -87,6 +94,26 @@ async def test_everybody_around_one_and_compared_holds_nobody_up(ties: Any) -> N
     assert holds.longest_s < HOLD_MAX_S, holds.longest
 
 
+class ColumnEngine(PlainEngine):
+    """Knows what a million have as columns tell it."""
+
+    vector = Vector(np.arange(1, MANY + 1), np.arange(1, MANY + 1) * 7919 % 500_021, None)
+
+    async def everybody(self, *_: Any) -> Vector:
+        return self.vector
+
+
+@pytest.mark.parametrize("ties", ["competition", "dense", "ordinal", "first_to_reach"])
+@pytest.mark.slow("a million users")
+async def test_a_million_in_columns_hold_nobody_up(ties: Any) -> None:
+    around = question(ties=ties, around="500", compare_to="2016-04-11/2016-04-12")
+    for asked in (question(ties=ties), around):
+        with loop_holds() as holds:
+            answer = await answer_leaderboard(ColumnEngine(), asked, unknown_depth)
+        assert answer.total == MANY
+        assert holds.longest_s < HOLD_MAX_S, holds.longest
+
+
 @pytest.mark.slow("100,000 users")
 async def test_a_ranking_for_a_final_holds_nobody_up() -> None:
     scores = BoardScores(PlainEngine(), 9 * USERS)
@@ -121,3 +148,11 @@ async def test_what_is_too_much_is_refused_before_it_is_read() -> None:
         await scores.ranked(UIDS, Scoring(1, None), Range(DAY.start, DAY.end - 1), "competition")
     with pytest.raises(TooLargeError, match=r"ties: "):
         await scores.ranked(UIDS, Scoring(1, None), DAY, "first_to_reach")
+
+
+def test_bytes_of_columns_count_as_sums() -> None:
+    budget = UserSums(1_000)
+    budget.spend_bytes(4_990_001)
+    assert budget.users_max(1) == 1
+    with pytest.raises(TooLargeError, match=r"all: 5001 bytes .* at most 5000000 "):
+        budget.spend_bytes(5_001)

@@ -52,11 +52,11 @@ def test_a_call_costs_what_it_brings_and_no_more_than_a_call_can() -> None:
     assert set(RATES) <= set(script_names())
     sha = load_script("engine.book").sha
     one, many = (
-        cost_us(("EVALSHA", sha, 1, "psd:{1}", msgpack.packb([[[1] * 19] * n]), b"0" * 7))
+        cost_us(("EVALSHA", sha, 1, "psd:{p0}:1", msgpack.packb([[[1] * 19] * n]), b"0" * 7))
         for n in (1, 200)
     )
     assert one < 100
     assert 3_000 < many < 5_000
-    assert cost_us(("EVALSHA", sha, 1, "psd:{1}", b"0" * 10**6)) == CALL_MAX_US
-    assert cost_us(("EVALSHA", load_script("engine.sum").sha, 1, "psd:{1}", b"0" * 60)) < 100
+    assert cost_us(("EVALSHA", sha, 1, "psd:{p0}:1", b"0" * 10**6)) == CALL_MAX_US
+    assert cost_us(("EVALSHA", load_script("engine.sum").sha, 1, "psd:{p0}:1", b"0" * 60)) < 100
     assert cost_us(("GET", "psd:store")) < 20

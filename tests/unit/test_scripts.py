@@ -108,6 +108,7 @@ def test_psds_own_reads_are_known_as_reads() -> None:
     assert writing == {
         *("boards.change", "boards.members", "boards.swap", "engine.book", "engine.withdraw"),
         *(
+            "columns.seal",
             "decisions.turn",
             "energy.cover",
             "energy.keep",
@@ -122,7 +123,7 @@ def test_psds_own_reads_are_known_as_reads() -> None:
 
 def test_psds_own_scripts_are_small_enough_to_be_sent_and_held() -> None:
     for name in script_names():
-        assert len(load_script(name).source) < 88_000
+        assert len(load_script(name).source) < 96_000
 
 
 LUA_FILES = sorted(lua_folder().rglob("*.lua"))

@@ -172,9 +172,9 @@ def test_a_limit_that_would_refuse_everything_is_refused(name: str) -> None:
 def test_things_are_read_from_the_environment_as_pairs() -> None:
     loaded = load_settings(environ={"PSD_THINGS": "steps=1:steps,energy_mwh=9:mWh,likes=10"})
     assert msgspec.to_builtins(loaded.settings.things) == {
-        "steps": {"id": 1, "unit": "steps"},
-        "energy_mwh": {"id": 9, "unit": "mWh"},
-        "likes": {"id": 10, "unit": ""},
+        "steps": {"id": 1, "unit": "steps", "boards": True},
+        "energy_mwh": {"id": 9, "unit": "mWh", "boards": True},
+        "likes": {"id": 10, "unit": "", "boards": True},
     }
 
 

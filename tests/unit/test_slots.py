@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-
 import pytest
 from redis.exceptions import (
     AskError,
@@ -20,8 +17,9 @@ from psd.engine.events import Count, Event
 from psd.errors import MisplacedError, StoreError, StoreUnavailableError
 from psd.rewards.keys import rewards_key, shard_root
 from psd.store.fitness import worst
-from psd.store.keys import catalogue, count_root, owner_root
-from psd.store.owner_calls import ONE_SERVER, owner_pages
+from psd.store.keys import catalogue, count_root
+from psd.store.owner_calls import ONE_SERVER, Placement, owner_pages
+from psd.store.partitions import Partitions
 from psd.store.replies import psd_error
 from psd.store.scripts import load_script
 from psd.store.slots import SLOTS, address_in, key_of, read_moved, read_slots, slot_of, url_at
@@ -35,16 +33,8 @@ THREE = [
 ]
 
 
-class Spread:
-    """Owners by whether their uid is odd, on two nodes."""
-
-    is_spread = True
-
-    def groups(self, roots: Sequence[str]) -> list[list[int]]:
-        found: dict[bool, list[int]] = defaultdict(list)
-        for place, root in enumerate(roots):
-            found[root[-2] in "13579"].append(place)
-        return list(found.values())
+SPREAD = Placement(Partitions(2), is_spread=True)
+"""Owners 1 and 3 are in one partition, 2 and 4 in the other."""
 
 
 def test_the_slot_of_a_key_is_that_of_the_specification() -> None:
@@ -52,7 +42,7 @@ def test_the_slot_of_a_key_is_that_of_the_specification() -> None:
     assert slot_of(b"{123456789}:anything") == 0x31C3
 
 
-@pytest.mark.parametrize("root", [owner_root(7), count_root("a{b}c"), shard_root(3)])
+@pytest.mark.parametrize("root", [ONE_SERVER.owner_root(7), count_root("a{b}c"), shard_root(3)])
 def test_everything_below_a_root_is_of_the_roots_slot(root: str) -> None:
     assert {slot_of(f"{root}:{rest}") for rest in ("1:y", "1:l:201604", "k:3")} == {slot_of(root)}
 
@@ -80,7 +70,7 @@ def test_a_map_knows_the_master_of_each_slot() -> None:
 def test_a_slot_may_be_without_a_node() -> None:
     slots = read_slots([[0, 99, [b"?", 6379, b"a"]], [100, 199]], HERE)
     assert slots.unserved() == SLOTS
-    assert slots.node_of("psd:{7}") is None
+    assert slots.node_of("psd:{p0}:7") is None
 
 
 def test_a_redirection_names_slot_and_node() -> None:
@@ -111,32 +101,23 @@ def test_an_address_of_version_6_stands_in_brackets() -> None:
 
 
 def test_commands_are_routed_by_their_key_and_those_about_a_server_by_none() -> None:
-    assert key_of(("EVALSHA", b"sha", 1, "psd:{7}", 5)) == "psd:{7}"
-    assert key_of(("HGETALL", b"psd:{7}:1:y")) == b"psd:{7}:1:y"
+    assert key_of(("EVALSHA", b"sha", 1, "psd:{p0}:7", 5)) == "psd:{p0}:7"
+    assert key_of(("HGETALL", b"psd:{p0}:7:1:y")) == b"psd:{p0}:7:1:y"
     assert key_of(("INFO", "memory")) is None
 
 
 @pytest.mark.parametrize(
-    ("reply", "is_split"),
+    "reply",
     [
-        (MovedError("3999 10.0.0.8:6381"), False),
-        (AskError("3999 10.0.0.8:6381"), False),
-        (TryAgainError("TRYAGAIN Multiple keys request during rehashing of slot"), False),
-        (ClusterDownError("CLUSTERDOWN The cluster is down"), False),
-        (ResponseError("ERR Script attempted to access a non local key in a cluster node"), True),
-        (ResponseError("ERR Attempted to access a non local key in a cluster node script"), True),
-        (
-            ResponseError(
-                "ERR Error running script: Lua script attempted to access a non local key"
-            ),
-            True,
-        ),
+        MovedError("3999 10.0.0.8:6381"),
+        AskError("3999 10.0.0.8:6381"),
+        TryAgainError("TRYAGAIN Multiple keys request during rehashing of slot"),
+        ClusterDownError("CLUSTERDOWN The cluster is down"),
     ],
 )
-def test_what_a_node_did_not_execute_is_told_apart(reply: ResponseError, is_split: bool) -> None:
+def test_what_a_node_did_not_execute_is_told_apart(reply: ResponseError) -> None:
     error = psd_error(reply)
     assert isinstance(error, MisplacedError)
-    assert error.is_split == is_split
     assert bool(error.moved) == isinstance(reply, MovedError)
 
 
@@ -144,31 +125,35 @@ def test_a_refusal_of_another_kind_is_none_of_these() -> None:
     assert type(psd_error(ResponseError("WRONGTYPE Operation against a key"))) is StoreError
 
 
-def test_pages_of_owners_keep_to_their_node() -> None:
-    script, roots = load_script("engine.sum"), [owner_root(uid) for uid in range(7)]
-    pages = list(owner_pages(Spread(), script, roots, (b"plan", 5), 3))
-    assert [places for places, _ in pages] == [[0, 2, 4], [6], [1, 3, 5]]
-    _, command = pages[2]
-    assert command == (
-        *("EVALSHA", script.sha, 1, roots[1], b"plan", 5),
-        *(roots[1], roots[3], roots[5]),
-    )
+def test_pages_of_owners_keep_to_their_partition() -> None:
+    script, roots = load_script("engine.sum"), SPREAD.owner_roots(range(7))
+    pages = list(owner_pages(SPREAD, script, roots, (b"plan", 5), 3))
+    assert [places for places, _ in pages] == [[0, 2, 4], [5], [1, 3, 6]]
+    for places, command in pages:
+        asked = [roots[place] for place in places]
+        assert command == ("EVALSHA", script.sha, len(asked), *asked, b"plan", 5)
+        assert len({slot_of(root) for root in asked}) == 1
 
 
 def test_on_one_server_the_roots_are_the_keys() -> None:
-    script, roots = load_script("engine.sum"), [owner_root(uid) for uid in range(3)]
+    script, roots = load_script("engine.sum"), [ONE_SERVER.owner_root(uid) for uid in range(3)]
     [(places, command)] = owner_pages(ONE_SERVER, script, roots, (b"plan",), 100)
     assert places == [0, 1, 2]
     assert command == ("EVALSHA", script.sha, 3, *roots, b"plan")
     assert list(owner_pages(ONE_SERVER, script, [], (b"plan",), 100)) == []
 
 
-def test_a_batch_is_booked_by_calls_of_one_node_each() -> None:
+def test_a_batch_is_booked_by_calls_of_one_partition_each() -> None:
     events: list[Event] = [*(report(uid=uid) for uid in (1, 2, 3, 1)), Count("n4", 1, 9, "a")]
-    calls = calls_for(events, range(5), b"key", Spread())
+    calls = calls_for(events, range(5), b"key", SPREAD)
+    one, two, three = SPREAD.owner_roots([1, 2, 3])
     assert [(call.roots, call.positions) for call in calls] == [
-        (["psd:{1}", "psd:{3}"], [0, 3, 2]),
-        (["psd:{2}", "psd:c:{n4}"], [1, 4]),
+        ([one, three], [0, 3, 2]),
+        ([two], [1]),
+        (["psd:c:{n4}"], [4]),
+    ]
+    assert [call.roots for call in calls_for(events, range(5), b"key")] == [
+        ["psd:{p0}:1", "psd:{p0}:2", "psd:{p0}:3", "psd:c:{n4}"]
     ]
 
 

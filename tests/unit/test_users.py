@@ -47,7 +47,7 @@ def test_a_number_is_a_user_as_it_is_and_as_a_text(number: int) -> None:
         "10.0.0.1",
         "a b",
         "a,b;c/d?e=f&g#h%20",
-        "psd:{7}",
+        "psd:{p0}:7",
         "x" * 128,
         "\u5f20" * 42,
         "\U0001f469\u200d\U0001f680",

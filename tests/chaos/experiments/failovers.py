@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from psd.engine.events import Report
-from psd.store.keys import owner_root
+from psd.store.owner_calls import ONE_SERVER
 from tests.chaos.callers import Callers, calling
 from tests.chaos.oracle import differences
 from tests.chaos.outages import Outage
@@ -157,7 +157,7 @@ async def _trial(stage: ReplicatedStage, seed: int) -> Tally:
         await load.read()
     await stage.drained()
     stream.events += load.written
-    stream.roots.append(owner_root(load.uid))
+    stream.roots.append(ONE_SERVER.owner_root(load.uid))
     client = stage.master.client(timeout_s=30)
     found = await differences(client, stream)
     await client.aclose()

@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.chaos.experiments.kills import await_death, publish_and_kill
 from tests.chaos.oracle import Difference, compare, expected
 from tests.chaos.stage import Stage
-from tests.chaos.stored import Fields, stored
+from tests.chaos.stored import Fields, below_root, stored
 from tests.chaos.stream import Stream, generate
 from tests.chaos.trial import Say, Tally, run_in_lanes
 
@@ -85,7 +85,7 @@ def _sums(fields: Fields) -> Fields:
     """
     sums: Fields = {}
     for (key, field), text in fields.items():
-        level = key.split("}")[1].split(":")[2]
+        level = below_root(key)[1]
         total = text.partition(":")[0]
         is_total = level in {"y", "m", "d", "w"} and not key.endswith(":t")
         if is_total and ":" not in field and field not in {"activities", "newest"}:

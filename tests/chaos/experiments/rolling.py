@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from psd.engine.events import Report
-from psd.store.keys import owner_root
+from psd.store.owner_calls import ONE_SERVER
 from tests.chaos.callers import Callers, calling, half_a_write
 from tests.chaos.oracle import differences
 from tests.chaos.stage import CHANNEL, TOPIC, Process, Server, Stage
@@ -250,7 +250,7 @@ class _Load:
 
     def keep(self, increment: Report) -> None:
         """A server has said that it is kept."""
-        root = owner_root(increment.uid)
+        root = ONE_SERVER.owner_root(increment.uid)
         if root not in self._stream.roots:
             self._stream.roots.append(root)
         self._stream.events.append(increment)

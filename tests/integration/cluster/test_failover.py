@@ -15,6 +15,7 @@ from tests.support.engine import EVER, book, engine_on, report, sum_of
 from tests.support.servers.redis_cluster import ClusterNode, RedisCluster
 from tests.support.stored.audits import audit_of
 from tests.support.stored.cluster_load import OWNERS, Writer, book_on, busy
+from tests.support.stored.placements import IN_A_CLUSTER
 from tests.support.waiting import wait_until
 
 CAREFUL = {"redis.durability": "replicated", "redis.timeout_s": 0.5}
@@ -127,7 +128,9 @@ async def test_without_a_master_or_a_replica_it_is_told_and_not_taken_for_nothin
 ) -> None:
     async with engine_on(cluster.url, {"redis.timeout_s": 0.5}) as psd:
         await book(psd, [report(uid=uid) for uid in OWNERS])
-        lost = next(pair for pair in pairs if pair.master is cluster.node_of("psd:{7}"))
+        lost = next(
+            pair for pair in pairs if pair.master is cluster.node_of(IN_A_CLUSTER.owner_root(7))
+        )
         await wait_until("it has all", lost.is_even)
         await asyncio.to_thread(lost.master.end, signal.SIGKILL)
         with pytest.raises(StoreUnavailableError):

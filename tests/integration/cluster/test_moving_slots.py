@@ -1,7 +1,7 @@
-"""Slots move to other masters while everybody books and sums: no answer changes, nothing is lost.
+"""Slots move to other masters while everybody books, sums and looks at boards: no answer changes.
 
 The keys of a slot are moved one by one, as every resharding tool does it, with an owner's keys
-for a while on two masters at once.
+for a while on two masters at once; so are the columns of its partition.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ from collections.abc import Sequence
 
 import pytest
 
-from psd.errors import MisplacedError
+from psd.errors import MisplacedError, StoreUnavailableError
 from psd.runtime import Runtime
 from psd.store.keys import stream_key
 from psd.store.slots import slot_of
 from tests.support.engine import EVER, NOON_S, book, engine_on, increment, report, sum_of
 from tests.support.servers.redis_cluster import ClusterNode, RedisCluster
 from tests.support.stored.audits import audit_of
-from tests.support.stored.cluster_load import OWNERS, book_on, busy
+from tests.support.stored.cluster_load import OWNERS, book_on, busy, by_columns
+from tests.support.stored.placements import IN_A_CLUSTER
 
 BUSY = 7
-BUSY_ROOT = "psd:{7}"
-"""The owner whose slot is moved; the others share script calls with it."""
+BUSY_ROOT = IN_A_CLUSTER.owner_root(7)
+"""The owner whose partition's slot is moved."""
 
 MOVES = 6
 
@@ -46,10 +47,10 @@ def another(cluster: RedisCluster, key: str) -> ClusterNode:
     return cluster.nodes[(at + 1) % len(cluster.nodes)]
 
 
-def neighbours(cluster: RedisCluster, number: int) -> Sequence[int]:
-    """Owners on the master that has the busy one, in other slots."""
-    node = cluster.node_of(BUSY_ROOT)
-    uids = (uid for uid in range(100, 1000) if cluster.node_of(f"psd:{{{uid}}}") is node)
+def neighbours(number: int) -> Sequence[int]:
+    """Owners in the partition of the busy one, whom it shares script calls with."""
+    partition_of = IN_A_CLUSTER.partitions.of
+    uids = (uid for uid in range(100, 1000) if partition_of(uid) == partition_of(BUSY))
     return [uid for uid, _ in zip(uids, range(number), strict=False)]
 
 
@@ -79,15 +80,18 @@ async def test_of_an_owner_on_its_way_nothing_is_answered_rather_than_half(
             await sum_of(hasty, uid=BUSY)
         with pytest.raises(MisplacedError):
             await book(hasty, [report(5, uid=BUSY, aid=99)])
+        with pytest.raises(StoreUnavailableError):
+            await by_columns(hasty, 1, EVER)
     await asyncio.to_thread(_finish, cluster, target)
     assert await sum_of(psd, uid=BUSY) == sum(range(1, 40))
+    assert sum(await by_columns(psd, 1, EVER)) == sum(range(1, 40))
 
 
 async def test_of_a_call_with_an_owner_on_its_way_nothing_is_written(
     cluster: RedisCluster, psd: Runtime
 ) -> None:
     """Its keys are all still there: only the first new one would be refused, amid the writes."""
-    uids = [*neighbours(cluster, 3), BUSY]
+    uids = [*neighbours(3), BUSY]
     await book(psd, [report(10, uid=uid) for uid in uids])
     target = another(cluster, BUSY_ROOT)
     await move(cluster, BUSY_ROOT, target, keys_max=0)
@@ -95,15 +99,17 @@ async def test_of_a_call_with_an_owner_on_its_way_nothing_is_written(
     async with engine_on(cluster.url, HASTY) as hasty:
         with pytest.raises(MisplacedError):
             await book(hasty, more)
-    assert [await sum_of(psd, uid=uid) for uid in uids[:-1]] == [10] * 3
     await asyncio.to_thread(_finish, cluster, target)
+    assert [await sum_of(psd, uid=uid) for uid in uids] == [10] * 4
     assert await book(psd, more) == ["booked"] * len(more)
     assert [await sum_of(psd, uid=uid) for uid in uids] == [30] * 4
 
 
-async def test_owners_that_parted_are_booked_once_each(cluster: RedisCluster, psd: Runtime) -> None:
+async def test_owners_whose_partition_has_moved_are_booked_once_each(
+    cluster: RedisCluster, psd: Runtime
+) -> None:
     """The map that this process has is of before the move."""
-    uids = [*neighbours(cluster, 20), BUSY]
+    uids = [*neighbours(20), BUSY]
     assert await book(psd, [report(10, uid=uid) for uid in uids]) == ["booked"] * len(uids)
     await move(cluster, BUSY_ROOT, another(cluster, BUSY_ROOT))
     once = [increment(f"once-{uid}", 5, uid=uid, aid=4) for uid in uids]

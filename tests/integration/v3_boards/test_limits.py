@@ -15,6 +15,8 @@ from tests.support.engine import NOON_S, book, report
 from tests.support.loop_holds import loop_holds
 
 SMALL = {"server.user_sums_max": 12, "server.board_members_max": 5}
+ONE_BY_ONE = {**SMALL, "things": {"steps": {"id": 1, "boards": False}}}
+"""The same where everybody is asked one by one."""
 
 
 async def calls_of(boards: BoardsClient, path: str) -> tuple[int, dict[str, int]]:
@@ -58,7 +60,7 @@ async def test_a_board_of_as_many_as_may_be_is_answered_in_slices(redis_url: str
 
 
 async def test_one_more_than_may_be_asked_about_is_refused_unread(redis_url: str) -> None:
-    async with boards_on(redis_url, SMALL) as boards:
+    async with boards_on(redis_url, ONE_BY_ONE) as boards:
         await book(boards.psd, [report(uid, NOON_S, uid=uid) for uid in range(1, 13)])
         days = "&start=2016-04-12&end=2016-04-14"
         assert (await boards.http.get(f"/v3/leaderboard?thing=steps{days}")).status == 200
@@ -67,7 +69,7 @@ async def test_one_more_than_may_be_asked_about_is_refused_unread(redis_url: str
             status, calls = await calls_of(boards, f"/v3/leaderboard?thing=steps{asked}")
             assert status == 422
             assert "smembers" not in calls
-            assert calls["evalsha"] <= 17  # the sizes, and those whom it knew from before
+            assert calls.get("evalsha", 0) <= 17  # the sizes, and those whom it knew from before
         answer = await boards.http.get(f"/v3/leaderboard?thing=steps{days}")
         assert "13 users may have bookings of this thing, at most 12" in answer.text
         assert "name users (uid), ask about a board" in answer.text
@@ -89,12 +91,32 @@ async def test_one_more_than_may_be_asked_about_is_refused_unread(redis_url: str
     ],
 )
 async def test_prometheus_has_the_same_limit(redis_url: str, query: str, status: int) -> None:
-    async with boards_on(redis_url, SMALL) as boards:
+    async with boards_on(redis_url, ONE_BY_ONE) as boards:
         await book(boards.psd, [report(uid, NOON_S, uid=uid) for uid in range(1, 12)])
         path = query.replace(" ", "%20").replace("{", "%7B").replace("}", "%7D")
         path = path.replace("[", "%5B").replace("]", "%5D").replace("|", "%7C")
         answer = await boards.http.get(f"/api/v1/{path}")
         assert answer.status == status, answer.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v3/leaderboard?thing=steps&start=2016-04-12&end=2016-04-14&compare_to=2016-04-13",
+        "/api/v1/query?query=topk(3,increase(steps%5B2d%5D))&time=1460592000",
+        "/api/v1/query?query=sum(increase(steps%5B2d%5D))&time=1460592000",
+    ],
+)
+async def test_of_everybody_by_columns_bytes_are_what_is_limited(redis_url: str, path: str) -> None:
+    """5,000 bytes are a sum, so 2 allow what 39 users have of the two days, not what 399 have."""
+    async with boards_on(redis_url, {"server.user_sums_max": 2}) as boards:
+        few, many = range(1, 40), range(40, 400)
+        await book(boards.psd, [report(uid, NOON_S, uid=uid) for uid in few])
+        assert (await boards.http.get(path)).status == 200
+        await book(boards.psd, [report(uid, NOON_S, uid=uid) for uid in many])
+        refused = await boards.http.get(path)
+        assert refused.status == 422
+        assert "of everybody's columns would be read, at most 10000 are" in refused.text
 
 
 async def test_a_board_that_has_more_than_may_be_by_now_may_become_smaller(

@@ -24,6 +24,7 @@ from psd.queries.freshness import unknown_depth
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.runtime import Runtime
 from tests.support.clients.http import HttpClient
+from tests.support.clients.prometheus_asking import vector
 from tests.support.draws.histories import THINGS
 from tests.support.draws.random_questions import Question
 from tests.support.plain.plain_books import listed, numbers
@@ -34,7 +35,7 @@ class Asking:
     """Both ways to ask."""
 
     def __init__(self, runtime: Runtime, client: HttpClient) -> None:
-        self._runtime = runtime
+        self.runtime = runtime
         self._client = client
         self._activities = ActivityQueries(
             runtime.engine, THINGS, span_max_s=0, ids_max=1000, depth=unknown_depth
@@ -48,6 +49,10 @@ class Asking:
             return await self._pages(question)
         except BadQueryError as refused:
             return {"refused": str(refused).partition(": ")[0]}
+
+    async def panel(self, query: str, at_s: int) -> list[tuple[dict[str, str], str]]:
+        """The labels and the value of each series of a Prometheus panel at one instant."""
+        return await vector(self._client, query, at_s)
 
     async def _pages(self, question: Question) -> Fields:
         answer = await self._page(question, question.fields)
@@ -69,7 +74,7 @@ class Asking:
         return _with_newest(answer)
 
     async def _call(self, question: Question, fields: Fields) -> Any:
-        queries = self._runtime.queries
+        queries = self.runtime.queries
         match question.kind:
             case "sum":
                 return await queries.sum(msgspec.convert(fields, SumQuery))
@@ -81,8 +86,8 @@ class Asking:
                 asked = msgspec.convert(fields, StandingQuery).of(question.name)
                 return await queries.leaderboard(asked)
             case "bracket":
-                return await self._runtime.challenges.bracket(question.name, fields["as_of"])
-        now_s = self._runtime.clock.now_s()
+                return await self.runtime.challenges.bracket(question.name, fields["as_of"])
+        now_s = self.runtime.clock.now_s()
         asked_activities = msgspec.convert(fields, ActivitiesQuery)
         return await self._activities.activities(
             int(question.name), asked_activities, now_s, sees=True
@@ -93,7 +98,7 @@ class Asking:
         uids = numbers(fields["uid"])
         things = [THINGS[name] for name in listed(fields["thing"])]
         range_ = Range(*tidy(fields["start"], fields["end"]))
-        found = await self._runtime.engine.sums(uids, things, [range_] * len(uids), activities=True)
+        found = await self.runtime.engine.sums(uids, things, [range_] * len(uids), activities=True)
         return {
             "sums": [{t: each.sums.get(t, 0) for t in things} for each in found],
             "activities": [each.activities for each in found],

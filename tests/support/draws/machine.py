@@ -40,7 +40,7 @@ from tests.support.draws.machine_draws import (
     sorted_edges,
 )
 from tests.support.draws.machine_questions import Questions
-from tests.support.engine import EVER
+from tests.support.engine import EVER, emptied
 from tests.support.plain.model import Model
 from tests.support.servers.four_engines import FourEngines
 from tests.support.stored.expiry import forget_part
@@ -77,7 +77,7 @@ class PsdMachine(RuleBasedStateMachine):
         self.grid = grid
         self.restarts_left = restarts
         self.psd = self.engines.runtime(*self.shape)
-        self.run(self.psd.store.client.flushall())
+        self.run(emptied(self.psd))
         self.tally[f"machines with {limits}"] += 1
         self.tally["machines that expire"] += expiring
 
@@ -246,7 +246,7 @@ class PsdMachine(RuleBasedStateMachine):
             )
             return
         assert mistakes(held, self.model) == []
-        self.run(client.flushall())
+        self.run(emptied(self.psd))
         sent: list[Event] = [*self.model.reports, *self.model.all_counts.values()]
         sent += self.model.withdrawn_increments.values()
         sent += [Withdrawal(uid, aid, (t,), "", "", 2) for uid, t, aid in self.model.withdrawn]
@@ -335,7 +335,8 @@ def _unforgotten_expected(model: Model, forgotten: set[str]) -> dict[tuple[str, 
 
 
 def _letter(key: str) -> str:
-    return key.split("}")[1].split(":")[2]
+    """``d`` of the owner's key ``psd:{p0}:7:1:d:201604``."""
+    return key.split("}")[1].split(":")[3]
 
 
 def _lost_letters(forgotten: set[str]) -> set[str]:

@@ -26,7 +26,7 @@ local guarded = (function()
     PERSIST = true }}
   -- Only of a key of their type, or that is there.
   local typed = {{ APPEND = true, SETRANGE = true, HSET = true, HDEL = true, SADD = true,
-    SREM = true, ZADD = true, ZREM = true, RENAME = true, XADD = true }}
+    SREM = true, ZADD = true, ZREM = true, RENAME = true, XADD = true, BITFIELD = true }}
 
   local function call(verb, key, ...)
     local writes = never_fail[verb] or typed[verb]

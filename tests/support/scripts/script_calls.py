@@ -18,6 +18,8 @@ import msgspec
 import pytest
 import redis
 
+from psd.columns import sealing
+from psd.columns.sealing import Sealer
 from psd.engine.events import Withdrawal
 from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
@@ -91,6 +93,7 @@ async def recorded_calls(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -
         async with engine_on(server.url, flags) as psd:
             with monkeypatch.context() as patched:
                 patched.setattr(Lane, "_submit", recording)
+                patched.setattr(sealing, "QUIET_S", 0)
                 await scene(psd)
     return calls
 
@@ -114,7 +117,7 @@ async def growth(psd: Runtime) -> None:
     marked = [increment("a", 5, NOON_S + 9, aid=1000), increment("b", 5, NOON_S + DAY_S)]
     for part in (dense[:500], dense[500:], long[:4], long[4:6], long[6:], marked, dense[:100]):
         await psd.engine.book(part)
-    await psd.engine.book([report(0, each.ts2, aid=each.aid) for each in dense[:150]])
+    await psd.engine.book([report(0, each.ts2, aid=each.aid) for each in dense[:80]])
     for aid in (1000, 1000, 300, 77_777):
         await psd.engine.book([Withdrawal(1, aid, (1, 2), "", "ops", NOON_S)])
 
@@ -150,6 +153,16 @@ async def vehicles(psd: Runtime) -> None:
     ]
     for change in said:
         await psd.part(RewardsPart).registry.change([change])
+
+
+async def sealings(psd: Runtime) -> None:
+    """Logs of two months that are sealed, and again with what came late, and to nothing."""
+    sealer = Sealer(psd.store.writes, NOON_S + 100 * DAY_S)
+    for value in (5, 7, 0):
+        sent = [report(value + n * bool(value), NOON_S + n * DAY_S, aid=n) for n in range(30)]
+        await psd.engine.book(sent)
+        async for _ in sealer.run(await sealer.listed()):
+            pass
 
 
 async def weeks(psd: Runtime) -> None:
@@ -229,6 +242,7 @@ SCENES: tuple[tuple[Scene, dict[str, int]], ...] = (
     (fenced, {}),
     (fenced, LIFETIMES),
     (named_boards, {}),
+    (sealings, {}),
     (vehicles, {}),
     (weeks, {}),
     (ledger_of_swaps, {}),

@@ -14,6 +14,10 @@ SMALLER = {
     ),
     "lib/shards.lua": ("SHARD_ACTIVITIES = 96", "SHARD_ACTIVITIES = 3"),
     "lib/handover.lua": ("CROWD_HANDED = 20000", "CROWD_HANDED = 4"),
+    "lib/column_writes.lua": (
+        "MONTH_RECORDS_MIN, DAY_RECORDS_MIN = 1024, 256",
+        "MONTH_RECORDS_MIN, DAY_RECORDS_MIN = 3, 2",
+    ),
     "lib/activity.lua": (
         "SHORT_RECORDS = 4\nlocal HOURS_LISTED = 128",
         "SHORT_RECORDS = 2\nlocal HOURS_LISTED = 3",

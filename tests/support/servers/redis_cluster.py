@@ -5,7 +5,7 @@ is given it instead runs on a cluster.
 
 >>> with RedisCluster(tmp_path) as cluster:
 ...     runtime = await open_runtime(Settings(redis=RedisSettings(url=cluster.url)))
-...     await cluster.move_slot(slot_of("psd:{7}"), cluster.nodes[2])
+...     await cluster.move_slot(slot_of("psd:{p0}:7"), cluster.nodes[2])
 """
 
 from __future__ import annotations

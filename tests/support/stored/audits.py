@@ -54,7 +54,7 @@ class Audits:
         }
         wanted = {prefix: each for prefix, each in done.items() if each.wants_archive}
         if archive is not None and wanted:
-            reports = ArchivedReports(self._runtime.rules, wanted)
+            reports = ArchivedReports(self._runtime.rules, wanted, self._runtime.store.partitions)
             for entry in read_entries(archive, 0, ARCHIVE_END_MS):
                 reports.take(entry)
             async for each in self._sweep.complete(wanted, reports):

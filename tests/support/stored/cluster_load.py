@@ -1,4 +1,4 @@
-"""Everybody books and sums on a cluster while something is done to it.
+"""Everybody books, sums and looks at boards on a cluster while something is done to it.
 
 >>> async with busy(psd) as (writers, readers):
 ...     await move_a_slot()
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from psd.engine.events import Event
@@ -20,6 +20,9 @@ from tests.support.engine import NOON_S, book, increment
 from tests.support.waiting import wait_until
 
 OWNERS = range(1, 61)
+
+Sums = Callable[[Runtime, int, Range], Awaitable[list[int]]]
+"""The sums of OWNERS, of a thing, in a range."""
 
 
 class Writer:
@@ -73,43 +76,65 @@ class Writer:
 class Reader:
     """Sums what a writer has booked so far, and holds it against the writer's list."""
 
-    def __init__(self, psd: Runtime, writer: Writer, *, activities: bool, patient: bool) -> None:
+    def __init__(self, psd: Runtime, writer: Writer, sums: Sums, *, patient: bool) -> None:
         self.answers = 0
         self._psd = psd
         self._writer = writer
-        self._activities = activities
+        self._sums = sums
         self._patient = patient
 
     async def run(self, stopping: asyncio.Event) -> None:
-        thing = self._writer.thing
         while not stopping.is_set():
             batches = len(self._writer.booked)
-            within = [Range(NOON_S, NOON_S + batches)] * len(OWNERS)
+            within = Range(NOON_S, NOON_S + batches)
             try:
-                found = await self._psd.engine.sums(
-                    list(OWNERS), [thing], within, activities=self._activities
-                )
+                found = await self._sums(self._psd, self._writer.thing, within)
             except StoreUnavailableError:
                 if not self._patient:
                     raise
                 continue
-            assert [owner.sums[thing] for owner in found] == self._writer.sums(batches)
+            assert found == self._writer.sums(batches), self._sums.__name__
             self.answers += 1
+
+
+async def by_totals(psd: Runtime, thing: int, within: Range) -> list[int]:
+    """Everybody's sum, owner by owner."""
+    return await _of_owners(psd, thing, within, activities=False)
+
+
+async def by_bookings(psd: Runtime, thing: int, within: Range) -> list[int]:
+    """The same out of what was booked."""
+    return await _of_owners(psd, thing, within, activities=True)
+
+
+async def _of_owners(psd: Runtime, thing: int, within: Range, *, activities: bool) -> list[int]:
+    ranges = [within] * len(OWNERS)
+    found = await psd.engine.sums(list(OWNERS), [thing], ranges, activities=activities)
+    return [owner.sums[thing] for owner in found]
+
+
+async def by_columns(psd: Runtime, thing: int, within: Range) -> list[int]:
+    """The same as a board of everybody adds it up; 0 for everybody while nothing is booked."""
+    vector = await psd.engine.everybody(thing, within, lambda _: None)
+    if vector is None:
+        return [0] * len(OWNERS)
+    told = dict(zip(vector.uids.tolist(), vector.values.tolist(), strict=True))
+    return [told.get(uid, 0) for uid in OWNERS]
 
 
 @asynccontextmanager
 async def busy(
     psd: Runtime, *, patient: bool = False
 ) -> AsyncIterator[tuple[list[Writer], list[Reader]]]:
-    """Two writers and four readers, until the end; raises what went wrong with one of them.
+    """Two writers and six readers, until the end; raises what went wrong with one of them.
 
     Whoever is not ``patient`` fails where the store is away.
     """
     writers = [Writer(psd, thing, patient=patient) for thing in (1, 2)]
     readers = [
-        Reader(psd, writer, activities=kind, patient=patient)
+        Reader(psd, writer, sums, patient=patient)
         for writer in writers
-        for kind in (False, True)
+        for sums in (by_totals, by_bookings, by_columns)
     ]
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as group:

@@ -3,7 +3,7 @@
 >>> damage = random_damage(rng, await keyspace(client))
 >>> await damage.apply(client)
 >>> damage.key
-'psd:{1}:1:d:201604'
+'psd:{p0}:1:1:d:201604'
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from psd.audit.examine import Discrepancy
 from psd.audit.shapes import records_of, records_value
 from psd.audit.truth import bookings_of
 from psd.errors import ShapeError
+from psd.store.keys import ROOT
 from tests.support.stored.keyspace import ACTIVITY_FIELDS
 
 Hash = dict[bytes, bytes]
@@ -44,7 +45,7 @@ class Damage(msgspec.Struct, frozen=True):
 
         A report that booked 0 is missed by the directory or the number of activities alone.
         """
-        reports = re.match(r"(.+\}:\d+):[ar]:", self.key)
+        reports = re.match(rf"({ROOT}:\d+):[ar]:", self.key)
         return difference.key == self.key or (
             reports is not None
             and difference.key.startswith(
@@ -223,6 +224,6 @@ def sums_and_leaves(held: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(content, dict)
         else content
         for key, content in held.items()
-        if not re.search(r"\}:\d+:[ar]:", key)
+        if not re.match(rf"{ROOT}:\d+:[ar]:", key)
     }
     return {key: content for key, content in kept.items() if content}

@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 
 from psd.engine.events import TIME_END_S
 from psd.engine.plan import DAY_S, Range
+from psd.store.keys import ROOT
 from tests.support.engine import keys_by_level
 
 FINER = {
@@ -26,7 +27,7 @@ FINER = {
     "month": ("month", "day", "second"),
     "week": ("week",),
 }
-YEAR = re.compile(r"(psd:(?:c:)?\{[^}]*\}:\d+):[a-z]:(\d{4})")
+YEAR = re.compile(rf"({ROOT}:\d+):[a-z]:(\d{{4}})")
 
 
 async def forget_part(client: Redis, level: str, pick: int | None) -> int:

@@ -71,6 +71,8 @@ class FakeOrder:
 class FakeCluster:
     """There is none."""
 
+    is_spread = False
+
     async def know(self) -> None:
         """Known already."""
 

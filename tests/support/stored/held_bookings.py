@@ -16,11 +16,14 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+from psd.store.keys import OWNER_ROOT, ROOT
 from tests.support.plain.model import Model
 from tests.support.stored.keyspace import calendar_totals, expected_totals
+from tests.support.stored.placements import owner_key
 
-LEAF = re.compile(r"(psd:\{(-?\d+)\}:(\d+)):l:(\d{6,14})")
-CROWD = re.compile(r"(psd:\{(-?\d+)\}:(\d+)):b:(\d{14})")
+LEAF = re.compile(rf"({OWNER_ROOT}:\d+):l:(\d{{6,14}})")
+CROWD = re.compile(rf"({OWNER_ROOT}:\d+):b:(\d{{14}})")
+LEVEL = re.compile(rf"{ROOT}:\d+:([a-z])")
 WIDTHS = (1, 2, 4, 8)
 
 HeldBooking = tuple[int, ...]
@@ -64,13 +67,13 @@ def mistakes(held: Mapping[str, Any], model: Model) -> list[str]:
 def _leaf_bookings(held: Mapping[str, Any]) -> Iterator[tuple[str, HeldBooking]]:
     for key, content in held.items():
         if match := LEAF.fullmatch(key):
-            label = match[4] + ("01" if len(match[4]) == 6 else "")
+            label = match[2] + ("01" if len(match[2]) == 6 else "")
             for booking in bookings_of_leaf(content, _start(label)):
                 yield match[1], booking
         elif match := CROWD.fullmatch(key):
             # Each field is a leaf without its first byte, all of its numbers 8 bytes wide.
             for value in content.values():
-                for booking in bookings_of_leaf(b"\x7f" + value, _start(match[4])):
+                for booking in bookings_of_leaf(b"\x7f" + value, _start(match[2])):
                     yield match[1], booking
 
 
@@ -82,14 +85,14 @@ def _start(label: str) -> int:
 def _model_bookings(model: Model) -> Iterator[tuple[str, HeldBooking]]:
     for uid, thing, aid in model.all_activities():
         for second, atid, delta in model.entries(uid, thing, aid):
-            yield f"psd:{{{uid}}}:{thing}", (second, atid, aid, delta)
+            yield owner_key(uid, str(thing)), (second, atid, aid, delta)
 
 
 def _fields(held: Mapping[str, Any], *levels: str) -> dict[tuple[str, str], str]:
     return {
         (key, field.decode()): value.decode()
         for key, content in held.items()
-        if key.split("}")[1].split(":")[2] in levels
+        if (match := LEVEL.match(key)) and match[1] in levels
         for field, value in content.items()
     }
 
@@ -126,7 +129,7 @@ def _activity_numbers(held: Mapping[str, Any]) -> dict[str, int]:
 
 def _activities_sent(model: Model) -> Counter[str]:
     known = [*model.all_activities(), *model.withdrawn]
-    return Counter(f"psd:{{{uid}}}:{thing}" for uid, thing, _ in known)
+    return Counter(owner_key(uid, str(thing)) for uid, thing, _ in known)
 
 
 def _newest(held: Mapping[str, Any]) -> dict[str, int]:
@@ -155,4 +158,4 @@ def _withdrawn_marks(held: Mapping[str, Any]) -> set[tuple[str, int]]:
 
 
 def _withdrawn(model: Model) -> set[tuple[str, int]]:
-    return {(f"psd:{{{uid}}}:{thing}", aid) for uid, thing, aid in model.withdrawn}
+    return {(owner_key(uid, str(thing)), aid) for uid, thing, aid in model.withdrawn}

@@ -2,33 +2,71 @@
 
 ``keyspace`` is a readable DEBUG DIGEST: every key with its type and content, hashes by field. The
 index of owners is left out: it may have more owners than have bookings (psd/engine/owner_index.py);
-and so is what the store says of itself (``OF_THE_STORE``).
+and so is what the store says of itself (``OF_THE_STORE``). Columns are what they say of each owner
+(tests/support/stored/held_columns.py): where it stands in them depends on who came first.
 ``expected_totals`` computes the calendar's buckets from the model's bookings alone.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis.asyncio import Redis
 
-from psd.store.keys import LIFE_KEY, ORDER_KEY, SCHEMA_KEY, STORE_KEY
+from psd.store.keys import (
+    COLUMNS_PATTERN,
+    LIFE_KEY,
+    MODES_KEY,
+    ORDER_KEY,
+    PARTITIONS_KEY,
+    ROOT,
+    SCHEMA_KEY,
+    STORE_KEY,
+)
 from tests.support.plain.model import Model
+from tests.support.stored.held_columns import ROOT as COLUMNS
+from tests.support.stored.held_columns import columns_of
+from tests.support.stored.placements import owner_key
 
 OWNERS = b"psd:owners:"
-ACTIVITY_FIELDS = (b"activities", b"newest")
+ACTIVITY_FIELDS = (b"activities", b"newest", b"at")
 """What the hash of years has beside totals."""
 
-OF_THE_STORE = (SCHEMA_KEY, STORE_KEY, LIFE_KEY, ORDER_KEY)
+OF_THE_STORE = (SCHEMA_KEY, STORE_KEY, LIFE_KEY, ORDER_KEY, PARTITIONS_KEY, MODES_KEY)
 """What a process marks again by itself, within a second, in a store that a test has emptied."""
+
+TOTALS = re.compile(rf"{ROOT}:\d+:[ymdw]\b.*")
 
 ISSUANCE_OFFSET = timedelta(hours=5)
 
 
 async def keyspace(client: Redis) -> dict[str, Any]:
     """Every key of the store and what it holds, but for what says nothing of what it holds."""
+    return in_any_order(await contents(client))
+
+
+def in_any_order(held: dict[str, Any]) -> dict[str, Any]:
+    """The same whoever came first: columns by owner, and nobody's position."""
+    of_owners = {key: content for key, content in held.items() if not key.startswith(COLUMNS)}
+    for key, content in of_owners.items():
+        if key.endswith(":y") and isinstance(content, dict):
+            content.pop(b"at", None)
+    return of_owners | columns_of(held)
+
+
+async def forget_owners(client: Redis) -> None:
+    """Drop all that is kept of owners; the index of owners stays, which the process remembers."""
+    matches = ("psd:{*", "psd:c:{*", COLUMNS_PATTERN)
+    keys = [key for match in matches async for key in client.scan_iter(match=match, count=1000)]
+    if keys:
+        await client.delete(*keys)
+
+
+async def contents(client: Redis) -> dict[str, Any]:
+    """The same with columns as they stand."""
     found = [key async for key in client.scan_iter(count=1000)]
     left_out = (OWNERS, *(key.encode() for key in OF_THE_STORE))
     keys = sorted(key for key in found if not key.startswith(left_out))
@@ -49,8 +87,8 @@ async def keyspace(client: Redis) -> dict[str, Any]:
             pipe.zrange(key, 0, -1, withscores=True)
         else:
             raise AssertionError(f"{key!r} is a {kind!r}")
-    contents = await pipe.execute()
-    return {key.decode(): content for key, content in zip(keys, contents, strict=True)}
+    held = await pipe.execute()
+    return {key.decode(): content for key, content in zip(keys, held, strict=True)}
 
 
 def calendar_totals(held: dict[str, Any]) -> dict[tuple[str, str], str]:
@@ -58,7 +96,7 @@ def calendar_totals(held: dict[str, Any]) -> dict[tuple[str, str], str]:
     return {
         (key, field.decode()): value.decode()
         for key, content in held.items()
-        if key.split("}")[-1].split(":")[2:3] in (["y"], ["m"], ["d"], ["w"])
+        if TOTALS.fullmatch(key)
         for field, value in content.items()
         if field not in ACTIVITY_FIELDS
     }
@@ -71,7 +109,7 @@ def expected_totals(model: Model) -> dict[tuple[str, str], str]:
     activities = {(r.uid, r.thing, r.aid) for r in model.reports}
     for uid, thing, aid in activities:
         for second, atid, delta in model.entries(uid, thing, aid):
-            for key, field in _places(f"psd:{{{uid}}}:{thing}", second):
+            for key, field in _places(owner_key(uid, str(thing)), second):
                 sums[key, field] += delta
                 counts[key, field] += 1
                 parts_key = f"{key}:t" if ":d:" in key else key

@@ -1,8 +1,9 @@
 """Stores as the psd of each version wrote them: tests/golden/stores, a file a shape.
 
-A file has what the history (stored_history.py) became. The newest is whole; each other one has
-only what it holds otherwise than the next, down to the field, so that it shows what was changed:
-null is what is not there. Bytes that are no printable ASCII stand in base64, after ``b64:``.
+A file has what the history (stored_history.py) became. The newest is whole, and so is the last of
+each naming of keys; each other one has only what it holds otherwise than the next, down to the
+field, so that it shows what was changed: null is what is not there. Bytes that are no printable
+ASCII stand in base64, after ``b64:``.
 
 They are written by tests/support/stored/write_stored_shapes.py, which says how.
 
@@ -22,39 +23,48 @@ FOLDER = Path(__file__).parents[2] / "golden" / "stores"
 class Shape(NamedTuple):
     """A shape of the store: the version it says, and the last commit that wrote it.
 
-    ``misread`` is what a psd of today says of it, or one of two; empty where it reads it right.
+    ``has_marks`` tells whether marks of increments are as today's, ``has_index`` whether owners
+    were indexed; a fixture that ``is_whole`` is no change of the next one's.
     """
 
     name: str
     says: str
     commit: str
-    misread: str = ""
+    has_marks: bool = True
     has_index: bool = True
+    is_whole: bool = False
 
 
 SHAPES = (
-    Shape("1.0", "1", "fe6e209", "an issuance week|with a count|leaf|days", has_index=False),
-    Shape("1.1", "1", "72721a0", "in the leaf of a month|among the days", has_index=False),
-    Shape("1.2", "1", "d98e8d3", "in the leaf of a month|among the days", has_index=False),
-    Shape("1.3", "1", "567351b", "of a type among the days", has_index=False),
+    Shape("1.0", "1", "fe6e209", has_marks=False, has_index=False),
+    Shape("1.1", "1", "72721a0", has_marks=False, has_index=False),
+    Shape("1.2", "1", "d98e8d3", has_index=False),
+    Shape("1.3", "1", "567351b", has_index=False),
     Shape("1.4", "1", "a3ff441", has_index=False),
     Shape("1.5", "1", "7f26a23"),
     Shape("1.6", "1", "c8b6d1c"),
     Shape("1.7", "1", "fb34f31"),
     Shape("2.0", "2", "9c031a5"),
     Shape("2.1", "2", "760b7d4"),
-    Shape("3", "3", "HEAD"),
+    Shape("3", "3", "af74c1e", is_whole=True),
+    Shape("4", "4", "HEAD", is_whole=True),
 )
 """Oldest first. The number did not rise with each shape before 3, so the first ones have two."""
 
-PASSING = (b"psd:probe", b"psd:life", b"psd:store", b"psd:order", b"psd:rewards:{rewards}:lock")
+PASSING = (
+    b"psd:probe",
+    b"psd:life",
+    b"psd:store",
+    b"psd:order",
+    b"psd:rewards:{rewards}:lock",
+)
 """Keys that are another each time, or soon gone."""
 
 Content = str | list[str] | dict[str, str | None]
 """A string; the members of a set, the entries of a stream or a sorted set; a hash."""
 
 Stored = dict[str, dict[str, Content | None]]
-"""Keys by their type: ``{"hash": {"psd:{1}:1:y": {"2016": "9"}}}``."""
+"""Keys by their type: ``{"hash": {"psd:{p0}:1:1:y": {"2016": "9"}}}``."""
 
 
 def text_of(value: bytes) -> str:
@@ -71,10 +81,11 @@ def bytes_of(text: str) -> bytes:
 
 def stored(name: str) -> Stored:
     """What a store of this shape holds."""
-    names = [shape.name for shape in SHAPES]
+    at = next(at for at, shape in enumerate(SHAPES) if shape.name == name)
+    whole = next(number for number in range(at, len(SHAPES)) if SHAPES[number].is_whole)
     held: Stored = {}
-    for each in reversed(names[names.index(name) :]):
-        change = json.loads((FOLDER / f"{each}.json").read_text(encoding="utf-8"))
+    for shape in reversed(SHAPES[at : whole + 1]):
+        change = json.loads((FOLDER / f"{shape.name}.json").read_text(encoding="utf-8"))
         held = changed(held, change)
     return held
 

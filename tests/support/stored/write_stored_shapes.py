@@ -82,6 +82,7 @@ def make_fixtures(trees: Path) -> None:
     for shape in reversed(shapes.SHAPES):
         tree = SUPPORT.parents[2] if shape.commit == "HEAD" else trees / shape.commit
         made = written_by(tree)
+        newer = {} if shape.is_whole else newer
         text = json.dumps(shapes.change_between(newer, made), indent=0, sort_keys=True)
         (shapes.FOLDER / f"{shape.name}.json").write_text(text + "\n", encoding="utf-8")
         newer = made
