@@ -11,7 +11,7 @@ import pytest
 from psd.config import Settings
 from psd.domain import Domain
 from psd.domains import domains, named
-from psd.store.keys import catalogue, kind_of
+from psd.store.keys import OWNER_ROOT, catalogue, kind_of
 from tests.support.sources import ROOT, source_in, source_of
 
 CODE = ("psd", "server", "workers")
@@ -96,7 +96,7 @@ def test_a_key_that_is_built_elsewhere_would_be_seen() -> None:
 def test_keys_of_a_domain_begin_with_its_name_and_are_of_the_catalogue(domain: Domain) -> None:
     name, keys = domain.name, domain.keys
     # What is of one owner shares its slot, under the domain's first letter.
-    of_owners = rf"psd:\{{-?\d+\}}:{name[0]}"
+    of_owners = f"{OWNER_ROOT}:{name[0]}"
     assert all(key.pattern.startswith((f"psd:{name}:", of_owners)) for key in keys)
     assert set(keys) <= set(catalogue())
     assert kind_of(f"psd:{name}:no such key") is None
