@@ -6,6 +6,7 @@ from psd.domain import ClockTask, Core, Part
 from psd.engine.event_rules import rules_of
 from psd.swaps.accepted import AcceptedKeeper
 from psd.swaps.additions import Additions
+from psd.swaps.audit import SwapsAudit
 from psd.swaps.endpoints import deeds, endpoints
 from psd.swaps.instruments import SwapsMetrics
 from psd.swaps.keeper import LedgerFollower
@@ -37,6 +38,8 @@ class SwapsPart(Part):
         forms = PageForms(self.ledger, settings, core.clock, rules_of(core.settings))
         self.pages = (*views.pages(), *forms.pages())
         self.home = HOME
+        self.auditing = SwapsAudit(core.store, self._store, core.engine, core.things)
+        self.audit = self.auditing.every
         questions = SwapsQuestions(self.ledger, core.clock, settings.tz)
         self.endpoints = endpoints(questions)
         self.deeds = deeds(Additions(self.ledger))
