@@ -7,6 +7,9 @@ import random
 from msgspec.structs import replace
 from redis.asyncio import Redis
 
+from psd.access.pages.page_users import PageUsers
+from psd.access.pages.sessions import FORM, Sessions
+from psd.access.pages.sign_ins import SignIns
 from psd.engine.events import Withdrawal
 from psd.engine.plan import ISSUANCE_START_S, Range
 from psd.queries.boards.board_windows import FixedWindow
@@ -72,6 +75,19 @@ async def keep_boards(psd: Runtime) -> None:
     await psd.store.writes.call(("SET", decisions_key("turn:board:a"), "mark", "PX", 60_000))
 
 
+async def sign_in_to_pages(psd: Runtime) -> None:
+    """Somebody who may sign in, did, and mistyped the password before; a form was shown."""
+    users = PageUsers(psd.store)
+    await users.add("alice", "correct horse", ("read",))
+    sign_ins = SignIns(psd.store, users, psd.clock)
+    assert await sign_ins.user("alice", "correct house", "127.0.0.1") is None
+    alice = await sign_ins.user("alice", "correct horse", "127.0.0.1")
+    assert alice is not None
+    sessions = Sessions(psd.store, users, psd.settings.pages, psd.clock)
+    session, _ = await sessions.begin("alice", alice, remembered=False)
+    await sessions.proof(session.token, FORM)
+
+
 async def changes(client: Redis) -> int:
     """Writes that the server has counted since it started."""
     info = await client.info("persistence")
@@ -85,6 +101,7 @@ async def test_every_key_is_of_a_kind_and_has_its_type(psd: Runtime) -> None:
     await keep_boards(psd)
     await ledger_of_swaps(psd)
     await meters(psd)
+    await sign_in_to_pages(psd)
     client = psd.store.client
     await client.set(MIGRATION_KEY, "redis://10.0.0.7:6379/0")
     seen = set()
