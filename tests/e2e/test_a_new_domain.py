@@ -140,8 +140,8 @@ class House:
 
 
 @pytest.fixture
-async def house(redis_server: RedisServer, tmp_path: Path) -> House:
-    return House(tmp_path / "house", redis_server.url)
+async def house(redis_url: str, tmp_path: Path) -> House:
+    return House(tmp_path / "house", redis_url)
 
 
 ASKED = {"rewards": "/v3/streaks/at-risk", "prometheus": "/api/v1/query?query=steps"}
