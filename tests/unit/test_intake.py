@@ -125,7 +125,7 @@ DOORS = {
     "append": {"psd/intake.py", "psd/archive/turns.py", "psd/swaps/unsettled.py"},
     "book": {
         *("psd/intake.py", "psd/engine/books.py", "psd/archive/replay.py"),
-        "psd/swaps/unsettled.py",
+        *("psd/swaps/unsettled.py", "psd/swaps/audit.py"),
         "psd/energy/meter_keeper.py",
     },
     "change": {"psd/rewards/booking.py"},
