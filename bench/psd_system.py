@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.model import Answer, check
+from psd.columns.sealing import Sealer
 from psd.config import Settings
 from psd.config_sources import load_settings
 from psd.engine.events import Report
@@ -45,6 +46,12 @@ class PsdSystem:
         """The largest sums of everybody as (sum, user), in one call."""
         found = await self._runtime.engine.top(thing, range_, count)
         return sorted(((total, uid) for uid, total in found), reverse=True)[:count]
+
+    async def seal(self) -> None:
+        """Seal the logs of columns whose units are over."""
+        sealer = Sealer(self._runtime.store.writes, self._runtime.clock.now_ms() / 1000)
+        async for _ in sealer.run(await sealer.listed()):
+            pass
 
     async def close(self) -> None:
         """Leave the server."""

@@ -275,7 +275,8 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
 
     ``name`` is its folder, section, group of commands, part of a client and of /docs, and the
     beginning of its keys. ``messages`` names a function of its settings and the numbers of things
-    that gives its :class:`Messages`; ``open`` one of the core and its settings that gives its
+    that gives its :class:`Messages`, which a POST to ``posts`` takes as /v3/events does, and no
+    others; ``open`` one of the core and its settings that gives its
     :class:`Part`. ``cli`` is where its group is and the line of its help, ``client`` its part of an
     asynchronous and of a waiting client. ``checks`` are lines of
     ``psd doctor``: a name, and a function of all settings that tells what it found, or raises.
@@ -292,6 +293,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     things: Mapping[str, Thing] = {}
     keys: Sequence[KeyKind] = ()
     messages: str = ""
+    posts: str = ""
     open: str = ""
     cli: tuple[str, str] = ("", "")
     client: tuple[str, str] | None = None

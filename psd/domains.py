@@ -25,6 +25,7 @@ DOMAINS = (
     "psd.rewards.domain:REWARDS",
     "psd.prometheus.domain:PROMETHEUS",
     "psd.swaps.domain:SWAPS_DOMAIN",
+    "psd.energy.domain:ENERGY",
 )
 
 

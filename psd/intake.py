@@ -58,7 +58,8 @@ class Intake:
         room for it.
         """
         with self._books.room_for(len(events)):
-            return await self.accept_patiently(events, entries, _once)
+            await self._archive.append(entries())
+            return await self._books.book(events) if events else []
 
     async def accept_patiently(
         self, events: Sequence[Accepted], entries: Entries, patience: Retrying
@@ -66,7 +67,3 @@ class Intake:
         """Keep and book what can wait; what was kept once is not kept again for another try."""
         await patience(lambda: self._archive.append(entries()))
         return await patience(lambda: self._books.book(events)) if events else []
-
-
-async def _once(call: Callable[[], Awaitable[T]]) -> T:
-    return await call()

@@ -58,6 +58,9 @@ _FORMS = [
 ]
 """ISO 8601 with and without its marks, and what is only a month, a year or a week."""
 
+_PLAIN_SECONDS = re.compile(r"[1-9]\d{8,9}", re.ASCII)
+"""Nine or ten digits are Unix seconds and nothing else: what programs send, in one look."""
+
 _NUMBER = re.compile(r"(?P<sign>[+-]?)(?P<whole>\d+)(?:\.(?P<fraction>\d+))?", re.ASCII)
 _RELATIVE = re.compile(r"-(?:\d{1,9}[smhdw])+", re.ASCII)
 _SPAN = re.compile(r"(\d+)([smhdw])", re.ASCII)
@@ -101,6 +104,9 @@ def read(
     What has no zone is of ``tz``, and refused where that is None; without ``now_s`` what is
     relative to now is refused.
     """
+    text = str(value)
+    if _PLAIN_SECONDS.fullmatch(text):
+        return int(text)
     return _parts(value, tz, now_s, is_cell=is_cell)[0]
 
 

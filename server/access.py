@@ -21,6 +21,7 @@ import hashlib
 import logging
 
 from aiohttp import web
+from multidict import istr
 
 from psd.access.browsers import OwnNames
 from psd.access.exposure import check_exposure, is_checked, is_loopback
@@ -43,6 +44,9 @@ log = logging.getLogger("server")
 
 IDENTITY = web.RequestKey("identity", Identity)
 """Set by the gate before every handler; a handler that finds none fails, which is the safe way."""
+
+HOST, ORIGIN, FETCH_SITE = istr("Host"), istr("Origin"), istr("Sec-Fetch-Site")
+"""Asked for of each request: names that are not made comparable each time."""
 
 VERIFIED_MAX = 4096
 """JWTs whose signature was checked and is not checked again: some 2 MB. A signature costs
@@ -83,9 +87,9 @@ class Access:
             and headers.get("Sec-Fetch-Dest") == "document"
         )
         self._own_names.check(
-            headers.get("Host"),
-            headers.get("Origin"),
-            headers.get("Sec-Fetch-Site"),
+            headers.get(HOST),
+            headers.get(ORIGIN),
+            headers.get(FETCH_SITE),
             followed=followed,
         )
 

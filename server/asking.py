@@ -46,4 +46,4 @@ def check_parameters(request: web.Request, known: tuple[str, ...]) -> None:
 def asked(request: web.Request, kind: type[Q]) -> Q:
     """Those parameters of a URL that are fields of this struct; raises BadQueryError."""
     fields = kind.__struct_fields__
-    return from_pairs((pair for pair in request.query.items() if pair[0] in fields), kind)
+    return from_pairs([pair for pair in request.query.items() if pair[0] in fields], kind)

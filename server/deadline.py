@@ -17,6 +17,7 @@ Every write of psd may be sent again: it is found done, or it is done then.
 from __future__ import annotations
 
 import asyncio
+import time
 from types import TracebackType
 
 from psd.errors import OutcomeUnknownError, StoreUnavailableError, UnavailableError
@@ -31,16 +32,24 @@ all the time, or each trip is just not too late."""
 
 
 class StoreDeadline:
-    """``asyncio.timeout`` whose end is our error, and is put off once something is written."""
+    """A timeout whose end is our error, and is put off once something is written.
 
-    __slots__ = ("_timeout", "_trail")
+    It cancels its task as ``asyncio.timeout`` does. Whether it is put off is looked at when it
+    ends, because every write would have to set it anew, and next to none takes so long.
+    """
+
+    __slots__ = ("_alarm", "_cancels", "_has_ended", "_task", "_trail")
 
     def __init__(self) -> None:
-        self._timeout = asyncio.timeout(ANSWER_TIMEOUT_S)
-        self._trail = Trail(self._put_off)
+        self._trail = Trail()
+        self._has_ended = False
 
     async def __aenter__(self) -> None:
-        await self._timeout.__aenter__()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
+        assert task is not None, "a coroutine that runs is of a task"
+        self._task, self._cancels = task, task.cancelling()
+        self._alarm = loop.call_later(ANSWER_TIMEOUT_S, self._end)
         self._trail.__enter__()
 
     async def __aexit__(
@@ -50,16 +59,25 @@ class StoreDeadline:
         trace: TracebackType | None,
     ) -> None:
         self._trail.__exit__(kind, error, trace)
-        try:
-            await self._timeout.__aexit__(kind, error, trace)
-        except TimeoutError as exc:
-            raise self._told() from exc
+        self._alarm.cancel()
+        if error is None and not self._has_ended:
+            return
+        # A cancellation of somebody else goes on.
+        is_ours = self._has_ended and self._task.uncancel() <= self._cancels
+        if is_ours and kind is asyncio.CancelledError:
+            raise self._told() from error
         if isinstance(error, UnavailableError) and self._trail.has_written:
             raise self._told() from error
 
-    def _put_off(self) -> None:
-        if not self._timeout.expired():
-            self._timeout.reschedule(asyncio.get_running_loop().time() + WRITE_TIMEOUT_S)
+    def _end(self) -> None:
+        """Give up, unless something has been written and may still be answered."""
+        if self._trail.has_written:
+            left_s = self._trail.since_s + WRITE_TIMEOUT_S - time.monotonic()
+            if left_s > 0:
+                self._alarm = asyncio.get_running_loop().call_later(left_s, self._end)
+                return
+        self._has_ended = True
+        self._task.cancel()
 
     def _told(self) -> UnavailableError:
         if self._trail.has_written:

@@ -18,6 +18,7 @@ import csv
 import hashlib
 import io
 import re
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -81,6 +82,10 @@ NOT_MODIFIED = 304
 _QUALITY = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*(?:;|\Z)", re.ASCII)
 _NOTHING = Watermark(None, None)
 
+ACCEPTS_KEPT = 128
+"""Accept headers whose meaning is remembered: clients say the same each time, and a line of a head
+has some 8 kB at most."""
+
 
 def asked_format(request: web.Request, formats: tuple[Format, ...] = FORMATS) -> Format:
     """The format that a request asks for; raises BadQueryError for an unknown ``format``."""
@@ -93,6 +98,7 @@ def asked_format(request: web.Request, formats: tuple[Format, ...] = FORMATS) ->
     return accepted(request.headers.get("Accept", "*/*"), formats)
 
 
+@lru_cache(maxsize=ACCEPTS_KEPT)
 def accepted(header: str, formats: tuple[Format, ...] = FORMATS) -> Format:
     """The first of the best formats that an Accept header names; JSON when it names none."""
     best: Format = "json"

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
+from multidict import istr
 from prometheus_client import Counter, Histogram
 
 from psd.access.identity import ANYBODY, Identity
@@ -26,7 +27,7 @@ from server.access import IDENTITY, NOBODY, Access
 from server.asking import OWN_ROOT, check_parameters, parameters_of
 from server.conditions import READING
 from server.errors import PageStyle, Style, answer, answer_error
-from server.packing import pack
+from server.packing import is_worth_it, pack
 from server.prefixes import prefix_of
 from server.protocol import Connection
 from server.routing import Handler, Route
@@ -43,6 +44,8 @@ PATH_SHOWN_MAX = 200
 
 ROOTS = web.AppKey("roots", Mapping[str, Style])
 """How an application of its own (server/faces.py) tells errors, by where its paths begin."""
+
+SERVER = istr("Server")
 
 
 class _Measured:
@@ -133,7 +136,7 @@ class Gate:
                 response = await answered(request, handler, route)
             finally:
                 self._leave()
-            if response.status == 200:
+            if response.status == 200 and (request.method == "HEAD" or is_worth_it(response)):
                 await _finish(request, response)
             seconds = clock() - started
             route.count(response.status, seconds)
@@ -142,10 +145,11 @@ class Gate:
             if log.isEnabledFor(logging.DEBUG):
                 _log_request(request, response, seconds)
             leave(entered)
+            headers = response.headers
             # aiohttp's own would tell its version, and that of Python.
-            response.headers["Server"] = answers.SERVER
-            response.headers[TRACEPARENT] = trace.traceparent
-            response.headers[REQUEST_ID] = trace.request_id
+            headers[SERVER] = answers.SERVER
+            headers[TRACEPARENT] = trace.traceparent
+            headers[REQUEST_ID] = trace.request_id
             return response
 
         return gate
@@ -155,7 +159,13 @@ class Gate:
     ) -> web.StreamResponse:
         """The answer of a handler, or what an error becomes in the route's style."""
         try:
-            return await self._handled(request, handler, route)
+            self._access.check_page(request, route.route)
+            if route.route is None:
+                return await _answer_unmatched(request, request.app.get(ROOTS, self._roots))
+            _let_in(request, route.route, await self._access.admit(request, route.route))
+            if route.parameters is not None:
+                check_parameters(request, route.parameters)
+            return await handler(request)
         except PsdError as error:
             return _answer_psd(error, route.style, request)
         except web.HTTPException as error:
@@ -169,36 +179,21 @@ class Gate:
             style: Style = route.style if isinstance(route.style, PageStyle) else "problem"
             return answer(style, 500, "internal", "an unexpected error; it was logged", request)
 
-    async def _handled(
-        self, request: web.Request, handler: Handler, route: _Measured
-    ) -> web.StreamResponse:
-        """What the handler answers one who may ask it; raises what keeps somebody out."""
-        self._access.check_page(request, route.route)
-        if route.route is None:
-            return await _answer_unmatched(request, request.app.get(ROOTS, self._roots))
-        identity = request[IDENTITY] = await self._access.admit(request, route.route)
-        _keep_place(request, identity)
-        enter_caller(_caller_of(identity, route.route))
-        if route.parameters is not None:
-            check_parameters(request, route.parameters)
-        return await handler(request)
 
+def _let_in(request: web.Request, route: Route, identity: Identity) -> None:
+    """Note who was admitted; his connection makes room for nobody any more.
 
-def _keep_place(request: web.Request, identity: Identity) -> None:
-    """The connection of one who was admitted makes room for nobody."""
-    connection = request.protocol
-    if identity is not NOBODY and isinstance(connection, Connection):
-        connection.know()
-
-
-def _caller_of(identity: Identity, route: Route) -> Caller | None:
-    """Whose turn a request's commands take: its token's, or its own where nobody is told apart.
-
+    The turn that a request's commands take is its token's, or its own where nobody is told apart.
     What a server tells anybody of itself is its own work.
     """
+    request[IDENTITY] = identity
+    connection = request.protocol
+    if identity is not NOBODY and isinstance(connection, Connection) and not connection.is_known:
+        connection.know()
     if route.scope == "open" and route.rule is None:
-        return None
-    return Caller(None if identity is ANYBODY else identity.keyed)
+        enter_caller(None)
+    else:
+        enter_caller(Caller(None if identity is ANYBODY else identity.keyed))
 
 
 async def _finish(request: web.Request, response: web.StreamResponse) -> None:

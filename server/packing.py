@@ -43,6 +43,12 @@ def takes_gzip(header: str) -> bool:
     return wanted > 0 and wanted >= liked.get("identity", 0.0)
 
 
+def is_worth_it(response: web.StreamResponse) -> bool:
+    """Whether an answer is large enough to be packed."""
+    body = response.body if isinstance(response, web.Response) else None
+    return isinstance(body, bytes) and len(body) >= BYTES_MIN
+
+
 def vary(response: web.StreamResponse) -> None:
     """Tell caches that Accept-Encoding counts."""
     told = response.headers.get("Vary", "")
@@ -53,8 +59,9 @@ def vary(response: web.StreamResponse) -> None:
 async def pack(request: web.Request, response: web.Response) -> None:
     """Pack an answer where that is worth it and its client takes it."""
     headers, body = response.headers, response.body
-    if not isinstance(body, bytes) or len(body) < BYTES_MIN or "Content-Encoding" in headers:
+    if not is_worth_it(response) or "Content-Encoding" in headers:
         return
+    assert isinstance(body, bytes), "it is worth it"
     if headers.get("ETag", "W/").startswith('"'):
         return
     vary(response)

@@ -163,4 +163,4 @@ def _plain(kind: inspect.Type) -> inspect.Type:
 
 
 def _held(second: int) -> int:
-    return min(max(second, 0), TIME_END_S)
+    return min(second, TIME_END_S) if second > 0 else 0

@@ -52,8 +52,10 @@ def trace_of(headers: CIMultiDictProxy[str]) -> Trace:
     """The names of a request by its headers."""
     told = headers.get(TRACEPARENT)
     found = None if told is None else _continued(headers, told)
-    trace_id, flags = found or (f"{_random_bits(128) or 1:032x}", NOT_SAMPLED)
-    span_id = f"{_random_bits(64) or 1:016x}"
+    # Zero would be none; of 2^64 requests one has it.
+    drawn = f"{_random_bits(192):048x}"
+    trace_id, flags = found or (drawn[:32], NOT_SAMPLED)
+    span_id = drawn[32:]
     request_id = headers.get(REQUEST_ID)
     if request_id is None or not _REQUEST_ID.fullmatch(request_id):
         request_id = span_id

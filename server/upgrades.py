@@ -14,6 +14,7 @@ Connections on which the word never comes are not cut: they pay for a search, 0.
 from __future__ import annotations
 
 WORD = b"upgrade"
+WORD_BEGUN = len(WORD) - 1
 
 HEAD_END = b"\r\n\r\n"
 """A head ends so, and a chunked body; a body of a length may hold it too."""
@@ -42,7 +43,7 @@ class Pieces:
         if not self._is_wary:
             text = self._held + data
             if WORD not in text.lower():
-                self._held = text[1 - len(WORD) :]
+                self._held = text[-WORD_BEGUN:]
                 return False
             self._is_wary = True
             self._at = len(self._held)

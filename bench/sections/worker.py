@@ -47,8 +47,8 @@ POLL_S = 0.005
 """The floor empties 150,000 messages in a quarter of a second; this keeps its error at 2 %."""
 
 RATE_TARGETS = {
-    "sparse": Target(">=", 30_000, 60_000, of="psd"),
-    "dense": Target(">=", 30_000, 100_000, of="psd"),
+    "sparse": Target(">=", 45_000, 60_000, of="psd"),
+    "dense": Target(">=", 90_000, 110_000, of="psd"),
 }
 DURABLE_TARGET = Target(">=", 0.5, 0.8)
 

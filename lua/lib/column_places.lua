@@ -3,6 +3,7 @@
 -- position is given at the first booking, stands in the field "at" of the year hash, and is never
 -- given again.
 -- @include lib/cells: hashes
+-- @include lib/numbers: text
 -- @include lib/work: spend_work
 -- @include lib/writes: keep
 
@@ -11,7 +12,8 @@ local columns_of, position_at, position_of, column_length
 do
   -- Redis takes 512 MiB; a call adds far less than the rest.
   local COLUMN_BYTES_MAX = 268435456
-  local by_root, by_prefix, lengths = {}, {}, {}
+  -- Columns by thing, and what the owners' keys of the call's partition begin with.
+  local by_thing, head, lengths = {}, nil, {}
 
   -- Length that a string has before this call writes to it; fails where the key is of another type,
   -- or full.
@@ -60,30 +62,33 @@ do
     column_length(root .. ':newest')
     local owners = column_length(root .. ':owners') / 8
     if owners % 1 ~= 0 then error(root .. ':owners ends within a uid') end
-    return { root = root, levels = levels, owners = owners,
-      added = {}, changes = tonumber(changes or 0), sets = {}, sums = {}, months = {} }
+    return { root = root, levels = levels, owners = owners, added = {}, cells = {}, months = {},
+      changes = tonumber(changes or 0), count_key = root .. ':count',
+      newest_key = root .. ':newest' }
   end
 
-  -- The columns for an owner's thing and the owner's uid; nil where none are kept.
-  function columns_of(prefix)
-    local known = by_prefix[prefix]
+  -- The columns for an owner's thing, a number; nil where none are kept. A call is about owners of
+  -- one partition.
+  function columns_of(prefix, thing)
+    local known = by_thing[thing]
     if known == nil then
-      local tag, uid, thing = string.match(prefix, '^psd:(%b{}):(-?%d+):(%d+)$')
-      local levels = tag and levels_of(thing)
-      local root = levels and 'psd:columns:' .. tag .. ':' .. thing
-      if root then by_root[root] = by_root[root] or new_columns(root, levels) end
-      known = root and { by_root[root], uid } or false
-      by_prefix[prefix] = known
+      local levels = levels_of(text(thing))
+      head = head or levels and string.match(prefix, '^psd:%b{}:')
+      local tag = levels and string.sub(head, 5, -2)
+      known = levels and new_columns('psd:columns:' .. tag .. ':' .. text(thing), levels) or false
+      by_thing[thing] = known
     end
-    if known then return known[1], known[2] end
+    if not known then return nil end
+    if string.find(prefix, head, 1, true) ~= 1 then error(prefix .. ' is of another partition') end
+    return known
   end
 
   -- The position that the year hash has as `at`, or the next one where it has none; whether it is
   -- given now.
-  function position_at(columns, prefix, uid, at)
+  function position_at(columns, prefix, at)
     if not at then
       local position = columns.owners + #columns.added
-      columns.added[#columns.added + 1] = uid_packed(uid)
+      columns.added[#columns.added + 1] = uid_packed(string.match(prefix, ':(-?%d+):%d+$'))
       return position, true
     end
     local position = tonumber(at)
@@ -94,11 +99,11 @@ do
   end
 
   -- The same of an owner whose year hash this call has read in.
-  function position_of(columns, prefix, uid)
+  function position_of(columns, prefix)
     local hash = hashes[prefix .. ':y']
     if not hash.position then
-      hash.position, hash.is_at_new = position_at(columns, prefix, uid, hash.at)
-      hash.newest_key = columns.root .. ':newest'
+      hash.position, hash.is_at_new = position_at(columns, prefix, hash.at)
+      hash.newest_key = columns.newest_key
     end
     return hash.position
   end

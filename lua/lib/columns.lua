@@ -2,9 +2,8 @@
 -- totals of years and months by position, and the differences in logs. What was booked straight and
 -- what apply_changes has put into leaves feed the same cells and records (lib/column_writes).
 -- @include lib/column_places: columns_of, position_at, position_of
--- @include lib/column_writes: cells_at, add_to_cell, log_record, write_columns
+-- @include lib/column_writes: change_cell, log_record, write_columns
 -- @include lib/pending: pending_months
--- @include lib/calendar: day_of
 -- @include lib/cells: hashes
 -- @include lib/numbers: SUM_MAX, text
 -- @include lib/work: spend_work
@@ -18,12 +17,14 @@ do
   -- Add to the last record, where it is of the same second and position.
   local function add_delta(records, second, position, delta)
     local last = #records
-    if records[last - 2] == second and records[last - 1] == position
-      and math.abs(records[last] + delta) <= SUM_MAX then
-      records[last] = records[last] + delta
-    else
-      log_record(records, second, position, delta)
+    if records[last - 2] == second and records[last - 1] == position then
+      local sum = records[last] + delta
+      if sum <= SUM_MAX and sum >= -SUM_MAX then
+        records[last] = sum
+        return
+      end
     end
+    log_record(records, second, position, delta)
   end
 
   -- What a change { second, atid, aid, before, after } adds to a list of records: two where their
@@ -37,28 +38,37 @@ do
     add_delta(records, change[1], position, delta)
   end
 
-  -- What changes in a month: its records, the cells of its year and its own, where it has some.
+  -- What changes in a month: its records, and the columns of its year and its own.
   local function month_at(columns, label, start)
     local month = columns.months[label]
     if not month then
-      local root = columns.root
-      month = { records = { start = start },
-        year = cells_at(columns.sets, root .. ':y:' .. string.sub(label, 1, 4)),
-        cells = columns.levels.months and cells_at(columns.sets, root .. ':m:' .. label) or {} }
+      month = { records = {}, start = start,
+        year_key = columns.root .. ':y:' .. string.sub(label, 1, 4),
+        key = columns.levels.months and columns.root .. ':m:' .. label }
       columns.months[label], touched[columns] = month, true
     end
     return month
   end
 
-  local function set_newest(columns, position, second)
-    cells_at(columns.sets, columns.root .. ':newest')[position] = second
+  -- An owner's totals of a year and of a month, where months are kept; as texts.
+  local function set_totals(columns, month, place, year_text, month_text)
+    change_cell(columns, month.year_key, 'SET', place, year_text)
+    if month.key then change_cell(columns, month.key, 'SET', place, month_text) end
+  end
+
+  -- So many bookings more, and the newest second, a text, where it is another one.
+  local function set_state(columns, place, count, newest_text)
+    if count ~= 0 then
+      change_cell(columns, columns.count_key, 'INCRBY', place, count == 1 and '1' or text(count))
+    end
+    if newest_text then change_cell(columns, columns.newest_key, 'SET', place, newest_text) end
   end
 
   -- Take what changed in a month of an owner's thing.
-  local function note_month(columns, uid, changed)
+  local function note_month(columns, changed)
     local prefix, label = changed.prefix, changed.unit.label
-    local position, count = position_of(columns, prefix, uid), 0
-    local month = month_at(columns, label, changed.unit.start)
+    local position, count = position_of(columns, prefix), 0
+    local month, place = month_at(columns, label, changed.unit.start), '#' .. text(position)
     for at = 1, #changed.changes do
       local change = changed.changes[at]
       count = count + (change[5] ~= 0 and 1 or 0) - (change[4] ~= 0 and 1 or 0)
@@ -66,41 +76,43 @@ do
     end
     spend_work(#changed.changes)
     local hash = hashes[prefix .. ':y']
-    month.year[position] = hash.buckets[string.sub(label, 1, 4)].sum
-    month.cells[position] = changed.total.sum
-    if count ~= 0 then add_to_cell(columns, columns.root .. ':count', position, count) end
-    if hash.is_newest_dirty and not hash.finds_newest then
-      set_newest(columns, position, hash.newest)
-    end
+    local year = hash.buckets[string.sub(label, 1, 4)]
+    set_totals(columns, month, place, text(year.sum), text(changed.total.sum))
+    set_state(columns, place, count,
+      hash.is_newest_dirty and not hash.finds_newest and text(hash.newest))
   end
 
-  -- Take bookings of an owner's thing that are in no hash of lib/cells: of each its second, its
-  -- value, and the sums of its year and its month with it. `at` is that field of the year hash, and
-  -- `newest_second` the thing's newest where they have changed it. Answers what `at` is from now
-  -- on; nil where it stays as it is.
-  function note_bookings(prefix, at, bookings, newest_second)
-    local columns, uid = columns_of(prefix)
+  -- Take bookings of an owner's thing (a number) that are in no hash of lib/cells: of each its day,
+  -- its second, its value, and as texts the sums of its year and its month with it. `at` is that
+  -- field of the year hash, and `newest_text` the thing's newest second where they have changed it.
+  -- Answers what `at` is from now on; nil where it stays as it is.
+  function note_bookings(prefix, thing, at, bookings, newest_text)
+    local columns = columns_of(prefix, thing)
     if not columns then return nil end
-    local position, is_new = position_at(columns, prefix, uid, at)
-    for slot = 1, #bookings, 4 do
-      local second = bookings[slot]
-      local day = day_of(second)
+    local position, is_new = position_at(columns, prefix, at)
+    local position_text, size = text(position), #bookings
+    local place = '#' .. position_text
+    for slot = 1, size, 5 do
+      local day = bookings[slot]
       local month = month_at(columns, day.month_label, day.month_start)
-      add_delta(month.records, second, position, bookings[slot + 1])
-      month.year[position], month.cells[position] = bookings[slot + 2], bookings[slot + 3]
+      add_delta(month.records, bookings[slot + 1], position, bookings[slot + 2])
+      local next_day = bookings[slot + 5]
+      if not next_day or next_day.month_start ~= day.month_start then
+        set_totals(columns, month, place, bookings[slot + 3], bookings[slot + 4])
+      end
     end
-    spend_work(#bookings / 4)
-    add_to_cell(columns, columns.root .. ':count', position, #bookings / 4)
-    if newest_second then set_newest(columns, position, newest_second) end
-    return is_new and text(position) or nil
+    spend_work(size / 5)
+    set_state(columns, place, size / 5, newest_text)
+    return is_new and position_text or nil
   end
 
   -- Note what is to be written of all that apply_changes has put into the leaves, and of what was
   -- booked straight.
   function note_columns()
     for _, month in ipairs(pending_months) do
-      local columns, uid = columns_of(month.prefix)
-      if columns then note_month(columns, uid, month) end
+      local thing = tonumber(string.match(month.prefix, ':(%d+)$'))
+      local columns = columns_of(month.prefix, thing)
+      if columns then note_month(columns, month) end
     end
     for columns in pairs(touched) do write_columns(columns) end
   end

@@ -10,8 +10,8 @@
 -- @include lib/cells: activity_count, newest_of
 -- @include lib/ids: id_text
 -- @include lib/leaf_merge: write_leaf_changes, write_new_record
--- @include lib/numbers: SUM_MAX
--- @include lib/shards: shard_count, shard_of, shard_key
+-- @include lib/numbers: SUM_MAX, text
+-- @include lib/shards: shard_count, shard_of, shard_key, grow_shards
 -- @include lib/units: LEAF_RECORDS
 -- @include lib/writes: keep, writes, forget_writes, write_command, keep_for
 
@@ -23,9 +23,22 @@ do
   -- What columns keep of the reports, as note_bookings takes it.
   local bookings
 
+  -- Whether no activity of the reports is known; what is found of one is handed over.
+  local function are_new(prefix, reports, shards)
+    for at = 1, #reports do
+      local aid = reports[at][3]
+      local held = redis.call('HGET', shard_key(prefix, shard_of(aid, shards)), aid)
+      if held then
+        hand_over_activity(prefix, aid, held)
+        return false
+      end
+    end
+    return true
+  end
+
   -- What is told of the thing's activities: their number and the newest second, counted on while
   -- reports are booked, the number of shards, and the position in columns. nil where the activities
-  -- are not all new, or need one shard more: then what was read is handed over.
+  -- are not all new: then what was read is handed over.
   local function look_at_activities(prefix, reports)
     local first = reports[1]
     local field = day_of(first[6]).year_field
@@ -34,26 +47,31 @@ do
     count = activity_count(count)
     newest_second = newest_of(newest_second, count)
     local shards = shard_count(count)
-    local is_plain = newest_second and shard_count(count + #reports) == shards
-    for at = 1, is_plain and #reports or 0 do
-      local aid = reports[at][3]
-      local held = redis.call('HGET', shard_key(prefix, shard_of(aid, shards)), aid)
-      if held then
-        is_plain = false
-        hand_over_activity(prefix, aid, held)
-        break
-      end
+    if newest_second and are_new(prefix, reports, shards) then
+      return count, newest_second, shards, position
     end
-    if is_plain then return count, newest_second, shards, position end
     hand_over_year(field, part_field)
     return nil
   end
 
-  local function note_activity(prefix, report, shards)
-    local key = shard_key(prefix, shard_of(report[3], shards))
-    write_command({ 'HSET', key, report[3],
-      cmsgpack.pack(report[6], report[6] - report[5], report[2], report[4]) })
-    if keep.activity ~= 0 then keep_for(key, keep.activity) end
+  -- Note what is kept of the activities, in so many shards. Those of one shard are one command.
+  local function note_activities(prefix, reports, shards)
+    local commands = {}
+    for at = 1, #reports do
+      local report = reports[at]
+      local key = shard_key(prefix, shard_of(report[3], shards))
+      local packed = cmsgpack.pack(report[6], report[6] - report[5], report[2], report[4])
+      local command = commands[key]
+      local size = command and #command or math.huge
+      if size <= 1000 then
+        command[size + 1], command[size + 2] = report[3], packed
+      else
+        command = { 'HSET', key, report[3], packed }
+        commands[key] = command
+        write_command(command)
+        if keep.activity ~= 0 then keep_for(key, keep.activity) end
+      end
+    end
   end
 
   -- Note the record of the leaf; false where it is to be split, or the day is.
@@ -77,18 +95,18 @@ do
     return true
   end
 
-  -- Book one; there are so many activities then, and this is the newest second.
-  local function add_report(prefix, report, activities, newest_second)
+  -- Book one; there are so many activities then, and this is the newest second as a text.
+  local function add_report(prefix, report, activities, newest_text)
     local second, booking, typed = report[6], report[4], ':' .. id_text(report[2])
     local day = day_of(second)
     local year = day.year_field
-    local in_year, year_sum =
-      add_to_year(year, year .. typed, booking, activities, newest_second)
+    local in_year, year_text =
+      add_to_year(year, year .. typed, booking, text(activities), newest_text)
     if not in_year then return false end
-    local in_month, in_day, month_sum = add_below_year(prefix, day, second, typed, booking)
+    local in_month, in_day, month_text = add_below_year(prefix, day, second, typed, booking)
     local slot = #bookings
-    bookings[slot + 1], bookings[slot + 2] = second, booking
-    bookings[slot + 3], bookings[slot + 4] = year_sum, month_sum
+    bookings[slot + 1], bookings[slot + 2], bookings[slot + 3] = day, second, booking
+    bookings[slot + 4], bookings[slot + 5] = year_text, month_text
     return in_month and add_record(prefix, day, in_month, in_day, report)
   end
 
@@ -113,19 +131,23 @@ do
     if not count then return false end
     begin_notes(#reports)
     leaves, bookings = #reports > 1 and {} or nil, {}
-    local before, newest_second = #writes, newest_before
+    local before, newest_second, newest_text = #writes, newest_before, text(newest_before)
     for at = 1, #reports do
       local report = reports[at]
-      if report[6] > newest_second then newest_second = report[6] end
-      if not add_report(prefix, report, count + at, newest_second) then
+      if report[6] > newest_second then
+        newest_second, newest_text = report[6], text(report[6])
+      end
+      if not add_report(prefix, report, count + at, newest_text) then
         forget_writes(before)
         return false
       end
-      note_activity(prefix, report, shards)
     end
+    local shards_after = shard_count(count + #reports)
+    if shards_after ~= shards then grow_shards(prefix, shards, shards_after) end
+    note_activities(prefix, reports, shards_after)
     for key, leaf in pairs(leaves or {}) do write_leaf_changes(key, leaf[1], leaf[2]) end
-    local given = note_bookings(prefix, position, bookings,
-      newest_second > newest_before and newest_second)
+    local given = note_bookings(prefix, reports[1][1], position, bookings,
+      newest_second > newest_before and newest_text)
     if given then note_position(given) end
     return true
   end

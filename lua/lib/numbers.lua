@@ -7,6 +7,19 @@ local function text(number)
   return string.format('%d', number)
 end
 
+local small_texts = {}
+
+-- The same of numbers that come again: things, shards, counts. What .. writes of a number takes
+-- longer.
+local function small_text(number)
+  local known = small_texts[number]
+  if not known then
+    known = text(number)
+    small_texts[number] = known
+  end
+  return known
+end
+
 -- Bytes that a signed number needs: 1, 2, 4 or 8.
 local function width_of(number)
   if number >= -128 and number <= 127 then return 1 end

@@ -1,10 +1,14 @@
 -- Shards: the hashes over which the activities of one owner and thing are spread, so that each
 -- stays small (a packed hash of about SHARD_ACTIVITIES fields) however many there are. Linear
 -- hashing: the number of shards follows from the number of activities, and grows by one.
+-- @include lib/numbers: small_text
 -- @include lib/work: spend_work, is_too_heavy
--- @include lib/writes: keep, write, keep_for
+-- @include lib/writes: keep, write_command, keep_for
 
 local SHARD_ACTIVITIES = 96
+
+-- What each activity of a shard costs when it is parted.
+local GROWTH_WORK = 1.5
 
 local function shard_count(activities)
   return math.max(1, math.ceil(activities / SHARD_ACTIVITIES))
@@ -41,7 +45,28 @@ local function shard_of(aid, shards)
 end
 
 local function shard_key(prefix, shard)
-  return prefix .. ':a:' .. shard
+  return prefix .. ':a:' .. small_text(shard)
+end
+
+-- Note the moves of the activities of a shard that belong in another one from now on.
+local function move_activities(key, fields, target, shard, shards)
+  local set, dropped = { 'HSET', target }, { 'HDEL', key }
+  for at = 1, #fields, 2 do
+    local aid = fields[at]
+    if shard_of(aid, shards) == shard then
+      local size = #set
+      set[size + 1], set[size + 2], dropped[#dropped + 1] = aid, fields[at + 1], aid
+      if size > 1000 then
+        write_command(set)
+        write_command(dropped)
+        set, dropped = { 'HSET', target }, { 'HDEL', key }
+      end
+    end
+  end
+  if #dropped > 2 then
+    write_command(set)
+    write_command(dropped)
+  end
 end
 
 -- Note the moves that growing from one number of shards to another asks for.
@@ -54,15 +79,9 @@ local function grow_shards(prefix, before, after)
     while parent >= before do parent = parent - power_below(parent) end
     local key = shard_key(prefix, parent)
     -- Aids can be picked that all fall into one shard.
-    spend_work(3 * redis.call('HLEN', key))
+    spend_work(GROWTH_WORK * redis.call('HLEN', key))
     if is_too_heavy() then return end
-    local fields = redis.call('HGETALL', key)
-    for at = 1, #fields, 2 do
-      if shard_of(fields[at], after) == shard then
-        write('HSET', shard_key(prefix, shard), fields[at], fields[at + 1])
-        write('HDEL', key, fields[at])
-      end
-    end
+    move_activities(key, redis.call('HGETALL', key), shard_key(prefix, shard), shard, after)
     keep_for(shard_key(prefix, shard), keep.activity)
   end
 end

@@ -6,9 +6,11 @@ One instance serves one event loop. Every method raises
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+
+from prometheus_client import Counter
 
 from psd.clock import Clock
 from psd.columns import column_keys
@@ -38,6 +40,7 @@ class Engine(Reads):
     def __init__(self, store: Store, settings: Settings, clock: Clock, metrics: Metrics) -> None:
         super().__init__(store, settings, clock)
         self._metrics = metrics
+        self._counters: dict[str, Counter] = {}
         self._withdrawals = WithdrawalScripts()
         self._tools = Tools(store, settings, self._withdrawals)
         self._retention = settings.retention
@@ -94,7 +97,8 @@ class Engine(Reads):
         await self._known_levels()
         outcomes: list[Outcome] = [OUTCOMES[0]] * len(events)
         positions = self.bookable(events, outcomes)
-        named, epoch = named_in(events), self._store.writes.epoch
+        named = named_in(events)
+        epoch = self._store.writes.epoch if named else 0
         if named and (unknown := self.names.unregistered(named)):
             positions = _without(await self.names.register(unknown), events, positions, outcomes)
         unindexed = self._index.missing(events, positions)
@@ -143,10 +147,17 @@ class Engine(Reads):
         await self._index.remove((thing, uid) for thing in things)
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:
-        for status, number in Counter([outcome.status for outcome in outcomes]).items():
-            self._metrics.events.labels(status).inc(number)
-        errors = [outcome.error for outcome in outcomes if outcome.error is not None]
-        too_late = sum(isinstance(error, TooLateError) for error in errors)
+        counted: dict[str, int] = defaultdict(int)
+        too_late = 0
+        for outcome in outcomes:
+            counted[outcome.status] += 1
+            if outcome.error is not None and isinstance(outcome.error, TooLateError):
+                too_late += 1
+        for status, number in counted.items():
+            counter = self._counters.get(status)
+            if counter is None:
+                counter = self._counters[status] = self._metrics.events.labels(status)
+            counter.inc(number)
         if too_late:
             self._metrics.too_late.inc(too_late)
 

@@ -144,7 +144,9 @@ class SumReader:
 
 def _parts_of(things: Sequence[int], atids: frozenset[int] | None) -> list[Sequence[int]]:
     """The things of one call after another: all, unless many atids are named of each."""
-    each = max(1, FIELDS_MAX // 50 // max(1, len(atids or ())))
+    each = FIELDS_MAX // 50 // (len(atids) if atids else 1) or 1
+    if len(things) <= each:
+        return [things]
     return [things[at : at + each] for at in range(0, len(things), each)]
 
 

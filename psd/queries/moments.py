@@ -51,12 +51,12 @@ def moment_ms(text: str, field: str) -> int:
 
 
 def _with_plus(text: str) -> str:
-    return _LOST_PLUS.sub(r"\1+", text)
+    return _LOST_PLUS.sub(r"\1+", text) if " " in text else text
 
 
 def held(second: int) -> int:
     """The second itself between 1970 and 2200, outside of which nothing can be booked."""
-    return min(max(second, 0), TIME_END_S)
+    return min(second, TIME_END_S) if second > 0 else 0
 
 
 def asked_range(

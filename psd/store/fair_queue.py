@@ -1,9 +1,10 @@
 """What waits for a lane's next trip, and whose turn it is. Pure; the lane sends.
 
-While everything fits into one trip, it goes in the order in which it came. Past that groups of
-callers (psd/store/callers.py) take turns (deficit round robin): a round gives each QUANTUM_US of
-Redis, what costs more waits for several, and whoever has just come goes first. So a single write
-of one goes with the next trip, whatever another has waiting::
+While all that waits costs no more than one trip may, it goes in the order in which it came, in
+one trip or in several. Past that groups of callers (psd/store/callers.py) take turns (deficit round
+robin): a round gives each QUANTUM_US of Redis, what costs more waits for several, and whoever has
+just come goes first. So a single write of one goes with the next trip, whatever another has
+waiting::
 
     waiting: 25 calls of 4 ms of a backfill, then 1 write of 0.03 ms of a phone
     trips of 10 ms:  [write, call, call] [call, call] [call, call] ...
@@ -141,17 +142,10 @@ class FairQueue:
 
     def take(self, commands_max: int, cost_max_us: float) -> list[Parcel]:
         """The next trip: at least one parcel, then as many as stay within both limits."""
-        if not (self._fresh or self._others) and (
-            self.commands <= commands_max and self.cost_us <= cost_max_us
-        ):
-            taken = self._arrived
-            for parcel in taken:
-                parcel.is_waiting = False
-            self._clear()
-            # Who has left took his commands along, and most have not.
-            return [parcel for parcel in taken if not parcel.future.done()]
+        if self.cost_us <= cost_max_us and not (self._fresh or self._others):
+            return self._take_arrived(commands_max)
         self._group_arrived()
-        taken = []
+        taken: list[Parcel] = []
         room_us, room = cost_max_us, commands_max
         while (groups := self._in_turn(room_us < cost_max_us / 2)) is not None:
             due = self._due(groups)
@@ -166,6 +160,26 @@ class FairQueue:
             room -= len(parcel.commands)
             self.leave(parcel)
             taken.append(parcel)
+        return taken
+
+    def _take_arrived(self, commands_max: int) -> list[Parcel]:
+        """The first of what waits, as long as nobody waits for long."""
+        arrived, rest = self._arrived, self.commands > commands_max
+        if not rest:
+            self._clear()
+        # Who has left took his commands along, and most have not.
+        taken: list[Parcel] = []
+        room = commands_max
+        for at, parcel in enumerate(arrived):
+            if rest and taken and len(parcel.commands) > room:
+                self._arrived = arrived[at:]
+                break
+            if not parcel.future.done():
+                taken.append(parcel)
+                room -= len(parcel.commands)
+            if rest:
+                self.leave(parcel)
+            parcel.is_waiting = False
         return taken
 
     def drain(self) -> list[Parcel]:

@@ -96,7 +96,8 @@ class Lane:
         self._asked: deque[Parcel] = deque()
         self._answered_s = 0.0
         self._alarm: asyncio.TimerHandle | None = None
-        self._idle = [Link(client, watch) for _ in range(connections)]
+        self._links = tuple(Link(client, watch) for _ in range(connections))
+        self._idle = [*self._links]
         self._trips: dict[asyncio.Task[None], Link] = {}
         self._woken = False
 
@@ -106,28 +107,35 @@ class Lane:
 
         While it stays the same, so does what is known of the store behind them.
         """
-        links = (*self._idle, *self._trips.values())
-        made = sum(link.connections_made for link in links)
-        return made + self._watch.generation if self._watch else made
+        # Asked twice for each batch, so without a generator.
+        made = 0 if self._watch is None else self._watch.generation
+        for link in self._links:
+            made += link.connections_made
+        return made
 
     async def call(self, command: Command) -> Any:
         """One command's reply; raises the error that the reply stands for."""
+        reply = await self._reply_to(command)
+        if isinstance(reply, PsdError):
+            raise reply
+        return reply
+
+    async def _reply_to(self, command: Command) -> Any:
+        """One command's reply, an error as an exception; raises BusyError with nothing sent."""
         caller, cost = current_caller(), cost_us(command)
         self._room.check(caller, cost)
         parcel = self._submit((command,), cost, caller)
         try:
             [reply] = await parcel.future
+        except PsdError as error:
+            return error
         except asyncio.CancelledError:
             self._queue.leave(parcel)
             raise
-        if isinstance(reply, PsdError):
-            raise reply
         return reply
 
     async def call_all(self, commands: Sequence[Command]) -> list[Any]:
         """Replies by position; raises the first error after all have been answered."""
-        if len(commands) == 1:
-            return [await self.call(commands[0])]
         replies = await self.call_each(commands)
         for reply in replies:
             if isinstance(reply, BaseException):
@@ -140,6 +148,8 @@ class Lane:
         They may be of several trips; a transaction is of one, and each trip of what a WAIT stands
         behind ends with one, whose reply is the smallest. Raises BusyError with nothing sent.
         """
+        if len(commands) == 1:
+            return [await self._reply_to(commands[0])]
         caller, costs = current_caller(), [cost_us(command) for command in commands]
         self._room.check(caller, sum(costs))
         parts = parts_of(commands, costs, TRIP_US)
@@ -171,8 +181,6 @@ class Lane:
 
     async def close(self) -> None:
         """Fail what waits and close the connections."""
-        # A trip that has just ended is not idle yet: its callback runs a turn later.
-        connected = [*self._idle, *self._trips.values()]
         for trip in tuple(self._trips):
             trip.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -180,8 +188,8 @@ class Lane:
         _fail(self._queue.drain(), StoreUnavailableError("redis: the connection was closed"))
         if self._alarm is not None:
             self._alarm.cancel()
-        for each in connected:
-            await each.disconnect()
+        for link in self._links:
+            await link.disconnect()
 
     def _submit(self, commands: tuple[Command, ...], cost: float, caller: Caller | None) -> Parcel:
         loop = asyncio.get_running_loop()
@@ -268,7 +276,12 @@ class Lane:
         start = 0
         for parcel in trip:
             end = start + len(parcel.commands)
-            parcel.take([_told(reply) for reply in replies[start:end]])
+            parcel.take(
+                [
+                    psd_error(reply) if isinstance(reply, RedisError) else reply
+                    for reply in replies[start:end]
+                ]
+            )
             start = end
         while self._asked and self._asked[0].future.done():
             self._asked.popleft()
@@ -306,10 +319,6 @@ class Lane:
             seconds_of = self._script_seconds.get(sha)
             if seconds_of is not None:
                 seconds_of.observe(seconds)
-
-
-def _told(reply: Any) -> Any:
-    return psd_error(reply) if isinstance(reply, RedisError) else reply
 
 
 def _fail(trip: Sequence[Parcel], error: PsdError) -> None:

@@ -47,6 +47,14 @@ class Link:
         connection = await self._connected()
         self.has_sent = True
         replies = await self._asked(connection, commands)
+        if [reply for reply in replies if isinstance(reply, RedisError)]:
+            await self._settle_errors(connection, commands, replies)
+        return replies
+
+    async def _settle_errors(
+        self, connection: Connection, commands: list[Command], replies: list[Any]
+    ) -> None:
+        """Put other replies in the place of those that say that a script is missing."""
         missing = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if missing:
             # A WAIT that was answered speaks of the writes before it; it follows them again.
@@ -64,7 +72,6 @@ class Link:
             if self._watch is not None:
                 self._watch.doubt()
             await self.disconnect()
-        return replies
 
     async def disconnect(self) -> None:
         """Drop the connection; replies still on their way are never read."""

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from types import TracebackType
 
 from psd.errors import BusyError
 from psd.store.callers import Caller
@@ -48,9 +49,35 @@ class MeasuredPace:
 
     def learn(self, cost_us: float, seconds: float) -> None:
         """Something of this estimate took so long."""
-        if cost_us >= TELLING_US:
-            found = min(max(seconds * 1e6 / cost_us, PACE_MIN), PACE_MAX)
-            self.found += self._step * (found - self.found)
+        found = min(max(seconds * 1e6 / cost_us, PACE_MIN), PACE_MAX)
+        self.found += self._step * (found - self.found)
+
+
+class Claim:
+    """A claim on the room of a lane, held for as long as it is entered."""
+
+    __slots__ = ("_caller", "_cost_us", "_room", "_since_s", "_waited_us")
+
+    def __init__(self, room: LaneRoom, caller: Caller, cost_us: float) -> None:
+        self._room = room
+        self._caller = caller
+        self._cost_us = cost_us
+
+    def __enter__(self) -> None:
+        self._waited_us = self._room.begin(self._caller, self._cost_us)
+        self._since_s = time.monotonic()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._room.end(self._caller, self._waited_us, time.monotonic() - self._since_s)
+
+
+NO_CLAIM: AbstractContextManager[None] = nullcontext()
+"""Of nobody in particular, for whom there is always room."""
 
 
 class LaneRoom:
@@ -63,18 +90,13 @@ class LaneRoom:
         self._claims: dict[Caller, float] = {}
         self._claimed_us = 0.0
         self._trips, self._claimed = MeasuredPace(TRIP_STEP), MeasuredPace(CLAIM_STEP)
-
-    @property
-    def pace(self) -> float:
-        """Seconds that a second of estimated cost takes until it is answered.
-
-        On another machine, under load, and with all that is done beside Redis.
-        """
-        return max(self._trips.found, self._claimed.found)
+        self.pace = PACE_FIRST
+        """Seconds that a second of estimated cost takes until it is answered: on another machine,
+        under load, and with all that is done beside Redis."""
 
     def learn(self, cost_us: float, seconds: float) -> None:
         """A trip of this estimate took so long."""
-        self._trips.learn(cost_us, seconds)
+        self._learn(self._trips, cost_us, seconds)
 
     def check(self, caller: Caller | None, cost_us: float) -> None:
         """Raise BusyError where there is no room for the first that somebody brings.
@@ -83,34 +105,35 @@ class LaneRoom:
         """
         if caller is None:
             return
-        if self._claims:
-            self._comes(caller, cost_us)
+        if self._claims and (left_us := self._claims.get(caller)):
+            # What was claimed waits from now on.
+            now_us = min(left_us, cost_us)
+            self._claims[caller] = left_us - now_us
+            self._claimed_us -= now_us
         if not caller.is_admitted:
             self._admit(caller, cost_us)
 
-    @contextmanager
-    def claimed(self, caller: Caller | None, cost_us: float) -> Iterator[None]:
+    def claimed(self, caller: Caller | None, cost_us: float) -> AbstractContextManager[None]:
         """Room for what is still to come; raises BusyError where there is none."""
-        if caller is None:
-            yield
-            return
+        return NO_CLAIM if caller is None else Claim(self, caller, cost_us)
+
+    def begin(self, caller: Caller, cost_us: float) -> float:
+        """Keep room for a claim; what is to be done until it is, itself included."""
         self._admit(caller, cost_us)
         before_us = self._queue.cost_us + self._claimed_us
         self._claims[caller] = cost_us
         self._claimed_us += cost_us
-        started_s = time.monotonic()
-        try:
-            yield
-        finally:
-            self._claimed_us -= self._claims.pop(caller)
-            self._claimed.learn(before_us + cost_us, time.monotonic() - started_s)
+        return before_us + cost_us
 
-    def _comes(self, caller: Caller, cost_us: float) -> None:
-        """What was claimed waits from now on."""
-        left_us = self._claims.get(caller)
-        if left_us:
-            self._claims[caller] = max(0.0, left_us - cost_us)
-            self._claimed_us -= min(left_us, cost_us)
+    def end(self, caller: Caller, waited_us: float, seconds: float) -> None:
+        """A claim has ended, after so long for what there was to be done."""
+        self._claimed_us -= self._claims.pop(caller)
+        self._learn(self._claimed, waited_us, seconds)
+
+    def _learn(self, pace: MeasuredPace, cost_us: float, seconds: float) -> None:
+        if cost_us >= TELLING_US:
+            pace.learn(cost_us, seconds)
+            self.pace = max(self._trips.found, self._claimed.found)
 
     def _admit(self, caller: Caller, cost_us: float) -> None:
         waits_us = self._queue.cost_us + self._claimed_us

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, TypeVar
 
 from psd.errors import MisplacedError, StoreUnavailableError
@@ -57,6 +57,8 @@ class RoutedLane:
     @property
     def epoch(self) -> int:
         """Connections made so far, to whichever node."""
+        if not self._lanes:
+            return self._seed.epoch
         return sum(lane.epoch for lane in (self._seed, *self._lanes.values()))
 
     async def call(self, command: Command) -> Any:
@@ -122,6 +124,8 @@ class RoutedLane:
         whose owners have moved are made anew. Commands ``after`` follow every time, those
         ``ahead`` go first the first time. Raises MisplacedError for what finds no node.
         """
+        if self._cluster.is_known and not self._cluster.is_spread:
+            return await self._pages_of_one(pages_of(places), ahead, after)
         answers = Answers()
         async for misplaced in self._cluster.attempts():
             pages = pages_of(places)
@@ -140,15 +144,34 @@ class RoutedLane:
             places = sorted(moved)
         return answers
 
-    @contextmanager
-    def claimed(self, cost: float) -> Iterator[None]:
+    async def _pages_of_one(
+        self, pages: Sequence[Page], ahead: Sequence[Command], after: Sequence[Command]
+    ) -> Answers:
+        """The same of one server, where nothing moves: one attempt."""
+        commands = [*ahead, *[command for _, command in pages]]
+        if pages:
+            commands += after
+        replies = await self._seed.call_each(commands)
+        answers, end = Answers(), len(ahead)
+        answers.ahead = replies[:end]
+        for page, _ in pages:
+            if isinstance(replies[end], MisplacedError):
+                raise replies[end]
+            answers.pages.append((page, replies[end]))
+            end += 1
+        answers.after = replies[end:]
+        return answers
+
+    def claimed(self, cost: float) -> AbstractContextManager[None]:
         """Room for commands of this cost that the caller is about to bring, on every node its part.
 
         Raises BusyError where there is none.
         """
-        lanes = [self._seed]
-        if self._cluster.is_spread:
-            lanes = [self._lane_at(node) for node in self._cluster.nodes()]
+        return self._claimed_on_each(cost) if self._cluster.is_spread else self._seed.claimed(cost)
+
+    @contextmanager
+    def _claimed_on_each(self, cost: float) -> Iterator[None]:
+        lanes = [self._lane_at(node) for node in self._cluster.nodes()]
         with ExitStack() as claims:
             for lane in lanes:
                 claims.enter_context(lane.claimed(cost / len(lanes)))

@@ -10,9 +10,10 @@ Whose connection it is, and what is made of a reply, is in psd/store/link.py and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
+from hiredis import pack_command
 from redis.asyncio import Connection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
@@ -20,6 +21,9 @@ from redis.exceptions import ResponseError
 from psd.errors import PsdError
 
 Command = tuple[bytes | str | int, ...]
+
+# Its stub knows commands of one word alone.
+_pack = cast("Callable[[Command], bytes]", pack_command)
 
 
 class RefusedError(RedisConnectionError):
@@ -37,8 +41,12 @@ async def send(connection: Connection, commands: Sequence[Command]) -> list[Any]
 
 
 async def write(connection: Connection, commands: Sequence[Command]) -> None:
-    """Send commands; who sends them reads the replies."""
-    await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+    """Send commands; who sends them reads the replies.
+
+    hiredis packs them: redis-py's own way is Python, a seventh of all that a request called.
+    """
+    packed = [_pack(command) for command in commands]
+    await connection.send_packed_command(b"".join(packed), check_health=False)
 
 
 async def receive(connection: Connection, number: int) -> list[Any]:

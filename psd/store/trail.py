@@ -3,8 +3,8 @@
 Whoever answers for a request leaves a trail, and the lane that writes notes on it what leaves for
 Redis. A command that was never sent, or that Redis refused before it wrote, leaves none::
 
-    with Trail(on_first) as trail:
-        await boards.put(...)        # HSET sent        -> trail.has_written, on_first() was called
+    with Trail() as trail:
+        await boards.put(...)        # HSET sent        -> trail.has_written, since trail.since_s
                                      # refused: -OOM    -> not trail.has_written
                                      # no connection    -> not trail.has_written
 
@@ -14,7 +14,7 @@ StoreUnavailableError), or something was, may have been, or only a part (Outcome
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Self
@@ -34,12 +34,12 @@ KEEPING = frozenset({"SCRIPT", "WAIT", "CONFIG", "CLIENT"})
 
 
 class Trail:
-    """Of one request; ``on_first`` is called when its first write leaves."""
+    """Of one request; ``since_s`` is when its first write left, by ``time.monotonic``."""
 
-    __slots__ = ("_on_first", "_token", "_written")
+    __slots__ = ("_token", "_written", "since_s")
 
-    def __init__(self, on_first: Callable[[], None]) -> None:
-        self._on_first = on_first
+    def __init__(self) -> None:
+        self.since_s = 0.0
         self._written = 0
         self._token: Token[Trail | None] | None = None
 
@@ -63,9 +63,9 @@ class Trail:
 
     def sent(self) -> None:
         """A write leaves for Redis."""
+        if not self._written:
+            self.since_s = time.monotonic()
         self._written += 1
-        if self._written == 1:
-            self._on_first()
 
     def answered(self, reply: object) -> None:
         """It has an answer; what Redis is not able to do now, it has not done."""

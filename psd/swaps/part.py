@@ -5,11 +5,15 @@ from __future__ import annotations
 from psd.domain import ClockTask, Core, Part
 from psd.engine.event_rules import rules_of
 from psd.swaps.accepted import AcceptedKeeper
+from psd.swaps.additions import Additions
+from psd.swaps.audit import SwapsAudit
+from psd.swaps.endpoints import deeds, endpoints
 from psd.swaps.instruments import SwapsMetrics
 from psd.swaps.keeper import LedgerFollower
 from psd.swaps.ledger import Ledger
 from psd.swaps.page_forms import PageForms
 from psd.swaps.page_views import HOME, PageViews
+from psd.swaps.questions import SwapsQuestions
 from psd.swaps.settings import SwapsSettings
 from psd.swaps.store import SwapsStore
 from psd.swaps.swap_bookings import THINGS, Bookkeeper
@@ -34,6 +38,11 @@ class SwapsPart(Part):
         forms = PageForms(self.ledger, settings, core.clock, rules_of(core.settings))
         self.pages = (*views.pages(), *forms.pages())
         self.home = HOME
+        self.auditing = SwapsAudit(core.store, self._store, core.engine, core.things)
+        self.audit = self.auditing.every
+        questions = SwapsQuestions(self.ledger, core.clock, settings.tz)
+        self.endpoints = endpoints(questions)
+        self.deeds = deeds(Additions(self.ledger))
         self.clock = ClockTask(name="swaps settle", every_ms=SETTLE_EVERY_MS, step=self._settle)
 
     def ledger(self, network: str = "") -> Ledger:

@@ -20,7 +20,7 @@ from server.openapi.about import (
     Example,
     json_answer,
 )
-from server.openapi.messages import event_document
+from server.openapi.messages import event_document, own_document
 
 
 class CloudEvent(msgspec.Struct):
@@ -67,6 +67,38 @@ def events(answer: type[msgspec.Struct], commands: Sequence[Command]) -> About:
                 '[{"thing":"steps","uid":11,"aid":1,"value":90,"ts1":1460419200,'
                 '"ts2":1460419260},'
                 '{"command":"count","count":{"thing":"signups","value":1,"ts":1460419200}}]',
+                "application/json",
+            ),
+        ),
+    )
+
+
+def own_events(
+    answer: type[msgspec.Struct], commands: Sequence[Command], path: str, group: str
+) -> About:
+    """The route of a domain's own messages, its ``commands``."""
+    document = own_document(group, commands)
+    names = ", ".join(f"`{each.name}`" for each in commands)
+    return About(
+        group=group,
+        summary=f"Book up to 5,000 messages of {names}.",
+        details="As `/v3/events` does, and of these alone.",
+        headers={
+            "Idempotency-Key": "Sent again with the same key, a request gets the first answer."
+        },
+        body={
+            JSON_TYPE: GenericAlias(list, (document,)),
+            LINES_TYPE: document,
+            MSGPACK_TYPE: GenericAlias(list, (document,)),
+        },
+        body_needed=False,
+        answers=(json_answer(answer, "what became of each document"),),
+        refused=(406, 409, 422),
+        examples=(
+            Example(
+                path,
+                '{"data":[{"index":0,"status":"booked"}],"summary":{"booked":1,...}}',
+                "[" + next(each.example for each in commands if each.example) + "]",
                 "application/json",
             ),
         ),

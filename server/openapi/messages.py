@@ -43,6 +43,15 @@ def event_document(commands: Sequence[Command]) -> type[msgspec.Struct]:
     )
 
 
+def own_document(name: str, commands: Sequence[Command]) -> type[msgspec.Struct]:
+    """One message of the queue that is a domain's own."""
+    told = "A message of the queue: the command, and beside it the part that belongs to it."
+    parts = [(part, kind | UnsetType, UNSET) for part, kind in wire_fields(commands)]
+    names: Any = Literal[tuple(names_of(commands))]
+    fields: list[Any] = [("command", names), *parts]
+    return msgspec.defstruct(f"{name.title()}Message", fields, namespace={"__doc__": told})
+
+
 def _names(commands: Sequence[Command]) -> Any:
     core = [name for name, _ in _FIRST]
     return Literal[(*core, *dict.fromkeys(names_of(commands)), *(name for name, _ in _LAST))]

@@ -72,7 +72,7 @@ def flash_of(value: str) -> tuple[str, str]:
     """The text and the signature in a cookie; both empty where it is none."""
     coded, _, signature = value.partition(".")
     try:
-        text = base64.urlsafe_b64decode(coded + "=" * (-len(coded) % 4)).decode()
+        text = base64.b64decode(coded + "=" * (-len(coded) % 4), b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         return "", ""
     return text, signature

@@ -23,6 +23,7 @@ from psd.domains import DOMAINS, domains, folder_of
 HERE = Path(__file__).parent
 
 STYLE = (HERE / "style.css").read_bytes()
+ICON = (HERE / "icon.svg").read_bytes()
 STYLE_MARK = hashlib.sha256(STYLE).hexdigest()[:12]
 """Stands in the link to the stylesheet, so that a browser may keep it for ever."""
 

@@ -27,11 +27,16 @@ from server.deadline import StoreDeadline
 from server.errors import PageStyle
 from server.pages.desk import HEADERS, SIGNED_IN, Desk, SitePlace
 from server.pages.login import SigningIn, check_form
-from server.pages.rendering import STYLE
+from server.pages.rendering import ICON, STYLE
 from server.prefixes import prefix_of
 from server.routing import Handler, Route
 
 TITLES = {404: "File Not Found", 500: "An unexpected error has occurred"}
+
+FOR_EVER = "public, max-age=31536000, immutable"
+"""The link to the stylesheet changes when it does."""
+
+A_DAY = "public, max-age=86400"
 
 At = Callable[[web.Request, SitePlace], Awaitable[web.Response]]
 
@@ -52,7 +57,8 @@ class Site:
         """Every page, those of signing in, and the stylesheet."""
         signing = self._signing
         routes = [
-            Route("GET", f"{self._root}/static/style.css", _style, self.style, "open"),
+            self._file("style.css", STYLE, "text/css; charset=utf-8", FOR_EVER),
+            self._file("icon.svg", ICON, "image/svg+xml", A_DAY),
             self._route("GET", "/auth/login", signing.show),
             self._route("POST", "/auth/login", signing.take),
             self._route("GET", "/auth/logout", signing.leave),
@@ -62,6 +68,10 @@ class Site:
             if page.takes_forms:
                 routes.append(self._route("POST", page.path, self._taker(page)))
         return routes
+
+    def _file(self, name: str, content: bytes, content_type: str, lives: str) -> Route:
+        handler = _asset(content, content_type, lives)
+        return Route("GET", f"{self._root}/static/{name}", handler, self.style, "open")
 
     def _route(self, method: str, path: str, at: At) -> Route:
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -164,7 +174,11 @@ def _file(download: Download) -> web.Response:
     return web.Response(body=text.getvalue().encode(), headers=headers)
 
 
-async def _style(_request: web.Request) -> web.Response:
-    """The stylesheet; the link to it changes when it does."""
-    headers = {**HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
-    return web.Response(body=STYLE, headers={"Content-Type": "text/css; charset=utf-8", **headers})
+def _asset(content: bytes, content_type: str, lives: str) -> Handler:
+    """Answers with a file of the site's own."""
+    headers = {**HEADERS, "Cache-Control": lives, "Content-Type": content_type}
+
+    async def asset(_request: web.Request) -> web.Response:
+        return web.Response(body=content, headers=headers)
+
+    return asset

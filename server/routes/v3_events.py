@@ -28,7 +28,9 @@ from msgspec import UNSET, UnsetType
 from psd.access.identity import ANYBODY, Identity
 from psd.archive.entries import Entry
 from psd.clock import Clock
+from psd.commands import names_of
 from psd.domain import Command
+from psd.domains import domains
 from psd.engine.decoding import Decoders, decode_message, is_json
 from psd.engine.event_fields import MetricFields
 from psd.engine.event_rules import EventRules
@@ -36,7 +38,13 @@ from psd.engine.events import Accepted, Count, Withdrawal
 from psd.engine.nesting import JSON, MSGPACK, check_nesting
 from psd.engine.outcomes import Outcome, Status
 from psd.engine.withdrawal import message_of
-from psd.errors import InputError, MalformedError, MissingIdError, TooLargeError
+from psd.errors import (
+    InputError,
+    MalformedError,
+    MissingIdError,
+    TooLargeError,
+    UnknownCommandError,
+)
 from psd.intake import Intake
 from psd.runtime import Runtime
 from psd.slices import Stretch
@@ -48,7 +56,9 @@ from server.cloudevents import carried
 from server.deadline import StoreDeadline
 from server.event_bodies import Document, documents_of
 from server.idempotency import HEADER, REPLAYED, Replays, checked_key
+from server.openapi.about import group_of
 from server.openapi.events import events as about_events
+from server.openapi.events import own_events as about_own_events
 from server.routing import Route
 from server.writing import require_writable
 
@@ -128,17 +138,22 @@ class EventRoutes:
 
     def routes(self) -> list[Route]:
         """What this module serves."""
-        return [
-            Route(
-                "POST",
-                "/v3/events",
-                self.events,
-                scope="write",
-                about=about_events(EventOutcomes, self._commands),
-            )
-        ]
+        about = about_events(EventOutcomes, self._commands)
+        return [Route("POST", "/v3/events", self.events, scope="write", about=about)]
 
-    async def events(self, request: web.Request) -> web.Response:
+    def route_of(self, path: str, group: str, commands: Sequence[Command]) -> Route:
+        """The same for a domain's own messages, and for no others."""
+        only = frozenset(names_of(commands))
+
+        async def handle(request: web.Request) -> web.Response:
+            return await self.events(request, only)
+
+        about = about_own_events(EventOutcomes, commands, path, group)
+        return Route("POST", path, handle, scope="write", about=about)
+
+    async def events(
+        self, request: web.Request, only: frozenset[str] = frozenset()
+    ) -> web.Response:
         """Book what the body holds, once for a key if one is given."""
         keys = request.headers.getall(HEADER, ())
         if len(keys) > 1:
@@ -147,7 +162,7 @@ class EventRoutes:
         body = await self._bodies.read(request)
         headers, identity = request.headers, request[IDENTITY]
         # Also of a request that was answered before: its owners may be another's by now.
-        checked = await self._check_all(headers, body, identity)
+        checked = await self._check_all(headers, body, identity, only)
 
         async def work() -> bytes:
             return await self._book(checked)
@@ -163,13 +178,15 @@ class EventRoutes:
             response.headers[REPLAYED] = "true"
         return response
 
-    async def _check_all(self, headers: Headers, body: bytes, identity: Identity) -> Checked:
+    async def _check_all(
+        self, headers: Headers, body: bytes, identity: Identity, only: frozenset[str]
+    ) -> Checked:
         """What may be booked and what is refused; raises ForbiddenError for all of it."""
         now_ms = self._clock.now_ms()
         checked, stretch = Checked({}, {}), Stretch(DOCUMENTS_AT_ONCE)
         for index, document in enumerate(documents_of(headers, body, EVENTS_MAX, self._carried)):
             try:
-                found = self._checked(document, now_ms, identity)
+                found = self._checked(document, now_ms, identity, only)
             except InputError as error:
                 checked.refused[index] = _refused(index, error)
             else:
@@ -192,12 +209,17 @@ class EventRoutes:
             results[index] = _result(index, [next(outcomes) for _ in found.events])
         return _encode([results[index] for index in sorted(results)])
 
-    def _checked(self, document: Document, now_ms: int, identity: Identity) -> AcceptedDocument:
+    def _checked(
+        self, document: Document, now_ms: int, identity: Identity, only: frozenset[str]
+    ) -> AcceptedDocument:
         """What a document stands for; raises an InputError."""
         if isinstance(document, InputError):
             raise document
         rules, now_s = self._rules, now_ms // 1000
-        if decode_message(document, _PEEK, rules.depth_max).command is UNSET:
+        command = decode_message(document, _PEEK, rules.depth_max).command
+        if only and command not in only:
+            raise UnknownCommandError(f"command: here one of {', '.join(sorted(only))} is taken")
+        if command is UNSET:
             fields = decode_message(document, _METRIC, rules.depth_max)
             form = JSON if is_json(document) else MSGPACK
             check_nesting(document, form, depth_max=rules.depth_max)
@@ -218,7 +240,16 @@ def event_routes(runtime: Runtime, rules: EventRules, bodies: BodyReader) -> lis
     """The route over a runtime; ``rules`` are those of what comes over HTTP."""
     replays = Replays(runtime.store)
     routes = EventRoutes(runtime.intake, rules, runtime.clock, bodies, replays, runtime.commands)
-    return routes.routes()
+    return [
+        *routes.routes(),
+        *(
+            routes.route_of(
+                domain.posts, group_of(domain.name), runtime.messages[domain.name].commands
+            )
+            for domain in domains()
+            if domain.posts
+        ),
+    ]
 
 
 def _by(withdrawal: Withdrawal, identity: Identity) -> Withdrawal:

@@ -27,7 +27,7 @@ from psd.store.keys import (
 from psd.users import user_of
 from tests.support.draws.random_reports import random_reports
 from tests.support.engine import EVER, NOON_S, book, count, increment, report
-from tests.support.scripts.script_calls import ledger_of_swaps
+from tests.support.scripts.script_calls import ledger_of_swaps, meters
 from tests.support.stored.keyspace import contents
 
 
@@ -84,6 +84,7 @@ async def test_every_key_is_of_a_kind_and_has_its_type(psd: Runtime) -> None:
     await book_vehicles(psd)
     await keep_boards(psd)
     await ledger_of_swaps(psd)
+    await meters(psd)
     client = psd.store.client
     await client.set(MIGRATION_KEY, "redis://10.0.0.7:6379/0")
     seen = set()

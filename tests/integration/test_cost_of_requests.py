@@ -22,6 +22,7 @@ from tests.support.clients.heaviest_requests import HEAVIEST, heavy_owner, heavy
 from tests.support.clients.http import HttpClient
 from tests.support.engine import book, report
 from tests.support.scripts.counted_lua import Touched
+from tests.support.swaps.page_routes import PAGE_ROUTES
 
 HOG, STRANGER = token_for("hog", "admin"), token_for("stranger", "read")
 STRANGERS_UID = 10**6
@@ -35,12 +36,13 @@ WAIT_MAX_S = 5.0
 """Generous, because tests run on whatever machine, and count; ``make bench`` has figures (n)."""
 
 OTHERWISE: dict[str, set[int]] = {
+    **{name: {status} for name, (_, status) in PAGE_ROUTES.items()},
     "DELETE /v3/boards/{name}": {404},
     "GET /v3/boards/{name}/bracket": {400},
     "GET /v3/boards/{name}/final": {404},
 }
-"""Answers beside success, 429 and 503: one board, without rounds, and no final where the machine
-was too slow for one."""
+"""Answers beside success, 429 and 503: pages without a session; one board, without rounds, and no
+final where the machine was too slow for one."""
 
 NOT_OF_REQUESTS = {
     "columns.seal": "of psd seal",

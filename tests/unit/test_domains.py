@@ -11,7 +11,7 @@ import pytest
 from psd.config import Settings
 from psd.domain import Domain
 from psd.domains import domains, named
-from psd.store.keys import catalogue, kind_of
+from psd.store.keys import OWNER_ROOT, catalogue, kind_of
 from tests.support.sources import ROOT, source_in, source_of
 
 CODE = ("psd", "server", "workers")
@@ -30,6 +30,9 @@ METRICS = {
 
 METRICS_LIBRARY = "prometheus_client"
 
+OF_PHYSICS = {"energy": r"psd[./]energy|EnergyPart|EnergySettings"}
+"""Domains whose name is a word for what is measured as well, and what names the domain."""
+
 KEY = re.compile(r"psd:[a-z{]")
 
 
@@ -46,7 +49,7 @@ def tracked(*folders: str) -> list[str]:
 
 @pytest.mark.parametrize("name", [domain.name for domain in domains()])
 def test_a_domain_is_named_in_its_folder_and_in_the_list_alone(name: str) -> None:
-    word = re.compile(name, re.IGNORECASE)
+    word = re.compile(OF_PHYSICS.get(name, name), re.IGNORECASE)
     naming = {
         path for path in tracked(*CODE) if path.endswith(".py") and word.search(own_words(path))
     }
@@ -92,7 +95,9 @@ def test_a_key_that_is_built_elsewhere_would_be_seen() -> None:
 @pytest.mark.parametrize("domain", domains(), ids=lambda domain: domain.name)
 def test_keys_of_a_domain_begin_with_its_name_and_are_of_the_catalogue(domain: Domain) -> None:
     name, keys = domain.name, domain.keys
-    assert all(key.pattern.startswith(f"psd:{name}:") for key in keys)
+    # What is of one owner shares its slot, under the domain's first letter.
+    of_owners = f"{OWNER_ROOT}:{name[0]}"
+    assert all(key.pattern.startswith((f"psd:{name}:", of_owners)) for key in keys)
     assert set(keys) <= set(catalogue())
     assert kind_of(f"psd:{name}:no such key") is None
 

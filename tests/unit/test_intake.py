@@ -126,12 +126,14 @@ DOORS = {
     "book": {
         *("psd/intake.py", "psd/engine/books.py", "psd/archive/replay.py"),
         "psd/swaps/unsettled.py",
+        "psd/energy/meter_keeper.py",
     },
     "change": {"psd/rewards/booking.py"},
 }
 """Where an archive is appended to, where somebody books, and where the registry is changed:
 decisions have a door of their own, and a replay has everything from the archive. What the ledger of
-swaps has accepted is archived with its number, and what it derives is booked with a fence."""
+swaps has accepted is archived with its number, and what it derives is booked with a fence, as
+the energy of readings is."""
 
 KEEPERS = {
     "append": ("archive",),

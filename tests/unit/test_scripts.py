@@ -110,6 +110,8 @@ def test_psds_own_reads_are_known_as_reads() -> None:
         *(
             "columns.seal",
             "decisions.turn",
+            "energy.cover",
+            "energy.keep",
             "rewards.add_vin",
             "rewards.hold_lock",
             "rewards.merge_vehicle",

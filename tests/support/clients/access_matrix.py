@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from tests.support.clients.access import Issuer, token_for
+from tests.support.swaps.page_routes import PAGE_ROUTES
 
 ISSUED_BY = Issuer()
 LONG_AGO_S = 1_460_419_200
@@ -134,6 +135,15 @@ def open_to_all(path: str) -> Case:
     return Case(path, b"", 200, 200, 200, 200, 200, 200, 200, 200)
 
 
+def pages() -> dict[str, Case]:
+    """Pages, where a session counts and no token does."""
+    found = {}
+    for name, (path, status) in PAGE_ROUTES.items():
+        statuses: dict[str, Any] = dict.fromkeys((*WHO, "nobody"), status)
+        found[name] = Case(path, b"", **statuses)
+    return found
+
+
 def questions() -> dict[str, Case]:
     """The queries of v3 about user 1, by GET and by POST."""
     parameters = "thing=steps&uid=1&start=1496539746&end=1496539748"
@@ -219,9 +229,42 @@ def prometheus() -> dict[str, Case]:
     return found
 
 
+def swaps() -> dict[str, Case]:
+    """The ledger of swaps, in which there is nothing; drivers are owners, all else is nobody's."""
+    root, pattern = "/v3/swaps/main", "/v3/swaps/{network}"
+    found = {
+        f"GET {pattern}/drivers": reading_of_vehicles(f"{root}/drivers", 200),
+        f"GET {pattern}/transactions/{{n}}": reading_of_vehicles(f"{root}/transactions/1", 404),
+        f"GET {pattern}/stations": for_all_owners(f"{root}/stations"),
+        f"GET {pattern}/batteries": for_all_owners(f"{root}/batteries"),
+        f"GET {pattern}/events": for_all_owners(f"{root}/events"),
+        f"GET {pattern}/vehicles/{{id}}": for_all_owners(f"{root}/vehicles/1", status=404),
+        f"POST {pattern}/transactions": booking_of_vehicles(f"{root}/transactions", b"", 400),
+        f"POST {pattern}/transactions/{{n}}/corrections": booking_of_vehicles(
+            f"{root}/transactions/1/corrections", b"", 400
+        ),
+    }
+    for more in ("", "/days", "/transactions"):
+        path = f"{root}/drivers/1{more}"
+        found[f"GET {pattern}/drivers/{{id}}{more}"] = reading_of_vehicles(path, 404)
+    for kind in ("stations", "batteries"):
+        for more in ("", "/transactions"):
+            path = f"{root}/{kind}/1{more}"
+            found[f"GET {pattern}/{kind}/{{id}}{more}"] = for_all_owners(path, status=404)
+    for kind in ("drivers", "stations", "batteries", "vehicles"):
+        path = f"{root}/{kind}"
+        found[f"POST {pattern}/{kind}"] = booking_of_vehicles(path, b"", 400)
+        found[f"PUT {pattern}/{kind}/{{id}}"] = booking_of_vehicles(f"{path}/1", b"", 400)
+    return found
+
+
+READINGS = b'[{"command":"power","power":{"meter":"m-1","points":[[1606636800,1]]}}]'
+
 MATRIX: dict[str, Case] = {
     **boards(),
     **prometheus(),
+    **swaps(),
+    **pages(),
     "POST /v1/write": booking("/v1/write", REPORT, 200),
     "POST /v1/write_many": booking("/v1/write_many", REPORT, 200),
     "POST /v1/enqueue": booking("/v1/enqueue", METRIC, 202),
@@ -229,6 +272,10 @@ MATRIX: dict[str, Case] = {
     "POST /v3/earnings": booking_of_vehicles("/v3/earnings", EARNINGS),
     "POST /v3/vehicles": booking_of_vehicles("/v3/vehicles", b'[{"vehicle":1,"owner":1}]'),
     "POST /v3/events": booking("/v3/events", REPORT, 200),
+    "POST /v3/energy/readings": booking_of_vehicles("/v3/energy/readings", READINGS),
+    "GET /v3/energy/meters/{meter}/usage": for_all_owners(
+        "/v3/energy/meters/nobody/usage?start=0", status=404
+    ),
     "POST /v3/reports": query(
         "/v3/reports",
         REPORT,
@@ -314,5 +361,5 @@ def expected(case: Case, identity: str) -> int:
         # It may read and write, so it is refused only where both are.
         return case.writer_of_1 if case.reader_of_1 == 403 else case.reader_of_1
     if identity == "jwt_without_scope":
-        return 403 if case.nobody == 401 else 200
+        return 403 if case.nobody == 401 else case.nobody
     return case.nobody

@@ -25,6 +25,7 @@ from server.routes.v3_events import EVENTS_MAX
 from tests.support.clients.http import FORM
 from tests.support.engine import DAY_S, NOON_S
 from tests.support.rewards.reward_job import Fleet
+from tests.support.swaps.page_routes import PAGE_ROUTES
 
 FIRST_VEHICLE = 10**6
 HEAVY_OWNER = "fleet"
@@ -109,6 +110,8 @@ def _writes() -> dict[str, Request]:
     owned = [
         {"vehicle": n, "owner": n, "vin": f"V{n:016d}", "time": WEEK_S} for n in range(BATCH_MAX)
     ]
+    energy = {"meter": "m-1", "every_s": 1800, "start": NOON_S - 9_000_000, "values": [1] * 5000}
+    halves = [{"command": "intervals", "intervals": energy}]
     queued = [{"command": "metrics", "metrics": metrics[:BATCH_MAX]}]
     return {
         "POST /v1/write": Request("/v1/write", metrics[-1]),
@@ -118,6 +121,7 @@ def _writes() -> dict[str, Request]:
         "POST /v3/activity": Request("/v3/activity", vehicles),
         "POST /v3/earnings": Request("/v3/earnings", points),
         "POST /v3/vehicles": Request("/v3/vehicles", owned),
+        "POST /v3/energy/readings": Request("/v3/energy/readings", halves),
     }
 
 
@@ -217,11 +221,16 @@ def _prometheus() -> dict[str, Request]:
     return found
 
 
+HALVES = f"start={NOON_S - 9_000_000}&end={NOON_S}&every=30m"
+"""5,000 half-hours."""
+
+
 def _others() -> dict[str, Request]:
     """What names one vehicle or owner, a page of a board of 1,000, or nothing."""
     rewards = {
         "GET /v3/vehicles/{id}/statement": f"/v3/vehicles/{FIRST_VEHICLE}/statement",
         "GET /v3/streaks": "/v3/streaks?limit=1000",
+        "GET /v3/energy/meters/{meter}/usage": f"/v3/energy/meters/m-1/usage?{HALVES}",
         "GET /v3/streaks/at-risk": f"/v3/streaks/at-risk?owner={HEAVY_OWNER}",
         "GET /v1/user": f"/v1/user?owner={HEAVY_OWNER}",
         "GET /v1/user/history": f"/v1/user/history?owner={HEAVY_OWNER}",
@@ -233,6 +242,37 @@ def _others() -> dict[str, Request]:
     return {name: Request(path) for name, path in plain.items()}
 
 
+def _swaps() -> dict[str, Request]:
+    """A page of each listing, and one of each thing that is added, in the order in which it is."""
+    root, pattern = "/v3/swaps/main", "/v3/swaps/{network}"
+    objects: dict[str, dict[str, object]] = {
+        "stations": {"name": "S1"},
+        "batteries": {"serial": "B1", "capacity": 200, "station": "S1"},
+        "vehicles": {"vin": "V1"},
+        "drivers": {"phone": "D1", "vehicle": "V1", "started": NOON_S},
+    }
+    found: dict[str, Request] = {}
+    for kind, said in objects.items():
+        found[f"POST {pattern}/{kind}"] = Request(f"{root}/{kind}", said)
+        found[f"PUT {pattern}/{kind}/{{id}}"] = Request(f"{root}/{kind}/1", said)
+    swap = {"id": "a", "driver": "D1", "station": "S1", "battery_out": "B1", "odometer": 1}
+    swap |= {"battery_in_energy": 0, "battery_out_energy": 9, "date": NOON_S}
+    found[f"POST {pattern}/transactions"] = Request(f"{root}/transactions", swap)
+    fix = swap | {"id": "b", "odometer": 2}
+    path = f"{root}/transactions/5/corrections"
+    found[f"POST {pattern}/transactions/{{n}}/corrections"] = Request(path, fix)
+    for path in ("drivers", "stations", "batteries", "events"):
+        found[f"GET {pattern}/{path}"] = Request(f"{root}/{path}?limit=1000")
+    for path in ("drivers", "stations", "batteries"):
+        found[f"GET {pattern}/{path}/{{id}}"] = Request(f"{root}/{path}/1")
+        listed = f"{root}/{path}/1/transactions?limit=1000"
+        found[f"GET {pattern}/{path}/{{id}}/transactions"] = Request(listed)
+    found[f"GET {pattern}/drivers/{{id}}/days"] = Request(f"{root}/drivers/1/days")
+    found[f"GET {pattern}/vehicles/{{id}}"] = Request(f"{root}/vehicles/1")
+    found[f"GET {pattern}/transactions/{{n}}"] = Request(f"{root}/transactions/5")
+    return found
+
+
 HEAVIEST: dict[str, Request] = {
     **_writes(),
     **_sums(),
@@ -240,7 +280,9 @@ HEAVIEST: dict[str, Request] = {
     **_users(),
     **_boards(),
     **_prometheus(),
+    **_swaps(),
     **_others(),
+    **{name: Request(path) for name, (path, _) in PAGE_ROUTES.items()},
     # Last: nothing is left of the owner with the most keys.
     "DELETE /v3/users/{uid}": Request("/v3/users/1"),
 }

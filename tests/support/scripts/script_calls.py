@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -206,6 +207,23 @@ async def ledger_of_swaps(psd: Runtime) -> None:
             assert outcome.status == "booked", outcome
 
 
+async def meters(psd: Runtime) -> None:
+    """Readings in order, late, corrected and far apart, and intervals that meet in one run."""
+    for second, kw in ((0, 1), (7_200, 2), (3_600, 3), (3_600, 4), (10**6, 5)):
+        await _measured(psd, "power", points=[[NOON_S + second, kw]])
+    for second, kwh in ((0, 100), (900, 101), (86_400 * 3, 150), (86_400, 120)):
+        await _measured(psd, "register", register=1, points=[[NOON_S + second, kwh]])
+    for start in (0, 3_600, 1_800):
+        row = [NOON_S + start, NOON_S + start + 1_800, 1]
+        await _measured(psd, "intervals", register=2, rows=[row])
+
+
+async def _measured(psd: Runtime, command: str, **fields: Any) -> None:
+    body = msgspec.json.encode({"command": command, command: {"meter": "m-1", **fields}})
+    for outcome in await psd.books.book(psd.rules.events(body, NOON_S + 10**7, "m")):
+        assert outcome.status == "booked", outcome
+
+
 A_SWAP = {
     "driver": "D2",
     "station": "S1",
@@ -228,4 +246,5 @@ SCENES: tuple[tuple[Scene, dict[str, int]], ...] = (
     (vehicles, {}),
     (weeks, {}),
     (ledger_of_swaps, {}),
+    (meters, {}),
 )

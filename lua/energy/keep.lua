@@ -1,0 +1,104 @@
+-- Keep readings of a meter's channel, and hand over those around them.
+-- KEYS[1]  root of the meter's keys
+-- ARGV[1]  channel, as i0
+-- ARGV[2]  kind of its data: power or register
+-- ARGV[3]  seconds of a unit of which readings share a key
+-- ARGV[4]  msgpack array of seconds and values in turn, values as decimal text; none only reads
+-- ARGV[5]  first second of which readings are handed over
+-- ARGV[6]  last one
+-- ARGV[7]  so many more are handed over before the first and behind the last, as far as there are
+-- ARGV[8]  lifetime in seconds, 0 for ever
+-- Returns: the kind that the channel has, where that is another; else list: version of the
+--          channel's readings, how many have changed, 1 when the first of all is among those handed
+--          over, 1 when the last is, then seconds and values in turn, in order
+-- Errors: none of its own; a key of a foreign type fails
+-- Mode: write
+-- Idempotent: yes; the version rises with a change alone
+-- Cost: O(readings of the units that are read), 1 us each; a unit has at most 3,600
+-- @include lib/meter_channel: other_kind
+-- @include lib/numbers: text
+-- @include lib/writes: write, keep_for, flush_writes
+
+local root, channel, kind, unit_s = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
+local points = cmsgpack.unpack(ARGV[4])
+local first, last, look = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local lifetime = tonumber(ARGV[8])
+local meter, prefix = root .. ':e', root .. ':e:' .. channel
+local units, strips, changed = prefix .. ':units', {}, {}
+
+local held = other_kind(root, channel, kind)
+if held then return held end
+
+-- Values of a unit by their second.
+local function strip_of(unit)
+  if not strips[unit] then
+    local flat, strip = redis.call('HGETALL', prefix .. ':' .. text(unit)), {}
+    for at = 1, #flat, 2 do strip[tonumber(flat[at])] = flat[at + 1] end
+    strips[unit] = strip
+  end
+  return strips[unit]
+end
+
+local function count_between(strip, low, high)
+  local count = 0
+  for second in pairs(strip) do
+    if second >= low and second <= high then count = count + 1 end
+  end
+  return count
+end
+
+-- Load units away from an edge until enough readings are beyond it; whether no unit is left.
+local function load_beyond(verb, unit, bound, low, high)
+  local found = redis.call(verb, units, '(' .. text(unit), bound, 'LIMIT', 0, look + 1)
+  local beyond = count_between(strip_of(unit), low, high)
+  for at = 1, #found do
+    if beyond >= look then return false end
+    beyond = beyond + count_between(strip_of(tonumber(found[at])), low, high)
+  end
+  return #found <= look
+end
+
+local low_unit, high_unit = math.floor(first / unit_s), math.floor(last / unit_s)
+for _, unit in ipairs(redis.call('ZRANGEBYSCORE', units, low_unit, high_unit)) do
+  strip_of(tonumber(unit))
+end
+local begins = load_beyond('ZREVRANGEBYSCORE', low_unit, '-inf', -math.huge, first - 1)
+local ends = load_beyond('ZRANGEBYSCORE', high_unit, '+inf', last + 1, math.huge)
+
+local count = 0
+for at = 1, #points, 2 do
+  local unit = math.floor(points[at] / unit_s)
+  local strip = strip_of(unit)
+  if strip[points[at]] ~= points[at + 1] then
+    strip[points[at]] = points[at + 1]
+    changed[unit] = changed[unit] or {}
+    changed[unit][points[at]] = points[at + 1]
+    count = count + 1
+  end
+end
+
+local version = tonumber(redis.call('HGET', meter, 'version:' .. channel) or 0)
+for unit, values in pairs(changed) do
+  local key = prefix .. ':' .. text(unit)
+  for second, value in pairs(values) do write('HSET', key, text(second), value) end
+  write('ZADD', units, unit, text(unit))
+  keep_for(key, lifetime)
+end
+if count > 0 then
+  version = version + 1
+  write('HSET', meter, 'version:' .. channel, text(version))
+  keep_for(units, lifetime)
+end
+
+local seconds = {}
+for _, strip in pairs(strips) do
+  for second in pairs(strip) do seconds[#seconds + 1] = second end
+end
+table.sort(seconds)
+local answer = { version, count, begins and 1 or 0, ends and 1 or 0 }
+for at = 1, #seconds do
+  answer[2 * at + 3] = seconds[at]
+  answer[2 * at + 4] = strips[math.floor(seconds[at] / unit_s)][seconds[at]]
+end
+flush_writes()
+return answer

@@ -1,0 +1,30 @@
+"""Energy of meters, as psd knows it (psd/domain.py)."""
+
+from __future__ import annotations
+
+from psd.config import Thing
+from psd.domain import Domain
+from psd.energy.keys import KEYS
+from psd.energy.settings import EnergySettings
+
+FAILPOINTS = (
+    "energy_kept",  # readings are kept, their energy is not booked
+    "energy_booked",  # it is booked, whoever sent them was not told
+)
+"""Places of the keeper (psd/energy/meter_keeper.py), in its order."""
+
+ENERGY = Domain(
+    name="energy",
+    docs="Meters, and the energy that they measure.",
+    settings=EnergySettings,
+    things={
+        "energy_import": Thing(20, "mWh"),
+        "energy_export": Thing(21, "mWh"),
+        "energy_generated": Thing(22, "mWh"),
+    },
+    keys=KEYS,
+    messages="psd.energy.meter_events:messages_of",
+    posts="/v3/energy/readings",
+    open="psd.energy.part:EnergyPart",
+    failpoints=FAILPOINTS,
+)

@@ -1,0 +1,37 @@
+"""Every key of energy; docs/architecture.md lists them with type and lifetime.
+
+What is kept of a meter shares the hash tag of what is booked for it, so that one script call stays
+in one slot of a cluster. A channel is ``i0`` (psd/energy/channels.py).
+
+>>> meter_key("psd:{p0}:4899916394579099648")
+'psd:{p0}:4899916394579099648:e'
+"""
+
+from __future__ import annotations
+
+from psd.store.keys import OWNER_ROOT, KeyKind
+
+
+def meter_key(root: str) -> str:
+    """What is known of a meter: of each channel its kind, and the version of its readings."""
+    return f"{root}:e"
+
+
+def channel_key(root: str, channel: str) -> str:
+    """Where keys of a channel begin."""
+    return f"{root}:e:{channel}"
+
+
+def runs_key(root: str, channel: str) -> str:
+    """From when to when a channel is metered."""
+    return f"{channel_key(root, channel)}:runs"
+
+
+_CHANNEL = rf"{OWNER_ROOT}:e:[ieg]\d+"
+
+KEYS = (
+    KeyKind("meter", rf"{OWNER_ROOT}:e", "hash", "", "channel: its kind; version:channel"),
+    KeyKind("readings", rf"{_CHANNEL}:\d+", "hash", "activity", "second: mW, or mWh of a register"),
+    KeyKind("units", rf"{_CHANNEL}:units", "zset", "activity", "hours or days with readings"),
+    KeyKind("runs", rf"{_CHANNEL}:runs", "zset", "activity", "end of a metered run, by its start"),
+)

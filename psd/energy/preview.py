@@ -1,0 +1,78 @@
+"""What would become of what meters send, asked without writing.
+
+It stands for :class:`psd.energy.meter_keeper.MeterKeeper` in one run that keeps nothing. A message
+is ``unchanged`` where all that it says stands already, and ``booked`` where it does not::
+
+    kept  1606636800: 50300 mW     said  1606636800: 50300 mW -> unchanged, 50400 mW -> booked
+
+A sum that a real run would refuse is told by a real run alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from psd.energy.channels import THINGS, Flow, meter_uid, report_of
+from psd.energy.meter_events import Intervals, Readings
+from psd.energy.store import MeterStore, other_kind
+from psd.engine.engine import Engine
+from psd.engine.events import Change, Report
+from psd.engine.outcomes import BOOKED, UNCHANGED, Outcome
+from psd.engine.windows import Window
+from psd.errors import UnknownThingError
+
+
+class MetersPreview:
+    """A :class:`~psd.engine.books.Follower` that writes nothing."""
+
+    keeps: frozenset[type[Change]] = frozenset({Readings, Intervals})
+
+    def __init__(self, store: MeterStore, engine: Engine, things: Mapping[Flow, int]) -> None:
+        self._store = store
+        self._engine = engine
+        self._things = things
+        self.things = frozenset(things.values())
+
+    async def follow(self, events: Sequence[Report], outcomes: Sequence[Outcome]) -> None:
+        """What others book of these things needs nothing here."""
+
+    def preview(self) -> MetersPreview:
+        """Another one."""
+        return MetersPreview(self._store, self._engine, self._things)
+
+    async def keep(self, changes: Sequence[Readings | Intervals]) -> list[Outcome]:
+        """Outcomes by position, as of what is kept before the run."""
+        return [await self._told(change) for change in changes]
+
+    async def _told(self, change: Readings | Intervals) -> Outcome:
+        if change.channel.flow not in self._things:
+            told = f"flow: {THINGS[change.channel.flow]} is no configured thing"
+            return Outcome("refused", UnknownThingError(told))
+        uid, channel = meter_uid(change.meter), change.channel
+        kind = change.kind if isinstance(change, Readings) else "intervals"
+        held = (await self._store.kinds(uid)).get(channel.name, kind)
+        if held != kind:
+            return Outcome("refused", other_kind(channel, kind, held.encode()))
+        stands = (
+            await self._stand(uid, change)
+            if isinstance(change, Readings)
+            else await self._are_booked(uid, change)
+        )
+        return UNCHANGED if stands else BOOKED
+
+    async def _stand(self, uid: int, change: Readings) -> bool:
+        seconds = [second for second, _ in change.points]
+        held = await self._store.standing(uid, change.channel, change.kind, seconds)
+        return held == [value for _, value in change.points]
+
+    async def _are_booked(self, uid: int, change: Intervals) -> bool:
+        thing, register = self._things[change.channel.flow], change.channel.register
+        reports = [
+            report_of(thing, uid, register, (start, end), mwh, quality)
+            for start, end, mwh, quality in change.rows
+        ]
+        windows = [Window(each.thing, each.uid, each.aid, each.ts1, each.ts2) for each in reports]
+        held = await self._engine.reported(windows)
+        return [(each.atid, each.value) for each in held] == [
+            (each.atid, each.value) for each in reports
+        ]

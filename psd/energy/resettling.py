@@ -1,0 +1,137 @@
+"""Which windows some readings may have changed, and their energy now. Pure.
+
+A meter's readings are kept in order; of them a few on both sides of what is new are looked at. What
+is new changes the energy from the reading before it to the reading after it, and with a register
+that of every reading whose case depends on it::
+
+    power     00:10, [00:20], 00:30    -> cells of 00:10 up to 01:00, as the hour's rounding is one
+    register  r0 <= r1 <= r2 untouched -> r1 counts, whatever comes behind it or came before
+
+Where too few readings are at hand to say it exactly, nothing is said, and more are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import msgspec
+
+from psd.energy import registers
+from psd.energy.channels import MEASURED
+from psd.energy.registers import Reading, RegisterRule
+from psd.measures import curve
+from psd.measures.curve import HOUR_S
+
+FIRST_S, LAST_S = 0, 1 << 40
+"""Before and behind everything."""
+
+Cells = dict[int, tuple[int, int]]
+"""(mWh, quality) by the first second of a cell."""
+
+
+class NearReadings(msgspec.Struct, frozen=True):
+    """Readings in order, and whether they begin and end with the first and last that are kept."""
+
+    readings: Sequence[Reading]
+    begins: bool
+    ends: bool
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """Energy by cell, and from where to where energy is metered, as far as that is known."""
+
+    cells: Cells
+    runs: list[tuple[int, int]]
+    delivered: Cells = {}
+
+
+def power(kept: NearReadings, first: int, last: int, cell_s: int, gap_max_s: int) -> Settled | None:
+    """The energy of power, of cells that readings from ``first`` to ``last`` may have changed."""
+    seconds = [second for second, _ in kept.readings]
+    low = max((each for each in seconds if each < first), default=first)
+    high = min((each for each in seconds if each > last), default=last)
+    hour, end = low // HOUR_S * HOUR_S, -(-high // HOUR_S) * HOUR_S
+    if not (kept.begins or seconds[0] <= hour) or not (kept.ends or seconds[-1] >= end):
+        return None
+    since = low // cell_s * cell_s
+    found = curve.cells(kept.readings, cell_s, gap_max_s)
+    cells = {cell: (mwh, MEASURED) for cell, mwh in found.items() if since <= cell < end}
+    delivered: Cells = {}
+    if any(mw < 0 for _, mw in kept.readings):
+        out = curve.cells(kept.readings, cell_s, gap_max_s, is_export=True)
+        delivered = {cell: (mwh, MEASURED) for cell, mwh in out.items() if since <= cell < end}
+    runs = [(start, stop) for start, stop in pairwise(seconds) if stop - start <= gap_max_s]
+    return Settled(cells, merged(runs), delivered)
+
+
+def register(
+    kept: NearReadings, first: int, last: int, cell_s: int, rule: RegisterRule
+) -> Settled | None:
+    """The same of a register."""
+    counting = _counting(kept.readings)
+    low = _before(kept, counting, first, cell_s)
+    high = _behind(kept, counting, last, cell_s)
+    if low is None or high is None:
+        return None
+    (start, since), (end, until) = low, high
+    found = [
+        span
+        for span in registers.spans(kept.readings[start:], rule)
+        if span.end <= kept.readings[end][0]
+    ]
+    cells = registers.cells(found, cell_s, rule.spread_max_s)
+    return Settled(
+        {cell: told for cell, told in cells.items() if since <= cell < until},
+        merged([(span.start, span.end) for span in found]),
+    )
+
+
+def merged(runs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Runs without those that touch: in order, each up to before its second second."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(runs):
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        else:
+            found.append((start, end))
+    return found
+
+
+def _counting(readings: Sequence[Reading]) -> list[int]:
+    """Places of readings that count whatever stands before and behind their neighbours."""
+    return [
+        place
+        for place in range(1, len(readings) - 1)
+        if readings[place - 1][1] <= readings[place][1] <= readings[place + 1][1]
+    ]
+
+
+def _before(
+    kept: NearReadings, counting: Sequence[int], first: int, cell_s: int
+) -> tuple[int, int] | None:
+    """The place from which all is known, and the first cell that may have changed."""
+    readings = kept.readings
+    place = max((each for each in counting if readings[each + 1][0] < first), default=None)
+    if place is None:
+        return (0, FIRST_S) if kept.begins else None
+    cell = readings[place][0] // cell_s * cell_s
+    start = max((each for each in counting if readings[each][0] <= cell), default=None)
+    if start is None:
+        return (0, cell) if kept.begins else None
+    return min(start, place), cell
+
+
+def _behind(
+    kept: NearReadings, counting: Sequence[int], last: int, cell_s: int
+) -> tuple[int, int] | None:
+    """The place up to which all is known, and the first cell behind those that changed."""
+    readings = kept.readings
+    place = min((each for each in counting if readings[each - 1][0] > last), default=None)
+    if place is None:
+        return (len(readings) - 1, LAST_S) if kept.ends else None
+    until = -(-readings[place][0] // cell_s) * cell_s
+    end = min((each for each in counting if readings[each][0] >= until), default=None)
+    if end is None:
+        return (len(readings) - 1, until) if kept.ends else None
+    return max(end, place), until

@@ -1,0 +1,35 @@
+"""The section ``[energy]`` of the settings.
+
+What stands below each key is what conf/settings.toml.dist and docs/energy.md tell of it; a test
+holds both against this.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from psd.config import Section
+from psd.errors import ConfigError
+from psd.measures.curve import HOUR_S
+
+
+class EnergySettings(Section, frozen=True):
+    """How readings of meters become energy."""
+
+    cell_s: int = 300
+    """Seconds: the windows in which energy of readings is booked; must divide 3,600."""
+    gap_max_s: int = 7200
+    """Seconds: readings of power further apart have no energy between them."""
+    spread_max_s: int = 3_024_000
+    """Seconds: energy between readings of a register further apart is booked at their end."""
+    max_kw: int = 100
+    """kW: the most that a meter's fuse can deliver."""
+
+    def checked(self) -> Self:
+        """The section; raises ConfigError for a value that no meter could be read with."""
+        if self.cell_s < 1 or HOUR_S % self.cell_s:
+            raise ConfigError(f"energy.cell_s: {self.cell_s} must divide {HOUR_S}")
+        for name in ("gap_max_s", "spread_max_s", "max_kw"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"energy.{name}: must be 1 or more")
+        return self

@@ -1,0 +1,196 @@
+"""What a meter has used: energy of any range to the second, and how much of it is metered.
+
+::
+
+    usage(m-1, 2026-03-29 to 2026-03-30 in Europe/London, every day)
+    -> one row of 23 hours: {"start": "2026-03-29T00:00:00Z", "end": "2026-03-29T23:00:00Z",
+                             "mwh": 5750000, "kwh": "5.75", "estimated_mwh": 0}
+
+What is between the runs of a meter's channels is a gap: it is told, and no energy is made up for
+it. Energy belongs to the end of its interval or cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, cast
+
+import msgspec
+from msgspec import Meta
+
+from psd.clock import Clock, utc_text, utc_texts
+from psd.domain import Asked
+from psd.energy.channels import MEASURED, THINGS, Flow, channels_of, meter_name, meter_uid
+from psd.energy.resettling import merged
+from psd.energy.store import MeterStore
+from psd.engine.engine import Engine
+from psd.engine.plan import Range
+from psd.engine.series import BUCKETS_MAX, BucketQuestion
+from psd.errors import BadQueryError, NotFoundError, UnknownThingError
+from psd.foreign_texts import shown
+from psd.measures.units import text_of
+from psd.names import unknown
+from psd.queries.calendar import bounds, zone
+from psd.queries.moments import asked_range
+from psd.queries.questions import check_points
+from psd.queries.requests import EVERY, Every
+
+SHARE_DECIMALS = 6
+GAPS_MAX = 1_000
+"""Of an answer; ``more_gaps`` says how many there are beside."""
+
+PARTS_S = {"5m": 300, "10m": 600, "15m": 900, "30m": 1_800}
+"""Parts of an hour, as meters have them."""
+
+UNITS = (*PARTS_S, *EVERY)
+
+Moment = Annotated[
+    str,
+    Meta(description="RFC 3339, a date, Unix seconds, or relative to now: -7d, -36h, now, today"),
+]
+
+
+class UsageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A range, and into which units of the calendar of ``tz`` it is cut; without ``every`` none."""
+
+    start: Moment
+    end: Moment | None = None
+    every: Annotated[str, Meta(description=f"one of {', '.join(UNITS)}")] | None = None
+    tz: str = "UTC"
+    flow: Annotated[str, Meta(description=f"one of {', '.join(THINGS)}")] = "import"
+
+
+class UsageRow(msgspec.Struct):
+    """Energy of a part of the range; ``estimated_mwh`` of it is none that a meter has measured."""
+
+    start: str
+    end: str
+    mwh: int
+    kwh: str
+    estimated_mwh: int
+
+
+class UsageTotal(msgspec.Struct):
+    """Energy of the whole range."""
+
+    mwh: int
+    kwh: str
+    estimated_mwh: int
+
+
+class GapRow(msgspec.Struct):
+    """From when to when nothing is metered."""
+
+    start: str
+    end: str
+
+
+class UsageAnswer(msgspec.Struct):
+    """``coverage`` is the share of the range that is metered."""
+
+    meter: str
+    flow: str
+    data: list[UsageRow]
+    total: UsageTotal
+    gaps: list[GapRow]
+    more_gaps: int
+    coverage: Annotated[float, Meta(ge=0, le=1)]
+
+
+class UsageQuestions:
+    """Answers what meters have used."""
+
+    def __init__(
+        self, store: MeterStore, engine: Engine, clock: Clock, things: dict[str, int]
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._clock = clock
+        self._things = things
+
+    async def usage(self, asked: Asked) -> UsageAnswer:
+        """Energy of a meter, by any unit of the calendar."""
+        query: UsageQuery = asked.query
+        name = meter_name(asked.path["meter"])
+        uid, tz = meter_uid(name), zone(query.tz)
+        flow, thing = self._flow(query.flow)
+        range_ = asked_range(query.start, query.end, self._clock.now_ms() // 1000, tz=tz)
+        cuts = _cuts(range_, query)
+        if not await self._store.kinds(uid):
+            raise NotFoundError(f"meter: {shown(name)} has never sent anything")
+        sums, estimated = await self._sums(uid, thing, cuts)
+        runs = await self._store.runs(uid, channels_of(flow), range_.start, range_.end)
+        gaps, covered_s = _gaps(merged(runs), range_)
+        texts = utc_texts(cuts)
+        rows = [
+            UsageRow(start, end, mwh, text_of(mwh), part)
+            for start, end, mwh, part in zip(texts, texts[1:], sums, estimated, strict=False)
+        ]
+        length = range_.end - range_.start
+        return UsageAnswer(
+            name,
+            flow,
+            rows,
+            UsageTotal(sum(sums), text_of(sum(sums)), sum(estimated)),
+            [GapRow(utc_text(start), utc_text(end)) for start, end in gaps[:GAPS_MAX]],
+            max(len(gaps) - GAPS_MAX, 0),
+            round(covered_s / length, SHARE_DECIMALS) if length else 0.0,
+        )
+
+    def _flow(self, name: str) -> tuple[Flow, int]:
+        """A flow, and the thing that its energy is."""
+        if name not in THINGS:
+            raise BadQueryError(f"flow: {unknown(shown(name), THINGS)}")
+        flow: Flow = name
+        thing = self._things.get(THINGS[flow])
+        if thing is None:
+            raise UnknownThingError(f"flow: {THINGS[flow]} is no configured thing")
+        return flow, thing
+
+    async def _sums(self, uid: int, thing: int, cuts: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Energy by part of the range, and what of it is not measured."""
+        parts = max(len(cuts) - 1, 0)
+        sums, estimated = [0] * parts, [0] * parts
+        if not parts:
+            return sums, estimated
+        question = BucketQuestion(thing, cuts, by_atid=True)
+        [by_quality] = await self._engine.series([uid], question)
+        for quality, series in by_quality.items():
+            for place, mwh in enumerate(series.sums):
+                sums[place] += mwh
+                if quality != MEASURED:
+                    estimated[place] += mwh
+        return sums, estimated
+
+
+def _cuts(range_: Range, query: UsageQuery) -> list[int]:
+    """Where the parts of a range begin, and its end."""
+    if range_.end <= range_.start:
+        return []
+    if query.every is None:
+        return [range_.start, range_.end]
+    if query.every not in UNITS:
+        raise BadQueryError(f"every: {unknown(shown(query.every), UNITS)}")
+    part_s = PARTS_S.get(query.every)
+    if part_s is None:
+        every = cast(Every, query.every)
+        return bounds(range_, every, zone(query.tz), BUCKETS_MAX)
+    check_points((range_.end - range_.start) // part_s + 2, 1, BUCKETS_MAX)
+    first = range_.start // part_s * part_s + part_s
+    return [range_.start, *range(first, range_.end, part_s), range_.end]
+
+
+def _gaps(runs: Sequence[tuple[int, int]], range_: Range) -> tuple[list[tuple[int, int]], int]:
+    """Parts of a range that are in no run, and how many seconds are."""
+    found, at, covered_s = [], range_.start, 0
+    for first, last in runs:
+        start, end = max(first, range_.start), min(last, range_.end)
+        if start >= end:
+            continue
+        if start > at:
+            found.append((at, start))
+        covered_s += end - start
+        at = end
+    if at < range_.end:
+        found.append((at, range_.end))
+    return found, covered_s
