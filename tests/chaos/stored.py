@@ -223,8 +223,14 @@ def _number(packed: bytes) -> int:
 
 
 async def forget(client: Redis, roots: Sequence[str]) -> None:
-    """Delete every key of these owners, so that the store stays small over many trials."""
+    """Delete every key of these owners, so that the store stays small over many trials.
+
+    Columns go with the last owners: who is booked again then has his first position.
+    """
     wanted = await _places(client, roots)
-    keys = [key async for key in client.scan_iter(count=KEYS_A_TRIP) if _root(key) in wanted]
+    found = [key async for key in client.scan_iter("psd:*", count=KEYS_A_TRIP)]
+    keys = [key for key in found if _root(key) in wanted]
+    if not any(key.startswith(b"psd:{") for key in set(found) - set(keys)):
+        keys += [key for key in found if key.startswith(b"psd:columns:{")]
     for start in range(0, len(keys), KEYS_A_TRIP):
         await client.unlink(*keys[start : start + KEYS_A_TRIP])

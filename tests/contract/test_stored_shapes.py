@@ -13,7 +13,13 @@ from click.testing import CliRunner
 from psd.cli.main import psd as command
 from psd.errors import ConfigError, UnfitStoreError
 from psd.runtime import Runtime
-from psd.store.keys import MIGRATION_KEY, PARTITIONS_KEY, SCHEMA_VERSION, SCHEMAS_BEFORE
+from psd.store.keys import (
+    MIGRATION_KEY,
+    MODES_KEY,
+    PARTITIONS_KEY,
+    SCHEMA_VERSION,
+    SCHEMAS_BEFORE,
+)
 from tests.support.engine import EVER, engine_on
 from tests.support.servers.redis_server import RedisServer
 from tests.support.stored.stored_history import (
@@ -54,7 +60,13 @@ def differing(held: Stored, wanted: Stored) -> list[str]:
 
 async def test_what_is_written_is_what_its_version_says(psd: Runtime) -> None:
     await write_history(psd)
-    differ = differing(stored(SCHEMA_VERSION), await held_by(psd.store.client))
+    wanted, held = stored(SCHEMA_VERSION), await held_by(psd.store.client)
+    # Domains bring things without a change of shape; those of before are kept as they were.
+    known, modes = wanted["hash"][MODES_KEY], held["hash"][MODES_KEY]
+    assert isinstance(known, dict)
+    assert isinstance(modes, dict)
+    held["hash"][MODES_KEY] = {thing: modes[thing] for thing in known if thing in modes}
+    differ = differing(wanted, held)
     assert not differ, (
         f"{len(differ)} keys are written otherwise than psd:schema {SCHEMA_VERSION} says, as "
         f"{differ[:3]}: raise SCHEMA_VERSION (tests/support/stored/write_stored_shapes.py says "
