@@ -39,7 +39,7 @@ end
 
 -- What a report costs whose activity and leaf are read anyway, and one that is booked straight:
 -- 200 of those of people took some 5 ms, with 16 units each in all.
-local REPORT_WORK, STRAIGHT_WORK = 12, 8
+local REPORT_WORK, STRAIGHT_WORK = 12, 10
 
 -- The answer of a call that is too much: how many reports may not be, by what was done so far.
 local function too_heavy(reports)

@@ -18,9 +18,9 @@ ENERGY = Domain(
     docs="Meters, and the energy that they measure.",
     settings=EnergySettings,
     things={
-        "energy_import": Thing(20, "mWh"),
-        "energy_export": Thing(21, "mWh"),
-        "energy_generated": Thing(22, "mWh"),
+        "energy_import": Thing(20, "mWh", boards="day"),
+        "energy_export": Thing(21, "mWh", boards="day"),
+        "energy_generated": Thing(22, "mWh", boards="day"),
     },
     keys=KEYS,
     messages="psd.energy.meter_events:messages_of",

@@ -182,6 +182,22 @@ def swap_body(rng: random.Random) -> bytes:
     return hostile_body(rng, {**said, rng.choice(sorted(fields)): hostile_json(rng)})
 
 
+def readings_body(rng: random.Random) -> tuple[str, bytes]:
+    at_s = rng.randint(1, 2_000_000_000)
+    fields: dict[str, Any] = {
+        "meter": rng.choice(["m-1", "", "m" * 129]),
+        "unit": rng.choice(["kW", "kWh", "therms"]),
+        "flow": rng.choice(["import", "export", "away"]),
+        "register": rng.randint(-1, 16),
+        "points": [[at_s, "0.5"], [at_s + 900, rng.choice([1, "1e400", -3])]],
+        "rows": [[at_s, at_s + rng.choice([-1, 1800]), "0.21", "estimated"]],
+    }
+    command = rng.choice(["power", "register", "intervals"])
+    some = rng.sample(sorted(fields), rng.randint(1, len(fields)))
+    said = {name: fields[name] for name in some}
+    return hostile_body(rng, [{"command": command, command: said}, hostile_json(rng)])
+
+
 SWAPS = "/v3/swaps/{network}"
 
 ROUTES: dict[str, Body] = {
@@ -205,6 +221,8 @@ ROUTES: dict[str, Body] = {
         for kind in ("drivers", "stations", "batteries", "vehicles")
         for route in (f"POST {SWAPS}/{kind}", f"PUT {SWAPS}/{kind}/{{id}}")
     },
+    "POST /v3/energy/readings": readings_body,
+    "GET /v3/energy/meters/{meter}/usage": no_body,
     "GET /api/v1/query": no_body,
     "POST /api/v1/query": promql_body,
     "GET /api/v1/query_range": no_body,
