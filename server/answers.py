@@ -101,10 +101,13 @@ def redirect(location: str, *, keep_method: bool) -> web.Response:
     """
     if keep_method:
         return web.Response(status=307, headers={"Location": location})
-    page = f'<a href="{_html(location)}">Moved Permanently</a>.\n\n'
-    return web.Response(
-        body=page.encode(), status=301, headers={"Content-Type": HTML, "Location": location}
-    )
+    page = moved_page(location, "Moved Permanently")
+    return web.Response(body=page, status=301, headers={"Content-Type": HTML, "Location": location})
+
+
+def moved_page(location: str, said: str) -> bytes:
+    """What a redirection shows to whoever does not follow it, as the original does."""
+    return f'<a href="{_html(location)}">{said}</a>.\n\n'.encode()
 
 
 def _html(location: str) -> str:

@@ -10,6 +10,8 @@ has admitted, and no further than to the limit of its size::
     680 kB of gzip that hold 700 MB   -> 413, after 1 MiB was unpacked
     gzip without its last byte        -> 400
     Content-Encoding: snappy          -> 415, Accept-Encoding: gzip, deflate
+
+Of a stranger only the form is read with which he signs in, unpacked and short.
 """
 
 from __future__ import annotations
@@ -18,11 +20,14 @@ import asyncio
 
 from aiohttp import HttpVersion11, web
 
-from psd.errors import MalformedError
+from psd.errors import MalformedError, UnsupportedCodingError
 from server.codings import Coding, body_coding, check_charset, unpacked
 from server.forms import read_form
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+STRANGERS_BYTES_MAX = 16_384
+"""A name, a password and a proof; all that is read of somebody who is not admitted yet."""
 
 
 class BodyReader:
@@ -69,6 +74,13 @@ class BodyReader:
     async def form(self, request: web.Request) -> dict[str, str]:
         """The fields of a form in the body."""
         body = await self.read(request)
+        return read_form(request.headers.get("Content-Type", ""), body)
+
+    async def strangers_form(self, request: web.Request) -> dict[str, str]:
+        """The same of whoever signs in, who may be anybody: short, and as it was typed."""
+        if "Content-Encoding" in request.headers:
+            raise UnsupportedCodingError("Content-Encoding: a form to sign in is not packed")
+        body = await self._received(request.clone(client_max_size=STRANGERS_BYTES_MAX))
         return read_form(request.headers.get("Content-Type", ""), body)
 
 

@@ -139,7 +139,10 @@ class Desk:
     ) -> web.Response:
         """302 to a path of the site, or to what was wanted; the flash is for one with a token."""
         location = wanted if is_local(wanted) else place.root + to
-        response = web.Response(status=302, headers={"Location": location, **HEADERS})
+        headers = {"Content-Type": answers.HTML, "Location": location, **HEADERS}
+        response = web.Response(
+            body=answers.moved_page(location, "Found"), status=302, headers=headers
+        )
         if flash:
             signature = await self.sessions.proof(token, f"flash {flash}")
             self.jar.give(response, FLASH, flash_value(flash, signature), f"{place.root}/")

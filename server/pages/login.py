@@ -42,7 +42,7 @@ class SigningIn:
 
     async def take(self, request: web.Request, place: SitePlace) -> web.Response:
         """Sign in with what was typed."""
-        form = await self._desk.bodies.form(request)
+        form = await self._desk.bodies.strangers_form(request)
         async with StoreDeadline():
             if SIGNED_IN in request:
                 return await self._desk.moved(place, self._home)

@@ -78,7 +78,11 @@ def test_a_negative_user_is_a_user(redis_url: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("query", "miles", "7", "0", "1"), 2, "'miles' is not configured; known are calories,"),
+        (
+            ("query", "miles", "7", "0", "1"),
+            2,
+            "'miles' is not configured; known are battery_charge, calories,",
+        ),
         (
             ("query", "steps", "7", "0", "soon"),
             2,

@@ -18,7 +18,9 @@ from tests.support.clients.event_requests import metric
 from tests.support.clients.http import FORM, HttpClient, serving
 from tests.support.clients.raw_http import RawAnswer, raw, request
 
-OWN = ("date", "traceparent", "x-request-id")
+OWN = ("date", "traceparent", "x-request-id", "set-cookie")
+"""Headers that each answer draws anew."""
+
 READING = [case.path for name, case in MATRIX.items() if name.startswith("GET")]
 USERS = 400
 TABLE = f"/v3/leaderboard?thing=steps&start=1458000000&end=1458100000&limit={USERS}"

@@ -249,7 +249,10 @@ def test_only_the_first_twenty_refused_lines_are_shown(redis_url: str, tmp_path:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--thing", "miles=steps"), "'miles' is not configured; known are calories, cb,"),
+        (
+            ("--thing", "miles=steps"),
+            "'miles' is not configured; known are battery_charge, calories, cb,",
+        ),
         (("--thing", "steps=kcal"), "'steps' is given twice"),
         (("--thing", "calories=fat"), "no column 'fat'; columns are user, at, steps, kcal"),
         (("--atid", "kind"), "'kind' is neither a column nor a whole number"),

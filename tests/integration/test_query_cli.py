@@ -253,7 +253,9 @@ async def test_an_error_is_a_line_and_an_exit_code(
 ) -> None:
     refused = await run("top", "floors")
     assert (refused.exit_code, refused.stdout) == (2, "")
-    assert refused.stderr.startswith("psd: thing: 'floors' is unknown; known are calories")
+    assert refused.stderr.startswith(
+        "psd: thing: 'floors' is unknown; known are battery_charge, cal"
+    )
     token = tmp_path / "token"
     token.write_text(ADMIN.secret + "\n")
     monkeypatch.setenv("PSD_TOKEN", "wrong")

@@ -80,7 +80,8 @@ async def test_a_spoiled_index_is_told_and_made_anew(
 
 async def test_bookings_that_are_gone_are_booked_again(psd: Runtime, network: Network) -> None:
     uid = owner_of("main", "driver", 1)
-    [*keys] = await psd.store.client.keys(f"psd:{{{uid}}}:4*")
+    root = (await psd.store.placed()).owner_root(uid)
+    [*keys] = await psd.store.client.keys(f"{root}:4*")
     await psd.store.client.delete(*keys)
     told = await found(psd)
     assert told["found"]

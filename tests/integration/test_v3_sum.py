@@ -153,7 +153,11 @@ async def test_a_range_that_is_not_over_has_no_tag(client: HttpClient) -> None:
     [
         ("uid=1", 400, "thing: missing; it is needed"),
         ("thing=steps", 400, "uid: missing; it is needed"),
-        ("thing=floors&uid=1", 400, "thing: 'floors' is unknown; known are calories, "),
+        (
+            "thing=floors&uid=1",
+            400,
+            "thing: 'floors' is unknown; known are battery_charge, calories, ",
+        ),
         ("thing=steps&uid=01", 400, "uid: '01' is not a 64-bit integer as psd writes it"),
         ("thing=steps&uid=9223372036854775808", 400, "is not a 64-bit integer"),
         ("thing=steps&uid=1&atid=x", 400, "atid: 'x' is not a 64-bit integer as psd writes it"),

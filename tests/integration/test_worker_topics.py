@@ -92,7 +92,7 @@ async def test_what_is_due_by_the_clock_starts_and_stops_with_the_process(
     part = Part()
     part.clock = ClockTask(name="ticks", every_ms=10, step=step)
     runtime.parts["ticks"] = part
-    [task] = runtime.clock_tasks
+    [task] = [each for each in runtime.clock_tasks if each.name == "ticks"]
     crew = Crew(build_workers(runtime), [Clockwork(task, ManualClock(NOON_S), runtime.metrics)])
     running = asyncio.create_task(crew.run())
     await wait_until("a step", lambda: seen == [NOON_S * 1000])
