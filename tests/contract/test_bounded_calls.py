@@ -157,7 +157,7 @@ async def test_a_withdrawal_that_was_cut_off_goes_on_where_it_was(psd: Runtime) 
 async def test_aids_that_fall_together_are_refused_past_some_thousands(psd: Runtime) -> None:
     """16 bits of a multiplication choose an activity's shard: all of these have the same."""
     inverse = pow(40_503, -1, 2**32)
-    unsigned = [inverse * (77 << 16 | n) % 2**32 for n in range(6_000)]
+    unsigned = [inverse * (77 << 16 | n) % 2**32 for n in range(12_000)]
     aids = [aid - 2**32 if aid >= 2**31 else aid for aid in unsigned if aid >= 2**16]
     statuses = await book_all(psd, [report(1, NOON_S + n, aid=aid) for n, aid in enumerate(aids)])
     assert set(statuses) == {"booked", "refused"}

@@ -1,8 +1,8 @@
 """What may be done for a stranger, on every route: little, and the same whatever he sends.
 
 No body is unpacked, none is asked for but the short form to sign in, the store hears nothing, and
-neither logs nor metrics grow with his words. A stranger is whoever shows no token, or one that proves nothing; the routes are
-those of the application, and paths that are none.
+neither logs nor metrics grow with his words. A stranger is whoever shows no token, or one that
+proves nothing; the routes are those of the application, and paths that are none.
 """
 
 from __future__ import annotations

@@ -111,7 +111,8 @@ def _writes() -> dict[str, Request]:
         {"vehicle": n, "owner": n, "vin": f"V{n:016d}", "time": WEEK_S} for n in range(BATCH_MAX)
     ]
     energy = {"meter": "m-1", "every_s": 1800, "start": NOON_S - 9_000_000, "values": [1] * 5000}
-    halves = [{"command": "intervals", "intervals": energy}]
+    power = {"meter": "m-2", "points": [[NOON_S - 9_000_000 + n * 60, 1] for n in range(5000)]}
+    energies = [{"command": "intervals", "intervals": energy}, {"command": "power", "power": power}]
     queued = [{"command": "metrics", "metrics": metrics[:BATCH_MAX]}]
     return {
         "POST /v1/write": Request("/v1/write", metrics[-1]),
@@ -121,7 +122,7 @@ def _writes() -> dict[str, Request]:
         "POST /v3/activity": Request("/v3/activity", vehicles),
         "POST /v3/earnings": Request("/v3/earnings", points),
         "POST /v3/vehicles": Request("/v3/vehicles", owned),
-        "POST /v3/energy/readings": Request("/v3/energy/readings", halves),
+        "POST /v3/energy/readings": Request("/v3/energy/readings", energies),
     }
 
 
