@@ -155,7 +155,7 @@ class Store:
         except UnfitStoreError as error:
             if error.check != "schema":
                 raise
-            await self._unmarked.ended()
+            await self._unmarked.looked()
             await self._look()
 
     async def _look(self) -> None:

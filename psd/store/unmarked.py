@@ -47,6 +47,7 @@ class Unmarked:
 
         self._open_lane = open_lane
         self._task: asyncio.Task[None] | None = None
+        self._failure: PsdError | None = None
         self._began_at_s = 0.0
 
     def begin(self) -> None:
@@ -58,22 +59,28 @@ class Unmarked:
             self._began_at_s = now_s
             self._task = asyncio.create_task(self._run(), name="unmarked")
 
-    async def ended(self) -> None:
-        """Wait for the end of what is under way."""
-        if self._task is not None:
-            await asyncio.wait({self._task})
+    async def looked(self) -> None:
+        """Wait until the store has been looked through; raises what came between."""
+        await self._ended()
+        if self.found is None and self._failure is not None:
+            raise self._failure
 
     async def close(self) -> None:
         """Break off what is under way."""
         if self._task is not None:
             self._task.cancel()
-        await self.ended()
+        await self._ended()
+
+    async def _ended(self) -> None:
+        if self._task is not None:
+            await asyncio.wait({self._task})
 
     async def _run(self) -> None:
         try:
             async with self._open_lane() as lane:
                 self.found = await found_in(lane)
         except PsdError as error:
+            self._failure = error
             # The next connection that finds the store as it was begins anew.
             log.warning("the store could not be looked through", extra={"reason": str(error)})
 
