@@ -82,7 +82,7 @@ async def test_columns_and_boards_are_what_they_were(stack: WorkerStack, tmp_pat
     assert (await psd(stack, tmp_path, "seal"))[0] == 0
     await work_off(stack, changes)
     told, asked = await columns(stack), await boards(stack)
-    assert len(told["psd:columns:{p0}:1"]) == USERS
+    assert sum(len(held) for root, held in told.items() if root.endswith(":1")) == USERS
     stack.redis.flush()
     assert await columns(stack) == {}
     code, out, err = await psd(stack, tmp_path, "replay", "--from", "1", "--to", "2100-01-01")
