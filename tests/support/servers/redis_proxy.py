@@ -206,7 +206,8 @@ async def _until_one_ends(*directions: Coroutine[None, None, None]) -> None:
 def _reset(writer: asyncio.StreamWriter) -> None:
     """End with RST: a linger time of 0 throws away what has not been sent."""
     held = writer.get_extra_info("socket")
-    if held is not None:
+    # Whoever hung up first has left nothing to be thrown away.
+    if held is not None and held.fileno() != -1:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
