@@ -3,7 +3,7 @@
 -- what apply_changes has put into leaves feed the same cells and records (lib/column_writes).
 -- @include lib/column_places: columns_of, position_at, position_of
 -- @include lib/column_writes: change_cell, log_record, write_columns
--- @include lib/pending: pending_months
+-- @include lib/pending: pending_months, meet_month
 -- @include lib/cells: hashes
 -- @include lib/numbers: SUM_MAX, text
 -- @include lib/work: spend_work
@@ -38,9 +38,6 @@ do
     add_delta(records, change[1], position, delta)
   end
 
-  -- A month's columns and log, looked at and written: some 45 us.
-  local MONTH_WORK = 20
-
   -- What changes in a month: its records, and the columns of its year and its own.
   local function month_at(columns, label, start)
     local month = columns.months[label]
@@ -49,7 +46,6 @@ do
         year_key = columns.root .. ':y:' .. string.sub(label, 1, 4),
         key = columns.levels.months and columns.root .. ':m:' .. label }
       columns.months[label], touched[columns] = month, true
-      spend_work(MONTH_WORK)
     end
     return month
   end
@@ -100,6 +96,7 @@ do
       local day = bookings[slot]
       local month = month_at(columns, day.month_label, day.month_start)
       add_delta(month.records, bookings[slot + 1], position, bookings[slot + 2])
+      meet_month(day.month_label)
       local next_day = bookings[slot + 5]
       if not next_day or next_day.month_start ~= day.month_start then
         set_totals(columns, month, place, bookings[slot + 3], bookings[slot + 4])

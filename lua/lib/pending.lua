@@ -1,6 +1,6 @@
 -- Pending: leaf records that a call changes, gathered by owner, thing and month, so that each
 -- leaf is read and written once however many reports of the call meet in it.
--- @include lib/work: is_too_heavy
+-- @include lib/work: spend_work, is_too_heavy
 -- @include lib/leaf_tree: within_bound, apply_unit
 -- @include lib/calendar: day_of
 -- @include lib/cells: load_bucket
@@ -9,6 +9,16 @@
 
 -- Months by owner, thing and label, and in the order in which they were met.
 local pending, pending_months = {}, {}
+
+-- The labels of months that were met: columns and logs of a month are written once a call, some
+-- 45 us, which a preview counts too, so that both part a batch in the same places.
+local met, MONTH_WORK = {}, 20
+
+local function meet_month(label)
+  if met[label] then return end
+  met[label] = true
+  spend_work(MONTH_WORK)
+end
 
 -- What is noted of the month that holds a second.
 local function pending_month(prefix, second)
@@ -19,6 +29,7 @@ local function pending_month(prefix, second)
     month = { prefix = prefix, unit = unit_of_month(second), changes = {}, by_record = {},
       total = load_bucket(prefix .. day.month_suffix, keep.month, day.month_field) }
     pending[place], pending_months[#pending_months + 1] = month, month
+    meet_month(day.month_label)
   end
   return month
 end

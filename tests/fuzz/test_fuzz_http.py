@@ -195,7 +195,7 @@ def readings_body(rng: random.Random) -> tuple[str, bytes]:
     command = rng.choice(["power", "register", "intervals"])
     some = rng.sample(sorted(fields), rng.randint(1, len(fields)))
     said = {name: fields[name] for name in some}
-    return hostile_body(rng, [{"command": command, command: said}, hostile_json(rng)])
+    return hostile_body(rng, {"command": command, command: said, "what": hostile_json(rng)})
 
 
 SWAPS = "/v3/swaps/{network}"

@@ -30,7 +30,7 @@ NOON_S = 1_460_462_400
 
 DAY_S = 86_400
 PATIENCE_S = 15.0
-ANSWER_TIMEOUT_S = deadline.ANSWER_TIMEOUT_S
+ANSWER_TIMEOUT_S, WRITE_TIMEOUT_S = deadline.ANSWER_TIMEOUT_S, deadline.WRITE_TIMEOUT_S
 EVER = Range(0, TIME_END_S)
 
 
@@ -53,7 +53,8 @@ async def engine_on(
         own["archive.folder"] = str(archive)
     settings = load_settings(flags={**own, **(flags or {})}).settings
     answer_s = PATIENCE_S if is_patient else ANSWER_TIMEOUT_S
-    with mock.patch.object(deadline, "ANSWER_TIMEOUT_S", answer_s):
+    write_s = 4 * PATIENCE_S if is_patient else WRITE_TIMEOUT_S
+    with mock.patch.multiple(deadline, ANSWER_TIMEOUT_S=answer_s, WRITE_TIMEOUT_S=write_s):
         runtime = await open_runtime(settings, clock, archiving=archive is not None)
         try:
             yield runtime
