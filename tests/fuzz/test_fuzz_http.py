@@ -182,7 +182,7 @@ def swap_body(rng: random.Random) -> bytes:
     return hostile_body(rng, {**said, rng.choice(sorted(fields)): hostile_json(rng)})
 
 
-def readings_body(rng: random.Random) -> tuple[str, bytes]:
+def readings_body(rng: random.Random) -> bytes:
     at_s = rng.randint(1, 2_000_000_000)
     fields: dict[str, Any] = {
         "meter": rng.choice(["m-1", "", "m" * 129]),
@@ -302,6 +302,7 @@ GOOD = {
     "prefix": "hifive",
     "network": "main",
     "n": "7",
+    "meter": "m-1",
 }
 
 
