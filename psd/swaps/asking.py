@@ -13,7 +13,7 @@ same second is one event.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -71,59 +71,13 @@ class AskingRules:
     def commands(self) -> tuple[Command, ...]:
         """One for each kind of event."""
         return (
-            Command(
-                name="station",
-                many="stations",
-                fields=StationFields,
-                check=self.station,
-                time_field="date",
-            ),
-            Command(
-                name="battery",
-                many="batteries",
-                fields=BatteryFields,
-                check=self.battery,
-                time_field="date",
-            ),
-            Command(
-                name="vehicle",
-                many="vehicles",
-                fields=BikeFields,
-                check=self.bike,
-                unless="vehicle",
-                time_field="date",
-            ),
-            Command(
-                name="driver",
-                many="drivers",
-                fields=DriverFields,
-                check=self.driver,
-                time_field="date",
-            ),
-            Command(
-                name="swap",
-                many="swaps",
-                fields=SwapFields,
-                check=self.swap,
-                time_field="date",
-                needs_id=True,
-            ),
-            Command(
-                name="correction",
-                many="corrections",
-                fields=CorrectionFields,
-                check=self.correction,
-                time_field="date",
-                needs_id=True,
-            ),
-            Command(
-                name="stocktake",
-                many="stocktakes",
-                fields=StocktakeFields,
-                check=self.stocktake,
-                time_field="date",
-                needs_id=True,
-            ),
+            _command("station", "stations", StationFields, self.station),
+            _command("battery", "batteries", BatteryFields, self.battery),
+            _command("vehicle", "vehicles", BikeFields, self.bike, unless="vehicle"),
+            _command("driver", "drivers", DriverFields, self.driver),
+            _command("swap", "swaps", SwapFields, self.swap, needs_id=True),
+            _command("correction", "corrections", CorrectionFields, self.correction, needs_id=True),
+            _command("stocktake", "stocktakes", StocktakeFields, self.stocktake, needs_id=True),
         )
 
     def station(self, fields: StationFields, now_s: int, rules: EventRules) -> Registration:
@@ -234,6 +188,13 @@ class AskingRules:
             "by": _text("by", fields.by),
             "second": second,
         }
+
+
+def _command(
+    name: str, many: str, fields: type[Any], check: Callable[..., Any], **more: Any
+) -> Command:
+    """One command; all tell by ``date`` when it was."""
+    return Command(name=name, many=many, fields=fields, check=check, time_field="date", **more)
 
 
 def _digest(fields: AnyFields, network: str, second: int | None) -> str:
