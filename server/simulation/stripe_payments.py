@@ -36,7 +36,7 @@ AMOUNT_LEAST = 50
 """Minor units: Stripe charges no less."""
 
 
-class Line(msgspec.Struct, frozen=True):
+class CreditLine(msgspec.Struct, frozen=True):
     """What a page of Checkout sells: so many units at least, and so many where nobody says."""
 
     unit_amount: int
@@ -52,7 +52,7 @@ class StripePayments:
 
     def __init__(self, objects: StripeObjects) -> None:
         self._objects = objects
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, CreditLine] = {}
         self.pages = ""
 
     def create_intent(self, form: Form) -> StripeObject:
@@ -145,7 +145,7 @@ class StripePayments:
             payment_intent=None,
         )
         made["url"] = f"{self.pages}/c/pay/{made['id']}"
-        self._lines[made["id"]] = Line(price["unit_amount"], quantity, least)
+        self._lines[made["id"]] = CreditLine(price["unit_amount"], quantity, least)
         return made
 
     def open_portal(self, form: Form) -> StripeObject:
