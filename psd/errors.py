@@ -17,6 +17,7 @@
     │   ├── UnitError               bad_unit         a unit of something else than what is measured
     │   ├── ConflictError           conflict         what is kept stands against it
     │   ├── IdempotencyMismatchError  idempotency_mismatch  this key or id came with other content
+    │   ├── SignatureError          bad_signature    not by whom it says it is
     │   ├── UnsupportedCodingError  unsupported_coding  packed or written in a way that is not read
     │   └── BadQueryError           bad_query        a question that has no answer
     ├── NotFoundError               not_found        nothing is kept under this name
@@ -27,6 +28,7 @@
     ├── AccessError                 no_access        whoever asks may not have this
     │   ├── UnauthorizedError       unauthorized     nobody whom psd knows
     │   └── ForbiddenError          forbidden        known, and not allowed to do this
+    ├── PaymentError                payment_failed   somebody's bank, or Stripe, says no
     ├── ForeignPageError            foreign_page     a page of another site asks, through a browser
     ├── UnavailableError            (retryable)      a dependency did not answer; nothing was done
     │   ├── OutcomeUnknownError     outcome_unknown  a write was sent, and what became of it is not
@@ -41,6 +43,8 @@
     │   ├── SourceUnavailableError  source_unavailable  a source of activity or vehicles
     │   ├── ServerUnavailableError  server_unavailable  a psd server that a client asks
     │   ├── RunInProgressError      run_in_progress  another process computes the same just now
+    │   ├── PaymentUnavailableError payment_unavailable  Stripe does not answer
+    │   ├── DeviceUnavailableError  device_unavailable   a plug does not answer
     │   └── KeysUnavailableError    keys_unavailable the keys that verify JWTs cannot be read
     ├── StartError                  start_failed     what psd starts or binds would not
     ├── StoreError                  store_error      Redis refused a command of psd
@@ -139,6 +143,12 @@ class UnitError(InputError):
     code = "bad_unit"
 
 
+class SignatureError(InputError):
+    """What came is not signed by whoever it says it is of, or was long ago."""
+
+    code = "bad_signature"
+
+
 class UnsupportedCodingError(InputError):
     """A body is packed, or its text is written, in a way that nobody here reads."""
 
@@ -227,6 +237,17 @@ class ForbiddenError(AccessError):
 
     def __init__(self, message: str, challenge: str = 'error="insufficient_scope"') -> None:
         super().__init__(message, challenge)
+
+
+class PaymentError(PsdError):
+    """A payment was refused, for this ``reason``; ``intent`` is what it would have been."""
+
+    code = "payment_failed"
+
+    def __init__(self, message: str, *, reason: str = "", intent: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.intent = intent
 
 
 class ForeignPageError(PsdError):
@@ -340,6 +361,18 @@ class RunInProgressError(UnavailableError):
     """Another process holds the lock of the weekly job; nothing was changed."""
 
     code = "run_in_progress"
+
+
+class PaymentUnavailableError(UnavailableError):
+    """Stripe does not answer, or not as it should; the same idempotency key may be tried again."""
+
+    code = "payment_unavailable"
+
+
+class DeviceUnavailableError(UnavailableError):
+    """A device of a site does not answer in time, or not as it should."""
+
+    code = "device_unavailable"
 
 
 class KeysUnavailableError(UnavailableError):
