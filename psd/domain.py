@@ -149,30 +149,48 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """How somebody else's API speaks, where a domain answers in its place.
 
     ``tell`` makes a ``failure`` of an error's code, its message and its HTTP status, ``frame`` puts
-    around an answer what stands around each. With ``as_go`` JSON is written as Go's encoder does.
+    around an answer what stands around each. ``written_by`` says whose encoder writes the JSON.
     Everything below ``root`` is the API's: a method that a path there does not have is refused in
-    its words. Unknown parameters are ignored, and a text that is missing is an empty one.
+    its words. Unknown parameters are ignored, and a text that is missing is an empty one. Errors of
+    codes in ``refusals`` are 422. With ``as_starlette`` paths are those of
+    that router (server/starlette_paths.py).
     """
 
     name: str
     failure: type[msgspec.Struct]
     tell: Callable[[str, str, int], msgspec.Struct]
     frame: Callable[[Any], msgspec.Struct] | None = None
-    as_go: bool = False
+    written_by: Literal["psd", "go", "python"] = "psd"
     root: str = ""
     tells_missing: bool = False
+    refusals: frozenset[str] = frozenset()
+    as_starlette: bool = False
+
+
+class FaceSample(msgspec.Struct, frozen=True):
+    """What ``psd up --sample`` puts on the queue where a face is on, and what to try then.
+
+    In ``lines`` stands {url} for where the face listens.
+    """
+
+    documents: Sequence[Mapping[str, Any]]
+    lines: Sequence[str]
 
 
 class Face(msgspec.Struct, frozen=True, kw_only=True):
     """An original's site: ``psd up --face <name>`` serves it, on ``port`` unless told otherwise.
 
-    It is off while the setting ``port`` of its domain is 0. What is not there is told in the
-    ``dialect``; without one, by a page.
+    It is off while the ``setting`` of its domain is 0. What is not there is told in the
+    ``dialect``; without one, by a page. The domain's pages are there, if it ``has_pages``.
+    ``sample`` names a function of the Unix second that gives a :class:`FaceSample`.
     """
 
     name: str
     port: int
     dialect: Dialect | None = None
+    setting: str = "port"
+    has_pages: bool = True
+    sample: str = ""
 
 
 class NoParameters(msgspec.Struct, frozen=True):
@@ -194,8 +212,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     path: str
     query: type[msgspec.Struct] = NoParameters
-    answer: type[msgspec.Struct]
-    ask: Callable[[Asked], Awaitable[msgspec.Struct]]
+    answer: Any
+    ask: Callable[[Asked], Awaitable[Any]]
     meaning: str
     example: Example
     parts: Mapping[str, Any] = {}
@@ -210,7 +228,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 class Done(msgspec.Struct, frozen=True):
     """What a deed came to: 201 where something is there that was not, else 200."""
 
-    answer: msgspec.Struct
+    answer: Any
     is_new: bool
 
 
@@ -224,14 +242,16 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
     says that it would be refused, and ``told`` makes the answer of what became of it.
 
     ``refused`` are statuses beside 422 and those of every route that writes. What a deed says is
-    about whomever it names, so nobody who is restricted to some owners may do one.
+    about whomever it names, so nobody who is restricted to some owners may do one. One in a
+    ``dialect`` answers 200 whatever was new, and its body may be ``read`` by rules of its own: of
+    the bytes and their content type.
     """
 
     method: Literal["POST", "PUT"] = "POST"
     path: str
     command: str
     body: type[msgspec.Struct]
-    answer: type[msgspec.Struct]
+    answer: Any
     fields: Callable[[Asked], Awaitable[msgspec.Struct]]
     told: Callable[[Asked, Accepted, Outcome], Awaitable[Done]]
     summary: str
@@ -241,6 +261,8 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
     parts: Mapping[str, Any] = {}
     details: str = ""
     refused: tuple[int, ...] = ()
+    dialect: Dialect | None = None
+    read: Callable[[bytes, str], msgspec.Struct] | None = None
 
 
 class Audit(Protocol):

@@ -10,6 +10,7 @@ keys of objects sorted, no blanks, ``<``, ``>`` and ``&`` escaped::
 
 from __future__ import annotations
 
+import json as encoding
 import re
 from typing import Any
 
@@ -20,6 +21,7 @@ from psd.domain import Dialect
 
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json; charset=utf-8"
+PLAIN_JSON = "application/json"
 HTML = "text/html; charset=utf-8"
 PROBLEM = "application/problem+json"
 
@@ -73,9 +75,23 @@ def partly_queued(message: str, queued: int, unknown: int, status: int) -> web.R
     return json(original_json(told), status)
 
 
-def in_dialect(dialect: Dialect, told: msgspec.Struct, status: int = 200) -> web.Response:
+def python_json(value: Any) -> bytes:
+    """``value`` as Python's own encoder writes it: 1e-07, where others write 1e-7."""
+    if isinstance(value, msgspec.Raw):
+        return bytes(value)
+    plain = msgspec.to_builtins(value)
+    separators = (",", ":")
+    return encoding.dumps(
+        plain, ensure_ascii=False, allow_nan=False, separators=separators
+    ).encode()
+
+
+def in_dialect(dialect: Dialect, told: Any, status: int = 200) -> web.Response:
     """JSON as somebody else's API writes it: an answer, or an error."""
-    encode = original_json if dialect.as_go else msgspec.json.encode
+    if dialect.written_by == "python":
+        headers = {"Content-Type": PLAIN_JSON}
+        return web.Response(body=python_json(told), status=status, headers=headers)
+    encode = original_json if dialect.written_by == "go" else msgspec.json.encode
     return json(encode(told), status)
 
 

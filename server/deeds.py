@@ -34,6 +34,7 @@ from server import answers
 from server.access import IDENTITY, seen_by
 from server.bodies import BodyReader
 from server.deadline import StoreDeadline
+from server.errors import Style
 from server.openapi.about import JSON_TYPE, About, Example, json_answer
 from server.parameters import PathReader
 from server.routing import Route
@@ -80,16 +81,25 @@ class DeedRoutes:
         parts = PathReader(deed.parts)
 
         async def handle(request: web.Request) -> web.Response:
-            body = await self._bodies.read(request)
+            sent = await self._sent(request, deed)
             path = parts.read(request.match_info)
-            asked = Asked(self._read(body, deed), path, request[IDENTITY], seen_by(request))
+            asked = Asked(sent, path, request[IDENTITY], seen_by(request))
             async with StoreDeadline():
                 taken = await self._taker.take(command, await deed.fields(asked))
                 done = await deed.told(asked, *taken)
+            if deed.dialect is not None:
+                return answers.in_dialect(deed.dialect, done.answer)
             return answers.json(_encode(done.answer), CREATED if done.is_new else OK)
 
         about = _about_deed(deed, group)
-        return Route(deed.method, deed.path, handle, "fields", "write", whole=True, about=about)
+        style: Style = deed.dialect or "fields"
+        return Route(deed.method, deed.path, handle, style, "write", whole=True, about=about)
+
+    async def _sent(self, request: web.Request, deed: Deed) -> msgspec.Struct:
+        body = await self._bodies.read(request)
+        if deed.read is not None:
+            return deed.read(body, request.headers.get("Content-Type", ""))
+        return self._read(body, deed)
 
     def _read(self, body: bytes, deed: Deed) -> msgspec.Struct:
         """The body as its struct; raises MalformedError, or WrongTypeError with the field."""

@@ -106,7 +106,7 @@ class EndpointAsking:
             seen_by(request),
         )
 
-    async def _in_dialect(self, _request: web.Request, answer: msgspec.Struct) -> web.Response:
+    async def _in_dialect(self, _request: web.Request, answer: Any) -> web.Response:
         dialect = self._endpoint.dialect
         assert dialect is not None, "it was chosen for one"
         return answers.in_dialect(dialect, dialect.frame(answer) if dialect.frame else answer)

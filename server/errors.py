@@ -114,9 +114,16 @@ def status_of(error: PsdError) -> int:
     return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
 
 
+def status_in(style: Style, error: PsdError) -> int:
+    """The status of an error on a route of a style."""
+    if isinstance(style, Dialect) and error.code in style.refusals:
+        return HTTPStatus.UNPROCESSABLE_ENTITY
+    return status_of(error)
+
+
 def answer_error(error: PsdError, style: Style, request: web.Request | None = None) -> web.Response:
     """The whole answer for an error that a handler raised; a page needs the request."""
-    status, told = status_of(error), told_of(error, status_of(error))
+    status, told = status_in(style, error), told_of(error, status_of(error))
     if style == "fields" and status in OF_FIELDS and _is_of_fields(error):
         return refused_fields(error.code, told)
     response = answer(style, status, error.code, told, request)

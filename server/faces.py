@@ -19,7 +19,7 @@ import msgspec
 from aiohttp import web
 
 from psd.config import Settings
-from psd.domain import Domain, Face, Part
+from psd.domain import Dialect, Domain, Face, Part
 from psd.domains import domains
 from psd.engine.event_rules import EventRules
 from psd.errors import ConfigError
@@ -32,7 +32,9 @@ from server.middleware import ROOTS, Gate
 from server.openapi.about import group_of
 from server.pages.desk import Desk
 from server.pages.site import Site
-from server.routing import Route, Routes, register
+from server.routes.reference import ReferenceRoutes
+from server.routing import Route, Routes, register, register_alone
+from server.starlette_paths import DecodedRoutes
 
 
 class FaceRoutes(msgspec.Struct, frozen=True):
@@ -49,7 +51,8 @@ def faces() -> dict[str, Domain]:
 
 def port_setting(domain: Domain) -> str:
     """The setting that says where the face of a domain is served."""
-    return f"{domain.name}.port"
+    assert domain.face is not None, "it has one"
+    return f"{domain.name}.{domain.face.setting}"
 
 
 def ports_of(settings: Settings) -> dict[str, int]:
@@ -57,11 +60,11 @@ def ports_of(settings: Settings) -> dict[str, int]:
 
     Raises ConfigError for two that are to be served on one port.
     """
-    found = {
-        name: settings.section(domain.name).port
+    ports = {
+        name: getattr(settings.section(domain.name), port_setting(domain).rpartition(".")[2])
         for name, domain in faces().items()
-        if settings.section(domain.name).port
     }
+    found = {name: port for name, port in ports.items() if port}
     taken: dict[int, str] = {settings.server.port: "server.port"} if settings.server.port else {}
     for name, port in found.items():
         setting = port_setting(faces()[name])
@@ -99,11 +102,13 @@ def face_apps(
         app = web.Application(
             middlewares=[gate.middleware], client_max_size=runtime.settings.server.body_bytes_max
         )
+        is_decoded = isinstance(served.style, Dialect) and served.style.as_starlette
         # The parameter for it is deprecated, and nothing comes in its place.
-        app._router = Routes()
+        app._router = DecodedRoutes() if is_decoded else Routes()
         app[ROOTS] = {"/": served.style}
         for route in served.routes:
-            register(app, route)
+            add = register_alone if is_decoded and route.style is served.style else register
+            add(app, route)
         apps[name] = app
     return apps
 
@@ -126,6 +131,9 @@ def _served(
     deeds = DeedRoutes(runtime, rules, bodies)
     routes += [deeds.route(each, commands, group) for each in part.face_deeds]
     site = Site(desk, domain.name, "", part)
-    if part.pages:
+    if part.pages and face.has_pages:
         routes += site.routes()
+    if face.dialect is not None and face.dialect.as_starlette:
+        address = f"localhost:{face.port}"
+        routes += ReferenceRoutes(routes, address, pages=("/docs", "/redoc")).routes()
     return FaceRoutes(routes, face.dialect or site.style)

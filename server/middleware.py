@@ -31,6 +31,7 @@ from server.packing import is_worth_it, pack
 from server.prefixes import prefix_of
 from server.protocol import Connection
 from server.routing import Handler, Route
+from server.starlette_paths import answer_elsewhere
 from server.tracing import REQUEST_ID, TRACEPARENT, enter, leave, trace_of
 
 log = logging.getLogger("server")
@@ -214,6 +215,8 @@ async def _answer_unmatched(request: web.Request, roots: Mapping[str, Style]) ->
     """
     path = request.rel_url.raw_path
     style = next((style for root, style in roots.items() if path.startswith(root)), None)
+    if isinstance(style, Dialect) and style.as_starlette:
+        return await answer_elsewhere(request, style)
     moved = await _other_path(request, path, style)
     if moved is not None:
         return moved

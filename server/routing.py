@@ -25,6 +25,7 @@ Rule = Callable[[web.Request], Awaitable[Identity]]
 """A site's own way to tell who asks."""
 
 _INNER_PART = re.compile(r"\{(\w+)\}(?=/)")
+_PART = re.compile(r"\{(\w+)\}")
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -86,4 +87,13 @@ def register(app: web.Application, route: Route) -> None:
     """A route, and where it can be read also what is told of it alone (HEAD)."""
     methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)
     for method in methods:
-        app.router.add_route(method, route.pattern, route.handler, expect_handler=say_nothing_yet)
+        _add(app, route, method, route.pattern)
+
+
+def register_alone(app: web.Application, route: Route) -> None:
+    """A route of its method and no other, whose last part is whatever has no slash."""
+    _add(app, route, route.method, _PART.sub(r"{\1:[^/]+}", route.path))
+
+
+def _add(app: web.Application, route: Route, method: str, pattern: str) -> None:
+    app.router.add_route(method, pattern, route.handler, expect_handler=say_nothing_yet)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import msgspec
 
 from psd.cli.import_journal import temporary
 from psd.cli.import_output import progress_of
@@ -21,10 +23,13 @@ from psd.cli.input_files import parts_of
 from psd.cli.times import parse_time
 from psd.config import Settings
 from psd.config_things import needed_thing
+from psd.domain import FaceSample
+from psd.domains import named
 from psd.embedded.drain import wait_until_drained
 from psd.engine.plan import Range
 from psd.errors import StartError
 from psd.runtime import Runtime
+from server.faces import faces, ports_of
 
 THING = "steps"
 """What the file counts."""
@@ -66,6 +71,30 @@ async def load_sample(runtime: Runtime) -> ImportTally:
         await queue.close()
     await wait_until_drained(runtime.store, topic)
     return tally
+
+
+def faces_with_samples(settings: Settings) -> list[str]:
+    """The faces that are on and have something to look at, by name."""
+    known = faces()
+    return [
+        name
+        for name in ports_of(settings)
+        if (face := known[name].face) is not None and face.sample
+    ]
+
+
+async def load_face_sample(runtime: Runtime, name: str) -> Sequence[str]:
+    """Load what a face has to look at, likewise; lines to try."""
+    face = faces()[name].face
+    assert face is not None, "it has a sample"
+    sample: FaceSample = named(face.sample)(runtime.clock.now_s())
+    topic, queue = runtime.settings.queue.topic, runtime.new_queue()
+    try:
+        await queue.publish(topic, [msgspec.msgpack.encode(each) for each in sample.documents])
+    finally:
+        await queue.close()
+    await wait_until_drained(runtime.store, topic)
+    return sample.lines
 
 
 def sample_thing(settings: Settings) -> int:

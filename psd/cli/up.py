@@ -22,7 +22,9 @@ from psd.access.exposure import check_exposure, is_checked
 from psd.cli.faces import FACE
 from psd.cli.options import RUNNING_FILE, insecure_option, loaded_with, store_overrides
 from psd.cli.sample import (
+    faces_with_samples,
     leaderboard,
+    load_face_sample,
     load_sample,
     sample_thing,
     show_leaderboard,
@@ -67,7 +69,7 @@ CLEAR_LINE = "\r\x1b[K"
     metavar="NAME[=PORT]",
     help="Serve the site of an original too, on its own port or this one. Repeatable.",
 )
-@click.option("--sample", is_flag=True, help="Load the sample of examples/ and rank its users.")
+@click.option("--sample", is_flag=True, help="Load what faces have to show, or examples/.")
 @insecure_option
 @store_overrides
 @click.pass_context
@@ -107,7 +109,7 @@ def up(
         **{f"redis.{name}": allowed for name, allowed in overrides.items()},
     }
     loaded = load(ctx, flags, folder)
-    if sample:
+    if sample and not faces_with_samples(loaded.settings):
         sample_thing(loaded.settings)
     configure_logging(loaded.settings.log)
     warning = check_exposure(loaded.settings)
@@ -189,7 +191,7 @@ async def talk(stack: Stack, folder: DataFolder | None, *, sample: bool) -> None
         version = ".".join(map(str, stack.program.version))
         click.echo(f"store: {stack.program.path}, version {version}")
     if sample:
-        await sample_board(stack)
+        await load_samples(stack)
     click.echo(lines_to_try(stack.url, folder, checked=is_checked(stack.runtime.settings.access)))
     while True:
         if sys.stdout.isatty():
@@ -208,6 +210,17 @@ async def sample_board(stack: Stack) -> None:
         f"{status.unchanged_events:,} unchanged (hours without steps, or known already)"
     )
     show_leaderboard(await leaderboard(stack.runtime, uids, week), week)
+
+
+async def load_samples(stack: Stack) -> None:
+    """Load what the faces have to look at, or where none has anything, the sample of examples/."""
+    names = faces_with_samples(stack.runtime.settings)
+    for name in names:
+        lines = await load_face_sample(stack.runtime, name)
+        click.echo(f"the sample of face {name} is loaded; try:\n")
+        click.echo("\n".join(f"  {line.format(url=stack.faces[name])}" for line in lines))
+    if not names:
+        await sample_board(stack)
 
 
 async def status_line(stack: Stack) -> str:

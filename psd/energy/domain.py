@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from psd.config import Thing
-from psd.domain import Domain
+from psd.domain import Domain, Face
+from psd.energy.dialect import JOI
 from psd.energy.keys import KEYS
 from psd.energy.settings import EnergySettings
 
@@ -23,8 +24,16 @@ ENERGY = Domain(
         "energy_generated": Thing(22, "mWh", boards="day"),
     },
     keys=KEYS,
-    messages="psd.energy.meter_events:messages_of",
+    messages="psd.energy.commands:messages_of",
     posts="/v3/energy/readings",
     open="psd.energy.part:EnergyPart",
     failpoints=FAILPOINTS,
+    face=Face(
+        name="joi",
+        port=8020,
+        dialect=JOI,
+        setting="joi_port",
+        has_pages=False,
+        sample="psd.energy.joi_sample:joi_sample",
+    ),
 )

@@ -27,11 +27,17 @@ def runs_key(root: str, channel: str) -> str:
     return f"{channel_key(root, channel)}:runs"
 
 
+def batches_key(root: str) -> str:
+    """What the JOI face took of a meter (psd/energy/joi_batches.py)."""
+    return f"{root}:e:batches"
+
+
 _CHANNEL = rf"{OWNER_ROOT}:e:[ieg]\d+"
 
 KEYS = (
     KeyKind("meter", rf"{OWNER_ROOT}:e", "hash", "", "channel: its kind; version:channel"),
     KeyKind("readings", rf"{_CHANNEL}:\d+", "hash", "activity", "second: mW, or mWh of a register"),
     KeyKind("units", rf"{_CHANNEL}:units", "zset", "activity", "hours or days with readings"),
+    KeyKind("joi batches", rf"{OWNER_ROOT}:e:batches", "hash", "activity", "ms:id:count: readings"),
     KeyKind("runs", rf"{_CHANNEL}:runs", "zset", "activity", "end of a metered run, by its start"),
 )

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from psd.domain import Core, Part
 from psd.energy.endpoints import endpoints
+from psd.energy.joi_batches import BatchStore
+from psd.energy.joi_face import JoiFace
+from psd.energy.joi_keeper import JoiKeeper
+from psd.energy.joi_tables import load_joi_tables
 from psd.energy.meter_keeper import MeterKeeper
 from psd.energy.settings import EnergySettings
 from psd.energy.store import MeterStore
@@ -15,5 +19,8 @@ class EnergyPart(Part):
 
     def __init__(self, core: Core, settings: EnergySettings) -> None:
         store, things = MeterStore(core.store, core.settings), dict(core.things)
-        self.follower = MeterKeeper(store, core.engine, settings, things)
+        batches = BatchStore(core.store, core.settings, settings.batches_max)
+        self.follower = JoiKeeper(MeterKeeper(store, core.engine, settings, things), batches)
+        face = JoiFace(batches, load_joi_tables(settings.joi_tables), settings, core.clock)
+        self.face_endpoints, self.face_deeds = face.endpoints(), face.deeds()
         self.endpoints = endpoints(UsageQuestions(store, core.engine, core.clock, things))

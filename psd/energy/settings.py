@@ -6,11 +6,13 @@ holds both against this.
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
-from psd.config import Section
+from psd.config import FilePath, Section
 from psd.errors import ConfigError
 from psd.measures.curve import HOUR_S
+
+PORT_MAX = 65_535
 
 
 class EnergySettings(Section, frozen=True):
@@ -24,12 +26,22 @@ class EnergySettings(Section, frozen=True):
     """Seconds: energy between readings of a register further apart is booked at their end."""
     max_kw: int = 100
     """kW: the most that a meter's fuse can deliver."""
+    joi_port: int = 0
+    """Port: where the JOI face is; 0 for none."""
+    joi_number: Literal["documented", "true"] = "documented"
+    """Word: what the JOI face takes for kWh, the original's number or the energy."""
+    joi_tables: FilePath = ""
+    """Path: plans and accounts of the JOI face; "" takes the shipped conf/joi.toml."""
+    batches_max: int = 1_000
+    """Batches: how many of a meter the JOI face keeps, the newest ones."""
 
     def checked(self) -> Self:
         """The section; raises ConfigError for a value that no meter could be read with."""
         if self.cell_s < 1 or HOUR_S % self.cell_s:
             raise ConfigError(f"energy.cell_s: {self.cell_s} must divide {HOUR_S}")
-        for name in ("gap_max_s", "spread_max_s", "max_kw"):
+        for name in ("gap_max_s", "spread_max_s", "max_kw", "batches_max"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"energy.{name}: must be 1 or more")
+        if not 0 <= self.joi_port <= PORT_MAX:
+            raise ConfigError(f"energy.joi_port: {self.joi_port} must lie between 0 and {PORT_MAX}")
         return self

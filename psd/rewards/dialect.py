@@ -24,4 +24,4 @@ def told(_code: str, message: str, status: int) -> UserFailure:
     return UserFailure(status, message)
 
 
-ORIGINAL = Dialect(name="user", failure=UserFailure, tell=told, as_go=True)
+ORIGINAL = Dialect(name="user", failure=UserFailure, tell=told, written_by="go")

@@ -23,6 +23,7 @@ import msgspec
 
 from psd.errors import ConfigError, OutOfBoundsError
 from psd.names import THING
+from psd.shipped_files import shipped
 
 Split = Literal["largest_remainder", "floor"]
 
@@ -121,12 +122,8 @@ class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
 
 
 def shipped_tables() -> Path:
-    """``psd/conf/rewards.toml`` of an installed wheel, else ``conf/rewards.toml`` of a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    for folder in (package / "conf", package.parent / "conf"):
-        if (folder / "rewards.toml").is_file():
-            return folder / "rewards.toml"
-    raise FileNotFoundError(f"conf/rewards.toml is neither in {package} nor beside it")
+    """Those that psd ships."""
+    return shipped("rewards.toml")
 
 
 def load_tables(path: Path | None = None) -> Tables:

@@ -56,12 +56,12 @@ ANSWER_HEADERS: dict[str, str] = {
 _WORD = re.compile(r"\w+", re.ASCII)
 
 
-def document_of(routes: Sequence[Route], version: str) -> Schema:
+def document_of(routes: Sequence[Route], version: str, address: str = "localhost:1155") -> Schema:
     """The whole document."""
     schemas = Schemas(_kinds(routes))
     paths: dict[str, Schema] = {}
     for route in _in_order(routes):
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas, address)
     used = {route.about.group for route in routes}
     return {
         "openapi": VERSION,
@@ -109,7 +109,7 @@ def _in_order(routes: Sequence[Route]) -> list[Route]:
     return sorted(routes, key=lambda route: places[route.about.group])
 
 
-def _operation(route: Route, schemas: Schemas) -> Schema:
+def _operation(route: Route, schemas: Schemas, address: str) -> Schema:
     about = route.about
     operation: Schema = {
         "operationId": operation_id(route),
@@ -129,7 +129,7 @@ def _operation(route: Route, schemas: Schemas) -> Schema:
         operation["requestBody"] = {"required": about.body_needed, "content": content}
     operation["responses"] = _responses(route, schemas)
     if about.examples:
-        operation["x-examples"] = [_example(route, each) for each in about.examples]
+        operation["x-examples"] = [_example(route, each, address) for each in about.examples]
     return operation
 
 
@@ -193,7 +193,7 @@ def _kinds(routes: Sequence[Route]) -> list[Any]:
     return list({id(kind): kind for kind in found}.values())
 
 
-def _example(route: Route, example: Example) -> Schema:
+def _example(route: Route, example: Example, address: str) -> Schema:
     """A request as a line for a shell, and its answer."""
     words = ["curl"]
     if route.method not in ("GET", "POST") or (route.method == "POST" and not example.sent):
@@ -204,7 +204,7 @@ def _example(route: Route, example: Example) -> Schema:
         words.append(f"-H 'Content-Type: {example.sent_as}'")
     if example.sent:
         words.append(f"-d '{example.sent}'")
-    words.append(f"'localhost:1155{example.asked}'")
+    words.append(f"'{address}{example.asked}'")
     return {
         "curl": " ".join(words),
         "answer": example.answered,

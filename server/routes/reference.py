@@ -52,15 +52,26 @@ BEST_LEVEL = 9
 class ReferenceRoutes:
     """The reference of some routes, and of its own."""
 
-    def __init__(self, routes: Sequence[Route]) -> None:
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        address: str = "localhost:1155",
+        pages: Sequence[str] = ("/docs",),
+    ) -> None:
         self._routes = routes
+        self._address = address
+        self._pages = pages
 
     def routes(self) -> list[Route]:
         """What this module serves."""
-        return [
-            Route("GET", "/openapi.json", self.document, scope="open", about=operations.DOCUMENT),
-            Route("GET", "/docs", self.page, scope="open", about=operations.REFERENCE),
+        document = Route(
+            "GET", "/openapi.json", self.document, scope="open", about=operations.DOCUMENT
+        )
+        pages = [
+            Route("GET", path, self.page, scope="open", about=operations.REFERENCE)
+            for path in self._pages
         ]
+        return [document, *pages]
 
     async def document(self, request: web.Request) -> web.StreamResponse:
         """The document, or 304."""
@@ -79,7 +90,7 @@ class ReferenceRoutes:
 
     @cached_property
     def _shown(self) -> Schema:
-        return document_of([*self._routes, *self.routes()], VERSION)
+        return document_of([*self._routes, *self.routes()], VERSION, self._address)
 
     @cached_property
     def _document(self) -> Written:

@@ -10,12 +10,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.processes.psd_up import fetch, psd_up, start, without_settings
+from tests.support.servers.ports import free_ports
 from tests.support.servers.redis_server import RedisServer
 from tests.support.waiting import wait_until
 
@@ -36,6 +38,12 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         timeout=TIMEOUT_S,
         check=False,
     )
+
+
+def typed(line: str) -> str:
+    """What a line of a shell prints."""
+    done = subprocess.run(shlex.split(line), capture_output=True, text=True, check=True)
+    return done.stdout
 
 
 def server_pids(folder: Path) -> list[int]:
@@ -112,6 +120,25 @@ async def test_every_line_to_try_works_as_printed(tmp_path: Path) -> None:
         asked, board = (run(tmp_path, *shlex.split(line)[1:]).stdout for line in lines[-2:])
         assert asked == "400\n"
         assert re.search(r"^ +1 +7 +400 ", board, re.MULTILINE)
+
+
+async def test_the_joi_face_has_a_sample_whose_lines_work_as_printed(tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    began_s = time.time()
+    async with psd_up(PSD, tmp_path, "--face", f"joi={port}", "--sample"):
+        await address(tmp_path)
+        text = (tmp_path / "psd-up.txt").read_text()
+        face = f"http://127.0.0.1:{port}"
+        assert f"face joi listens on {face}" in text
+        newest = json.loads(fetch(f"{face}/readings/read/smart-meter-4").text)
+        assert [newest[0]["time"] - each["time"] for each in newest] == [0, 60, 120, 180, 240]
+        assert began_s - 1 <= newest[0]["time"] <= time.time()
+        lines = [line for line in text.partition("Try:")[0].splitlines() if "curl" in line]
+        for line in lines:
+            assert '"detail"' not in typed(line)
+        told = json.loads(fetch(f"{face}/price-plans/recommend/smart-meter-0?limit=2").text)
+        assert [*told[0], *told[1]] == ["price-plan-2", "price-plan-1"]
+    assert len(lines) == 4
 
 
 async def test_the_worker_books_what_is_enqueued_and_imported(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_the_wheel_holds_the_scripts_and_the_settings_below_psd(built: Path) -> 
         names = set(archive.namelist())
     expected = {f"psd/{path}" for path in files_below("lua")}
     expected |= {"psd/conf/settings.toml.dist", "psd/conf/redis.embedded.conf"}
-    expected |= {"psd/conf/rewards.toml"}
+    expected |= {"psd/conf/rewards.toml", "psd/conf/joi.toml"}
     expected |= files_below("psd", "server", "workers")
     assert names == expected | {name for name in names if ".dist-info/" in name}
 

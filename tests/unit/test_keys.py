@@ -96,6 +96,7 @@ KINDS = {
     "psd:board:{a.b-c:0123456789abcdef}:versions": "board's versions",
     "psd:decisions:{decisions}:last": "last decision",
     "psd:decisions:{decisions}:turn:board:a.b-c": "turn",
+    "psd:{p0}:4899916394579099648:e:batches": "joi batches",
     "psd:swaps:networks:{networks}": "networks",
     "psd:swaps:{main}:events": "swap events",
     "psd:swaps:{main}:seen": "swaps seen",

@@ -218,6 +218,11 @@ async def meters(psd: Runtime) -> None:
         await _measured(psd, "intervals", register=2, rows=[row])
 
 
+async def joi_batch(psd: Runtime) -> None:
+    """What the JOI face takes."""
+    await _measured(psd, "joi_batch", id="a1", at_ms=NOON_S * 1000, readings=[[NOON_S, 0.5]])
+
+
 async def _measured(psd: Runtime, command: str, **fields: Any) -> None:
     body = msgspec.json.encode({"command": command, command: {"meter": "m-1", **fields}})
     for outcome in await psd.books.book(psd.rules.events(body, NOON_S + 10**7, "m")):
