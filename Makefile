@@ -31,13 +31,13 @@ run: setup ## psd on this machine, with the sample loaded
 	@echo "starting $(BIN)/psd up --sample; Control-C stops it"
 	@$(BIN)/psd up --sample
 
-unit: $(VENV)/.dev-stamp ## the rules alone, without a server; some fifteen seconds of CPU
+unit: $(VENV)/.dev-stamp ## the rules alone, without a server; less than ten seconds of CPU
 	$(PYTEST) -p no:xdist -p no:anyio --hypothesis-profile quick -m "not slow" \
 		tests/unit $(PYTEST_ARGUMENTS)
 
-test-quick: $(VENV)/.dev-stamp ## unit, contract, and what is about the files that have changed; two minutes
+test-quick: $(VENV)/.dev-stamp ## unit, house, contract, and what is about the files that have changed; two minutes
 	$(PYTEST) $(BESIDE_EACH_OTHER) --hypothesis-profile quick -m "not slow and not timed" \
-		tests/unit tests/contract $$($(BIN)/python -m tests.support.touched) $(PYTEST_ARGUMENTS)
+		tests/unit tests/house tests/contract $$($(BIN)/python -m tests.support.touched) $(PYTEST_ARGUMENTS)
 
 # What measures time runs by itself, behind the others.
 test: $(VENV)/.dev-stamp ## every test but the slow ones; missing servers are skipped, on CI they fail

@@ -6,6 +6,7 @@ that tests start for themselves (``StoreKind``).
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -39,6 +40,11 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "psd(settings, now_s, archives, holds): what psd and runtime are in this test"
     )
     config.addinivalue_line("markers", "slow(why): tries very much; make property runs it, and CI")
+
+
+def pytest_collection_finish() -> None:
+    """What modules define is there to the end: pytest's ten searches for garbage pass it over."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import msgspec
 
-from psd.store.scripts import load_script, script_names
+from psd.store.scripts import load_script
 from psd.store.sending import Command
 
 CALL_MAX_US = 15_000.0
@@ -64,7 +64,7 @@ _WHOLE = {
 
 _PLAIN = Rates()
 _RATES_OF: dict[bytes | str | int, Rates] = {
-    load_script(name).sha: RATES.get(name, _PLAIN) for name in script_names()
+    load_script(name).sha: rates for name, rates in RATES.items()
 }
 
 

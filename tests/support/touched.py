@@ -1,4 +1,4 @@
-"""Which tests are about what has changed: ``make test-quick`` runs them beside unit and contract.
+"""Which tests are about what has changed: ``make test-quick`` runs them beside those of rules.
 
 ``python -m tests.support.touched`` prints paths. A test is about a change when it was changed, or
 when it imports a module that was, by itself or by way of one that supports tests::

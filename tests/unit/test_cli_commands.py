@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -32,11 +33,25 @@ from psd.errors import (
 from psd.rewards.cli.group import RewardsGroup
 
 
+@pytest.fixture(scope="module")
+def nowhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that nobody writes into."""
+    return tmp_path_factory.mktemp("nowhere")
+
+
 @pytest.fixture(autouse=True)
-def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No settings file lies around, and none is named."""
-    monkeypatch.chdir(tmp_path)
+def no_settings_file(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """None lies around, and none is named."""
+    monkeypatch.chdir(nowhere)
     monkeypatch.delenv("PSD_CONFIG", raising=False)
+    yield
+    assert not any(nowhere.iterdir())
+
+
+@pytest.fixture
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own for who writes."""
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 

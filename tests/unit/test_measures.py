@@ -116,9 +116,10 @@ def _integral(points: list[tuple[int, int]], start: int, end: int, gap_max_s: in
     total = Fraction(0)
     for (first, low), (last, high) in pairwise(points):
         if last - first <= gap_max_s:
-            for second in range(max(first, start), min(last, end)):
-                middle = Fraction(2 * (second - first) + 1, 2 * (last - first))
-                total += low + (high - low) * middle
+            doubled = 2 * (last - first)
+            seconds = range(max(first, start), min(last, end))
+            risen = sum((high - low) * (2 * (second - first) + 1) for second in seconds)
+            total += low * len(seconds) + Fraction(risen, doubled)
     return total
 
 

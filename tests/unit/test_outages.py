@@ -19,6 +19,7 @@ from psd.errors import ServerUnavailableError
 from psd.outages import outage
 
 ONCE = Retries(tries_max=1)
+KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
 
 
 async def told_by_client(url: str, timeout_s: float = 5.0) -> str:
@@ -78,7 +79,7 @@ async def test_a_server_that_says_nothing_or_hangs_up_is_a_sentence() -> None:
 
 async def test_a_certificate_of_nobody_is_a_sentence(tmp_path: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    made = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj")
+    made = ("openssl", "req", "-x509", *KEY, "-nodes", "-days", "2", "-subj")
     await asyncio.to_thread(
         subprocess.run,
         [*made, "/CN=127.0.0.1", "-keyout", str(key), "-out", str(certificate)],

@@ -57,10 +57,16 @@ Load = Callable[[dict[str, tuple[object, str]]], Settings]
 SOURCES = {"environment": by_environment, "flag": by_flag, "file": by_file}
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where each test writes its file anew."""
+    return tmp_path_factory.mktemp("things")
+
+
 @pytest.fixture(params=SOURCES)
-def load(request: pytest.FixtureRequest, tmp_path: Path) -> Load:
+def load(request: pytest.FixtureRequest, folder: Path) -> Load:
     """Loads things by one of the ways in which they may be said."""
-    return lambda things: SOURCES[request.param](tmp_path, things)
+    return lambda things: SOURCES[request.param](folder, things)
 
 
 NAMES = ["", " ", "a b", "a.b", "a-b", "a/b", "ä", "٣", "1", "1a", "_a", "__name__", "a" * 65]
@@ -68,9 +74,9 @@ NAMES += ["psd_sum", "psd_x", "PSD_sum", "a%", "a{", "a\x00", "a;b", "'a'", "a\n
 
 
 @pytest.mark.parametrize("name", [*NAMES, "a,b", "a=b", "a:b"])
-def test_a_name_that_is_no_word_is_refused_by_a_file(tmp_path: Path, name: str) -> None:
+def test_a_name_that_is_no_word_is_refused_by_a_file(folder: Path, name: str) -> None:
     with pytest.raises(ConfigError, match=r"^things\..*: (a name is 1 to 64|names that begin)"):
-        by_file(tmp_path, {"steps": (1, ""), name: (2, "")})
+        by_file(folder, {"steps": (1, ""), name: (2, "")})
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.strip() == name != "a\x00"])
@@ -86,9 +92,9 @@ def test_a_number_that_keys_cannot_hold_is_refused(load: Load, number: int) -> N
 
 
 @pytest.mark.parametrize("number", [True, 1.5, 1.0, "", "x", "1.0", "\uff11", " "])
-def test_a_number_is_a_whole_one(tmp_path: Path, number: object) -> None:
+def test_a_number_is_a_whole_one(folder: Path, number: object) -> None:
     with pytest.raises(ConfigError, match=r"^things\.steps"):
-        by_file(tmp_path, {"steps": (number, "")})
+        by_file(folder, {"steps": (number, "")})
 
 
 @pytest.mark.parametrize(
@@ -105,12 +111,12 @@ def test_a_unit_is_a_short_text(load: Load, unit: str) -> None:
         load({"steps": (1, unit)})
 
 
-def test_a_name_is_said_once(tmp_path: Path) -> None:
+def test_a_name_is_said_once(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"things\.steps: said twice, with ids 1, 2"):
         load_settings(environ={"PSD_THINGS": "steps=1,steps=2"})
     with pytest.raises(ConfigError, match=r"things\.steps: said twice, with ids 1, 1"):
         load_settings(flags={"things": "steps=1:m, steps=1"})
-    file = tmp_path / "settings.toml"
+    file = folder / "settings.toml"
     file.write_text("[things]\nsteps = { id = 1 }\nsteps = { id = 2 }\n")
     with pytest.raises(ConfigError, match=re.escape(str(file))):
         load_settings(file)
@@ -128,8 +134,8 @@ def test_there_is_at_least_one_thing(text: str) -> None:
 
 
 @pytest.mark.parametrize("lines", ["things = 5", "[things]\nsteps = 5", "[things.steps]\nunit='m'"])
-def test_a_table_that_is_none_is_refused(tmp_path: Path, lines: str) -> None:
-    file = tmp_path / "settings.toml"
+def test_a_table_that_is_none_is_refused(folder: Path, lines: str) -> None:
+    file = folder / "settings.toml"
     file.write_text(lines)
     with pytest.raises(ConfigError, match=r"^things"):
         load_settings(file)

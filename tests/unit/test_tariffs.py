@@ -84,17 +84,19 @@ def sums(cells: list[Any], energy: dict[int, int]) -> list[int]:
 
 def by_half_hours(document: dict[str, Any], tz: ZoneInfo, energy: dict[int, int]) -> dict[str, int]:
     """The bill of plain Python: each half-hour looks at the clock on the wall."""
-    rates, sums_of = rates_of(document), {}
+    rates = rates_of(document)
+    sums_of: dict[tuple[str, int, int], int] = {}
     for second, mwh in energy.items():
         local = dt.datetime.fromtimestamp(second, tz)
-        name, rate = next(each for each in rates if shows(each[1], local, document))
+        clock = local.isoformat()[11:16]
+        name, rate = next(each for each in rates if shows(each[1], local.date(), clock, document))
         day = local.day if rate.get("tiers_per") == "day" else 0
         key = (name, local.month, day)
-        sums_of[key] = sums_of.get(key, Fraction(0)) + Fraction(mwh, 10**6)
+        sums_of[key] = sums_of.get(key, 0) + mwh
     lines: dict[str, Fraction] = {}
     months: dict[int, Fraction] = {}
-    for (name, month, _), kwh in sums_of.items():
-        amount = tiers_of(dict(rates)[name], kwh, document.get("tiers_by"))
+    for (name, month, _), mwh in sums_of.items():
+        amount = tiers_of(dict(rates)[name], Fraction(mwh, 10**6), document.get("tiers_by"))
         lines[name] = lines.get(name, Fraction(0)) + amount
         months[month] = months.get(month, Fraction(0)) + amount
     lengths = {each: (dt.date(2026, each + 1, 1) - dt.date(2026, each, 1)).days for each in months}
@@ -122,20 +124,22 @@ def rates_of(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return listed
 
 
-def shows(rate: dict[str, Any], local: dt.datetime, document: dict[str, Any]) -> bool:
+def shows(rate: dict[str, Any], date: dt.date, clock: str, document: dict[str, Any]) -> bool:
     opens, closes = rate.get("from", "00:00"), rate.get("to", "24:00")
-    clock, date = f"{local:%H:%M}", local.date()
     if opens < closes:
         inside = opens <= clock < closes
     else:
         inside = clock >= opens or clock < closes
         date -= dt.timedelta(days=clock < closes)
-    is_holiday = str(date) in document.get("holidays", [])
+    return inside and is_day_of(rate, date, document.get("holidays", []))
+
+
+def is_day_of(rate: dict[str, Any], date: dt.date, holidays: list[str]) -> bool:
+    is_holiday = date.isoformat() in holidays
     weekday = 7 if is_holiday and rate.get("holidays") is None else date.isoweekday()
     return (
-        inside
-        and date.month in rate.get("months", range(1, 13))
-        and weekday in [day or 7 for day in rate.get("days", range(1, 8))]
+        ("months" not in rate or date.month in rate["months"])
+        and ("days" not in rate or weekday in [day or 7 for day in rate["days"]])
         and rate.get("holidays") in (None, is_holiday)
     )
 

@@ -1,6 +1,6 @@
 """Generates the Python modules of the .proto files beside this one.
 
-Run it after a change and commit what it writes; ``tests/unit/test_protos.py`` generates anew and
+Run it after a change and commit what it writes; ``tests/house/test_protos.py`` generates anew and
 compares, with the grpcio-tools of the ``dev`` extra::
 
     python -m psd.rewards.proto.generate      -> psd/rewards/proto/rewards_pb2.py and eight others
