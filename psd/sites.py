@@ -11,6 +11,9 @@ own ``templates``::
     -> Download("days.csv", ("day", "km"), rows)  a file
     -> Said("reading", fields, ...)               kept and booked, as if it came by the queue
 
+A page works without script. What moves has a module of the domain's folder ``scripts``, which a
+template finds under ``scripts["live.js"]``.
+
 The pages of a domain are below ``/<name>/`` on the main port, and at the root of its
 :class:`psd.domain.Face`: a port of its own, where the original's paths are as they were.
 """
@@ -32,7 +35,8 @@ if TYPE_CHECKING:
 class Visit(msgspec.Struct, frozen=True):
     """Somebody asks for a page: parts of its path, parameters, and the form that was sent.
 
-    ``form`` is None for one who only looks. ``sees`` is whom he may see.
+    ``form`` is None for one who only looks. ``sees`` is whom he may see. ``names`` are the parts of
+    a page that is named, ``files`` those that were sent with the form.
     """
 
     path: Mapping[str, int]
@@ -40,6 +44,8 @@ class Visit(msgspec.Struct, frozen=True):
     form: Mapping[str, str] | None
     identity: Identity
     sees: Sees
+    names: Mapping[str, str] = {}
+    files: Mapping[str, bytes] = {}
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -88,9 +94,10 @@ class Said(msgspec.Struct, frozen=True):
 class WebPage(msgspec.Struct, frozen=True, kw_only=True):
     """A page, by its path below the root of the site; parts in braces are whole numbers.
 
-    Its ``link`` is its text in the navigation of the site, where it stands there. Whoever sees it
-    must be signed in and have the ``scope``. With ``takes_forms`` it is asked by POST too. A form
-    has the token of its session, unless sending it ``changes`` nothing.
+    Those of a page that is ``named`` are texts. Its ``link`` is its text in the navigation of the
+    site, where it stands there. Whoever sees it must be signed in and have the ``scope``. With
+    ``takes_forms`` it is asked by POST too. A form has the token of its session, unless sending it
+    ``changes`` nothing; one with files has up to ``upload_bytes_max``.
     """
 
     path: str
@@ -99,3 +106,5 @@ class WebPage(msgspec.Struct, frozen=True, kw_only=True):
     link: str = ""
     takes_forms: bool = False
     changes: bool = True
+    named: bool = False
+    upload_bytes_max: int = 0

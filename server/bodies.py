@@ -22,7 +22,7 @@ from aiohttp import HttpVersion11, web
 
 from psd.errors import MalformedError, UnsupportedCodingError
 from server.codings import Coding, body_coding, check_charset, unpacked
-from server.forms import read_form
+from server.forms import Upload, read_form, read_upload
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -75,6 +75,13 @@ class BodyReader:
         """The fields of a form in the body."""
         body = await self.read(request)
         return read_form(request.headers.get("Content-Type", ""), body)
+
+    async def upload(self, request: web.Request, bytes_max: int) -> Upload:
+        """A form with files, of so many bytes at most; it comes as it is, and is not packed."""
+        if "Content-Encoding" in request.headers:
+            raise UnsupportedCodingError("Content-Encoding: a form with files is not packed")
+        body = await self._received(request.clone(client_max_size=bytes_max))
+        return read_upload(request.headers.get("Content-Type", ""), body)
 
     async def strangers_form(self, request: web.Request) -> dict[str, str]:
         """The same of whoever signs in, who may be anybody: short, and as it was typed."""

@@ -16,6 +16,8 @@ import re
 from email.message import Message
 from urllib.parse import parse_qsl, unquote_plus
 
+import msgspec
+
 from psd.errors import MalformedError, TooLargeError
 
 FIELDS_MAX = 256
@@ -30,8 +32,23 @@ def read_form(content_type: str, body: bytes) -> dict[str, str]:
     if kind == "application/x-www-form-urlencoded":
         return _read_urlencoded(body)
     if kind == "multipart/form-data":
-        return _read_multipart(_parameter(content_type, "boundary"), body)
+        return _read_multipart(_parameter(content_type, "boundary"), body).fields
     return {}
+
+
+class Upload(msgspec.Struct, frozen=True):
+    """A form with files: texts and contents by the names of their fields."""
+
+    fields: dict[str, str]
+    files: dict[str, bytes] = {}
+
+
+def read_upload(content_type: str, body: bytes) -> Upload:
+    """The same with its files; what was chosen none for is not among them."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind != "multipart/form-data":
+        return Upload(read_form(content_type, body), {})
+    return _read_multipart(_parameter(content_type, "boundary"), body)
 
 
 def read_pairs(body: bytes) -> list[tuple[str, str]]:
@@ -59,32 +76,34 @@ def _read_urlencoded(body: bytes) -> dict[str, str]:
     return fields
 
 
-def _read_multipart(boundary: str, body: bytes) -> dict[str, str]:
+def _read_multipart(boundary: str, body: bytes) -> Upload:
+    found = Upload({}, {})
     if not boundary:
-        return {}
+        return found
     delimiter = b"\r\n--" + boundary.encode()
     parts = (b"\r\n" + body).split(delimiter, FIELDS_MAX + 1)[1:]
-    fields: dict[str, str] = {}
     for part in parts:
         if part.startswith(b"--"):
-            return fields
+            return found
         head, _, content = part.partition(b"\r\n\r\n")
-        name = _field_name(head.decode("utf-8", "replace"))
-        if name is not None:
-            fields.setdefault(name, content.decode("utf-8", "replace"))
+        name, is_file = _field_name(head.decode("utf-8", "replace"))
+        if name and is_file:
+            found.files.setdefault(name, content)
+        elif name:
+            found.fields.setdefault(name, content.decode("utf-8", "replace"))
     if len(parts) > FIELDS_MAX:
         raise TooLargeError(f"form: more than {FIELDS_MAX} fields")
     # Of a list of ids that breaks off, the last one would be another's.
     raise MalformedError("form: cut off, its closing boundary is missing")
 
 
-def _field_name(head: str) -> str | None:
-    """The name in a part's head; None for a file and for a part without a name."""
+def _field_name(head: str) -> tuple[str, bool]:
+    """The name in a part's head, empty for none, and whether the part is a file."""
     for line in head.split("\r\n"):
         name, _, value = line.partition(":")
-        if name.strip().lower() == "content-disposition" and not _parameter(value, "filename"):
-            return _parameter(value, "name") or None
-    return None
+        if name.strip().lower() == "content-disposition":
+            return _parameter(value, "name"), bool(_parameter(value, "filename"))
+    return "", False
 
 
 def _parameter(header: str, name: str) -> str:

@@ -54,6 +54,7 @@ class SitePlace(msgspec.Struct, frozen=True):
     root: str
     title: str
     links: Sequence[tuple[str, str]] = ()
+    scripts: Mapping[str, str] = {}
 
 
 class Desk:
@@ -126,6 +127,7 @@ class Desk:
             "root": place.root,
             "site": place.title,
             "links": place.links,
+            "scripts": place.scripts,
             "style": f"{place.root}/static/style.css?{STYLE_MARK}",
             "user": "" if session is None else session.identity.name,
             "flash": "",

@@ -24,8 +24,21 @@ HERE = Path(__file__).parent
 
 STYLE = (HERE / "style.css").read_bytes()
 ICON = (HERE / "icon.svg").read_bytes()
-STYLE_MARK = hashlib.sha256(STYLE).hexdigest()[:12]
-"""Stands in the link to the stylesheet, so that a browser may keep it for ever."""
+
+
+def mark_of(content: bytes) -> str:
+    """Stands in the link to a file, so that a browser may keep it for ever."""
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+STYLE_MARK = mark_of(STYLE)
+
+
+def scripts_of(name: str) -> dict[str, bytes]:
+    """The scripts of a domain's pages, by the names of their files."""
+    [line] = [line for line, domain in zip(DOMAINS, domains(), strict=True) if domain.name == name]
+    found = sorted((folder_of(line) / "scripts").glob("*.js"))
+    return {path.name: path.read_bytes() for path in found}
 
 
 class Templates:

@@ -25,9 +25,10 @@ from psd.sites import Answer, Download, Moved, Said, Shown, Visit, WebPage
 from server.access import seen_by
 from server.deadline import StoreDeadline
 from server.errors import PageStyle
+from server.forms import Upload
 from server.pages.desk import HEADERS, SIGNED_IN, Desk, SitePlace
 from server.pages.login import SigningIn, check_form
-from server.pages.rendering import ICON, STYLE
+from server.pages.rendering import ICON, STYLE, mark_of, scripts_of
 from server.prefixes import prefix_of
 from server.routing import Handler, Route
 
@@ -50,6 +51,7 @@ class Site:
         self._name = name
         self._root = root
         self._pages = part.pages
+        self._scripts = scripts_of(name)
         self._links = tuple((page.link, page.path) for page in part.pages if page.link)
         self._signing = SigningIn(desk, part.home)
 
@@ -59,21 +61,26 @@ class Site:
         routes = [
             self._file("style.css", STYLE, "text/css; charset=utf-8", FOR_EVER),
             self._file("icon.svg", ICON, "image/svg+xml", A_DAY),
+            *(
+                self._file(script, content, "text/javascript; charset=utf-8", FOR_EVER)
+                for script, content in self._scripts.items()
+            ),
             self._route("GET", "/auth/login", signing.show),
             self._route("POST", "/auth/login", signing.take),
             self._route("GET", "/auth/logout", signing.leave),
         ]
         for page in self._pages:
-            routes.append(self._route("GET", page.path, self._shower(page)))
+            numbers = not page.named
+            routes.append(self._route("GET", page.path, self._shower(page), numbers=numbers))
             if page.takes_forms:
-                routes.append(self._route("POST", page.path, self._taker(page)))
+                routes.append(self._route("POST", page.path, self._taker(page), numbers=numbers))
         return routes
 
     def _file(self, name: str, content: bytes, content_type: str, lives: str) -> Route:
         handler = _asset(content, content_type, lives)
         return Route("GET", f"{self._root}/static/{name}", handler, self.style, "open")
 
-    def _route(self, method: str, path: str, at: At) -> Route:
+    def _route(self, method: str, path: str, at: At, *, numbers: bool = True) -> Route:
         async def handle(request: web.Request) -> web.StreamResponse:
             return await at(request, self._place(request))
 
@@ -86,11 +93,16 @@ class Site:
             self.style,
             "open",
             rule=self._desk.identify,
-            numbers=True,
+            numbers=numbers,
         )
 
     def _place(self, request: web.Request) -> SitePlace:
-        return SitePlace(prefix_of(request) + self._root, self._name, self._links)
+        root = prefix_of(request) + self._root
+        scripts = {
+            name: f"{root}/static/{name}?{mark_of(content)}"
+            for name, content in self._scripts.items()
+        }
+        return SitePlace(root, self._name, self._links, scripts)
 
     def _shower(self, page: WebPage) -> At:
         async def show(request: web.Request, place: SitePlace) -> web.Response:
@@ -108,16 +120,24 @@ class Site:
             session = request.get(SIGNED_IN)
             if session is None:
                 return await self._desk.to_sign_in(request, place)
-            form = await self._desk.bodies.form(request)
+            bodies, most = self._desk.bodies, page.upload_bytes_max
+            sent = (
+                await bodies.upload(request, most) if most else Upload(await bodies.form(request))
+            )
+            form = sent.fields
             async with StoreDeadline():
                 if page.changes:
                     await check_form(self._desk, [session.token], form)
-                answer = await page.show(_visit(request, session, page, form))
+                answer = await page.show(_visit(request, session, page, sent))
                 if isinstance(answer, Said):
                     answer = await self._said(answer)
                 return await self._answered(request, place, session, answer)
 
         return take
+
+    async def _sent(self, request: web.Request, page: WebPage) -> Upload:
+        bodies, most = self._desk.bodies, page.upload_bytes_max
+        return await bodies.upload(request, most) if most else Upload(await bodies.form(request))
 
     async def _said(self, said: Said) -> Answer:
         """What is answered to a form, once it is kept and booked."""
@@ -150,15 +170,15 @@ class Site:
         return self._desk.html(request, self._place(request), "psd/error.html", values, status)
 
 
-def _visit(
-    request: web.Request, session: Session, page: WebPage, form: dict[str, str] | None
-) -> Visit:
+def _visit(request: web.Request, session: Session, page: WebPage, sent: Upload | None) -> Visit:
     """What a domain is asked; raises ForbiddenError for one who may not."""
     identity = session.identity
     if not identity.may(page.scope):
         raise ForbiddenError(f"{identity.name} may not do this: it needs scope {page.scope}")
-    path = {name: int(part) for name, part in request.match_info.items()}
-    return Visit(path, dict(request.query), form, identity, seen_by(request))
+    parts = dict(request.match_info)
+    path = {} if page.named else {name: int(part) for name, part in parts.items()}
+    form, files = (None, {}) if sent is None else (sent.fields, sent.files)
+    return Visit(path, dict(request.query), form, identity, seen_by(request), parts, files)
 
 
 def _file(download: Download) -> web.Response:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psd.errors import MalformedError, TooLargeError
-from server.forms import FIELDS_MAX, read_form
+from server.forms import FIELDS_MAX, read_form, read_upload
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=X"
@@ -58,6 +58,24 @@ def test_a_file_in_a_multipart_form_is_no_field() -> None:
         b'--X\r\nContent-Disposition: form-data; name="ids"\r\n\r\n1\r\n--X--\r\n'
     )
     assert read_form(MULTIPART, body) == {"ids": "1"}
+    found = read_upload(MULTIPART, body)
+    assert (found.fields, found.files) == ({"ids": "1"}, {"ids": b"9"})
+
+
+def test_a_file_is_read_as_it_is_and_one_that_was_not_chosen_is_none() -> None:
+    body = (
+        b'--X\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n\xff\r\n\r\n\0\r\n'
+        b'--X\r\nContent-Disposition: form-data; name="g"; filename=""\r\n\r\n\r\n--X--'
+    )
+    found = read_upload(MULTIPART, body)
+    assert (found.fields, found.files) == ({"g": ""}, {"f": b"\xff\r\n\r\n\0"})
+    with pytest.raises(MalformedError):
+        read_upload(MULTIPART, body[:-4])
+
+
+def test_a_form_without_files_is_read_likewise() -> None:
+    found = read_upload(URLENCODED, b"a=1")
+    assert (found.fields, found.files) == ({"a": "1"}, {})
 
 
 def test_more_parts_than_the_limit_are_refused() -> None:
