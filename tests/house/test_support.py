@@ -37,4 +37,33 @@ def test_what_has_changed_is_tested_by_who_imports_it_or_a_module_that_does() ->
     ]
     changed = ["tests/integration/test_of_something_else.py", "docs/http.md"]
     assert files_about(changed, sources) == ["tests/integration/test_of_something_else.py"]
-    assert files_about(["lua/engine/book.lua"], sources) == []
+    assert files_about(["docs/http.md"], sources) == []
+
+
+def test_of_those_that_are_as_near_the_one_that_is_named_alike_comes_first() -> None:
+    sources = {
+        "psd/queries/boards/finals.py": "",
+        "server/routes/v3_boards.py": "from psd.queries.boards import finals\n",
+        "server/app.py": "from server.routes import v3_boards\n",
+        "tests/integration/test_a_server.py": "from server.app import build_app\n",
+        "tests/integration/v3_boards/test_finals.py": "from server.app import build_app\n",
+        "tests/integration/v3_boards/test_keys.py": "from server.app import build_app\n",
+    }
+    assert files_about(["psd/queries/boards/finals.py"], sources) == [
+        "tests/integration/v3_boards/test_finals.py",
+        "tests/integration/v3_boards/test_keys.py",
+        "tests/integration/test_a_server.py",
+    ]
+
+
+def test_a_script_is_tested_by_who_tests_its_caller() -> None:
+    sources = {
+        "lua/lib/cells.lua": "",
+        "lua/engine/sum.lua": "-- @include lib/cells: sum_of\n",
+        "psd/engine/sums.py": 'load_script("engine.sum")\n',
+        "psd/store/costs.py": 'RATES = {"engine.sum": 70}\n',
+        "tests/integration/test_sum.py": "import psd.engine.sums\n",
+        "tests/integration/test_cost.py": "import psd.store.costs\n",
+    }
+    for script in ("lua/engine/sum.lua", "lua/lib/cells.lua"):
+        assert files_about([script], sources) == ["tests/integration/test_sum.py"]
