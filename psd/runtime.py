@@ -14,6 +14,7 @@ from psd.archive.decisions import Keeper
 from psd.archive.numbers import StoreNumbers
 from psd.archive.order import Stamp
 from psd.archive.ownership import name_of_lost_store
+from psd.archive.page_decisions import PageDeciding
 from psd.archive.places import Places
 from psd.archive.turns import Turns
 from psd.archive.writer import Appends, NoArchive, open_archive
@@ -104,6 +105,7 @@ class Runtime:
         followers = [part.follower for part in self.parts.values() if part.follower is not None]
         self.books = Books(self.engine, self.store.order, metrics, followers)
         self.intake = Intake(self.books, archive)
+        self.page_deciding = PageDeciding(self.store, self._turns)
         self.erasing = Erasing(
             self.store, settings, clock, self.engine, self.boards, self._turns, self.books.things
         )
@@ -145,7 +147,7 @@ class Runtime:
     def keepers(self) -> list[Keeper]:
         """Who keeps what people decide, each of kinds that no other has."""
         of_domains = [keeper for part in self.parts.values() for keeper in part.keepers]
-        return [*of_domains, self.boards, self.erasing]
+        return [*of_domains, self.boards, self.erasing, self.page_deciding]
 
     def preview(self) -> BooksPreview:
         """Stands for ``books`` in one run that writes nothing."""

@@ -18,20 +18,20 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
 
 from psd.access.identity import SCOPES
 from psd.access.pages.page_users import PageUser, PageUsers
+from psd.archive.page_decisions import PageDeciding
 from psd.cli.arguments import USER
 from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
 from psd.cli.printing import json_option
+from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
-from psd.runtime import open_runtime
 
 password_option = click.option(
     "--password-file",
@@ -86,7 +86,7 @@ def add(
     password = password_from(password_file)
     # Who may write may look: forms are on pages.
     given = tuple(sorted({*scopes, "read"})) if "write" in scopes else scopes
-    run(loaded.settings, lambda known: known.add(name, password, given, owners))
+    decide(loaded.settings, lambda deciding: deciding.add(name, password, given, owners))
     click.echo(f"{name} may sign in: {' and '.join(given)}, {_whose(owners)}")
 
 
@@ -95,7 +95,7 @@ def add(
 @pass_settings
 def list_users(loaded: LoadedSettings, /, *, as_json: bool) -> None:
     """List who may sign in."""
-    found: dict[str, PageUser] = run(loaded.settings, lambda known: known.all())
+    found = asyncio.run(everybody(loaded.settings))
     if as_json:
         rows = [
             {"name": name, "scopes": user.scopes, "owners": user.owners}
@@ -112,7 +112,7 @@ def list_users(loaded: LoadedSettings, /, *, as_json: bool) -> None:
 @pass_settings
 def remove(loaded: LoadedSettings, /, *, name: str) -> None:
     """Let somebody in no more; what he has open ends."""
-    run(loaded.settings, lambda known: known.remove(name))
+    decide(loaded.settings, lambda deciding: deciding.remove(name))
     click.echo(f"{name} is removed")
 
 
@@ -123,7 +123,7 @@ def remove(loaded: LoadedSettings, /, *, name: str) -> None:
 def change_password(loaded: LoadedSettings, /, *, name: str, password_file: Path | None) -> None:
     """Give a user another password, which ends what he has open."""
     password = password_from(password_file)
-    run(loaded.settings, lambda known: known.change_password(name, password))
+    decide(loaded.settings, lambda deciding: deciding.change_password(name, password))
     click.echo(f"{name} has another password")
 
 
@@ -140,17 +140,20 @@ def password_from(path: Path | None) -> str:
     return _first_line(sys.stdin.readline())
 
 
-def run(settings: Settings, asked: Callable[[PageUsers], Awaitable[Any]]) -> Any:
-    """Ask the users of the configured store."""
+def decide(settings: Settings, asked: Callable[[PageDeciding], Awaitable[None]]) -> None:
+    """Decide about a user in the configured store, and have it archived."""
 
-    async def ask() -> Any:
-        runtime = await open_runtime(settings)
-        try:
-            return await asked(PageUsers(runtime.store))
-        finally:
-            await runtime.close()
+    async def ask() -> None:
+        async with running(settings, archiving=True) as runtime:
+            await asked(runtime.page_deciding)
 
-    return asyncio.run(ask())
+    asyncio.run(ask())
+
+
+async def everybody(settings: Settings) -> dict[str, PageUser]:
+    """Who may sign in, by name."""
+    async with running(settings) as runtime:
+        return await PageUsers(runtime.store).all()
 
 
 def _first_line(text: str) -> str:

@@ -143,7 +143,7 @@ def named_board_root(name: str, id_: str) -> str:
 
 
 def pages_key(name: str) -> str:
-    """What pages keep of all their users: ``users``, ``secret``, ``failed:<hash>``."""
+    """What pages keep of all users: ``users``, ``versions``, ``secret``, ``failed:<hash>``."""
     return f"psd:pages:{{pages}}:{name}"
 
 
@@ -304,6 +304,7 @@ CORE_CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind("turn", rf"{_DECISIONS}:turn:.+", "string", "", "who decides; lives 10 s"),
     KeyKind("names", r"psd:names:\{n\d+\}:[a-z]+", "hash", "", "uid: the name it is of"),
     KeyKind("page users", rf"{_PAGES}:users", "hash", "", "name: password's hash, scopes, owners"),
+    KeyKind("page users' versions", rf"{_PAGES}:versions", "hash", "", "name: last decision"),
     KeyKind("page secret", rf"{_PAGES}:secret", "string", "", "proves forms, unless set"),
     KeyKind(
         "failed sign-ins", rf"{_PAGES}:failed:[0-9a-f]{{64}}", "list", "", "times; lives 15 minutes"

@@ -78,7 +78,7 @@ async def keep_boards(psd: Runtime) -> None:
 async def sign_in_to_pages(psd: Runtime) -> None:
     """Somebody who may sign in, did, and mistyped the password before; a form was shown."""
     users = PageUsers(psd.store)
-    await users.add("alice", "correct horse", ("read",))
+    await psd.page_deciding.add("alice", "correct horse", ("read",))
     sign_ins = SignIns(psd.store, users, psd.clock)
     assert await sign_ins.user("alice", "correct house", "127.0.0.1") is None
     alice = await sign_ins.user("alice", "correct horse", "127.0.0.1")

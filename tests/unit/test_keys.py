@@ -66,6 +66,7 @@ KINDS = {
     "psd:{p0}:-5:log": "log",
     "psd:idempotency:" + 64 * "a": "answer",
     "psd:pages:{pages}:users": "page users",
+    "psd:pages:{pages}:versions": "page users' versions",
     "psd:pages:{pages}:secret": "page secret",
     "psd:pages:{pages}:failed:" + 64 * "a": "failed sign-ins",
     "psd:pages:session:" + 64 * "a": "session",

@@ -11,7 +11,6 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from psd.access.pages.page_users import PageUsers
 from psd.store.keys import kind_of
 from tests.support.clients.pages import Browser
 from tests.support.servers.redis_server import RedisServer
@@ -65,7 +64,7 @@ async def test_a_form_without_the_token_of_its_session_is_refused(site: SwapSite
 async def test_a_session_ends_by_the_clock_by_the_password_and_with_its_user(
     site: SwapSite,
 ) -> None:
-    users = PageUsers(site.runtime.store)
+    deciding = site.runtime.page_deciding
 
     async def is_in() -> bool:
         return (await site.browser.get("/drivers/")).status == 200
@@ -77,11 +76,11 @@ async def test_a_session_ends_by_the_clock_by_the_password_and_with_its_user(
     assert not await is_in()
     await site.browser.sign_in("amp", "secret")
     assert await is_in()
-    await users.change_password("amp", "another")
+    await deciding.change_password("amp", "another")
     assert not await is_in()
     await site.browser.sign_in("amp", "another")
     assert await is_in()
-    await users.remove("amp")
+    await deciding.remove("amp")
     assert not await is_in()
 
 
@@ -209,7 +208,13 @@ async def test_every_key_of_pages_is_known_and_tells_no_secret(
     store = site.runtime.store.client
     keys = [key.decode() async for key in store.scan_iter("psd:pages:*")]
     kinds = {kind.name if (kind := kind_of(key)) else key for key in keys}
-    assert kinds == {"page users", "page secret", "failed sign-ins", "session"}
+    assert kinds == {
+        "page users",
+        "page users' versions",
+        "page secret",
+        "failed sign-ins",
+        "session",
+    }
     assert token not in "".join(keys)
     assert "secret" not in str(await store.hgetall("psd:pages:{pages}:users"))
     ending = [key for key in keys if ":session:" in key or ":failed:" in key]

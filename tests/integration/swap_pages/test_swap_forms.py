@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from psd.access.pages.page_users import PageUsers
 from tests.support.clients.pages import Browser
 from tests.support.servers.redis_server import RedisServer
 from tests.support.swaps.swap_site import SwapSite, is_tx, swap_site
@@ -192,7 +191,7 @@ async def test_the_same_pages_are_on_the_main_port(site: SwapSite) -> None:
 
 
 async def test_who_may_only_look_is_refused_the_forms(site: SwapSite) -> None:
-    await PageUsers(site.runtime.store).add("eve", "secret", ["read"])
+    await site.runtime.page_deciding.add("eve", "secret", ["read"])
     async with Browser(site.browser.url) as browser:
         await browser.sign_in("eve", "secret")
         assert (await browser.get("/drivers/")).status == 200

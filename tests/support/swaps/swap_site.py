@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 
-from psd.access.pages.page_users import PageUsers
 from psd.clock import ManualClock
 from psd.runtime import Runtime
 from tests.support.clients.http import HttpClient, serving
@@ -78,7 +77,7 @@ async def swap_site(url: str, settings: Mapping[str, Any] | None = None) -> Asyn
     clock = ManualClock(NOON_S)
     [port] = free_ports(1)
     async with engine_on(url, {"swaps.port": port, **(settings or {})}, clock=clock) as runtime:
-        await PageUsers(runtime.store).add("amp", "secret", ["read", "write"])
+        await runtime.page_deciding.add("amp", "secret", ["read", "write"])
         async with serving(runtime) as main, Browser(f"http://127.0.0.1:{port}") as browser:
             for document in FIXTURE:
                 [fields] = [each for each in document.values() if isinstance(each, dict)]
