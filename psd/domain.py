@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from psd.queries.shown import NameSource
     from psd.queries.sums import Sees
     from psd.store.keys import KeyKind
+    from psd.store.lane import Command as StoreCommand
     from psd.store.redis import Store
 
 Example = tuple[str, str]
@@ -225,6 +226,30 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     dialect: Dialect | None = None
 
 
+class Versioned(msgspec.Struct, frozen=True):
+    """How the version of a resource is read, in one trip with the versions of all others.
+
+    The version is what ``read`` makes of the replies to ``commands``: a text without line breaks
+    that is another one whenever the resource is. Two that ask the same are one.
+    """
+
+    commands: tuple[StoreCommand, ...]
+    read: Callable[[Sequence[Any]], str]
+
+
+class Watchable(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint that tells its answer again whenever that is of another version.
+
+    The endpoint's path with ``/watch`` behind it streams the answers as server-sent ``event``
+    (server/watching.py). ``versioned`` finds out what to look at; it raises what the endpoint
+    would raise for whoever may not have the answer, or where there is none.
+    """
+
+    endpoint: Endpoint
+    event: str
+    versioned: Callable[[Asked], Awaitable[Versioned]]
+
+
 class Done(msgspec.Struct, frozen=True):
     """What a deed came to: 201 where something is there that was not, else 200."""
 
@@ -278,11 +303,15 @@ class Part:
 
     follower: Follower | None = None
     endpoints: Sequence[Endpoint] = ()
+    watchables: Sequence[Watchable] = ()
+    """What of its endpoints may be watched; an endpoint stands among those, too."""
     deeds: Sequence[Deed] = ()
     keepers: Sequence[Keeper] = ()
     """Who keeps what people decide, so that a replay decides it again."""
     clock: ClockTask | None = None
     pages: Sequence[WebPage] = ()
+    page_watchables: Sequence[Watchable] = ()
+    """What pages watch for those who are signed in, by paths from the site's root."""
     home: str = "/"
     """The page where one who signed in is led to."""
     face_endpoints: Sequence[Endpoint] = ()

@@ -42,6 +42,7 @@
     │   ├── ArchiveUnavailableError archive_unavailable
     │   ├── SourceUnavailableError  source_unavailable  a source of activity or vehicles
     │   ├── ServerUnavailableError  server_unavailable  a psd server that a client asks
+    │   ├── WatchersError           too_many_watchers  as many watch as one process serves
     │   ├── RunInProgressError      run_in_progress  another process computes the same just now
     │   ├── PaymentUnavailableError payment_unavailable  Stripe does not answer
     │   ├── DeviceUnavailableError  device_unavailable   a plug does not answer
@@ -286,6 +287,12 @@ class ServerUnavailableError(UnavailableError):
     """A psd server cannot be reached, breaks off, or has no room for a client just now."""
 
     code = "server_unavailable"
+
+
+class WatchersError(UnavailableError):
+    """As many watch as one process serves, or it is about to end; another one may have room."""
+
+    code = "too_many_watchers"
 
 
 class RunInProgressError(UnavailableError):

@@ -37,6 +37,7 @@ from psd.errors import (
     UnavailableError,
 )
 from psd.queries.sums import Sees, everybody
+from psd.store.callers import Caller, enter_caller
 from server.jwks import Keys
 from server.routing import Route
 
@@ -102,13 +103,7 @@ class Access:
         if route.scope == "open":
             return await self._known_or_nobody(request)
         identity = await self._identity(request)
-        if not identity.may(route.scope):
-            raise ForbiddenError(
-                f"this needs scope {route.scope}",
-                f'error="insufficient_scope", scope="{route.scope}"',
-            )
-        if route.whole and identity.owners is not None:
-            raise ForbiddenError("this is not about single owners: a token of all owners is needed")
+        require(identity, route)
         return identity
 
     async def close(self, _app: web.Application) -> None:
@@ -129,6 +124,24 @@ class Access:
         if self._jwts is not None and token.count(".") == JWT_DOTS:
             return await self._jwts.identity(token)
         return self._tokens.table().identity(token, self._clock.now_s())
+
+
+def require(identity: Identity, route: Route) -> None:
+    """Raises an AccessError for one who may not have a route that asks who it is."""
+    if identity is NOBODY:
+        raise UnauthorizedError("sign in first", "")
+    if route.scope != "open" and not identity.may(route.scope):
+        raise ForbiddenError(
+            f"this needs scope {route.scope}",
+            f'error="insufficient_scope", scope="{route.scope}"',
+        )
+    if route.whole and identity.owners is not None:
+        raise ForbiddenError("this is not about single owners: a token of all owners is needed")
+
+
+def enter_as(identity: Identity) -> None:
+    """From now on this context works for one who was admitted."""
+    enter_caller(Caller(None if identity is ANYBODY else identity.keyed))
 
 
 def own_names(settings: Settings) -> OwnNames:

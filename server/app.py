@@ -34,9 +34,14 @@ from server.routes.v3_standings import StandingRoutes
 from server.routes.v3_users import UserRoutes
 from server.routes.write import WriteRoutes
 from server.routing import Route, Routes, register
+from server.watch_hub import Hub
+from server.watching import Watching
 
 GATE = web.AppKey("gate", Gate)
 """Where whoever stops the application finds how many requests are in hand."""
+
+HUB = web.AppKey("hub", Hub)
+"""Where whoever stops it has those leave who watch."""
 
 FACES = web.AppKey("faces", dict[str, web.Application])
 """The applications of the faces that are on, by name."""
@@ -61,19 +66,20 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
         domain_things=runtime.books.things,
         commands=runtime.commands,
     )
+    access = Access(settings, runtime.clock)
+    gate = Gate(runtime.metrics, draining, access)
+    watching = Watching(runtime, gate, access, bodies)
     routes: list[Route] = [
         *_writes(runtime, rules, bodies),
         *_reads(runtime, bodies, depth_max),
-        *domain_routes(runtime, rules, bodies),
+        *domain_routes(runtime, rules, bodies, watching),
         *enqueue.routes(),
         *OperationRoutes(runtime, runtime.metrics, draining).routes(),
     ]
     routes += ReferenceRoutes(routes).routes()
-    access = Access(settings, runtime.clock)
-    gate = Gate(runtime.metrics, draining, access)
     gate.know(routes)
     # Pages stand in no reference: people read them, and programs what they are made of.
-    desk = Desk(runtime, rules, bodies)
+    desk = Desk(runtime, rules, bodies, watching)
     pages, roots = site_routes(runtime, desk)
     gate.know(pages, roots)
     app = web.Application(
@@ -82,6 +88,7 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
     # The parameter for it is deprecated, and nothing comes in its place.
     app._router = Routes()
     app[GATE] = gate
+    app[HUB] = watching.hub
     for route in (*routes, *pages):
         register(app, route)
     app[FACES] = face_apps(runtime, gate, desk, rules, bodies)

@@ -41,6 +41,7 @@ from server.endpoints import endpoint_routes
 from server.openapi.about import JSON_TYPE, LINES_TYPE, About, Example, group_of, json_answer
 from server.openapi.original import Summary
 from server.routing import Route
+from server.watching import Watching
 from server.writing import one_or_more_documents, refusal, summary
 
 DOCUMENTS_AT_ONCE = 250
@@ -49,7 +50,9 @@ DOCUMENTS_AT_ONCE = 250
 _BOOKED = '{"booked":1,"unchanged":0,"duplicate":0,"refused":[]}'
 
 
-def domain_routes(runtime: Runtime, rules: EventRules, bodies: BodyReader) -> list[Route]:
+def domain_routes(
+    runtime: Runtime, rules: EventRules, bodies: BodyReader, watching: Watching
+) -> list[Route]:
     """Every route of every domain; ``rules`` are those of what comes over HTTP."""
     routes: list[Route] = []
     deeds = DeedRoutes(runtime, rules, bodies)
@@ -68,6 +71,7 @@ def domain_routes(runtime: Runtime, rules: EventRules, bodies: BodyReader) -> li
         if part is not None:
             for each in part.endpoints:
                 routes += endpoint_routes(each, group, bodies)
+            routes += [watching.route(each, group) for each in part.watchables]
             by_name = {each.name: each for each in commands}
             routes += [deeds.route(each, by_name, group) for each in part.deeds]
     return routes

@@ -90,14 +90,15 @@ class EndpointAsking:
         async def handle(request: web.Request) -> web.Response:
             if self._endpoint.dialect is None:
                 asked_format(request, self._formats)
-            asked = await self._asked(request, is_form=method == "POST")
+            asked = await self.asked(request, is_form=method == "POST")
             async with StoreDeadline():
                 answer = await self._endpoint.ask(asked)
             return await write(request, answer)
 
         return handle
 
-    async def _asked(self, request: web.Request, *, is_form: bool) -> Asked:
+    async def asked(self, request: web.Request, *, is_form: bool = False) -> Asked:
+        """What a request asks, without HTTP."""
         form = await self._form(request) if is_form else []
         return Asked(
             self._query.read([*form, *request.query.items()]),

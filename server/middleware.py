@@ -9,21 +9,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
-from multidict import istr
 from prometheus_client import Counter, Histogram
 
-from psd.access.identity import ANYBODY, Identity
+from psd.access.identity import Identity
 from psd.domain import Dialect
 from psd.errors import PsdError
 from psd.observe.draining import Draining
 from psd.observe.metrics import Metrics
-from psd.store.callers import Caller, enter_caller
+from psd.store.callers import enter_caller
 from server import answers
-from server.access import IDENTITY, NOBODY, Access
+from server.access import IDENTITY, NOBODY, Access, enter_as
 from server.asking import OWN_ROOT, check_parameters, parameters_of
 from server.conditions import READING
 from server.errors import PageStyle, Style, answer, answer_error
@@ -32,7 +32,7 @@ from server.prefixes import prefix_of
 from server.protocol import Connection
 from server.routing import Handler, Route
 from server.starlette_paths import answer_elsewhere
-from server.tracing import REQUEST_ID, TRACEPARENT, enter, leave, trace_of
+from server.tracing import enter, leave, sign, trace_of
 
 log = logging.getLogger("server")
 
@@ -45,8 +45,6 @@ PATH_SHOWN_MAX = 200
 
 ROOTS = web.AppKey("roots", Mapping[str, Style])
 """How an application of its own (server/faces.py) tells errors, by where its paths begin."""
-
-SERVER = istr("Server")
 
 
 class _Measured:
@@ -115,6 +113,15 @@ class Gate:
             return False
         return True
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """A request in here is not waited for: it ends by itself when the process drains."""
+        self._leave()
+        try:
+            yield
+        finally:
+            self.in_hand += 1
+
     def _leave(self) -> None:
         self.in_hand -= 1
         if self.in_hand == 0 and self._draining.begun:
@@ -146,11 +153,9 @@ class Gate:
             if log.isEnabledFor(logging.DEBUG):
                 _log_request(request, response, seconds)
             leave(entered)
-            headers = response.headers
-            # aiohttp's own would tell its version, and that of Python.
-            headers[SERVER] = answers.SERVER
-            headers[TRACEPARENT] = trace.traceparent
-            headers[REQUEST_ID] = trace.request_id
+            # A stream has told them, with its first byte.
+            if not response.prepared:
+                sign(response.headers, trace)
             return response
 
         return gate
@@ -194,7 +199,7 @@ def _let_in(request: web.Request, route: Route, identity: Identity) -> None:
     if route.scope == "open" and route.rule is None:
         enter_caller(None)
     else:
-        enter_caller(Caller(None if identity is ANYBODY else identity.keyed))
+        enter_as(identity)
 
 
 async def _finish(request: web.Request, response: web.StreamResponse) -> None:

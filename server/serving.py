@@ -25,7 +25,7 @@ from psd.event_loop import new_event_loop
 from psd.memory import keep_what_is_there
 from psd.observe.draining import Draining
 from psd.runtime import Runtime, open_runtime
-from server.app import FACES, GATE, build_app
+from server.app import FACES, GATE, HUB, build_app
 from server.faces import ports_of
 from server.guard import Guard
 from server.protocol import Connection
@@ -116,12 +116,13 @@ class HttpServer:
         return f"http://{Address(host, port)}"
 
     async def stop(self) -> None:
-        """Drain: no new connections, requests in hand are finished.
+        """Drain: no new connections, requests in hand are finished, watchers leave at once.
 
         aiohttp's own end would drop what still arrives of a body, so the requests in hand are
         waited for before it begins.
         """
         self.draining.begin()
+        self._app[HUB].end()
         for server in self._listening.values():
             server.close()
         if not await self._app[GATE].emptied(self._settings.shutdown_timeout_s):

@@ -18,12 +18,14 @@ import random
 import re
 from contextvars import Token
 
-from multidict import CIMultiDictProxy, istr
+from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from psd.observe.logs import CURRENT_REQUEST, RequestNames
+from server import answers
 
 TRACEPARENT = istr("traceparent")
 REQUEST_ID = istr("X-Request-Id")
+SERVER = istr("Server")
 
 _TRACEPARENT = re.compile(
     r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?",
@@ -70,6 +72,14 @@ def enter(trace: Trace) -> Token[RequestNames | None]:
 def leave(token: Token[RequestNames | None]) -> None:
     """What is logged now belongs to no request: a connection outlives its requests."""
     CURRENT_REQUEST.reset(token)
+
+
+def sign(headers: CIMultiDict[str], trace: Trace) -> None:
+    """Tell a request's names in its answer, and who answers."""
+    # aiohttp's own would tell its version, and that of Python.
+    headers[SERVER] = answers.SERVER
+    headers[TRACEPARENT] = trace.traceparent
+    headers[REQUEST_ID] = trace.request_id
 
 
 def _continued(headers: CIMultiDictProxy[str], told: str) -> tuple[str, str] | None:

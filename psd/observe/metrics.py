@@ -167,6 +167,12 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
+        self.watchers = Gauge(
+            "psd_http_watchers",
+            "Who watches something just now.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
         self.refused = Counter(
             "psd_http_refused",
             "HTTP connections that were refused before any route, by reason.",

@@ -119,6 +119,13 @@ class StreamedEvent(msgspec.Struct, frozen=True):
     event: AnyEvent
 
 
+class NetworkState(msgspec.Struct, frozen=True):
+    """The newest events, newest first, and how many objects of each kind there are."""
+
+    newest: tuple[StreamedEvent, ...]
+    counts: dict[str, int]
+
+
 class StocktakeCheck(msgspec.Struct, frozen=True):
     """A stocktake against the ledger at its second: ids that only one of the two has."""
 

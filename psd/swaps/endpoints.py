@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from psd.domain import Asked, Deed, Endpoint
+from psd.domain import Asked, Deed, Endpoint, Watchable
 from psd.swaps import ledger_rows as shown
 from psd.swaps import requests
 from psd.swaps.additions import AddedObject, AddedTransaction, Additions
@@ -25,6 +25,7 @@ _ONE_TRANSACTION = (
 def endpoints(questions: SwapsQuestions) -> list[Endpoint]:
     """All questions."""
     return [
+        network(questions),
         *_of_drivers(questions),
         *_of_places(questions),
         Endpoint(
@@ -54,6 +55,28 @@ def endpoints(questions: SwapsQuestions) -> list[Endpoint]:
             whole=True,
         ),
     ]
+
+
+def network(questions: SwapsQuestions) -> Endpoint:
+    """The question about a whole network."""
+    return Endpoint(
+        path=ROOT,
+        query=requests.NetworkQuery,
+        answer=shown.ShownNetwork,
+        ask=questions.network,
+        meaning="the network",
+        example=(
+            "/v3/swaps/main?limit=1",
+            '{"network":"main","n":12,"stations":2,...,"newest":[{"n":12,"kind":"correction",...}]}',
+        ),
+        refused=(404, 406),
+        whole=True,
+    )
+
+
+def watchables(questions: SwapsQuestions) -> list[Watchable]:
+    """All that may be watched."""
+    return [Watchable(endpoint=network(questions), event="network", versioned=questions.versioned)]
 
 
 def _of_drivers(questions: SwapsQuestions) -> list[Endpoint]:

@@ -26,6 +26,7 @@ from psd.swaps.answers import (
     BatteryState,
     DriverDay,
     DriverState,
+    NetworkState,
     StationState,
     StocktakeCheck,
     StreamedEvent,
@@ -247,6 +248,11 @@ class LedgerReads:
         """The stream itself, from behind a number on. 1 trip."""
         found = await self._store.stream(self.network, after, min(limit, PAGE_MAX))
         return [StreamedEvent(n, event) for n, event in found]
+
+    async def network_state(self, limit: int) -> NetworkState:
+        """The newest events, as many as asked for, and how much there is. 1 trip."""
+        found, counts = await self._store.newest(self.network, limit)
+        return NetworkState(tuple(StreamedEvent(n, event) for n, event in found), counts)
 
     async def stocktakes(self, limit: int = 50) -> list[StocktakeCheck]:
         """The newest stocktakes, each against what the ledger says of its second now."""

@@ -22,6 +22,7 @@ from psd.swaps.answers import (
     BatteryState,
     DriverDay,
     DriverState,
+    NetworkState,
     StationState,
     StreamedEvent,
     Transaction,
@@ -191,6 +192,18 @@ class EventRows(msgspec.Struct, frozen=True):
     next: int
 
 
+class ShownNetwork(msgspec.Struct, frozen=True, kw_only=True):
+    """A network: its newest event, how many objects it has, and the newest events, newest first."""
+
+    network: str
+    n: int
+    stations: int
+    batteries: int
+    vehicles: int
+    drivers: int
+    newest: list[EventRow]
+
+
 def transaction_row(each: Transaction) -> TransactionRow:
     """A transaction as it is told."""
     derived = each.derived
@@ -309,4 +322,18 @@ def event_row(each: StreamedEvent) -> EventRow:
         by=event.by,
         id=event.id,
         event={name: value for name, value in held.items() if name not in _ELSEWHERE},
+    )
+
+
+def shown_network(network: str, state: NetworkState) -> ShownNetwork:
+    """A network as it is told."""
+    counts = state.counts
+    return ShownNetwork(
+        network=network,
+        n=state.newest[0].n if state.newest else 0,
+        stations=counts.get("station", 0),
+        batteries=counts.get("battery", 0),
+        vehicles=counts.get("vehicle", 0),
+        drivers=counts.get("driver", 0),
+        newest=[event_row(each) for each in state.newest],
     )

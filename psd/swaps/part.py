@@ -7,7 +7,7 @@ from psd.engine.event_rules import rules_of
 from psd.swaps.accepted import AcceptedKeeper
 from psd.swaps.additions import Additions
 from psd.swaps.audit import SwapsAudit
-from psd.swaps.endpoints import deeds, endpoints
+from psd.swaps.endpoints import deeds, endpoints, watchables
 from psd.swaps.instruments import SwapsMetrics
 from psd.swaps.keeper import LedgerFollower
 from psd.swaps.ledger import Ledger
@@ -42,6 +42,7 @@ class SwapsPart(Part):
         self.audit = self.auditing.every
         questions = SwapsQuestions(self.ledger, core.clock, settings.tz)
         self.endpoints = endpoints(questions)
+        self.watchables = watchables(questions)
         self.deeds = deeds(Additions(self.ledger))
         self.clock = ClockTask(name="swaps settle", every_ms=SETTLE_EVERY_MS, step=self._settle)
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from psd.clock import Clock
 from psd.cursors import read_cursor, write_cursor
-from psd.domain import Asked
+from psd.domain import Asked, Versioned
 from psd.engine.plan import Range
 from psd.errors import MalformedError, NotFoundError
 from psd.queries.calendar import zone
@@ -29,10 +29,12 @@ from psd.swaps.requests import (
     AtQuery,
     DaysQuery,
     EventsQuery,
+    NetworkQuery,
     ObjectsQuery,
     TransactionsQuery,
 )
 from psd.swaps.settings import NETWORK
+from psd.swaps.store import newest_events, newest_number
 from psd.swaps.swap_bookings import owner_of
 
 LedgerOf = Callable[[str], Ledger]
@@ -45,6 +47,16 @@ class SwapsQuestions:
         self._ledger_of = ledger_of
         self._clock = clock
         self._tz = tz
+
+    async def network(self, asked: Asked) -> shown.ShownNetwork:
+        """A network: how much there is, and its newest events."""
+        query: NetworkQuery = asked.query
+        ledger = self._ledger(asked)
+        return shown.shown_network(ledger.network, await ledger.network_state(query.limit))
+
+    async def versioned(self, asked: Asked) -> Versioned:
+        """A network is another one with each event."""
+        return Versioned((newest_events(self._ledger(asked).network),), newest_number)
 
     async def drivers(self, asked: Asked) -> shown.DriverRows:
         """Drivers by id, with the vehicle and the battery that each has."""

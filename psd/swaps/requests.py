@@ -73,6 +73,12 @@ class EventsQuery(msgspec.Struct):
     limit: Limit = 100
 
 
+class NetworkQuery(msgspec.Struct):
+    """How many of the newest events."""
+
+    limit: Limit = 10
+
+
 class SwapBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A transaction; `battery_in` left out is what the vehicle carries, null is none.
 

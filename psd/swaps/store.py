@@ -170,7 +170,17 @@ class SwapsStore:
         reply = await self._store.reads.call(
             ("XRANGE", events_key(network), f"({after}-0" if after else "-", "+", "COUNT", limit)
         )
-        return [(n := int(key.partition(b"-")[0]), _event(n, held[1])) for key, held in reply]
+        return _streamed(reply)
+
+    async def newest(
+        self, network: str, limit: int
+    ) -> tuple[list[tuple[int, AnyEvent]], dict[str, int]]:
+        """The newest events, newest first, and the number of objects by kind. 1 trip."""
+        reply, flat = await self._store.reads.call_all(
+            [newest_events(network, limit), ("HGETALL", counts_key(network))]
+        )
+        counts = {kind.decode(): int(n) for kind, n in zip(flat[::2], flat[1::2], strict=True)}
+        return _streamed(reply), counts
 
     async def seen(self, network: str, id_: str) -> int | None:
         """The number that an id got."""
@@ -290,6 +300,21 @@ class SwapsStore:
         """Those that ever had an event. 1 trip."""
         found = await self._store.reads.call(("SMEMBERS", NETWORKS_KEY))
         return sorted(each.decode() for each in found)
+
+
+def newest_events(network: str, limit: int = 1) -> Command:
+    """Asks for the newest events of a network; :func:`newest_number` reads the first of them."""
+    return ("XREVRANGE", events_key(network), "+", "-", "COUNT", limit)
+
+
+def newest_number(replies: Sequence[Any]) -> str:
+    """The number of the newest event, as the one reply to :func:`newest_events` has it."""
+    [reply] = replies
+    return reply[0][0].partition(b"-")[0].decode() if reply else "0"
+
+
+def _streamed(reply: Sequence[Any]) -> list[tuple[int, AnyEvent]]:
+    return [(n := int(key.partition(b"-")[0]), _event(n, held[1])) for key, held in reply]
 
 
 def _text(named: Named) -> str:

@@ -2,7 +2,7 @@
 
 ::
 
-    desk = Desk(runtime, rules, bodies)
+    desk = Desk(runtime, rules, bodies, watching)
     desk.page(place, "psd/login.html", {...})      HTML with the headers that every page has
 
 A :class:`SitePlace` is where a request sees a site: behind which prefix and below which root.
@@ -32,6 +32,7 @@ from server.deeds import Taker
 from server.pages.cookies import FLASH, SESSION, Jar, flash_of, flash_value, values_of
 from server.pages.rendering import STYLE_MARK, Templates
 from server.prefixes import prefix_of
+from server.watching import Watching
 
 SIGNED_IN = web.RequestKey("session", Session)
 """Set by the site's rule for one who is signed in."""
@@ -60,10 +61,13 @@ class SitePlace(msgspec.Struct, frozen=True):
 class Desk:
     """Answers for all sites of one server."""
 
-    def __init__(self, runtime: Runtime, rules: EventRules, bodies: BodyReader) -> None:
+    def __init__(
+        self, runtime: Runtime, rules: EventRules, bodies: BodyReader, watching: Watching
+    ) -> None:
         settings = runtime.settings.pages
         users = PageUsers(runtime.store)
         self.bodies = bodies
+        self.watching = watching
         self.taker = Taker(runtime, rules)
         self.commands = {
             (domain, command.name): command

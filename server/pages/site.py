@@ -52,6 +52,7 @@ class Site:
         self._root = root
         self._pages = part.pages
         self._scripts = scripts_of(name)
+        self._watchables = part.page_watchables
         self._links = tuple((page.link, page.path) for page in part.pages if page.link)
         self._signing = SigningIn(desk, part.home)
 
@@ -74,6 +75,8 @@ class Site:
             routes.append(self._route("GET", page.path, self._shower(page), numbers=numbers))
             if page.takes_forms:
                 routes.append(self._route("POST", page.path, self._taker(page), numbers=numbers))
+        watching, rule = self._desk.watching, self._desk.identify
+        routes += [watching.route(each, self._name, self._root, rule) for each in self._watchables]
         return routes
 
     def _file(self, name: str, content: bytes, content_type: str, lives: str) -> Route:

@@ -195,6 +195,7 @@ async def test_a_domain_is_a_folder_and_a_line(house: House, redis_server: Redis
             "it was kept", lambda: house.ask("GET", "/v3/meters/7") == expected, TIMEOUT_S
         )
         over_http(house, reading)
+        watched(house)
         one_by_one(house)
         by_form_and_in_other_formats(house)
         as_a_cloud_event(house)
@@ -242,6 +243,13 @@ def one_by_one(house: House) -> None:
     assert house.ask("PUT", path, {"watt": 3})[1]["fields"]["watt"].startswith("unknown; known")
     assert house.exchange("PUT", path, b"wh=3")[0] == 400
     assert house.ask("GET", "/v3/meters/9") == (200, {"meter": 9, "shown": 2})
+
+
+def watched(house: House) -> None:
+    status, headers, body = house.exchange("GET", "/v3/meters/8/watch?per=100&wait=0")
+    assert (status, body, headers["Psd-Version"]) == (200, b'{"meter":8,"shown":1}', "120")
+    assert house.exchange("GET", "/v3/meters/8/watch?wait=0&version=120")[0] == 304
+    assert house.exchange("GET", "/v3/meters/55/watch")[0] == 404
 
 
 def by_form_and_in_other_formats(house: House) -> None:
@@ -304,9 +312,11 @@ async def as_pages(house: House) -> None:
         page = await browser.get("/meter/7/")
         there = "%2Fmeters%2Fmeter%2F7%2F"
         assert (page.status, page.location) == (302, f"/meters/auth/login?next={there}")
+        assert (await browser.get("/meter/7/watch?wait=0")).status == 401
         page = await browser.sign_in("al", "secret", f"/auth/login?next={there}")
         assert (page.status, page.location) == (302, "/meters/meter/7/")
         assert (await browser.get("/meter/7/")).headings == ["Meter 7"]
+        assert (await browser.get("/meter/7/watch?wait=0")).text == '{"meter":7,"shown":120}'
 
 
 async def at_its_face(house: House) -> None:

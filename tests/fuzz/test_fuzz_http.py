@@ -201,6 +201,8 @@ def readings_body(rng: random.Random) -> bytes:
 SWAPS = "/v3/swaps/{network}"
 
 ROUTES: dict[str, Body] = {
+    f"GET {SWAPS}": no_body,
+    f"GET {SWAPS}/watch": no_body,
     f"GET {SWAPS}/drivers": no_body,
     f"GET {SWAPS}/drivers/{{id}}": no_body,
     f"GET {SWAPS}/drivers/{{id}}/days": no_body,
@@ -343,6 +345,9 @@ async def send(client: HttpClient, rng: random.Random, route: str) -> tuple[str,
     if rng.random() < 0.05:
         method = rng.choice(("GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"))
     path, body = hostile_path(rng, pattern), ROUTES[route](rng)
+    if pattern.endswith("/watch"):
+        # A stream would not end.
+        path += f"{'&' if '?' in path else '?'}wait=0"
     content_type = FORM if ROUTES[route] in (form_body, promql_body) and rng.random() < 0.8 else ""
     answer = await client.request(method, path, body, content_type or rng.choice(CONTENT_TYPES))
     return f"{method} {path!r} {body[:200]!r}", answer

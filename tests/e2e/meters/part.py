@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from psd.audit.examine import Discrepancy
 from psd.audit.sweep import Audited
-from psd.domain import Asked, Core, Deed, Dialect, Done, Endpoint, Part
+from psd.domain import Asked, Core, Deed, Dialect, Done, Endpoint, Part, Versioned, Watchable
 from psd.engine.event_times import Time
 from psd.engine.events import Accepted, Change, Report
 from psd.engine.outcomes import BOOKED, Outcome
@@ -85,24 +85,38 @@ class MeterFollower:
         return self
 
 
+def text_of(replies: Sequence[bytes | None]) -> str:
+    """The version of a meter is what it shows."""
+    return (replies[0] or b"none").decode()
+
+
 class Meters(Part):
     """Meters over one store."""
 
     def __init__(self, core: Core, _settings: MetersSettings) -> None:
         self._store = core.store
         self.follower = MeterFollower(core.store)
-        self.endpoints = (
-            Endpoint(
-                path="/v3/meters/{meter}",
-                parts={"meter": Meter},
-                query=MeterQuery,
-                answer=MeterAnswer,
-                ask=self.meter,
-                meaning="the reading",
-                example=("/v3/meters/7", '{"meter":7,"shown":120}'),
-                refused=(404, 406),
-                whole=True,
+        one = Endpoint(
+            path="/v3/meters/{meter}",
+            parts={"meter": Meter},
+            query=MeterQuery,
+            answer=MeterAnswer,
+            ask=self.meter,
+            meaning="the reading",
+            example=("/v3/meters/7", '{"meter":7,"shown":120}'),
+            refused=(404, 406),
+            whole=True,
+        )
+        self.watchables = (Watchable(endpoint=one, event="meter", versioned=self.versioned),)
+        self.page_watchables = (
+            Watchable(
+                endpoint=msgspec.structs.replace(one, path="/meter/{meter}"),
+                event="meter",
+                versioned=self.versioned,
             ),
+        )
+        self.endpoints = (
+            one,
             Endpoint(
                 path="/v3/meters",
                 query=MetersQuery,
@@ -205,6 +219,10 @@ class Meters(Part):
         if shown is None:
             raise NotFoundError(f"meter: {asked.path['meter']} was never read")
         return MeterAnswer(asked.path["meter"], shown // asked.query.per)
+
+    async def versioned(self, asked: Asked) -> Versioned:
+        """A meter is another one with each reading."""
+        return Versioned((("HGET", METERS_KEY, asked.path["meter"]),), text_of)
 
     async def meters(self, asked: Asked) -> MetersPage:
         """The newest readings of some meters."""

@@ -233,6 +233,8 @@ def swaps() -> dict[str, Case]:
     """The ledger of swaps, in which there is nothing; drivers are owners, all else is nobody's."""
     root, pattern = "/v3/swaps/main", "/v3/swaps/{network}"
     found = {
+        f"GET {pattern}": for_all_owners(root),
+        f"GET {pattern}/watch": for_all_owners(f"{root}/watch?wait=0"),
         f"GET {pattern}/drivers": reading_of_vehicles(f"{root}/drivers", 200),
         f"GET {pattern}/transactions/{{n}}": reading_of_vehicles(f"{root}/transactions/1", 404),
         f"GET {pattern}/stations": for_all_owners(f"{root}/stations"),

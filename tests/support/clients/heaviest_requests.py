@@ -268,6 +268,8 @@ def _swaps() -> dict[str, Request]:
         found[f"GET {pattern}/{path}/{{id}}"] = Request(f"{root}/{path}/1")
         listed = f"{root}/{path}/1/transactions?limit=1000"
         found[f"GET {pattern}/{path}/{{id}}/transactions"] = Request(listed)
+    found[f"GET {pattern}"] = Request(f"{root}?limit=1000")
+    found[f"GET {pattern}/watch"] = Request(f"{root}/watch?limit=1000&wait=0")
     found[f"GET {pattern}/drivers/{{id}}/days"] = Request(f"{root}/drivers/1/days")
     found[f"GET {pattern}/vehicles/{{id}}"] = Request(f"{root}/vehicles/1")
     found[f"GET {pattern}/transactions/{{n}}"] = Request(f"{root}/transactions/5")
