@@ -14,6 +14,7 @@ from psd.runtime import Runtime, open_runtime
 from psd.store.redis import Store
 from tests.conftest import ON_CLUSTER, AnyStore
 from tests.support.clients.http import HttpClient, serving
+from tests.support.engine import PATIENCE_S
 from tests.support.processes.worker_stack import WorkerStack
 from tests.support.servers.nsqd import Nsqd
 from tests.support.servers.redis_cluster import RedisCluster
@@ -87,6 +88,12 @@ def archive_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process that a test starts leaves an archive in the checkout, or finds another test's."""
     monkeypatch.setenv("PSD_ARCHIVE_FOLDER", str(tmp_path / "archive"))
     monkeypatch.setenv("PSD_IMPORTS_FOLDER", str(tmp_path / "imports"))
+
+
+@pytest.fixture(autouse=True)
+def patient_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No command that a test runs gives a busy machine up after the 1.5 s that people wait."""
+    monkeypatch.setenv("PSD_REDIS_TIMEOUT_S", str(PATIENCE_S))
 
 
 @pytest.fixture(autouse=True)

@@ -44,7 +44,9 @@ BATCH_MESSAGES = 3
 BATCHES_AT_ONCE = 2
 TIMEOUT_S = 0.1
 HOLD_S = (0.002, 0.16)
-TRIAL_TIMEOUT_S = 60.0
+FIRE_S = 20.0
+"""A trial on a busy machine, where few answers come in 0.1 s, is left in peace after so long."""
+TRIAL_TIMEOUT_S = 180.0
 
 MIXTURES: tuple[dict[Kind, int], ...] = (
     {"lose": 10, "hold": 20, "cut": 10, "split": 60, "reset": 10},
@@ -122,10 +124,12 @@ class ProxyExperiment:
         lane.proxy.counted.clear()
         lane.proxy.faults = Faults(random.Random(rng.random()), rng.choice(MIXTURES), HOLD_S)
         tally = Tally(trials=1, duplicates_suppressed=stream.repeats)
+        peace = asyncio.get_running_loop().call_later(FIRE_S, setattr, lane.proxy, "faults", None)
         try:
             async with asyncio.timeout(TRIAL_TIMEOUT_S):
                 wrong = await self._under_fire(lane.proxy.url, stream, rng)
         finally:
+            peace.cancel()
             lane.proxy.faults = None
             self._found += lane.proxy.counted
         tally.failures += failures_of(self.name, seed, wrong)

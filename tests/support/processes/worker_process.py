@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.engine import PATIENCE_S
 from tests.support.processes.forked import psd_ended
 from tests.support.processes.worker_stack import WorkerStack
 from tests.support.waiting import wait_until
@@ -47,8 +48,12 @@ def environment() -> dict[str, str]:
 async def psd(
     stack: WorkerStack, folder: Path, *arguments: str, stdin: bytes = b""
 ) -> tuple[int, str, str]:
-    """Run a command to its end; returns exit code, stdout and stderr."""
-    words = [*settings_of(stack), *arguments]
+    """Run a command to its end; returns exit code, stdout and stderr.
+
+    It waits for a busy machine, unless ``arguments`` say otherwise.
+    """
+    patience = ["--set", f"redis.timeout_s={PATIENCE_S}"]
+    words = [*settings_of(stack), *patience, *arguments]
     ended = await asyncio.to_thread(psd_ended, words, folder, environment(), stdin)
     return ended.returncode, ended.stdout, ended.stderr
 
