@@ -71,37 +71,26 @@ class Runtime:
         things_by_name = settings.numbers
         self._turns = Turns(self.store, clock, self.numbers, archive)
         most, sums_max = settings.server.board_members_max, settings.server.user_sums_max
-        self.boards = BoardsStore(
-            self.store, clock, things_by_name, self._turns, self.engine.names, most
-        )
+        engine, names = self.engine, self.engine.names
+        self.boards = BoardsStore(self.store, clock, things_by_name, self._turns, names, most)
         self.challenges = Challenges(
-            self.engine, self.boards, things_by_name, clock, depth, sums_max, self.engine.names
+            engine, self.boards, things_by_name, clock, depth, sums_max, names
         )
-        self.finals = Finals(self.boards, self.challenges, slower, self.engine.names)
-        self.queries = Queries(
-            self.engine,
-            rules_of_queries(settings),
-            clock,
-            self.boards,
-            depth,
-            self.engine.names,
-        )
+        self.finals = Finals(self.boards, self.challenges, slower, names)
+        rules = rules_of_queries(settings)
+        self.queries = Queries(engine, rules, clock, self.boards, depth, names)
         self.core = Core(
             settings,
-            self.engine,
+            engine,
             self.store,
             clock,
             metrics,
             self._turns,
             self.boards,
-            self.engine.names,
+            names,
             archive,
         )
-        self.parts: dict[str, Part] = {
-            domain.name: named(domain.open)(self.core, settings.section(domain.name))
-            for domain in domains()
-            if domain.open
-        }
+        self.parts = _opened(self.core)
         followers = [part.follower for part in self.parts.values() if part.follower is not None]
         self.books = Books(self.engine, self.store.order, metrics, followers)
         self.intake = Intake(self.books, archive)
@@ -169,6 +158,15 @@ class Runtime:
         await self._turns.close()
         await self.archive.close()
         await self.store.close()
+
+
+def _opened(core: Core) -> dict[str, Part]:
+    """What a process has of each domain, by its name."""
+    return {
+        domain.name: named(domain.open)(core, core.settings.section(domain.name))
+        for domain in domains()
+        if domain.open
+    }
 
 
 async def open_runtime(

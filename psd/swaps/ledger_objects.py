@@ -1,0 +1,182 @@
+"""What the ledger is asked of its objects: drivers, vehicles, batteries, stations, now or then.
+
+Nothing is stored of what is derived. A state is what the newest live transactions say, those until
+``at``::
+
+    battery 3 at NOON    newest that brought it in, newest that took it out, both until NOON
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+import msgspec
+
+from psd.errors import NotFoundError
+from psd.foreign_texts import shown
+from psd.swaps.answers import (
+    BatteryState,
+    DriverState,
+    StationState,
+    VehicleState,
+)
+from psd.swaps.around_asks import newest
+from psd.swaps.objects import (
+    Known,
+    KnownBattery,
+    KnownDriver,
+    KnownStation,
+    KnownVehicle,
+    known_of,
+    known_then,
+)
+from psd.swaps.positions import whereabouts
+from psd.swaps.store import Named, SwapsStore
+from psd.swaps.swap_events import Registered
+from psd.swaps.swap_messages import Reference
+
+PAGE_MAX = 1_000
+"""Objects, transactions or events of one answer."""
+
+INDEXES_OF = {
+    "driver": ("driver",),
+    "vehicle": ("vehicle",),
+    "station": ("station",),
+    "battery": ("battery_in", "battery_out"),
+}
+"""What the transactions of an object are found in."""
+
+
+class ObjectReads:
+    """Questions about the objects of one network; raises NotFoundError for what there is not."""
+
+    def __init__(self, network: str, store: SwapsStore) -> None:
+        self.network = network
+        self._store = store
+
+    async def find(self, kind: str, reference: Reference) -> int:
+        """The id of an object by its number, or by its name, serial, VIN or phone. 1 trip."""
+        if isinstance(reference, int):
+            return reference
+        found = await self._store.ids_of(self.network, [(kind, reference)])
+        if number := found.get((kind, reference)):
+            return number
+        if reference.isascii() and reference.isdecimal() and len(reference) <= 15:
+            return int(reference)
+        raise NotFoundError(f"{kind}: {shown(reference)} is unknown in {self.network}")
+
+    async def driver(self, number: int, at: int | None = None) -> DriverState:
+        """A driver, his vehicle, and the battery in it."""
+        driver = cast("KnownDriver", await self._known("driver", number, at))
+        mine = newest("driver", number, at)
+        asks = [mine] if driver.vehicle is None else [mine, newest("vehicle", driver.vehicle, at)]
+        last, *of_vehicle = (await self._store.around(self.network, asks)).found
+        if driver.vehicle is None:
+            return DriverState(driver, None, None, last.n if last else None)
+        vehicle = cast("KnownVehicle", await self._known("vehicle", driver.vehicle, at))
+        [swap] = of_vehicle
+        carried = swap.swap.battery_out if swap else None
+        battery = None
+        if carried is not None:
+            battery = cast("KnownBattery", await self._known("battery", carried, at))
+        return DriverState(driver, vehicle, battery, last.n if last else None)
+
+    async def battery(self, number: int, at: int | None = None) -> BatteryState:
+        """A battery: at which station or on whose vehicle it is, and with what energy."""
+        battery = cast("KnownBattery", await self._known("battery", number, at))
+        return (await self.whereabouts([battery], at))[0]
+
+    async def vehicle(self, number: int, at: int | None = None) -> VehicleState:
+        """A vehicle, and the battery in it."""
+        vehicle = cast("KnownVehicle", await self._known("vehicle", number, at))
+        [last] = (await self._store.around(self.network, [newest("vehicle", number, at)])).found
+        if last is None:
+            return VehicleState(vehicle, None, None, None)
+        return VehicleState(vehicle, last.swap.battery_out, last.swap.driver, last.n)
+
+    async def station(self, number: int, at: int | None = None) -> StationState:
+        """A station, and the batteries there. Looks at each battery of the network, 20 us each."""
+        station = cast("KnownStation", await self._known("station", number, at))
+        there: list[BatteryState] = []
+        for start in range(0, await self._store.count(self.network, "battery"), PAGE_MAX):
+            states = await self.whereabouts(await self.batteries(start, at=at), at)
+            there += [each for each in states if each.where.station == number]
+        return StationState(station, tuple(there))
+
+    async def whereabouts(
+        self, batteries: Sequence[KnownBattery], at: int | None = None
+    ) -> list[BatteryState]:
+        """Where these batteries are, by position. 1 trip."""
+        asks = [newest(index, each.id, at) for each in batteries for index in INDEXES_OF["battery"]]
+        found = (await self._store.around(self.network, asks)).found if asks else []
+        return [
+            BatteryState(battery, whereabouts(came_in, went_out, battery.station))
+            for battery, came_in, went_out in zip(batteries, found[::2], found[1::2], strict=True)
+        ]
+
+    async def drivers(
+        self, after: int = 0, limit: int = PAGE_MAX, at: int | None = None
+    ) -> list[KnownDriver]:
+        """Drivers by id, from behind one on."""
+        return cast("list[KnownDriver]", await self._page("driver", after, limit, at))
+
+    async def stations(
+        self, after: int = 0, limit: int = PAGE_MAX, at: int | None = None
+    ) -> list[KnownStation]:
+        """Stations by id, from behind one on."""
+        return cast("list[KnownStation]", await self._page("station", after, limit, at))
+
+    async def batteries(
+        self, after: int = 0, limit: int = PAGE_MAX, at: int | None = None
+    ) -> list[KnownBattery]:
+        """Batteries by id, from behind one on; :meth:`whereabouts` tells where they are."""
+        return cast("list[KnownBattery]", await self._page("battery", after, limit, at))
+
+    async def vehicles(
+        self, after: int = 0, limit: int = PAGE_MAX, at: int | None = None
+    ) -> list[KnownVehicle]:
+        """Vehicles by id, from behind one on."""
+        return cast("list[KnownVehicle]", await self._page("vehicle", after, limit, at))
+
+    async def labels(self, wanted: Iterable[Named]) -> dict[Named, str]:
+        """What people call objects: names of stations, serials, VINs, names of drivers. 1 trip."""
+        listed = sorted(set(wanted))
+        held = await self._store.objects(self.network, listed)
+        return {each: known_of(*each, held[each]).label for each in listed if each in held}
+
+    async def _known(self, kind: str, number: int, at: int | None) -> Known:
+        [*found] = (await self._known_all([(kind, number)], at)).values()
+        if not found:
+            raise NotFoundError(f"{kind}: there is no {kind} {number} in {self.network}")
+        return found[0]
+
+    async def _known_all(self, wanted: Sequence[Named], at: int | None) -> dict[Named, Known]:
+        """Objects as they are, or were; before it was registered one is as it was then."""
+        held = await self._store.objects(self.network, wanted)
+        now = {each: known_of(*each, held[each]) for each in wanted if each in held}
+        if at is None:
+            return now
+        said = await self._store.changes(self.network, [*now], at)
+        numbers = [n for each in said.values() for n in each]
+        events = await self._store.events(self.network, numbers)
+        return {
+            each: _then(each, [(n, events[n]) for n in said[each]], known)
+            for each, known in now.items()
+        }
+
+    async def _page(self, kind: str, after: int, limit: int, at: int | None) -> list[Known]:
+        count = await self._store.count(self.network, kind)
+        end = min(count, after + min(limit, PAGE_MAX))
+        wanted = [(kind, number) for number in range(after + 1, end + 1)]
+        return [*(await self._known_all(wanted, at)).values()]
+
+
+def _then(named: Named, said: Sequence[tuple[int, object]], now: Known) -> Known:
+    """An object as it was; what was said of it later is left out."""
+    told = [(event.second, n, event.fields) for n, event in said if isinstance(event, Registered)]
+    if not told:
+        if isinstance(now, KnownBattery):
+            return msgspec.structs.replace(now, station=None)
+        return now
+    return known_then(*named, told)
