@@ -1,10 +1,15 @@
 -- Note from when to when a meter's channel is metered; runs that touch become one.
+-- Within a range of which all is known the runs given take the place of those there.
 -- KEYS[1]  root of the meter's keys
 -- ARGV[1]  channel, as i0
 -- ARGV[2]  kind of its data
 -- ARGV[3]  msgpack array of first seconds and seconds behind the last in turn, in order
 -- ARGV[4]  lifetime in seconds, 0 for ever
--- Returns: the kind that the channel has, where that is another: nothing is written; else 1
+-- ARGV[5]  version of the channel's readings that the runs follow from; 0 where none are kept
+-- ARGV[6]  first second of the range of which all is known
+-- ARGV[7]  the second behind its last one
+-- Returns: the kind that the channel has, where that is another: nothing is written; else 1, or 0
+--          where the readings have another version by now: nothing is written
 -- Errors: none of its own; a key of a foreign type fails
 -- Mode: write
 -- Idempotent: yes
@@ -16,8 +21,13 @@
 local root, channel, runs = KEYS[1], ARGV[1], cmsgpack.unpack(ARGV[3])
 local key = root .. ':e:' .. channel .. ':runs'
 
+local version, from, till = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+
 local held = other_kind(root, channel, ARGV[2])
 if held then return held end
+if version > 0 and tonumber(redis.call('HGET', root .. ':e', 'version:' .. channel)) ~= version then
+  return 0
+end
 
 -- Runs that there are and may touch those given, as { start, end }.
 local found = {}
@@ -26,14 +36,28 @@ local function take(flat)
     found[#found + 1] = { tonumber(flat[at + 1]), tonumber(flat[at]) }
   end
 end
-if #runs > 0 then
-  take(redis.call('ZREVRANGEBYSCORE', key, text(runs[1]), '-inf', 'WITHSCORES', 'LIMIT', 0, 1))
-  take(redis.call('ZRANGEBYSCORE', key, '(' .. text(runs[1]), text(runs[#runs]), 'WITHSCORES'))
-end
+local low = math.min(runs[1] or from, from)
+local high = math.max(runs[#runs] or till, till)
+take(redis.call('ZREVRANGEBYSCORE', key, text(low), '-inf', 'WITHSCORES', 'LIMIT', 0, 1))
+take(redis.call('ZRANGEBYSCORE', key, '(' .. text(low), text(high), 'WITHSCORES'))
 
-local there = {}
-for at = 1, #found do there[found[at][2]] = found[at][1] end
-for at = 1, #runs, 2 do found[#found + 1] = { runs[at], runs[at + 1] } end
+-- What of them is beyond the range stays, and those given come in.
+local there, beyond = {}, {}
+local function stay(start, stop)
+  if start < stop then beyond[#beyond + 1] = { start, stop } end
+end
+for at = 1, #found do
+  local start, stop = found[at][1], found[at][2]
+  there[stop] = start
+  if from < till then
+    stay(start, math.min(stop, from))
+    stay(math.max(start, till), stop)
+  else
+    stay(start, stop)
+  end
+end
+for at = 1, #runs, 2 do stay(runs[at], runs[at + 1]) end
+found = beyond
 table.sort(found, function(left, right)
   return left[1] < right[1] or (left[1] == right[1] and left[2] < right[2])
 end)
@@ -61,6 +85,6 @@ end
 for stop in pairs(there) do
   if not stays[stop] then write('ZREM', key, text(stop)) end
 end
-keep_for(key, tonumber(ARGV[4]))
+if #kept > 0 then keep_for(key, tonumber(ARGV[4])) end
 flush_writes()
 return 1

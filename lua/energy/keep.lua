@@ -1,16 +1,19 @@
 -- Keep readings of a meter's channel, and hand over those around them.
 -- KEYS[1]  root of the meter's keys
 -- ARGV[1]  channel, as i0
--- ARGV[2]  kind of its data: power or register
+-- ARGV[2]  kind of its data
 -- ARGV[3]  seconds of a unit of which readings share a key
 -- ARGV[4]  msgpack array of seconds and values in turn, values as decimal text; none only reads
 -- ARGV[5]  first second of which readings are handed over
 -- ARGV[6]  last one
 -- ARGV[7]  so many more are handed over before the first and behind the last, as far as there are
 -- ARGV[8]  lifetime in seconds, 0 for ever
--- Returns: the kind that the channel has, where that is another; else list: version of the
---          channel's readings, how many have changed, 1 when the first of all is among those handed
---          over, 1 when the last is, then seconds and values in turn, in order
+-- ARGV[9]  channel that is delivered by, where some of the power is below 0; else nothing
+-- Returns: the kind that the channel has, or the one that is delivered by, where that is another;
+--          else list: version of the channel's readings, how many have changed, 1 when the first of
+--          all is among those handed over, 1 when the last is, 1 when power was ever delivered,
+--          what was said of the meter, the number of its rule, how far the channel follows it,
+--          then seconds and values in turn, in order
 -- Errors: none of its own; a key of a foreign type fails
 -- Mode: write
 -- Idempotent: yes; the version rises with a change alone
@@ -23,10 +26,11 @@ local root, channel, kind, unit_s = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local points = cmsgpack.unpack(ARGV[4])
 local first, last, look = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local lifetime = tonumber(ARGV[8])
-local meter, prefix = root .. ':e', root .. ':e:' .. channel
-local units, strips, changed = prefix .. ':units', {}, {}
+local prefix, strips, changed = root .. ':e:' .. channel, {}, {}
+local meter, units = root .. ':e', prefix .. ':units'
 
 local held = other_kind(root, channel, kind)
+if not held and ARGV[9] ~= '' then held = other_kind(root, ARGV[9], 'delivered') end
 if held then return held end
 
 -- Values of a unit by their second.
@@ -47,15 +51,15 @@ local function count_between(strip, low, high)
   return count
 end
 
--- Load units away from an edge until enough readings are beyond it; whether no unit is left.
+-- Load units away from an edge until enough readings are beyond it; 1 when no unit is left.
 local function load_beyond(verb, unit, bound, low, high)
   local found = redis.call(verb, units, '(' .. text(unit), bound, 'LIMIT', 0, look + 1)
   local beyond = count_between(strip_of(unit), low, high)
   for at = 1, #found do
-    if beyond >= look then return false end
+    if beyond >= look then return 0 end
     beyond = beyond + count_between(strip_of(tonumber(found[at])), low, high)
   end
-  return #found <= look
+  return #found <= look and 1 or 0
 end
 
 local low_unit, high_unit = math.floor(first / unit_s), math.floor(last / unit_s)
@@ -77,7 +81,12 @@ for at = 1, #points, 2 do
   end
 end
 
-local version = tonumber(redis.call('HGET', meter, 'version:' .. channel) or 0)
+local facts = redis.call('HMGET', meter, 'version:' .. channel,
+  (string.gsub(channel, '^i', 'e')), 'said', 'rule', 'derived:' .. channel)
+local version, delivered = tonumber(facts[1] or 0), facts[2] == 'delivered' or ARGV[9] ~= ''
+for unit, strip in pairs(strips) do
+  if lifetime > 0 and not next(strip) then write('ZREM', units, text(unit)) end
+end
 for unit, values in pairs(changed) do
   local key = prefix .. ':' .. text(unit)
   for second, value in pairs(values) do write('HSET', key, text(second), value) end
@@ -95,10 +104,11 @@ for _, strip in pairs(strips) do
   for second in pairs(strip) do seconds[#seconds + 1] = second end
 end
 table.sort(seconds)
-local answer = { version, count, begins and 1 or 0, ends and 1 or 0 }
+local answer = { version, count, begins, ends, delivered and 1 or 0, facts[3] or '',
+  tonumber(facts[4] or 0), facts[5] or '' }
 for at = 1, #seconds do
-  answer[2 * at + 3] = seconds[at]
-  answer[2 * at + 4] = strips[math.floor(seconds[at] / unit_s)][seconds[at]]
+  answer[2 * at + 7] = seconds[at]
+  answer[2 * at + 8] = strips[math.floor(seconds[at] / unit_s)][seconds[at]]
 end
 flush_writes()
 return answer

@@ -14,14 +14,15 @@ is the quality, of which the worst has the greatest number.
 from __future__ import annotations
 
 import unicodedata
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
 from psd.engine.events import Report
-from psd.errors import OutOfBoundsError, TooLargeError, WrongTypeError
+from psd.errors import BadQueryError, OutOfBoundsError, TooLargeError, WrongTypeError
 from psd.foreign_texts import shown
 from psd.measures.curve import HOUR_S
+from psd.names import unknown
 from psd.users import uid_of
 
 Flow = Literal["import", "export", "generation"]
@@ -34,6 +35,8 @@ THINGS: dict[Flow, str] = {
 }
 """The things that energy is booked as, by flow."""
 
+_FLOWS: dict[str, Flow] = {flow[0]: flow for flow in THINGS}
+
 REGISTERS = 16
 METERS = "meter"
 """The space of meters' names (psd/users.py)."""
@@ -45,6 +48,13 @@ MEASURED, ESTIMATED, INTERPOLATED, DERIVED = range(4)
 gap; what a register shows after it began anew."""
 
 QUALITIES = {"measured": MEASURED, "estimated": ESTIMATED}
+
+QUALITY_NAMES = ("measured", "estimated", "interpolated", "derived")
+"""As they are told, by number."""
+
+BESIDE = " beside"
+DELIVERED = "delivered"
+"""Beside kinds: of a channel of exports, whose energy is the power below 0 of that of imports."""
 
 _CONTROL = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
@@ -71,9 +81,47 @@ class EnergyInterval(msgspec.Struct, frozen=True, gc=False):
     quality: int
 
 
-def channels_of(flow: Flow) -> list[MeterChannel]:
-    """Every channel that a meter may have of a flow."""
-    return [MeterChannel(flow, register) for register in range(REGISTERS)]
+def flow_named(name: str) -> Flow:
+    """The flow of a name; raises BadQueryError."""
+    if name not in THINGS:
+        raise BadQueryError(f"flow: {unknown(shown(name), THINGS)}")
+    return name
+
+
+def flow_order(channel: MeterChannel) -> tuple[int, int]:
+    """By flow, as they are listed, and by register."""
+    return list(THINGS).index(channel.flow), channel.register
+
+
+def meter_channel(flow: Flow, number: int) -> MeterChannel:
+    """The channel of a register; raises OutOfBoundsError for a register that no meter has."""
+    if not 0 <= number < REGISTERS:
+        raise OutOfBoundsError(f"register: {number} must lie between 0 and {REGISTERS - 1}")
+    return MeterChannel(flow, number)
+
+
+def channel_of(name: str) -> MeterChannel:
+    """The channel of a name, as ``i0``."""
+    return MeterChannel(_FLOWS[name[0]], int(name[1:]))
+
+
+def is_channel(name: str) -> bool:
+    """Whether a name is a channel's."""
+    return name[:1] in _FLOWS and name[1:].isdecimal()
+
+
+def kept_kind(kind: Kind, *, counts: bool) -> str:
+    """The kind of a channel as it is kept: what does not count stands beside what does."""
+    return kind if counts else kind + BESIDE
+
+
+def counting_kind(kept: str) -> tuple[Kind, bool]:
+    """The kind of a channel by what is kept of it, and whether it counts.
+
+    What a channel delivers that shows power of both signs is ``delivered``.
+    """
+    kind = kept.removesuffix(BESIDE)
+    return cast(Kind, "power" if kind == DELIVERED else kind), kind == kept
 
 
 def meter_name(text: str) -> str:

@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
-from psd.domain import Endpoint
+from psd.domain import Deed, Endpoint
+from psd.energy.meters import MeterAnswer, MeterBody, MeterQuestions, MeterRows, MetersQuery
+from psd.energy.readings import ReadingQuestions, ReadingRows, ReadingsQuery
 from psd.energy.usage import UsageAnswer, UsageQuery, UsageQuestions
 
+METER = "/v3/energy/meters/{meter}"
 
-def endpoints(questions: UsageQuestions) -> list[Endpoint]:
-    """All of them."""
+_A_METER = (
+    '{"meter":"m-1","tz":"Europe/London","plan":"eco-tou","max_kw":"14",...,'
+    '"channels":[...],"quality":{...}}'
+)
+
+
+def endpoints(
+    questions: UsageQuestions, meters: MeterQuestions, readings: ReadingQuestions
+) -> list[Endpoint]:
+    """All questions."""
     return [
+        *_of_meters(meters),
         Endpoint(
-            path="/v3/energy/meters/{meter}/usage",
+            path=f"{METER}/readings",
+            query=ReadingsQuery,
+            answer=ReadingRows,
+            ask=readings.readings,
+            meaning="some of them",
+            details="In order of time; `next` is what to ask `after`. A reading of a register has "
+            "its case, an interval its quality.",
+            example=(
+                "/v3/energy/meters/m-1/readings?after=2020-11-29&limit=1",
+                '{"meter":"m-1","flow":"import","register":0,"kind":"power","counts":true,'
+                '"data":[{"time":"2020-11-29T08:00:00Z","kw":"0.2"}],"next":...}',
+            ),
+            refused=(404, 406, 422),
+            whole=True,
+        ),
+        Endpoint(
+            path=f"{METER}/usage",
             query=UsageQuery,
             answer=UsageAnswer,
             ask=questions.usage,
@@ -27,5 +55,55 @@ def endpoints(questions: UsageQuestions) -> list[Endpoint]:
             ),
             refused=(404, 406, 410, 422),
             whole=True,
+        ),
+    ]
+
+
+def _of_meters(meters: MeterQuestions) -> list[Endpoint]:
+    return [
+        Endpoint(
+            path=METER,
+            answer=MeterAnswer,
+            ask=meters.meter,
+            meaning="the meter",
+            details="Of what was never said the settings speak; `since` has the fields that were.",
+            example=("/v3/energy/meters/m-1", _A_METER),
+            refused=(404, 406, 422),
+            whole=True,
+        ),
+        Endpoint(
+            path="/v3/energy/meters",
+            query=MetersQuery,
+            answer=MeterRows,
+            ask=meters.meters,
+            meaning="some of them",
+            details="In the order of their names' bytes; `next` is what to ask after.",
+            example=(
+                "/v3/energy/meters?limit=1",
+                '{"data":[{"meter":"m-1","tz":...,"plan":...,"channels":[...]}],"next":...}',
+            ),
+            refused=(406,),
+            whole=True,
+        ),
+    ]
+
+
+def deeds(meters: MeterQuestions) -> list[Deed]:
+    """All that is said."""
+    return [
+        Deed(
+            method="PUT",
+            path=METER,
+            command="meter",
+            body=MeterBody,
+            answer=MeterAnswer,
+            fields=meters.fields,
+            told=meters.told,
+            summary="Say what a meter is; what is not said stays.",
+            meaning="the meter",
+            details="Of each field the latest `time` stands. What tells how readings make energy "
+            "(`max_kw`, `digits`, `gap_max_s`, an `exchange`) holds for all readings there are.",
+            sent='{"tz":"Europe/London","plan":"eco-tou","max_kw":"14"}',
+            example=("/v3/energy/meters/m-1", _A_METER),
         ),
     ]

@@ -11,15 +11,23 @@ from __future__ import annotations
 
 from psd.store.keys import OWNER_ROOT, KeyKind
 
+METERS_KEY = "psd:energy:{energy}:meters"
+"""Names of all meters, in order."""
+
 
 def meter_key(root: str) -> str:
-    """What is known of a meter: of each channel its kind, and the version of its readings."""
+    """What is known of a meter: what was said of it, and of each channel its kind."""
     return f"{root}:e"
 
 
 def channel_key(root: str, channel: str) -> str:
     """Where keys of a channel begin."""
     return f"{root}:e:{channel}"
+
+
+def units_key(root: str, channel: str) -> str:
+    """Hours or days in which a channel has readings."""
+    return f"{channel_key(root, channel)}:units"
 
 
 def runs_key(root: str, channel: str) -> str:
@@ -35,7 +43,10 @@ def batches_key(root: str) -> str:
 _CHANNEL = rf"{OWNER_ROOT}:e:[ieg]\d+"
 
 KEYS = (
-    KeyKind("meter", rf"{OWNER_ROOT}:e", "hash", "", "channel: its kind; version:channel"),
+    KeyKind(
+        "meters", r"psd:energy:\{energy\}:meters", "zset", "", "names of meters, all of score 0"
+    ),
+    KeyKind("meter", rf"{OWNER_ROOT}:e", "hash", "", "channel: its kind; what was said"),
     KeyKind("readings", rf"{_CHANNEL}:\d+", "hash", "activity", "second: mW, or mWh of a register"),
     KeyKind("units", rf"{_CHANNEL}:units", "zset", "activity", "hours or days with readings"),
     KeyKind("joi batches", rf"{OWNER_ROOT}:e:batches", "hash", "activity", "ms:id:count: readings"),

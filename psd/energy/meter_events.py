@@ -13,10 +13,19 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from psd.domain import Command, Messages
-from psd.energy.channels import QUALITIES, REGISTERS, THINGS, Flow, Kind, MeterChannel, meter_name
+from psd.energy.channels import (
+    QUALITIES,
+    THINGS,
+    Kind,
+    MeterChannel,
+    meter_channel,
+    meter_name,
+)
+from psd.energy.meter_descriptions import description
 from psd.energy.meter_messages import (
     IntervalFields,
     IntervalRow,
+    MeterFields,
     Point,
     PowerFields,
     RegisterFields,
@@ -64,6 +73,11 @@ class Readings(Change, frozen=True):
     channel: MeterChannel
     kind: Kind
     points: tuple[tuple[int, int], ...]
+    counts: bool = True
+
+    def texts(self) -> list[tuple[int, str]]:
+        """As they are kept."""
+        return [(second, str(value)) for second, value in self.points]
 
 
 class Intervals(Change, frozen=True):
@@ -72,6 +86,11 @@ class Intervals(Change, frozen=True):
     meter: str
     channel: MeterChannel
     rows: tuple[Interval, ...]
+    counts: bool = True
+
+    def texts(self) -> list[tuple[int, str]]:
+        """As they are kept where they do not count: by their first second."""
+        return sorted((start, f"{mwh}:{end}:{quality}") for start, end, mwh, quality in self.rows)
 
 
 def messages_of(_settings: EnergySettings, things: Mapping[str, int]) -> Messages:
@@ -101,6 +120,7 @@ def messages_of(_settings: EnergySettings, things: Mapping[str, int]) -> Message
                 check=intervals,
                 time_field="",
             ),
+            Command(name="meter", many="meters", fields=MeterFields, check=description),
         ),
         numbers,
     )
@@ -123,8 +143,10 @@ def power(fields: PowerFields, now_s: int, rules: EventRules) -> Readings:
     if fields.signed and fields.flow != "import":
         raise WrongTypeError("signed: power of both signs is that of the flow import")
     points = _points(fields.points, value, now_s, rules)
-    channel = _channel(fields.flow, fields.register)
-    return Readings(points[-1][0], meter_name(fields.meter), channel, "power", points)
+    channel = meter_channel(fields.flow, fields.register)
+    return Readings(
+        points[-1][0], meter_name(fields.meter), channel, "power", points, fields.counts
+    )
 
 
 def register(fields: RegisterFields, now_s: int, rules: EventRules) -> Readings:
@@ -138,8 +160,10 @@ def register(fields: RegisterFields, now_s: int, rules: EventRules) -> Readings:
         return mwh
 
     points = _points(fields.points, value, now_s, rules)
-    channel = _channel(fields.flow, fields.register)
-    return Readings(points[-1][0], meter_name(fields.meter), channel, "register", points)
+    channel = meter_channel(fields.flow, fields.register)
+    return Readings(
+        points[-1][0], meter_name(fields.meter), channel, "register", points, fields.counts
+    )
 
 
 def intervals(fields: IntervalFields, now_s: int, rules: EventRules) -> Intervals:
@@ -164,9 +188,9 @@ def intervals(fields: IntervalFields, now_s: int, rules: EventRules) -> Interval
         found.append((start, end, mwh, quality))
     if not found:
         raise MalformedError("values: there is no energy among them")
-    channel = _channel(fields.flow, fields.register)
+    channel = meter_channel(fields.flow, fields.register)
     newest = max(row[1] for row in found)
-    return Intervals(newest, meter_name(fields.meter), channel, tuple(found))
+    return Intervals(newest, meter_name(fields.meter), channel, tuple(found), fields.counts)
 
 
 Told = tuple[str, int, int, Decimal | int | float | str, int]
@@ -227,9 +251,3 @@ def _points(
         found[second] = value(number, field)
     rules.check_age("points", min(found), now_s)
     return tuple(sorted(found.items()))
-
-
-def _channel(flow: Flow, number: int) -> MeterChannel:
-    if not 0 <= number < REGISTERS:
-        raise OutOfBoundsError(f"register: {number} must lie between 0 and {REGISTERS - 1}")
-    return MeterChannel(flow, number)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from psd.domain import Core, Part
-from psd.energy.endpoints import endpoints
+from psd.energy.endpoints import deeds, endpoints
 from psd.energy.joi_batches import BatchStore
 from psd.energy.joi_face import JoiFace
 from psd.energy.joi_keeper import JoiKeeper
 from psd.energy.joi_tables import load_joi_tables
 from psd.energy.meter_keeper import MeterKeeper
+from psd.energy.meter_reads import MeterReads
+from psd.energy.meters import MeterQuestions
+from psd.energy.readings import ReadingQuestions
 from psd.energy.settings import EnergySettings
 from psd.energy.store import MeterStore
 from psd.energy.usage import UsageQuestions
@@ -23,4 +26,9 @@ class EnergyPart(Part):
         self.follower = JoiKeeper(MeterKeeper(store, core.engine, settings, things), batches)
         face = JoiFace(batches, load_joi_tables(settings.joi_tables), settings, core.clock)
         self.face_endpoints, self.face_deeds = face.endpoints(), face.deeds()
-        self.endpoints = endpoints(UsageQuestions(store, core.engine, core.clock, things))
+        reads = MeterReads(core.store)
+        meters = MeterQuestions(store, reads, core.engine, core.clock, settings, things)
+        usage = UsageQuestions(store, core.engine, core.clock, settings, things)
+        readings = ReadingQuestions(store, reads, core.engine, core.clock, settings, things)
+        self.endpoints = endpoints(usage, meters, readings)
+        self.deeds = deeds(meters)

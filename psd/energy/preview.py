@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from psd.energy.channels import THINGS, Flow, meter_uid, report_of
+from psd.energy.channels import THINGS, Flow, Kind, kept_kind, meter_uid, report_of
+from psd.energy.meter_descriptions import MeterDescription
 from psd.energy.meter_events import Intervals, Readings
-from psd.energy.store import MeterStore, other_kind
+from psd.energy.store import KeptChannel, MeterStore, other_kind
 from psd.engine.engine import Engine
 from psd.engine.events import Change, Report
 from psd.engine.outcomes import BOOKED, UNCHANGED, Outcome
@@ -25,7 +26,7 @@ from psd.errors import UnknownThingError
 class MetersPreview:
     """A :class:`~psd.engine.books.Follower` that writes nothing."""
 
-    keeps: frozenset[type[Change]] = frozenset({Readings, Intervals})
+    keeps: frozenset[type[Change]] = frozenset({Readings, Intervals, MeterDescription})
 
     def __init__(self, store: MeterStore, engine: Engine, things: Mapping[Flow, int]) -> None:
         self._store = store
@@ -40,30 +41,45 @@ class MetersPreview:
         """Another one."""
         return MetersPreview(self._store, self._engine, self._things)
 
-    async def keep(self, changes: Sequence[Readings | Intervals]) -> list[Outcome]:
+    async def keep(
+        self, changes: Sequence[Readings | Intervals | MeterDescription]
+    ) -> list[Outcome]:
         """Outcomes by position, as of what is kept before the run."""
         return [await self._told(change) for change in changes]
 
-    async def _told(self, change: Readings | Intervals) -> Outcome:
+    async def _told(self, change: Readings | Intervals | MeterDescription) -> Outcome:
+        if isinstance(change, MeterDescription):
+            return await self._would_be(change)
         if change.channel.flow not in self._things:
             told = f"flow: {THINGS[change.channel.flow]} is no configured thing"
             return Outcome("refused", UnknownThingError(told))
         uid, channel = meter_uid(change.meter), change.channel
-        kind = change.kind if isinstance(change, Readings) else "intervals"
+        plain: Kind = change.kind if isinstance(change, Readings) else "intervals"
+        kind = kept_kind(plain, counts=change.counts)
         held = (await self._store.kinds(uid)).get(channel.name, kind)
         if held != kind:
             return Outcome("refused", other_kind(channel, kind, held.encode()))
-        stands = (
-            await self._stand(uid, change)
-            if isinstance(change, Readings)
-            else await self._are_booked(uid, change)
-        )
+        if isinstance(change, Intervals) and change.counts:
+            stands = await self._are_booked(uid, change)
+        else:
+            stands = await self._stand(KeptChannel(uid, channel, plain), change)
         return UNCHANGED if stands else BOOKED
 
-    async def _stand(self, uid: int, change: Readings) -> bool:
-        seconds = [second for second, _ in change.points]
-        held = await self._store.standing(uid, change.channel, change.kind, seconds)
-        return held == [value for _, value in change.points]
+    async def _stand(self, of: KeptChannel, change: Readings | Intervals) -> bool:
+        texts = change.texts()
+        held = await self._store.standing(of, [second for second, _ in texts])
+        return held == [value for _, value in texts]
+
+    async def _would_be(self, change: MeterDescription) -> Outcome:
+        """Whether what is said of a meter is what is known, as far as that is newer."""
+        record = (await self._store.known(meter_uid(change.meter))).record
+        for field, value in change.said:
+            fact = record.facts.get(field)
+            if (fact is None and value is not None) or (
+                fact is not None and fact.since <= change.time_s and fact.value != value
+            ):
+                return BOOKED
+        return UNCHANGED
 
     async def _are_booked(self, uid: int, change: Intervals) -> bool:
         thing, register = self._things[change.channel.flow], change.channel.register

@@ -4,7 +4,7 @@ A reading is ``(second, mWh)``. What a fuse can deliver tells the cases apart; P
 the time between two readings, M what the register counts to::
 
     normal     0 <= R1 - R0 <= P                                      R1 - R0
-    exchange   the meter was exchanged in between                     (final - R0) + (R1 - first)
+    exchange   the meter was exchanged in between, once or more       (final - R0) + (R1 - first)
     rollover   R1 < R0 and R1 + M - R0 <= P                           R1 + M - R0
     dip        0.9 R0 <= R1 < R0, and the next is R0 or more          R1 is left out
     spike      R1 - R0 > P, and the next is below R1                  R1 is left out
@@ -17,7 +17,7 @@ cell's edge is rounded down, so that cells telescope to what both readings diffe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -27,6 +27,8 @@ from psd.measures.curve import HOUR_S
 
 Reading = tuple[int, int]
 Case = Literal["normal", "exchange", "rollover", "dip", "spike", "suspect", "reset"]
+
+LEFT_OUT = frozenset({"dip", "spike"})
 
 DIP_TENTHS = 9
 """Of what was shown before: less is no misreading."""
@@ -64,20 +66,37 @@ class RegisterSpan(msgspec.Struct, frozen=True, gc=False):
 def spans(readings: Sequence[Reading], rule: RegisterRule) -> list[RegisterSpan]:
     """The spans of readings in order of their seconds, which are distinct."""
     found: list[RegisterSpan] = []
+    left_out = 0
+    for (start, _), (end, _), case, mwh in _told(readings, rule):
+        if case in LEFT_OUT:
+            left_out += 1
+            continue
+        found.append(
+            RegisterSpan(start, end, mwh, _quality(case, end - start, rule), case, left_out)
+        )
+        left_out = 0
+    return found
+
+
+def cases(readings: Sequence[Reading], rule: RegisterRule) -> dict[int, Case]:
+    """What each reading but the first says after the last one that counted, by its second."""
+    return {end: case for _, (end, _), case, _ in _told(readings, rule)}
+
+
+def _told(
+    readings: Sequence[Reading], rule: RegisterRule
+) -> Iterator[tuple[Reading, Reading, Case, int]]:
+    """The last reading that counted, the next, its case, and the energy between them."""
     if not readings:
-        return found
-    last, left_out = readings[0], 0
+        return
+    last = readings[0]
     for place in range(1, len(readings)):
         reading = readings[place]
         following = readings[place + 1] if place + 1 < len(readings) else None
         case, mwh = _case(last, reading, following, rule)
-        if case in ("dip", "spike"):
-            left_out += 1
-            continue
-        quality = _quality(case, reading[0] - last[0], rule)
-        found.append(RegisterSpan(last[0], reading[0], mwh, quality, case, left_out))
-        last, left_out = reading, 0
-    return found
+        yield last, reading, case, mwh
+        if case not in LEFT_OUT:
+            last = reading
 
 
 def cells(
@@ -121,11 +140,11 @@ def _case(
     """What a reading says after the last one that counted, and the energy since."""
     (start, before), (end, now) = last, reading
     most = rule.max_mw * (end - start) // HOUR_S
-    for each in rule.exchanges:
-        if start < each.second <= end:
-            mwh = each.final_mwh - before + now - each.first_mwh
-            if 0 <= mwh <= most:
-                return "exchange", mwh
+    exchanges = [each for each in rule.exchanges if start < each.second <= end]
+    if exchanges:
+        mwh = now - before + sum(each.final_mwh - each.first_mwh for each in exchanges)
+        if 0 <= mwh <= most:
+            return "exchange", mwh
     if now >= before:
         return _risen(now - before, now, following, most)
     if rule.modulus_mwh is not None and now + rule.modulus_mwh - before <= most:

@@ -39,15 +39,32 @@ class NearReadings(msgspec.Struct, frozen=True):
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """Energy by cell, and from where to where energy is metered, as far as that is known."""
+    """Energy by cell, and from where to where energy is metered, as far as that is known.
+
+    Between the two seconds of ``known`` nothing else is metered, and in whole cells of ``window``
+    there is no other energy.
+    """
 
     cells: Cells
     runs: list[tuple[int, int]]
     delivered: Cells = {}
+    known: tuple[int, int] | None = None
+    window: tuple[int, int] = (0, 0)
 
 
-def power(kept: NearReadings, first: int, last: int, cell_s: int, gap_max_s: int) -> Settled | None:
-    """The energy of power, of cells that readings from ``first`` to ``last`` may have changed."""
+def power(
+    kept: NearReadings,
+    first: int,
+    last: int,
+    cell_s: int,
+    gap_max_s: int,
+    *,
+    delivers: bool = False,
+) -> Settled | None:
+    """The energy of power, of cells that readings from ``first`` to ``last`` may have changed.
+
+    What is below 0 is told where the channel ``delivers``: some of its power was ever below 0.
+    """
     seconds = [second for second, _ in kept.readings]
     low = max((each for each in seconds if each < first), default=first)
     high = min((each for each in seconds if each > last), default=last)
@@ -58,11 +75,27 @@ def power(kept: NearReadings, first: int, last: int, cell_s: int, gap_max_s: int
     found = curve.cells(kept.readings, cell_s, gap_max_s)
     cells = {cell: (mwh, MEASURED) for cell, mwh in found.items() if since <= cell < end}
     delivered: Cells = {}
-    if any(mw < 0 for _, mw in kept.readings):
+    if delivers:
         out = curve.cells(kept.readings, cell_s, gap_max_s, is_export=True)
         delivered = {cell: (mwh, MEASURED) for cell, mwh in out.items() if since <= cell < end}
-    runs = [(start, stop) for start, stop in pairwise(seconds) if stop - start <= gap_max_s]
-    return Settled(cells, merged(runs), delivered)
+    runs = [
+        (start, stop)
+        for start, stop in pairwise(seconds)
+        if low <= start and stop <= high and stop - start <= gap_max_s
+    ]
+    return Settled(cells, merged(runs), delivered, (low, high), (since, end))
+
+
+def emptied(settled: Settled, runs: Sequence[tuple[int, int]], cell_s: int) -> Settled:
+    """The same with no energy in cells that were metered up to now, and are no more."""
+    since, end = settled.window
+    gone = {
+        cell: (0, MEASURED)
+        for start, stop in runs
+        for cell in range(max(start // cell_s * cell_s, since), min(stop, end), cell_s)
+    }
+    delivered = gone | settled.delivered if settled.delivered else settled.delivered
+    return msgspec.structs.replace(settled, cells=gone | settled.cells, delivered=delivered)
 
 
 def register(

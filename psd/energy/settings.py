@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Literal, Self
 
 from psd.config import FilePath, Section
-from psd.errors import ConfigError
+from psd.errors import BadQueryError, ConfigError
 from psd.measures.curve import HOUR_S
+from psd.queries.calendar import zone
 
 PORT_MAX = 65_535
 
@@ -34,6 +35,8 @@ class EnergySettings(Section, frozen=True):
     """Path: plans and accounts of the JOI face; "" takes the shipped conf/joi.toml."""
     batches_max: int = 1_000
     """Batches: how many of a meter the JOI face keeps, the newest ones."""
+    tz: str = "UTC"
+    """Time zone: days of a meter are of it, where none was said of the meter."""
 
     def checked(self) -> Self:
         """The section; raises ConfigError for a value that no meter could be read with."""
@@ -44,4 +47,8 @@ class EnergySettings(Section, frozen=True):
                 raise ConfigError(f"energy.{name}: must be 1 or more")
         if not 0 <= self.joi_port <= PORT_MAX:
             raise ConfigError(f"energy.joi_port: {self.joi_port} must lie between 0 and {PORT_MAX}")
+        try:
+            zone(self.tz)
+        except BadQueryError as exc:
+            raise ConfigError(f"energy.{exc}") from exc
         return self

@@ -1,10 +1,11 @@
-"""Where readings of meters are kept: two scripts, each with keys of one meter.
+"""Where readings of meters are kept: three scripts, each with keys of one meter.
 
 ::
 
-    keep(uid, i0, "register", [(1606636800, 12345678000)])    -> version 7, and readings around it
-    cover(uid, i0, "register", [(1606636800, 1606638600)])    -> that time is metered
-    runs(uids, [i0, i1])                                      -> [(1606636800, 1606723200)]
+    keep(i0 of m-1, [(1606636800, 12345678000)])     -> version 7, and readings around it
+    cover([(i1 of m-1, [(1606636800, 1606638600)])   -> that time is metered
+    describe(m-1, 1606636800, [("digits", "5")])     -> i0 is to be derived again
+    runs(m-1, [i0, i1])                              -> [(1606636800, 1606723200)]
 
 Energy itself is in the engine.
 """
@@ -12,15 +13,17 @@ Energy itself is in the engine.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import msgpack
 import msgspec
 
 from psd.config import Settings
-from psd.energy.channels import METERS, Kind, MeterChannel
-from psd.energy.keys import channel_key, meter_key, runs_key
-from psd.energy.resettling import NearReadings
-from psd.errors import ConflictError
+from psd.energy.channels import METERS, Kind, MeterChannel, channel_of, is_channel, kept_kind
+from psd.energy.keys import METERS_KEY, channel_key, meter_key, runs_key, units_key
+from psd.energy.meter_facts import FIELDS_MAX, MeterRecord, Said, packed_of, record_of
+from psd.energy.resettling import NearReadings, Settled
+from psd.errors import ConflictError, TooLargeError
 from psd.measures.curve import HOUR_S
 from psd.store.kept import write_kept
 from psd.store.keys import names_key, names_shard
@@ -29,18 +32,61 @@ from psd.store.redis import Store
 from psd.store.scripts import load_script
 from psd.zones import DATE_S
 
-UNIT_S: Mapping[Kind, int] = {"power": HOUR_S, "register": DATE_S}
+UNIT_S: Mapping[Kind, int] = {"power": HOUR_S, "register": DATE_S, "intervals": DATE_S}
 """Readings of such a unit share a hash: there are more of power."""
 
 REMEMBERED_MAX = 200_000
 
 
+class KeptChannel(msgspec.Struct, frozen=True, gc=False):
+    """A channel of a meter that has readings."""
+
+    uid: int
+    channel: MeterChannel
+    kind: Kind
+
+
 class Found(msgspec.Struct, frozen=True):
-    """Readings as they are kept, the version that they have, and how many were new."""
+    """Readings as they are kept, the version that they have, and how many were new.
+
+    ``delivers`` says that power was ever below 0, ``said`` is what is known of the meter, ``rule``
+    the number of that, and ``derived`` tells how far the channel follows it: 3, or 3:18595 up to
+    a unit.
+    """
 
     version: int
     changed: int
     kept: NearReadings
+    delivers: bool
+    said: bytes
+    rule: int
+    derived: str
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether all energy of the channel follows the rule."""
+        return self.derived == str(self.rule) or self.rule == 0
+
+    @property
+    def derived_from(self) -> int:
+        """The first unit that may not follow it."""
+        rule, _, unit = self.derived.partition(":")
+        return int(unit) if unit and rule == str(self.rule) else 0
+
+
+class KnownMeter(msgspec.Struct, frozen=True):
+    """The kinds of a meter's channels by their names, and what was said of it."""
+
+    kinds: dict[str, str]
+    record: MeterRecord
+    is_known: bool
+
+
+class Described(msgspec.Struct, frozen=True):
+    """What became of what was said of a meter; ``pending`` channels follow an older rule."""
+
+    is_new: bool
+    pending: list[KeptChannel]
 
 
 class MeterStore:
@@ -52,6 +98,7 @@ class MeterStore:
         self._lifetime_s = lifetime and lifetime + settings.booking.max_event_lead_s
         self._keep = load_script("energy.keep")
         self._cover = load_script("energy.cover")
+        self._describe = load_script("energy.describe")
         self._named: dict[int, str] = {}
         self._epoch = -1
 
@@ -65,9 +112,12 @@ class MeterStore:
         for uid, name in new:
             key = names_key(names_shard(uid), METERS)
             commands += [("HSETNX", key, uid, name.encode()), ("HGET", key, uid)]
+        if new:
+            listed = [each for _, name in new for each in (0, name.encode())]
+            commands.append(("ZADD", METERS_KEY, *listed))
         replies = await write_kept(self._store, commands)
         refused = {}
-        for (uid, name), held in zip(new, replies[1::2], strict=True):
+        for (uid, name), held in zip(new, replies[1 : 2 * len(new) : 2], strict=True):
             if held == name.encode():
                 self._named[uid] = name
             else:
@@ -81,59 +131,144 @@ class MeterStore:
         held = await self._store.reads.call(("HGET", names_key(names_shard(uid), METERS), uid))
         return None if held is None else held.decode()
 
-    async def keep(
+    async def keep(self, of: KeptChannel, points: Sequence[tuple[int, int]], look: int) -> Found:
+        """Keep readings in order of their seconds, and find those around them. 1 trip.
+
+        Raises ConflictError for a channel of another kind.
+        """
+        within = (points[0][0], points[-1][0])
+        return await self._kept(of, points, within, look)
+
+    async def look(self, of: KeptChannel, within: tuple[int, int], look: int) -> Found:
+        """Find readings around some seconds. 1 trip."""
+        return await self._kept(of, (), within, look)
+
+    async def keep_beside(self, of: KeptChannel, values: Sequence[tuple[int, str]]) -> int:
+        """Keep what does not count; how many were new. 1 trip.
+
+        Raises ConflictError for a channel of another kind.
+        """
+        first = values[0][0]
+        told = await self._call_keep(of, kept_kind(of.kind, counts=False), values, (first, first))
+        return int(told[1])
+
+    async def _kept(
         self,
-        uid: int,
-        channel: MeterChannel,
-        kind: Kind,
+        of: KeptChannel,
         points: Sequence[tuple[int, int]],
         within: tuple[int, int],
         look: int,
     ) -> Found:
-        """Keep readings, none to read alone, and find those around ``within``. 1 trip.
+        values = [(second, str(value)) for second, value in points]
+        export = f"e{of.channel.register}" if any(value < 0 for _, value in points) else ""
+        told = await self._call_keep(of, of.kind, values, within, look, export)
+        version, changed, begins, ends, delivers, said, rule, derived, *flat = told
+        readings = [(at, int(value)) for at, value in zip(flat[::2], flat[1::2], strict=True)]
+        near = NearReadings(readings, begins == 1, ends == 1)
+        return Found(version, changed, near, delivers == 1, said, rule, derived.decode())
 
-        Raises ConflictError for a channel of another kind.
-        """
-        packed = msgpack.packb([each for second, value in points for each in (second, str(value))])
-        arguments = (channel.name, kind, UNIT_S[kind], packed, *within, look, self._lifetime_s)
-        root = await self._root(uid)
+    async def _call_keep(
+        self,
+        of: KeptChannel,
+        kind: str,
+        values: Sequence[tuple[int, str]],
+        within: tuple[int, int],
+        look: int = 0,
+        export: str = "",
+    ) -> list[Any]:
+        packed = msgpack.packb([each for value in values for each in value])
+        lifetime, unit_s = self._lifetime_s, UNIT_S[of.kind]
+        arguments = (of.channel.name, kind, unit_s, packed, *within, look, lifetime, export)
+        root = await self._root(of.uid)
         [told] = await write_kept(self._store, [("EVALSHA", self._keep.sha, 1, root, *arguments)])
         if isinstance(told, bytes):
-            raise other_kind(channel, kind, told)
-        version, changed, begins, ends, *flat = told
-        readings = [(at, int(value)) for at, value in zip(flat[::2], flat[1::2], strict=True)]
-        return Found(version, changed, NearReadings(readings, begins == 1, ends == 1))
+            raise other_kind(of.channel, kind, told)
+        return list(told)
+
+    async def note_runs(self, of: KeptChannel, settled: Settled, version: int) -> bool:
+        """Note where a channel with readings is metered, if they have this version. 1 trip."""
+        if not settled.runs and settled.known is None:
+            return True
+        runs = [each for run in settled.runs for each in run]
+        known = settled.known or (runs[0], runs[0])
+        [told] = await self._call_cover([(of, runs, version, known)])
+        return bool(told == 1)
 
     async def cover(
-        self, covered: Sequence[tuple[int, MeterChannel, Kind, Sequence[tuple[int, int]]]]
+        self, covered: Sequence[tuple[KeptChannel, Sequence[tuple[int, int]]]]
     ) -> list[ConflictError | None]:
-        """Note from when to when channels of meters are metered, by position. 1 trip."""
+        """Note where channels without readings are metered, by position. 1 trip."""
+        told = await self._call_cover(
+            [
+                (of, [each for run in runs for each in run], 0, (runs[0][0], runs[0][0]))
+                for of, runs in covered
+            ]
+        )
+        return [
+            other_kind(of.channel, of.kind, held) if isinstance(held, bytes) else None
+            for (of, _), held in zip(covered, told, strict=True)
+        ]
+
+    async def _call_cover(
+        self, covered: Sequence[tuple[KeptChannel, list[int], int, tuple[int, int]]]
+    ) -> list[Any]:
         placed = await self._store.placed()
         commands: list[Command] = []
-        for uid, channel, kind, runs in covered:
-            packed = msgpack.packb([each for run in runs for each in run])
-            arguments = (channel.name, kind, packed, self._lifetime_s)
-            commands.append(("EVALSHA", self._cover.sha, 1, placed.owner_root(uid), *arguments))
-        replies = await write_kept(self._store, commands)
-        return [
-            other_kind(channel, kind, told) if isinstance(told, bytes) else None
-            for (_, channel, kind, _), told in zip(covered, replies, strict=True)
+        for of, runs, version, known in covered:
+            packed = msgpack.packb(runs)
+            arguments = (of.channel.name, of.kind, packed, self._lifetime_s, version, *known)
+            root = placed.owner_root(of.uid)
+            commands.append(("EVALSHA", self._cover.sha, 1, root, *arguments))
+        return await write_kept(self._store, commands)
+
+    async def describe(self, uid: int, since: int, said: Said) -> Described:
+        """Merge what was said of a meter into what is known of it. 1 trip.
+
+        Raises TooLargeError where that would be more than a meter may have.
+        """
+        root = await self._root(uid)
+        arguments = (since, packed_of(said), FIELDS_MAX)
+        command: Command = ("EVALSHA", self._describe.sha, 1, root, *arguments)
+        [told] = await write_kept(self._store, [command])
+        if told == 0:
+            raise TooLargeError(f"exchange: a meter has at most {FIELDS_MAX} fields and exchanges")
+        changed, rule, *flat = told
+        pending = [
+            KeptChannel(uid, channel_of(name.decode()), cast(Kind, kind.decode()))
+            for name, kind, derived in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+            if rule and derived.decode() != str(rule)
         ]
+        return Described(changed == 1, pending)
+
+    async def units(self, of: KeptChannel, first: int) -> list[int]:
+        """Hours or days with readings, from one on. 1 trip."""
+        key = units_key(await self._root(of.uid), of.channel.name)
+        found = await self._store.reads.call(("ZRANGEBYSCORE", key, first, "+inf"))
+        return [int(unit) for unit in found]
+
+    async def note_derived(self, of: KeptChannel, rule: int, unit: int | None) -> None:
+        """Note that a channel follows its meter's rule up to before a unit, or all of it. 1 trip.
+
+        Whoever follows an older rule at the same time may take this back: then it is done again.
+        """
+        told = str(rule) if unit is None else f"{rule}:{unit}"
+        key = meter_key(await self._root(of.uid))
+        await write_kept(self._store, [("HSET", key, f"derived:{of.channel.name}", told)])
 
     async def kinds(self, uid: int) -> dict[str, str]:
         """The channels of a meter, and their kinds. 1 trip."""
-        flat = await self._store.reads.call(("HGETALL", meter_key(await self._root(uid))))
-        held = dict(zip(flat[::2], flat[1::2], strict=True))
-        return {key.decode(): kind.decode() for key, kind in held.items() if b":" not in key}
+        return (await self.known(uid)).kinds
 
-    async def standing(
-        self, uid: int, channel: MeterChannel, kind: Kind, seconds: Sequence[int]
-    ) -> list[int | None]:
+    async def known(self, uid: int) -> KnownMeter:
+        """What is known of a meter. 1 trip."""
+        return known_of(await self._store.reads.call(("HGETALL", meter_key(await self._root(uid)))))
+
+    async def standing(self, of: KeptChannel, seconds: Sequence[int]) -> list[str | None]:
         """What is kept of some seconds, by position. 1 trip."""
-        prefix, unit_s = channel_key(await self._root(uid), channel.name), UNIT_S[kind]
+        prefix, unit_s = channel_key(await self._root(of.uid), of.channel.name), UNIT_S[of.kind]
         commands = [("HGET", f"{prefix}:{second // unit_s}", second) for second in seconds]
         replies = await self._store.reads.call_all(commands)
-        return [None if held is None else int(held) for held in replies]
+        return [None if held is None else held.decode() for held in replies]
 
     async def runs(
         self, uid: int, channels: Sequence[MeterChannel], start: int, end: int
@@ -159,7 +294,14 @@ class MeterStore:
         return (await self._store.placed()).owner_root(uid)
 
 
-def other_kind(channel: MeterChannel, kind: Kind, held: bytes) -> ConflictError:
+def known_of(flat: Sequence[bytes]) -> KnownMeter:
+    """What the hash of a meter says, fields and values in turn."""
+    held = {key.decode(): value for key, value in zip(flat[::2], flat[1::2], strict=True)}
+    kinds = {key: kind.decode() for key, kind in held.items() if is_channel(key)}
+    return KnownMeter(kinds, record_of(held.get("said", b"")), bool(held))
+
+
+def other_kind(channel: MeterChannel, kind: str, held: bytes) -> ConflictError:
     """What is said of data of a kind, where a channel has another."""
     return ConflictError(
         f"register: {channel.register} of flow {channel.flow} has data of kind {held.decode()}; "

@@ -14,15 +14,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated, cast
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
 
 from psd.clock import Clock, utc_text, utc_texts
 from psd.domain import Asked
-from psd.energy.channels import MEASURED, THINGS, Flow, channels_of, meter_name, meter_uid
+from psd.energy.channels import (
+    DELIVERED,
+    MEASURED,
+    THINGS,
+    Flow,
+    MeterChannel,
+    channel_of,
+    counting_kind,
+    flow_named,
+    meter_name,
+    meter_uid,
+)
 from psd.energy.resettling import merged
-from psd.energy.store import MeterStore
+from psd.energy.settings import EnergySettings
+from psd.energy.store import KnownMeter, MeterStore
 from psd.engine.engine import Engine
 from psd.engine.plan import Range
 from psd.engine.series import BUCKETS_MAX, BucketQuestion
@@ -56,7 +69,7 @@ class UsageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     start: Moment
     end: Moment | None = None
     every: Annotated[str, Meta(description=f"one of {', '.join(UNITS)}")] | None = None
-    tz: str = "UTC"
+    tz: Annotated[str | None, Meta(description="the meter's own unless given")] = None
     flow: Annotated[str, Meta(description=f"one of {', '.join(THINGS)}")] = "import"
 
 
@@ -101,25 +114,32 @@ class UsageQuestions:
     """Answers what meters have used."""
 
     def __init__(
-        self, store: MeterStore, engine: Engine, clock: Clock, things: dict[str, int]
+        self,
+        store: MeterStore,
+        engine: Engine,
+        clock: Clock,
+        settings: EnergySettings,
+        things: dict[str, int],
     ) -> None:
         self._store = store
         self._engine = engine
         self._clock = clock
+        self._settings = settings
         self._things = things
 
     async def usage(self, asked: Asked) -> UsageAnswer:
         """Energy of a meter, by any unit of the calendar."""
         query: UsageQuery = asked.query
         name = meter_name(asked.path["meter"])
-        uid, tz = meter_uid(name), zone(query.tz)
-        flow, thing = self._flow(query.flow)
-        range_ = asked_range(query.start, query.end, self._clock.now_ms() // 1000, tz=tz)
-        cuts = _cuts(range_, query)
-        if not await self._store.kinds(uid):
+        uid, (flow, thing) = meter_uid(name), self._flow(query.flow)
+        known = await self._store.known(uid)
+        if not known.kinds:
             raise NotFoundError(f"meter: {shown(name)} has never sent anything")
+        tz = zone(query.tz or known.record.text("tz") or self._settings.tz)
+        range_ = asked_range(query.start, query.end, self._clock.now_ms() // 1000, tz=tz)
+        cuts = _cuts(range_, query.every, tz)
         sums, estimated = await self._sums(uid, thing, cuts)
-        runs = await self._store.runs(uid, channels_of(flow), range_.start, range_.end)
+        runs = await self._store.runs(uid, metered_by(known, flow), range_.start, range_.end)
         gaps, covered_s = _gaps(merged(runs), range_)
         texts = utc_texts(cuts)
         rows = [
@@ -139,9 +159,7 @@ class UsageQuestions:
 
     def _flow(self, name: str) -> tuple[Flow, int]:
         """A flow, and the thing that its energy is."""
-        if name not in THINGS:
-            raise BadQueryError(f"flow: {unknown(shown(name), THINGS)}")
-        flow: Flow = name
+        flow = flow_named(name)
         thing = self._things.get(THINGS[flow])
         if thing is None:
             raise UnknownThingError(f"flow: {THINGS[flow]} is no configured thing")
@@ -163,18 +181,28 @@ class UsageQuestions:
         return sums, estimated
 
 
-def _cuts(range_: Range, query: UsageQuery) -> list[int]:
+def metered_by(known: KnownMeter, flow: Flow) -> list[MeterChannel]:
+    """The channels that tell when a flow of a meter is metered."""
+    found = []
+    for name, kept in known.kinds.items():
+        channel = channel_of(name)
+        if channel.flow == flow and counting_kind(kept)[1]:
+            is_delivered = kept == DELIVERED
+            found.append(MeterChannel("import", channel.register) if is_delivered else channel)
+    return found
+
+
+def _cuts(range_: Range, unit: str | None, tz: ZoneInfo) -> list[int]:
     """Where the parts of a range begin, and its end."""
     if range_.end <= range_.start:
         return []
-    if query.every is None:
+    if unit is None:
         return [range_.start, range_.end]
-    if query.every not in UNITS:
-        raise BadQueryError(f"every: {unknown(shown(query.every), UNITS)}")
-    part_s = PARTS_S.get(query.every)
+    if unit not in UNITS:
+        raise BadQueryError(f"every: {unknown(shown(unit), UNITS)}")
+    part_s = PARTS_S.get(unit)
     if part_s is None:
-        every = cast(Every, query.every)
-        return bounds(range_, every, zone(query.tz), BUCKETS_MAX)
+        return bounds(range_, cast(Every, unit), tz, BUCKETS_MAX)
     check_points((range_.end - range_.start) // part_s + 2, 1, BUCKETS_MAX)
     first = range_.start // part_s * part_s + part_s
     return [range_.start, *range(first, range_.end, part_s), range_.end]

@@ -22,6 +22,7 @@ from psd.config import Settings
 from psd.engine.activities import ScoreQuestion
 from psd.engine.activity_pages import ActivityPage, ActivityPages, Place, place_of
 from psd.engine.everybody import EverybodyReader
+from psd.engine.leaves import leaves
 from psd.engine.newest import Newest
 from psd.engine.plan import Range
 from psd.engine.range_sums import RangeSums
@@ -34,6 +35,9 @@ from psd.slices import in_slices
 from psd.store.redis import Store
 
 T = TypeVar("T")
+
+Booking = tuple[int, int, int, int]
+"""(second, atid, aid, what was booked)."""
 
 LISTED_BOOKINGS_MAX = 5_000
 """Bookings of a range of which all activities are told at once: 5 ms of Python."""
@@ -90,6 +94,22 @@ class Reads(RangeSums):
         rest = [each for each in found if after is None or place_of(each) > after]
         has_more = len(rest) > limit
         return ActivityPage(rest[:limit], place_of(rest[limit - 1]) if has_more else None)
+
+    async def first_bookings(
+        self, uid: int, thing: int, range_: Range, most: int
+    ) -> tuple[list[Booking], int | None]:
+        """An owner's first bookings in a range, in order: ``most``, or few more or less.
+
+        Complete up to the second that is told, None for the range's end. 1 trip.
+        """
+        root = (await self._store.placed()).owner_root(uid)
+        held = await self._listed.first_of(root, [thing], range_, most)
+        found = [
+            (leaf.start + (high << 16) + low, atid, aid, value)
+            for leaf in leaves(held.parts[thing])
+            for high, low, atid, aid, value in leaf.rows_of(None)
+        ]
+        return sorted(found), held.until
 
     async def withdrawals(self, uid: int, limit: int, before: str | None = None) -> list[LogEntry]:
         """An owner's log, newest first; ``before`` is the id of an entry."""

@@ -126,7 +126,7 @@ DOORS = {
     "book": {
         *("psd/intake.py", "psd/engine/books.py", "psd/archive/replay.py"),
         *("psd/swaps/unsettled.py", "psd/swaps/audit.py"),
-        "psd/energy/meter_keeper.py",
+        *("psd/energy/meter_keeper.py", "psd/energy/energy_booker.py"),
     },
     "change": {"psd/rewards/booking.py"},
 }

@@ -50,6 +50,7 @@ KINDS = {
     "psd:rewards:{rewards}:blacklist": "blacklist",
     "psd:rewards:{rewards}:overrides": "overrides",
     "psd:rewards:{rewards}:board:96:3": "longest streaks",
+    "psd:energy:{energy}:meters": "meters",
     "psd:{p0}:4899916394579099648:e": "meter",
     "psd:{p0}:4899916394579099648:e:i0:446288": "readings",
     "psd:{p0}:4899916394579099648:e:i0:units": "units",

@@ -111,6 +111,7 @@ def test_psds_own_reads_are_known_as_reads() -> None:
             "columns.seal",
             "decisions.turn",
             "energy.cover",
+            "energy.describe",
             "energy.keep",
             "rewards.add_vin",
             "rewards.hold_lock",

@@ -123,6 +123,7 @@ def _writes() -> dict[str, Request]:
         "POST /v3/earnings": Request("/v3/earnings", points),
         "POST /v3/vehicles": Request("/v3/vehicles", owned),
         "POST /v3/energy/readings": Request("/v3/energy/readings", energies),
+        "PUT /v3/energy/meters/{meter}": Request("/v3/energy/meters/m-2", {"gap_max_s": 900}),
     }
 
 
@@ -231,6 +232,9 @@ def _others() -> dict[str, Request]:
     rewards = {
         "GET /v3/vehicles/{id}/statement": f"/v3/vehicles/{FIRST_VEHICLE}/statement",
         "GET /v3/streaks": "/v3/streaks?limit=1000",
+        "GET /v3/energy/meters": "/v3/energy/meters?limit=1000",
+        "GET /v3/energy/meters/{meter}": "/v3/energy/meters/m-1",
+        "GET /v3/energy/meters/{meter}/readings": "/v3/energy/meters/m-2/readings?limit=5000",
         "GET /v3/energy/meters/{meter}/usage": f"/v3/energy/meters/m-1/usage?{HALVES}",
         "GET /v3/streaks/at-risk": f"/v3/streaks/at-risk?owner={HEAVY_OWNER}",
         "GET /v1/user": f"/v1/user?owner={HEAVY_OWNER}",

@@ -216,6 +216,9 @@ async def meters(psd: Runtime) -> None:
     for start in (0, 3_600, 1_800):
         row = [NOON_S + start, NOON_S + start + 1_800, 1]
         await _measured(psd, "intervals", register=2, rows=[row])
+    await _measured(psd, "meter", time=NOON_S, max_kw=14, digits=5)
+    await _measured(psd, "meter", time=NOON_S, gap_max_s=1_800)
+    await _measured(psd, "power", register=4, signed=True, points=[[NOON_S, -1], [NOON_S + 60, 1]])
 
 
 async def joi_batch(psd: Runtime) -> None:

@@ -1,0 +1,290 @@
+"""What is said of meters: whenever it comes, the energy of all readings follows it."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import msgpack
+import msgspec
+import pytest
+
+from psd.errors import StoreUnavailableError
+from psd.runtime import Runtime
+from tests.support.clients.http import HttpClient
+
+T0 = 1_606_636_800
+"""2020-11-29 08:00 UTC."""
+
+HOUR_S = 3_600
+
+
+def register(*shown: tuple[int, float | str], **others: Any) -> dict[str, Any]:
+    points = [[T0 + second, kwh] for second, kwh in shown]
+    return {"command": "register", "register": {"meter": "m-1", "points": points, **others}}
+
+
+def power(*seen: tuple[int, float | str], **others: Any) -> dict[str, Any]:
+    points = [[T0 + second, kw] for second, kw in seen]
+    return {"command": "power", "power": {"meter": "m-1", "points": points, **others}}
+
+
+def meter(**said: Any) -> dict[str, Any]:
+    return {"command": "meter", "meter": {"meter": "m-1", "time": T0, **said}}
+
+
+async def send(client: HttpClient, *documents: dict[str, Any]) -> list[str]:
+    body = msgspec.json.encode(documents)
+    answer = await client.request("POST", "/v3/energy/readings", body, "application/json")
+    assert answer.status == 200, answer.text
+    return [row.get("message", row["status"]) for row in answer.json()["data"]]
+
+
+async def usage(client: HttpClient, meter: str = "m-1", **asked: Any) -> Any:
+    more = "".join(f"&{key}={value}" for key, value in asked.items())
+    path = f"/v3/energy/meters/{meter}/usage?start={T0}&end={T0 + 24 * HOUR_S}{more}"
+    answer = await client.get(path)
+    assert answer.status == 200, answer.text
+    return answer.json()
+
+
+async def put(client: HttpClient, name: str, **said: Any) -> Any:
+    body = msgspec.json.encode(said)
+    path = f"/v3/energy/meters/{name}"
+    return await client.request("PUT", path, body, "application/json")
+
+
+EXCHANGE = {"time": T0 + 2 * HOUR_S, "final": "99870.2", "first": "0.0"}
+
+LATE: dict[str, tuple[list[dict[str, Any]], str]] = {
+    "an exchange": (
+        [
+            register((0, 99_869), (HOUR_S, 99_870)),
+            register((3 * HOUR_S, "0.5"), (4 * HOUR_S, 1)),
+            meter(exchange=EXCHANGE),
+        ],
+        "2.2",
+    ),
+    "two exchanges between two readings": (
+        [
+            register((0, 10), (6 * HOUR_S, 1)),
+            meter(exchange={"time": T0 + HOUR_S, "final": 11, "first": 7}),
+            meter(exchange={"time": T0 + 5 * HOUR_S, "final": 9, "first": 0}),
+        ],
+        "4",
+    ),
+    "a number of digits": (
+        [
+            register((0, 99_990), (HOUR_S, 99_999)),
+            register((2 * HOUR_S, 4)),
+            meter(digits=5),
+        ],
+        "14",
+    ),
+    "a smaller fuse": (
+        [register((0, 0), (HOUR_S, 50)), register((2 * HOUR_S, 2)), meter(max_kw="14")],
+        "2",
+    ),
+    "a shorter gap": (
+        [power((0, 1), (HOUR_S, 1)), power((HOUR_S + 1_800, 1)), meter(gap_max_s=1_800)],
+        "0.5",
+    ),
+    "a longer gap": (
+        [power((0, 2)), power((4 * HOUR_S, 2)), meter(gap_max_s=4 * HOUR_S)],
+        "8",
+    ),
+}
+
+
+def of_meter(document: dict[str, Any], name: str) -> dict[str, Any]:
+    command = document["command"]
+    return {"command": command, command: document[command] | {"meter": name}}
+
+
+@pytest.mark.parametrize("named", LATE)
+async def test_what_is_said_of_a_meter_may_come_before_between_and_after_its_readings(
+    client: HttpClient, named: str
+) -> None:
+    documents, expected = LATE[named]
+    stored = set()
+    for number, order in enumerate(itertools.permutations(documents)):
+        name = f"m-{number}"
+        for document in order:
+            assert await send(client, of_meter(document, name)) == ["booked"]
+        told = await usage(client, name)
+        assert told["total"]["kwh"] == expected, order
+        stored.add((str(told["gaps"]), told["total"]["estimated_mwh"], told["coverage"]))
+        for document in order:
+            assert await send(client, of_meter(document, name)) == ["unchanged"]
+        assert await usage(client, name) == told
+    assert len(stored) == 1
+
+
+async def test_of_each_field_the_latest_second_stands_and_null_forgets_it(
+    client: HttpClient,
+) -> None:
+    said = [
+        meter(tz="Europe/London", plan="old"),
+        meter(time=T0 + 60, plan="eco-tou", max_kw=14),
+        meter(time=T0 + 120, max_kw=None, digits=6),
+        meter(time=T0 + 90, digits=5, gap_max_s=900, exchange=EXCHANGE),
+    ]
+    answers = []
+    for number, order in enumerate(itertools.permutations(said)):
+        await send(client, *(of_meter(document, f"m-{number}") for document in order))
+        answers.append((await client.get(f"/v3/energy/meters/m-{number}")).json() | {"meter": ""})
+    assert all(answer == answers[0] for answer in answers)
+    assert answers[0] == {
+        "meter": "",
+        "tz": "Europe/London",
+        "plan": "eco-tou",
+        "max_kw": "100",
+        "digits": 6,
+        "gap_max_s": 900,
+        "exchanges": [
+            {
+                "time": "2020-11-29T10:00:00Z",
+                "flow": "import",
+                "register": 0,
+                "final": "99870.2",
+                "first": "0",
+            }
+        ],
+        "since": {
+            "digits": "2020-11-29T08:02:00Z",
+            "exchange:i0:1606644000": "2020-11-29T08:01:30Z",
+            "gap_max_s": "2020-11-29T08:01:30Z",
+            "plan": "2020-11-29T08:01:00Z",
+            "tz": "2020-11-29T08:00:00Z",
+        },
+        "channels": [],
+        "quality": {},
+    }
+
+
+async def test_an_exchange_that_was_none_is_taken_back(client: HttpClient) -> None:
+    await send(client, register((HOUR_S, 99_870), (3 * HOUR_S, 1)), meter(exchange=EXCHANGE))
+    assert (await usage(client))["total"] == {"mwh": 1_200_000, "kwh": "1.2", "estimated_mwh": 0}
+    none = EXCHANGE | {"final": None, "first": None}
+    await send(client, meter(time=T0 + 1, exchange=none))
+    assert (await usage(client))["total"]["estimated_mwh"] == 1_000_000
+    assert (await client.get("/v3/energy/meters/m-1")).json()["exchanges"] == []
+
+
+async def test_a_meter_is_described_by_put_and_shows_its_channels(client: HttpClient) -> None:
+    assert (await client.get("/v3/energy/meters/m-1")).status == 404
+    answer = await put(client, "m-1", tz="Europe/Berlin", max_kw="14", time=T0)
+    assert (answer.status, answer.json()["max_kw"], answer.json()["channels"]) == (201, "14", [])
+    assert (await put(client, "m-1", plan="eco", time=T0)).status == 200
+    await send(
+        client,
+        register((0, 10), (HOUR_S, "10.5"), register=1),
+        power((0, 1), (HOUR_S, -1), signed=True),
+        register((0, 7), counts=False, register=2),
+    )
+    told = (await client.get("/v3/energy/meters/m-1")).json()
+    assert (told["tz"], told["plan"]) == ("Europe/Berlin", "eco")
+    newest = {"time": "2020-11-29T09:00:00Z"}
+    assert told["channels"] == [
+        {"flow": "import", "register": 0, "kind": "power", "counts": True}
+        | {"newest": newest | {"kw": "-1"}},
+        {"flow": "import", "register": 1, "kind": "register", "counts": True}
+        | {"newest": newest | {"kwh": "10.5"}},
+        {"flow": "import", "register": 2, "kind": "register", "counts": False}
+        | {"newest": {"time": "2020-11-29T08:00:00Z", "kwh": "7"}},
+        {"flow": "export", "register": 0, "kind": "power", "counts": True, "newest": None},
+    ]
+    none = {"estimated_mwh": 0, "interpolated_mwh": 0, "derived_mwh": 0}
+    assert told["quality"] == {
+        "import": {"measured_mwh": 750_000} | none,
+        "export": {"measured_mwh": 250_000} | none,
+    }
+    day = await usage(client, every="day")
+    assert [row["start"] for row in day["data"]][1] == "2020-11-29T23:00:00Z"
+
+
+async def test_what_is_wrong_of_a_meter_is_told_by_its_field(client: HttpClient) -> None:
+    faults: list[tuple[dict[str, Any], str]] = [
+        ({"tz": "Europe/Atlantis"}, "tz: 'Europe/Atlantis' is no time zone"),
+        ({"max_kw": 0}, "max_kw: '0' must lie above 0"),
+        ({"max_kw": "NaN"}, "max_kw"),
+        ({"digits": 13}, "digits: 13 must lie between 1 and 12"),
+        ({"gap_max_s": 0}, "gap_max_s: 0 must lie between 1"),
+        ({"plan": ""}, "plan: '' must have 1 to 128 bytes"),
+        ({"colour": "blue"}, "colour"),
+        ({"exchange": EXCHANGE | {"final": None}}, "exchange: give final and first"),
+        ({"exchange": EXCHANGE | {"unit": "therm"}}, "'therm' is no unit of energy"),
+        ({"exchange": EXCHANGE | {"first": -1}}, "exchange.first: '-1' must lie between"),
+        ({"exchange": EXCHANGE | {"time": 10**11}}, "exchange.time"),
+    ]
+    for said, expected in faults:
+        answer = await put(client, "m-1", **said)
+        assert (answer.status, expected in answer.text) == (422, True), answer.text
+    assert (await client.get("/v3/energy/meters/m-1")).status == 404
+
+
+async def test_meters_are_listed_by_name_behind_one(client: HttpClient) -> None:
+    names = [f"m-{number}" for number in range(12)] + ["ä b/c"]
+    await send(client, *(of_meter(power((0, 1)), name) for name in names[::2]))
+    await send(client, *(of_meter(meter(tz="Europe/London"), name) for name in names[1::2]))
+    found: list[str] = []
+    after: str | None = ""
+    while after is not None:
+        page = (await client.get(f"/v3/energy/meters?limit=5&after={after}")).json()
+        found += [row["meter"] for row in page["data"]]
+        after = page["next"]
+    assert found == sorted(names, key=lambda name: name.encode())
+    answer = await client.get("/v3/energy/meters/%C3%A4%20b%2Fc")
+    assert answer.json()["meter"] == "ä b/c"
+
+
+async def test_what_does_not_count_is_kept_and_no_energy_is_booked_of_it(
+    client: HttpClient,
+) -> None:
+    rows = [[T0, T0 + 1_800, "0.5"], [T0 + 1_800, T0 + HOUR_S, 1, "estimated"]]
+    beside = {"meter": "m-1", "rows": rows, "register": 3, "counts": False}
+    document = {"command": "intervals", "intervals": beside}
+    assert await send(client, document, power((0, 1), (HOUR_S, 1))) == ["booked", "booked"]
+    assert await send(client, document) == ["unchanged"]
+    assert (await usage(client))["total"]["kwh"] == "1"
+    [told] = await send(client, {"command": "intervals", "intervals": beside | {"counts": True}})
+    assert "has data of kind intervals beside" in told
+
+
+async def test_power_that_is_corrected_to_be_taken_is_delivered_no_more(
+    client: HttpClient,
+) -> None:
+    await send(client, power((0, 2), (HOUR_S, -2), signed=True))
+    assert (await usage(client, flow="export"))["total"]["kwh"] == "0.5"
+    assert (await usage(client, flow="export"))["coverage"] == round(1 / 24, 6)
+    await send(client, power((HOUR_S, 2)))
+    assert (await usage(client, flow="export"))["total"]["kwh"] == "0"
+    assert (await usage(client))["total"]["kwh"] == "2"
+    [told] = await send(client, power((0, 1), flow="export"))
+    assert "has data of kind delivered" in told
+
+
+async def test_whoever_was_cut_off_while_deriving_is_followed_by_the_next_reading(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, client: HttpClient
+) -> None:
+    def events(document: dict[str, Any]) -> list[Any]:
+        return runtime.rules.events(msgpack.packb(document), T0 + 10**7, "1")
+
+    days = [register((86_400 * day, day)) for day in range(100)]
+    for document in (*days, register((86_400 * 50 + HOUR_S, 99))):
+        await runtime.books.book(events(document))
+    book, calls = runtime.engine.book, []
+
+    async def away(reports: Any, fences: Any = None) -> Any:
+        calls.append(len(reports))
+        if len(calls) == 2:
+            raise StoreUnavailableError("redis: away")
+        return await book(reports, fences)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runtime.engine, "book", away)
+        with pytest.raises(StoreUnavailableError):
+            await runtime.books.book(events(meter(max_kw="2")))
+    await runtime.books.book(events(register((86_400 * 100, 100))))
+    answer = await client.get(f"/v3/energy/meters/m-1/usage?start={T0}&end={T0 + 86_400 * 100}")
+    assert answer.json()["total"] == {"mwh": 10**8, "kwh": "100", "estimated_mwh": 10**8}
