@@ -40,6 +40,7 @@ MODULES = (
     "failovers",
     "poison",
     "decisions",
+    "swap_kills",
     "clocks",
     "soak",
 )

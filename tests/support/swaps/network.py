@@ -46,6 +46,8 @@ REFUSED = {"unchanged": "conflict", "out_of_bounds": "unknown", "wrong_type": "e
 
 ZONES = (ZoneInfo("UTC"), ZoneInfo("Africa/Kigali"), ZoneInfo("Africa/Nairobi"))
 
+VEHICLE = b'{"command":"vehicle"'
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -209,6 +211,13 @@ def registrations(network: str) -> list[bytes]:
         _encode({"command": kind, kind: {**said, "network": network, "date": BEFORE_ALL_S}})
         for kind, said in told
     ]
+
+
+def registration_waves(network: str) -> tuple[list[bytes], list[bytes]]:
+    """The same in two parts, of which the second names what the first has brought."""
+    bodies = registrations(network)
+    named = [each for each in bodies if each.startswith((b'{"command":"station"', VEHICLE))]
+    return named, [each for each in bodies if each not in named]
 
 
 def message_of(network: str, sent: Sent, corrects: int | None) -> bytes:
