@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from psd.engine.outcomes import Outcome
     from psd.observe.metrics import Metrics
     from psd.queries.boards.board_reads import BoardReads
+    from psd.queries.boards.versions import Versions
     from psd.queries.shown import NameSource
     from psd.queries.sums import Sees
     from psd.store.keys import KeyKind
@@ -290,6 +291,39 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
     read: Callable[[bytes, str], msgspec.Struct] | None = None
 
 
+class KeptVersion(msgspec.Struct, frozen=True):
+    """A resource as it stands, and the tag that names this version of it."""
+
+    answer: msgspec.Struct
+    tag: str
+    is_new: bool = False
+
+
+class KeptResource(msgspec.Struct, frozen=True, kw_only=True):
+    """What people put under a name, read and take away: GET, PUT, DELETE (server/resources.py).
+
+    It is decided, not reported (psd/archive/turns.py): ``put`` and ``drop`` archive it themselves.
+    ``read`` makes ``Asked.query`` of the path and the fields of a body and raises errors that name
+    the field, which is 422; ``body`` is its type in the reference. ``If-Match`` and
+    ``If-None-Match`` come as the versions that a change is for. ``what`` is its name, with its
+    article; ``refused`` are statuses of a PUT beside 412 and 422.
+    """
+
+    path: str
+    what: str
+    body: type[msgspec.Struct]
+    answer: type[msgspec.Struct]
+    read: Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
+    get: Callable[[Asked], Awaitable[KeptVersion]]
+    put: Callable[[Asked, Versions], Awaitable[KeptVersion]]
+    drop: Callable[[Asked, Versions], Awaitable[None]]
+    sent: str
+    example: Example
+    parts: Mapping[str, Any] = {}
+    details: str = ""
+    refused: tuple[int, ...] = ()
+
+
 class Audit(Protocol):
     """Audits a domain, a part of it after the other; with ``repair`` it writes what should be."""
 
@@ -301,11 +335,12 @@ class Audit(Protocol):
 class Part:
     """What a running process has of a domain; what it has not stays as it is here."""
 
-    follower: Follower | None = None
+    followers: Sequence[Follower] = ()
     endpoints: Sequence[Endpoint] = ()
     watchables: Sequence[Watchable] = ()
     """What of its endpoints may be watched; an endpoint stands among those, too."""
     deeds: Sequence[Deed] = ()
+    resources: Sequence[KeptResource] = ()
     keepers: Sequence[Keeper] = ()
     """Who keeps what people decide, so that a replay decides it again."""
     clock: ClockTask | None = None

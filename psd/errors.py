@@ -21,6 +21,7 @@
     │   ├── UnsupportedCodingError  unsupported_coding  packed or written in a way that is not read
     │   └── BadQueryError           bad_query        a question that has no answer
     ├── NotFoundError               not_found        nothing is kept under this name
+    ├── UnpricedError               unpriced         a strict question about energy without a price
     ├── ChangedError                changed          it is not as the request took it to be
     ├── OrderError                  out_of_order     a week before this one was never computed
     ├── RequestInHandError          request_in_hand  the same request is not answered yet
@@ -110,6 +111,12 @@ class NotFoundError(PsdError):
     """Nothing is kept under this name, or it is not for whoever asks."""
 
     code = "not_found"
+
+
+class UnpricedError(PsdError):
+    """Some energy has no price, and whoever asks takes no bill without it."""
+
+    code = "unpriced"
 
 
 class ChangedError(PsdError):

@@ -91,7 +91,7 @@ class Runtime:
             archive,
         )
         self.parts = _opened(self.core)
-        followers = [part.follower for part in self.parts.values() if part.follower is not None]
+        followers = [each for part in self.parts.values() for each in part.followers]
         self.books = Books(self.engine, self.store.order, metrics, followers)
         self.intake = Intake(self.books, archive)
         self.page_deciding = PageDeciding(self.store, self._turns)

@@ -16,6 +16,7 @@ import msgspec
 from aiohttp import web
 
 from psd.errors import BadQueryError
+from psd.queries.boards.versions import ANY, Versions
 
 _TAG = re.compile(r'[ \t,]*(W/)?"([\x21\x23-\x7e\x80-\U0010ffff]*)"[ \t]*(?=,|\Z)')
 
@@ -66,3 +67,20 @@ def has_already(request: web.Request, tag: str) -> bool:
     except BadQueryError:
         return False
     return tags is not None and tags.names(tag)
+
+
+def asked_versions(request: web.Request) -> Versions:
+    """The versions that a change is for: what If-Match names, and If-None-Match does not.
+
+    What stands behind a point in a tag is no part of the version, though it is of what is shown:
+    whoever changes a board's definition has nothing to do with who came in the meantime.
+    """
+    only, but = asked_tags(request, "If-Match"), asked_tags(request, "If-None-Match")
+    return Versions(
+        None if only is None else _versions(only, only.strong),
+        None if but is None else _versions(but, but.strong | but.weak),
+    )
+
+
+def _versions(tags: Tags, named: frozenset[str]) -> frozenset[str]:
+    return frozenset({ANY}) if tags.is_any else frozenset(tag.partition(".")[0] for tag in named)

@@ -40,6 +40,7 @@ from server.deeds import DeedRoutes
 from server.endpoints import endpoint_routes
 from server.openapi.about import JSON_TYPE, LINES_TYPE, About, Example, group_of, json_answer
 from server.openapi.original import Summary
+from server.resources import resource_routes
 from server.routing import Route
 from server.watching import Watching
 from server.writing import one_or_more_documents, refusal, summary
@@ -74,6 +75,8 @@ def domain_routes(
             routes += [watching.route(each, group) for each in part.watchables]
             by_name = {each.name: each for each in commands}
             routes += [deeds.route(each, by_name, group) for each in part.deeds]
+            for resource in part.resources:
+                routes += resource_routes(resource, group, bodies, rules.depth_max)
     return routes
 
 

@@ -48,6 +48,7 @@ from psd.errors import (
     TooLargeError,
     UnauthorizedError,
     UnavailableError,
+    UnpricedError,
     UnsupportedCodingError,
     WrongTypeError,
 )
@@ -80,6 +81,7 @@ STATUSES: dict[type[PsdError], int] = {
     OrderError: 409,
     ConflictError: 409,
     ChangedError: 412,
+    UnpricedError: 409,
     RequestInHandError: 409,
     IdempotencyMismatchError: 422,
     DetailExpiredError: 410,

@@ -65,6 +65,8 @@ def whole_number(name: str, text: str, least: int, most: int) -> int:
     return number
 
 
+BOOLS = {"true": True, "1": True, "false": False, "0": False}
+
 TEXTS = (inspect.StrType, inspect.AnyType)
 """Taken as they stand; what is of any type is read by whoever asked for it."""
 
@@ -130,7 +132,7 @@ def values_of(name: str, texts: list[str], kind: inspect.Type) -> Any:
 
 
 def value_of(name: str, text: str, kind: inspect.Type) -> Any:
-    """One value of a URL: a whole number, a text, or whatever msgspec makes of a text."""
+    """One value of a URL: a text, a whole number, or true or false."""
     plain = _plain(kind)
     if isinstance(plain, TEXTS):
         return text
@@ -142,7 +144,11 @@ def value_of(name: str, text: str, kind: inspect.Type) -> Any:
             -ID_MAX - 1 if least is None else least,
             ID_MAX if most is None else most,
         )
-    raise TypeError(f"{name}: a URL has texts and whole numbers, no {plain}")
+    if isinstance(plain, inspect.BoolType):
+        if text not in BOOLS:
+            raise WrongTypeError(f"{name}: {text[:100]!r} is neither true nor false")
+        return BOOLS[text]
+    raise TypeError(f"{name}: a URL has texts, whole numbers, true and false, no {plain}")
 
 
 def _struct(kind: type[msgspec.Struct]) -> inspect.StructType:

@@ -8,6 +8,7 @@
 -- ARGV[5]  version of the channel's readings that the runs follow from; 0 where none are kept
 -- ARGV[6]  first second of the range of which all is known
 -- ARGV[7]  the second behind its last one
+-- ARGV[8]  seconds of the longest interval that was given, 0 for readings
 -- Returns: the kind that the channel has, where that is another: nothing is written; else 1, or 0
 --          where the readings have another version by now: nothing is written
 -- Errors: none of its own; a key of a foreign type fails
@@ -86,5 +87,10 @@ for stop in pairs(there) do
   if not stays[stop] then write('ZREM', key, text(stop)) end
 end
 if #kept > 0 then keep_for(key, tonumber(ARGV[4])) end
+local longest = tonumber(ARGV[8])
+local known = longest > 0 and redis.call('HGET', root .. ':e', 'longest:' .. channel)
+if longest > tonumber(known or 0) then
+  write('HSET', root .. ':e', 'longest:' .. channel, text(longest))
+end
 flush_writes()
 return 1

@@ -126,13 +126,18 @@ def counting_kind(kept: str) -> tuple[Kind, bool]:
 
 def meter_name(text: str) -> str:
     """A meter's name as psd keeps it; raises an InputError that names the rule which it breaks."""
+    return checked_name("meter", text)
+
+
+def checked_name(field: str, text: str) -> str:
+    """A name of something; raises an InputError that names the field and the rule."""
     name = unicodedata.normalize("NFC", text)
     if not name:
-        raise OutOfBoundsError("meter: a name has at least one letter")
+        raise OutOfBoundsError(f"{field}: a name has at least one letter")
     if len(name.encode("utf-8", "surrogatepass")) > NAME_BYTES_MAX:
-        raise TooLargeError(f"meter: {shown(name)} is longer than {NAME_BYTES_MAX} bytes")
+        raise TooLargeError(f"{field}: {shown(name)} is longer than {NAME_BYTES_MAX} bytes")
     if any(unicodedata.category(letter) in _CONTROL for letter in name):
-        raise WrongTypeError(f"meter: {shown(name)} holds a control character; a name has none")
+        raise WrongTypeError(f"{field}: {shown(name)} holds a control character; a name has none")
     return name
 
 

@@ -9,7 +9,7 @@ in one slot of a cluster. A channel is ``i0`` (psd/energy/channels.py).
 
 from __future__ import annotations
 
-from psd.store.keys import OWNER_ROOT, KeyKind
+from psd.store.keys import OWNER_ROOT, KeyKind, escaped
 
 METERS_KEY = "psd:energy:{energy}:meters"
 """Names of all meters, in order."""
@@ -40,6 +40,16 @@ def batches_key(root: str) -> str:
     return f"{root}:e:batches"
 
 
+def plans_key(name: str) -> str:
+    """What is kept of all plans together: ``plans``, ``versions``, ``series``."""
+    return f"psd:energy:{{energy}}:{name}"
+
+
+def prices_key(kind: str, series: str, month: str) -> str:
+    """A month of a series: ``p`` of prices, ``c`` of carbon; braces of its name are escaped."""
+    return f"psd:energy:{{{kind}:{escaped(series)}}}:{month}"
+
+
 _CHANNEL = rf"{OWNER_ROOT}:e:[ieg]\d+"
 
 KEYS = (
@@ -51,4 +61,10 @@ KEYS = (
     KeyKind("units", rf"{_CHANNEL}:units", "zset", "activity", "hours or days with readings"),
     KeyKind("joi batches", rf"{OWNER_ROOT}:e:batches", "hash", "activity", "ms:id:count: readings"),
     KeyKind("runs", rf"{_CHANNEL}:runs", "zset", "activity", "end of a metered run, by its start"),
+    KeyKind("plans", r"psd:energy:\{energy\}:plans", "hash", "", "plan: its versions"),
+    KeyKind(
+        "plan versions", r"psd:energy:\{energy\}:versions", "hash", "", "plan: its last decision"
+    ),
+    KeyKind("series", r"psd:energy:\{energy\}:series", "hash", "", "series: its currency"),
+    KeyKind("prices", r"psd:energy:\{[pc]:[^{}]+\}:\d{6}", "hash", "", "day: its prices"),
 )

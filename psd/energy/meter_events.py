@@ -30,6 +30,7 @@ from psd.energy.meter_messages import (
     PowerFields,
     RegisterFields,
 )
+from psd.energy.price_messages import CarbonFields, PricesFields, carbon, prices
 from psd.energy.settings import EnergySettings
 from psd.engine.event_rules import EventRules
 from psd.engine.event_times import Time, second_in
@@ -121,6 +122,20 @@ def messages_of(_settings: EnergySettings, things: Mapping[str, int]) -> Message
                 time_field="",
             ),
             Command(name="meter", many="meters", fields=MeterFields, check=description),
+            Command(
+                name="prices",
+                many="price_lists",
+                fields=PricesFields,
+                check=prices,
+                time_field="",
+            ),
+            Command(
+                name="carbon",
+                many="carbon_lists",
+                fields=CarbonFields,
+                check=carbon,
+                time_field="",
+            ),
         ),
         numbers,
     )

@@ -96,6 +96,7 @@ class MeterKeeper:
                 (
                     KeptChannel(meter_uid(each.meter), each.channel, "intervals"),
                     resettling.merged([(row[0], row[1]) for row in each.rows]),
+                    max(row[1] - row[0] for row in each.rows),
                 )
                 for _, each in own
             ]

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from psd.domain import Core, Part
+from psd.energy.cost_endpoints import cost_endpoints, plan_endpoints, plan_resource, price_deeds
+from psd.energy.cost_questions import CostQuestions
 from psd.energy.endpoints import deeds, endpoints
+from psd.energy.energy_metrics import EnergyMetrics
 from psd.energy.joi_batches import BatchStore
 from psd.energy.joi_face import JoiFace
 from psd.energy.joi_keeper import JoiKeeper
 from psd.energy.joi_tables import load_joi_tables
+from psd.energy.meter_costs import Costs
 from psd.energy.meter_keeper import MeterKeeper
 from psd.energy.meter_reads import MeterReads
 from psd.energy.meters import MeterQuestions
+from psd.energy.plan_questions import PlanQuestions, PriceQuestions
+from psd.energy.plan_store import PlanStore
+from psd.energy.price_keeper import PriceKeeper
+from psd.energy.price_store import PriceStore
 from psd.energy.readings import ReadingQuestions
 from psd.energy.settings import EnergySettings
 from psd.energy.store import MeterStore
@@ -18,17 +26,31 @@ from psd.energy.usage import UsageQuestions
 
 
 class EnergyPart(Part):
-    """Who keeps what meters send, and what answers questions."""
+    """Who keeps what meters send, plans and prices, and what answers questions."""
 
     def __init__(self, core: Core, settings: EnergySettings) -> None:
         store, things = MeterStore(core.store, core.settings), dict(core.things)
         batches = BatchStore(core.store, core.settings, settings.batches_max)
-        self.follower = JoiKeeper(MeterKeeper(store, core.engine, settings, things), batches)
         face = JoiFace(batches, load_joi_tables(settings.joi_tables), settings, core.clock)
         self.face_endpoints, self.face_deeds = face.endpoints(), face.deeds()
         reads = MeterReads(core.store)
         meters = MeterQuestions(store, reads, core.engine, core.clock, settings, things)
         usage = UsageQuestions(store, core.engine, core.clock, settings, things)
         readings = ReadingQuestions(store, reads, core.engine, core.clock, settings, things)
-        self.endpoints = endpoints(usage, meters, readings)
-        self.deeds = deeds(meters)
+        self.prices = PriceStore(core.store)
+        self.plans = PlanStore(core.store, core.clock, core.turns)
+        metrics = EnergyMetrics(core.metrics)
+        self.costs = Costs(store, self.prices, core.engine, things, settings, metrics)
+        keeper = MeterKeeper(store, core.engine, settings, things)
+        self.followers = (JoiKeeper(keeper, batches), PriceKeeper(self.prices))
+        self.keepers = (self.plans,)
+        plans = PlanQuestions(self.plans)
+        prices = PriceQuestions(self.prices, core.clock)
+        costs = CostQuestions(store, self.plans, self.costs, settings, core.clock)
+        self.endpoints = (
+            *endpoints(usage, meters, readings),
+            *cost_endpoints(costs),
+            *plan_endpoints(plans, prices),
+        )
+        self.deeds = (*deeds(meters), *price_deeds(prices))
+        self.resources = (plan_resource(plans),)

@@ -74,12 +74,20 @@ class Found(msgspec.Struct, frozen=True):
         return int(unit) if unit and rule == str(self.rule) else 0
 
 
+LONGEST = "longest:"
+"""What a channel's longest interval stands under begins so."""
+
+
 class KnownMeter(msgspec.Struct, frozen=True):
-    """The kinds of a meter's channels by their names, and what was said of it."""
+    """The kinds of a meter's channels by their names, and what was said of it.
+
+    ``longest_s`` is the longest interval that a channel ever had, of one of intervals.
+    """
 
     kinds: dict[str, str]
     record: MeterRecord
     is_known: bool
+    longest_s: dict[str, int] = {}
 
 
 class Described(msgspec.Struct, frozen=True):
@@ -191,32 +199,35 @@ class MeterStore:
             return True
         runs = [each for run in settled.runs for each in run]
         known = settled.known or (runs[0], runs[0])
-        [told] = await self._call_cover([(of, runs, version, known)])
+        [told] = await self._call_cover([(of, runs, version, known, 0)])
         return bool(told == 1)
 
     async def cover(
-        self, covered: Sequence[tuple[KeptChannel, Sequence[tuple[int, int]]]]
+        self, covered: Sequence[tuple[KeptChannel, Sequence[tuple[int, int]], int]]
     ) -> list[ConflictError | None]:
-        """Note where channels without readings are metered, by position. 1 trip."""
+        """Note where channels without readings are metered, by position. 1 trip.
+
+        Of each also how long the longest of the intervals is.
+        """
         told = await self._call_cover(
             [
-                (of, [each for run in runs for each in run], 0, (runs[0][0], runs[0][0]))
-                for of, runs in covered
+                (of, [each for run in runs for each in run], 0, (runs[0][0], runs[0][0]), longest)
+                for of, runs, longest in covered
             ]
         )
         return [
             other_kind(of.channel, of.kind, held) if isinstance(held, bytes) else None
-            for (of, _), held in zip(covered, told, strict=True)
+            for (of, *_), held in zip(covered, told, strict=True)
         ]
 
     async def _call_cover(
-        self, covered: Sequence[tuple[KeptChannel, list[int], int, tuple[int, int]]]
+        self, covered: Sequence[tuple[KeptChannel, list[int], int, tuple[int, int], int]]
     ) -> list[Any]:
         placed = await self._store.placed()
         commands: list[Command] = []
-        for of, runs, version, known in covered:
-            packed = msgpack.packb(runs)
-            arguments = (of.channel.name, of.kind, packed, self._lifetime_s, version, *known)
+        for of, runs, version, known, longest in covered:
+            packed, lifetime_s = msgpack.packb(runs), self._lifetime_s
+            arguments = (of.channel.name, of.kind, packed, lifetime_s, version, *known, longest)
             root = placed.owner_root(of.uid)
             commands.append(("EVALSHA", self._cover.sha, 1, root, *arguments))
         return await write_kept(self._store, commands)
@@ -298,7 +309,12 @@ def known_of(flat: Sequence[bytes]) -> KnownMeter:
     """What the hash of a meter says, fields and values in turn."""
     held = {key.decode(): value for key, value in zip(flat[::2], flat[1::2], strict=True)}
     kinds = {key: kind.decode() for key, kind in held.items() if is_channel(key)}
-    return KnownMeter(kinds, record_of(held.get("said", b"")), bool(held))
+    longest = {
+        key.removeprefix(LONGEST): int(value)
+        for key, value in held.items()
+        if key.startswith(LONGEST)
+    }
+    return KnownMeter(kinds, record_of(held.get("said", b"")), bool(held), longest)
 
 
 def other_kind(channel: MeterChannel, kind: str, held: bytes) -> ConflictError:

@@ -140,7 +140,7 @@ class UsageQuestions:
         cuts = _cuts(range_, query.every, tz)
         sums, estimated = await self._sums(uid, thing, cuts)
         runs = await self._store.runs(uid, metered_by(known, flow), range_.start, range_.end)
-        gaps, covered_s = _gaps(merged(runs), range_)
+        gaps, covered_s = gaps_between(merged(runs), range_)
         texts = utc_texts(cuts)
         rows = [
             UsageRow(start, end, mwh, text_of(mwh), part)
@@ -208,7 +208,9 @@ def _cuts(range_: Range, unit: str | None, tz: ZoneInfo) -> list[int]:
     return [range_.start, *range(first, range_.end, part_s), range_.end]
 
 
-def _gaps(runs: Sequence[tuple[int, int]], range_: Range) -> tuple[list[tuple[int, int]], int]:
+def gaps_between(
+    runs: Sequence[tuple[int, int]], range_: Range
+) -> tuple[list[tuple[int, int]], int]:
     """Parts of a range that are in no run, and how many seconds are."""
     found, at, covered_s = [], range_.start, 0
     for first, last in runs:

@@ -39,7 +39,7 @@ class RewardsPart(Part):
         self.accounts = Accounts(self.registry, self.results, self.evidence, *readers, clock)
         self.at_risk = AtRisk(self.registry, self.results, *readers, clock)
         followed = VehicleRules(self.tables, things).things
-        self.follower = VehicleFollower(self.registry, store, followed)
+        self.followers = (VehicleFollower(self.registry, store, followed),)
         questions = RewardsQuestions(
             self.accounts, self.at_risk, self.evidence, self.results, self.tables
         )

@@ -32,7 +32,7 @@ class SwapsPart(Part):
         self._metrics = SwapsMetrics(core.metrics)
         self._ledgers: dict[str, Ledger] = {}
         things = frozenset(core.things[name] for name in THINGS if name in core.things)
-        self.follower = LedgerFollower(self.ledger, things)
+        self.followers = (LedgerFollower(self.ledger, things),)
         self.keepers = (AcceptedKeeper(self._store),)
         views = PageViews(self.ledger, settings, core.clock)
         forms = PageForms(self.ledger, settings, core.clock, rules_of(core.settings))

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from typing import Literal
 
 import msgspec
 
@@ -24,7 +25,11 @@ from psd.tariffs.cells import PricedCell
 from psd.tariffs.periods import Month, shares, times_charged
 from psd.tariffs.plans import Charge, PricePlan, Rate, Tier, TiersBy
 
-STANDING, MINIMUM, VAT = "standing", "minimum", "vat"
+LineKind = Literal["energy", "standing", "minimum", "vat", "export"]
+
+STANDING: LineKind = "standing"
+MINIMUM: LineKind = "minimum"
+VAT: LineKind = "vat"
 HUNDRED = 100
 
 
@@ -34,6 +39,7 @@ class Line(msgspec.Struct, frozen=True):
     name: str
     mwh: int | None
     amount: int
+    kind: LineKind = "energy"
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -91,7 +97,7 @@ class Bill:
     ) -> None:
         """What a plan pays for energy that is delivered; one without such rates pays nothing."""
         groups = _groups(plan.export, cells, sums_mwh)
-        for (name, _), (rate, mwh) in groups.items():
+        for (name, _, _), (rate, mwh) in groups.items():
             self.export_mwh[name] += mwh
             self.export_amounts[name] = self.export_amounts.get(name, Fraction(0)) - amount_of(
                 tiered(rate.tiers, mwh, plan.tiers_by)
@@ -99,17 +105,19 @@ class Bill:
 
     def rounded(self, plan: PricePlan) -> Cost:
         """The bill, in the money of a plan."""
-        parts: list[tuple[str, int | None, Fraction]] = [
-            (name, self.mwh[name], amount) for name, amount in self.amounts.items()
+        parts: list[tuple[LineKind, str, int | None, Fraction]] = [
+            ("energy", name, self.mwh[name], amount) for name, amount in self.amounts.items()
         ]
-        parts += [(STANDING, None, self.standing)] * self.has_standing
-        parts += [(MINIMUM, None, self.minimum)] * self.has_minimum
-        parts += [(VAT, None, self.vat)] * self.has_vat
+        parts += [(STANDING, STANDING, None, self.standing)] * self.has_standing
+        parts += [(MINIMUM, MINIMUM, None, self.minimum)] * self.has_minimum
+        parts += [(VAT, VAT, None, self.vat)] * self.has_vat
         parts += [
-            (f"export {name}", self.export_mwh[name], amount)
+            ("export", f"export {name}", self.export_mwh[name], amount)
             for name, amount in self.export_amounts.items()
         ]
-        lines = tuple(Line(name, mwh, minor(amount, plan.decimals)) for name, mwh, amount in parts)
+        lines = tuple(
+            Line(name, mwh, minor(amount, plan.decimals), kind) for kind, name, mwh, amount in parts
+        )
         total = sum(line.amount for line in lines)
         return Cost(plan.id, plan.currency, plan.decimals, lines, total, self.unpriced_mwh)
 
@@ -130,7 +138,7 @@ class Bill:
         else:
             priced = (
                 (name, period[:2], mwh, tiered(rate.tiers, mwh, plan.tiers_by))
-                for (name, period), (rate, mwh) in _groups(plan.rates, cells, sums_mwh).items()
+                for (name, _, period), (rate, mwh) in _groups(plan.rates, cells, sums_mwh).items()
             )
         products: Counter[str] = Counter()
         monthly: Counter[Month] = Counter()
@@ -173,23 +181,34 @@ def cost_of(
 
 
 def ranked(costs: Iterable[Cost], limit: int | None = None) -> list[Cost]:
-    """The cheapest first; equal ones by their id."""
-    return sorted(costs, key=lambda cost: (cost.total, cost.plan))[:limit]
+    """The cheapest first, equal ones by their id; behind them what is not priced as a whole."""
+    return sorted(costs, key=_place)[:limit]
+
+
+def _place(cost: Cost) -> tuple[bool, Fraction, str]:
+    total: int = 10**cost.decimals
+    return cost.unpriced_mwh > 0, Fraction(cost.total, total), cost.plan
 
 
 def _groups(
     rates: Sequence[Rate], cells: Sequence[PricedCell], sums_mwh: Sequence[int]
-) -> Mapping[tuple[str, tuple[int, int, int]], tuple[Rate, int]]:
-    """Energy by the name of its rate and the period that tiers are of."""
-    found: dict[tuple[str, tuple[int, int, int]], tuple[Rate, int]] = {}
+) -> Mapping[tuple[str, int, tuple[int, int, int]], tuple[Rate, int]]:
+    """Energy by name, place of the first such rate, and the period that its tiers are of.
+
+    Rates of one name and the same tiers are one, as at two times of a day; with other tiers they
+    share a line, and nothing else.
+    """
+    alike = {(rate.name, rate.tiers, rate.tiers_per): place for place, rate in enumerate(rates)}
+    places = [alike[rate.name, rate.tiers, rate.tiers_per] for rate in rates]
+    found: dict[tuple[str, int, tuple[int, int, int]], int] = {}
     for cell, mwh in zip(cells, sums_mwh, strict=True):
         if cell.rate is None:
             continue
         rate = rates[cell.rate]
         period = cell.period if rate.tiers_per == "day" else (*cell.period[:2], 0)
-        _, before = found.get((rate.name, period), (rate, 0))
-        found[rate.name, period] = (rate, before + mwh)
-    return found
+        key = (rate.name, places[cell.rate], period)
+        found[key] = found.get(key, 0) + mwh
+    return {key: (rates[key[1]], mwh) for key, mwh in found.items()}
 
 
 def _charged(charge: Charge | None, days: Mapping[Month, Fraction]) -> dict[Month, Fraction]:

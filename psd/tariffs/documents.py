@@ -46,17 +46,20 @@ Amount = Decimal
 RATES_MAX = 500
 ID_BYTES_MAX = 128
 
+_NAMED = re.compile(r"Object (contains unknown|missing required) field `([^`]*)`")
 _CLOCK = re.compile(r"([01]\d|2[0-4]):([0-5]\d)", re.ASCII)
 
 
-class TierFields(msgspec.Struct, forbid_unknown_fields=True):
+class TierFields(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A tier as it is written."""
 
     rate: Amount
     up_to_kwh: Amount | None = None
 
 
-class RateFields(msgspec.Struct, forbid_unknown_fields=True, rename={"from_": "from"}):
+class RateFields(
+    msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, rename={"from_": "from"}
+):
     """A rate as it is written."""
 
     name: str
@@ -70,30 +73,30 @@ class RateFields(msgspec.Struct, forbid_unknown_fields=True, rename={"from_": "f
     holidays: bool | None = None
 
 
-class ChargeFields(msgspec.Struct, forbid_unknown_fields=True):
+class ChargeFields(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A charge as it is written."""
 
     amount: Amount
     per: Period
 
 
-class ExportFields(msgspec.Struct, forbid_unknown_fields=True):
+class ExportFields(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """What is paid, as it is written."""
 
     rates: list[RateFields]
 
 
-class MultiplierFields(msgspec.Struct, forbid_unknown_fields=True):
+class MultiplierFields(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A multiplier of the JOI system; day 0 is Sunday as 7 is."""
 
     day_of_week: int
     multiplier: Amount
 
 
-class PlanFields(msgspec.Struct, forbid_unknown_fields=True):
-    """A plan as it is written."""
+class PlanFields(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A version of a plan as it is written."""
 
-    plan: str
+    plan: str = ""
     supplier: str = ""
     currency: str = ""
     decimals: Literal[0, 1, 2, 3, 4, 5, 6] = 2
@@ -112,11 +115,31 @@ class PlanFields(msgspec.Struct, forbid_unknown_fields=True):
 
 def load_plan(document: Mapping[str, Any]) -> PricePlan:
     """A plan from its document; raises an InputError that names the field which is wrong."""
+    return plan_of(plan_fields(document))
+
+
+def plan_fields(document: Mapping[str, Any], within: str = "") -> PlanFields:
+    """The fields of a document; raises WrongTypeError. ``within`` is where it stands itself."""
     try:
-        fields = msgspec.convert(document, PlanFields, strict=False)
+        return msgspec.convert(document, PlanFields, strict=False)
     except msgspec.ValidationError as exc:
-        raise WrongTypeError(f"plan: {exc}") from exc
-    return plan_of(fields)
+        raise WrongTypeError(_complaint(str(exc), within)) from exc
+
+
+def _complaint(message: str, within: str) -> str:
+    """What msgspec says, with the field in front: ``rates[1].rate: expected `decimal` ...``.
+
+    >>> _complaint("Object contains unknown field `colour` - at `$.rates[0]`", "")
+    'rates[0].colour: unknown'
+    """
+    rule, _, where = message.partition(" - at `$")
+    parts = [within, where.rstrip("`").lstrip(".")]
+    named = _NAMED.match(rule)
+    if named:
+        parts.append(named[2])
+        rule = "unknown" if named[1].startswith("contains") else "missing; it is needed"
+    field = ".".join(filter(None, parts)) or "plan"
+    return f"{field}: {rule[0].lower()}{rule[1:]}"
 
 
 def plan_of(fields: PlanFields) -> PricePlan:

@@ -39,13 +39,12 @@ from psd.queries.boards.requests import (
     MembersRemoval,
 )
 from psd.queries.boards.store import BoardsStore
-from psd.queries.boards.versions import ANY, Versions
 from psd.queries.parsing import from_json
 from server import answers
 from server.access import IDENTITY
 from server.asking import asked
 from server.bodies import BodyReader
-from server.conditions import Tags, asked_tags, has_already
+from server.conditions import asked_versions, has_already
 from server.deadline import StoreDeadline
 from server.formats import CONTENT_TYPES, asked_format, csv_of_many
 from server.openapi import boards as about_boards
@@ -199,23 +198,6 @@ class BoardRoutes:
             return msgspec.json.decode(body, type=dict[str, Any])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
             raise MalformedError(f"body: expected one JSON object ({exc})") from exc
-
-
-def asked_versions(request: web.Request) -> Versions:
-    """The versions that a change is for: what If-Match names, and If-None-Match does not.
-
-    How many are on a board is no part of its version, though it is of what is shown: whoever
-    changes a definition has nothing to do with who came in the meantime.
-    """
-    only, but = asked_tags(request, "If-Match"), asked_tags(request, "If-None-Match")
-    return Versions(
-        None if only is None else _versions(only, only.strong),
-        None if but is None else _versions(but, but.strong | but.weak),
-    )
-
-
-def _versions(tags: Tags, named: frozenset[str]) -> frozenset[str]:
-    return frozenset({ANY}) if tags.is_any else frozenset(tag.partition(".")[0] for tag in named)
 
 
 def _membership(found: Membership) -> web.Response:

@@ -30,7 +30,7 @@ from psd.store.keys import (
 from psd.users import user_of
 from tests.support.draws.random_reports import random_reports
 from tests.support.engine import EVER, NOON_S, book, count, increment, report
-from tests.support.scripts.script_calls import joi_batch, ledger_of_swaps, meters
+from tests.support.scripts.script_calls import joi_batch, ledger_of_swaps, meters, money
 from tests.support.stored.keyspace import contents
 
 
@@ -102,6 +102,7 @@ async def test_every_key_is_of_a_kind_and_has_its_type(psd: Runtime) -> None:
     await ledger_of_swaps(psd)
     await meters(psd)
     await joi_batch(psd)
+    await money(psd)
     await sign_in_to_pages(psd)
     client = psd.store.client
     await client.set(MIGRATION_KEY, "redis://10.0.0.7:6379/0")

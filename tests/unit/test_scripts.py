@@ -113,6 +113,8 @@ def test_psds_own_reads_are_known_as_reads() -> None:
             "energy.cover",
             "energy.describe",
             "energy.keep",
+            "energy.put_plan",
+            "energy.put_prices",
             "rewards.add_vin",
             "rewards.hold_lock",
             "rewards.merge_vehicle",

@@ -255,7 +255,9 @@ def test_the_cheapest_is_first_and_equal_ones_are_by_their_id() -> None:
         ({"rates": [{**PEAK, "months": [0]}, BASE]}, r"rates\[0\]\.months: months are 1 to 12"),
         ({"rates": [{"name": "a", "tiers": [{"rate": 1, "up_to_kwh": 5}]}]}, r"rates\[0\]\.tiers"),
         ({"rates": [BASE], "tz": "Mars"}, "tz: 'Mars' is no zone"),
-        ({"rates": [BASE], "vat": 5}, "unknown field `vat`"),
+        ({"rates": [BASE], "vat": 5}, "^vat: unknown"),
+        ({"rates": [{**BASE, "colour": 1}]}, r"^rates\[0\]\.colour: unknown"),
+        ({"rates": [{"rate": 1}]}, r"^rates\[0\]\.name: missing"),
     ],
 )
 def test_a_plan_that_breaks_a_rule_is_refused_by_its_field(

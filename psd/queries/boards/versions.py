@@ -1,4 +1,4 @@
-"""Which versions of a board a change is for. Pure.
+"""Which versions of a board, or of what else is put so, a change is for. Pure.
 
 A version is named by its tag (``StoredBoard.tag``), and ``*`` is whatever is there::
 
@@ -25,12 +25,13 @@ class Versions(msgspec.Struct, frozen=True):
     only: frozenset[str] | None = None
     but: frozenset[str] | None = None
 
-    def check(self, name: str, tag: str | None) -> None:
+    def check(self, name: str, tag: str | None, what: str = "board") -> None:
         """Refuse a change to what is there, None for nothing: raises ChangedError."""
+        state = f"{what}: {name!r} is {'not there' if tag is None else f'version {tag}'}"
         if self.only is not None and not _has(self.only, tag):
-            raise ChangedError(f"{_state(name, tag)}, the request is for: {_told(self.only)}")
+            raise ChangedError(f"{state}, the request is for: {_told(self.only)}")
         if self.but is not None and _has(self.but, tag):
-            raise ChangedError(f"{_state(name, tag)}, the request is not for: {_told(self.but)}")
+            raise ChangedError(f"{state}, the request is not for: {_told(self.but)}")
 
 
 EITHER = Versions()
@@ -42,10 +43,6 @@ NEW = Versions(but=frozenset({ANY}))
 
 def _has(tags: frozenset[str], tag: str | None) -> bool:
     return tag is not None and (ANY in tags or tag in tags)
-
-
-def _state(name: str, tag: str | None) -> str:
-    return f"board: {name!r} is {'not there' if tag is None else f'version {tag}'}"
 
 
 def _told(tags: frozenset[str]) -> str:

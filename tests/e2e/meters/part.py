@@ -95,7 +95,7 @@ class Meters(Part):
 
     def __init__(self, core: Core, _settings: MetersSettings) -> None:
         self._store = core.store
-        self.follower = MeterFollower(core.store)
+        self.followers = (MeterFollower(core.store),)
         one = Endpoint(
             path="/v3/meters/{meter}",
             parts={"meter": Meter},

@@ -20,6 +20,8 @@ import redis
 
 from psd.columns import sealing
 from psd.columns.sealing import Sealer
+from psd.energy.part import EnergyPart
+from psd.energy.plan_records import plan_sent
 from psd.engine.events import Withdrawal
 from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
@@ -232,6 +234,23 @@ async def _measured(psd: Runtime, command: str, **fields: Any) -> None:
         assert outcome.status == "booked", outcome
 
 
+async def money(psd: Runtime) -> None:
+    """Plans that are made, changed and taken away; prices and carbon, twice and corrected."""
+    plans, rate = psd.part(EnergyPart).plans, {"name": "base", "rate": "0.21"}
+    for name, document in (
+        ("eco", {"rates": [rate]}),
+        ("eco", {"rates": [{**rate, "rate": "0.22"}], "valid_from": "2026-01-01"}),
+        ("a}:{b", {"series": "agile"}),
+    ):
+        await plans.put(name, plan_sent(name, document), "ops")
+    await plans.drop("a}:{b")
+    for now_s, values in ((1, [1, 2, 3]), (2, [1, "0.25"]), (2, [7])):
+        for command, of in (("prices", "series"), ("carbon", "region")):
+            said = {of: "a}:{b", "start": DAY_S * 400, "every_s": 3_600, "values": values}
+            body = msgspec.json.encode({"command": command, command: said})
+            await psd.books.book(psd.rules.events(body, NOON_S + now_s, "m"))
+
+
 A_SWAP = {
     "driver": "D2",
     "station": "S1",
@@ -255,4 +274,5 @@ SCENES: tuple[tuple[Scene, dict[str, int]], ...] = (
     (weeks, {}),
     (ledger_of_swaps, {}),
     (meters, {}),
+    (money, {}),
 )
