@@ -62,7 +62,7 @@ def _comparison(name: str, questions: CostQuestions, meaning: str) -> Endpoint:
         "has no price. A year's cost is told from 330 days of readings on.",
         example=(
             f"{METER.format(meter='m-1')}/{name}?{_DAY}&limit=1",
-            '{"meter":"m-1","plan":null,...,"data":[{"plan":"eco",...,"total":"0.10",'
+            '{"meter":"m-1",...,"data":[{"plan":"eco",...,"total":"0.10",'
             f'{_SUMS},"unpriced_mwh":0,...}}],"mwh":400000,...}}',
         ),
         refused=ASKED,
