@@ -26,6 +26,7 @@ DOMAINS = (
     "psd.prometheus.domain:PROMETHEUS",
     "psd.swaps.domain:SWAPS_DOMAIN",
     "psd.energy.domain:ENERGY",
+    "psd.charging.domain:CHARGING",
 )
 
 
