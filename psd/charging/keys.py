@@ -23,6 +23,10 @@ PLACES_KEY = "psd:charging:{charging}:places"
 STRIPE_CUSTOMERS_KEY = "psd:charging:{stripe}:customers"
 """Customer of the payments' site: the customer here."""
 
+LEFT_KEY = "psd:charging:{charging}:left"
+"""Customers by the millisecond at which something was begun that may be left: an entry that is not
+booked, a top-up that Stripe has not answered."""
+
 TURNS = 64
 """Parts of the sites; each is one worker's at a time."""
 
@@ -129,6 +133,11 @@ def customer_sessions_key(customer: str) -> str:
     return f"{customer_root(customer)}:sessions"
 
 
+def topups_key(customer: str) -> str:
+    """Session behind which there was an automatic top-up: by which card while it is under way."""
+    return f"{customer_root(customer)}:topups"
+
+
 _SITE = r"psd:charging:\{s:[A-Za-z0-9._-]{1,48}\}"
 _CUSTOMER = r"psd:charging:\{c:[^{}]+\}"
 
@@ -137,6 +146,7 @@ KEYS = (
     KeyKind("places", r"psd:charging:\{charging\}:places", "hash", "", "plug: its site"),
     KeyKind("turns", r"psd:charging:\{charging\}:turn:\d+", "string", "", "the worker, 3 s"),
     KeyKind("payers", r"psd:charging:\{stripe\}:customers", "hash", "", "payer: customer"),
+    KeyKind("left behind", r"psd:charging:\{charging\}:left", "zset", "", "customer by time"),
     KeyKind("plugs", rf"{_SITE}:plugs", "hash", "", "plug: its state"),
     KeyKind("rings", rf"{_SITE}:rings", "hash", "", "plug: newest readings, 12 bytes each"),
     KeyKind("latest readings", rf"{_SITE}:latest", "hash", "", "plug: its newest reading"),
@@ -153,5 +163,6 @@ KEYS = (
     KeyKind("ledgers", rf"{_CUSTOMER}:ledger", "stream", "", "the truth of money"),
     KeyKind("entries seen", rf"{_CUSTOMER}:seen", "hash", "", "id of an entry: its number"),
     KeyKind("open sessions", rf"{_CUSTOMER}:open", "hash", "", "session: cents so far"),
+    KeyKind("automatic top-ups", rf"{_CUSTOMER}:topups", "hash", "", "session: cents and card"),
     KeyKind("customer sessions", rf"{_CUSTOMER}:sessions", "zset", "", "session by its end"),
 )

@@ -78,8 +78,8 @@ class ChargingSettings(Section, frozen=True):
     """URL: where payments are made."""
     stripe_key: Secret = ""
     """Secret: the key of the payments' API; empty for no payments."""
-    stripe_webhook_secrets: tuple[Secret, ...] = ()
-    """Secrets: each may have signed a webhook; several while one is changed."""
+    stripe_webhook_secrets: Secret = ""
+    """Secret: by which webhooks are signed; several with commas between while one is changed."""
     price_id: str = ""
     """Name: what a top-up buys at the payments' site."""
     frontend_url: str = ""

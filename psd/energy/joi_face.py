@@ -47,18 +47,18 @@ class Welcome(msgspec.Struct):
     message: str
 
 
-class TakenReading(msgspec.Struct):
+class ToldReading(msgspec.Struct):
     """A reading: Unix second, and kW."""
 
     time: int
     reading: float
 
 
-class TakenReadings(msgspec.Struct, rename="camel"):
+class JoiElectricity(msgspec.Struct, rename="camel"):
     """Readings of a meter."""
 
     smart_meter_id: Annotated[str, Meta(description="0 to 256 bytes")]
-    electricity_readings: list[TakenReading]
+    electricity_readings: list[ToldReading]
 
 
 class PlanComparison(msgspec.Struct, rename="camel"):
@@ -111,7 +111,7 @@ class JoiFace:
             ),
             Endpoint(
                 path="/readings/read/{meter}",
-                answer=list[TakenReading],
+                answer=list[ToldReading],
                 ask=self.readings,
                 meaning="the newest batch first, each as it was sent",
                 example=(f"/readings/read/{meter}", '[{"time":1606636800,"reading":0.0503},...]'),
@@ -155,8 +155,8 @@ class JoiFace:
             Deed(
                 path="/readings/store",
                 command="joi_batch",
-                body=TakenReadings,
-                answer=TakenReadings,
+                body=JoiElectricity,
+                answer=JoiElectricity,
                 fields=self.fields,
                 told=self.told,
                 summary="Take readings of a meter.",

@@ -30,6 +30,7 @@ from psd.store.keys import (
 from psd.users import user_of
 from tests.support.draws.random_reports import random_reports
 from tests.support.engine import EVER, NOON_S, book, count, increment, report
+from tests.support.scripts.payment_scene import payments
 from tests.support.scripts.script_calls import joi_batch, ledger_of_swaps, meters, money
 from tests.support.stored.keyspace import contents
 
@@ -59,6 +60,13 @@ OF_THE_WEEKLY_JOB = {
     *("reward rows", "payouts", "weeks", "week status", "run", "job lock", "garbage", "tables"),
     *("blacklist", "overrides", "ledger versions", "longest streaks"),
 }
+
+OF_SITES = {
+    *("sites", "places", "turns", "plugs", "rings", "latest readings", "reading logs"),
+    *("site settings", "due plugs", "outbox", "outbox numbers", "plug requests"),
+    *("site sessions", "ended sessions", "transitions", "customer sessions"),
+}
+"""What sites of plugs have; the tests of sites look at it."""
 
 
 async def keep_boards(psd: Runtime) -> None:
@@ -103,6 +111,7 @@ async def test_every_key_is_of_a_kind_and_has_its_type(psd: Runtime) -> None:
     await meters(psd)
     await joi_batch(psd)
     await money(psd)
+    await payments(psd)
     await sign_in_to_pages(psd)
     client = psd.store.client
     await client.set(MIGRATION_KEY, "redis://10.0.0.7:6379/0")
@@ -122,6 +131,7 @@ async def test_every_key_is_of_a_kind_and_has_its_type(psd: Runtime) -> None:
         "swaps unsettled",
         *OF_THE_WEEKLY_JOB,
     }
+    elsewhere |= OF_SITES
     elsewhere |= {"erased", "erasures"}  # by tests/integration/test_erasing.py
     assert seen == {kind.name for kind in catalogue()} - elsewhere
 

@@ -30,7 +30,10 @@ METRICS = {
 
 METRICS_LIBRARY = "prometheus_client"
 
-OF_PHYSICS = {"energy": r"psd[./]energy|EnergyPart|EnergySettings"}
+OF_PHYSICS = {
+    "energy": r"psd[./]energy|EnergyPart|EnergySettings",
+    "charging": r"psd[./]charging|ChargingPart|ChargingSettings",
+}
 """Domains whose name is a word for what is measured as well, and what names the domain."""
 
 KEY = re.compile(r"psd:[a-z{]")

@@ -108,6 +108,9 @@ def test_psds_own_reads_are_known_as_reads() -> None:
     assert writing == {
         *("boards.change", "boards.members", "boards.swap", "engine.book", "engine.withdraw"),
         *(
+            "charging.credit",
+            "charging.post",
+            "charging.tell",
             "columns.seal",
             "decisions.turn",
             "energy.cover",

@@ -33,8 +33,13 @@ def test_an_address_is_shown_without_its_password(text: str, shown: str) -> None
 
 
 def test_settings_that_are_secrets_have_the_type_of_secrets() -> None:
-    sounds_secret = {key for key in KNOWN_KEYS if key.endswith(("_key", "password", "secret"))}
-    known = {"booking.marker_key", "pages.secret", "rewards.elasticsearch_api_key"}
+    sounds_secret = {
+        key for key in KNOWN_KEYS if key.endswith(("_key", "password", "secret", "secrets"))
+    }
+    known = {
+        *("booking.marker_key", "pages.secret", "rewards.elasticsearch_api_key"),
+        *("charging.stripe_key", "charging.stripe_webhook_secrets"),
+    }
     assert sounds_secret == SECRETS == known
 
 

@@ -37,6 +37,7 @@ from psd.store.scripts import load_script, script_names
 from tests.support.draws.random_reports import random_reports
 from tests.support.engine import DAY_S, NOON_S, dense_day, engine_on, increment, report
 from tests.support.rewards.reward_job import Fleet
+from tests.support.scripts.payment_scene import payments
 from tests.support.servers.redis_server import RedisServer
 
 Dumps = dict[bytes, bytes]
@@ -275,4 +276,5 @@ SCENES: tuple[tuple[Scene, dict[str, int]], ...] = (
     (ledger_of_swaps, {}),
     (meters, {}),
     (money, {}),
+    (payments, {}),
 )
