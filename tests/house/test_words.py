@@ -22,7 +22,7 @@ SHAPE = frozenset(
     {
         *("answers", "asking", "booking", "commands", "configuration", "decisions", "domain"),
         *("dialect", "domains"),
-        *("endpoints", "errors", "keys", "original", "part", "preview", "questions", "requests"),
+        *("endpoints", "errors", "keys", "original", "part", "preview", "questions", "readings", "requests"),
         *("settings", "store"),
     }
 )
