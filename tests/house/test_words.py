@@ -22,8 +22,8 @@ SHAPE = frozenset(
     {
         *("answers", "asking", "booking", "commands", "configuration", "decisions", "domain"),
         *("dialect", "domains"),
-        *("endpoints", "errors", "keys", "original", "part", "preview", "questions", "readings", "requests"),
-        *("settings", "store"),
+        *("endpoints", "errors", "keys", "original", "part", "preview", "questions", "requests"),
+        *("readings", "settings", "store"),
     }
 )
 """Files that a domain has like every other one, or that stand between two layers."""
