@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import msgspec
 
 from psd.config import Section, Settings, Thing
+from psd.hooks import Hook, Lead
 from psd.sites import WebPage
 
 if TYPE_CHECKING:
@@ -352,8 +353,13 @@ class Part:
     face_endpoints: Sequence[Endpoint] = ()
     face_deeds: Sequence[Deed] = ()
     """What the domain's face has beside its pages, by paths from its root."""
+    face_hooks: Sequence[Hook] = ()
+    face_leads: Sequence[Lead] = ()
     audit: Audit | None = None
     """Holds what it keeps against what that follows from, for ``psd verify``."""
+
+    async def close(self) -> None:
+        """Hang up on whoever it talks to beside the store."""
 
 
 class Domain(msgspec.Struct, frozen=True, kw_only=True):

@@ -155,6 +155,8 @@ class Runtime:
 
     async def close(self) -> None:
         """Close the archive and every connection to the store; queues are closed before."""
+        for part in self.parts.values():
+            await part.close()
         await self._turns.close()
         await self.archive.close()
         await self.store.close()

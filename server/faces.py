@@ -28,6 +28,7 @@ from server.bodies import BodyReader
 from server.deeds import DeedRoutes
 from server.endpoints import endpoint_routes
 from server.errors import Style
+from server.hooking import hook_route, lead_route
 from server.middleware import ROOTS, Gate
 from server.openapi.about import group_of
 from server.pages.desk import Desk
@@ -130,6 +131,8 @@ def _served(
     commands = {each.name: each for each in runtime.messages[domain.name].commands}
     deeds = DeedRoutes(runtime, rules, bodies)
     routes += [deeds.route(each, commands, group) for each in part.face_deeds]
+    routes += [hook_route(each, bodies) for each in part.face_hooks]
+    routes += [lead_route(each) for each in part.face_leads]
     site = Site(desk, domain.name, "", part)
     if part.pages and face.has_pages:
         routes += site.routes()

@@ -25,6 +25,7 @@ CHARGING = Domain(
         "ledger": Thing(32, "cents", boards="day"),
     },
     keys=KEYS,
+    open="psd.charging.part:ChargingPart",
     failpoints=FAILPOINTS,
     face=Face(name="charging", port=4242),
 )

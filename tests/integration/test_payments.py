@@ -21,6 +21,7 @@ from psd.charging.sources import stripe_api
 from psd.clock import ManualClock
 from psd.engine.plan import Range
 from psd.errors import IdempotencyMismatchError, InputError, NotFoundError, SignatureError
+from psd.observe.metrics import Metrics
 from psd.runtime import Runtime
 from server.simulation.fake_stripe import FakeStripe
 from server.simulation.stripe_objects import StripeObject
@@ -46,7 +47,7 @@ class Money:
             price_id=stripe.objects.create_price({"currency": "aud", "unit_amount": "100"})["id"],
             frontend_url="http://127.0.0.1:1/",
         )
-        self.desk = PaymentDesk(psd.core, self.settings)
+        self.desk = PaymentDesk(msgspec.structs.replace(psd.core, metrics=Metrics()), self.settings)
         self.handed = 0
 
     async def take(self, event: StripeObject) -> None:
