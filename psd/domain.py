@@ -173,11 +173,13 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
 class FaceSample(msgspec.Struct, frozen=True):
     """What ``psd up --sample`` puts on the queue where a face is on, and what to try then.
 
-    In ``lines`` stands {url} for where the face listens.
+    ``decide`` is asked before: what the domain's part is to have that no message says. In ``lines``
+    stands {url} for where the face listens.
     """
 
     documents: Sequence[Mapping[str, Any]]
     lines: Sequence[str]
+    decide: Callable[[Any], Awaitable[None]] | None = None
 
 
 class Face(msgspec.Struct, frozen=True, kw_only=True):
@@ -244,12 +246,14 @@ class Watchable(msgspec.Struct, frozen=True, kw_only=True):
 
     The endpoint's path with ``/watch`` behind it streams the answers as server-sent ``event``
     (server/watching.py). ``versioned`` finds out what to look at; it raises what the endpoint
-    would raise for whoever may not have the answer, or where there is none.
+    would raise for whoever may not have the answer, or where there is none. ``details`` say what
+    is told where that is something else than the path without ``/watch`` answers.
     """
 
     endpoint: Endpoint
     event: str
     versioned: Callable[[Asked], Awaitable[Versioned]]
+    details: str = ""
 
 
 class Done(msgspec.Struct, frozen=True):

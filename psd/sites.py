@@ -10,6 +10,7 @@ own ``templates``::
     -> Moved("/drivers/", "Transaction added")    302, and the text once on the next page
     -> Download("days.csv", ("day", "km"), rows)  a file
     -> Said("reading", fields, ...)               kept and booked, as if it came by the queue
+    -> SaidAll("reading", [fields, ...], ...)     the same of a file's worth
 
 A page works without script. What moves has a module of the domain's folder ``scripts``, which a
 template finds under ``scripts["live.js"]``.
@@ -91,6 +92,19 @@ class Said(msgspec.Struct, frozen=True):
     refused: Callable[[InputError], Awaitable[Answer]]
 
 
+class SaidAll(msgspec.Struct, frozen=True):
+    """A form says many things by one command, as a file does: each stands or falls by itself.
+
+    ``told`` is asked what became of them. With a fault in any of them none is kept, and ``refused``
+    is asked.
+    """
+
+    command: str
+    fields: Sequence[msgspec.Struct]
+    told: Callable[[Sequence[Outcome]], Awaitable[Answer]]
+    refused: Callable[[InputError], Awaitable[Answer]]
+
+
 class WebPage(msgspec.Struct, frozen=True, kw_only=True):
     """A page, by its path below the root of the site; parts in braces are whole numbers.
 
@@ -101,7 +115,7 @@ class WebPage(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     path: str
-    show: Callable[[Visit], Awaitable[Answer | Said]]
+    show: Callable[[Visit], Awaitable[Answer | Said | SaidAll]]
     scope: Scope = "read"
     link: str = ""
     takes_forms: bool = False

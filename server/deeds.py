@@ -15,7 +15,7 @@ What is refused before it is archived is never asked again by a replay.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 from aiohttp import web
@@ -30,6 +30,7 @@ from psd.errors import BadQueryError, WrongTypeError
 from psd.intake import Intake
 from psd.queries.parsing import from_json
 from psd.runtime import Runtime
+from psd.slices import give_way
 from server import answers
 from server.access import IDENTITY, seen_by
 from server.bodies import BodyReader
@@ -65,6 +66,22 @@ class Taker:
         if outcome.error is not None:
             raise outcome.error
         return accepted, outcome
+
+    async def take_all(
+        self, command: Command, listed: Sequence[msgspec.Struct]
+    ) -> Sequence[Outcome]:
+        """Have all that somebody says kept and booked; raises what the first fault of it is."""
+        now_ms = self._clock.now_ms()
+        accepted = []
+        for each in listed:
+            accepted.append(command.check(each, now_ms // 1000, self._rules))
+            await give_way()
+
+        def entries() -> Iterator[Entry]:
+            for each in listed:
+                yield Entry(now_ms, "", _encode({"command": command.name, command.name: each}))
+
+        return await self._intake.accept(accepted, entries)
 
 
 class DeedRoutes:

@@ -245,14 +245,15 @@ class _Watcher:
 def _about(watchable: Watchable, group: str) -> About:
     endpoint = watchable.endpoint
     event = watchable.event
+    whole = watchable.details or f"the whole answer of `GET {endpoint.path}`"
     asked_path, answered = endpoint.example
     path, mark, parameters = asked_path.partition("?")
     example = f"{path}/watch?{parameters}{'&' if mark else ''}wait=0"
     return About(
         group=group,
         summary=f"Watch {endpoint.meaning}.",
-        details=f"Each event `{event}` has the whole answer of `GET {endpoint.path}` as its data, "
-        "and the version as its id. With `wait` one answer is waited for.",
+        details=f"Each event `{event}` has {whole} as its data, and the version as its id. With "
+        "`wait` one answer is waited for.",
         path=endpoint.parts,
         query=(*((endpoint.query,) if endpoint.query.__struct_fields__ else ()), WatchQuery),
         headers={"Last-Event-ID": "the version that is there already"},

@@ -88,6 +88,8 @@ async def load_face_sample(runtime: Runtime, name: str) -> Sequence[str]:
     face = faces()[name].face
     assert face is not None, "it has a sample"
     sample: FaceSample = named(face.sample)(runtime.clock.now_s())
+    if sample.decide is not None:
+        await sample.decide(runtime.parts[faces()[name].name])
     topic, queue = runtime.settings.queue.topic, runtime.new_queue()
     try:
         await queue.publish(topic, [msgspec.msgpack.encode(each) for each in sample.documents])

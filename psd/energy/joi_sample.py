@@ -2,7 +2,8 @@
 
 Each has a batch of five readings a minute apart, the newest first, as the original makes them when
 it starts; their times are those of the clock. Before that it has two days of power every quarter of
-an hour, which the original knows nothing of and the pages of meters show::
+an hour, which the original knows nothing of and the pages of meters show, as they do the plans and
+accounts of conf/joi.toml::
 
     smart-meter-0   [1764327600, 0.606], [1764327540, 0.825], ...   by POST /readings/store
                     ..., [1764326700, 0.412]                        before, as a meter of power
@@ -13,13 +14,19 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psd.domain import FaceSample
+from psd.energy.joi_tables import load_joi_tables
+from psd.energy.plan_records import plan_sent
+
+if TYPE_CHECKING:
+    from psd.energy.part import EnergyPart
 
 METERS = 10
 READINGS = 5
 MINUTE_S = 60
+AUTHOR = "sample"
 QUARTER_S = 900
 BEFORE_S = 2 * 86_400
 
@@ -39,7 +46,22 @@ LINES = (
 def joi_sample(now_s: int) -> FaceSample:
     """Documents of the queue, the oldest first."""
     draw = random.Random(now_s)
-    return FaceSample([each for meter in range(METERS) for each in _of(meter, now_s, draw)], LINES)
+    documents = [each for meter in range(METERS) for each in _of(meter, now_s, draw)]
+    accounts = load_joi_tables().accounts
+    documents += [_account(each.meter, each.plan, now_s) for each in accounts]
+    return FaceSample(documents, LINES, put_plans)
+
+
+async def put_plans(part: EnergyPart) -> None:
+    """Keep the original's plans among those of psd, so that pages have something to compare."""
+    for plan in load_joi_tables().plans:
+        rates = [{"name": "base", "rate": plan.rate}]
+        document = {"supplier": plan.supplier, "rates": rates}
+        await part.plans.put(plan.id, plan_sent(plan.id, document), AUTHOR)
+
+
+def _account(meter: str, plan: str, now_s: int) -> dict[str, Any]:
+    return {"command": "meter", "meter": {"meter": meter, "time": now_s, "plan": plan}}
 
 
 def _of(meter: int, now_s: int, draw: random.Random) -> Iterator[dict[str, Any]]:

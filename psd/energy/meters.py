@@ -216,7 +216,13 @@ class MeterQuestions:
             _exchanges(known),
             {field: utc_text(fact.since) for field, fact in sorted(record.facts.items())},
             [
-                ChannelDetail(each.flow, each.register, each.kind, each.counts, _newest(found))
+                ChannelDetail(
+                    each.flow,
+                    each.register,
+                    each.kind,
+                    each.counts,
+                    None if found is None else newest_row(found),
+                )
                 for each, found in zip(channels, newest, strict=True)
             ],
             await self._quality(uid, channels),
@@ -263,9 +269,8 @@ def _exchanges(known: KnownMeter) -> list[ExchangeRow]:
     ]
 
 
-def _newest(found: NewestReading | None) -> NewestRow | None:
-    if found is None:
-        return None
+def newest_row(found: NewestReading) -> NewestRow:
+    """What a channel showed last, as it is told."""
     second, kind, value = found
     shown_value = None if value is None else text_of(value)
     return NewestRow(

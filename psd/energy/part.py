@@ -11,8 +11,10 @@ from psd.energy.joi_batches import BatchStore
 from psd.energy.joi_face import JoiFace
 from psd.energy.joi_keeper import JoiKeeper
 from psd.energy.joi_tables import load_joi_tables
+from psd.energy.live import LiveMeters, live_watchable
 from psd.energy.meter_costs import Costs
 from psd.energy.meter_keeper import MeterKeeper
+from psd.energy.meter_pages import MeterPages
 from psd.energy.meter_reads import MeterReads
 from psd.energy.meters import MeterQuestions
 from psd.energy.plan_questions import PlanQuestions, PriceQuestions
@@ -22,6 +24,7 @@ from psd.energy.price_store import PriceStore
 from psd.energy.readings import ReadingQuestions
 from psd.energy.settings import EnergySettings
 from psd.energy.store import MeterStore
+from psd.energy.upload_page import IMPORT_BYTES_MAX, UploadPage
 from psd.energy.usage import UsageQuestions
 
 
@@ -54,3 +57,8 @@ class EnergyPart(Part):
         )
         self.deeds = (*deeds(meters), *price_deeds(prices))
         self.resources = (plan_resource(plans),)
+        live = LiveMeters(core, store, reads, costs, settings)
+        self.watchables = (live_watchable(live, "/v3/energy", whole=True),)
+        self.page_watchables = (live_watchable(live, "", whole=False),)
+        pages = MeterPages(live, reads, costs, core, settings)
+        self.pages = (*pages.pages(), UploadPage(IMPORT_BYTES_MAX).page())

@@ -21,7 +21,7 @@ from aiohttp import web
 from psd.access.pages.sessions import FORM, Session
 from psd.domain import Part
 from psd.errors import ForbiddenError, InputError
-from psd.sites import Answer, Download, Moved, Said, Shown, Visit, WebPage
+from psd.sites import Answer, Download, Moved, Said, SaidAll, Shown, Visit, WebPage
 from server.access import seen_by
 from server.deadline import StoreDeadline
 from server.errors import PageStyle
@@ -134,6 +134,8 @@ class Site:
                 answer = await page.show(_visit(request, session, page, sent))
                 if isinstance(answer, Said):
                     answer = await self._said(answer)
+                elif isinstance(answer, SaidAll):
+                    answer = await self._said_all(answer)
                 return await self._answered(request, place, session, answer)
 
         return take
@@ -151,8 +153,20 @@ class Site:
             return await said.refused(error)
         return await said.booked(outcome)
 
+    async def _said_all(self, said: SaidAll) -> Answer:
+        command = self._desk.commands[self._name, said.command]
+        try:
+            outcomes = await self._desk.taker.take_all(command, said.fields)
+        except InputError as error:
+            return await said.refused(error)
+        return await said.told(outcomes)
+
     async def _answered(
-        self, request: web.Request, place: SitePlace, session: Session, answer: Answer | Said
+        self,
+        request: web.Request,
+        place: SitePlace,
+        session: Session,
+        answer: Answer | Said | SaidAll,
     ) -> web.Response:
         if isinstance(answer, Moved):
             return await self._desk.moved(

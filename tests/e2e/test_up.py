@@ -125,7 +125,7 @@ async def test_every_line_to_try_works_as_printed(tmp_path: Path) -> None:
 async def test_the_joi_face_has_a_sample_whose_lines_work_as_printed(tmp_path: Path) -> None:
     [port] = free_ports(1)
     began_s = time.time()
-    async with psd_up(PSD, tmp_path, "--face", f"joi={port}", "--sample"):
+    async with psd_up(PSD, tmp_path, "--face", f"joi={port}", "--sample") as url:
         await address(tmp_path)
         text = (tmp_path / "psd-up.txt").read_text()
         face = f"http://127.0.0.1:{port}"
@@ -138,6 +138,10 @@ async def test_the_joi_face_has_a_sample_whose_lines_work_as_printed(tmp_path: P
             assert '"detail"' not in typed(line)
         told = json.loads(fetch(f"{face}/price-plans/recommend/smart-meter-0?limit=2").text)
         assert [*told[0], *told[1]] == ["price-plan-2", "price-plan-1"]
+        energy = f"{url}/v3/energy/meters/smart-meter-1"
+        compared = json.loads(fetch(f"{energy}/compare?start=-1d").text)
+        assert compared["plan"] == "price-plan-1"
+        assert [row["plan"] for row in compared["data"]] == [f"price-plan-{n}" for n in (2, 1, 0)]
     assert len(lines) == 4
 
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-import aiohttp
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from psd.store.keys import kind_of
+from tests.support.clients.behind_proxy import behind
 from tests.support.clients.pages import Browser
 from tests.support.servers.redis_server import RedisServer
 from tests.support.swaps.swap_site import SwapSite, swap_site
@@ -151,38 +148,6 @@ async def test_pages_tell_browsers_what_they_may_do(site: SwapSite) -> None:
 async def test_nobody_is_led_to_another_site(site: SwapSite, wanted: str) -> None:
     page = await site.browser.sign_in("amp", "secret", f"/auth/login?next={wanted}")
     assert (page.status, page.location) == (302, "/index")
-
-
-@asynccontextmanager
-async def behind(url: str, prefix: str) -> AsyncIterator[str]:
-    """A proxy that has a site below a path, and says so."""
-    async with aiohttp.ClientSession() as session:
-
-        async def handle(request: web.Request) -> web.Response:
-            path = request.rel_url.raw_path_qs.removeprefix(prefix)
-            headers = {**request.headers, "X-Forwarded-Prefix": prefix}
-            async with session.request(
-                request.method,
-                url + path,
-                data=await request.read(),
-                headers=headers,
-                allow_redirects=False,
-            ) as answer:
-                body = await answer.read()
-                kept = [
-                    (name, value)
-                    for name, value in answer.headers.items()
-                    if name in ("Content-Type", "Location", "Set-Cookie")
-                ]
-                response = web.Response(status=answer.status, body=body)
-                for name, value in kept:
-                    response.headers.add(name, value)
-                return response
-
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", handle)
-        async with TestServer(app) as server:
-            yield f"http://127.0.0.1:{server.port}"
 
 
 async def test_pages_work_below_a_path(site: SwapSite) -> None:

@@ -1,4 +1,4 @@
-"""The real browser: Debian's Chromium, driven by Playwright, with script switched off.
+"""The real browser: Debian's Chromium, driven by Playwright, with script switched off unless told.
 
 >>> async with phone(url) as page:
 ...     await page.goto("/auth/login")
@@ -36,7 +36,7 @@ def chromium() -> str:
 
 
 @asynccontextmanager
-async def phone(url: str) -> AsyncIterator[Page]:
+async def phone(url: str, *, scripts: bool = False) -> AsyncIterator[Page]:
     """A page on a cheap phone, below ``url``."""
     program = chromium()
     wrong: list[str] = []
@@ -53,7 +53,7 @@ async def phone(url: str) -> AsyncIterator[Page]:
         browser = await playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         context = await browser.new_context(
             base_url=url,
-            java_script_enabled=False,
+            java_script_enabled=scripts,
             viewport={"width": CHEAP_PHONE["width"], "height": CHEAP_PHONE["height"]},
         )
         page = await context.new_page()

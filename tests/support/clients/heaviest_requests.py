@@ -235,6 +235,7 @@ def _others() -> dict[str, Request]:
         "GET /v3/energy/meters": "/v3/energy/meters?limit=1000",
         "GET /v3/energy/meters/{meter}": "/v3/energy/meters/m-1",
         "GET /v3/energy/meters/{meter}/readings": "/v3/energy/meters/m-2/readings?limit=5000",
+        "GET /v3/energy/meters/{meter}/watch": "/v3/energy/meters/m-1/watch?wait=0",
         "GET /v3/energy/meters/{meter}/usage": f"/v3/energy/meters/m-1/usage?{HALVES}",
         "GET /v3/streaks/at-risk": f"/v3/streaks/at-risk?owner={HEAVY_OWNER}",
         "GET /v1/user": f"/v1/user?owner={HEAVY_OWNER}",

@@ -19,23 +19,33 @@ _SHOWN = (
 )
 _SENT = ("/", "/index", "/transactions/new/{id}/", "/transactions/edit/{id}/")
 
-SIGN_IN = {
-    "GET /swaps/auth/login": ("/swaps/auth/login", 200),
-    "POST /swaps/auth/login": ("/swaps/auth/login", 400),
-    "GET /swaps/auth/logout": ("/swaps/auth/logout", 302),
-    "GET /swaps/static/style.css": ("/swaps/static/style.css", 200),
-    "GET /swaps/static/icon.svg": ("/swaps/static/icon.svg", 200),
-}
-"""A form without the token of its session is refused."""
+_ENERGY_SHOWN = ("/", "/meters/{meter}/", "/meters/{meter}/plans", "/upload")
 
 
-def _led_to_sign_in(method: str, path: str) -> tuple[str, tuple[str, int]]:
-    return f"{method} /swaps{path}", (f"/swaps{path.replace('{id}', '1')}", 302)
+def _signing_in(site: str) -> dict[str, tuple[str, int]]:
+    """A form without the token of its session is refused."""
+    return {
+        f"GET {site}/auth/login": (f"{site}/auth/login", 200),
+        f"POST {site}/auth/login": (f"{site}/auth/login", 400),
+        f"GET {site}/auth/logout": (f"{site}/auth/logout", 302),
+        f"GET {site}/static/style.css": (f"{site}/static/style.css", 200),
+        f"GET {site}/static/icon.svg": (f"{site}/static/icon.svg", 200),
+    }
+
+
+def _led_to_sign_in(site: str, method: str, path: str) -> tuple[str, tuple[str, int]]:
+    somewhere = path.replace("{id}", "1").replace("{meter}", "m-1")
+    return f"{method} {site}{path}", (f"{site}{somewhere}", 302)
 
 
 PAGE_ROUTES: dict[str, tuple[str, int]] = {
-    **SIGN_IN,
-    **dict(_led_to_sign_in("GET", path) for path in _SHOWN),
-    **dict(_led_to_sign_in("POST", path) for path in _SENT),
+    **_signing_in("/swaps"),
+    **dict(_led_to_sign_in("/swaps", "GET", path) for path in _SHOWN),
+    **dict(_led_to_sign_in("/swaps", "POST", path) for path in _SENT),
+    **_signing_in("/energy"),
+    **dict(_led_to_sign_in("/energy", "GET", path) for path in _ENERGY_SHOWN),
+    **dict([_led_to_sign_in("/energy", "POST", "/upload")]),
+    "GET /energy/static/live.js": ("/energy/static/live.js", 200),
+    "GET /energy/meters/{meter}/watch": ("/energy/meters/m-1/watch", 401),
 }
 """By method and pattern: a path, and the status whatever token is shown."""
