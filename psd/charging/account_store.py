@@ -27,7 +27,7 @@ from psd.charging.keys import (
 from psd.charging.ledger_entries import LedgerEntry, NumberedEntry, customer_uid
 from psd.errors import ConflictError, OutOfBoundsError, ShapeError, StoreError
 from psd.store.kept import write_in_order, write_kept
-from psd.store.keys import NAME_SHARDS, names_key, names_shard
+from psd.store.keys import names_key, names_shard
 from psd.store.lane import Command
 from psd.store.redis import Store
 from psd.store.scripts import load_script
@@ -209,19 +209,6 @@ class AccountStore:
     async def end_topup(self, customer: str, session: str) -> None:
         """There was a top-up behind this session, and there will be no other. 1 trip."""
         await write_kept(self._store, [("HSET", topups_key(customer), session, "")])
-
-    async def customers(self) -> list[str]:
-        """Everybody who ever had an account or an entry; reads all names, SCANNED a call."""
-        found: list[str] = []
-        for shard in range(NAME_SHARDS):
-            cursor = b"0"
-            while True:
-                asked = ("HSCAN", names_key(shard, CUSTOMERS), cursor, "COUNT", SCANNED)
-                cursor, flat = await self._store.reads.call(asked)
-                found += [name.decode() for name in flat[1::2]]
-                if cursor == b"0":
-                    break
-        return sorted({*found})
 
 
 def _numbered(customer: str, reply: Sequence[tuple[bytes, Sequence[bytes]]]) -> list[NumberedEntry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from psd.charging.ledger_audit import LedgerAudit
 from psd.charging.payment_desk import PaymentDesk
 from psd.charging.payment_routes import PaymentRoutes
 from psd.charging.settings import ChargingSettings
@@ -16,6 +17,13 @@ class ChargingPart(Part):
     def __init__(self, core: Core, settings: ChargingSettings) -> None:
         self.desk = PaymentDesk(core, settings)
         self.keepers = (self.desk.keeper,)
+        self.audit = LedgerAudit(
+            core.store,
+            self.desk.accounts,
+            self.desk.booking,
+            core.engine,
+            core.things.get("ledger"),
+        ).every
         routes = PaymentRoutes(self.desk, settings, core.clock)
         self.face_hooks, self.face_leads = routes.hooks(), routes.leads()
         self.clock = ClockTask(name="money", every_ms=LOOK_AFTER_EVERY_MS, step=self._look_after)

@@ -11,6 +11,7 @@ from psd.charging.account_store import AccountStore
 from psd.charging.customer_accounts import AutoTopup, Credit, default_fact, method_fact, topup_fact
 from psd.charging.keys import account_key
 from psd.charging.ledger_entries import adjustment, usage
+from psd.charging.whole_accounts import WholeAccounts
 from psd.errors import OutOfBoundsError
 from psd.runtime import Runtime
 from tests.support.engine import NOON_S
@@ -109,7 +110,7 @@ async def test_names_of_any_letters_have_accounts_of_their_own(psd: Runtime) -> 
         await accounts.post(name, top_up("1", 100 + at), NOON_MS)
     for at, name in enumerate(names):
         assert (await accounts.account(name)).balance_cents == 100 + at
-    assert await accounts.customers() == sorted(names)
+    assert await WholeAccounts(psd.store).customers() == sorted(names)
     assert await psd.store.client.exists(account_key("u1"))
 
 

@@ -110,6 +110,7 @@ def test_psds_own_reads_are_known_as_reads() -> None:
         *(
             "charging.credit",
             "charging.post",
+            "charging.restore",
             "charging.tell",
             "columns.seal",
             "decisions.turn",

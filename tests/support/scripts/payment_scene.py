@@ -5,6 +5,7 @@ from __future__ import annotations
 from psd.charging.account_store import AccountStore
 from psd.charging.customer_accounts import AutoTopup, method_fact, topup_fact
 from psd.charging.ledger_entries import LedgerEntry, adjustment, usage
+from psd.charging.whole_accounts import WholeAccounts
 from psd.runtime import Runtime
 from tests.support.engine import NOON_S
 
@@ -32,6 +33,9 @@ async def payments(psd: Runtime) -> None:
     for entry in (usage("id-1", 12, NOON_MS), adjustment("id-1", 1, 2, NOON_MS)):
         await accounts.post("u1", entry, NOON_MS)
     await accounts.credit("u1", "id-1", 14)
+    whole = WholeAccounts(psd.store)
+    await whole.restore("u1", 4, 2286, {"pi/1": 1, "pi/9": 0})
+    await whole.restore("u1", 3, 0, {})
     await accounts.link("cus_1", "u1")
     await accounts.begin_topup("u1", "id-1", "{}")
     await accounts.end_topup("u1", "id-1")
