@@ -43,9 +43,10 @@ def cells(
     sign = -1 if is_export else 1
     for cell, area in _areas(points, cell_s, gap_max_s, sign):
         if cell // HOUR_S != hour:
-            hour, cum, before = cell // HOUR_S, Fraction(0), 0
-        cum += area
-        after = round(cum / HOUR_S)
+            hour, cum, before = cell // HOUR_S, area, 0
+        else:
+            cum += area
+        after = _rounded(cum.numerator, cum.denominator * HOUR_S)
         found[cell] = found.get(cell, 0) + after - before
         before = after
     return found
@@ -62,6 +63,9 @@ def _areas(
         if low <= 0 and high <= 0:
             yield from ((cell, Fraction(0)) for cell in _cells_of(start, end, cell_s))
             continue
+        if low >= 0 and high >= 0:
+            yield from _areas_above(start, end, (low, high), cell_s)
+            continue
         slope = Fraction(high - low, end - start)
         for cell in _cells_of(start, end, cell_s):
             first, last = max(cell, start), min(cell + cell_s, end)
@@ -69,6 +73,23 @@ def _areas(
                 cell,
                 _area(low + slope * (first - start), low + slope * (last - start), last - first),
             )
+
+
+def _areas_above(
+    start: int, end: int, line: tuple[int, int], cell_s: int
+) -> Iterator[tuple[int, Fraction]]:
+    """Of a line that is nowhere below 0: whole numbers, one fraction a cell."""
+    (low, high), width_s = line, end - start
+    for cell in _cells_of(start, end, cell_s):
+        first, last = max(cell, start), min(cell + cell_s, end)
+        ends = 2 * low * width_s + (high - low) * (first - start + last - start)
+        yield cell, Fraction(ends * (last - first), 2 * width_s)
+
+
+def _rounded(numerator: int, denominator: int) -> int:
+    """Half to even, as ``round`` does with a fraction."""
+    whole, rest = divmod(numerator, denominator)
+    return whole + (2 * rest > denominator or (2 * rest == denominator and whole % 2))
 
 
 def _cells_of(start: int, end: int, cell_s: int) -> Iterable[int]:

@@ -50,7 +50,12 @@ def test_the_energy_is_the_recorded_one_where_no_gap_is_too_long(row: dict[str, 
     found = documented.true_kwh([row["readings"]], 10**10)
     hours = len(row["readings"]) if row["name"] != "README ten" else row["hours"]
     assert found == pytest.approx(row["correct_kwh_trapezoid"], abs=hours * 0.5e-6)
-    assert found == documented.true_kwh([row["readings"][:1], row["readings"]], 10**10)
+
+
+def test_a_reading_that_is_sent_twice_makes_no_energy() -> None:
+    for row in PHYSICS:
+        found = documented.true_kwh([row["readings"]], 7200)
+        assert found == documented.true_kwh([row["readings"][:1], row["readings"]], 7200)
 
 
 def test_batches_are_added_in_their_order_and_not_made_up_for() -> None:

@@ -1,12 +1,12 @@
-"""What is there when a process begins to serve is searched for garbage once."""
+"""What is there when a process begins to serve is searched for garbage once.
+
+So is in this process what tests/conftest.py leaves to search: what it freezes stays frozen.
+"""
 
 from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Iterator
-
-import pytest
 
 from psd.memory import keep_what_is_there
 
@@ -16,15 +16,6 @@ class Node:
 
     def __init__(self) -> None:
         self.itself = self
-
-
-@pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    """All is searched, and afterwards what tests/conftest.py leaves."""
-    gc.unfreeze()
-    yield
-    gc.unfreeze()
-    gc.freeze()
 
 
 def test_what_is_there_is_not_searched_again_and_what_comes_is() -> None:
