@@ -89,8 +89,11 @@ class CostQuestions:
 
     async def cost(self, asked: Asked) -> CostAnswer:
         """What a meter's energy costs by a plan."""
-        query: CostQuery = asked.query
-        name, known = await self._meter(asked)
+        return await self.bill_of(asked.path["meter"], asked.query)
+
+    async def bill_of(self, meter: str, query: CostQuery) -> CostAnswer:
+        """The same, asked by nobody over HTTP."""
+        name, known = await self._meter(meter)
         range_ = self._range(query, known)
         own = query.plan or known.record.text("plan")
         if not own:
@@ -102,15 +105,15 @@ class CostQuestions:
 
     async def compare(self, asked: Asked) -> ComparisonAnswer:
         """What a meter's energy costs by plans, the cheapest first."""
-        return await self._compared(asked)
+        return await self.comparison_of(asked.path["meter"], asked.query)
 
     async def recommend(self, asked: Asked) -> ComparisonAnswer:
         """The plans by which a meter's energy costs least, and what each saves."""
-        return await self._compared(asked)
+        return await self.comparison_of(asked.path["meter"], asked.query)
 
-    async def _compared(self, asked: Asked) -> ComparisonAnswer:
-        query: CompareQuery = asked.query
-        name, known = await self._meter(asked)
+    async def comparison_of(self, meter: str, query: CompareQuery) -> ComparisonAnswer:
+        """The same, asked by nobody over HTTP."""
+        name, known = await self._meter(meter)
         range_ = self._range(query, known)
         own = known.record.text("plan") or ""
         plans = await self._asked_plans(query.plan, own)
@@ -142,8 +145,8 @@ class CostQuestions:
             carbon_unknown_mwh=bill.carbon_unknown_mwh if query.carbon else None,
         )
 
-    async def _meter(self, asked: Asked) -> tuple[str, KnownMeter]:
-        name = meter_name(asked.path["meter"])
+    async def _meter(self, text: str) -> tuple[str, KnownMeter]:
+        name = meter_name(text)
         known = await self._store.known(meter_uid(name))
         if not known.kinds:
             raise NotFoundError(f"meter: {shown(name)} has never sent anything")

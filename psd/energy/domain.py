@@ -27,6 +27,7 @@ ENERGY = Domain(
     messages="psd.energy.commands:messages_of",
     posts="/v3/energy/readings",
     open="psd.energy.part:EnergyPart",
+    cli=("psd.energy.cli.group:energy", "Ask what meters used and what it costs."),
     failpoints=FAILPOINTS,
     face=Face(
         name="joi",

@@ -49,10 +49,12 @@ class EnergyPart(Part):
         self.keepers = (self.plans,)
         plans = PlanQuestions(self.plans)
         prices = PriceQuestions(self.prices, core.clock)
-        costs = CostQuestions(store, self.plans, self.costs, settings, core.clock)
+        costs = self.cost_questions = CostQuestions(
+            store, self.plans, self.costs, settings, core.clock
+        )
         self.endpoints = (
             *endpoints(usage, meters, readings),
-            *cost_endpoints(costs),
+            *cost_endpoints(self.cost_questions),
             *plan_endpoints(plans, prices),
         )
         self.deeds = (*deeds(meters), *price_deeds(prices))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -12,6 +14,12 @@ from tests.support.clients.http import HttpClient
 
 T0 = 1_606_636_800
 """2020-11-29 08:00 UTC, a Sunday."""
+
+PLANS_OF_DOCS = re.findall(
+    r"```json\n(\{\"plan\".*?)```",
+    Path("docs/energy.md").read_text(encoding="utf-8"),
+    re.DOTALL,
+)
 
 HALF_HOUR_S = 1_800
 BASE = {"name": "base", "rate": "0.2410"}
@@ -265,3 +273,27 @@ async def test_a_bill_needs_a_meter_a_plan_and_a_range(client: HttpClient) -> No
     assert "name one" in (await ask(client, "cost", 400, start=T0))["detail"]
     await ask(client, "cost", 404, plan="eco", start=T0)
     await ask(client, "recommend", 406, start=T0, limit=0)
+
+
+async def test_the_worked_day_of_the_docs_comes_out_as_they_tell_it(client: HttpClient) -> None:
+    [document] = [msgspec.json.decode(text) for text in PLANS_OF_DOCS]
+    await put(client, "/v3/energy/plans/eco-tou", document)
+    clock = [("08:00", 0.2), ("10:00", 0.2), ("11:00", 1.2), ("14:00", 0.3), ("12:30", 1)]
+    clock += [("15:00", 1), ("17:00", 2), ("19:00", 2), ("20:00", 0)]
+    points = [[f"2020-11-29T{at}:00Z", kw] for at, kw in clock]
+    body = msgspec.json.encode({"command": "power", "power": {"meter": "m-1", "points": points}})
+    await client.request("POST", "/v3/energy/readings", body, "application/json")
+    day = {"start": "2020-11-29", "end": "2020-11-30"}
+    told = await ask(client, "cost", plan="eco-tou", **day)
+    lines = sorted((row["name"], row["kwh"], row["amount"]) for row in told["data"])
+    assert lines == [
+        ("base", "6.624999", "1.60"),
+        ("night", "0", "0.00"),
+        ("peak", "5.75", "1.96"),
+        ("standing", None, "0.45"),
+        ("vat", None, "0.20"),
+    ]
+    assert (told["total"], told["coverage"]) == ("4.21", 0.5)
+    await put(client, "/v3/energy/prices/x", {"rows": [[T0, T0 + 37_800, 1]]})
+    await put_plan(client, "market", series="x")
+    assert (await ask(client, "cost", plan="market", **day))["unpriced_mwh"] == 2_000_000

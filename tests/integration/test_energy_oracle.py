@@ -1,0 +1,156 @@
+"""Readings in, bills out: every kind of plan against plain Python, where the clocks jump."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from fractions import Fraction
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from tests.support.clients.http import HttpClient
+from tests.support.energy.plain_bills import BASE, HALF_HOUR_S, PEAK, PLANS, ZONES, by_half_hours
+
+DECEMBER_S = 1_796_169_600
+"""2026-12-02 00:00 UTC."""
+
+pytestmark = pytest.mark.psd(now_s=DECEMBER_S)
+
+Energy = dict[int, int]
+"""mWh by the first second of a half-hour."""
+
+MANY: list[dict[str, Any]] = [
+    *PLANS,
+    {"rates": [{**PEAK, "from": "07:30", "to": "09:30"}, {**PEAK, "name": "evening"}, BASE]},
+]
+
+
+JUMPS = {"Europe/London": (3, 10), "America/St_Johns": (3, 11), "Australia/Lord_Howe": (4, 10)}
+"""The months of 2026 in which the clocks of a zone jump."""
+
+
+def months(tz: str) -> list[tuple[int, int]]:
+    """The first and the last second but one of these months."""
+    found = []
+    for month in JUMPS[tz]:
+        ends = (dt.datetime(2026, each, 1, tzinfo=ZoneInfo(tz)) for each in (month, month + 1))
+        start, end = (int(each.timestamp()) for each in ends)
+        found.append((start, end))
+    return found
+
+
+def drawn(draw: random.Random, tz: str) -> Energy:
+    return {
+        second: draw.randint(0, 10**6)
+        for month in months(tz)
+        for second in range(*month, HALF_HOUR_S)
+    }
+
+
+def within(energy: Energy, month: tuple[int, int]) -> Energy:
+    return {second: mwh for second, mwh in energy.items() if month[0] <= second < month[1]}
+
+
+async def send(client: HttpClient, energy: Energy, **of: Any) -> None:
+    """Half-hours in any order, some of them estimated first."""
+    draw = random.Random(len(energy))
+    rows = [[start, start + HALF_HOUR_S, f"{mwh}e-6"] for start, mwh in energy.items()]
+    draw.shuffle(rows)
+    estimates = [[*row[:2], "0.5", "estimated"] for row in draw.sample(rows, 100)]
+    for sent in (estimates, *(rows[at : at + 5_000] for at in range(0, len(rows), 5_000))):
+        said = {"meter": "m-1", "rows": sent, **of}
+        body = msgspec.json.encode({"command": "intervals", "intervals": said})
+        answer = await client.request("POST", "/v3/energy/readings", body, "application/json")
+        assert answer.json()["summary"]["booked"] == 1, answer.text
+
+
+async def put_plan(client: HttpClient, name: str, document: dict[str, Any]) -> None:
+    body = msgspec.json.encode(document)
+    answer = await client.request("PUT", f"/v3/energy/plans/{name}", body, "application/json")
+    assert answer.status == 201, answer.text
+
+
+async def ask(client: HttpClient, what: str, **query: Any) -> Any:
+    answer = await client.get(f"/v3/energy/meters/m-1/{what}?{urlencode(query, doseq=True)}")
+    assert answer.status == 200, answer.text
+    return answer.json()
+
+
+def minor(text: str, decimals: int) -> int:
+    amount = Fraction(text) * 10**decimals
+    assert amount.denominator == 1
+    return int(amount)
+
+
+@pytest.mark.parametrize("tz", ZONES)
+async def test_every_kind_of_plan_costs_what_half_hours_one_by_one_do(
+    client: HttpClient, tz: str
+) -> None:
+    draw = random.Random(tz)
+    night, day = drawn(draw, tz), drawn(draw, tz)
+    await send(client, night, register=1)
+    await send(client, day, register=2)
+    energy = {second: mwh + day[second] for second, mwh in night.items()}
+    for place, document in enumerate(MANY):
+        await put_plan(client, f"p{place:02}", {**document, "tz": tz})
+    for month in months(tz):
+        await check_bills(client, tz, month, within(energy, month))
+
+
+async def check_bills(client: HttpClient, tz: str, month: tuple[int, int], energy: Energy) -> None:
+    """The bill of a month by every plan, and all of them beside each other."""
+    start, end = month
+    bills = {
+        f"p{place:02}": by_half_hours(document, ZoneInfo(tz), energy)
+        for place, document in enumerate(MANY)
+    }
+    for place, (name, bill) in enumerate(bills.items()):
+        told = await ask(client, "cost", plan=name, start=start, end=end)
+        decimals = MANY[place].get("decimals", 2)
+        assert {row["name"]: minor(row["amount"], decimals) for row in told["data"]} == bill, name
+        assert minor(told["total"], decimals) == sum(bill.values())
+        assert (told["mwh"], told["estimated_mwh"]) == (sum(energy.values()), 0)
+        assert (told["coverage"], told["unpriced_mwh"], told["alignment"]) == (1, 0, "exact")
+    compared = await ask(client, "compare", start=start, end=end)
+    totals = {
+        name: Fraction(sum(bill.values()), 10 ** document.get("decimals", 2))
+        for (name, bill), document in zip(bills.items(), MANY, strict=True)
+    }
+    told_totals = [(row["plan"], Fraction(row["total"])) for row in compared["data"]]
+    assert told_totals == sorted(totals.items(), key=lambda each: (each[1], each[0]))
+
+
+async def test_prices_of_a_market_and_what_is_delivered_cost_what_half_hours_do(
+    client: HttpClient,
+) -> None:
+    tz, draw = "Europe/London", random.Random("market")
+    taken, delivered = drawn(draw, tz), drawn(draw, tz)
+    await send(client, taken)
+    await send(client, delivered, flow="export")
+    prices = {second: draw.randint(-20_000, 40_000) for second in taken if draw.random() < 0.99}
+    listed: list[list[Any]] = [
+        [each, each + HALF_HOUR_S, f"{price}e-5"] for each, price in prices.items()
+    ]
+    for at in range(0, len(listed), 1_400):
+        body = msgspec.json.encode({"currency": "GBP", "rows": listed[at : at + 1_400]})
+        path = "/v3/energy/prices/agile"
+        answer = await client.request("PUT", path, body, "application/json")
+        assert answer.status == 201, answer.text
+    exported = {"rates": [{**PEAK, "rate": "0.19"}, {**BASE, "rate": "0.04"}]}
+    await put_plan(client, "agile", {"tz": tz, "series": "agile", "export": exported})
+    for month in months(tz):
+        told = await ask(client, "cost", plan="agile", start=month[0], end=month[1])
+        used = within(taken, month)
+        exact = sum(
+            Fraction(mwh * prices[each], 10**11) for each, mwh in used.items() if each in prices
+        )
+        paid = by_half_hours(exported, ZoneInfo(tz), within(delivered, month))
+        assert {row["name"]: minor(row["amount"], 2) for row in told["data"]} == {
+            "agile": round(exact * 100),
+            **{f"export {name}": -amount for name, amount in paid.items()},
+        }
+        assert told["unpriced_mwh"] == sum(mwh for each, mwh in used.items() if each not in prices)
