@@ -62,6 +62,7 @@ class Core(msgspec.Struct, frozen=True):
     books that with a fence (psd/engine/fences.py), so that the newest facts have the last word.
     ``boards`` are named boards with their members, ``names`` tells the names of users by number.
     To the ``archive`` goes what became of a message, where a replay could not find it out again.
+    ``publish`` puts bodies on a topic of the queue, and returns once the queue has them.
     """
 
     settings: Settings
@@ -73,6 +74,7 @@ class Core(msgspec.Struct, frozen=True):
     boards: BoardReads
     names: NameSource
     archive: Appends
+    publish: Callable[[str, Sequence[bytes]], Awaitable[None]]
 
     @property
     def things(self) -> Mapping[str, int]:

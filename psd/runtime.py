@@ -39,6 +39,7 @@ from psd.queries.queries import Queries
 from psd.queries.questions import rules_of_queries
 from psd.queue.interface import Queue
 from psd.queue.nsq_queue import NsqQueue
+from psd.queue.outlet import Outlet
 from psd.queue.stream import StreamQueue
 from psd.store.clocks import SlowerClock
 from psd.store.redis import Store
@@ -79,6 +80,7 @@ class Runtime:
         self.finals = Finals(self.boards, self.challenges, slower, names)
         rules = rules_of_queries(settings)
         self.queries = Queries(engine, rules, clock, self.boards, depth, names)
+        self._outlet = Outlet(self.new_queue)
         self.core = Core(
             settings,
             engine,
@@ -89,6 +91,7 @@ class Runtime:
             self.boards,
             names,
             archive,
+            self._outlet.publish,
         )
         self.parts = _opened(self.core)
         followers = [each for part in self.parts.values() for each in part.followers]
@@ -157,6 +160,7 @@ class Runtime:
         """Close the archive and every connection to the store; queues are closed before."""
         for part in self.parts.values():
             await part.close()
+        await self._outlet.close()
         await self._turns.close()
         await self.archive.close()
         await self.store.close()

@@ -1,17 +1,17 @@
 """What is kept of messages about plugs: readings, answers of sites, requests, settings. Pure.
 
-They are made in psd/charging/charging_events.py, and kept by psd/charging/keeper.py.
+They are made in psd/charging/charging_events.py, and kept by psd/charging/plug_keeper.py.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from psd.charging.readings import PlugReading
+from psd.charging.plug_readings import PlugReading
 from psd.engine.events import Change
 
 
-class TakenReading(msgspec.Struct, frozen=True, gc=False):
+class PlugTaken(msgspec.Struct, frozen=True, gc=False):
     """A reading of a chunk; ``flags`` are of :data:`NEGATIVE_CURRENT`."""
 
     plug: str
@@ -30,7 +30,7 @@ class Telemetry(Change, frozen=True):
     """A chunk of a site; ``refused`` of its readings broke a rule and are left out."""
 
     site: str
-    readings: tuple[TakenReading, ...]
+    readings: tuple[PlugTaken, ...]
     refused: int = 0
 
 

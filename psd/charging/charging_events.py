@@ -3,7 +3,7 @@
 What lives here: the rules of the topics of sites (psd/charging/wire.py) and of the messages of
 psd/charging/charging_messages.py::
 
-    a chunk of "telemetry"  -> Telemetry("s1", (TakenReading("p1", PlugReading(ms, 6500, 240000)),))
+    a chunk of "telemetry"  -> Telemetry("s1", (PlugTaken("p1", PlugReading(ms, 6500, 240000)),))
     {"id": "r1", "plug_id": "p1", "user_id": "u1", "requested_state": 8}
                             -> PlugRequest(1723939200, "r1", "p1", "u1", "ACCOUNT_ADDED")
 
@@ -25,8 +25,8 @@ from psd.charging.charging_changes import (
     Announcement,
     CommandResult,
     PlugRequest,
+    PlugTaken,
     SiteSetting,
-    TakenReading,
     Telemetry,
 )
 from psd.charging.charging_messages import (
@@ -35,7 +35,7 @@ from psd.charging.charging_messages import (
     PlugSettingsFields,
     SiteSettingsFields,
 )
-from psd.charging.readings import MILLI_MAX, REGISTER_MAX_MWH, PlugReading
+from psd.charging.plug_readings import MILLI_MAX, REGISTER_MAX_MWH, PlugReading
 from psd.charging.settings import ChargingSettings
 from psd.charging.states import ActualState, state_of
 from psd.charging.wire import COMMAND_RESULTS, NEW_DEVICES, ON, TELEMETRY, contracts, unpacked
@@ -71,7 +71,7 @@ def telemetry(body: bytes, now_s: int, _message_id: str, rules: EventRules) -> l
     """A chunk of readings; raises an InputError where nothing of it can be kept."""
     chunk = unpacked(body, contracts().ReadingChunk)
     site = site_id(chunk.site_id)
-    taken: list[TakenReading] = []
+    taken: list[PlugTaken] = []
     refused: list[InputError] = []
     for at, reading in enumerate(chunk.readings):
         try:
@@ -105,7 +105,7 @@ def announcement(body: bytes, now_s: int, _message_id: str, _rules: EventRules) 
     return [Announcement(now_s, site_id(told.site_id), plugs, fuses)]
 
 
-def _taken(field: str, reading: Any, now_s: int, rules: EventRules) -> TakenReading:
+def _taken(field: str, reading: Any, now_s: int, rules: EventRules) -> PlugTaken:
     """One reading of a chunk; raises an InputError."""
     rules.check_time(f"{field}.timestamp_ms", reading.timestamp_ms // 1000, now_s)
     ma = _milli(f"{field}.current", reading.current)
@@ -116,7 +116,7 @@ def _taken(field: str, reading: Any, now_s: int, rules: EventRules) -> TakenRead
         raise OutOfBoundsError(f"{field}.energy_mwh: {reading.energy_mwh} is no register's")
     factor = reading.power_factor
     known = reading.state in ActualState.__members__.values()
-    return TakenReading(
+    return PlugTaken(
         plug_id(f"{field}.plug_id", reading.plug_id),
         PlugReading(reading.timestamp_ms, max(ma, 0), mv, reading.energy_mwh),
         reading.state if known else ActualState.UNKNOWN,

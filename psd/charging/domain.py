@@ -25,7 +25,9 @@ CHARGING = Domain(
         "ledger": Thing(32, "cents", boards="day"),
     },
     keys=KEYS,
+    messages="psd.charging.charging_events:messages_of",
     open="psd.charging.part:ChargingPart",
+    cli=("psd.charging.cli.group:charging", "Charge cars at plugs."),
     failpoints=FAILPOINTS,
     face=Face(name="charging", port=4242),
 )

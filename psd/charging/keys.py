@@ -72,6 +72,11 @@ def due_key(site: str) -> str:
     return f"{site_root(site)}:due"
 
 
+def taken_key(site: str) -> str:
+    """Plug: how many readings were kept of it in logs."""
+    return f"{site_root(site)}:taken"
+
+
 def sequence_key(site: str) -> str:
     """The number of the newest effect."""
     return f"{site_root(site)}:seq"
@@ -154,6 +159,7 @@ KEYS = (
     KeyKind("site settings", rf"{_SITE}:settings", "hash", "", "site, plug:<plug>, fuse:<fuse>"),
     KeyKind("due plugs", rf"{_SITE}:due", "zset", "", "plug by its due millisecond"),
     KeyKind("outbox", rf"{_SITE}:outbox", "stream", "", "effects to be carried out"),
+    KeyKind("readings taken", rf"{_SITE}:taken", "hash", "", "plug: readings in logs so far"),
     KeyKind("outbox numbers", rf"{_SITE}:seq", "string", "", "the newest effect's number"),
     KeyKind("plug requests", rf"{_SITE}:requests:\d+", "hash", "", "request: its result, 2 days"),
     KeyKind("site sessions", rf"{_SITE}:sessions", "zset", "", "session by its end"),

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
+
+from psd.charging.charging_events import THINGS
+from psd.charging.charging_metrics import ChargingMetrics
+from psd.charging.charging_services import ChargingServices
 from psd.charging.ledger_audit import LedgerAudit
 from psd.charging.payment_desk import PaymentDesk
 from psd.charging.payment_routes import PaymentRoutes
+from psd.charging.plug_clock import EVERY_MS
+from psd.charging.plug_keeper import PlugKeeper
 from psd.charging.settings import ChargingSettings
 from psd.domain import ClockTask, Core, Part
 
@@ -12,10 +19,22 @@ LOOK_AFTER_EVERY_MS = 5_000
 
 
 class ChargingPart(Part):
-    """Accounts and their ledgers."""
+    """Sites and their plugs, accounts and their ledgers."""
 
     def __init__(self, core: Core, settings: ChargingSettings) -> None:
         self.desk = PaymentDesk(core, settings)
+        self.services = ChargingServices(
+            core,
+            settings,
+            self.desk,
+            core.publish,
+            lambda: str(uuid.uuid4()),
+            ChargingMetrics(core.metrics),
+            lambda _site, _plug, _moved: None,
+            str(uuid.uuid4()),
+        )
+        numbers = frozenset(core.things[name] for name in THINGS if name in core.things)
+        self.follower = PlugKeeper(self.services.sites, self.services.store, numbers)
         self.keepers = (self.desk.keeper,)
         self.audit = LedgerAudit(
             core.store,
@@ -26,11 +45,19 @@ class ChargingPart(Part):
         ).every
         routes = PaymentRoutes(self.desk, settings, core.clock)
         self.face_hooks, self.face_leads = routes.hooks(), routes.leads()
-        self.clock = ClockTask(name="money", every_ms=LOOK_AFTER_EVERY_MS, step=self._look_after)
+        self._steps_plugs = settings.enabled
+        self._looked_after_ms = -LOOK_AFTER_EVERY_MS
+        every_ms = EVERY_MS if settings.enabled else LOOK_AFTER_EVERY_MS
+        self.clock = ClockTask(name="charging", every_ms=every_ms, step=self._step)
 
     async def close(self) -> None:
         """Hang up on Stripe."""
         await self.desk.close()
 
-    async def _look_after(self, now_ms: int) -> None:
-        await self.desk.look_after(now_ms)
+    async def _step(self, now_ms: int) -> None:
+        """Look at plugs that are due, and now and then at what somebody left of money."""
+        if self._steps_plugs:
+            await self.services.clock.step(now_ms)
+        if abs(now_ms - self._looked_after_ms) >= LOOK_AFTER_EVERY_MS:
+            self._looked_after_ms = now_ms
+            await self.desk.look_after(now_ms)

@@ -42,7 +42,9 @@ LEFT_MS = 10_000
 class PaymentDesk:
     """The money of one process."""
 
-    def __init__(self, core: Core, settings: ChargingSettings) -> None:
+    def __init__(
+        self, core: Core, settings: ChargingSettings, stripe: StripeApi | None = None
+    ) -> None:
         metrics = PaymentMetrics(core.metrics)
         self.accounts = AccountStore(core.store)
         self.booking = LedgerBooking(
@@ -52,7 +54,7 @@ class PaymentDesk:
         self._settings = settings
         self._clock = core.clock
         self._posting = LedgerPosting(self.accounts, self.booking, core.archive, core.clock)
-        self._stripe = StripeApi(
+        self._stripe = stripe or StripeApi(
             settings.stripe_url, settings.stripe_key, settings.currency, metrics
         )
         self._topups = AutoTopups(self.accounts, self._posting, self._stripe, core.clock)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from psd.config import FilePath, Section
+from psd.config import Section
 from psd.errors import ConfigError
 from psd.secrets import Secret
 
@@ -53,9 +53,7 @@ class ChargingSettings(Section, frozen=True):
     credit_grace_s: int = 300
     """Seconds: a charge goes on so long while the account cannot be read."""
     cents_per_kwh: int = 30
-    """Cents: the price of a kWh where no plan is named."""
-    plan: FilePath = ""
-    """File: a price plan (docs/energy.md) that stands for cents_per_kwh."""
+    """Cents: the price of a kWh."""
     currency: str = "aud"
     """Currency: of accounts and payments."""
     energy_rule: EnergyRule = "later"

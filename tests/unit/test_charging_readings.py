@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from psd.charging.readings import (
+from psd.charging.plug_readings import (
     NJ_A_KWH,
     NJ_A_MWH,
     PlugReading,

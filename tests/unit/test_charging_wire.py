@@ -12,9 +12,9 @@ from google.protobuf import text_format
 
 from psd.charging import charging_events
 from psd.charging.charging_changes import NEGATIVE_CURRENT, CommandResult, Telemetry
+from psd.charging.plug_readings import PlugReading
 from psd.charging.proto import contracts_pb2
 from psd.charging.proto.generate import FOLDER, generate
-from psd.charging.readings import PlugReading
 from psd.charging.wire import UNPACKED_BYTES_MAX, contracts, packed, unpacked
 from psd.engine.event_rules import EventRules
 from psd.errors import InputError, MalformedError, TooLargeError, WrongTypeError

@@ -130,6 +130,7 @@ KINDS = {
     "psd:charging:{s:s1}:due": "due plugs",
     "psd:charging:{s:s1}:outbox": "outbox",
     "psd:charging:{s:s1}:seq": "outbox numbers",
+    "psd:charging:{s:s1}:taken": "readings taken",
     "psd:charging:{s:s1}:requests:19953": "plug requests",
     "psd:charging:{s:s1}:sessions": "site sessions",
     "psd:charging:{s:s1}:session:id-2": "ended sessions",

@@ -108,9 +108,13 @@ def test_psds_own_reads_are_known_as_reads() -> None:
     assert writing == {
         *("boards.change", "boards.members", "boards.swap", "engine.book", "engine.withdraw"),
         *(
+            "charging.commit",
             "charging.credit",
+            "charging.done",
             "charging.post",
             "charging.restore",
+            "charging.session",
+            "charging.take",
             "charging.tell",
             "columns.seal",
             "decisions.turn",

@@ -1,0 +1,69 @@
+-- Keep what plugs of a site have become, if they are still what it was decided of.
+-- KEYS[1]  root of a site
+-- ARGV[1]  msgpack array: versions, plugs, dues, moved, request, effects
+--          versions  [plug, version] of all that it was decided of; 0 for one that is not there
+--          plugs     [plug, its packed state] that are kept
+--          dues      [plug, the millisecond that was seen or -1 for any, the next or -1 for none]
+--          moved     transitions, JSON, in their order
+--          request   [day, id, what it came to, seconds that it is remembered], or nothing
+--          effects   packed, in the order in which they are to be carried out
+-- ARGV[2]  the millisecond from which on anybody carries out what is left of the effects
+-- ARGV[3]  transitions that are remembered
+-- Returns: the number of the last effect of the site
+-- Errors: PSD_CHANGED a plug is of another version, or the request came before; a key of a foreign
+--         type fails. Nothing is written then
+-- Mode: write
+-- Idempotent: no; a repeat is PSD_CHANGED
+-- Cost: O(log n) a plug; up to 2,000 plugs
+-- @include lib/writes: write, flush_writes
+
+local root, decided = KEYS[1], cmsgpack.unpack(ARGV[1])
+local versions, plugs, dues = decided[1], decided[2], decided[3]
+local moved, request, effects = decided[4], decided[5], decided[6]
+
+local function text(number) return string.format('%.0f', number) end
+
+for at = 1, #versions, 2 do
+  local held = redis.call('HGET', root .. ':plugs', versions[at])
+  local version = held and cmsgpack.unpack(held)[1] or 0
+  if version ~= versions[at + 1] then
+    return redis.error_reply('PSD_CHANGED ' .. versions[at])
+  end
+end
+local asked = request[1] and root .. ':requests:' .. text(request[1])
+if asked and redis.call('HEXISTS', asked, request[2]) == 1 then
+  return redis.error_reply('PSD_CHANGED ' .. request[2])
+end
+redis.call('HLEN', root .. ':plugs')
+redis.call('ZCARD', root .. ':due')
+redis.call('XLEN', root .. ':outbox')
+redis.call('XLEN', root .. ':transitions')
+local seq = tonumber(redis.call('GET', root .. ':seq') or '0')
+
+for at = 1, #plugs, 2 do write('HSET', root .. ':plugs', plugs[at], plugs[at + 1]) end
+for at = 1, #dues, 3 do
+  local seen = redis.call('ZSCORE', root .. ':due', dues[at])
+  if dues[at + 1] < 0 or (seen and tonumber(seen) == dues[at + 1]) then
+    if dues[at + 2] < 0 then
+      write('ZREM', root .. ':due', dues[at])
+    else
+      write('ZADD', root .. ':due', text(dues[at + 2]), dues[at])
+    end
+  end
+end
+for _, told in ipairs(moved) do
+  write('XADD', root .. ':transitions', 'MAXLEN', '~', ARGV[3], '*', 't', told)
+end
+if asked then
+  write('HSET', asked, request[2], request[3])
+  write('EXPIRE', asked, text(request[4]))
+end
+for at, effect in ipairs(effects) do
+  write('XADD', root .. ':outbox', text(seq + at) .. '-0', 'e', effect)
+end
+if #effects > 0 then
+  write('SET', root .. ':seq', text(seq + #effects))
+  write('ZADD', root .. ':due', 'LT', ARGV[2], '')
+end
+flush_writes()
+return seq + #effects

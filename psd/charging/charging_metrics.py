@@ -1,0 +1,57 @@
+"""What charging counts of itself (listed in docs/charging.md)."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from psd.observe.metrics import SECONDS, Metrics
+
+
+class ChargingMetrics:
+    """The instruments of one process, on the registry of its metrics."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        registry = metrics.registry
+        self.chunks = Counter(
+            "psd_charging_chunks", "Chunks of readings: kept.", ["outcome"], registry=registry
+        )
+        self.readings = Counter(
+            "psd_charging_readings",
+            "Readings of plugs: kept, repeated, refused, unknown_plug.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.transitions = Counter(
+            "psd_charging_transitions",
+            "Transitions of plugs, by the states before and after.",
+            ["from", "to"],
+            registry=registry,
+        )
+        self.again = Counter(
+            "psd_charging_commit_again",
+            "Commits that were made again, because somebody else came first.",
+            registry=registry,
+        )
+        self.due_lag = Histogram(
+            "psd_charging_due_lag_seconds",
+            "Time from when a plug was due to when it was looked at.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.effects = Counter(
+            "psd_charging_effects",
+            "Effects of steps by kind and outcome: done, unavailable.",
+            ["kind", "outcome"],
+            registry=registry,
+        )
+        self.outbox = Gauge(
+            "psd_charging_outbox_entries",
+            "Effects that a site had left when they were counted last.",
+            registry=registry,
+        )
+        self.shed = Counter(
+            "psd_charging_fuse_shed", "Plugs that a fuse has shed.", registry=registry
+        )
+        self.sessions = Counter(
+            "psd_charging_sessions", "Sessions that were billed.", registry=registry
+        )

@@ -1,0 +1,63 @@
+"""What steps, bills and carries out, put together once over a store.
+
+A process has it in its part (psd/charging/part.py), a scenario one of its own with other ids, and
+with a queue that writes down what it is given (psd/charging/plug_play.py).
+"""
+
+from __future__ import annotations
+
+from psd.charging.charge_sessions import ChargeSessions
+from psd.charging.charging_metrics import ChargingMetrics
+from psd.charging.machine import Machine
+from psd.charging.outbox import Outbox, Publish
+from psd.charging.paying import Payments
+from psd.charging.plug_clock import PlugClock
+from psd.charging.session_store import SessionStore
+from psd.charging.settings import ChargingSettings
+from psd.charging.site_steps import Sites, Witness
+from psd.charging.site_store import SiteStore
+from psd.charging.step_changes import NewId
+from psd.clock import Clock
+from psd.domain import Core
+
+
+class ChargingServices:
+    """Sites, their sessions and their outbox."""
+
+    def __init__(
+        self,
+        core: Core,
+        settings: ChargingSettings,
+        payments: Payments,
+        publish: Publish,
+        new_id: NewId,
+        metrics: ChargingMetrics,
+        witness: Witness,
+        name: str,
+    ) -> None:
+        clock: Clock = core.clock
+        self.store = SiteStore(core.store, settings)
+        self.session_store = SessionStore(core.store)
+        self.sessions = ChargeSessions(
+            self.session_store,
+            core.engine,
+            payments,
+            settings,
+            core.things,
+            clock,
+            metrics,
+        )
+        self.outbox = Outbox(self.store, self.sessions, publish, metrics)
+        self.machine = Machine(settings, new_id)
+        self.sites = Sites(
+            self.store,
+            self.machine,
+            self.sessions,
+            payments,
+            self.outbox,
+            settings,
+            clock,
+            metrics,
+            witness,
+        )
+        self.clock = PlugClock(core.store, self.store, self.sites, name)

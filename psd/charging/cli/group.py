@@ -1,0 +1,26 @@
+"""``psd charging``: the group; its commands are in the modules beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import click
+
+from psd.cli.lazy import LazyGroup
+
+
+class ChargingGroup(LazyGroup):
+    """The commands of charging."""
+
+    table: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "scenario": ("psd.charging.cli.plug_scenario:scenario", "Play a recorded scenario."),
+    }
+
+
+@click.group(cls=ChargingGroup)
+def charging() -> None:
+    """Charge cars at plugs.
+
+    The rules are in docs/charging.md.
+    """

@@ -1,0 +1,114 @@
+"""Carries out what steps have decided: whoever decided it at once, else anybody.
+
+An effect is in its site's outbox from the commit that decided it until it is known to be carried
+out. A process that is killed in between leaves it there; the clock of any worker carries it out
+some two seconds later. Each is safe to carry out twice (psd/charging/effects.py)::
+
+    commit 17, 18 ── carry out 17 ── carry out 18 ── done [17, 18]
+                        └ killed
+                          2 s later, another worker: left -> [17, 18] ── ...
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from psd.charging.charge_sessions import ChargeSessions
+from psd.charging.charging_metrics import ChargingMetrics
+from psd.charging.effects import (
+    Acknowledge,
+    AnyEffect,
+    BookSession,
+    CloseSession,
+    RecountSessions,
+    SwitchRelay,
+)
+from psd.charging.site_store import SiteStore
+from psd.charging.wire import (
+    ACKNOWLEDGED,
+    OFF,
+    ON,
+    acknowledgements_topic,
+    commands_topic,
+    contracts,
+    packed,
+)
+from psd.errors import UnavailableError
+from psd.failpoints import reach
+
+log = logging.getLogger("charging")
+
+Publish = Callable[[str, Sequence[bytes]], Awaitable[None]]
+"""Returns once the queue has bodies of a topic; raises QueueUnavailableError."""
+
+
+class Outbox:
+    """Carries out effects of all sites."""
+
+    def __init__(
+        self, store: SiteStore, sessions: ChargeSessions, publish: Publish, metrics: ChargingMetrics
+    ) -> None:
+        self._store = store
+        self._sessions = sessions
+        self._publish = publish
+        self._metrics = metrics
+
+    async def carry_out(
+        self, site: str, effects: Sequence[tuple[int, AnyEffect]], now_ms: int
+    ) -> bool:
+        """Carry effects out in their order; whether all are.
+
+        What a dependency is away for stays in the outbox, and so does what comes behind it.
+        """
+        done: list[int] = []
+        try:
+            for number, effect in effects:
+                reach("charging_effect")
+                await self._carry_out(site, effect)
+                done.append(number)
+                self._metrics.effects.labels(_kind(effect), "done").inc()
+        except UnavailableError as error:
+            self._metrics.effects.labels(_kind(effect), "unavailable").inc()
+            log.warning("an effect waits", extra={"site": site, "error": str(error)})
+        if done:
+            left = await self._store.done(site, done, now_ms)
+            self._metrics.outbox.set(left)
+            reach("charging_done")
+        return len(done) == len(effects)
+
+    async def carry_out_left(self, site: str, now_ms: int) -> int:
+        """Carry out what somebody left; how much that was."""
+        left = await self._store.left(site)
+        if left:
+            await self.carry_out(site, left, now_ms)
+        else:
+            await self._store.done(site, (), now_ms)
+        return len(left)
+
+    async def _carry_out(self, site: str, effect: AnyEffect) -> None:
+        if isinstance(effect, SwitchRelay):
+            await self._publish(commands_topic(site), [packed(_command(site, effect))])
+        elif isinstance(effect, Acknowledge):
+            await self._publish(acknowledgements_topic(site), [ACKNOWLEDGED])
+        elif isinstance(effect, CloseSession):
+            await self._sessions.close(site, effect)
+        elif isinstance(effect, BookSession):
+            await self._sessions.book(site, effect)
+        else:
+            assert isinstance(effect, RecountSessions)
+            await self._sessions.recount(site, effect)
+
+
+def _command(site: str, effect: SwitchRelay) -> object:
+    return contracts().LocalStateRequest(
+        id=effect.command_id,
+        plug_id=effect.plug,
+        site_id=site,
+        requested_state=ON if effect.is_on else OFF,
+        request_time=effect.at_ms,
+    )
+
+
+def _kind(effect: AnyEffect) -> str:
+    return str(effect.__struct_config__.tag)

@@ -1,0 +1,119 @@
+"""Where sessions are kept: logs of their readings, and what they came to once they have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from psd.charging.keys import (
+    customer_sessions_key,
+    log_key_of,
+    session_key_of,
+    site_root,
+    site_sessions_key,
+    taken_key,
+)
+from psd.charging.plug_readings import NJ_A_KWH
+from psd.charging.session_energy import strips
+from psd.charging.site_store import PLUG_SPACE
+from psd.store.kept import write_kept
+from psd.store.lane import Command
+from psd.store.redis import Store
+from psd.store.scripts import load_script
+from psd.users import uid_of
+
+
+class ChargeSession(msgspec.Struct, frozen=True):
+    """A session that has ended (the original's Session), and how it was corrected since.
+
+    Revision 0 is the bill of ``billed_cents``; each later one is an adjustment, the newest of
+    ``difference_cents``. ``cents`` is all of it.
+    """
+
+    session_id: str
+    start_ms: int
+    finish_ms: int
+    plug_id: str
+    site_id: str
+    owner_id: str
+    nj: int
+    cents: int
+    billed_cents: int
+    fuze_id: str = ""
+    revision: int = 0
+    difference_cents: int = 0
+    corrected_ms: int = 0
+
+    @property
+    def total_kwh(self) -> float:
+        """As the original tells it."""
+        return self.nj / NJ_A_KWH
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(ChargeSession).decode
+
+
+class SessionStore:
+    """Reads logs and keeps sessions; raises StoreUnavailableError when Redis is away."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._keep = load_script("charging.session")
+
+    async def logs(
+        self, site: str, plug: str, first_ms: int, last_ms: int
+    ) -> tuple[int, list[bytes]]:
+        """Packed readings by ten minutes, and how many were kept at least of the plug. 1 trip.
+
+        The number is read first: what is computed of the logs is of so many readings or more.
+        """
+        uid = uid_of(PLUG_SPACE, plug)
+        keys = [log_key_of(site, uid, strip) for strip in strips(first_ms, last_ms)]
+        taken, found = await self._store.writes.call_all(
+            [("HGET", taken_key(site), plug), ("MGET", *keys)]
+        )
+        return int(taken or 0), [each or b"" for each in found]
+
+    async def keep(self, site: str, session: ChargeSession, revision: int) -> ChargeSession:
+        """Keep a session in the place of a revision, -1 for none; what is kept then. 1 trip."""
+        command: Command = (
+            *("EVALSHA", self._keep.sha, 1, site_root(site), session.session_id),
+            *(revision, _encode(session), session.finish_ms),
+        )
+        [held] = await write_kept(self._store, [command])
+        return _decode(held)
+
+    async def session(self, site: str, id_: str) -> ChargeSession | None:
+        """A session that has ended. 1 trip."""
+        held = await self._store.writes.call(("GET", session_key_of(site, id_)))
+        return None if held is None else _decode(held)
+
+    async def note(self, session: ChargeSession) -> None:
+        """List it among its customer's. 1 trip."""
+        key = customer_sessions_key(session.owner_id)
+        member = f"{session.site_id}/{session.session_id}"
+        await write_kept(self._store, [("ZADD", key, session.finish_ms, member)])
+
+    async def around(self, site: str, first_ms: int, last_ms: int) -> list[ChargeSession]:
+        """Sessions of a site that ended from a millisecond on, and began up to another. 2 trips."""
+        ids = await self._store.writes.call(
+            ("ZRANGEBYSCORE", site_sessions_key(site), first_ms, "+inf")
+        )
+        return [
+            each
+            for each in await self._sessions(site, [id_.decode() for id_ in ids])
+            if each.start_ms <= last_ms
+        ]
+
+    async def newest(self, site: str, count: int) -> list[ChargeSession]:
+        """The newest sessions of a site, the newest first. 2 trips."""
+        ids = await self._store.reads.call(("ZRANGE", site_sessions_key(site), 0, count - 1, "REV"))
+        return await self._sessions(site, [id_.decode() for id_ in ids])
+
+    async def _sessions(self, site: str, ids: Sequence[str]) -> list[ChargeSession]:
+        if not ids:
+            return []
+        found = await self._store.writes.call(("MGET", *(session_key_of(site, id_) for id_ in ids)))
+        return [_decode(held) for held in found if held is not None]
