@@ -38,10 +38,7 @@ from tests.support.draws.random_reports import random_reports
 from tests.support.engine import DAY_S, NOON_S, dense_day, engine_on, increment, report
 from tests.support.rewards.reward_job import Fleet
 from tests.support.scripts.payment_scene import payments
-<<<<<<< HEAD
-=======
 from tests.support.scripts.plug_scene import plugs
->>>>>>> 9d1614d (charging: the scripts of sites on each engine, and among the spoiled calls)
 from tests.support.servers.redis_server import RedisServer
 
 Dumps = dict[bytes, bytes]
@@ -281,8 +278,5 @@ SCENES: tuple[tuple[Scene, dict[str, int]], ...] = (
     (meters, {}),
     (money, {}),
     (payments, {}),
-<<<<<<< HEAD
-=======
     (plugs, {}),
->>>>>>> 9d1614d (charging: the scripts of sites on each engine, and among the spoiled calls)
 )
