@@ -23,11 +23,11 @@ from psd.swaps.answers import (
     DriverDay,
     DriverState,
     NetworkState,
-    StationState,
     StreamedEvent,
     Transaction,
     VehicleState,
 )
+from psd.swaps.objects import KnownStation
 
 
 class TransactionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -267,14 +267,13 @@ def battery_row(each: BatteryState, uid: int) -> BatteryRow:
     )
 
 
-def station_row(each: StationState, uid: int) -> StationRow:
-    """A station as it is told."""
-    station = each.station
+def station_row(station: KnownStation, batteries: int, uid: int) -> StationRow:
+    """A station as it is told, with so many batteries."""
     return StationRow(
         id=station.id,
         name=station.name,
         location=station.location,
-        batteries=len(each.batteries),
+        batteries=batteries,
         uid=str(uid),
     )
 

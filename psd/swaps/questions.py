@@ -23,8 +23,9 @@ from psd.errors import MalformedError, NotFoundError
 from psd.queries.calendar import zone
 from psd.queries.moments import asked_range, moment
 from psd.swaps import ledger_rows as shown
-from psd.swaps.answers import BatteryState, DriverDay, StationState
+from psd.swaps.answers import BatteryState, DriverDay
 from psd.swaps.ledger import Ledger
+from psd.swaps.objects import KnownStation
 from psd.swaps.requests import (
     AtQuery,
     DaysQuery,
@@ -113,8 +114,8 @@ class SwapsQuestions:
         query: ObjectsQuery = asked.query
         ledger, at = self._ledger(asked), self._at(query.at)
         known = await ledger.stations(_after(query.cursor), query.limit, at)
-        states = [await ledger.station(each.id, at) for each in known]
-        rows = [self._station_row(ledger, each) for each in states]
+        there = await ledger.batteries_by_station(at)
+        rows = [self._station_row(ledger, each, len(there.get(each.id, ()))) for each in known]
         return shown.StationRows(rows, _next(query, [each.id for each in known]))
 
     async def station(self, asked: Asked) -> shown.ShownStation:
@@ -124,7 +125,8 @@ class SwapsQuestions:
         number = await ledger.find("station", asked.path["id"])
         state = await ledger.station(number, self._at(query.at))
         batteries = [self._battery_row(ledger, each) for each in state.batteries]
-        return shown.ShownStation(self._station_row(ledger, state), batteries)
+        row = self._station_row(ledger, state.station, len(batteries))
+        return shown.ShownStation(row, batteries)
 
     async def station_transactions(self, asked: Asked) -> shown.TransactionRows:
         """A station's transactions, newest first."""
@@ -210,8 +212,11 @@ class SwapsQuestions:
     def _at(self, at: str | None) -> int | None:
         return None if at is None else moment(at, "at", now_s=self._clock.now_s())
 
-    def _station_row(self, ledger: Ledger, state: StationState) -> shown.StationRow:
-        return shown.station_row(state, owner_of(ledger.network, "station", state.station.id))
+    def _station_row(
+        self, ledger: Ledger, station: KnownStation, batteries: int
+    ) -> shown.StationRow:
+        uid = owner_of(ledger.network, "station", station.id)
+        return shown.station_row(station, batteries, uid)
 
     def _battery_row(self, ledger: Ledger, state: BatteryState) -> shown.BatteryRow:
         return shown.battery_row(state, owner_of(ledger.network, "battery", state.battery.id))

@@ -39,6 +39,9 @@ from psd.swaps.swap_events import AnyEvent, Numbered, Swap, decode_event, encode
 ASKS_MAX = 500
 """Questions of one call, some 3 ms."""
 
+THERE_MAX = 500
+"""Batteries of one call, some 5 ms."""
+
 EVENTS_AT_ONCE = 500
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -103,6 +106,7 @@ class SwapsStore:
         self._store = store
         self._append = load_script("swaps.append")
         self._around = load_script("swaps.around")
+        self._there = load_script("swaps.there")
         self._known: set[str] = set()
         self._epoch = -1
 
@@ -145,6 +149,24 @@ class SwapsStore:
             for n, held in zip(pairs[::2], pairs[1::2], strict=True)
         ]
         return Around(min(int(reply[0]) for reply in replies), found)
+
+    async def stations_of(
+        self, network: str, batteries: int, until: int | None = None
+    ) -> list[int | None]:
+        """Stations of the batteries 1 to so many, 0 for none, by their transactions.
+
+        None is where a battery without any was registered then; now that is known. A trip for
+        THERE_MAX batteries, so that others come in between.
+        """
+        root, end = network_root(network), "+inf" if until is None else str(until)
+        found: list[int | None] = []
+        for first in range(1, batteries + 1, THERE_MAX):
+            last = min(first + THERE_MAX - 1, batteries)
+            told = await self._store.reads.call(
+                ("EVALSHA", self._there.sha, 1, root, first, last, end)
+            )
+            found += [None if each < 0 else int(each) for each in told]
+        return found
 
     async def events(self, network: str, numbers: Iterable[int]) -> dict[int, AnyEvent]:
         """Events by number; those that there are not are left out. 1 trip for EVENTS_AT_ONCE."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from psd.errors import ChangedError, ConflictError
@@ -119,3 +120,26 @@ async def test_a_ledger_on_each_engine_says_what_its_correction_says(psd: Runtim
     assert state.battery is not None
     assert (state.driver.label, state.battery.serial) == ("Ann", "B2")
     assert len(await ledger.events()) == 11
+
+
+async def test_a_battery_is_where_it_came_in_last_unless_it_went_out_since(psd: Runtime) -> None:
+    store = SwapsStore(psd.store)
+
+    async def append(n: int, came_in: int | None, went_out: int | None) -> None:
+        swap = msgspec.structs.replace(
+            ridden(f"{n}", NOON_S + n), station=n, battery_in=came_in, battery_out=went_out
+        )
+        indexes = [("battery_in", came_in or 0)] * (came_in is not None)
+        indexes += [("battery_out", went_out or 0)] * (went_out is not None)
+        await store.append("n", Append(event=swap, indexes=indexes))
+
+    await append(1, None, 1)
+    await append(2, 1, 2)
+    await append(3, 2, 2)
+    fields = {"station": 7, "station@": NOON_S}
+    of = ("battery", 4)
+    await store.append("n", Append(event=counted("b"), fields=fields, of=of))
+    # In at station 2; in and out at once; never seen; where it was registered.
+    assert await store.stations_of("n", 4) == [2, 0, 0, 7]
+    assert await store.stations_of("n", 4, NOON_S + 1) == [0, None, None, None]
+    assert await store.stations_of("n", 0) == []

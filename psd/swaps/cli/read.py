@@ -152,7 +152,7 @@ def station(
             for each in state.batteries
         ]
         uid = owner_of(ledger.network, "station", number)
-        return shown.station_row(state, uid), rows
+        return shown.station_row(state.station, len(rows), uid), rows
 
     found, rows = answer_of(loaded.settings, network, ask)
     if form == "table":

@@ -104,6 +104,11 @@ class Network:
         where, energies = await self._batteries(until)
         assert where == {each: (state.stations[each], state.holders[each]) for each in BATTERIES}
         assert energies == {each: state.energies.get(each, 0) for each in BATTERIES}
+        for station in STATIONS:
+            there = await self.ledger.station(await self.ledger.find("station", station), until)
+            assert {each.battery.serial for each in there.batteries} == {
+                each for each in BATTERIES if state.stations[each] == station
+            }
         for driver in DRIVERS:
             listed = await self.listed("driver", driver, until)
             expected = state.order_of(self.plain.history, "driver", driver)
