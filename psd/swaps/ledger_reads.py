@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from psd.clock import Clock
-from psd.engine.plan import Range
+from psd.engine.plan import DAY_S, Range
 from psd.engine.reads import Reads
 from psd.engine.series import BucketQuestion
 from psd.errors import NotFoundError, UnknownThingError
@@ -122,12 +122,27 @@ class LedgerReads(ObjectReads):
         known = cast("KnownDriver", await self._known("driver", driver, None))
         if range_ is None:
             range_ = await self._lifetime(known)
+        return await self._with_last(driver, await self._days(driver, range_, tz))
+
+    async def newest_days(
+        self, driver: int, count: int, tz: ZoneInfo, at: int | None = None
+    ) -> list[DriverDay]:
+        """The last days of his life, or of it until a second, without the last transaction of each.
+
+        What has come together by then counts what lies before them.
+        """
+        life = await self._lifetime(cast("KnownDriver", await self._known("driver", driver, None)))
+        end = life.end if at is None else min(life.end, at + 1)
+        # A day more, for one that is longer than 24 hours.
+        start = max(life.start, end - (count + 1) * DAY_S)
+        return (await self._days(driver, Range(start, end), tz))[-count:]
+
+    async def _days(self, driver: int, range_: Range, tz: ZoneInfo) -> list[DriverDay]:
         if range_.end <= range_.start:
             return []
         first, last = bucket_of(range_.start, "day", tz), bucket_of(range_.end - 1, "day", tz)
         edges = bounds(Range(first.start, last.end), "day", tz, DAYS_MAX)
-        rows = day_rows(edges, tz, await self._day_sums(driver, edges))
-        return await self._with_last(driver, rows)
+        return day_rows(edges, tz, await self._day_sums(driver, edges))
 
     async def events(self, after: int = 0, limit: int = PAGE_MAX) -> list[StreamedEvent]:
         """The stream itself, from behind a number on. 1 trip."""

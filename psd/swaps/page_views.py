@@ -50,6 +50,7 @@ FILE_LINES_MAX = 10_000
 READ_AT_ONCE = 1_000
 
 DAYS_SHOWN = 366
+DAYS_IN_FILE = 4_000
 
 HOME = "/index"
 
@@ -114,11 +115,12 @@ class PageViews:
         name = name_of_driver(state.driver)
         if looked.csv == "transactions":
             return await self._transactions_file(f"driver-{number}", "driver", number, looked)
-        # Of one who never came nothing is to be summed up.
-        days = [] if state.last is None else await ledger.days(number, None, self._tz)
-        end = self._clock.now_s() if looked.at is None else looked.at
-        lines = [day_line(day, self._tz) for day in days if day.start <= end]
         columns = day_columns(self._settings)
+        shown = DAYS_IN_FILE if looked.csv == "days" else DAYS_SHOWN
+        # Of one who never came nothing is to be summed up.
+        is_new = state.last is None
+        days = [] if is_new else await ledger.newest_days(number, shown, self._tz, looked.at)
+        lines = [day_line(day, self._tz) for day in days]
         if looked.csv == "days":
             return Download(f"driver-{number}-days.csv", columns, [each.cells for each in lines])
         values = {
@@ -126,7 +128,7 @@ class PageViews:
             "vin": state.vehicle.vin if state.vehicle else "",
             "serial": state.battery.serial if state.battery else "",
             "battery": state.battery.id if state.battery else 0,
-            "days": lines[-DAYS_SHOWN:],
+            "days": lines,
             "day_columns": columns,
         }
         return Shown("driver.html", {**values, **await self._table("driver", number, looked)})
