@@ -15,6 +15,7 @@ class ChargingGroup(LazyGroup):
 
     table: ClassVar[Mapping[str, tuple[str, str]]] = {
         "scenario": ("psd.charging.cli.plug_scenario:scenario", "Play a recorded scenario."),
+        "site": ("psd.charging.cli.site:site", "Read the plugs of a site, and switch them."),
     }
 
 

@@ -14,6 +14,8 @@ raises DeviceUnavailableError. Tested with server/simulation/fake_shelly.py; no 
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import aiohttp
@@ -61,6 +63,13 @@ class SwitchStatus(msgspec.Struct, frozen=True):
 class _Info(msgspec.Struct, frozen=True):
     mac: str
     gen: int = 1
+
+
+@asynccontextmanager
+async def shellies(hosts: Sequence[str]) -> AsyncIterator[list[Shelly]]:
+    """Devices at some addresses, asked over connections that are kept."""
+    async with aiohttp.ClientSession() as session:
+        yield [Shelly(host, session) for host in hosts]
 
 
 class Shelly:
