@@ -12,12 +12,12 @@
 local root, numbers = KEYS[1], cmsgpack.unpack(ARGV[1])
 local outbox, due = root .. ':outbox', root .. ':due'
 
-local left = redis.call('XLEN', outbox)
+local left = redis.call('HLEN', outbox)
 redis.call('ZCARD', due)
 for _, number in ipairs(numbers) do
-  local id = string.format('%.0f-0', number)
-  if #redis.call('XRANGE', outbox, id, id) > 0 then
-    write('XDEL', outbox, id)
+  local field = string.format('%.0f', number)
+  if redis.call('HEXISTS', outbox, field) == 1 then
+    write('HDEL', outbox, field)
     left = left - 1
   end
 end

@@ -78,17 +78,17 @@ end
 redis.call('ZCARD', root .. ':due')
 redis.call('HLEN', root .. ':latest')
 for _, each in ipairs(counted) do
-  redis.call('HGET', root .. ':taken', each[1])
-  write('HINCRBY', root .. ':taken', each[1], each[2])
+  local taken = tonumber(redis.call('HGET', root .. ':taken', each[1]) or '0')
+  write('HSET', root .. ':taken', each[1], string.format('%.0f', taken + each[2]))
 end
 if #late > 0 then
   local seq = tonumber(redis.call('GET', root .. ':seq') or '0')
-  redis.call('XLEN', root .. ':outbox')
+  redis.call('HLEN', root .. ':outbox')
   for _, each in ipairs(late) do
     seq = seq + 1
     local plug, first, last = each[1], each[2][1], each[2][2]
     local effect = { kind = 'recount', plug = plug, first_ms = first, last_ms = last }
-    write('XADD', root .. ':outbox', string.format('%.0f-0', seq), 'e', cmsgpack.pack(effect))
+    write('HSET', root .. ':outbox', string.format('%.0f', seq), cmsgpack.pack(effect))
   end
   write('SET', root .. ':seq', string.format('%.0f', seq))
   write('ZADD', root .. ':due', 'LT', now, '')

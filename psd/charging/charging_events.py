@@ -62,9 +62,11 @@ WISHES = frozenset({"enable", "disable", "again"})
 
 
 def messages_of(settings: ChargingSettings, things: Mapping[str, int]) -> Messages:
-    """What sites and users may send; topics are taken where charging is enabled."""
+    """What sites and users may send, where charging is enabled."""
     numbers = frozenset(things[name] for name in THINGS if name in things)
-    return Messages(COMMANDS, numbers, TOPICS_TAKEN if settings.enabled else ())
+    if not settings.enabled:
+        return Messages(things=numbers)
+    return Messages(COMMANDS, numbers, TOPICS_TAKEN)
 
 
 def telemetry(body: bytes, now_s: int, _message_id: str, rules: EventRules) -> list[Any]:

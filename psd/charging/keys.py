@@ -158,7 +158,7 @@ KEYS = (
     KeyKind("reading logs", rf"{_SITE}:log:\d+:\d+", "string", "", "readings of ten minutes"),
     KeyKind("site settings", rf"{_SITE}:settings", "hash", "", "site, plug:<plug>, fuse:<fuse>"),
     KeyKind("due plugs", rf"{_SITE}:due", "zset", "", "plug by its due millisecond"),
-    KeyKind("outbox", rf"{_SITE}:outbox", "stream", "", "effects to be carried out"),
+    KeyKind("outbox", rf"{_SITE}:outbox", "hash", "", "number: effect to be carried out"),
     KeyKind("readings taken", rf"{_SITE}:taken", "hash", "", "plug: readings in logs so far"),
     KeyKind("outbox numbers", rf"{_SITE}:seq", "string", "", "the newest effect's number"),
     KeyKind("plug requests", rf"{_SITE}:requests:\d+", "hash", "", "request: its result, 2 days"),

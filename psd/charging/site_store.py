@@ -165,10 +165,9 @@ class SiteStore:
 
     async def left(self, site: str) -> list[tuple[int, AnyEffect]]:
         """What stands in the outbox, in its order. 1 trip."""
-        found = await self._store.writes.call(
-            ("XRANGE", outbox_key(site), "-", "+", "COUNT", EFFECTS_AT_ONCE)
-        )
-        return [(int(id_.partition(b"-")[0]), effect_of(fields[1])) for id_, fields in found]
+        found = await self._store.writes.call(("HGETALL", outbox_key(site)))
+        left = sorted((int(number), held) for number, held in _pairs(found))
+        return [(number, effect_of(held)) for number, held in left[:EFFECTS_AT_ONCE]]
 
     async def due(self, sites: Sequence[str], now_ms: int) -> dict[str, dict[str, int]]:
         """What is due at sites, by its time; the outbox is :data:`OUTBOX`. 1 trip."""

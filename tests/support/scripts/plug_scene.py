@@ -71,7 +71,6 @@ async def plugs(psd: Runtime) -> None:
     again = Decided(versions={"p1": 1}, dues=[("p1", seen, seen + 1), ("p2", 7, seen)])
     await store.commit(SITE, again, seen)
     await store.done(SITE, [1, 2], NOON_MS)
-    await store.done(SITE, [3], NOON_MS)
     sessions = SessionStore(psd.store)
     for session, revision in ((billed(), -1), (billed(), -1), (billed(1, 13), 0)):
         await sessions.keep(SITE, session, revision)
