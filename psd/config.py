@@ -79,7 +79,7 @@ class ImportsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a worker groups messages and how long it may take to stop."""
 
-    batch_messages: int = 500
+    batch_messages: int = 1200
     batch_wait_ms: float = 5.0
     shutdown_timeout_s: float = 15.0
     metrics_port: int = 0

@@ -5,6 +5,7 @@
 -- @include lib/activity_commit: plan_fits, commit_plan
 -- @include lib/pending: note_changes, applied_part, apply_changes
 -- @include lib/newest_writes: note_newest_moves
+-- @include lib/first_report: book_first_report
 -- @include lib/first_reports: book_first_reports
 -- @include lib/report_run: book_run
 -- @include lib/fences: is_superseded
@@ -49,6 +50,7 @@ end
 
 -- Book reports of one owner's thing at once where they are as plain as most are, else none of them.
 local function books_straight(prefix, reports)
+  if #reports == 1 then return book_first_report(prefix, reports[1]) end
   return book_first_reports(prefix, reports) or book_run(prefix, reports)
 end
 

@@ -8,7 +8,7 @@
 -- @include lib/numbers: SUM_MAX, text
 -- @include lib/work: spend_work
 
-local note_bookings, note_columns
+local note_booking, note_bookings, note_columns
 
 do
   -- Columns of which this call changes something.
@@ -82,28 +82,46 @@ do
       hash.is_newest_dirty and not hash.finds_newest and text(hash.newest))
   end
 
-  -- Take bookings of an owner's thing (a number) that are in no hash of lib/cells: of each its day,
-  -- its second, its value, and as texts the sums of its year and its month with it. `at` is that
-  -- field of the year hash, and `newest_text` the thing's newest second where they have changed it.
-  -- Answers what `at` is from now on; nil where it stays as it is.
-  function note_bookings(prefix, thing, at, bookings, newest_text)
-    local columns = columns_of(prefix, thing)
+  -- Take reports of an owner's thing that are in no hash of lib/cells, each of which is a booking:
+  -- `days` has what lib/gathered_totals knows of the day of each. `at` is that field of the year
+  -- hash, and `newest_text` the thing's newest second where they have changed it. Answers what `at`
+  -- is from now on; nil where it stays as it is.
+  function note_bookings(prefix, at, reports, days, newest_text)
+    local columns = columns_of(prefix, reports[1][1])
     if not columns then return nil end
     local position, is_new = position_at(columns, prefix, at)
-    local position_text, size = text(position), #bookings
+    local position_text, count, known, month = text(position), #reports, nil, nil
     local place = '#' .. position_text
-    for slot = 1, size, 5 do
-      local day = bookings[slot]
-      local month = month_at(columns, day.month_label, day.month_start)
-      add_delta(month.records, bookings[slot + 1], position, bookings[slot + 2])
-      meet_month(day.month_label)
-      local next_day = bookings[slot + 5]
-      if not next_day or next_day.month_start ~= day.month_start then
-        set_totals(columns, month, place, bookings[slot + 3], bookings[slot + 4])
+    for number = 1, count do
+      local buckets, report = days[number], reports[number]
+      if buckets.month ~= known then
+        known = buckets.month
+        month = month_at(columns, buckets.day.month_label, buckets.day.month_start)
+        meet_month(buckets.day.month_label)
+        set_totals(columns, month, place, buckets.year.sum_text, known.sum_text)
       end
+      add_delta(month.records, report[6], position, report[4])
     end
-    spend_work(size / 5)
-    set_state(columns, place, size / 5, newest_text)
+    spend_work(count)
+    set_state(columns, place, count, newest_text)
+    return is_new and position_text or nil
+  end
+
+  -- The same of one report: its day, and as texts the sums of its year and its month with it.
+  function note_booking(prefix, at, report, day, year_text, month_text, newest_text)
+    local columns = columns_of(prefix, report[1])
+    if not columns then return nil end
+    local position, is_new = position_at(columns, prefix, at)
+    local position_text, label = text(position), day.month_label
+    local place, month = '#' .. position_text, columns.months[label]
+    if not month then
+      month = month_at(columns, label, day.month_start)
+      meet_month(label)
+    end
+    spend_work(1)
+    log_record(month.records, report[6], position, report[4])
+    set_totals(columns, month, place, year_text, month_text)
+    set_state(columns, place, 1, newest_text)
     return is_new and position_text or nil
   end
 

@@ -1,10 +1,16 @@
 -- Numbers: Redis computes in doubles, so a sum is refused past +-(2^53 - 1).
 local SUM_MAX = 9007199254740991
 
--- Decimal text of a whole number. %d goes by a 64-bit integer: exact within the bound, never
--- "-0", and three times as fast as %.0f or as handing Redis the number.
-local function text(number)
-  return string.format('%d', number)
+local text
+
+do
+  local format = string.format
+
+  -- Decimal text of a whole number. %d goes by a 64-bit integer: exact within the bound, never
+  -- "-0", and three times as fast as %.0f or as handing Redis the number.
+  function text(number)
+    return format('%d', number)
+  end
 end
 
 local small_texts = {}

@@ -4,12 +4,18 @@
 -- cancel out. Of one atid ("12:7", date 12, atid 7) they hold the sum alone, unless it is 0.
 -- @include lib/numbers: text, small_text
 
--- Sum and number of bookings of a field's value; 0, 0 when there is none.
-local function read_total(value)
-  if not value then return 0, 0 end
-  local split = string.find(value, ':', 1, true)
-  if not split then return tonumber(value), 1 end
-  return tonumber(string.sub(value, 1, split - 1)), tonumber(string.sub(value, split + 1))
+local read_total
+
+do
+  local find, sub = string.find, string.sub
+
+  -- Sum and number of bookings of a field's value; 0, 0 when there is none.
+  function read_total(value)
+    if not value then return 0, 0 end
+    local split = find(value, ':', 1, true)
+    if not split then return tonumber(value), 1 end
+    return tonumber(sub(value, 1, split - 1)), tonumber(sub(value, split + 1))
+  end
 end
 
 -- The sum alone.

@@ -21,6 +21,9 @@ from psd.errors import InputError, MalformedError, WrongTypeError
 
 T = TypeVar("T")
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoders raise."""
+
 
 class Decoders(Generic[T]):
     """Read a body of either format as one type."""
@@ -32,7 +35,7 @@ class Decoders(Generic[T]):
 
 def is_json(body: bytes) -> bool:
     """Whether a message is JSON; everything else is msgpack."""
-    return body.lstrip(b" \t\r\n")[:1] == b"{"
+    return body.startswith(b"{") or body.lstrip(b" \t\r\n").startswith(b"{")
 
 
 def decode_message(body: bytes, decoders: Decoders[T], depth_max: int = DEPTH_MAX) -> T:
@@ -50,12 +53,17 @@ def decode_fields(body: bytes, decode: Callable[[bytes], T], depth_max: int = DE
 def _decoded(body: bytes, decode: Callable[[bytes], T], what: str, depth_max: int) -> T:
     try:
         return decode(body)
-    except msgspec.MsgspecError as exc:
-        raise _as_input_error(exc) from exc
-    except UnicodeDecodeError as exc:
-        raise MalformedError(f"{what}: {exc}") from exc
-    except RecursionError as exc:
-        raise too_deep(depth_max) from exc
+    except UNREADABLE as exc:
+        raise unreadable(exc, what, depth_max) from exc
+
+
+def unreadable(exc: Exception, what: str, depth_max: int) -> InputError:
+    """What is wrong with a body, by what its decoder raised (one of UNREADABLE)."""
+    if isinstance(exc, msgspec.MsgspecError):
+        return _as_input_error(exc)
+    if isinstance(exc, RecursionError):
+        return too_deep(depth_max)
+    return MalformedError(f"{what}: {exc}")
 
 
 def _as_input_error(exc: msgspec.MsgspecError) -> InputError:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from psd.engine.events import ID_MAX, VALUE_MAX
+from psd.engine.events import ID_MAX, ID_MIN, VALUE_MAX
 from psd.errors import OutOfBoundsError, TooLargeError, WrongTypeError
 from psd.foreign_texts import shown
 
@@ -14,7 +14,7 @@ EVENT_ID_BYTES_MAX = 256
 
 def check_int64(name: str, number: int) -> None:
     """Refuse a number that has no room in 64 bits."""
-    if not -ID_MAX - 1 <= number <= ID_MAX:
+    if not ID_MIN <= number <= ID_MAX:
         raise WrongTypeError(f"{name}: {shown(number)} is not a 64-bit integer")
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from psd.engine.decoding import Decoders, decode_fields, decode_message, is_json
+from psd.engine.decoding import UNREADABLE, decode_fields, is_json, unreadable
 from psd.engine.nesting import DEPTH_MAX, JSON, MSGPACK, check_nesting
 
 
@@ -59,16 +59,24 @@ class Envelope(msgspec.Struct, gc=False):
     count: CountFields | None = None
 
 
-_ENVELOPE = Decoders(Envelope)
+_DECODE_JSON = msgspec.json.Decoder(Envelope).decode
+_DECODE_MSGPACK = msgspec.msgpack.Decoder(Envelope).decode
 _DECODE_METRIC = msgspec.json.Decoder(NumberedFields).decode
 
 
 def decode_envelope(body: bytes, depth_max: int = DEPTH_MAX) -> Envelope:
-    """Read a message of either format; JSON starts with ``{``, everything else is msgpack."""
-    envelope = decode_message(body, _ENVELOPE, depth_max)
-    siblings = max(len(envelope.metrics or ()) - 1, 0)
-    form = JSON if is_json(body) else MSGPACK
-    check_nesting(body, form, siblings=siblings, depth_max=depth_max)
+    """Read a message of either format; JSON starts with ``{``, everything else is msgpack.
+
+    It is what a worker does most, so nothing here calls what does not have to be called.
+    """
+    form, decode = (JSON, _DECODE_JSON) if is_json(body) else (MSGPACK, _DECODE_MSGPACK)
+    try:
+        envelope = decode(body)
+    except UNREADABLE as exc:
+        raise unreadable(exc, "message", depth_max) from exc
+    siblings = len(envelope.metrics) - 1 if envelope.metrics else 0
+    if form.openings(body) - siblings > depth_max:
+        check_nesting(body, form, siblings=siblings, depth_max=depth_max)
     return envelope
 
 

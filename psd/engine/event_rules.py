@@ -18,7 +18,15 @@ from psd.clock import utc_text
 from psd.config import Settings
 from psd.engine.event_checks import check_event_id, check_int64, check_value
 from psd.engine.event_fields import CountFields, MetricFields, decode_envelope
-from psd.engine.events import TIME_END_S, Accepted, Count, Report
+from psd.engine.events import (
+    ID_MAX,
+    ID_MIN,
+    TIME_END_S,
+    VALUE_MAX,
+    Accepted,
+    Count,
+    Report,
+)
 from psd.engine.nesting import DEPTH_MAX
 from psd.errors import (
     InvalidTimeError,
@@ -85,7 +93,30 @@ class EventRules(msgspec.Struct, frozen=True):
         )
 
     def report(self, fields: MetricFields, now_s: int) -> Report:
-        """The report that a metric stands for, checked against every rule."""
+        """The report that a metric stands for, checked against every rule.
+
+        What most metrics are is looked at in one step, which costs half of all rules by themselves.
+        """
+        thing = self.things.get(fields.thing)
+        uid, atid, aid, value = fields.uid, fields.atid, fields.aid, fields.value
+        ts1, ts2 = fields.ts1, fields.ts2
+        if (
+            thing is not None
+            and type(uid) is int
+            and fields.mode == "total"
+            and 0 <= ts1 <= ts2 <= now_s + self.lead_max_s
+            and 0 < ts2 < TIME_END_S
+            and not self.age_max_s
+            and -VALUE_MAX <= value <= VALUE_MAX
+            and ID_MIN <= uid <= ID_MAX
+            and ID_MIN <= atid <= ID_MAX
+            and ID_MIN <= aid <= ID_MAX
+        ):
+            return Report(thing, uid, atid, aid, value, ts1, ts2)
+        return self._checked(fields, now_s)
+
+    def _checked(self, fields: MetricFields, now_s: int) -> Report:
+        """The same, rule by rule, so that an error names the first that is broken."""
         thing = self.things.get(fields.thing)
         if thing is None:
             raise UnknownThingError(

@@ -15,6 +15,7 @@ VALUE_MAX = 2**53 - 1
 """Largest magnitude of a value, a booking and a sum: Redis computes in doubles."""
 
 ID_MAX = 2**63 - 1
+ID_MIN = -(2**63)
 TIME_END_S = 7_258_118_400
 """2200-01-01 00:00:00 UTC, the first second that cannot be booked."""
 

@@ -39,7 +39,7 @@ def write(folder: Path, name: str, text: str) -> None:
 def test_a_part_stands_once_before_what_includes_it(folder: Path) -> None:
     script = load_script("engine.sum", folder)
     assert script.source == (
-        "local one = 1\nlocal two = one + 1\nlocal three = one + 2\nreturn two + three\n"
+        "local one=1\nlocal two=one + 1\nlocal three=one + 2\nreturn two + three\n"
     )
 
 
@@ -51,7 +51,15 @@ def test_the_sha_is_that_of_the_source(folder: Path) -> None:
 
 
 def test_lines_that_are_comments_do_not_travel(folder: Path) -> None:
-    assert load_script("engine.book", folder).source == "local one = 1\nreturn one -- 1\n"
+    assert load_script("engine.book", folder).source == "local one=1\nreturn one -- 1\n"
+
+
+def test_spaces_travel_within_texts_and_where_lua_needs_them(folder: Path) -> None:
+    text = "local a = f('b, c = d', \"e = 'f, g\")\n    return a <= 1 and a == -1\n"
+    write(folder, "engine/spaces.lua", f"-- Spaces.\n-- Mode: read\n{text}")
+    assert load_script("engine.spaces", folder).source == (
+        "local a=f('b, c = d',\"e = 'f, g\")\n return a <=1 and a==-1\n"
+    )
 
 
 def test_a_script_that_writes_nothing_is_told_by_its_header(folder: Path) -> None:

@@ -214,14 +214,16 @@ async def test_wrong_settings_end_the_worker() -> None:
 
 async def test_two_batches_are_on_their_way_at_a_time_and_no_more() -> None:
     bench = Bench()
+    size = Settings().worker.batch_messages
+    ids = [f"m{number}" for number in range(4 * size)]
     bench.engine.gate.clear()
-    bench.queue.deliver(*[metric(number, f"m{number}") for number in range(2000)])
+    bench.queue.deliver(*[metric(number, each) for number, each in enumerate(ids)])
     async with running(bench):
         await wait_until("two are on their way", lambda: len(bench.engine.batches) == 2)
-        await wait_until("a third is in hand", lambda: len(bench.queue.waiting) == 500)
-        assert bench.engine.batches == [500, 500]
+        await wait_until("a third is in hand", lambda: len(bench.queue.waiting) == size)
+        assert bench.engine.batches == [size, size]
         bench.engine.gate.set()
-        await finished(bench, *[f"m{number}" for number in range(2000)])
+        await finished(bench, *ids)
 
 
 async def test_a_batch_that_takes_long_is_touched() -> None:
