@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from psd.archive.writer import Appends
     from psd.audit.sweep import Audited
     from psd.clock import Clock
+    from psd.domain_files import FileImport
     from psd.engine.books import Follower
     from psd.engine.engine import Engine
     from psd.engine.event_rules import EventRules, Kind
@@ -345,9 +346,10 @@ class Part:
     followers: Sequence[Follower] = ()
     endpoints: Sequence[Endpoint] = ()
     watchables: Sequence[Watchable] = ()
-    """What of its endpoints may be watched; an endpoint stands among those, too."""
+    """What of its endpoints may be watched; each stands among those, too."""
     deeds: Sequence[Deed] = ()
     resources: Sequence[KeptResource] = ()
+    file_imports: Sequence[FileImport] = ()
     keepers: Sequence[Keeper] = ()
     """Who keeps what people decide, so that a replay decides it again."""
     clock: ClockTask | None = None
@@ -362,7 +364,7 @@ class Part:
     face_hooks: Sequence[Hook] = ()
     face_leads: Sequence[Lead] = ()
     audit: Audit | None = None
-    """Holds what it keeps against what that follows from, for ``psd verify``."""
+    """Holds what it keeps against what it follows from, for ``psd verify``."""
 
     async def close(self) -> None:
         """Hang up on whoever it talks to beside the store."""
@@ -374,13 +376,11 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     ``name`` is its folder, section, group of commands, part of a client and of /docs, and the
     beginning of its keys. ``messages`` names a function of its settings and the numbers of things
     that gives its :class:`Messages`, which a POST to ``posts`` takes as /v3/events does, and no
-    others; ``open`` one of the core and its settings that gives its
-    :class:`Part`. ``cli`` is where its group is and the line of its help, ``client`` its part of an
-    asynchronous and of a waiting client. ``checks`` are lines of
-    ``psd doctor``: a name, and a function of all settings that tells what it found, or raises.
+    others; ``open`` one of the core and its settings that gives its :class:`Part`. ``cli`` is where
+    its group is and the line of its help, ``client`` its part of both clients. ``checks`` are lines
+    of ``psd doctor``: a name, and a function of all settings that tells what it found, or raises.
     ``face`` is the site of the original that it stands for, on the port that its settings have.
-    ``page`` is its page in docs/, ``<name>.md`` unless told, and ``behind`` the part of the
-    reference that its own stands behind (server/openapi/about.py).
+    ``page`` is its page in docs/, ``behind`` the part of the reference that its own stands behind.
     """
 
     name: str

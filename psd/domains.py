@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from psd.domain import Domain
+    from psd.energy.client import AsyncEnergy, Energy
     from psd.rewards.client import AsyncRewards, Rewards
 
 DOMAINS = (
@@ -34,6 +35,7 @@ class AsyncParts:
     """What domains bring to psd.client.AsyncClient; the lines are for whoever checks types."""
 
     if TYPE_CHECKING:
+        energy: AsyncEnergy
         rewards: AsyncRewards
 
 
@@ -41,6 +43,7 @@ class Parts:
     """What domains bring to psd.client.Client."""
 
     if TYPE_CHECKING:
+        energy: Energy
         rewards: Rewards
 
 

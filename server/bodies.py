@@ -26,6 +26,9 @@ from server.forms import Upload, read_form, read_upload
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
+GZIP = b"\x1f\x8b"
+"""How a file begins that is packed by it."""
+
 STRANGERS_BYTES_MAX = 16_384
 """A name, a password and a proof; all that is read of somebody who is not admitted yet."""
 
@@ -47,6 +50,11 @@ class BodyReader:
         if "charset" in headers.get("Content-Type", "").lower():
             check_charset(request.charset, body)
         return body
+
+    async def read_file(self, request: web.Request, bytes_max: int) -> bytes:
+        """A file of so many bytes at most, which may itself be packed by gzip."""
+        body = await self.read(request.clone(client_max_size=bytes_max))
+        return await _unpack(body, "gzip", bytes_max) if body.startswith(GZIP) else body
 
     async def _received(self, request: web.Request) -> bytes:
         """What the client sent.

@@ -57,10 +57,7 @@ class Taker:
     async def take(self, command: Command, fields: msgspec.Struct) -> tuple[Accepted, Outcome]:
         """Have a command kept and booked; raises what it was refused for."""
         now_ms = self._clock.now_ms()
-        accepted = command.check(fields, now_ms // 1000, self._rules)
-        for outcome in await self._runtime.preview().book([accepted]):
-            if outcome.error is not None:
-                raise outcome.error
+        accepted, _ = await self.rehearse(command, fields)
         body = _encode({"command": command.name, command.name: fields})
         [outcome] = await self._intake.accept([accepted], lambda: [Entry(now_ms, "", body)])
         if outcome.error is not None:
@@ -82,6 +79,14 @@ class Taker:
                 yield Entry(now_ms, "", _encode({"command": command.name, command.name: each}))
 
         return await self._intake.accept(accepted, entries)
+
+    async def rehearse(self, command: Command, fields: msgspec.Struct) -> tuple[Accepted, Outcome]:
+        """What would become of it, and nothing is done; raises what it would be refused for."""
+        accepted = command.check(fields, self._clock.now_ms() // 1000, self._rules)
+        [outcome] = await self._runtime.preview().book([accepted])
+        if outcome.error is not None:
+            raise outcome.error
+        return accepted, outcome
 
 
 class DeedRoutes:

@@ -38,6 +38,7 @@ from server.bodies import BodyReader
 from server.deadline import StoreDeadline
 from server.deeds import DeedRoutes
 from server.endpoints import endpoint_routes
+from server.file_imports import FileImportRoutes
 from server.openapi.about import JSON_TYPE, LINES_TYPE, About, Example, group_of, json_answer
 from server.openapi.original import Summary
 from server.resources import resource_routes
@@ -57,6 +58,7 @@ def domain_routes(
     """Every route of every domain; ``rules`` are those of what comes over HTTP."""
     routes: list[Route] = []
     deeds = DeedRoutes(runtime, rules, bodies)
+    files = FileImportRoutes(runtime, rules, bodies)
     for domain in domains():
         group = group_of(domain.name)
         taking = Taking(
@@ -74,6 +76,7 @@ def domain_routes(
                 routes += endpoint_routes(each, group, bodies)
             routes += [watching.route(each, group) for each in part.watchables]
             by_name = {each.name: each for each in commands}
+            routes += [files.route(each, by_name, group) for each in part.file_imports]
             routes += [deeds.route(each, by_name, group) for each in part.deeds]
             for resource in part.resources:
                 routes += resource_routes(resource, group, bodies, rules.depth_max)

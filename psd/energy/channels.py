@@ -84,7 +84,7 @@ class EnergyInterval(msgspec.Struct, frozen=True, gc=False):
 def flow_named(name: str) -> Flow:
     """The flow of a name; raises BadQueryError."""
     if name not in THINGS:
-        raise BadQueryError(f"flow: {unknown(shown(name), THINGS)}")
+        raise BadQueryError(f"flow: {shown(name)} {unknown(name, THINGS)}")
     return name
 
 

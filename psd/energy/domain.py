@@ -28,6 +28,7 @@ ENERGY = Domain(
     posts="/v3/energy/readings",
     open="psd.energy.part:EnergyPart",
     cli=("psd.energy.cli.group:energy", "Ask what meters used and what it costs."),
+    client=("psd.energy.client:AsyncEnergy", "psd.energy.client:Energy"),
     failpoints=FAILPOINTS,
     face=Face(
         name="joi",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from psd.domain import Deed, Endpoint
-from psd.energy.meters import MeterAnswer, MeterBody, MeterQuestions, MeterRows, MetersQuery
+from psd.domain_files import FileImport
+from psd.energy.energy_files import EnergyFiles, ImportQuery
+from psd.energy.meter_answers import ImportAnswer, MeterAnswer, MeterRows, UsageAnswer
+from psd.energy.meters import MeterBody, MeterQuestions, MetersQuery
 from psd.energy.readings import ReadingQuestions, ReadingRows, ReadingsQuery
-from psd.energy.usage import UsageAnswer, UsageQuery, UsageQuestions
+from psd.energy.usage import UsageQuery, UsageQuestions
 
 METER = "/v3/energy/meters/{meter}"
 
@@ -59,6 +62,29 @@ def endpoints(
     ]
 
 
+def energy_files(files: EnergyFiles, bytes_max: int) -> FileImport:
+    """Files of meters."""
+    return FileImport(
+        path="/v3/energy/imports",
+        command="intervals",
+        query=ImportQuery,
+        answer=ImportAnswer,
+        bytes_max=bytes_max,
+        read=files.read,
+        meaning="what the file has, and what became of it",
+        details="The body is the file, packed by gzip or not. A row that is no interval is left "
+        "out and told by its line; a file of something else is refused as a whole. Sent again, it "
+        "changes nothing.",
+        sent="start,value\n2020-11-29 08:00:00,0.21\n",
+        example=(
+            "/v3/energy/imports?format=csv&meter=house",
+            '{"format":"csv","meter":"house","rows":1,"repeated":0,"intervals":1,"mwh":210000,'
+            '"kwh":"0.21",...,"refused":[],"more_refused":0,"dry_run":false}',
+        ),
+        refused=(409,),
+    )
+
+
 def _of_meters(meters: MeterQuestions) -> list[Endpoint]:
     return [
         Endpoint(
@@ -80,7 +106,7 @@ def _of_meters(meters: MeterQuestions) -> list[Endpoint]:
             details="In the order of their names' bytes; `next` is what to ask after.",
             example=(
                 "/v3/energy/meters?limit=1",
-                '{"data":[{"meter":"m-1","tz":...,"plan":...,"channels":[...]}],"next":...}',
+                '{"data":[{"meter":"house","tz":"UTC","plan":null,"channels":[...]}],"next":...}',
             ),
             refused=(406,),
             whole=True,

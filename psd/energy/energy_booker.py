@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 
 from psd.energy import resettling
 from psd.energy.channels import Flow, MeterChannel, report_of
+from psd.energy.energy_metrics import EnergyMetrics
 from psd.energy.meter_facts import rule_of
 from psd.energy.resettling import Cells, Settled
 from psd.energy.settings import EnergySettings
@@ -49,11 +50,13 @@ class EnergyBooker:
         engine: Engine,
         settings: EnergySettings,
         things: Mapping[Flow, int],
+        metrics: EnergyMetrics,
     ) -> None:
         self._store = store
         self._engine = engine
         self._settings = settings
         self._things = things
+        self._metrics = metrics
 
     async def settle(self, of: KeptChannel, within: Within, found: Found) -> list[Outcome]:
         """Book what readings within make by what was found; outcomes of reports. 1 trip.
@@ -65,7 +68,10 @@ class EnergyBooker:
             told = await (self._booked if found.is_derived else self._emptied)(of, settled, found)
             if told is not None:
                 reach("energy_booked")
+                self._metrics.unmetered(settled.unmetered_s)
+                self._metrics.spans(settled.spans)
                 return _without_late(told)
+            self._metrics.again()
             found = await self._store.look(of, within, LOOK)
 
     async def _booked(

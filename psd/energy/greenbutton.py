@@ -19,7 +19,8 @@ from xml.parsers import expat
 import msgspec
 
 from psd.energy.channels import ESTIMATED, MEASURED, EnergyInterval, Flow
-from psd.errors import MalformedError, OutOfBoundsError, UnitError, WrongTypeError
+from psd.energy.file_rows import FileRow, RefusedInterval
+from psd.errors import InputError, MalformedError, OutOfBoundsError, UnitError, WrongTypeError
 from psd.foreign_texts import shown
 from psd.measures.units import scaled
 
@@ -32,7 +33,9 @@ ESTIMATES = frozenset({"8", "9", "12"})
 """By ``quality``: from a reference day, by interpolation, projected."""
 
 DELTA = "4"
-PART_BYTES = 1 << 16
+PART_BYTES = 1 << 13
+"""Of XML at once: 1 ms."""
+
 DEPTH_MAX = 64
 TEXT_MAX = 4_096
 DURATION_MAX_S = 366 * 86_400
@@ -44,12 +47,15 @@ class _Entry(msgspec.Struct):
     links: dict[str, list[str]]
     kind: str = ""
     fields: dict[str, str] = {}
-    readings: list[dict[str, str]] = []
+    readings: list[tuple[int, dict[str, str]]] = []
 
 
-def read(stream: BinaryIO) -> Iterator[EnergyInterval]:
-    """Every interval of a file, in its order; raises an InputError that names what is wrong."""
-    entries = _Feed().of(stream)
+def read(stream: BinaryIO) -> Iterator[FileRow]:
+    """Every interval of a file, in its order; raises an InputError for a file that is none."""
+    feed = _Feed()
+    for _ in feed.parts(stream):
+        yield None
+    entries = feed.entries
     types = {href: each for each in entries if each.kind == "ReadingType" for href in _self(each)}
     meters = {href: each for each in entries if each.kind == "MeterReading" for href in _self(each)}
     for entry in entries:
@@ -73,7 +79,7 @@ def _type_of(block: _Entry, types: dict[str, _Entry], meters: dict[str, _Entry])
     raise MalformedError("IntervalBlock: its links lead to no ReadingType")
 
 
-def _intervals(block: _Entry, type_: _Entry) -> Iterator[EnergyInterval]:
+def _intervals(block: _Entry, type_: _Entry) -> Iterator[FileRow]:
     told = type_.fields
     unit = told.get("uom", "")
     if unit != WATT_HOURS:
@@ -86,14 +92,21 @@ def _intervals(block: _Entry, type_: _Entry) -> Iterator[EnergyInterval]:
     power = WH_POWER + _whole("powerOfTenMultiplier", told.get("powerOfTenMultiplier", "0"))
     if not -9 <= power <= 12:
         raise OutOfBoundsError("powerOfTenMultiplier: must lie between -12 and 9")
-    for reading in block.readings:
-        start = _whole("start", reading.get("start", ""))
-        length = _whole("duration", reading.get("duration") or told.get("intervalLength", ""))
-        if not 0 < length <= DURATION_MAX_S:
-            raise OutOfBoundsError(f"duration: {length} must lie between 1 s and 366 days")
-        mwh = scaled(reading.get("value", ""), power, f"value at {start}")
-        quality = ESTIMATED if reading.get("quality") in ESTIMATES else MEASURED
-        yield EnergyInterval(start, start + length, mwh, flow, quality)
+    for line, reading in block.readings:
+        try:
+            yield line, _interval(reading, told.get("intervalLength", ""), power, flow)
+        except InputError as error:
+            yield RefusedInterval(line, error)
+
+
+def _interval(reading: dict[str, str], length_s: str, power: int, flow: Flow) -> EnergyInterval:
+    start = _whole("start", reading.get("start", ""))
+    length = _whole("duration", reading.get("duration") or length_s)
+    if not 0 < length <= DURATION_MAX_S:
+        raise OutOfBoundsError(f"duration: {length} must lie between 1 s and 366 days")
+    mwh = scaled(reading.get("value", ""), power, f"value at {start}")
+    quality = ESTIMATED if reading.get("quality") in ESTIMATES else MEASURED
+    return EnergyInterval(start, start + length, mwh, flow, quality)
 
 
 def _whole(name: str, text: str) -> int:
@@ -109,7 +122,7 @@ class _Feed:
     _KINDS = frozenset({"ReadingType", "MeterReading", "IntervalBlock"})
 
     def __init__(self) -> None:
-        self._entries: list[_Entry] = []
+        self.entries: list[_Entry] = []
         self._path: list[str] = []
         self._text = ""
         self._parser = expat.ParserCreate(namespace_separator=" ")
@@ -118,14 +131,15 @@ class _Feed:
         self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._data
 
-    def of(self, stream: BinaryIO) -> list[_Entry]:
+    def parts(self, stream: BinaryIO) -> Iterator[None]:
+        """Read a file, part by part; then ``entries`` has what it holds."""
         try:
             while part := stream.read(PART_BYTES):
                 self._parser.Parse(part, False)
+                yield
             self._parser.Parse(b"", True)
         except expat.ExpatError as exc:
             raise MalformedError(f"line {exc.lineno}: {expat.ErrorString(exc.code)}") from exc
-        return self._entries
 
     def _refuse(self, *_declared: object) -> None:
         raise MalformedError("DOCTYPE: a file with a document type is not read")
@@ -137,16 +151,16 @@ class _Feed:
         if len(self._path) > DEPTH_MAX:
             raise MalformedError(f"{tag}: nested deeper than {DEPTH_MAX}")
         if tag == "entry":
-            self._entries.append(_Entry({}))
-        if not self._entries:
+            self.entries.append(_Entry({}))
+        if not self.entries:
             return
-        entry = self._entries[-1]
+        entry = self.entries[-1]
         if tag == "link" and "href" in attributes:
             entry.links.setdefault(attributes.get("rel", ""), []).append(attributes["href"])
         elif tag in self._KINDS:
             entry.kind = tag
         elif tag == "IntervalReading":
-            entry.readings.append({})
+            entry.readings.append((self._parser.CurrentLineNumber, {}))
 
     def _data(self, text: str) -> None:
         if len(self._text) < TEXT_MAX:
@@ -156,6 +170,6 @@ class _Feed:
         tag = self._path.pop()
         text, self._text = self._text.strip(), ""
         if "IntervalReading" in self._path:
-            self._entries[-1].readings[-1].setdefault(tag, text)
+            self.entries[-1].readings[-1][1].setdefault(tag, text)
         elif self._path[-1:] == ["ReadingType"]:
-            self._entries[-1].fields[tag] = text
+            self.entries[-1].fields[tag] = text

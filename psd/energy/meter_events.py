@@ -192,20 +192,31 @@ def intervals(fields: IntervalFields, now_s: int, rules: EventRules) -> Interval
     told = _rows(fields) if fields.rows else _values(fields)
     found = []
     for field, start, end, number, quality in told:
-        rules.check_time(f"{field}.start", start, now_s)
-        rules.check_age(f"{field}.start", start, now_s)
-        if not 0 < end - start <= INTERVAL_MAX_S:
-            raise InvalidTimeError(f"{field}: {start} to {end} is no interval of 1 s to 366 days")
-        rules.check_time(f"{field}.end", end, now_s)
         mwh = scaled(number, exponent, field)
-        if not 0 <= mwh <= INTERVAL_MAX_MWH:
-            raise OutOfBoundsError(f"{field}: {shown(str(number))} must lie between 0 and 2^53 mWh")
+        check_interval(field, (start, end), mwh, shown(str(number)), now_s, rules)
         found.append((start, end, mwh, quality))
     if not found:
         raise MalformedError("values: there is no energy among them")
     channel = meter_channel(fields.flow, fields.register)
     newest = max(row[1] for row in found)
     return Intervals(newest, meter_name(fields.meter), channel, tuple(found), fields.counts)
+
+
+def check_interval(
+    field: str, window: tuple[int, int], mwh: int, told: str, now_s: int, rules: EventRules
+) -> None:
+    """Raise an InputError for an interval that is none, or whose energy or time nobody books.
+
+    ``told`` is its energy as it was written.
+    """
+    start, end = window
+    rules.check_time(f"{field}.start", start, now_s)
+    rules.check_age(f"{field}.start", start, now_s)
+    if not 0 < end - start <= INTERVAL_MAX_S:
+        raise InvalidTimeError(f"{field}: {start} to {end} is no interval of 1 s to 366 days")
+    rules.check_time(f"{field}.end", end, now_s)
+    if not 0 <= mwh <= INTERVAL_MAX_MWH:
+        raise OutOfBoundsError(f"{field}: {told} must lie between 0 and 2^53 mWh")
 
 
 Told = tuple[str, int, int, Decimal | int | float | str, int]

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from psd.energy import resettling
 from psd.energy.channels import THINGS, Flow, Kind, meter_uid, report_of
 from psd.energy.energy_booker import LOOK, UNITS_AT_ONCE, EnergyBooker
+from psd.energy.energy_metrics import EnergyMetrics
 from psd.energy.meter_descriptions import MeterDescription
 from psd.energy.meter_events import Intervals, Readings
 from psd.energy.preview import MetersPreview
@@ -39,13 +40,15 @@ class MeterKeeper:
         engine: Engine,
         settings: EnergySettings,
         things: Mapping[str, int],
+        metrics: EnergyMetrics,
     ) -> None:
         self._store = store
         self._engine = engine
         self._things: dict[Flow, int] = {
             flow: things[name] for flow, name in THINGS.items() if name in things
         }
-        self._booker = EnergyBooker(store, engine, settings, self._things)
+        self._booker = EnergyBooker(store, engine, settings, self._things, metrics)
+        self._metrics = metrics
         self.things = frozenset(self._things.values())
 
     async def follow(self, events: Sequence[Report], outcomes: Sequence[Outcome]) -> None:
@@ -74,7 +77,11 @@ class MeterKeeper:
             self._keep_intervals(changes, listed, outcomes),
             *(self._keep_in_order(changes, some, outcomes) for some in in_order.values()),
         )
-        return [outcomes[place] for place in range(len(changes))]
+        told = [outcomes[place] for place in range(len(changes))]
+        for change, outcome in zip(changes, told, strict=True):
+            if not isinstance(change, MeterDescription):
+                self._metrics.points(*_counted(change, outcome))
+        return told
 
     def _unknown(self, change: MeterChange) -> InputError | None:
         if isinstance(change, MeterDescription) or change.channel.flow in self._things:
@@ -186,6 +193,13 @@ def _summed(outcomes: Sequence[Outcome]) -> Outcome:
         if outcome.error is not None:
             return outcome
     return BOOKED if any(each.status == "booked" for each in outcomes) else UNCHANGED
+
+
+def _counted(change: Readings | Intervals, outcome: Outcome) -> tuple[str, str, int]:
+    """The kind of what came, what became of it, and how many."""
+    if isinstance(change, Intervals):
+        return "intervals", outcome.status, len(change.rows)
+    return change.kind, outcome.status, len(change.points)
 
 
 def _order_of(change: MeterChange) -> object:

@@ -30,6 +30,16 @@ from psd.energy.channels import (
     meter_name,
     meter_uid,
 )
+from psd.energy.meter_answers import (
+    ChannelDetail,
+    ChannelRow,
+    ExchangeRow,
+    MeterAnswer,
+    MeterRow,
+    MeterRows,
+    NewestRow,
+    QualityRow,
+)
 from psd.energy.meter_descriptions import MeterDescription
 from psd.energy.meter_facts import MW_PER_KW
 from psd.energy.meter_messages import ExchangeFields, MeterFields
@@ -65,79 +75,6 @@ class MetersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 
-class ChannelRow(msgspec.Struct):
-    """A flow and a register; what does not count is kept beside what does."""
-
-    flow: str
-    register: int
-    kind: str
-    counts: bool
-
-
-class NewestRow(msgspec.Struct, omit_defaults=True):
-    """What a channel showed last: power, a register, or only when an interval ended."""
-
-    time: str
-    kw: str | None = None
-    kwh: str | None = None
-
-
-class ChannelDetail(ChannelRow):
-    """The same with its newest reading."""
-
-    newest: NewestRow | None
-
-
-class ExchangeRow(msgspec.Struct):
-    """What the old meter showed last and the new one first, in kWh."""
-
-    time: str
-    flow: str
-    register: int
-    final: str
-    first: str
-
-
-class QualityRow(msgspec.Struct):
-    """All energy of a flow, by how it came about."""
-
-    measured_mwh: int
-    estimated_mwh: int
-    interpolated_mwh: int
-    derived_mwh: int
-
-
-class MeterAnswer(msgspec.Struct):
-    """A meter; `since` are the fields that were said, and since when they are so."""
-
-    meter: str
-    tz: str
-    plan: str | None
-    max_kw: str
-    digits: int | None
-    gap_max_s: int
-    exchanges: list[ExchangeRow]
-    since: dict[str, str]
-    channels: list[ChannelDetail]
-    quality: dict[str, QualityRow]
-
-
-class MeterRow(msgspec.Struct):
-    """A meter in a listing."""
-
-    meter: str
-    tz: str
-    plan: str | None
-    channels: list[ChannelRow]
-
-
-class MeterRows(msgspec.Struct):
-    """Some meters; `next` is what to ask after, null at the end."""
-
-    data: list[MeterRow]
-    next: str | None
-
-
 class MeterQuestions:
     """Answers what is known of meters, and takes what is said of one."""
 
@@ -159,7 +96,11 @@ class MeterQuestions:
 
     async def meter(self, asked: Asked) -> MeterAnswer:
         """A meter and its channels."""
-        name = meter_name(asked.path["meter"])
+        return await self.one(asked.path["meter"])
+
+    async def one(self, meter: str) -> MeterAnswer:
+        """The same, of whoever asks without HTTP."""
+        name = meter_name(meter)
         return await self._answer(name, await self._known(name))
 
     async def meters(self, asked: Asked) -> MeterRows:

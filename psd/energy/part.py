@@ -5,7 +5,8 @@ from __future__ import annotations
 from psd.domain import Core, Part
 from psd.energy.cost_endpoints import cost_endpoints, plan_endpoints, plan_resource, price_deeds
 from psd.energy.cost_questions import CostQuestions
-from psd.energy.endpoints import deeds, endpoints
+from psd.energy.endpoints import deeds, endpoints, energy_files
+from psd.energy.energy_files import EnergyFiles
 from psd.energy.energy_metrics import EnergyMetrics
 from psd.energy.joi_batches import BatchStore
 from psd.energy.joi_face import JoiFace
@@ -24,8 +25,9 @@ from psd.energy.price_store import PriceStore
 from psd.energy.readings import ReadingQuestions
 from psd.energy.settings import EnergySettings
 from psd.energy.store import MeterStore
-from psd.energy.upload_page import IMPORT_BYTES_MAX, UploadPage
+from psd.energy.upload_page import UploadPage
 from psd.energy.usage import UsageQuestions
+from psd.engine.event_rules import rules_of
 
 
 class EnergyPart(Part):
@@ -37,14 +39,18 @@ class EnergyPart(Part):
         face = JoiFace(batches, load_joi_tables(settings.joi_tables), settings, core.clock)
         self.face_endpoints, self.face_deeds = face.endpoints(), face.deeds()
         reads = MeterReads(core.store)
-        meters = MeterQuestions(store, reads, core.engine, core.clock, settings, things)
-        usage = UsageQuestions(store, core.engine, core.clock, settings, things)
+        self.meters = meters = MeterQuestions(
+            store, reads, core.engine, core.clock, settings, things
+        )
+        self.usage = usage = UsageQuestions(store, core.engine, core.clock, settings, things)
         readings = ReadingQuestions(store, reads, core.engine, core.clock, settings, things)
         self.prices = PriceStore(core.store)
         self.plans = PlanStore(core.store, core.clock, core.turns)
         metrics = EnergyMetrics(core.metrics)
         self.costs = Costs(store, self.prices, core.engine, things, settings, metrics)
-        keeper = MeterKeeper(store, core.engine, settings, things)
+        self.files = EnergyFiles(store, settings, core.clock, rules_of(core.settings), metrics)
+        self.file_imports = (energy_files(self.files, settings.import_bytes_max),)
+        keeper = MeterKeeper(store, core.engine, settings, things, metrics)
         self.followers = (JoiKeeper(keeper, batches), PriceKeeper(self.prices))
         self.keepers = (self.plans,)
         plans = PlanQuestions(self.plans)
@@ -63,4 +69,4 @@ class EnergyPart(Part):
         self.watchables = (live_watchable(live, "/v3/energy", whole=True),)
         self.page_watchables = (live_watchable(live, "", whole=False),)
         pages = MeterPages(live, reads, costs, core, settings)
-        self.pages = (*pages.pages(), UploadPage(IMPORT_BYTES_MAX).page())
+        self.pages = (*pages.pages(), UploadPage(settings.import_bytes_max).page())

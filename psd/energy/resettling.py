@@ -19,7 +19,7 @@ import msgspec
 
 from psd.energy import registers
 from psd.energy.channels import MEASURED
-from psd.energy.registers import Reading, RegisterRule
+from psd.energy.registers import Reading, RegisterRule, RegisterSpan
 from psd.measures import curve
 from psd.measures.curve import HOUR_S
 
@@ -50,6 +50,8 @@ class Settled(msgspec.Struct, frozen=True):
     delivered: Cells = {}
     known: tuple[int, int] | None = None
     window: tuple[int, int] = (0, 0)
+    unmetered_s: int = 0
+    spans: Sequence[RegisterSpan] = ()
 
 
 def power(
@@ -83,7 +85,9 @@ def power(
         for start, stop in pairwise(seconds)
         if low <= start and stop <= high and stop - start <= gap_max_s
     ]
-    return Settled(cells, merged(runs), delivered, (low, high), (since, end))
+    metered = merged(runs)
+    unmetered_s = high - low - sum(stop - start for start, stop in metered)
+    return Settled(cells, metered, delivered, (low, high), (since, end), unmetered_s)
 
 
 def emptied(settled: Settled, runs: Sequence[tuple[int, int]], cell_s: int) -> Settled:
@@ -117,6 +121,7 @@ def register(
     return Settled(
         {cell: told for cell, told in cells.items() if since <= cell < until},
         merged([(span.start, span.end) for span in found]),
+        spans=found,
     )
 
 

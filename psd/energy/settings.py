@@ -38,11 +38,14 @@ class EnergySettings(Section, frozen=True):
     tz: str = "UTC"
     """Time zone: days of a meter are of it, where none was said of the meter."""
 
+    import_bytes_max: int = 8_388_608
+    """Bytes: of a file that is imported over HTTP, unpacked."""
+
     def checked(self) -> Self:
         """The section; raises ConfigError for a value that no meter could be read with."""
         if self.cell_s < 1 or HOUR_S % self.cell_s:
             raise ConfigError(f"energy.cell_s: {self.cell_s} must divide {HOUR_S}")
-        for name in ("gap_max_s", "spread_max_s", "max_kw", "batches_max"):
+        for name in ("gap_max_s", "spread_max_s", "max_kw", "batches_max", "import_bytes_max"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"energy.{name}: must be 1 or more")
         if not 0 <= self.joi_port <= PORT_MAX:

@@ -14,12 +14,12 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Sequence
-from typing import Any, cast
 from urllib.parse import quote
 
 from psd.energy import csvfile, greenbutton
 from psd.energy.channels import QUALITIES, EnergyInterval, meter_name, meter_uid
 from psd.energy.csvfile import EnergyColumns
+from psd.energy.file_rows import strictly
 from psd.energy.meter_events import POINTS_MAX
 from psd.energy.meter_messages import IntervalFields
 from psd.engine.outcomes import Outcome
@@ -27,8 +27,6 @@ from psd.errors import ForbiddenError, InputError, MalformedError, OutOfBoundsEr
 from psd.measures.units import text_of
 from psd.queries.calendar import zone
 from psd.sites import Answer, Moved, SaidAll, Shown, Visit, WebPage
-
-IMPORT_BYTES_MAX = 8 << 20
 
 FORMATS = {"greenbutton": "Green Button (XML)", "csv": "CSV"}
 UNITS = ("kWh", "Wh", "MWh")
@@ -120,7 +118,7 @@ def _read(content: bytes, typed: dict[str, str]) -> list[EnergyInterval]:
     if not content:
         raise MalformedError("file: choose one")
     if typed["format"] == "greenbutton":
-        found = list(greenbutton.read(io.BytesIO(content)))
+        found = strictly(greenbutton.read(io.BytesIO(content)))
     elif typed["format"] == "csv":
         found = _of_csv(content, typed)
     else:
@@ -138,15 +136,11 @@ def _of_csv(content: bytes, typed: dict[str, str]) -> list[EnergyInterval]:
         typed["value"],
         typed["unit"],
         EVERY_S[typed["every"]],
-        cast(Any, typed["stamp"]),
+        typed["stamp"] == "end",
         zone(typed["tz"]),
         "import",
     )
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise MalformedError("file: it is no text in UTF-8") from exc
-    return list(csvfile.read(io.StringIO(text), columns))
+    return strictly(csvfile.read([content], columns))
 
 
 def _shown(typed: dict[str, str], error: str = "") -> Shown:

@@ -33,6 +33,7 @@ from psd.energy.channels import (
     meter_name,
     meter_uid,
 )
+from psd.energy.meter_answers import GapRow, UsageAnswer, UsageRow, UsageTotal
 from psd.energy.resettling import merged
 from psd.energy.settings import EnergySettings
 from psd.energy.store import KnownMeter, MeterStore
@@ -73,43 +74,6 @@ class UsageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     flow: Annotated[str, Meta(description=f"one of {', '.join(THINGS)}")] = "import"
 
 
-class UsageRow(msgspec.Struct):
-    """Energy of a part of the range; ``estimated_mwh`` of it is none that a meter has measured."""
-
-    start: str
-    end: str
-    mwh: int
-    kwh: str
-    estimated_mwh: int
-
-
-class UsageTotal(msgspec.Struct):
-    """Energy of the whole range."""
-
-    mwh: int
-    kwh: str
-    estimated_mwh: int
-
-
-class GapRow(msgspec.Struct):
-    """From when to when nothing is metered."""
-
-    start: str
-    end: str
-
-
-class UsageAnswer(msgspec.Struct):
-    """``coverage`` is the share of the range that is metered."""
-
-    meter: str
-    flow: str
-    data: list[UsageRow]
-    total: UsageTotal
-    gaps: list[GapRow]
-    more_gaps: int
-    coverage: Annotated[float, Meta(ge=0, le=1)]
-
-
 class UsageQuestions:
     """Answers what meters have used."""
 
@@ -129,8 +93,11 @@ class UsageQuestions:
 
     async def usage(self, asked: Asked) -> UsageAnswer:
         """Energy of a meter, by any unit of the calendar."""
-        query: UsageQuery = asked.query
-        name = meter_name(asked.path["meter"])
+        return await self.of_meter(asked.path["meter"], asked.query)
+
+    async def of_meter(self, meter: str, query: UsageQuery) -> UsageAnswer:
+        """The same, of whoever asks without HTTP."""
+        name = meter_name(meter)
         uid, (flow, thing) = meter_uid(name), self._flow(query.flow)
         known = await self._store.known(uid)
         if not known.kinds:
@@ -199,7 +166,7 @@ def _cuts(range_: Range, unit: str | None, tz: ZoneInfo) -> list[int]:
     if unit is None:
         return [range_.start, range_.end]
     if unit not in UNITS:
-        raise BadQueryError(f"every: {unknown(shown(unit), UNITS)}")
+        raise BadQueryError(f"every: {shown(unit)} {unknown(unit, UNITS)}")
     part_s = PARTS_S.get(unit)
     if part_s is None:
         return bounds(range_, cast(Every, unit), tz, BUCKETS_MAX)

@@ -21,7 +21,7 @@ MIRRORED = ("cli", "client", "openapi", "routes", "handlers")
 SHAPE = frozenset(
     {
         *("answers", "asking", "booking", "commands", "configuration", "decisions", "domain"),
-        *("dialect", "domains"),
+        *("client", "dialect", "domains"),
         *("endpoints", "errors", "keys", "original", "part", "preview", "questions", "requests"),
         *("readings", "settings", "store"),
     }

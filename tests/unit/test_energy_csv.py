@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,6 +10,7 @@ import pytest
 
 from psd.energy.channels import MEASURED, EnergyInterval
 from psd.energy.csvfile import EnergyColumns, read
+from psd.energy.file_rows import strictly
 from psd.errors import InputError, UnitError
 
 FILE = "uk-electricity-hdd-only-hourly-sample-1.csv.gz"
@@ -18,8 +18,7 @@ FILE = "uk-electricity-hdd-only-hourly-sample-1.csv.gz"
 
 def test_a_house_of_two_years_has_its_energy_once_where_rows_are_repeated() -> None:
     path = Path(__file__).parents[1] / "golden" / "energy" / FILE
-    with gzip.open(path, "rt", encoding="utf-8") as stream:
-        found = [*read(stream, EnergyColumns())]
+    found = strictly(read([gzip.decompress(path.read_bytes())], EnergyColumns()))
     assert (len(found), sum(each.mwh for each in found)) == (22_536, 5_558_486_000)
     kept = {(each.start, each.end): each.mwh for each in found}
     assert (len(kept), sum(kept.values())) == (22_521, 5_554_874_000)
@@ -27,9 +26,10 @@ def test_a_house_of_two_years_has_its_energy_once_where_rows_are_repeated() -> N
 
 def test_a_time_is_of_the_zone_and_of_the_end_that_are_told() -> None:
     columns = EnergyColumns(
-        "at", "wh", "Wh", every_s=900, stamp="end", tz=ZoneInfo("Europe/Berlin"), flow="export"
+        "at", "wh", "Wh", every_s=900, is_end=True, tz=ZoneInfo("Europe/Berlin"), flow="export"
     )
-    [found] = read(io.StringIO("wh,at\n12.5,2020-11-29 09:00\n,2020-11-29 09:15\n"), columns)
+    rows = b"wh,at\n12.5,2020-11-29 09:00\n,2020-11-29 09:15\n"
+    [found] = strictly(read([rows], columns))
     expected = EnergyInterval(1_606_635_900, 1_606_636_800, 12_500, "export", MEASURED)
     assert found == expected
 
@@ -37,7 +37,7 @@ def test_a_time_is_of_the_zone_and_of_the_end_that_are_told() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "line 1: no column 'start'"),
+        ("at,value\n", "line 1: no column 'start'"),
         ("start,kwh\n", "line 1: no column 'value'; there are 'start', 'kwh'"),
         ("start,value\nsoon,1\n", "line 2: start: 'soon'"),
         ("start,value\n2020-11-29 09:00,1\n2020-11-29 09:30,much\n", "line 3: value: 'much' is no"),
@@ -48,9 +48,9 @@ def test_a_time_is_of_the_zone_and_of_the_end_that_are_told() -> None:
 def test_what_is_wrong_with_a_row_is_told_by_its_line(text: str, told: str) -> None:
     columns = EnergyColumns(tz=ZoneInfo("Europe/Berlin"))
     with pytest.raises(InputError, match=told):
-        [*read(io.StringIO(text), columns)]
+        strictly(read([text.encode()], columns))
 
 
 def test_a_unit_that_is_none_of_energy_is_refused() -> None:
     with pytest.raises(UnitError):
-        [*read(io.StringIO("start,value\n"), EnergyColumns(unit="m3"))]
+        strictly(read([b"start,value\n"], EnergyColumns(unit="m3")))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from psd.energy.channels import ESTIMATED, EnergyInterval
+from psd.energy.file_rows import strictly
 from psd.energy.greenbutton import read
 from psd.errors import InputError, MalformedError, UnitError
 
@@ -17,7 +18,7 @@ FOLDER = Path(__file__).parents[1] / "golden" / "energy"
 
 def intervals(name: str) -> list[EnergyInterval]:
     with (FOLDER / f"greenbutton_{name}.xml").open("rb") as stream:
-        return [*read(stream)]
+        return strictly(read(stream))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ READING = """<IntervalReading><timePeriod><duration>1800</duration><start>160663
 
 def test_the_multiplier_the_direction_and_the_quality_are_taken() -> None:
     told = "<powerOfTenMultiplier>-3</powerOfTenMultiplier><flowDirection>19</flowDirection>"
-    [found] = read(feed(f"<uom>72</uom>{told}", READING.format(1500)))
+    [found] = strictly(read(feed(f"<uom>72</uom>{told}", READING.format(1500))))
     expected = EnergyInterval(1_606_636_800, 1_606_638_600, 1_500, "export", ESTIMATED)
     assert found == expected
 
@@ -76,10 +77,10 @@ def test_the_multiplier_the_direction_and_the_quality_are_taken() -> None:
 )
 def test_what_is_wrong_with_a_file_is_told(stream: io.BytesIO, told: str) -> None:
     with pytest.raises(InputError, match=told):
-        [*read(stream)]
+        strictly(read(stream))
 
 
 def test_a_block_whose_type_is_not_told_is_refused() -> None:
     text = "<feed><entry><content><IntervalBlock/></content></entry></feed>"
     with pytest.raises(MalformedError, match="its links lead to no ReadingType"):
-        [*read(io.BytesIO(text.encode()))]
+        strictly(read(io.BytesIO(text.encode())))

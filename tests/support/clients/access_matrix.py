@@ -275,6 +275,9 @@ MATRIX: dict[str, Case] = {
     "POST /v3/vehicles": booking_of_vehicles("/v3/vehicles", b'[{"vehicle":1,"owner":1}]'),
     "POST /v3/events": booking("/v3/events", REPORT, 200),
     "POST /v3/energy/readings": booking_of_vehicles("/v3/energy/readings", READINGS),
+    "POST /v3/energy/imports": booking_of_vehicles(
+        "/v3/energy/imports?format=csv&meter=m-9", b"start,value\n", 200
+    ),
     "GET /v3/energy/meters": for_all_owners("/v3/energy/meters"),
     "GET /v3/energy/meters/{meter}": for_all_owners("/v3/energy/meters/nobody", status=404),
     "PUT /v3/energy/meters/{meter}": booking_of_vehicles("/v3/energy/meters/nobody", b"", 400),

@@ -113,6 +113,8 @@ def _writes() -> dict[str, Request]:
     energy = {"meter": "m-1", "every_s": 1800, "start": NOON_S - 9_000_000, "values": [1] * 5000}
     power = {"meter": "m-2", "points": [[NOON_S - 9_000_000 + n * 60, 1] for n in range(5000)]}
     energies = [{"command": "intervals", "intervals": energy}, {"command": "power", "power": power}]
+    rows = [f"{NOON_S - 9_000_000 + n * 60},1\n" for n in range(20_000)]
+    file = "".join(("start,value\n", *rows)).encode()
     queued = [{"command": "metrics", "metrics": metrics[:BATCH_MAX]}]
     return {
         "POST /v1/write": Request("/v1/write", metrics[-1]),
@@ -123,6 +125,9 @@ def _writes() -> dict[str, Request]:
         "POST /v3/earnings": Request("/v3/earnings", points),
         "POST /v3/vehicles": Request("/v3/vehicles", owned),
         "POST /v3/energy/readings": Request("/v3/energy/readings", energies),
+        "POST /v3/energy/imports": Request(
+            "/v3/energy/imports?format=csv&meter=m-3&every=1m", file, "text/csv"
+        ),
         "PUT /v3/energy/meters/{meter}": Request("/v3/energy/meters/m-2", {"gap_max_s": 900}),
     }
 

@@ -1,0 +1,98 @@
+"""``psd energy usage`` and ``gaps``: what a meter has used, straight from the store.
+
+::
+
+    $ psd energy usage house 2012-11-01 2012-11-03 --every day
+     start                 end                   kwh    estimated
+     2012-11-01T00:00:00Z  2012-11-02T00:00:00Z  14.44          0
+    $ psd energy gaps house 2012-11-01 2012-12-01
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import click
+
+from psd.cli.options import pass_settings
+from psd.cli.printing import Form, forms, say, show_rows
+from psd.cli.query import running
+from psd.config import Settings
+from psd.config_sources import LoadedSettings
+from psd.energy.channels import THINGS
+from psd.energy.meter_answers import UsageAnswer
+from psd.energy.part import EnergyPart
+from psd.energy.usage import UNITS, UsageQuery
+from psd.measures.units import text_of
+
+
+def _range(function: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--tz", metavar="ZONE", help="Default: the meter's."),
+        click.option(
+            "--flow", type=click.Choice([*THINGS]), default="import", help="Default: import."
+        ),
+        click.argument("end", required=False),
+        click.argument("start"),
+        click.argument("meter"),
+    ):
+        function = option(function)
+    return function
+
+
+@click.command()
+@_range
+@click.option("--every", type=click.Choice(UNITS), help="A row each. Default: one row.")
+@forms
+@pass_settings
+def usage(
+    loaded: LoadedSettings,
+    /,
+    *,
+    meter: str,
+    start: str,
+    end: str | None,
+    every: str | None,
+    tz: str | None,
+    flow: str,
+    form: Form,
+) -> None:
+    """Show the energy of METER from START to END (now)."""
+    answer = _asked(loaded.settings, meter, UsageQuery(start, end, every, tz, flow))
+    cells = [(row.start, row.end, row.kwh, text_of(row.estimated_mwh)) for row in answer.data]
+    show_rows(form, answer.data, ("start", "end", "kwh", "estimated"), cells, {2, 3}, answer)
+    if form == "table":
+        gaps = len(answer.gaps) + answer.more_gaps
+        say(f"{answer.total.kwh} kWh, metered {answer.coverage:.2%}, {gaps} gaps")
+
+
+@click.command()
+@_range
+@forms
+@pass_settings
+def gaps(
+    loaded: LoadedSettings,
+    /,
+    *,
+    meter: str,
+    start: str,
+    end: str | None,
+    tz: str | None,
+    flow: str,
+    form: Form,
+) -> None:
+    """Show when METER was not metered from START to END (now)."""
+    answer = _asked(loaded.settings, meter, UsageQuery(start, end, None, tz, flow))
+    cells = [(gap.start, gap.end) for gap in answer.gaps]
+    show_rows(form, answer.gaps, ("start", "end"), cells, set())
+    if answer.more_gaps:
+        say(f"and {answer.more_gaps} more", err=True)
+
+
+def _asked(settings: Settings, meter: str, query: UsageQuery) -> UsageAnswer:
+    async def run() -> UsageAnswer:
+        async with running(settings) as runtime:
+            return await runtime.part(EnergyPart).usage.of_meter(meter, query)
+
+    return asyncio.run(run())
