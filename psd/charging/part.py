@@ -34,7 +34,7 @@ class ChargingPart(Part):
             str(uuid.uuid4()),
         )
         numbers = frozenset(core.things[name] for name in THINGS if name in core.things)
-        self.follower = PlugKeeper(self.services.sites, self.services.store, numbers)
+        self.followers = (PlugKeeper(self.services.sites, self.services.store, numbers),)
         self.keepers = (self.desk.keeper,)
         self.audit = LedgerAudit(
             core.store,

@@ -35,6 +35,8 @@ from psd.charging.webhook_taking import WebhookTaker
 from psd.domain import Core
 from psd.errors import NotFoundError, PaymentUnavailableError
 
+SUMMED = 1_000
+
 LEFT_MS = 10_000
 """Whoever works on something for so long was killed."""
 
@@ -107,6 +109,14 @@ class PaymentDesk:
     async def entries(self, customer: str, before: int, limit: int) -> list[NumberedEntry]:
         """Entries of a ledger before a number (0: from the end), the newest first."""
         return await self.accounts.newest(customer, before, limit)
+
+    async def sum_from(self, customer: str, n: int) -> int:
+        """The cents of an entry and of all behind it. A trip each SUMMED entries."""
+        total, after = 0, n - 1
+        while page := await self.accounts.ledger(customer, after, SUMMED):
+            total += sum(each.entry.cents for each in page)
+            after = page[-1].n
+        return total
 
     async def after_session(self, customer: str, session: str) -> None:
         """Top up behind a session, where that is wished. Whatever Stripe says, it returns."""

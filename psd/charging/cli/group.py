@@ -14,6 +14,9 @@ class ChargingGroup(LazyGroup):
     """The commands of charging."""
 
     table: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "ledger": ("psd.charging.cli.money:ledger", "Show a customer's ledger."),
+        "post": ("psd.charging.cli.money:post", "Post an entry by hand."),
+        "link": ("psd.charging.cli.money:link", "Print a link to top up, or to manage cards."),
         "scenario": ("psd.charging.cli.plug_scenario:scenario", "Play a recorded scenario."),
         "site": ("psd.charging.cli.site:site", "Read the plugs of a site, and switch them."),
     }
