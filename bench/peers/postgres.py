@@ -84,7 +84,7 @@ class Postgres:
 
     async def bytes_on_disk(self) -> int:
         """Table and index."""
-        return int((await self._rows("SELECT pg_total_relation_size('events')", ()))[0][0])
+        return int((await self.rows("SELECT pg_total_relation_size('events')", ()))[0][0])
 
     async def sums(
         self, uids: Sequence[int], things: Sequence[int], range_: Range, *, activities: bool = False
@@ -92,19 +92,19 @@ class Postgres:
         """Sums (and activities) of each user; one user and thing by the simplest statement."""
         if len(uids) == len(things) == 1 and not activities:
             asked_one = (things[0], uids[0], range_.start, range_.end)
-            return [Answer({things[0]: int((await self._rows(ONE_SUM, asked_one))[0][0])}, {})]
+            return [Answer({things[0]: int((await self.rows(ONE_SUM, asked_one))[0][0])}, {})]
         asked = (list(things), list(uids), range_.start, range_.end)
         found: dict[int, dict[int, int]] = {uid: dict.fromkeys(things, 0) for uid in uids}
-        for uid, thing, total in await self._rows(PAGE_SUMS, asked):
+        for uid, thing, total in await self.rows(PAGE_SUMS, asked):
             found[uid][thing] = int(total)
         listed: dict[int, dict[int, int]] = {}
         if activities:
-            listed = {uid: dict(pairs) for uid, pairs in await self._rows(PAGE_ACTIVITIES, asked)}
+            listed = {uid: dict(pairs) for uid, pairs in await self.rows(PAGE_ACTIVITIES, asked)}
         return [Answer(found[uid], listed.get(uid, {})) for uid in uids]
 
     async def top(self, count: int, thing: int, range_: Range) -> list[tuple[int, int]]:
         """The largest sums as (sum, user)."""
-        rows = await self._rows(TOP, (thing, range_.start, range_.end, count))
+        rows = await self.rows(TOP, (thing, range_.start, range_.end, count))
         return [(int(total), uid) for total, uid in rows]
 
     def cpu_us(self) -> float:
@@ -112,7 +112,18 @@ class Postgres:
         pid = self._connection.info.backend_pid
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e3
 
-    async def _rows(self, query: LiteralString, arguments: Sequence[Any]) -> list[Any]:
+    async def run(self, statement: LiteralString) -> None:
+        """One statement that answers nothing."""
+        await self._connection.execute(statement)
+
+    async def copy(self, statement: LiteralString, rows: Iterable[Sequence[Any]]) -> None:
+        """Rows into a table."""
+        async with self._connection.cursor() as cursor, cursor.copy(statement) as copying:
+            for row in rows:
+                await copying.write_row(row)
+
+    async def rows(self, query: LiteralString, arguments: Sequence[Any]) -> list[Any]:
+        """What a prepared statement answers."""
         cursor = await self._connection.execute(query, arguments, prepare=True)
         return await cursor.fetchall()
 

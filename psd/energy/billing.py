@@ -20,8 +20,8 @@ import msgspec
 from psd.engine.plan import Range
 from psd.errors import TooLargeError
 from psd.slices import give_way
-from psd.tariffs.cells import PricedCell, price_cells, rated_cells
-from psd.tariffs.cost import Bill, Cost
+from psd.tariffs.cells import CellGroup, PricedCell, price_cells, rated_groups
+from psd.tariffs.cost import Bill, Cost, Taken
 from psd.tariffs.plans import PricePlan
 from psd.tariffs.prices import NO_PRICES, Prices
 from psd.zones import DATE_S, beginning_of
@@ -32,18 +32,19 @@ PART_S = 183 * DATE_S
 EDGES_MAX = 60_000
 """Of all plans of a question together: half-hours of 3 years. More take a second of Redis."""
 
-CELLS_MAX = 400_000
-"""Of all plans one by one: 20 plans of half-hours over a year."""
-
 
 class PlanPeriod(msgspec.Struct, frozen=True):
-    """A version of a plan, and the part of a range that it is for, with its cells."""
+    """A version of a plan, and the part of a range that it is for.
+
+    It has groups of cells where its rates say the price, and cells where a series does.
+    """
 
     plan: PricePlan
     start: int
     end: int
     cells: list[PricedCell]
-    export_cells: list[PricedCell]
+    groups: list[CellGroup]
+    export_groups: list[CellGroup]
 
 
 class CutPlan(msgspec.Struct, frozen=True):
@@ -57,15 +58,16 @@ class CutPlan(msgspec.Struct, frozen=True):
         """Every second at which something changes."""
         found = {self.start, self.begins}
         for period in self.periods:
-            for cells in (period.cells, period.export_cells):
-                found.update([cell.start for cell in cells])
+            found.update([cell.start for cell in period.cells])
+            for group in (*period.groups, *period.export_groups):
+                found.update(group.starts)
             found.add(period.end)
         return found
 
     @property
     def has_export(self) -> bool:
         """Whether it pays for what is delivered."""
-        return any(period.export_cells for period in self.periods)
+        return any(period.export_groups for period in self.periods)
 
 
 class EnergyAt(msgspec.Struct, frozen=True):
@@ -73,10 +75,25 @@ class EnergyAt(msgspec.Struct, frozen=True):
 
     upto: Mapping[int, int]
 
-    def of(self, cells: Sequence[PricedCell]) -> list[int]:
-        """The energy of cells, by position."""
+    def taken(self, cells: Sequence[PricedCell], groups: Sequence[CellGroup]) -> list[Taken]:
+        """The energy of cells, and of groups of them."""
         upto = self.upto
-        return [upto[cell.end] - upto[cell.start] for cell in cells]
+        at = upto.__getitem__
+        return [
+            *(
+                (cell.rate, cell.price, cell.period, upto[cell.end] - upto[cell.start])
+                for cell in cells
+            ),
+            *(
+                (
+                    group.rate,
+                    None,
+                    group.period,
+                    sum(map(at, group.ends)) - sum(map(at, group.starts)),
+                )
+                for group in groups
+            ),
+        ]
 
     def between(self, start: int, end: int) -> int:
         """The energy between two of the seconds."""
@@ -89,16 +106,18 @@ async def cut(
     """A plan cut into cells over a range, a half-year in one stretch."""
     periods = []
     for plan, start, end in periods_of(versions, range_):
-        cells: list[PricedCell] = []
-        export_cells: list[PricedCell] = []
+        period = PlanPeriod(plan, start, end, [], [], [])
         for opens in range(start, end, PART_S):
             closes = min(opens + PART_S, end)
-            cells += price_cells(plan, opens, closes, prices.get(plan.series, NO_PRICES))
+            if plan.series:
+                listed = prices.get(plan.series, NO_PRICES)
+                period.cells.extend(price_cells(plan, opens, closes, listed))
+            else:
+                period.groups.extend(rated_groups(plan, plan.rates, opens, closes))
             if plan.export:
-                export_cells += rated_cells(plan, plan.export, opens, closes)
-            check_number(len(cells) + len(export_cells), CELLS_MAX)
+                period.export_groups.extend(rated_groups(plan, plan.export, opens, closes))
             await give_way()
-        periods.append(PlanPeriod(plan, start, end, cells, export_cells))
+        periods.append(period)
     begins = periods[0].start if periods else range_.end
     return CutPlan(periods, range_.start, begins)
 
@@ -123,10 +142,10 @@ def cost_of_cut(plan: str, cut_plan: CutPlan, taken: EnergyAt, delivered: Energy
     """The bill of a plan over a range."""
     bill = Bill()
     for period in cut_plan.periods:
-        sums = taken.of(period.cells)
-        bill.add(period.plan, period.start, period.end, period.cells, sums)
-        if period.export_cells and delivered is not None:
-            bill.add_export(period.plan, period.export_cells, delivered.of(period.export_cells))
+        energy = taken.taken(period.cells, period.groups)
+        bill.add_taken(period.plan, period.start, period.end, energy)
+        if period.export_groups and delivered is not None:
+            bill.add_delivered(period.plan, delivered.taken((), period.export_groups))
     if cut_plan.start < cut_plan.begins:
         bill.unpriced_mwh += taken.between(cut_plan.start, cut_plan.begins)
     if not cut_plan.periods:
@@ -134,9 +153,9 @@ def cost_of_cut(plan: str, cut_plan: CutPlan, taken: EnergyAt, delivered: Energy
     return bill.rounded(cut_plan.periods[-1].plan)
 
 
-def check_number(cells: int, most: int) -> None:
+def check_number(edges: int) -> None:
     """Refuse a question about more changes of price than are worked on at once."""
-    if cells > most:
+    if edges > EDGES_MAX:
         raise TooLargeError(
-            f"range: prices change over {most} times in it; ask for less time or fewer plans"
+            f"range: prices change over {EDGES_MAX} times in it; ask for less time or fewer plans"
         )

@@ -17,7 +17,7 @@ from itertools import accumulate
 
 import msgspec
 
-from psd.energy.billing import EDGES_MAX, CutPlan, EnergyAt, check_number, cost_of_cut, cut
+from psd.energy.billing import CutPlan, EnergyAt, check_number, cost_of_cut, cut
 from psd.energy.channels import MEASURED, THINGS, Flow, channel_of
 from psd.energy.energy_metrics import EnergyMetrics
 from psd.energy.plan_store import KeptPlan
@@ -97,7 +97,7 @@ class Costs:
         carbon = await self._carbon(region, range_)
         edges = {range_.start, range_.end}.union(*(each.edges() for each in cut_plans))
         edges |= {edge for each in carbon for edge in (each.start, each.end)}
-        check_number(len(edges), EDGES_MAX)
+        check_number(len(edges))
         pays = any(each.has_export for each in cut_plans)
         taken, delivered, estimated_mwh, covered_s = await asyncio.gather(
             self._energy(uid, "import", sorted(edges)),

@@ -33,6 +33,10 @@ VAT: LineKind = "vat"
 HUNDRED = 100
 
 
+Taken = tuple[int | None, int | None, tuple[int, int, int], int]
+"""The place of a rate or a price, the period, and mWh."""
+
+
 class Line(msgspec.Struct, frozen=True):
     """A line of a bill: mWh where it is of energy, and minor units of money."""
 
@@ -76,7 +80,11 @@ class Bill:
         sums_mwh: Sequence[int],
     ) -> None:
         """What a plan takes for [start, end): its cells, and the energy of each."""
-        by_month = self._energy(plan, cells, sums_mwh)
+        self.add_taken(plan, start, end, _taken(cells, sums_mwh))
+
+    def add_taken(self, plan: PricePlan, start: int, end: int, taken: Sequence[Taken]) -> None:
+        """The same of energy that is added up already."""
+        by_month = self._energy(plan, taken)
         days = shares(start, end, plan.zone)
         standing = _charged(plan.standing, days)
         lacking = {
@@ -96,7 +104,11 @@ class Bill:
         self, plan: PricePlan, cells: Sequence[PricedCell], sums_mwh: Sequence[int]
     ) -> None:
         """What a plan pays for energy that is delivered; one without such rates pays nothing."""
-        groups = _groups(plan.export, cells, sums_mwh)
+        self.add_delivered(plan, _taken(cells, sums_mwh))
+
+    def add_delivered(self, plan: PricePlan, delivered: Sequence[Taken]) -> None:
+        """The same of energy that is added up already."""
+        groups = _groups(plan.export, delivered)
         for (name, _, _), (rate, mwh) in groups.items():
             self.export_mwh[name] += mwh
             self.export_amounts[name] = self.export_amounts.get(name, Fraction(0)) - amount_of(
@@ -121,24 +133,20 @@ class Bill:
         total = sum(line.amount for line in lines)
         return Cost(plan.id, plan.currency, plan.decimals, lines, total, self.unpriced_mwh)
 
-    def _energy(
-        self, plan: PricePlan, cells: Sequence[PricedCell], sums_mwh: Sequence[int]
-    ) -> dict[Month, Fraction]:
-        """Note the energy of cells; money by month."""
+    def _energy(self, plan: PricePlan, taken: Sequence[Taken]) -> dict[Month, Fraction]:
+        """Note energy; money by month."""
         by_month: dict[Month, Fraction] = {}
         if plan.series:
             priced: Iterable[tuple[str, Month, int, int]] = (
-                (plan.series, cell.period[:2], mwh, cell.price * mwh)
-                for cell, mwh in zip(cells, sums_mwh, strict=True)
-                if cell.price is not None
+                (plan.series, period[:2], mwh, price * mwh)
+                for _, price, period, mwh in taken
+                if price is not None
             )
-            self.unpriced_mwh += sum(
-                mwh for cell, mwh in zip(cells, sums_mwh, strict=True) if cell.price is None
-            )
+            self.unpriced_mwh += sum(mwh for _, price, _, mwh in taken if price is None)
         else:
             priced = (
                 (name, period[:2], mwh, tiered(rate.tiers, mwh, plan.tiers_by))
-                for (name, _, period), (rate, mwh) in _groups(plan.rates, cells, sums_mwh).items()
+                for (name, _, period), (rate, mwh) in _groups(plan.rates, taken).items()
             )
         products: Counter[str] = Counter()
         monthly: Counter[Month] = Counter()
@@ -190,8 +198,14 @@ def _place(cost: Cost) -> tuple[bool, Fraction, str]:
     return cost.unpriced_mwh > 0, Fraction(cost.total, total), cost.plan
 
 
+def _taken(cells: Sequence[PricedCell], sums_mwh: Sequence[int]) -> list[Taken]:
+    return [
+        (cell.rate, cell.price, cell.period, mwh) for cell, mwh in zip(cells, sums_mwh, strict=True)
+    ]
+
+
 def _groups(
-    rates: Sequence[Rate], cells: Sequence[PricedCell], sums_mwh: Sequence[int]
+    rates: Sequence[Rate], taken: Sequence[Taken]
 ) -> Mapping[tuple[str, int, tuple[int, int, int]], tuple[Rate, int]]:
     """Energy by name, place of the first such rate, and the period that its tiers are of.
 
@@ -201,12 +215,12 @@ def _groups(
     alike = {(rate.name, rate.tiers, rate.tiers_per): place for place, rate in enumerate(rates)}
     places = [alike[rate.name, rate.tiers, rate.tiers_per] for rate in rates]
     found: dict[tuple[str, int, tuple[int, int, int]], int] = {}
-    for cell, mwh in zip(cells, sums_mwh, strict=True):
-        if cell.rate is None:
+    for place, _, of, mwh in taken:
+        if place is None:
             continue
-        rate = rates[cell.rate]
-        period = cell.period if rate.tiers_per == "day" else (*cell.period[:2], 0)
-        key = (rate.name, places[cell.rate], period)
+        rate = rates[place]
+        period = of if rate.tiers_per == "day" else (*of[:2], 0)
+        key = (rate.name, places[place], period)
         found[key] = found.get(key, 0) + mwh
     return {key: (rates[key[1]], mwh) for key, mwh in found.items()}
 

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import datetime as dt
 from calendar import monthrange
+from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -31,9 +33,11 @@ def date_at(second: int, tz: ZoneInfo) -> dt.date:
     return dt.datetime.fromtimestamp(second, tz).date()
 
 
-def shares(start: int, end: int, tz: ZoneInfo) -> dict[Month, Fraction]:
+@lru_cache(maxsize=1_024)
+def shares(start: int, end: int, tz: ZoneInfo) -> Mapping[Month, Fraction]:
     """Days of [start, end) by month; parts of days are counted by their seconds."""
-    found: dict[Month, Fraction] = {}
+    whole: Counter[Month] = Counter()
+    parts: dict[Month, Fraction] = {}
     date = date_at(start, tz)
     begins = beginning_of(date, tz)
     while begins < end:
@@ -42,9 +46,14 @@ def shares(start: int, end: int, tz: ZoneInfo) -> dict[Month, Fraction]:
         if ends > begins:
             covered = min(end, ends) - max(start, begins)
             month = (date.year, date.month)
-            found[month] = found.get(month, Fraction(0)) + Fraction(covered, ends - begins)
+            if covered == ends - begins:
+                whole[month] += 1
+            else:
+                part = Fraction(covered, ends - begins)
+                parts[month] = parts.get(month, Fraction(0)) + part
         date, begins = following, ends
-    return found
+    months = sorted({*whole, *parts})
+    return {month: whole[month] + parts.get(month, Fraction(0)) for month in months}
 
 
 def times_charged(days: Mapping[Month, Fraction], per: Period) -> dict[Month, Fraction]:
