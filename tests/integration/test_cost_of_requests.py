@@ -40,6 +40,7 @@ OTHERWISE: dict[str, set[int]] = {
     "DELETE /v3/boards/{name}": {404},
     "GET /v3/boards/{name}/bracket": {400},
     "GET /v3/boards/{name}/final": {404},
+    "DELETE /v3/energy/plans/{plan}": {404},
 }
 """Answers beside success, 429 and 503: pages without a session; one board, without rounds, and no
 final where the machine was too slow for one."""

@@ -287,6 +287,25 @@ MATRIX: dict[str, Case] = {
     "GET /v3/energy/meters/{meter}/watch": for_all_owners(
         "/v3/energy/meters/nobody/watch?wait=0", status=404
     ),
+    **{
+        f"GET /v3/energy/meters/{{meter}}/{asked}": for_all_owners(
+            f"/v3/energy/meters/nobody/{asked}?start=0", status=404
+        )
+        for asked in ("cost", "compare", "recommend")
+    },
+    "GET /v3/energy/plans": for_all_owners("/v3/energy/plans"),
+    "GET /v3/energy/plans/{plan}": for_all_owners("/v3/energy/plans/none", status=404),
+    "PUT /v3/energy/plans/{plan}": booking_of_vehicles("/v3/energy/plans/none", b"", 400),
+    "DELETE /v3/energy/plans/{plan}": booking_of_vehicles("/v3/energy/plans/none", b"", 404),
+    "GET /v3/energy/prices": for_all_owners("/v3/energy/prices"),
+    "GET /v3/energy/prices/{series}": for_all_owners(
+        "/v3/energy/prices/none?start=0&end=9", status=404
+    ),
+    "PUT /v3/energy/prices/{series}": booking_of_vehicles("/v3/energy/prices/none", b"", 400),
+    "GET /v3/energy/carbon/{region}": for_all_owners(
+        "/v3/energy/carbon/none?start=0&end=9", status=404
+    ),
+    "PUT /v3/energy/carbon/{region}": booking_of_vehicles("/v3/energy/carbon/none", b"", 400),
     "GET /v3/energy/meters/{meter}/usage": for_all_owners(
         "/v3/energy/meters/nobody/usage?start=0", status=404
     ),

@@ -129,7 +129,27 @@ def _writes() -> dict[str, Request]:
             "/v3/energy/imports?format=csv&meter=m-3&every=1m", file, "text/csv"
         ),
         "PUT /v3/energy/meters/{meter}": Request("/v3/energy/meters/m-2", {"gap_max_s": 900}),
+        **_money(),
     }
+
+
+def _money() -> dict[str, Request]:
+    """A plan whose price changes each half-hour, and as many prices as come at once."""
+    half_hours = [
+        {"name": str(n), "rate": "0.2", "from": _clock(n), "to": _clock(n + 1)} for n in range(48)
+    ]
+    rates = [*half_hours[:31], {"name": "base", "rate": "0.3"}]
+    prices = {"start": NOON_S - 9_000_000, "every_s": 1800, "values": [0.2] * 5000}
+    return {
+        "PUT /v3/energy/plans/{plan}": Request("/v3/energy/plans/eco", {"rates": rates}),
+        "PUT /v3/energy/prices/{series}": Request("/v3/energy/prices/agile", prices),
+        "PUT /v3/energy/carbon/{region}": Request("/v3/energy/carbon/GB", prices),
+        "DELETE /v3/energy/plans/{plan}": Request("/v3/energy/plans/none"),
+    }
+
+
+def _clock(half_hours: int) -> str:
+    return f"{half_hours // 2:02}:{half_hours % 2 * 30:02}"
 
 
 def _sums() -> dict[str, Request]:
@@ -228,7 +248,8 @@ def _prometheus() -> dict[str, Request]:
     return found
 
 
-HALVES = f"start={NOON_S - 9_000_000}&end={NOON_S}&every=30m"
+SPAN = f"start={NOON_S - 9_000_000}&end={NOON_S}"
+HALVES = f"{SPAN}&every=30m"
 """5,000 half-hours."""
 
 
@@ -240,6 +261,14 @@ def _others() -> dict[str, Request]:
         "GET /v3/energy/meters": "/v3/energy/meters?limit=1000",
         "GET /v3/energy/meters/{meter}": "/v3/energy/meters/m-1",
         "GET /v3/energy/meters/{meter}/readings": "/v3/energy/meters/m-2/readings?limit=5000",
+        "GET /v3/energy/meters/{meter}/cost": f"/v3/energy/meters/m-1/cost?plan=eco&{SPAN}",
+        "GET /v3/energy/meters/{meter}/compare": f"/v3/energy/meters/m-1/compare?{SPAN}",
+        "GET /v3/energy/meters/{meter}/recommend": f"/v3/energy/meters/m-1/recommend?{SPAN}",
+        "GET /v3/energy/plans": "/v3/energy/plans",
+        "GET /v3/energy/plans/{plan}": "/v3/energy/plans/eco",
+        "GET /v3/energy/prices": "/v3/energy/prices",
+        "GET /v3/energy/prices/{series}": f"/v3/energy/prices/agile?{SPAN}",
+        "GET /v3/energy/carbon/{region}": f"/v3/energy/carbon/GB?{SPAN}",
         "GET /v3/energy/meters/{meter}/watch": "/v3/energy/meters/m-1/watch?wait=0",
         "GET /v3/energy/meters/{meter}/usage": f"/v3/energy/meters/m-1/usage?{HALVES}",
         "GET /v3/streaks/at-risk": f"/v3/streaks/at-risk?owner={HEAVY_OWNER}",

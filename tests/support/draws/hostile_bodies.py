@@ -165,6 +165,22 @@ def swap_body(rng: random.Random) -> bytes:
     return hostile_body(rng, {**said, rng.choice(sorted(fields)): hostile_json(rng)})
 
 
+def described_body(rng: random.Random) -> bytes:
+    """What a meter is said to be, a plan, or prices: one field of it is anything."""
+    fields: dict[str, Any] = {
+        "tz": "Europe/London",
+        "digits": 5,
+        "max_kw": "14",
+        "currency": "GBP",
+        "rates": [{"name": "base", "rate": rng.choice(["0.2", "-1", 10**9, None])}],
+        "start": rng.randint(1, 2_000_000_000),
+        "every_s": rng.choice([0, 60, 1800]),
+        "values": [rng.choice([1, "0.2", "1e400", None])],
+    }
+    some = {name: fields[name] for name in rng.sample(sorted(fields), rng.randint(1, 5))}
+    return hostile_body(rng, {**some, rng.choice(sorted(fields)): hostile_json(rng)})
+
+
 def readings_body(rng: random.Random) -> bytes:
     at_s = rng.randint(1, 2_000_000_000)
     fields: dict[str, Any] = {
