@@ -63,7 +63,7 @@ class AccountQuestions:
                 details="`open_cents` is what sessions that go on have come to so far.",
                 example=(
                     "/v3/charging/customers/u1",
-                    '{"customer":"u1","email":"",...,"balance_cents":1988,"open_cents":0,...}',
+                    '{"customer":"u1","email":"",...,"balance_cents":2286,"open_cents":4,...}',
                 ),
                 refused=(404,),
             ),
@@ -76,9 +76,9 @@ class AccountQuestions:
                 details="Whoever asks again with `next` as `before` has each entry once.",
                 example=(
                     "/v3/charging/customers/u1/ledger?limit=1",
-                    '{"customer":"u1","data":[{"n":2,"id":"use/s1","kind":"usage",...}],"next":2}',
+                    '{"customer":"u1","data":[{"n":4,"id":"adj/id-1/1","kind":"adjustment",...}],"next":4}',
                 ),
-                refused=(404,),
+                refused=(404, 406),
             ),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from psd.charging.account_questions import AccountQuestions
 from psd.charging.charging_events import THINGS
 from psd.charging.charging_metrics import ChargingMetrics
 from psd.charging.charging_services import ChargingServices
@@ -43,6 +44,7 @@ class ChargingPart(Part):
             core.engine,
             core.things.get("ledger"),
         ).every
+        self.endpoints = AccountQuestions(self.desk).endpoints()
         routes = PaymentRoutes(self.desk, settings, core.clock)
         self.face_hooks, self.face_leads = routes.hooks(), routes.leads()
         self._steps_plugs = settings.enabled

@@ -77,6 +77,8 @@ ROUTES: dict[str, Body] = {
         for kind in ("drivers", "stations", "batteries", "vehicles")
         for route in (f"POST {SWAPS}/{kind}", f"PUT {SWAPS}/{kind}/{{id}}")
     },
+    "GET /v3/charging/customers/{customer}": no_body,
+    "GET /v3/charging/customers/{customer}/ledger": no_body,
     "POST /v3/energy/readings": readings_body,
     "GET /v3/energy/meters/{meter}/usage": no_body,
     "GET /v3/energy/meters/{meter}/watch": no_body,

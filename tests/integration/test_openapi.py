@@ -20,6 +20,7 @@ from server.app import build_app
 from tests.support.clients.http import FORM, Answer, HttpClient
 from tests.support.clients.reference import document_of, header, operations
 from tests.support.rewards.reward_weeks import Served, weeks_served
+from tests.support.scripts.payment_scene import payments
 from tests.support.swaps.one_correction import register, swap
 from tests.support.swaps.page_routes import PAGE_ROUTES
 
@@ -179,6 +180,7 @@ async def test_each_example_answers_as_shown(served: Served) -> None:
     assert made.status == 201, made.text
     await register(served.client)
     await swap(served.client)
+    await payments(served.psd)
     wrong = []
     for method, path, operation in sorted(operations(document), key=lambda each: turn(*each)):
         examples = operation.get("x-examples", [])

@@ -260,12 +260,22 @@ def swaps() -> dict[str, Case]:
     return found
 
 
+def accounts() -> dict[str, Case]:
+    """Accounts, of which there is none: whoever is somebody else is told so in the same words."""
+    root, pattern = "/v3/charging/customers/1", "/v3/charging/customers/{customer}"
+    return {
+        f"GET {pattern}{more}": reading_of_vehicles(f"{root}{more}", 404)
+        for more in ("", "/ledger")
+    }
+
+
 READINGS = b'[{"command":"power","power":{"meter":"m-1","points":[[1606636800,1]]}}]'
 
 MATRIX: dict[str, Case] = {
     **boards(),
     **prometheus(),
     **swaps(),
+    **accounts(),
     **pages(),
     "POST /v1/write": booking("/v1/write", REPORT, 200),
     "POST /v1/write_many": booking("/v1/write_many", REPORT, 200),

@@ -323,6 +323,10 @@ HEAVIEST: dict[str, Request] = {
     **_boards(),
     **_prometheus(),
     **_swaps(),
+    "GET /v3/charging/customers/{customer}": Request("/v3/charging/customers/u1"),
+    "GET /v3/charging/customers/{customer}/ledger": Request(
+        "/v3/charging/customers/u1/ledger?limit=1000"
+    ),
     **_others(),
     **{name: Request(path) for name, (path, _) in PAGE_ROUTES.items()},
     # Last: nothing is left of the owner with the most keys.
