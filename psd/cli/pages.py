@@ -22,10 +22,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from psd.access.identity import SCOPES
 from psd.access.pages.page_users import PageUser, PageUsers
 from psd.archive.page_decisions import PageDeciding
-from psd.cli.arguments import USER
+from psd.cli.access_options import owner_option, scope_option
 from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
 from psd.cli.printing import json_option
@@ -52,22 +51,8 @@ def users() -> None:
 
 @users.command()
 @click.argument("name")
-@click.option(
-    "--scope",
-    "scopes",
-    required=True,
-    multiple=True,
-    type=click.Choice(sorted(SCOPES)),
-    help="What the user may do. Repeatable; admin includes the others.",
-)
-@click.option(
-    "--owner",
-    "owners",
-    multiple=True,
-    type=USER,
-    metavar="UID",
-    help="An owner whose data the user may see. Repeatable. Default: everybody's.",
-)
+@scope_option("What the user may do.")
+@owner_option("An owner whose data the user may see.")
 @password_option
 @pass_settings
 def add(

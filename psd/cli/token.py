@@ -14,9 +14,9 @@ import sys
 
 import click
 
-from psd.access.identity import SCOPES, Identity
+from psd.access.identity import Identity
 from psd.access.tokens import TokenLine, digest, new_token, read_line, token_table, write_line
-from psd.cli.arguments import USER
+from psd.cli.access_options import owner_option, scope_option
 from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
 from psd.clock import SystemClock
@@ -39,22 +39,8 @@ def token() -> None:
 
 @token.command()
 @click.option("--name", required=True, help="Whose token it is; for people, it grants nothing.")
-@click.option(
-    "--scope",
-    "scopes",
-    required=True,
-    multiple=True,
-    type=click.Choice(sorted(SCOPES)),
-    help="What it may do. Repeatable; admin includes the others.",
-)
-@click.option(
-    "--owner",
-    "owners",
-    multiple=True,
-    type=USER,
-    metavar="UID",
-    help="An owner whose data it may see or book. Repeatable. Default: everybody's.",
-)
+@scope_option("What it may do.")
+@owner_option("An owner whose data it may see or book.")
 @click.option(
     "--expires",
     metavar="T",

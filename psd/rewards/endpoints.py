@@ -25,7 +25,7 @@ _page = partial(Endpoint, dialect=ORIGINAL)
 
 def endpoints(questions: RewardsQuestions, pages: OriginalPages) -> list[Endpoint]:
     """All of them: v3, and the original's pages."""
-    return [*_of_v3(questions), *_of_the_original(pages)]
+    return [*_of_v3(questions), *_of_an_owner(pages), *_of_worth(pages)]
 
 
 def _of_v3(questions: RewardsQuestions) -> list[Endpoint]:
@@ -79,7 +79,8 @@ def _of_v3(questions: RewardsQuestions) -> list[Endpoint]:
     ]
 
 
-def _of_the_original(pages: OriginalPages) -> list[Endpoint]:
+def _of_an_owner(pages: OriginalPages) -> list[Endpoint]:
+    """The original's pages of somebody."""
     return [
         _page(
             path="/v1/user",
@@ -107,6 +108,12 @@ def _of_the_original(pages: OriginalPages) -> list[Endpoint]:
             ),
             refused=(422,),
         ),
+    ]
+
+
+def _of_worth(pages: OriginalPages) -> list[Endpoint]:
+    """The original's pages of what points are worth, and of one device."""
+    return [
         _page(
             path="/v1/rewards/convert",
             query=ConvertQuery,
