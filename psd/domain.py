@@ -63,7 +63,8 @@ class Core(msgspec.Struct, frozen=True):
     books that with a fence (psd/engine/fences.py), so that the newest facts have the last word.
     ``boards`` are named boards with their members, ``names`` tells the names of users by number.
     To the ``archive`` goes what became of a message, where a replay could not find it out again.
-    ``publish`` puts bodies on a topic of the queue, and returns once the queue has them.
+    ``publish`` puts bodies on a topic of the queue, and returns once the queue has them. A process
+    that ``replays`` keeps what an archive has, and does nothing about it.
     """
 
     settings: Settings
@@ -76,6 +77,7 @@ class Core(msgspec.Struct, frozen=True):
     names: NameSource
     archive: Appends
     publish: Callable[[str, Sequence[bytes]], Awaitable[None]]
+    replays: bool = False
 
     @property
     def things(self) -> Mapping[str, int]:

@@ -56,7 +56,13 @@ class Runtime:
     """
 
     def __init__(
-        self, settings: Settings, clock: Clock, metrics: Metrics, archive: Appends
+        self,
+        settings: Settings,
+        clock: Clock,
+        metrics: Metrics,
+        archive: Appends,
+        *,
+        replays: bool = False,
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -92,6 +98,7 @@ class Runtime:
             names,
             archive,
             self._outlet.publish,
+            replays,
         )
         self.parts = _opened(self.core)
         followers = [each for part in self.parts.values() for each in part.followers]
@@ -183,11 +190,13 @@ async def open_runtime(
     archiving: bool = False,
     any_columns: bool = False,
     migrates: bool = False,
+    replays: bool = False,
 ) -> Runtime:
     """Build the graph; raises ConfigError for a store of another schema, or one that is unfit.
 
     With ``migrates`` this process is who fills the store from another one; with ``any_columns`` a
-    store whose columns are another setting's is taken, to make them anew.
+    store whose columns are another setting's is taken, to make them anew. One that ``replays``
+    keeps what was accepted once, and nothing that happened because of it happens again.
 
     With ``archiving``, what this process accepts goes to the configured archive, and a folder
     that cannot be written is a ConfigError too.
@@ -210,7 +219,7 @@ async def open_runtime(
     archive: Appends = NoArchive()
     if archiving:
         archive = open_archive(settings.archive, metrics, identity, number)
-    runtime = Runtime(settings, clock or SystemClock(), metrics, archive)
+    runtime = Runtime(settings, clock or SystemClock(), metrics, archive, replays=replays)
     runtime.store.standing.migrates = migrates
     try:
         with contextlib.suppress(StoreUnavailableError):

@@ -163,10 +163,9 @@ class Machine:
         now_ms: int,
         effects: tuple[AnyEffect, ...],
     ) -> Step:
-        entered = replace(plug, state=int(target), entered_ms=now_ms)
-        moved = PlugMoved(
-            self._new_id(), int(source), int(target), cause, now_ms, plug.owner, plug.session_id
-        )
+        id_ = self._new_id()
+        entered = replace(plug, state=int(target), entered_ms=now_ms, moved_id=id_)
+        moved = PlugMoved(id_, int(source), int(target), cause, now_ms, plug.owner, plug.session_id)
         return Step(entered, effects, moved)
 
 

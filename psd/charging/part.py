@@ -8,11 +8,13 @@ from psd.charging.account_questions import AccountQuestions
 from psd.charging.charging_events import THINGS
 from psd.charging.charging_metrics import ChargingMetrics
 from psd.charging.charging_services import ChargingServices
+from psd.charging.endpoints import deeds, endpoints
 from psd.charging.ledger_audit import LedgerAudit
 from psd.charging.payment_desk import PaymentDesk
 from psd.charging.payment_routes import PaymentRoutes
 from psd.charging.plug_clock import EVERY_MS
 from psd.charging.plug_keeper import PlugKeeper
+from psd.charging.plug_questions import PlugQuestions
 from psd.charging.settings import ChargingSettings
 from psd.domain import ClockTask, Core, Part
 
@@ -35,7 +37,10 @@ class ChargingPart(Part):
             str(uuid.uuid4()),
         )
         numbers = frozenset(core.things[name] for name in THINGS if name in core.things)
-        self.followers = (PlugKeeper(self.services.sites, self.services.store, numbers),)
+        keeper = PlugKeeper(
+            self.services.sites, self.services.store, numbers, is_replayed=core.replays
+        )
+        self.followers = (keeper,)
         self.keepers = (self.desk.keeper,)
         self.audit = LedgerAudit(
             core.store,
@@ -47,6 +52,9 @@ class ChargingPart(Part):
         self.endpoints = AccountQuestions(self.desk).endpoints()
         routes = PaymentRoutes(self.desk, settings, core.clock)
         self.face_hooks, self.face_leads = routes.hooks(), routes.leads()
+        if settings.enabled:
+            questions = PlugQuestions(self.services, settings, core.clock)
+            self.endpoints, self.deeds = endpoints(questions), deeds(questions)
         self._steps_plugs = settings.enabled
         self._looked_after_ms = -LOOK_AFTER_EVERY_MS
         every_ms = EVERY_MS if settings.enabled else LOOK_AFTER_EVERY_MS

@@ -19,8 +19,8 @@ class Plug(msgspec.Struct, frozen=True, array_like=True):
     """Milliseconds are Unix; 0 and an empty text are nothing. ``version`` 0 was never kept.
 
     ``ended_ms`` is the end of the newest session, ``admitted_ms`` when it left the queue.
-    ``command_id`` is the command that the site has not answered; ``unread_ms`` is since when the
-    account could not be read.
+    ``moved_id`` is the newest transition, ``command_id`` the command that the site has not
+    answered; ``unread_ms`` is since when the account could not be read.
     """
 
     version: int = 0
@@ -41,6 +41,7 @@ class Plug(msgspec.Struct, frozen=True, array_like=True):
     command_ms: int = 0
     fuse: str = ""
     error: str = ""
+    moved_id: str = ""
 
     @property
     def place(self) -> PlugState:

@@ -22,19 +22,30 @@ Kept = Telemetry | CommandResult | Announcement | PlugRequest | SiteSetting
 
 
 class PlugKeeper:
-    """A :class:`~psd.engine.books.Follower`; with ``is_dry`` it says what would become of it."""
+    """A :class:`~psd.engine.books.Follower`; with ``is_dry`` it says what would become of it.
+
+    Where an archive ``is_replayed`` no plug makes a step and no site hears anything: what followed
+    from a request or an answer then is not what follows from it now.
+    """
 
     keeps: frozenset[type[Change]] = frozenset(
         {Telemetry, CommandResult, Announcement, PlugRequest, SiteSetting}
     )
 
     def __init__(
-        self, sites: Sites, store: SiteStore, things: frozenset[int], *, is_dry: bool = False
+        self,
+        sites: Sites,
+        store: SiteStore,
+        things: frozenset[int],
+        *,
+        is_dry: bool = False,
+        is_replayed: bool = False,
     ) -> None:
         self._sites = sites
         self._store = store
         self.things = things
         self._is_dry = is_dry
+        self._is_replayed = is_replayed
 
     async def follow(self, events: Sequence[Report], outcomes: Sequence[Outcome]) -> None:
         """Nothing follows from what is booked: it follows from readings."""
@@ -64,6 +75,8 @@ class PlugKeeper:
 
     async def _changed(self, change: Kept) -> bool:
         """Whether a change has changed anything."""
+        if self._is_replayed and not isinstance(change, Telemetry | SiteSetting):
+            return False
         if isinstance(change, Telemetry):
             return any(new > 0 for new in (await self._sites.take(change)).values())
         if isinstance(change, CommandResult):

@@ -148,7 +148,7 @@ async def run(
     """Replay the window."""
     rules, horizon_s = every_rule(settings), settings.booking.dedupe_horizon_s
     async with contextlib.AsyncExitStack() as exits:
-        runtime = await open_runtime(settings)
+        runtime = await open_runtime(settings, replays=True)
         exits.push_async_callback(runtime.close)
         # What is accepted from now on comes behind what is booked again.
         runtime.store.order.reached(await asyncio.to_thread(highest_number, folder))

@@ -193,7 +193,7 @@ def test_the_end_of_a_session_is_its_bill_and_a_plug_of_nobody() -> None:
     step = machine().answer("p1", ending, "c", NOW_MS, is_on=False)
     assert step is not None
     assert step.effects == (CloseSession("p1", "s", "u1", NOW_MS - 1000, NOW_MS, "f1"),)
-    left = plug(S.ACCOUNT_NULL, fuse="f1", ended_ms=NOW_MS)
+    left = plug(S.ACCOUNT_NULL, fuse="f1", ended_ms=NOW_MS, moved_id="id-1")
     assert step.plug == left
 
 
