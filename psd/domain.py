@@ -59,12 +59,10 @@ Example = tuple[str, str]
 class Core(msgspec.Struct, frozen=True):
     """What psd lends a domain. What a message says is booked by commands, never here.
 
-    The engine is for reading, and for what a follower computes of the changes that it keeps: it
-    books that with a fence (psd/engine/fences.py), so that the newest facts have the last word.
+    The engine is for reading; what a follower computes it books with a fence (psd/engine/fences.py).
     ``boards`` are named boards with their members, ``names`` tells the names of users by number.
     To the ``archive`` goes what became of a message, where a replay could not find it out again.
-    ``publish`` puts bodies on a topic of the queue, and returns once the queue has them. A process
-    that ``replays`` keeps what an archive has, and does nothing about it.
+    ``publish`` returns once the queue has bodies; who ``replays`` does nothing about what it keeps.
     """
 
     settings: Settings
