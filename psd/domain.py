@@ -59,7 +59,7 @@ Example = tuple[str, str]
 class Core(msgspec.Struct, frozen=True):
     """What psd lends a domain. What a message says is booked by commands, never here.
 
-    The engine is for reading; what a follower computes it books with a fence (psd/engine/fences.py).
+    The engine is for reading; what a follower computes is booked with a fence (engine/fences.py).
     ``boards`` are named boards with their members, ``names`` tells the names of users by number.
     To the ``archive`` goes what became of a message, where a replay could not find it out again.
     ``publish`` returns once the queue has bodies; who ``replays`` does nothing about what it keeps.
