@@ -1,7 +1,8 @@
 """psd and its peers, side by side in one run: ``python -m bench.run [--quick] [sections]``.
 
 Sections: a worker, b write, c query, d sums, e storage, f heavy owner, g board, h archive,
-i slow clients, n neighbours, q queries of every kind, r weekly rewards, u energy, z floor.
+i slow clients, n neighbours, q queries of every kind, r weekly rewards, s swaps, u energy,
+z floor.
 ``python -m bench.run --quick ef`` runs two of them. The table goes to standard output;
 progress goes to standard error. Exit code 1 when any answer was wrong; with ``--strict`` also
 when a must was missed.
@@ -37,6 +38,7 @@ from bench.sections import (
     rewards,
     slowloris,
     storage,
+    swaps,
     worker,
 )
 from bench.sizes import FULL, QUICK
@@ -62,6 +64,7 @@ SECTIONS: dict[str, Callable[[Workbench], Awaitable[None]]] = {
     "n": neighbours.run,
     "q": queries.run,
     "r": rewards.run,
+    "s": swaps.run,
     "u": energy_cost.run,
     "z": floor.run,
 }

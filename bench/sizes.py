@@ -35,6 +35,9 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     queries: int = 201
     slow_queries: int = 31
     reward_vehicles: int = 1_000_000
+    swaps: int = 4_800
+    swaps_of_one: int = 10_000
+    swap_batteries: int = 5_000
 
 
 FULL = Sizes()
@@ -59,4 +62,7 @@ QUICK = Sizes(
     queries=41,
     slow_queries=6,
     reward_vehicles=20_000,
+    swaps=960,
+    swaps_of_one=1_000,
+    swap_batteries=500,
 )

@@ -112,6 +112,13 @@ class Postgres:
         pid = self._connection.info.backend_pid
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e3
 
+    @asynccontextmanager
+    async def another(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """One more connection to the same server."""
+        connecting = type(self._connection).connect(self._connection.info.dsn, autocommit=True)
+        async with await connecting as connection:
+            yield connection
+
     async def run(self, statement: LiteralString) -> None:
         """One statement that answers nothing."""
         await self._connection.execute(statement)
