@@ -128,6 +128,7 @@ def test_an_answer_of_a_site_names_its_command_and_what_the_relay_came_to() -> N
         (chunk(site="a b"), WrongTypeError),
         (b"", MalformedError),
     ],
+    ids=["not packed", "no fields", "cut off", "too large", "a site with a blank", "nothing"],
 )
 def test_what_is_no_chunk_is_refused(body: bytes, error: type[InputError]) -> None:
     with pytest.raises(error):
