@@ -3,6 +3,7 @@
 -- ARGV[1]  the second since when it is so
 -- ARGV[2]  msgpack array of fields and values in turn; value false is forgotten, else a text
 -- ARGV[3]  most fields that a meter may have
+-- ARGV[4]  lifetime of fences in seconds, 0 for ever
 -- Returns: 0 where it would have more fields: nothing is written; else list: 1 when what is known
 --          has changed, else 0; the number of the rule by which readings make energy; then of each
 --          channel with readings that count its name, its kind and how far they follow the rule
@@ -13,7 +14,7 @@
 -- Cost: O(fields known and said, channels)
 -- @include lib/later: is_greater
 -- @include lib/numbers: text
--- @include lib/writes: write, flush_writes
+-- @include lib/writes: write, keep_for, flush_writes
 
 local meter, since, said = KEYS[1] .. ':e', tonumber(ARGV[1]), cmsgpack.unpack(ARGV[2])
 
@@ -57,7 +58,8 @@ if changed then
   write('HSET', meter, 'said', cmsgpack.pack(merged))
 end
 
--- A version more, so that nobody books by the rule of before.
+-- A version more and the fence raised to it, so that nobody books by the rule of before: energy
+-- that no run tells of would never be taken away.
 local answer = { changed and 1 or 0, rule }
 for at = 1, #flat, 2 do
   local channel, kind = flat[at], flat[at + 1]
@@ -67,7 +69,10 @@ for at = 1, #flat, 2 do
     answer[#answer + 1] = held['derived:' .. channel] or ''
     if ruled then
       local version = tonumber(held['version:' .. channel] or 0) + 1
+      local fence = KEYS[1] .. ':f:energy.' .. channel
       write('HSET', meter, 'version:' .. channel, text(version))
+      write('SET', fence, text(version))
+      keep_for(fence, tonumber(ARGV[4]))
     end
   end
 end

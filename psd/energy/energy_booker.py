@@ -28,7 +28,7 @@ from psd.energy.store import UNIT_S, Found, KeptChannel, MeterStore
 from psd.engine.engine import Engine
 from psd.engine.events import Report
 from psd.engine.outcomes import Outcome
-from psd.errors import TooLateError
+from psd.errors import BusyError, TooLateError
 from psd.failpoints import reach
 
 LOOK = 32
@@ -36,6 +36,8 @@ LOOK = 32
 
 LOOK_TIMES = 8
 UNITS_AT_ONCE = 31
+ATTEMPTS = 64
+"""Of computing again; each time somebody else has kept readings meanwhile."""
 
 Within = tuple[int, int]
 """The first and the last second of readings that may be new."""
@@ -63,7 +65,7 @@ class EnergyBooker:
 
         A report of a time that can no longer be booked is left out, where others can be.
         """
-        while True:
+        for _ in range(ATTEMPTS):
             settled, found = await self._settled(of, within, found)
             told = await (self._booked if found.is_derived else self._emptied)(of, settled, found)
             if told is not None:
@@ -73,6 +75,7 @@ class EnergyBooker:
                 return _without_late(told)
             self._metrics.again()
             found = await self._store.look(of, within, LOOK)
+        raise BusyError("meter: others keep readings of it all the time")
 
     async def _booked(
         self, of: KeptChannel, settled: Settled, found: Found
@@ -115,9 +118,24 @@ class EnergyBooker:
         units = await self._store.units(of, found.derived_from)
         for start, end in _stretches(units):
             within = (start * unit_s, (end + 1) * unit_s - 1)
-            await self.settle(of, within, await self._store.look(of, within, LOOK))
+            await self.again(of, within)
             await self._store.note_derived(of, rule, end + 1)
         await self._store.note_derived(of, rule, None)
+
+    async def stretches(self, of: KeptChannel) -> list[Within]:
+        """Parts of all that is kept of a channel, each of some hours or days. 1 trip."""
+        unit_s = UNIT_S[of.kind]
+        listed = _stretches(await self._store.units(of, 0))
+        return [(start * unit_s, (end + 1) * unit_s - 1) for start, end in listed]
+
+    async def wanted(self, of: KeptChannel, within: Within) -> list[Report]:
+        """What readings within make, as it should be booked. 1 trip."""
+        found = await self._store.look(of, within, LOOK)
+        return self._reports(of, (await self._settled(of, within, found))[0])
+
+    async def again(self, of: KeptChannel, within: Within) -> list[Outcome]:
+        """Book what readings within make. 2 trips."""
+        return await self.settle(of, within, await self._store.look(of, within, LOOK))
 
     async def _settled(
         self, of: KeptChannel, within: Within, found: Found

@@ -47,7 +47,7 @@ class MeterKeeper:
         self._things: dict[Flow, int] = {
             flow: things[name] for flow, name in THINGS.items() if name in things
         }
-        self._booker = EnergyBooker(store, engine, settings, self._things, metrics)
+        self.booker = EnergyBooker(store, engine, settings, self._things, metrics)
         self._metrics = metrics
         self.things = frozenset(self._things.values())
 
@@ -154,8 +154,8 @@ class MeterKeeper:
     async def _keep_part(self, of: KeptChannel, points: Sequence[tuple[int, int]]) -> Outcome:
         found = await self._store.keep(of, points, LOOK)
         reach("energy_kept")
-        told = await self._booker.settle(of, (points[0][0], points[-1][0]), found)
-        await self._booker.catch_up(of, found)
+        told = await self.booker.settle(of, (points[0][0], points[-1][0]), found)
+        await self.booker.catch_up(of, found)
         return _summed([*told, BOOKED if found.changed else UNCHANGED])
 
     async def _keep_beside(self, change: Readings | Intervals) -> Outcome:
@@ -173,7 +173,7 @@ class MeterKeeper:
         except TooLargeError as error:
             return Outcome("refused", error)
         for of in told.pending:
-            await self._booker.catch_up(of, await self._store.look(of, (0, 0), 0))
+            await self.booker.catch_up(of, await self._store.look(of, (0, 0), 0))
         return BOOKED if told.is_new else UNCHANGED
 
 

@@ -6,6 +6,7 @@ from psd.domain import Core, Part
 from psd.energy.cost_endpoints import cost_endpoints, plan_endpoints, plan_resource, price_deeds
 from psd.energy.cost_questions import CostQuestions
 from psd.energy.endpoints import deeds, endpoints, energy_files
+from psd.energy.energy_audit import EnergyAudit
 from psd.energy.energy_files import EnergyFiles
 from psd.energy.energy_metrics import EnergyMetrics
 from psd.energy.joi_batches import BatchStore
@@ -51,6 +52,7 @@ class EnergyPart(Part):
         self.files = EnergyFiles(store, settings, core.clock, rules_of(core.settings), metrics)
         self.file_imports = (energy_files(self.files, settings.import_bytes_max),)
         keeper = MeterKeeper(store, core.engine, settings, things, metrics)
+        self.audit = EnergyAudit(store, reads, core.engine, keeper.booker).every
         self.followers = (JoiKeeper(keeper, batches), PriceKeeper(self.prices))
         self.keepers = (self.plans,)
         plans = PlanQuestions(self.plans)

@@ -134,6 +134,11 @@ class MeterStore:
                 )
         return refused
 
+    async def register_again(self, uid: int, name: str) -> None:
+        """Note a name that this process may have noted already. 1 trip."""
+        self._named.pop(uid, None)
+        await self.register({uid: name})
+
     async def name(self, uid: int) -> str | None:
         """The name of a meter that ever sent something. 1 trip."""
         held = await self._store.reads.call(("HGET", names_key(names_shard(uid), METERS), uid))
@@ -238,7 +243,7 @@ class MeterStore:
         Raises TooLargeError where that would be more than a meter may have.
         """
         root = await self._root(uid)
-        arguments = (since, packed_of(said), FIELDS_MAX)
+        arguments = (since, packed_of(said), FIELDS_MAX, self._lifetime_s)
         command: Command = ("EVALSHA", self._describe.sha, 1, root, *arguments)
         [told] = await write_kept(self._store, [command])
         if told == 0:

@@ -41,6 +41,7 @@ MODULES = (
     "poison",
     "decisions",
     "swap_kills",
+    "meter_kills",
     "clocks",
     "soak",
 )

@@ -66,7 +66,7 @@ class SwapKills:
             assert tally.kills, "nobody has died"
             await _hold(stage, network, rng)
             await stage.client.flushall()
-            tally.notes.append(await asyncio.to_thread(_run, stage, "replay", "--from", "1"))
+            tally.notes.append(await asyncio.to_thread(run_psd, stage, "replay", "--from", "1"))
         finally:
             await psd.close()
         psd = await open_runtime(load_settings(flags={"redis.url": stage.redis.url}).settings)
@@ -141,13 +141,13 @@ async def _catch_up(network: Network, sent: Sequence[Sent]) -> None:
 async def _hold(stage: Stage, network: Network, rng: random.Random) -> None:
     """All that the ledger tells, against the replay of what it accepted."""
     assert await SwapsStore(network.psd.store).unsettled(network.name) == []
-    await asyncio.to_thread(_run, stage, "swaps", "verify", "--network", network.name)
+    await asyncio.to_thread(run_psd, stage, "swaps", "verify", "--network", network.name)
     for until in (None, *rng.sample(SECONDS, MOMENTS)):
         await network.check(until)
     await network.check_books(rng)
 
 
-def _run(stage: Stage, *arguments: str) -> str:
+def run_psd(stage: Stage, *arguments: str) -> str:
     """A command that must end well; what it said."""
     done = subprocess.run(
         stage.command(*arguments),

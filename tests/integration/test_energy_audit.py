@@ -1,0 +1,69 @@
+"""``psd verify`` of energy: what is booked is what readings make, and a replay makes it again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+import pytest
+
+from psd.energy.channels import meter_uid, report_of
+from psd.energy.part import EnergyPart
+from psd.runtime import Runtime
+
+T0 = 1_606_636_800
+"""2020-11-29 08:00 UTC."""
+
+DOCUMENTS: list[dict[str, Any]] = [
+    {"command": "power", "power": {"meter": "m-1", "points": [[T0, 1], [T0 + 3_600, -1]]}},
+    {"command": "register", "register": {"meter": "m-2", "points": [[T0, 10], [T0 + 7_200, 12]]}},
+    {"command": "intervals", "intervals": {"meter": "m-3", "rows": [[T0, T0 + 1_800, 1]]}},
+]
+DOCUMENTS[0]["power"]["signed"] = True
+
+
+@pytest.fixture
+async def meters(runtime: Runtime) -> Runtime:
+    for document in DOCUMENTS:
+        events = runtime.rules.events(msgpack.packb(document), T0 + 99_000, "1")
+        for outcome in await runtime.books.book(events):
+            assert outcome.status == "booked", outcome
+    return runtime
+
+
+async def found(runtime: Runtime, *, repair: bool = False) -> dict[str, list[str]]:
+    """Outcomes and their differences, without what is clean."""
+    told: dict[str, list[str]] = {}
+    async for audited in runtime.part(EnergyPart).audit(repair=repair):
+        if audited.outcome != "clean":
+            told.setdefault(audited.outcome, []).extend(map(str, audited.differences))
+    return told
+
+
+async def test_what_psd_wrote_is_clean(meters: Runtime) -> None:
+    assert await found(meters) == {}
+
+
+@pytest.mark.parametrize(("name", "thing"), [("m-1", 20), ("m-1", 21), ("m-2", 20)])
+async def test_energy_that_its_readings_do_not_make_is_told_and_repaired(
+    meters: Runtime, name: str, thing: int
+) -> None:
+    cell = T0 + 3_000
+    wrong = report_of(thing, meter_uid(name), 0, (cell, cell + 300), 999, 1)
+    await meters.engine.book([wrong])
+    told = await found(meters)
+    [difference] = told["found"]
+    assert f"meter '{name}' 2020-11-29T08:50:00Z: 999 mWh estimated, should be" in difference
+    assert set(await found(meters, repair=True)) == {"repaired"}
+    assert await found(meters) == {}
+
+
+async def test_a_name_that_is_gone_is_told_and_kept_again(meters: Runtime) -> None:
+    uid = meter_uid("m-3")
+    cursor, keys = await meters.store.writes.call(("SCAN", 0, "MATCH", "psd:names:*", "COUNT", 999))
+    assert int(cursor) == 0
+    for key in keys:
+        await meters.store.writes.call(("HDEL", key, uid))
+    assert "meter 'm-3': nothing, should be m-3" in (await found(meters))["found"][0]
+    assert set(await found(meters, repair=True)) == {"repaired"}
+    assert await found(meters) == {}
