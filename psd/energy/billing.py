@@ -29,6 +29,9 @@ from psd.zones import DATE_S, beginning_of
 PART_S = 183 * DATE_S
 """So much of a plan is cut into cells in one stretch: 2 ms of four rates a day."""
 
+CELLS_MAX = 400_000
+"""Of all plans one by one: 200 plans of four rates over a year."""
+
 EDGES_MAX = 60_000
 """Of all plans of a question together: half-hours of 3 years. More take a second of Redis."""
 
@@ -45,6 +48,12 @@ class PlanPeriod(msgspec.Struct, frozen=True):
     cells: list[PricedCell]
     groups: list[CellGroup]
     export_groups: list[CellGroup]
+
+    @property
+    def count(self) -> int:
+        """How many cells it has."""
+        groups = (*self.groups, *self.export_groups)
+        return len(self.cells) + sum(len(group.starts) for group in groups)
 
 
 class CutPlan(msgspec.Struct, frozen=True):
@@ -63,6 +72,11 @@ class CutPlan(msgspec.Struct, frozen=True):
                 found.update(group.starts)
             found.add(period.end)
         return found
+
+    @property
+    def count(self) -> int:
+        """How many cells it has."""
+        return sum(period.count for period in self.periods)
 
     @property
     def has_export(self) -> bool:
@@ -101,10 +115,10 @@ class EnergyAt(msgspec.Struct, frozen=True):
 
 
 async def cut(
-    versions: Sequence[PricePlan], range_: Range, prices: Mapping[str, Prices]
+    versions: Sequence[PricePlan], range_: Range, prices: Mapping[str, Prices], most: int
 ) -> CutPlan:
-    """A plan cut into cells over a range, a half-year in one stretch."""
-    periods = []
+    """A plan cut into cells over a range, at most so many, a half-year in one stretch."""
+    periods: list[PlanPeriod] = []
     for plan, start, end in periods_of(versions, range_):
         period = PlanPeriod(plan, start, end, [], [], [])
         for opens in range(start, end, PART_S):
@@ -116,6 +130,7 @@ async def cut(
                 period.groups.extend(rated_groups(plan, plan.rates, opens, closes))
             if plan.export:
                 period.export_groups.extend(rated_groups(plan, plan.export, opens, closes))
+            check_number(sum(each.count for each in (*periods, period)), most)
             await give_way()
         periods.append(period)
     begins = periods[0].start if periods else range_.end
@@ -153,9 +168,10 @@ def cost_of_cut(plan: str, cut_plan: CutPlan, taken: EnergyAt, delivered: Energy
     return bill.rounded(cut_plan.periods[-1].plan)
 
 
-def check_number(edges: int) -> None:
+def check_number(cells: int, most: int) -> None:
     """Refuse a question about more changes of price than are worked on at once."""
-    if edges > EDGES_MAX:
+    if cells > most:
         raise TooLargeError(
-            f"range: prices change over {EDGES_MAX} times in it; ask for less time or fewer plans"
+            f"range: prices of the plans change over {EDGES_MAX} times together, or {CELLS_MAX} "
+            "one by one; ask for less time or fewer plans"
         )

@@ -43,6 +43,9 @@ from psd.queries.moments import asked_range
 from psd.queries.requests import LIMIT_MAX
 from psd.tariffs.cost import ranked
 
+RANGE_MAX_S = 3_660 * 86_400
+"""Ten years."""
+
 PLANS_AT_ONCE = 200
 """Of one question."""
 
@@ -155,7 +158,10 @@ class CostQuestions:
     def _range(self, query: CostQuery | CompareQuery, known: KnownMeter) -> Range:
         now_s = self._clock.now_ms() // 1000
         tz = zone(query.tz or known.record.text("tz") or self._settings.tz)
-        return asked_range(query.start, query.end, now_s, tz=tz)
+        range_ = asked_range(query.start, query.end, now_s, tz=tz)
+        if range_.end - range_.start > RANGE_MAX_S:
+            raise TooLargeError(f"range: longer than {RANGE_MAX_S} s, the longest that is billed")
+        return range_
 
     async def _asked_plans(self, named: Sequence[str], own: str) -> dict[str, KeptPlan]:
         """Plans by name: those that are asked for, or all, and the meter's own."""

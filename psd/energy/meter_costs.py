@@ -17,7 +17,15 @@ from itertools import accumulate
 
 import msgspec
 
-from psd.energy.billing import CutPlan, EnergyAt, check_number, cost_of_cut, cut
+from psd.energy.billing import (
+    CELLS_MAX,
+    EDGES_MAX,
+    CutPlan,
+    EnergyAt,
+    check_number,
+    cost_of_cut,
+    cut,
+)
 from psd.energy.channels import MEASURED, THINGS, Flow, channel_of
 from psd.energy.energy_metrics import EnergyMetrics
 from psd.energy.plan_store import KeptPlan
@@ -97,7 +105,7 @@ class Costs:
         carbon = await self._carbon(region, range_)
         edges = {range_.start, range_.end}.union(*(each.edges() for each in cut_plans))
         edges |= {edge for each in carbon for edge in (each.start, each.end)}
-        check_number(len(edges))
+        check_number(len(edges), EDGES_MAX)
         pays = any(each.has_export for each in cut_plans)
         taken, delivered, estimated_mwh, covered_s = await asyncio.gather(
             self._energy(uid, "import", sorted(edges)),
@@ -129,7 +137,12 @@ class Costs:
         prices: dict[str, Prices] = {}
         for name in sorted(names):
             prices[name] = await self._prices.prices("p", name, range_.start, range_.end)
-        return [await cut(kept.versions, range_, prices) for kept in plans]
+        found: list[CutPlan] = []
+        left = CELLS_MAX
+        for kept in plans:
+            found.append(await cut(kept.versions, range_, prices, min(left, EDGES_MAX)))
+            left -= found[-1].count
+        return found
 
     async def _carbon(self, region: str, range_: Range) -> list[Price]:
         if not region:

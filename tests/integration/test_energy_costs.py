@@ -267,6 +267,22 @@ async def test_prices_that_change_within_an_interval_are_told(client: HttpClient
     assert (await ask(client, "cost", plan="half", **day))["alignment"] == "interval_end"
 
 
+async def test_what_changes_too_often_to_be_billed_is_refused(client: HttpClient) -> None:
+    hours = [
+        {"name": f"{at:02}", "rate": at, "from": f"{at:02}:00", "to": f"{at + 1:02}:00"}
+        for at in range(24)
+    ]
+    await put_plan(client, "hourly", rates=[*hours, BASE])
+    await put_plan(client, "flat", rates=[BASE], standing={"per": "day", "amount": 1})
+    await use(client, T0, [1])
+    nine = {"start": T0 - 8 * 365 * 86_400, "end": T0 + 365 * 86_400}
+    refused = await ask(client, "cost", 422, plan="hourly", **nine)
+    assert "prices of the plans change over 60000 times" in refused["detail"]
+    assert (await ask(client, "cost", plan="flat", **nine))["mwh"] == 1_000_000
+    ever = {"start": "1970-01-02", "end": "2199-01-01"}
+    assert "longer than" in (await ask(client, "compare", 422, **ever))["detail"]
+
+
 async def test_a_bill_needs_a_meter_a_plan_and_a_range(client: HttpClient) -> None:
     await ask(client, "cost", 404, plan="eco", start=T0)
     await use(client, T0, [1])
