@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from psd.store.lua_includes import check_includes, included
-from psd.store.lua_parts import NAMES_MAX, most_at_once, scoped
+from psd.store.lua_parts import NAMES_MAX, most_at_once, scoped, without_unused
 
 _MODE = re.compile(r"^-- Mode: (read|write)$", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n", re.MULTILINE)
@@ -91,7 +91,7 @@ def _mode_of(entry: str, text: str) -> str:
 
 def _joined(parts: dict[str, str]) -> str:
     """The parts one behind the other, each with the names that the others include of it."""
-    texts = {part: _COMMENT.sub("", text) for part, text in parts.items()}
+    texts = without_unused({part: _COMMENT.sub("", text) for part, text in parts.items()})
     shared: dict[str, set[str]] = {part: set() for part in parts}
     for part, text in parts.items():
         for other, names in included(part, text).items():

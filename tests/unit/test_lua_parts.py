@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from psd.store.lua_parts import NAMES_MAX, declared, most_at_once, scoped
+from psd.store.lua_parts import NAMES_MAX, declared, most_at_once, scoped, without_unused
 from psd.store.scripts import load_script, script_names
 
 PART = """local WIDE, NARROW = 3, 1
@@ -67,3 +67,13 @@ def test_a_function_in_a_block_ends_before_the_block_does() -> None:
 def test_a_script_has_room_for_more_names(name: str) -> None:
     """Redis refuses to compile a script with more; book and withdraw stand at some 130."""
     assert most_at_once(load_script(name).source) <= NAMES_MAX * 17 // 20
+
+
+def test_functions_that_a_script_does_not_name_do_not_travel_with_it() -> None:
+    part = (
+        "local function used() return 1 end\nlocal function deep(x)\n\n  return x\nend\n"
+        "local function unused(x)\n  return deep(x) + unused(x)\nend\nlocal a = 1\n"
+    )
+    left = without_unused({"lib/part": part, "engine/entry": "return used() + a\n"})
+    assert left["lib/part"] == "local function used() return 1 end\nlocal a = 1\n"
+    assert left["engine/entry"] == "return used() + a\n"
