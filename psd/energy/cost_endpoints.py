@@ -103,7 +103,7 @@ def plan_endpoints(plans: PlanQuestions, prices: PriceQuestions) -> list[Endpoin
             ask=plans.page,
             meaning="a page of plans",
             example=("/v3/energy/plans", '{"data":[...{"plan":"eco",...}],"next":null}'),
-            refused=(422,),
+            refused=(406,),
             whole=True,
         ),
         Endpoint(
@@ -116,7 +116,7 @@ def plan_endpoints(plans: PlanQuestions, prices: PriceQuestions) -> list[Endpoin
                 "/v3/energy/prices",
                 '{"data":[{"series":"agile-c","currency":"GBP"}...],"next":null}',
             ),
-            refused=(422,),
+            refused=(406,),
             whole=True,
         ),
         Endpoint(
