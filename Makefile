@@ -31,7 +31,7 @@ run: setup ## psd on this machine, with the sample loaded
 	@echo "starting $(BIN)/psd up --sample; Control-C stops it"
 	@$(BIN)/psd up --sample
 
-unit: $(VENV)/.dev-stamp ## the rules alone, without a server; less than ten seconds of CPU
+unit: $(VENV)/.dev-stamp ## the rules alone, without a server; some ten seconds of CPU
 	$(PYTEST) -p no:xdist -p no:anyio --hypothesis-profile quick -m "not slow" \
 		tests/unit $(PYTEST_ARGUMENTS)
 
