@@ -54,7 +54,8 @@ class ChargingPart(Part):
         self.face_hooks, self.face_leads = routes.hooks(), routes.leads()
         if settings.enabled:
             questions = PlugQuestions(self.services, settings, core.clock)
-            self.endpoints, self.deeds = endpoints(questions), deeds(questions)
+            self.endpoints = (*self.endpoints, *endpoints(questions))
+            self.deeds = deeds(questions)
         self._steps_plugs = settings.enabled
         self._looked_after_ms = -LOOK_AFTER_EVERY_MS
         every_ms = EVERY_MS if settings.enabled else LOOK_AFTER_EVERY_MS
