@@ -51,7 +51,7 @@ final where the machine was too slow for one."""
 NOT_OF_REQUESTS = {
     **{
         f"charging.{name}": "of workers, webhooks and replays"
-        for name in ("commit", "credit", "done", "post", "restore", "session", "take", "tell")
+        for name in ("commit", "done", "post", "restore", "session", "take", "tell")
     },
     "columns.seal": "of psd seal",
     "columns.there": "asked where there are several partitions, which this store has not",
