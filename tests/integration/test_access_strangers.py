@@ -29,7 +29,8 @@ UNPACKED_BYTES = 50_000_000
 BOMB = gzip.compress(bytes(UNPACKED_BYTES), 9)
 GROWTH_KB_MAX = 25_000
 OF_TESTS = frozenset({"info", "ping", "hello", "client|setinfo", "client|setname"})
-SIGNING_IN = ("GET /swaps/auth/login", "POST /swaps/auth/login")
+SIGNING_IN = ("GET /swaps/auth/login", "GET /energy/auth/login")
+PAGES = (" /swaps/", " /energy/", " /charging/")
 """The form is shown to everybody; one that is packed, long or not proved is refused."""
 NOWHERE = {"GET /nothing": "/nothing", "POST /v3/nothing": "/v3/nothing", "PUT /docs": "/docs"}
 ROUTES = {**{name: case.path for name, case in MATRIX.items()}, **NOWHERE}
@@ -88,9 +89,11 @@ async def told(client: HttpClient, name: str, headers: tuple[str, ...], body: by
 
 def refusals(name: str) -> tuple[int, ...]:
     """What a stranger may be answered: open routes do, pages lead to where one signs in."""
-    if name == SIGNING_IN[1]:
+    if name.startswith("POST") and name.endswith("/auth/login"):
         return (400, 413, 415)
-    return (200, 302, 404) if " /swaps/" in name else (200, 401, 404, 405)
+    # A page is led to where one signs in; its stream of events cannot be.
+    is_page = any(where in name for where in PAGES) and not name.endswith("/watch")
+    return (200, 302, 404) if is_page else (200, 401, 404, 405)
 
 
 @pytest.mark.parametrize("stranger", STRANGERS)
@@ -104,7 +107,7 @@ async def test_no_route_does_any_work_for_a_stranger(
     read: list[object] = []
     monkeypatch.setattr(bodies, "unpacked", lambda *packed: read.append(packed) or iter(()))
     monkeypatch.setattr(bodies.BodyReader, "read", lambda *asked: read.append(asked))
-    for name in ("GET /readyz", SIGNING_IN[0]):
+    for name in ("GET /readyz", *SIGNING_IN):
         await told(client, name, (), b"")
     caplog.clear()
     before = await heard(runtime)

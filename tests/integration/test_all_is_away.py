@@ -76,6 +76,19 @@ COMMAND_LINES = (
     "swaps verify",
     "swaps rebuild",
     "swaps sample",
+    "energy usage m-1 2016-04-12 2016-04-13",
+    "energy gaps m-1 2016-04-12 2016-04-13",
+    "energy cost m-1 --start 2016-04-12 --end 2016-04-13 --plan p",
+    "energy compare m-1 --start 2016-04-12 --end 2016-04-13",
+    "energy recommend m-1 --start 2016-04-12 --end 2016-04-13",
+    "energy meter show m-1",
+    "energy meter set m-1 --digits 5",
+    "energy plans ls",
+    "energy plans rm p",
+    "energy import i.csv --format csv --meter m-1",
+    "energy import i.csv --format csv --meter m-1 --via direct",
+    "charging ledger u1",
+    "charging post u1 5 --id a --note n",
     "up --port 0 --redis redis://127.0.0.1:1/0",
 )
 
@@ -91,6 +104,7 @@ REPORTS_ITSELF = {"doctor"}
 async def test_it_is_exit_code_75_with_a_sentence(line: str, tmp_path: Path) -> None:
     (tmp_path / "m.ndjson").write_bytes(MESSAGE + b"\n")
     (tmp_path / "w.csv").write_text("u,t,s\n7,1460462400,5\n")
+    (tmp_path / "i.csv").write_text("2016-04-12T12:00:00Z,0.25\n")
     (tmp_path / "archive").mkdir()
     code, out, err = await run(tmp_path, line)
     assert code == 75, (out, err)
