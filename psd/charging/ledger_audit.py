@@ -119,13 +119,16 @@ class LedgerAudit:
             found = await self._wrong_bookings(customer, thing, ledger)
             if not found:
                 return Audited(key, "clean", found)
-            if await self._last(customer) != (ledger[-1].n if ledger else 0):
+            last = ledger[-1].n if ledger else 0
+            if await self._last(customer) != last:
                 continue
-            if repair:
-                await self._booking.book_entries(customer, [each.entry for each in ledger])
-                if not await self._wrong_bookings(customer, thing, ledger):
-                    return Audited(key, "repaired", found)
-            return Audited(key, "found", found)
+            if not repair:
+                return Audited(key, "found", found)
+            await self._booking.book_entries(customer, [each.entry for each in ledger])
+            if not await self._wrong_bookings(customer, thing, ledger):
+                return Audited(key, "repaired", found)
+            if await self._last(customer) == last:
+                return Audited(key, "found", found)
         return Audited(key, "busy", found)
 
     async def _wrong_bookings(self, customer: str, thing: int, ledger: Ledger) -> list[Discrepancy]:

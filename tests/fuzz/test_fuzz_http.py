@@ -30,6 +30,7 @@ from tests.support.draws.hostile_bodies import (
     form_body,
     members_body,
     message_body,
+    meter_file_body,
     no_body,
     note_body,
     promql_body,
@@ -80,6 +81,7 @@ ROUTES: dict[str, Body] = {
     "GET /v3/charging/customers/{customer}": no_body,
     "GET /v3/charging/customers/{customer}/ledger": no_body,
     "POST /v3/energy/readings": readings_body,
+    "POST /v3/energy/imports": meter_file_body,
     "GET /v3/energy/meters/{meter}/usage": no_body,
     "GET /v3/energy/meters/{meter}/watch": no_body,
     "GET /v3/energy/meters/{meter}/readings": no_body,
@@ -181,6 +183,7 @@ GOOD = {
     "plan": "eco",
     "series": "agile",
     "region": "GB",
+    "customer": "u1",
 }
 
 
@@ -199,12 +202,18 @@ def hostile_path(rng: random.Random, pattern: str) -> str:
     path = "/".join(parts)
     if pattern in QUESTIONS and rng.random() < 0.7:
         return path + hostile_parameters(rng)
+    if pattern == "/v3/energy/imports" and rng.random() < 0.8:
+        fields = {**IMPORTED, "format": rng.choice(("greenbutton", "csv", "octopus", "elering"))}
+        if rng.random() < 0.5:
+            fields[rng.choice([*IMPORTED])] = hostile_text(rng)
+        return f"{path}?{urlencode(fields, errors='replace')}"
     if pattern.startswith("/api/v1/") and rng.random() < 0.7:
         return f"{path}?{promql_body(rng).decode()}"
     return path + rng.choice(("", "", "", "/", "?ids=1", "?%zz", "//", "/{x}"))
 
 
 QUESTIONS = frozenset({"/v3/sum", "/v3/series", "/v3/leaderboard"})
+IMPORTED = {"format": "csv", "meter": "m-1", "unit": "kWh", "every": "30m", "tz": "Europe/London"}
 
 
 def hostile_parameters(rng: random.Random) -> str:

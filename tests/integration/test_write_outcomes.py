@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -148,9 +149,17 @@ async def test_wherever_replies_are_lost_503_is_that_nothing_was_done(
                 assert await held(own_redis) == before, f"after {reply} replies"
             elif name != "gone":
                 await at_rest(boards)
-                assert (await send(boards, name)).status in (200, 201, 204), name
+                # A busy machine may need more than 0.3 s here, too.
+                await wait_until(f"{name} is done again", partial(done_again, boards, name))
         assert seen[-1] < 300 or name == "gone", seen
         assert 504 in seen, "a reply to the write itself was lost as well"
+
+
+async def done_again(boards: BoardsClient, name: str) -> bool:
+    """Send a request once more; whether it went well."""
+    answer = await send(boards, name)
+    assert answer.status in (200, 201, 204, 503, 504), f"{name}: {answer.text}"
+    return answer.status < 300
 
 
 @pytest.mark.parametrize("delay_s", [0.25, 0.3, 0.35, 0.45, 0.55])

@@ -181,6 +181,21 @@ def described_body(rng: random.Random) -> bytes:
     return hostile_body(rng, {**some, rng.choice(sorted(fields)): hostile_json(rng)})
 
 
+def meter_file_body(rng: random.Random) -> bytes:
+    """A file of a meter, of which something is anything: rows, JSON or XML."""
+    row = f"{rng.randint(0, 2_000_000_000)},{rng.choice(['0.25', '-1', 'NaN', '1e999', ''])}"
+    document = {"results": [{"consumption": 0.1, "interval_start": "2026-01-01T00:00:00Z"}]}
+    return rng.choice(
+        (
+            f"{row}\n{row}\n".encode(),
+            hostile_body(rng, {**document, rng.choice(["results", "x"]): hostile_json(rng)}),
+            b"<feed xmlns='http://www.w3.org/2005/Atom'><entry>" + rng.randbytes(20) + b"</entry>",
+            b"<!DOCTYPE a [<!ENTITY b 'c'>]><feed>&b;</feed>",
+            hostile_text(rng).encode("utf-8", "surrogatepass"),
+        )
+    )
+
+
 def readings_body(rng: random.Random) -> bytes:
     at_s = rng.randint(1, 2_000_000_000)
     fields: dict[str, Any] = {
