@@ -60,10 +60,9 @@ async def test_energy_that_its_readings_do_not_make_is_told_and_repaired(
 
 async def test_a_name_that_is_gone_is_told_and_kept_again(meters: Runtime) -> None:
     uid = meter_uid("m-3")
-    cursor, keys = await meters.store.writes.call(("SCAN", 0, "MATCH", "psd:names:*", "COUNT", 999))
-    assert int(cursor) == 0
-    for key in keys:
-        await meters.store.writes.call(("HDEL", key, uid))
+    client = meters.store.client
+    async for key in client.scan_iter(match="psd:names:*"):
+        await client.hdel(key, uid)
     assert "meter 'm-3': nothing, should be m-3" in (await found(meters))["found"][0]
     assert set(await found(meters, repair=True)) == {"repaired"}
     assert await found(meters) == {}
