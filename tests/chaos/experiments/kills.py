@@ -202,6 +202,6 @@ def missing_from_archive(folder: Path, stream: Stream, started_ms: int) -> list[
     return [*(f"not in the archive: {body[:200]!r}" for body in missing), *spoiled]
 
 
-WORKER_KILLS = KillExperiment("worker-kills", 100, 1_000, worker=True, redis=False)
+WORKER_KILLS = KillExperiment("worker-kills", 80, 1_000, worker=True, redis=False)
 REDIS_KILLS = KillExperiment("redis-kills", 20, 500, worker=False, redis=True)
 MIXED_KILLS = KillExperiment("mixed-kills", 30, 500, worker=True, redis=True)
