@@ -63,10 +63,11 @@ def unpacked(body: bytes, kind: Any) -> Any:
     """The message of a body; raises an InputError that says what it is not."""
     content = _unzipped(body)
     message = kind()
-    # protobuf's own error is a class of the library, which is not imported here.
+    # The library is imported with the first message, so its class of errors is asked for here.
+    broken: type[Exception] = importlib.import_module("google.protobuf.message").DecodeError
     try:
         message.ParseFromString(content)
-    except Exception as exc:
+    except broken as exc:
         raise MalformedError(f"message: no {kind.DESCRIPTOR.full_name} ({exc})") from exc
     return message
 

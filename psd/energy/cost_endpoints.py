@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from psd.domain import Deed, Endpoint, KeptResource
+from collections.abc import Awaitable, Callable
+
+from psd.domain import Asked, Deed, Endpoint, KeptResource
 from psd.energy.cost_answers import ComparisonAnswer, CostAnswer
 from psd.energy.cost_questions import CompareQuery, CostQuery, CostQuestions
 from psd.energy.plan_questions import (
@@ -19,6 +21,8 @@ from psd.energy.plan_questions import (
     PriceSeriesPage,
     PricesQuery,
 )
+
+Ask = Callable[[Asked], Awaitable[PricesAnswer]]
 
 METER = "/v3/energy/meters/{meter}"
 ASKED = (404, 406, 409, 410, 422)
@@ -93,8 +97,8 @@ def plan_resource(questions: PlanQuestions) -> KeptResource:
     )
 
 
-def plan_endpoints(plans: PlanQuestions, prices: PriceQuestions) -> list[Endpoint]:
-    """What is asked of plans and prices beside a plan itself."""
+def plan_endpoints(plans: PlanQuestions) -> list[Endpoint]:
+    """What is asked of plans beside a plan itself."""
     return [
         Endpoint(
             path="/v3/energy/plans",
@@ -106,6 +110,12 @@ def plan_endpoints(plans: PlanQuestions, prices: PriceQuestions) -> list[Endpoin
             refused=(406,),
             whole=True,
         ),
+    ]
+
+
+def price_endpoints(prices: PriceQuestions) -> list[Endpoint]:
+    """What is asked of prices, and of carbon, which is kept as prices are."""
+    return [
         Endpoint(
             path="/v3/energy/prices",
             query=NamesQuery,
@@ -119,35 +129,36 @@ def plan_endpoints(plans: PlanQuestions, prices: PriceQuestions) -> list[Endpoin
             refused=(406,),
             whole=True,
         ),
-        Endpoint(
-            path="/v3/energy/prices/{series}",
-            query=PricesQuery,
-            answer=PricesAnswer,
-            ask=prices.prices,
-            meaning="the prices",
-            example=(
-                f"/v3/energy/prices/agile-c?{_DAY}",
-                '{"series":"agile-c","currency":"GBP","data":[{"start":"2020-11-29T08:00:00Z",'
-                '"end":"2020-11-29T08:30:00Z","price":"0.2145"},...]}',
-            ),
-            refused=(404, 406, 422),
-            whole=True,
+        _values(
+            "/v3/energy/prices/{series}",
+            prices.prices,
+            "the prices",
+            f"/v3/energy/prices/agile-c?{_DAY}",
+            '{"series":"agile-c","currency":"GBP","data":[{"start":"2020-11-29T08:00:00Z",'
+            '"end":"2020-11-29T08:30:00Z","price":"0.2145"},...]}',
         ),
-        Endpoint(
-            path="/v3/energy/carbon/{region}",
-            query=PricesQuery,
-            answer=PricesAnswer,
-            ask=prices.carbon,
-            meaning="grams of carbon a kWh",
-            example=(
-                f"/v3/energy/carbon/GB?{_DAY}",
-                '{"series":"GB","currency":"","data":[{"start":"2020-11-29T08:00:00Z",...,'
-                '"price":"186"},...]}',
-            ),
-            refused=(404, 406, 422),
-            whole=True,
+        _values(
+            "/v3/energy/carbon/{region}",
+            prices.carbon,
+            "grams of carbon a kWh",
+            f"/v3/energy/carbon/GB?{_DAY}",
+            '{"series":"GB","currency":"","data":[{"start":"2020-11-29T08:00:00Z",...,'
+            '"price":"186"},...]}',
         ),
     ]
+
+
+def _values(path: str, ask: Ask, meaning: str, asked: str, told: str) -> Endpoint:
+    return Endpoint(
+        path=path,
+        query=PricesQuery,
+        answer=PricesAnswer,
+        ask=ask,
+        meaning=meaning,
+        example=(asked, told),
+        refused=(404, 406, 422),
+        whole=True,
+    )
 
 
 def price_deeds(questions: PriceQuestions) -> list[Deed]:

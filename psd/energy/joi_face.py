@@ -88,8 +88,9 @@ class JoiFace:
 
     def endpoints(self) -> list[Endpoint]:
         """What is read."""
-        meter = "smart-meter-0"
-        costs = '[{"price-plan-2":0.588},{"price-plan-1":1.176},{"price-plan-0":5.88}]'
+        return [*self._signs_of_life(), *self._of_meters()]
+
+    def _signs_of_life(self) -> list[Endpoint]:
         return [
             Endpoint(
                 path="/",
@@ -109,6 +110,12 @@ class JoiFace:
                 scope="open",
                 dialect=JOI,
             ),
+        ]
+
+    def _of_meters(self) -> list[Endpoint]:
+        meter = "smart-meter-0"
+        costs = '[{"price-plan-2":0.588},{"price-plan-1":1.176},{"price-plan-0":5.88}]'
+        return [
             Endpoint(
                 path="/readings/read/{meter}",
                 answer=list[ToldReading],

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from psd.domain import Core, Part
-from psd.energy.cost_endpoints import cost_endpoints, plan_endpoints, plan_resource, price_deeds
+from psd.energy.cost_endpoints import (
+    cost_endpoints,
+    plan_endpoints,
+    plan_resource,
+    price_deeds,
+    price_endpoints,
+)
 from psd.energy.cost_questions import CostQuestions
 from psd.energy.endpoints import deeds, endpoints, energy_files
 from psd.energy.energy_audit import EnergyAudit
@@ -63,7 +69,8 @@ class EnergyPart(Part):
         self.endpoints = (
             *endpoints(usage, meters, readings),
             *cost_endpoints(self.cost_questions),
-            *plan_endpoints(plans, prices),
+            *plan_endpoints(plans),
+            *price_endpoints(prices),
         )
         self.deeds = (*deeds(meters), *price_deeds(prices))
         self.resources = (plan_resource(plans),)

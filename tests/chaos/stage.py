@@ -42,6 +42,7 @@ MSG_TIMEOUT_S = 1
 DRAIN_TIMEOUT_S = 60.0
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
+COMMAND_TIMEOUT_S = 60.0
 POLL_S = 0.02
 
 SETTINGS: Mapping[str, object] = {
@@ -232,6 +233,25 @@ class Stage:
     async def forget(self, stream: Stream) -> None:
         """Delete what a stream has booked."""
         await forget(self.client, stream.roots)
+
+    def keep_workers(self, count: int) -> None:
+        """So many run that no failpoint kills."""
+        while sum(not each.failpoint for each in self.remaining()) < count:
+            self.start_worker()
+
+    def said(self, *arguments: str) -> str:
+        """What a command says that must end well."""
+        ended = subprocess.run(
+            self.command(*arguments),
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_TIMEOUT_S,
+            cwd=self.folder,
+            env=environment(),
+            check=False,
+        )
+        assert ended.returncode == 0, f"psd {' '.join(arguments)}: {ended.stdout}{ended.stderr}"
+        return ended.stdout.strip()
 
     def remaining(self) -> list[Process]:
         """The workers that run; those that ended are dropped from ``workers``."""

@@ -25,7 +25,6 @@ from psd.config_sources import load_settings
 from psd.energy.part import EnergyPart
 from psd.energy.usage import UsageQuery
 from psd.runtime import open_runtime
-from tests.chaos.experiments.swap_kills import run_psd
 from tests.chaos.stage import Stage
 from tests.chaos.trial import Say, Tally, run_in_lanes
 from tests.support.draws.random_meters import END, T0, Document, MeterHistory, check_usage
@@ -57,14 +56,13 @@ class MeterKills:
         tally = Tally(trials=1)
         history = MeterHistory(rng, f"m{seed}")
         history.draw()
-        while sum(not each.failpoint for each in stage.remaining()) < WRITERS:
-            stage.start_worker()
+        stage.keep_workers(WRITERS)
         for documents, places in ((history.mistakes, ()), (history.sent, DIES_AT)):
             await _sent(stage, documents, places, rng, tally)
         assert tally.kills, "nobody has died"
         await _hold(stage, history, f"m{seed}")
         await stage.client.flushall()
-        tally.notes.append(await asyncio.to_thread(run_psd, stage, "replay", "--from", "1"))
+        tally.notes.append(await asyncio.to_thread(stage.said, "replay", "--from", "1"))
         await _hold(stage, history, f"m{seed}")
         return tally
 
@@ -101,7 +99,7 @@ async def _sent(
 
 async def _hold(stage: Stage, history: MeterHistory, name: str) -> None:
     """All energy of the meter, against what it said."""
-    await asyncio.to_thread(run_psd, stage, "verify", "--domain", "energy")
+    await asyncio.to_thread(stage.said, "verify", "--domain", "energy")
     psd = await open_runtime(load_settings(flags={"redis.url": stage.redis.url}).settings)
     try:
         query = UsageQuery(str(T0), str(END), "5m")

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -28,7 +27,6 @@ from tests.chaos.stage import Stage
 from tests.chaos.trial import Say, Tally, run_in_lanes
 from tests.support.draws.random_swaps import SECONDS, random_history
 from tests.support.plain.plain_swaps import Sent
-from tests.support.processes.worker_process import environment
 from tests.support.swaps.network import OFFSET, Network, registration_waves
 
 WRITERS = 4
@@ -36,7 +34,6 @@ SIZE = 40
 DIES_AT = ("swaps_appended", "swaps_booked")
 TIMES_MAX = 3
 MESSAGES_MIN = 6
-COMMAND_TIMEOUT_S = 60.0
 MOMENTS = 3
 
 
@@ -66,7 +63,7 @@ class SwapKills:
             assert tally.kills, "nobody has died"
             await _hold(stage, network, rng)
             await stage.client.flushall()
-            tally.notes.append(await asyncio.to_thread(run_psd, stage, "replay", "--from", "1"))
+            tally.notes.append(await asyncio.to_thread(stage.said, "replay", "--from", "1"))
         finally:
             await psd.close()
         psd = await open_runtime(load_settings(flags={"redis.url": stage.redis.url}).settings)
@@ -81,8 +78,7 @@ class SwapKills:
         self, stage: Stage, psd: Runtime, rng: random.Random, tally: Tally, name: str
     ) -> Network:
         """A network that four writers have written; the oracle knows what they accepted."""
-        while sum(not each.failpoint for each in stage.remaining()) < WRITERS:
-            stage.start_worker()
+        stage.keep_workers(WRITERS)
         await stage.consuming()
         network = Network(psd, name)
         for wave in registration_waves(name):
@@ -141,22 +137,7 @@ async def _catch_up(network: Network, sent: Sequence[Sent]) -> None:
 async def _hold(stage: Stage, network: Network, rng: random.Random) -> None:
     """All that the ledger tells, against the replay of what it accepted."""
     assert await SwapsStore(network.psd.store).unsettled(network.name) == []
-    await asyncio.to_thread(run_psd, stage, "swaps", "verify", "--network", network.name)
+    await asyncio.to_thread(stage.said, "swaps", "verify", "--network", network.name)
     for until in (None, *rng.sample(SECONDS, MOMENTS)):
         await network.check(until)
     await network.check_books(rng)
-
-
-def run_psd(stage: Stage, *arguments: str) -> str:
-    """A command that must end well; what it said."""
-    done = subprocess.run(
-        stage.command(*arguments),
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_TIMEOUT_S,
-        cwd=stage.folder,
-        env=environment(),
-        check=False,
-    )
-    assert done.returncode == 0, f"psd {' '.join(arguments)}: {done.stdout}{done.stderr}"
-    return done.stdout.strip()
