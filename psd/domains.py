@@ -1,7 +1,8 @@
 """The domains of psd, a line each, and how they are found.
 
-A domain is a folder that says in its ``domain`` module what it brings (:class:`psd.domain.Domain`).
-Whoever needs something of all of them walks this list; nobody else knows a domain by its name::
+A domain is a folder that says in its ``domain`` module what it brings
+(:class:`psd.domain.definition.Domain`). Whoever needs something of all of them walks this list;
+nobody else knows a domain by its name::
 
     [domain.name for domain in domains()]     -> ["rewards", "prometheus", "swaps"]
 
@@ -18,7 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from psd.domain import Domain
+    from psd.domain.definition import Domain
     from psd.energy.client import AsyncEnergy, Energy
     from psd.rewards.client import AsyncRewards, Rewards
 

@@ -19,9 +19,11 @@ from psd.archive.places import Places
 from psd.archive.turns import Turns
 from psd.archive.writer import Appends, NoArchive, open_archive
 from psd.clock import Clock, SystemClock
-from psd.commands import every_rule, messages_of
 from psd.config import Settings
-from psd.domain import ClockTask, Command, Core, Part, RawTopic
+from psd.domain.command import Command, RawTopic
+from psd.domain.core import Core
+from psd.domain.part import ClockTask, Part
+from psd.domain.rules import every_rule, messages_of
 from psd.domains import domains, named
 from psd.engine.books import Books, BooksPreview
 from psd.engine.column_modes import settle_modes

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from psd.domain import Dialect
+from psd.domain.dialect import Dialect
 
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json; charset=utf-8"

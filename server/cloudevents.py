@@ -26,8 +26,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from psd.commands import names_of
-from psd.domain import Command
+from psd.domain.command import Command
+from psd.domain.rules import names_of
 from psd.engine.event_times import second_in
 from psd.errors import MalformedError, UnknownCommandError, WrongTypeError
 from psd.foreign_texts import shown

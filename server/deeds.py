@@ -1,6 +1,6 @@
 """A domain's deeds as routes: one body is read, archived, booked, and answered by itself.
 
-A domain knows no HTTP (psd/domain.py). What it makes of a body is the command that the queue would
+A domain knows no HTTP (psd/domain). What it makes of a body is the command that the queue would
 carry, so that a replay, the queue and a deed are one thing; it goes through the one door, in this
 order::
 
@@ -22,7 +22,9 @@ from aiohttp import web
 
 from psd.archive.entries import Entry
 from psd.clock import Clock
-from psd.domain import Asked, Command, Deed
+from psd.domain.command import Command
+from psd.domain.deed import Deed
+from psd.domain.question import Asked
 from psd.engine.event_rules import EventRules
 from psd.engine.events import Accepted
 from psd.engine.outcomes import Outcome

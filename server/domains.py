@@ -1,6 +1,6 @@
 """What domains serve over HTTP: their commands as POSTs of lists, deeds, and endpoints as GETs.
 
-A domain knows no HTTP (psd/domain.py). Here, in server/deeds.py and in server/endpoints.py its
+A domain knows no HTTP (psd/domain). Here, in server/deeds.py and in server/endpoints.py its
 structs become a route's parameters, answer and part of the reference, and everything is asked
 within the deadline of the store::
 
@@ -25,7 +25,7 @@ from aiohttp import web
 
 from psd.archive.messages import listed_entries
 from psd.clock import Clock
-from psd.domain import Command
+from psd.domain.command import Command
 from psd.domains import domains
 from psd.engine.decoding import decode_fields
 from psd.engine.event_rules import EventRules

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from psd.domain import Asked, Endpoint
+from psd.domain.question import Asked, Endpoint
 from psd.errors import BadQueryError, MalformedError
 from psd.queries.parsing import unknown_field
 from server import answers

@@ -3,9 +3,9 @@
 The table maps classes of psd/errors.py; the nearest class of an error's ancestry counts.
 Routes speak in one of several styles: ``text`` and ``json`` are those of the original daemon (v1,
 v2), ``problem`` is RFC 9457 and belongs to the routes that are ours, ``fields`` is the same where
-one body is taken or refused as a whole (:class:`psd.domain.Deed`): what is wrong with a field of it
-is 422, by the field's name. A domain that answers in the place of somebody else's API has the words
-of that (:class:`psd.domain.Dialect`)::
+one body is taken or refused as a whole (psd/domain/deed.py): what is wrong with a field of it is
+422, by the field's name. A domain that answers in the place of somebody else's API has the words of
+that (psd/domain/dialect.py)::
 
     answer_error(StoreUnavailableError("redis: timed out"), "json")
     -> 503, Retry-After: 1, {"error":"redis: timed out"}
@@ -23,7 +23,7 @@ from typing import Literal
 import msgspec
 from aiohttp import web
 
-from psd.domain import Dialect
+from psd.domain.dialect import Dialect
 from psd.errors import (
     AccessError,
     BadQueryError,

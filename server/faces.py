@@ -1,9 +1,9 @@
 """Faces: the sites of originals, each on a port of its own and at its own root.
 
-A domain that stands for a whole site says so by a :class:`psd.domain.Face`. It is served where the
-setting ``port`` of its domain is not 0, by an application of its own that shares the gate (limits,
-metrics, drain) and who may ask with the main one; its paths and the words of its errors are those
-of the original::
+A domain that stands for a whole site says so by a :class:`psd.domain.face.Face`. It is served
+where the setting ``port`` of its domain is not 0, by an application of its own that shares the gate
+(limits, metrics, drain) and who may ask with the main one; its paths and the words of its errors
+are those of the original::
 
     [meters] port = 8020      GET http://127.0.0.1:8020/readings/7     the face
                               GET http://127.0.0.1:1155/v3/meters/7    the main port
@@ -19,7 +19,10 @@ import msgspec
 from aiohttp import web
 
 from psd.config import Settings
-from psd.domain import Dialect, Domain, Face, Part
+from psd.domain.definition import Domain
+from psd.domain.dialect import Dialect
+from psd.domain.face import Face
+from psd.domain.part import Part
 from psd.domains import domains
 from psd.engine.event_rules import EventRules
 from psd.errors import ConfigError

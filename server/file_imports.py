@@ -18,8 +18,9 @@ from collections.abc import Mapping
 import msgspec
 from aiohttp import web
 
-from psd.domain import Asked, Command
-from psd.domain_files import FileImport
+from psd.domain.command import Command
+from psd.domain.file_import import FileImport
+from psd.domain.question import Asked
 from psd.engine.event_rules import EventRules
 from psd.engine.outcomes import Outcome
 from psd.runtime import Runtime

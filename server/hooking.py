@@ -1,6 +1,6 @@
 """Hooks and leads of domains as routes: other servers that tell, and people who are led away.
 
-A domain knows no HTTP (psd/domain.py). What others say is refused here in the statuses that they
+A domain knows no HTTP (psd/domain). What others say is refused here in the statuses that they
 take for "send it again", and told in plain text::
 
     POST /hook  signed       -> 200, once it is kept
@@ -16,8 +16,8 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from psd.domain.hook import Hook, Lead, Led
 from psd.errors import InputError
-from psd.hooks import Hook, Lead, Led
 from server import answers
 from server.access import IDENTITY
 from server.bodies import BodyReader

@@ -17,7 +17,7 @@ from aiohttp.typedefs import Middleware
 from prometheus_client import Counter, Histogram
 
 from psd.access.identity import Identity
-from psd.domain import Dialect
+from psd.domain.dialect import Dialect
 from psd.errors import PsdError
 from psd.observe.draining import Draining
 from psd.observe.metrics import Metrics

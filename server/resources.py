@@ -18,7 +18,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from psd.domain import Asked, KeptResource, KeptVersion, NoParameters
+from psd.domain.question import Asked, NoParameters
+from psd.domain.resource import KeptResource, KeptVersion
 from psd.engine.nesting import JSON, check_nesting
 from psd.errors import MalformedError
 from server import answers

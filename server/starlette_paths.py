@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp.web_urldispatcher import UrlMappingMatchInfo
 from yarl import URL
 
-from psd.domain import Dialect
+from psd.domain.dialect import Dialect
 from server.errors import answer
 from server.prefixes import prefix_of
 from server.routing import NoRouteError, Routes

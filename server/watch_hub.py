@@ -22,7 +22,7 @@ from collections.abc import Callable, Coroutine, Hashable, Iterator, Sequence
 from contextvars import Context
 from typing import Any
 
-from psd.domain import Versioned
+from psd.domain.question import Versioned
 from psd.errors import PsdError, WatchersError
 from psd.observe.metrics import Metrics
 from psd.store.redis import Store

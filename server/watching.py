@@ -1,7 +1,7 @@
 """Endpoints that are watched: server-sent events, or a question that waits for another answer.
 
 What an endpoint answers is told again, as a whole, whenever it is of another version
-(:class:`psd.domain.Watchable`)::
+(:class:`psd.domain.question.Watchable`)::
 
     GET /v3/meters/7/watch                      retry: 2000
                                                                             (blank)
@@ -28,7 +28,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from psd.domain import Asked, Watchable
+from psd.domain.question import Asked, Watchable
 from psd.errors import ForbiddenError, PsdError, UnavailableError
 from psd.observe.logs import CURRENT_REQUEST
 from psd.runtime import Runtime

@@ -18,7 +18,7 @@ import contextlib
 import logging
 
 from psd.clock import Clock
-from psd.domain import ClockTask
+from psd.domain.part import ClockTask
 from psd.errors import UnavailableError
 from psd.observe.metrics import Metrics
 

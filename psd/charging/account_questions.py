@@ -20,7 +20,7 @@ from psd.charging.account_answers import (
 )
 from psd.charging.payment_desk import PaymentDesk
 from psd.charging.payment_routes import is_of
-from psd.domain import Asked, Endpoint
+from psd.domain.question import Asked, Endpoint
 from psd.errors import NotFoundError
 
 ROOT = "/v3/charging/customers/{customer}"

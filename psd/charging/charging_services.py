@@ -18,7 +18,7 @@ from psd.charging.site_steps import Sites, Witness
 from psd.charging.site_store import SiteStore
 from psd.charging.step_changes import NewId
 from psd.clock import Clock
-from psd.domain import Core
+from psd.domain.core import Core
 
 
 class ChargingServices:

@@ -1,11 +1,12 @@
-"""The charging of cars, as psd knows it (psd/domain.py)."""
+"""The charging of cars, as psd knows it (psd/domain/definition.py)."""
 
 from __future__ import annotations
 
 from psd.charging.keys import KEYS
 from psd.charging.settings import ChargingSettings
 from psd.config import Thing
-from psd.domain import Domain, Face
+from psd.domain.definition import Domain
+from psd.domain.face import Face
 
 FAILPOINTS = (
     "charging_taken",  # readings are kept, nobody has looked at their plugs

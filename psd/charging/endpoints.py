@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from psd.charging.plug_answers import PlugStatus, RequestAnswer, ShownSite, ShownSites
 from psd.charging.plug_questions import PlugQuestions, RequestBody
-from psd.domain import Deed, Endpoint
+from psd.domain.deed import Deed
+from psd.domain.question import Endpoint
 
 ROOT = "/v3/charging"
 

@@ -16,7 +16,8 @@ from psd.charging.plug_clock import EVERY_MS
 from psd.charging.plug_keeper import PlugKeeper
 from psd.charging.plug_questions import PlugQuestions
 from psd.charging.settings import ChargingSettings
-from psd.domain import ClockTask, Core, Part
+from psd.domain.core import Core
+from psd.domain.part import ClockTask, Part
 
 LOOK_AFTER_EVERY_MS = 5_000
 

@@ -32,7 +32,7 @@ from psd.charging.settings import ChargingSettings
 from psd.charging.signatures import secrets_of
 from psd.charging.sources.stripe_api import StripeApi
 from psd.charging.webhook_taking import WebhookTaker
-from psd.domain import Core
+from psd.domain.core import Core
 from psd.errors import NotFoundError, PaymentUnavailableError
 
 SUMMED = 1_000

@@ -21,6 +21,7 @@ from psd.charging.settings import ChargingSettings
 from psd.charging.signed_links import Purpose, is_signed
 from psd.charging.webhook_taking import BODY_BYTES_MAX
 from psd.clock import Clock
+from psd.domain.hook import Hook, Lead, Led
 from psd.errors import (
     ForbiddenError,
     InputError,
@@ -30,7 +31,6 @@ from psd.errors import (
     SourceError,
     UnauthorizedError,
 )
-from psd.hooks import Hook, Lead, Led
 from psd.users import user_of
 
 SECOND = re.compile(r"\d{1,12}", re.ASCII)

@@ -42,7 +42,7 @@ from psd.charging.states import PlugState, RequestStatus, state_of
 from psd.charging.transitions import prompts_of
 from psd.charging.wire import ON, contracts, packed, unpacked
 from psd.clock import ManualClock
-from psd.domain import Core
+from psd.domain.core import Core
 from psd.engine.event_rules import EventRules
 from psd.errors import InputError
 from psd.foreign_texts import shown

@@ -27,7 +27,8 @@ from psd.charging.site_view import SiteView
 from psd.charging.states import ActualState
 from psd.charging.transitions import prompts_of
 from psd.clock import Clock
-from psd.domain import Asked, Done
+from psd.domain.deed import Done
+from psd.domain.question import Asked
 from psd.engine.events import Accepted
 from psd.engine.outcomes import Outcome
 from psd.errors import NotFoundError

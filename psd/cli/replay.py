@@ -31,9 +31,9 @@ from psd.archive.replay import BATCH_EVENTS, AcceptedTimes, Progress, Replay, Re
 from psd.cli.options import pass_settings
 from psd.cli.times import time_argument
 from psd.clock import SystemClock
-from psd.commands import every_rule
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
+from psd.domain.rules import every_rule
 from psd.errors import ArchiveUnavailableError, ConfigError
 from psd.runtime import open_runtime
 from psd.store.redis import Store

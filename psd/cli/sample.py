@@ -23,7 +23,7 @@ from psd.cli.input_files import parts_of
 from psd.cli.times import parse_time
 from psd.config import Settings
 from psd.config_things import needed_thing
-from psd.domain import FaceSample
+from psd.domain.face import FaceSample
 from psd.domains import named
 from psd.embedded.drain import wait_until_drained
 from psd.engine.plan import Range

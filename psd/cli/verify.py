@@ -11,7 +11,7 @@
 
 What is held against what, and who is believed, is in psd/audit/truth.py and totals.py. Every
 owner and thing is audited as it stands at one moment, while everybody goes on booking. Domains that
-keep more than buckets audit it themselves (psd/domain.py), after these.
+keep more than buckets audit it themselves (psd/domain/part.py), after these.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from psd.cli.arguments import USER, NumbersCommand
 from psd.cli.options import pass_settings
 from psd.cli.query import running, thing_number
 from psd.columns.sealing import Sealer
-from psd.commands import every_rule
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
+from psd.domain.rules import every_rule
 from psd.domains import domains
 from psd.engine.column_modes import kept_as, modes_of
 from psd.engine.events import TIME_END_S

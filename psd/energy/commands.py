@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from psd.domain import Messages
+from psd.domain.command import Messages
 from psd.energy import meter_events
 from psd.energy.joi_batches import batch_command
 from psd.energy.settings import EnergySettings

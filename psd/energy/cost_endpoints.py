@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from psd.domain import Asked, Deed, Endpoint, KeptResource
+from psd.domain.deed import Deed
+from psd.domain.question import Asked, Endpoint
+from psd.domain.resource import KeptResource
 from psd.energy.cost_answers import ComparisonAnswer, CostAnswer
 from psd.energy.cost_questions import CompareQuery, CostQuery, CostQuestions
 from psd.energy.plan_questions import (

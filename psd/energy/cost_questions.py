@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from psd.clock import Clock, utc_text
-from psd.domain import Asked
+from psd.domain.question import Asked
 from psd.energy.channels import meter_name, meter_uid
 from psd.energy.cost_answers import (
     ComparisonAnswer,

@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from psd.domain import Dialect
+from psd.domain.dialect import Dialect
 
 
 class JoiFailure(msgspec.Struct):

@@ -1,9 +1,10 @@
-"""Energy of meters, as psd knows it (psd/domain.py)."""
+"""Energy of meters, as psd knows it (psd/domain/definition.py)."""
 
 from __future__ import annotations
 
 from psd.config import Thing
-from psd.domain import Domain, Face
+from psd.domain.definition import Domain
+from psd.domain.face import Face
 from psd.energy.dialect import JOI
 from psd.energy.keys import KEYS
 from psd.energy.settings import EnergySettings

@@ -23,8 +23,8 @@ import msgspec
 from msgspec import Meta
 
 from psd.clock import Clock, utc_text
-from psd.domain import Asked
-from psd.domain_files import FileMessages
+from psd.domain.file_import import FileMessages
+from psd.domain.question import Asked
 from psd.energy import csvfile, elering, greenbutton, octopus
 from psd.energy.channels import (
     QUALITY_NAMES,

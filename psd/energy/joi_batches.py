@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from psd.config import Settings
-from psd.domain import Command
+from psd.domain.command import Command
 from psd.energy.channels import MeterChannel, meter_name, meter_uid
 from psd.energy.documented import JoiReading, power_points
 from psd.energy.joi_bodies import METER_BYTES_MAX, READINGS_MAX

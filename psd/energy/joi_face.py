@@ -22,7 +22,8 @@ import msgspec
 from msgspec import Meta
 
 from psd.clock import Clock
-from psd.domain import Asked, Deed, Done, Endpoint
+from psd.domain.deed import Deed, Done
+from psd.domain.question import Asked, Endpoint
 from psd.energy import documented
 from psd.energy.dialect import JOI
 from psd.energy.documented import JoiReading

@@ -24,7 +24,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from psd.clock import utc_text
-from psd.domain import Asked, Core, Endpoint, Versioned, Watchable
+from psd.domain.core import Core
+from psd.domain.question import Asked, Endpoint, Versioned, Watchable
 from psd.energy.channels import meter_name, meter_uid
 from psd.energy.cost_answers import CostLine
 from psd.energy.cost_questions import CostQuery, CostQuestions

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
-from psd.domain import Command, Messages
+from psd.domain.command import Command, Messages
 from psd.energy.channels import (
     QUALITIES,
     THINGS,

@@ -21,7 +21,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from psd.domain import Asked, Core, NoParameters
+from psd.domain.core import Core
+from psd.domain.question import Asked, NoParameters
+from psd.domain.web_page import Answer, Shown, Visit, WebPage
 from psd.energy.channels import meter_name, meter_uid
 from psd.energy.cost_answers import ComparisonAnswer, PlanCost
 from psd.energy.cost_questions import CompareQuery, CostQuestions
@@ -32,7 +34,6 @@ from psd.energy.settings import EnergySettings
 from psd.engine.series import BucketQuestion
 from psd.errors import DetailExpiredError, InputError, NotFoundError
 from psd.queries.calendar import zone
-from psd.sites import Answer, Shown, Visit, WebPage
 from psd.times import timestamp
 
 METERS_MAX = 50

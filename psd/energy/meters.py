@@ -20,7 +20,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from psd.clock import Clock, utc_text
-from psd.domain import Asked, Done
+from psd.domain.deed import Done
+from psd.domain.question import Asked
 from psd.energy.channels import (
     QUALITY_NAMES,
     THINGS,

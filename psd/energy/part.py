@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from psd.domain import Core, Part
+from psd.domain.core import Core
+from psd.domain.part import Part
 from psd.energy.cost_endpoints import (
     cost_endpoints,
     plan_endpoints,

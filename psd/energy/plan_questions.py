@@ -18,7 +18,9 @@ import msgspec
 from msgspec import Meta
 
 from psd.clock import Clock, utc_text
-from psd.domain import Asked, Done, KeptVersion
+from psd.domain.deed import Done
+from psd.domain.question import Asked
+from psd.domain.resource import KeptVersion
 from psd.energy.plan_records import PlanSent, StoredPlan, plan_name, plan_sent
 from psd.energy.plan_store import PlanStore
 from psd.energy.price_messages import (

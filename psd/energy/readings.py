@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from psd.clock import Clock, utc_text
-from psd.domain import Asked
+from psd.domain.question import Asked
 from psd.energy import registers
 from psd.energy.channels import (
     QUALITY_NAMES,

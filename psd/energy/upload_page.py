@@ -16,6 +16,7 @@ import io
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from psd.domain.web_page import Answer, Moved, SaidAll, Shown, Visit, WebPage
 from psd.energy import csvfile, greenbutton
 from psd.energy.channels import QUALITIES, EnergyInterval, meter_name, meter_uid
 from psd.energy.csvfile import EnergyColumns
@@ -26,7 +27,6 @@ from psd.engine.outcomes import Outcome
 from psd.errors import ForbiddenError, InputError, MalformedError, OutOfBoundsError, WrongTypeError
 from psd.measures.units import text_of
 from psd.queries.calendar import zone
-from psd.sites import Answer, Moved, SaidAll, Shown, Visit, WebPage
 
 FORMATS = {"greenbutton": "Green Button (XML)", "csv": "CSV"}
 UNITS = ("kWh", "Wh", "MWh")

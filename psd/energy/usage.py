@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Meta
 
 from psd.clock import Clock, utc_text, utc_texts
-from psd.domain import Asked
+from psd.domain.question import Asked
 from psd.energy.channels import (
     DELIVERED,
     MEASURED,

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from psd.domain import Dialect
+from psd.domain.dialect import Dialect
 from psd.prometheus.api import PrometheusAnswer
 
 

@@ -17,7 +17,7 @@ from functools import partial
 
 import msgspec
 
-from psd.domain import Asked, Endpoint
+from psd.domain.question import Asked, Endpoint
 from psd.errors import BadQueryError
 from psd.prometheus.api import PrometheusAnswer, PrometheusApi
 from psd.prometheus.dialect import DIALECT

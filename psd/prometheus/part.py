@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from psd.config import Section
-from psd.domain import Core, Part
+from psd.domain.core import Core
+from psd.domain.part import Part
 from psd.prometheus.api import PrometheusApi
 from psd.prometheus.endpoints import endpoints
 

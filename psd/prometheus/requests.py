@@ -1,7 +1,7 @@
 """What is asked of Prometheus's read API and the shapes of its answers, as the reference has them.
 
-A text that is missing is an empty one (:class:`psd.domain.Dialect`), so what is needed is checked
-where it is used; ``match[]`` comes as often as there are selectors.
+A text that is missing is an empty one (psd/domain/dialect.py), so what is needed is checked where
+it is used; ``match[]`` comes as often as there are selectors.
 """
 
 from __future__ import annotations

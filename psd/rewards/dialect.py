@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from psd.domain import Dialect
+from psd.domain.dialect import Dialect
 
 
 class UserFailure(msgspec.Struct):

@@ -1,9 +1,9 @@
-"""The weekly rewards, as psd knows them (psd/domain.py)."""
+"""The weekly rewards, as psd knows them (psd/domain/definition.py)."""
 
 from __future__ import annotations
 
 from psd.config import Thing
-from psd.domain import Domain
+from psd.domain.definition import Domain
 from psd.rewards.keys import KEYS
 from psd.rewards.settings import RewardsSettings
 

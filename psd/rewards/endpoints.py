@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from psd.domain import Endpoint
+from psd.domain.question import Endpoint
 from psd.rewards.dialect import ORIGINAL
 from psd.rewards.listings import RiskPage, StreaksPage
 from psd.rewards.original import (

@@ -23,7 +23,7 @@ import msgspec
 from msgspec import Meta
 
 from psd.clock import Clock, utc_text
-from psd.domain import Asked
+from psd.domain.question import Asked
 from psd.engine.event_times import second_in
 from psd.engine.plan import ISSUANCE_START_S, WEEK_S
 from psd.errors import InvalidTimeError, MalformedError, NotFoundError

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from psd.domain import Core, Part
+from psd.domain.core import Core
+from psd.domain.part import Part
 from psd.rewards.accounts import Accounts
 from psd.rewards.at_risk import AtRisk
 from psd.rewards.booking import VehicleFollower

@@ -22,7 +22,7 @@ from msgspec import Meta
 from psd.access.identity import Identity
 from psd.clock import utc_text
 from psd.cursors import read_cursor, write_cursor
-from psd.domain import Asked
+from psd.domain.question import Asked
 from psd.engine.events import ID_MAX
 from psd.errors import MalformedError
 from psd.rewards.accounts import Accounts

@@ -17,7 +17,8 @@ from typing import Any
 
 import msgspec
 
-from psd.domain import Asked, Done
+from psd.domain.deed import Done
+from psd.domain.question import Asked
 from psd.engine.events import Accepted
 from psd.engine.outcomes import Outcome
 from psd.errors import NotFoundError

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from psd.domain import Command, Messages
+from psd.domain.command import Command, Messages
 from psd.engine.event_checks import check_event_id, check_value
 from psd.engine.event_rules import EventRules
 from psd.engine.event_times import Time, second_in

@@ -1,9 +1,10 @@
-"""The battery swaps, as psd knows them (psd/domain.py)."""
+"""The battery swaps, as psd knows them (psd/domain/definition.py)."""
 
 from __future__ import annotations
 
 from psd.config import Thing
-from psd.domain import Domain, Face
+from psd.domain.definition import Domain
+from psd.domain.face import Face
 from psd.swaps.keys import KEYS
 from psd.swaps.settings import SwapsSettings
 

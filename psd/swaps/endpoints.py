@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from psd.domain import Asked, Deed, Endpoint, Watchable
+from psd.domain.deed import Deed
+from psd.domain.question import Asked, Endpoint, Watchable
 from psd.swaps import ledger_rows as shown
 from psd.swaps import requests
 from psd.swaps.additions import AddedObject, AddedTransaction, Additions

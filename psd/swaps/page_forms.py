@@ -20,11 +20,11 @@ import msgspec
 from msgspec import UNSET
 
 from psd.clock import Clock
+from psd.domain.web_page import Answer, Moved, Said, Shown, Visit, WebPage
 from psd.engine.event_rules import EventRules
 from psd.engine.outcomes import Outcome
 from psd.errors import ConflictError, ForbiddenError, InputError
 from psd.queries.calendar import zone
-from psd.sites import Answer, Moved, Said, Shown, Visit, WebPage
 from psd.swaps.answers import Transaction
 from psd.swaps.asking import AskingRules
 from psd.swaps.ledger import Ledger

@@ -20,9 +20,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from psd.clock import Clock
+from psd.domain.web_page import Answer, Download, Moved, Shown, Visit, WebPage
 from psd.errors import BadQueryError, ForbiddenError, NotFoundError
 from psd.queries.calendar import zone
-from psd.sites import Answer, Download, Moved, Shown, Visit, WebPage
 from psd.swaps.answers import Transaction
 from psd.swaps.ledger import Ledger
 from psd.swaps.objects import KnownDriver

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from psd.domain import ClockTask, Core, Part
+from psd.domain.core import Core
+from psd.domain.part import ClockTask, Part
 from psd.engine.event_rules import rules_of
 from psd.swaps.accepted import AcceptedKeeper
 from psd.swaps.additions import Additions

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from psd.clock import Clock
 from psd.cursors import read_cursor, write_cursor
-from psd.domain import Asked, Versioned
+from psd.domain.question import Asked, Versioned
 from psd.engine.plan import Range
 from psd.errors import MalformedError, NotFoundError
 from psd.queries.calendar import zone

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from psd.domain import Command
+from psd.domain.command import Command
 from psd.queries.reported import ReportedAnswer, WindowFields
 from server.cloudevents import BATCH, STRUCTURED
 from server.openapi.about import (

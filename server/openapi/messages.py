@@ -14,8 +14,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from psd.commands import names_of, wire_fields
-from psd.domain import Command
+from psd.domain.command import Command
+from psd.domain.rules import names_of, wire_fields
 from psd.engine.event_fields import CountFields, MetricFields
 from psd.engine.withdrawal import WithdrawFields
 

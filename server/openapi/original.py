@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from psd.domain import Command
+from psd.domain.command import Command
 from psd.engine.event_fields import MetricFields
 from server.openapi.about import (
     FORM_TYPE,

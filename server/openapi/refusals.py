@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from psd.domain import Dialect
+from psd.domain.dialect import Dialect
 from server.asking import parameters_of
 from server.errors import PageStyle, Style
 from server.openapi.about import JSON_TYPE, PROBLEM_TYPE, TEXT_TYPE

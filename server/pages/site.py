@@ -1,7 +1,7 @@
 """A domain's pages as routes, below a root: ``/meters`` on the main port, nothing on its face.
 
-A domain knows no HTTP (psd/sites.py). Here its pages are asked for by those who are signed in and
-may, a form is taken from its own session alone, and what the domain answers becomes HTML, a
+A domain knows no HTTP (psd/domain/web_page.py). Here its pages are asked for by who is signed
+in and may, a form is taken from its own session alone, and what the domain answers becomes HTML, a
 redirect or a file::
 
     GET /meters/meter/7/     no session    -> 302 /meters/auth/login?next=%2Fmeters%2Fmeter%2F7%2F
@@ -19,9 +19,9 @@ from http import HTTPStatus
 from aiohttp import web
 
 from psd.access.pages.sessions import FORM, Session
-from psd.domain import Part
+from psd.domain.part import Part
+from psd.domain.web_page import Answer, Download, Moved, Said, SaidAll, Shown, Visit, WebPage
 from psd.errors import ForbiddenError, InputError
-from psd.sites import Answer, Download, Moved, Said, SaidAll, Shown, Visit, WebPage
 from server.access import seen_by
 from server.deadline import StoreDeadline
 from server.errors import PageStyle

@@ -23,7 +23,7 @@ from aiohttp import web
 
 from psd.access.identity import Identity
 from psd.clock import Clock
-from psd.domain import Command
+from psd.domain.command import Command
 from psd.engine.event_rules import EventRules
 from psd.errors import (
     InputError,

@@ -28,8 +28,8 @@ from msgspec import UNSET, UnsetType
 from psd.access.identity import ANYBODY, Identity
 from psd.archive.entries import Entry
 from psd.clock import Clock
-from psd.commands import names_of
-from psd.domain import Command
+from psd.domain.command import Command
+from psd.domain.rules import names_of
 from psd.domains import domains
 from psd.engine.decoding import Decoders, decode_message, is_json
 from psd.engine.event_fields import MetricFields

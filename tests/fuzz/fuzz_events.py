@@ -24,8 +24,8 @@ DECODERS = [
 ]
 
 with atheris.instrument_imports(include=[*DECODERS, "psd.rewards.vehicle_messages"]):
-    from psd.commands import kinds_of
     from psd.config import Settings
+    from psd.domain.rules import kinds_of
     from psd.engine.event_fields import decode_metric
     from psd.engine.event_rules import rules_of
     from psd.engine.events import TIME_END_S, VALUE_MAX, Change, second_of

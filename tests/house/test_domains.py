@@ -9,7 +9,7 @@ import tomllib
 import pytest
 
 from psd.config import Settings
-from psd.domain import Domain
+from psd.domain.definition import Domain
 from psd.domains import domains, named
 from psd.store.keys import OWNER_ROOT, catalogue, kind_of
 from tests.support.sources import ROOT, source_in, source_of

@@ -13,7 +13,8 @@ from psd.archive.archived_events import decoded_entries
 from psd.archive.reader import Span
 from psd.clock import ManualClock
 from psd.config import ArchiveSettings
-from psd.domain import ClockTask, Messages, Part, RawTopic
+from psd.domain.command import Messages, RawTopic
+from psd.domain.part import ClockTask, Part
 from psd.engine.event_rules import EventRules
 from psd.engine.events import Report
 from psd.errors import MalformedError

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from psd.commands import every_rule
 from psd.config import Settings
+from psd.domain.rules import every_rule
 from psd.engine.event_rules import EventRules
 from psd.engine.events import Count, Report
 from psd.errors import OutOfBoundsError

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from psd.clock import ManualClock
-from psd.domain import ClockTask
+from psd.domain.part import ClockTask
 from psd.errors import StoreUnavailableError
 from psd.observe.metrics import Metrics
 from tests.support.waiting import wait_until

@@ -17,7 +17,7 @@ import pytest
 
 from psd.config import Section
 from psd.config_sources import environment_name
-from psd.domain import Domain
+from psd.domain.definition import Domain
 from psd.domains import domains
 
 ROOT = Path(__file__).parents[2]

@@ -181,7 +181,7 @@ def test_only_the_doors_and_their_builder_know_an_archive_to_append_to() -> None
     }
     # The doctor opens one to see whether it can be.
     opens = {"psd/runtime.py", "psd/cli/doctor_opens.py"}
-    lent = {"psd/domain.py", "psd/swaps/unsettled.py", "psd/charging/ledger_posting.py"}
+    lent = {"psd/domain/core.py", "psd/swaps/unsettled.py", "psd/charging/ledger_posting.py"}
     assert knowing == {"psd/intake.py", "psd/archive/turns.py", *opens, *lent}
 
 

@@ -8,8 +8,8 @@ import msgpack
 import msgspec
 import pytest
 
-from psd.commands import every_rule, kinds_of
 from psd.config import Settings, Thing
+from psd.domain.rules import every_rule, kinds_of
 from psd.engine.event_rules import EventRules
 from psd.engine.event_times import second_in
 from psd.engine.events import Accepted, Report

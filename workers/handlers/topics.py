@@ -1,4 +1,4 @@
-"""Messages of a topic of a domain's own: bytes that the domain reads (psd/domain.py, RawTopic).
+"""Messages of a topic of a domain's own: bytes that the domain reads (psd/domain/command.py).
 
 They are booked, refused and put aside as psd's own messages are; the archive keeps each in an
 envelope that says what it is (psd/engine/envelopes.py).
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from psd.archive.entries import Entry
-from psd.domain import RawTopic
+from psd.domain.command import RawTopic
 from psd.engine.envelopes import enveloped
 from psd.engine.event_rules import EventRules
 from psd.engine.events import Accepted

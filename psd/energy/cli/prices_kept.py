@@ -32,7 +32,7 @@ from psd.cli.times import fixed_time_argument
 from psd.clock import utc_text
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
-from psd.domain import Command
+from psd.domain.command import Command
 from psd.energy.price_files import CARBON_READERS, READERS, FileRow, PriceFile
 from psd.energy.price_messages import ROWS_MAX, CarbonFields, PricesFields, PriceUnit
 from psd.errors import MalformedError

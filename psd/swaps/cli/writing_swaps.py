@@ -25,9 +25,9 @@ from psd.archive.entries import Entry
 from psd.cli.options import pass_settings
 from psd.cli.query import running
 from psd.cli.times import fixed_time_argument
-from psd.commands import kinds_of
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
+from psd.domain.rules import kinds_of
 from psd.foreign_texts import on_one_line
 from psd.runtime import Runtime
 from psd.swaps.part import SwapsPart

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from psd.domain import Dialect, Domain, Face
+from psd.domain.definition import Domain
+from psd.domain.dialect import Dialect
+from psd.domain.face import Face
 from psd.meters.keys import KEYS
 from psd.meters.old import OldFailure, told_by_old
 from psd.meters.settings import MetersSettings

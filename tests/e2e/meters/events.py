@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from psd.domain import Command, Messages
+from psd.domain.command import Command, Messages
 from psd.engine.event_rules import EventRules
 from psd.engine.event_times import Time, second_in
 from psd.engine.events import Change

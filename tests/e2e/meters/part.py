@@ -10,7 +10,12 @@ from msgspec import Meta
 
 from psd.audit.examine import Discrepancy
 from psd.audit.sweep import Audited
-from psd.domain import Asked, Core, Deed, Dialect, Done, Endpoint, Part, Versioned, Watchable
+from psd.domain.core import Core
+from psd.domain.deed import Deed, Done
+from psd.domain.dialect import Dialect
+from psd.domain.part import Part
+from psd.domain.question import Asked, Endpoint, Versioned, Watchable
+from psd.domain.web_page import Answer, Download, Moved, Said, Shown, Visit, WebPage
 from psd.engine.event_times import Time
 from psd.engine.events import Accepted, Change, Report
 from psd.engine.outcomes import BOOKED, Outcome
@@ -20,7 +25,6 @@ from psd.meters.events import Reading, ReadingFields
 from psd.meters.keys import METERS_KEY
 from psd.meters.old import OldFailure, told_by_old
 from psd.meters.settings import MetersSettings
-from psd.sites import Answer, Download, Moved, Said, Shown, Visit, WebPage
 from psd.store.kept import write_kept
 from psd.store.redis import Store
 

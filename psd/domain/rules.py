@@ -7,7 +7,7 @@ alike from the queue, over HTTP, by a replay and by an audit::
     {"command": "activities", "activities": [{...}, {...}]}           -> [Report(...), Report(...)]
 
 Both names of a command take one object or a list, as its struct has it. A name that two domains
-have is told apart by a field (:attr:`psd.domain.Command.unless`)::
+have is told apart by a field (:attr:`psd.domain.command.Command.unless`)::
 
     {"command": "vehicle", "vehicle": {"vehicle": 7}}     the earlier domain's
     {"command": "vehicle", "vehicle": {"vin": "V1"}}      that of the later one, unless="vehicle"
@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from psd.config import Settings
-from psd.domain import Command, Messages
+from psd.domain.command import Command, Messages
 from psd.domains import domains, named
 from psd.engine.decoding import Decoders, decode_message
 from psd.engine.envelopes import unwrapping

@@ -16,7 +16,7 @@ A page works without script. What moves has a module of the domain's folder ``sc
 template finds under ``scripts["live.js"]``.
 
 The pages of a domain are below ``/<name>/`` on the main port, and at the root of its
-:class:`psd.domain.Face`: a port of its own, where the original's paths are as they were.
+:class:`psd.domain.face.Face`: a port of its own, where the original's paths are as they were.
 """
 
 from __future__ import annotations
