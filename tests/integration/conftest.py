@@ -30,6 +30,7 @@ SAME_ON_A_CLUSTER = {
     "test_openapi.py": "the reference of the routes",
     "test_openapi_page.py": "the reference of the routes",
     "test_access_matrix.py": "who may ask is decided before any key is asked for",
+    "test_access_open.py": "who may ask is decided before any key is asked for",
     "test_access_keys.py": "who may ask is decided before any key is asked for",
     "test_access_strangers.py": "who may ask is decided before any key is asked for",
     "test_access_commands.py": "commands about tokens, which are in files",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,29 +16,15 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
-from psd.config import (
-    QueueSettings,
-    RedisSettings,
-    ServerSettings,
-    Settings,
-)
-from psd.runtime import Runtime, open_runtime
+from psd.runtime import Runtime
 from server.app import build_app
+from tests.support.access.cases import Case, expected
+from tests.support.access.core_access import METRIC, REPORT, TIMES
+from tests.support.access.identities import IDENTITIES, ISSUED_BY, SECRETS, TOKENS
+from tests.support.access.matrix import MATRIX
+from tests.support.access.rewards_access import ACTIVITY
 from tests.support.clients.access import AUDIENCE, ISSUER, asked_of, bearer
-from tests.support.clients.access_matrix import (
-    ACTIVITY,
-    IDENTITIES,
-    ISSUED_BY,
-    MATRIX,
-    METRIC,
-    REPORT,
-    SECRETS,
-    TIMES,
-    TOKENS,
-    Case,
-    expected,
-)
-from tests.support.clients.http import FORM, Answer, HttpClient, serving
+from tests.support.clients.http import FORM, Answer, HttpClient
 
 pytestmark = pytest.mark.psd(archives=False)
 
@@ -281,88 +266,3 @@ async def test_unknown_paths_are_unknown_to_everybody(client: HttpClient) -> Non
         headers = {} if identity == "none" else bearer(SECRETS[identity])
         assert (await client.request("GET", "/v1/secret", headers=headers)).status == 404
         assert (await client.request("DELETE", "/metrics", headers=headers)).status == 404
-
-
-async def test_without_tokens_everybody_on_loopback_may_do_everything(redis_url: str) -> None:
-    settings = Settings(
-        redis=RedisSettings(url=redis_url, durability="fast"),
-        queue=QueueSettings(kind="stream"),
-        server=ServerSettings(port=0),
-    )
-    runtime = await open_runtime(settings)
-    async with serving(runtime) as client:
-        for name, case in MATRIX.items():
-            answer = await ask(client, name, "none")
-            assert answer.status == case.admin, name
-        assert "checks" in (await ask(client, "GET /readyz", "none")).json()
-    await runtime.close()
-
-
-@pytest.fixture
-async def open_client(redis_url: str) -> AsyncIterator[HttpClient]:
-    """Of a server without tokens, on loopback."""
-    settings = Settings(
-        redis=RedisSettings(url=redis_url, durability="fast"),
-        queue=QueueSettings(kind="stream"),
-    )
-    runtime = await open_runtime(settings)
-    async with serving(runtime) as client:
-        yield client
-    await runtime.close()
-
-
-FROM_ELSEWHERE = {
-    "a name that was made to resolve to loopback": {"Host": "evil.example:1155"},
-    "such a name, and the page's own origin": {
-        "Host": "evil.example:1155",
-        "Origin": "http://evil.example:1155",
-        "Sec-Fetch-Site": "same-origin",
-    },
-    "another origin": {"Origin": "http://evil.example"},
-    "a page on another port": {"Origin": "http://localhost:3000", "Sec-Fetch-Site": "same-site"},
-    "a file or a frame without origin": {"Origin": "null"},
-    "an image of another site": {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
-    "a frame of another site": {
-        "Sec-Fetch-Site": "cross-site",
-        "Sec-Fetch-Mode": "navigate",
-        "Sec-Fetch-Dest": "iframe",
-    },
-}
-
-
-@pytest.mark.parametrize("kind", FROM_ELSEWHERE)
-async def test_a_page_of_another_site_gets_nothing_of_an_open_server(
-    open_client: HttpClient, kind: str
-) -> None:
-    for name, case in MATRIX.items():
-        method = name.partition(" ")[0]
-        asked = open_client.request(method, case.path, case.body, FORM, FROM_ELSEWHERE[kind])
-        answer = await asked
-        assert answer.status == 403, name
-        assert "Access-Control-Allow-Origin" not in answer.headers
-        assert "WWW-Authenticate" not in answer.headers
-    for method, path in (("OPTIONS", "/v3/events"), ("OPTIONS", "/v1/write"), ("GET", "/nothing")):
-        answer = await open_client.request(method, path, headers=FROM_ELSEWHERE[kind])
-        assert (answer.status, answer.json()["code"]) == (403, "foreign_page")
-    assert (await open_client.get(f"/v1/query/1/steps/all/{TIMES}")).text == "0", "nothing booked"
-
-
-async def test_own_pages_and_links_to_open_pages_are_answered(open_client: HttpClient) -> None:
-    own = {"Origin": open_client.url, "Sec-Fetch-Site": "same-origin"}
-    answer = await open_client.request("POST", "/v1/write", REPORT, headers=own)
-    assert answer.text == "ok"
-    followed = {
-        "Sec-Fetch-Site": "cross-site",
-        "Sec-Fetch-Mode": "navigate",
-        "Sec-Fetch-Dest": "document",
-    }
-    assert (await open_client.request("GET", "/docs", headers=followed)).status == 200
-    assert (await open_client.request("GET", "/metrics", headers=followed)).status == 403
-
-
-@pytest.mark.parametrize("kind", FROM_ELSEWHERE)
-async def test_where_tokens_are_needed_they_decide_alone(client: HttpClient, kind: str) -> None:
-    headers = FROM_ELSEWHERE[kind]
-    assert (await client.request("GET", "/metrics", headers=headers)).status == 401
-    known = bearer(SECRETS["admin"]) | headers
-    assert (await client.request("GET", "/metrics", headers=known)).status == 200

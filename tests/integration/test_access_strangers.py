@@ -19,8 +19,9 @@ from aiohttp import web
 
 from psd.runtime import Runtime
 from server import access, bodies
+from tests.support.access.identities import ISSUED_BY, SECRETS, TOKENS
+from tests.support.access.matrix import MATRIX
 from tests.support.clients.access import AUDIENCE, ISSUER, asked_of, bearer
-from tests.support.clients.access_matrix import ISSUED_BY, MATRIX, SECRETS, TOKENS
 from tests.support.clients.http import HttpClient
 from tests.support.clients.raw_http import RawAnswer, raw, request
 

@@ -13,7 +13,8 @@ import pytest
 from psd.config import QueueSettings, RedisSettings, Settings
 from psd.runtime import open_runtime
 from server.packing import BYTES_MIN
-from tests.support.clients.access_matrix import MATRIX, REPORT
+from tests.support.access.core_access import REPORT
+from tests.support.access.matrix import MATRIX
 from tests.support.clients.event_requests import metric
 from tests.support.clients.http import FORM, HttpClient, serving
 from tests.support.clients.raw_http import RawAnswer, raw, request
