@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import random
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ import msgspec
 import pytest
 import redis
 
+from psd.clock import ManualClock
 from psd.columns import sealing
 from psd.columns.sealing import Sealer
 from psd.energy.part import EnergyPart
@@ -45,6 +47,7 @@ Dumps = dict[bytes, bytes]
 """What each key of a store holds, as DUMP gives it."""
 
 HISTORIES = 6
+NOW_S = NOON_S + 3650 * DAY_S
 KEPT_S = 400 * DAY_S
 
 
@@ -75,7 +78,7 @@ def restore(client: redis.Redis, held: Dumps) -> None:
 
 
 async def recorded_calls(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> list[ScriptCall]:
-    """The calls of all scenes. The scripts stay loaded."""
+    """The calls of all scenes, the same each time. The scripts stay loaded."""
     writing: dict[bytes | str | int, str] = {
         load_script(name).sha: name for name in script_names() if not load_script(name).reads_only
     }
@@ -92,12 +95,14 @@ async def recorded_calls(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -
                     calls.append(ScriptCall(name, command, dumps(client)))
         return submit(lane, commands, cost, caller)
 
+    drawn = random.Random("names")
     for scene, flags in SCENES:
         server.flush()
-        async with engine_on(server.url, flags) as psd:
+        async with engine_on(server.url, flags, ManualClock(NOW_S)) as psd:
             with monkeypatch.context() as patched:
                 patched.setattr(Lane, "_submit", recording)
                 patched.setattr(sealing, "QUIET_S", 0)
+                patched.setattr(secrets, "token_hex", lambda size: drawn.randbytes(size).hex())
                 await scene(psd)
     return calls
 
