@@ -14,6 +14,7 @@ is the quality, of which the worst has the greatest number.
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from typing import Literal, cast
 
 import msgspec
@@ -93,6 +94,7 @@ def flow_order(channel: MeterChannel) -> tuple[int, int]:
     return list(THINGS).index(channel.flow), channel.register
 
 
+@lru_cache(maxsize=len(THINGS) * REGISTERS)
 def meter_channel(flow: Flow, number: int) -> MeterChannel:
     """The channel of a register; raises OutOfBoundsError for a register that no meter has."""
     if not 0 <= number < REGISTERS:
@@ -129,6 +131,7 @@ def meter_name(text: str) -> str:
     return checked_name("meter", text)
 
 
+@lru_cache(maxsize=65_536)
 def checked_name(field: str, text: str) -> str:
     """A name of something; raises an InputError that names the field and the rule."""
     name = unicodedata.normalize("NFC", text)

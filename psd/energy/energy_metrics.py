@@ -51,7 +51,7 @@ class EnergyMetrics:
         )
 
     def points(self, kind: str, outcome: str, count: int) -> None:
-        """So many readings or intervals came in a message."""
+        """So many readings or intervals came in messages."""
         self._points.labels(kind, outcome).inc(count)
 
     def unmetered(self, seconds: int) -> None:

@@ -9,6 +9,7 @@ not count (``counts`` false) is kept as it came, and nothing is booked of it.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from psd.energy import resettling
@@ -16,7 +17,7 @@ from psd.energy.channels import THINGS, Flow, Kind, meter_uid, report_of
 from psd.energy.energy_booker import LOOK, UNITS_AT_ONCE, EnergyBooker
 from psd.energy.energy_metrics import EnergyMetrics
 from psd.energy.meter_descriptions import MeterDescription
-from psd.energy.meter_events import Intervals, Readings
+from psd.energy.meter_events import Interval, Intervals, Readings
 from psd.energy.preview import MetersPreview
 from psd.energy.settings import EnergySettings
 from psd.energy.store import UNIT_S, KeptChannel, MeterStore
@@ -78,10 +79,17 @@ class MeterKeeper:
             *(self._keep_in_order(changes, some, outcomes) for some in in_order.values()),
         )
         told = [outcomes[place] for place in range(len(changes))]
-        for change, outcome in zip(changes, told, strict=True):
-            if not isinstance(change, MeterDescription):
-                self._metrics.points(*_counted(change, outcome))
+        self._count(changes, told)
         return told
+
+    def _count(self, changes: Sequence[MeterChange], outcomes: Sequence[Outcome]) -> None:
+        points: Counter[tuple[str, str]] = Counter()
+        for change, outcome in zip(changes, outcomes, strict=True):
+            if not isinstance(change, MeterDescription):
+                kind, status, count = _counted(change, outcome)
+                points[kind, status] += count
+        for (kind, status), count in points.items():
+            self._metrics.points(kind, status, count)
 
     def _unknown(self, change: MeterChange) -> InputError | None:
         if isinstance(change, MeterDescription) or change.channel.flow in self._things:
@@ -98,26 +106,22 @@ class MeterKeeper:
         if not places:
             return
         own = [(place, each) for place in places if isinstance(each := changes[place], Intervals)]
-        conflicts = await self._store.cover(
-            [
-                (
-                    KeptChannel(meter_uid(each.meter), each.channel, "intervals"),
-                    resettling.merged([(row[0], row[1]) for row in each.rows]),
-                    max(row[1] - row[0] for row in each.rows),
-                )
-                for _, each in own
-            ]
-        )
+        by_channel: dict[KeptChannel, list[Interval]] = {}
+        for _, each in own:
+            by_channel.setdefault(_channel_of(each), []).extend(each.rows)
+        conflicts = await self._covered(by_channel)
         reach("energy_kept")
         reports: list[Report] = []
         counts = []
-        for (place, each), conflict in zip(own, conflicts, strict=True):
+        for place, each in own:
+            of = _channel_of(each)
+            conflict = conflicts.get(of)
             if conflict is not None:
                 outcomes[place] = Outcome("refused", conflict)
                 continue
-            uid, thing = meter_uid(each.meter), self._things[each.channel.flow]
+            thing = self._things[of.channel.flow]
             reports += [
-                report_of(thing, uid, each.channel.register, (start, end), mwh, quality)
+                report_of(thing, of.uid, of.channel.register, (start, end), mwh, quality)
                 for start, end, mwh, quality in each.rows
             ]
             counts.append((place, len(each.rows)))
@@ -125,6 +129,22 @@ class MeterKeeper:
         reach("energy_booked")
         for place, count in counts:
             outcomes[place] = _summed([next(told) for _ in range(count)])
+
+    async def _covered(
+        self, by_channel: Mapping[KeptChannel, Sequence[Interval]]
+    ) -> dict[KeptChannel, ConflictError]:
+        """Note from when to when channels are metered; those of another kind. 1 trip."""
+        told = await self._store.cover(
+            [
+                (
+                    of,
+                    resettling.merged([(start, end) for start, end, *_ in rows]),
+                    max(end - start for start, end, *_ in rows),
+                )
+                for of, rows in by_channel.items()
+            ]
+        )
+        return {of: error for of, error in zip(by_channel, told, strict=True) if error is not None}
 
     async def _keep_in_order(
         self,
@@ -200,6 +220,10 @@ def _counted(change: Readings | Intervals, outcome: Outcome) -> tuple[str, str, 
     if isinstance(change, Intervals):
         return "intervals", outcome.status, len(change.rows)
     return change.kind, outcome.status, len(change.points)
+
+
+def _channel_of(change: Intervals) -> KeptChannel:
+    return KeptChannel(meter_uid(change.meter), change.channel, "intervals")
 
 
 def _order_of(change: MeterChange) -> object:

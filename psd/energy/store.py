@@ -28,6 +28,7 @@ from psd.measures.curve import HOUR_S
 from psd.store.kept import write_kept
 from psd.store.keys import names_key, names_shard
 from psd.store.lane import Command
+from psd.store.owner_calls import owner_call
 from psd.store.redis import Store
 from psd.store.scripts import load_script
 from psd.zones import DATE_S
@@ -74,6 +75,9 @@ class Found(msgspec.Struct, frozen=True):
         return int(unit) if unit and rule == str(self.rule) else 0
 
 
+CALL_RUNS_MAX = 200
+"""Of one call, or of one channel that has more: 2.5 ms of channels with one run each."""
+
 LONGEST = "longest:"
 """What a channel's longest interval stands under begins so."""
 
@@ -95,6 +99,34 @@ class Described(msgspec.Struct, frozen=True):
 
     is_new: bool
     pending: list[KeptChannel]
+
+
+class _Metered(msgspec.Struct, frozen=True):
+    """From when to when a channel is metered, as cover.lua reads it."""
+
+    of: KeptChannel
+    runs: Sequence[tuple[int, int]]
+    known: tuple[int, int]
+    version: int = 0
+    longest_s: int = 0
+
+    def packed(self) -> list[Any]:
+        """The arguments about it."""
+        runs = [edge for run in self.runs for edge in run]
+        return [self.of.channel.name, self.of.kind, runs, self.version, *self.known, self.longest_s]
+
+
+def _in_calls(places: Sequence[int], metered: Sequence[_Metered]) -> list[list[int]]:
+    """Places of channels by call: of few runs each call has many, of many runs it has one."""
+    calls: list[list[int]] = []
+    room = 0
+    for place, each in zip(places, metered, strict=True):
+        if not calls or len(each.runs) > room:
+            calls.append([])
+            room = CALL_RUNS_MAX
+        calls[-1].append(place)
+        room -= max(len(each.runs), 1)
+    return calls
 
 
 class MeterStore:
@@ -202,9 +234,8 @@ class MeterStore:
         """Note where a channel with readings is metered, if they have this version. 1 trip."""
         if not settled.runs and settled.known is None:
             return True
-        runs = [each for run in settled.runs for each in run]
-        known = settled.known or (runs[0], runs[0])
-        [told] = await self._call_cover([(of, runs, version, known, 0)])
+        known = settled.known or (settled.runs[0][0], settled.runs[0][0])
+        [told] = await self._call_cover([_Metered(of, settled.runs, known, version)])
         return bool(told == 1)
 
     async def cover(
@@ -212,11 +243,11 @@ class MeterStore:
     ) -> list[ConflictError | None]:
         """Note where channels without readings are metered, by position. 1 trip.
 
-        Of each also how long the longest of the intervals is.
+        Of each, which stands there once, also how long the longest of the intervals is.
         """
         told = await self._call_cover(
             [
-                (of, [each for run in runs for each in run], 0, (runs[0][0], runs[0][0]), longest)
+                _Metered(of, runs, (runs[0][0], runs[0][0]), longest_s=longest)
                 for of, runs, longest in covered
             ]
         )
@@ -225,17 +256,30 @@ class MeterStore:
             for (of, *_), held in zip(covered, told, strict=True)
         ]
 
-    async def _call_cover(
-        self, covered: Sequence[tuple[KeptChannel, list[int], int, tuple[int, int], int]]
-    ) -> list[Any]:
-        placed = await self._store.placed()
-        commands: list[Command] = []
-        for of, runs, version, known, longest in covered:
-            packed, lifetime_s = msgpack.packb(runs), self._lifetime_s
-            arguments = (of.channel.name, of.kind, packed, lifetime_s, version, *known, longest)
-            root = placed.owner_root(of.uid)
-            commands.append(("EVALSHA", self._cover.sha, 1, root, *arguments))
-        return await write_kept(self._store, commands)
+    async def _call_cover(self, metered: Sequence[_Metered]) -> list[Any]:
+        """What the script answers, by position: channels of one partition share calls."""
+        placement = await self._store.placed()
+        roots = placement.owner_roots([each.of.uid for each in metered])
+        pages = [
+            page
+            for group in placement.groups(roots)
+            for page in _in_calls(group, [metered[place] for place in group])
+        ]
+        commands = [
+            owner_call(
+                self._cover,
+                [roots[place] for place in page],
+                (msgpack.packb([metered[place].packed() for place in page]), self._lifetime_s),
+            )
+            for page in pages
+        ]
+        replies = await write_kept(self._store, commands)
+        told = dict(
+            pair
+            for page, reply in zip(pages, replies, strict=True)
+            for pair in zip(page, reply, strict=True)
+        )
+        return [told[place] for place in range(len(metered))]
 
     async def describe(self, uid: int, since: int, said: Said) -> Described:
         """Merge what was said of a meter into what is known of it. 1 trip.

@@ -288,3 +288,35 @@ async def test_whoever_was_cut_off_while_deriving_is_followed_by_the_next_readin
     await runtime.books.book(events(register((86_400 * 100, 100))))
     answer = await client.get(f"/v3/energy/meters/m-1/usage?start={T0}&end={T0 + 86_400 * 100}")
     assert answer.json()["total"] == {"mwh": 10**8, "kwh": "100", "estimated_mwh": 10**8}
+
+
+def half_hours(name: str, *starts: int, **others: Any) -> dict[str, Any]:
+    rows = [[T0 + start, T0 + start + 1_800, "0.5"] for start in starts]
+    return {"command": "intervals", "intervals": {"meter": name, "rows": rows, **others}}
+
+
+async def test_intervals_of_many_meters_that_come_together_are_each_metered_where_they_are(
+    client: HttpClient,
+) -> None:
+    assert await send(client, of_meter(power((0, 1), (HOUR_S, 1)), "m-1")) == ["booked"]
+    # 240 runs of one channel, more than other channels share a call with.
+    scattered = [half_hours("m-2", *range(at, 864_000, 36_000)) for at in range(0, 36_000, 3_600)]
+    together = [
+        half_hours("m-3", 0),
+        half_hours("m-1", 7_200),
+        *scattered,
+        half_hours("m-3", 1_800),
+        half_hours("m-3", 7_200, register=1),
+        half_hours("m-4", 5_400),
+        half_hours("m-1", 7_200, register=1),
+    ]
+    refused, *booked = sorted(await send(client, *together), key=len, reverse=True)
+    assert refused.startswith("register: 0 of flow import has data of kind power")
+    assert booked == ["booked"] * (len(together) - 1)
+    day = 24 * HOUR_S
+    for name, covered_s in {"m-1": 5_400, "m-2": day // 2, "m-3": 5_400, "m-4": 1_800}.items():
+        assert (await usage(client, name))["coverage"] == round(covered_s / day, 6), name
+    assert [gap["start"] for gap in (await usage(client, "m-3"))["gaps"]] == [
+        "2020-11-29T09:00:00Z",
+        "2020-11-29T10:30:00Z",
+    ]
