@@ -89,19 +89,7 @@ class Runtime:
         rules = rules_of_queries(settings)
         self.queries = Queries(engine, rules, clock, self.boards, depth, names)
         self._outlet = Outlet(self.new_queue)
-        self.core = Core(
-            settings,
-            engine,
-            self.store,
-            clock,
-            metrics,
-            self._turns,
-            self.boards,
-            names,
-            archive,
-            self._outlet.publish,
-            replays,
-        )
+        self.core = self._lent(archive, replays=replays)
         self.parts = _opened(self.core)
         followers = [each for part in self.parts.values() for each in part.followers]
         self.books = Books(self.engine, self.store.order, metrics, followers)
@@ -109,6 +97,22 @@ class Runtime:
         self.page_deciding = PageDeciding(self.store, self._turns)
         self.erasing = Erasing(
             self.store, settings, clock, self.engine, self.boards, self._turns, self.books.things
+        )
+
+    def _lent(self, archive: Appends, *, replays: bool) -> Core:
+        """What domains may use of this process."""
+        return Core(
+            settings=self.settings,
+            engine=self.engine,
+            store=self.store,
+            clock=self.clock,
+            metrics=self.metrics,
+            turns=self._turns,
+            boards=self.boards,
+            names=self.engine.names,
+            archive=archive,
+            publish=self._outlet.publish,
+            replays=replays,
         )
 
     @property
@@ -206,14 +210,10 @@ async def open_runtime(
     at before anything is sent to it; one that is unfit then is one that is away.
     """
     metrics = metrics or Metrics()
-
-    folder = Path(settings.archive.folder)
-    noted = Places(folder)
+    noted = Places(Path(settings.archive.folder))
 
     async def identity() -> str:
-        name = await identity_of(runtime.store, folder)
-        await asyncio.to_thread(noted.note, name, runtime.store.places)
-        return name
+        return await _noted_identity(runtime.store, noted)
 
     async def number(accepted_ms: int) -> Stamp:
         return await runtime.numbers.next(accepted_ms)
@@ -236,6 +236,13 @@ async def open_runtime(
         raise
     runtime.store.standing.tells = True
     return runtime
+
+
+async def _noted_identity(store: Store, noted: Places) -> str:
+    """What the store calls itself; the archive's folder notes by that name where it was."""
+    name = await identity_of(store, noted.folder)
+    await asyncio.to_thread(noted.note, name, store.places)
+    return name
 
 
 async def identity_of(store: Store, archive: Path) -> str:

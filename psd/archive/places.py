@@ -25,14 +25,14 @@ class Places:
     """Notes where one process's store is; ``folder`` is the archive's."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._noted: tuple[str, Set[str]] = ("", frozenset())
 
     def note(self, store: str, places: Set[str]) -> None:
         """Write it down, if it is not what was written last; a disk that is full has no note."""
         if (store, places) == self._noted or not places:
             return
-        target = _file(self._folder, store)
+        target = _file(self.folder, store)
         made = target.with_name(f"{target.name}.{secrets.token_hex(4)}")
         try:
             made.write_text("".join(f"{place}\n" for place in sorted(places)))

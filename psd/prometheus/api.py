@@ -23,7 +23,8 @@ from psd.config import Thing
 from psd.engine.reads import Reads
 from psd.errors import BadQueryError
 from psd.prometheus.catalogue import Catalogue, Listed
-from psd.prometheus.evaluation import EvaluatedSeries, Evaluation
+from psd.prometheus.evaluated import EvaluatedSeries
+from psd.prometheus.evaluation import Evaluation
 from psd.prometheus.instants import instant_ms, stepped
 from psd.prometheus.owners import OwnersFinder
 from psd.prometheus.parser import parsed

@@ -15,24 +15,21 @@ left out of all rows, with a warning: a part of a sum would look like a smaller 
 from __future__ import annotations
 
 import asyncio
-import heapq
 from collections.abc import Mapping, Sequence
-
-import msgspec
 
 from psd.columns.vector import Vector
 from psd.engine.plan import Range
 from psd.engine.reads import Reads
 from psd.errors import BadQueryError, DetailExpiredError, TooLargeError
+from psd.prometheus.evaluated import EvaluatedSeries, added, largest
 from psd.prometheus.instants import windows
 from psd.prometheus.of_everybody import all_together, first_of
 from psd.prometheus.owners import Owners, OwnersFinder
 from psd.prometheus.reading import Counted, Key, edges_of, exact_sums, sums
 from psd.prometheus.selection import Metric, Selection, selected
 from psd.prometheus.tree import Expression, Increase, Operand, Selector, Sum, Top
-from psd.queries.ids import asked_id
 from psd.queries.user_sums import sums_of, sums_of_series
-from psd.slices import ROWS_AT_ONCE, Stretch, in_slices
+from psd.slices import ROWS_AT_ONCE, in_slices
 
 SERIES_MAX = 1000
 """Series of one answer."""
@@ -44,13 +41,6 @@ WORK_MAX = 500_000
 """Owners times the ends of windows of one request: numbers that are held at once."""
 
 NAME = "__name__"
-
-
-class EvaluatedSeries(msgspec.Struct, frozen=True):
-    """One series: a value for each instant, None where it has none."""
-
-    labels: dict[str, str]
-    values: list[int | None]
 
 
 class Evaluation:
@@ -269,57 +259,6 @@ class Evaluation:
                 "query: too many users times instants; name uid or board, widen the step, "
                 "or ask for the topk of one instant"
             )
-
-
-async def added(rows: Sequence[EvaluatedSeries], by: Sequence[str]) -> list[EvaluatedSeries]:
-    """Rows added up by the labels that are kept; a value that is missing adds nothing."""
-    found: dict[tuple[str, ...], EvaluatedSeries] = {}
-    stretch = Stretch()
-    for row in rows:
-        await stretch.after(len(row.values))
-        key = tuple(row.labels.get(label, "") for label in by)
-        total = found.get(key)
-        if total is None:
-            labels = {label: row.labels[label] for label in by if label in row.labels}
-            found[key] = EvaluatedSeries(labels, list(row.values))
-            continue
-        for place, value in enumerate(row.values):
-            before = total.values[place]
-            if value is not None:
-                total.values[place] = value if before is None else before + value
-    return list(found.values())
-
-
-async def largest(rows: Sequence[EvaluatedSeries], count: int) -> list[EvaluatedSeries]:
-    """At each instant the values of the ``count`` largest; of equal ones the lower uid is ahead.
-
-    The rows come in the order of their largest value, the largest first.
-    """
-    instants = len(rows[0].values) if rows else 0
-    kept = [EvaluatedSeries(row.labels, [None] * instants) for row in rows]
-    orders = [_order(row) for row in rows]
-    stretch = Stretch()
-    for place in range(instants):
-        await stretch.after(2 * len(rows))
-        ranked: list[tuple[int, tuple[int, str], int]] = [
-            (-value, orders[number], number)
-            for number, row in enumerate(rows)
-            if (value := row.values[place]) is not None
-        ]
-        for value, _, number in heapq.nsmallest(count, ranked):
-            kept[number].values[place] = -value
-    shown = [number for number, row in enumerate(kept) if any(v is not None for v in row.values)]
-    shown.sort(key=lambda number: (-_peak(kept[number]), orders[number]))
-    return [kept[number] for number in shown]
-
-
-def _peak(row: EvaluatedSeries) -> int:
-    return max(value for value in row.values if value is not None)
-
-
-def _order(row: EvaluatedSeries) -> tuple[int, str]:
-    uid = row.labels.get("uid")
-    return (0 if uid is None else asked_id(uid, "uid"), repr(sorted(row.labels.items())))
 
 
 async def _first_rows(

@@ -43,9 +43,7 @@ from psd.store.fitness import (
     schema_problem,
 )
 from psd.store.keys import (
-    ERASED_KEY,
     LIFE_KEY,
-    MIGRATION_KEY,
     PARTITIONS_KEY,
     SCHEMA_KEY,
     SCHEMA_VERSION,
@@ -54,6 +52,7 @@ from psd.store.keys import (
 from psd.store.partitions import IN_A_CLUSTER, ON_ONE_SERVER, Partitions
 from psd.store.replies import psd_error
 from psd.store.sending import Command
+from psd.store.server_answers import MARKS, OF_MARKS, QUESTIONS, SECTIONS, marked, told_by
 
 log = logging.getLogger(__name__)
 
@@ -61,24 +60,6 @@ LOOK_EVERY_S = 1.0
 """A server that is used is looked at so often: nine commands, 17 us of its time."""
 
 LIFE_BYTES = 6
-
-OF_MARKS = ("schema", "store", "partitions", "migration")
-"""Checks that are about the store as a whole: in a cluster one node's answer is about all."""
-
-SECTIONS: tuple[Command, ...] = (("INFO", "server"), ("INFO", "replication"), ("INFO", "memory"))
-MARKS: tuple[Command, ...] = (
-    ("GET", SCHEMA_KEY),
-    ("GET", LIFE_KEY),
-    ("GET", STORE_KEY),
-    ("GET", ERASED_KEY),
-    ("GET", PARTITIONS_KEY),
-    ("GET", MIGRATION_KEY),
-)
-QUESTIONS = (*SECTIONS, *MARKS)
-DURABILITY: tuple[Command, ...] = (
-    ("CONFIG", "GET", "appendonly"),
-    ("CONFIG", "GET", "appendfsync"),
-)
 
 LOOKED_THROUGH = f"{UNMARKED}; it is looked through first"
 
@@ -170,7 +151,7 @@ class KnownServers:
         Otherwise the store is marked, if it was not. A reply that says that the server cannot
         work now (it is loading, ...) raises the error for that.
         """
-        told = _told(replies)
+        told = told_by(replies)
         if micros := info_field(told.server, "server_time_usec"):
             self._clocks.heard(node, int(micros))
         known = self.partitions.count if self.partitions else 0
@@ -190,7 +171,7 @@ class KnownServers:
 
     async def judge_new(self, node: str, replies: Sequence[Any], ask: Ask) -> None:
         """The same of a new connection, in a cluster with the marks that other nodes have."""
-        told = _told(replies)
+        told = told_by(replies)
         if self._is_spread() and role_problem(told.replication):
             # Nothing was sent: it goes to where the map of slots says by then.
             raise MisplacedError("redis: REPLICA: a node that was a master is a replica")
@@ -216,7 +197,7 @@ class KnownServers:
             replies = await ask([*marks, *MARKS])
             for reply in replies:
                 _raise_unless_untold(reply)
-            told = self._taken(_marked(replies[len(marks) :]))
+            told = self._taken(marked(replies[len(marks) :]))
             # Another process may have marked it between the two.
             if problem := self._problem_of_shape(told):
                 return problem
@@ -330,26 +311,3 @@ def _raise_unless_untold(reply: Any) -> None:
         raise reply
     if isinstance(reply, RedisError) and not isinstance(reply, NoPermissionError | MovedError):
         raise psd_error(reply)
-
-
-def _told(replies: Sequence[Any]) -> ServerInfo:
-    server, replication, memory = (
-        reply if isinstance(reply, bytes) else b"" for reply in replies[: len(SECTIONS)]
-    )
-    marked = _marked(replies[len(SECTIONS) : len(QUESTIONS)])
-    return msgspec.structs.replace(marked, server=server, replication=replication, memory=memory)
-
-
-def _marked(replies: Sequence[Any]) -> ServerInfo:
-    schema, life, name, erased, partitions, migration = (
-        None if isinstance(reply, BaseException) else (reply or b"").decode(errors="replace")
-        for reply in replies
-    )
-    return ServerInfo(
-        schema=schema,
-        life=life,
-        name=name,
-        erased=erased,
-        partitions=partitions,
-        migration=migration,
-    )

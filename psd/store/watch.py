@@ -22,7 +22,8 @@ from redis.asyncio import Connection
 
 from psd.errors import PsdError
 from psd.store.sending import Command, RefusedError, send
-from psd.store.standing import DURABILITY, LOOK_EVERY_S, QUESTIONS, KnownServers
+from psd.store.server_answers import DURABILITY, QUESTIONS
+from psd.store.standing import LOOK_EVERY_S, KnownServers
 
 
 class Watch:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from psd.archive.decisions import Decision, Kinds, Redone, Tail, kinds_of
 from psd.errors import ConflictError
+from psd.swaps.append import Append
 from psd.swaps.appends import append_of, registration_of, versioned
-from psd.swaps.store import Append, SwapsStore
+from psd.swaps.store import SwapsStore
 from psd.swaps.swap_events import AnyEvent, Correction, Numbered, Registered, Stocktake
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from psd.swaps.append import Append, Named
 from psd.swaps.objects import KEY_FIELDS, changed
-from psd.swaps.store import Append, Named
 from psd.swaps.swap_events import Numbered, Registered, Swap
 from psd.swaps.swap_places import member_of
 

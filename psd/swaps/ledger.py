@@ -29,11 +29,12 @@ from psd.errors import (
 from psd.failpoints import reach
 from psd.foreign_texts import shown
 from psd.swaps.answers import Appended
+from psd.swaps.append import Append
 from psd.swaps.instruments import SwapsMetrics
 from psd.swaps.ledger_reads import LedgerReads
 from psd.swaps.preparing import Preparing
 from psd.swaps.settings import SwapsSettings
-from psd.swaps.store import Append, SwapsStore
+from psd.swaps.store import SwapsStore
 from psd.swaps.swap_events import (
     LedgerChange,
     Registered,

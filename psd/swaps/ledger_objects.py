@@ -22,6 +22,7 @@ from psd.swaps.answers import (
     StationState,
     VehicleState,
 )
+from psd.swaps.append import Named
 from psd.swaps.around_asks import newest
 from psd.swaps.objects import (
     Known,
@@ -33,7 +34,7 @@ from psd.swaps.objects import (
     known_then,
 )
 from psd.swaps.positions import whereabouts
-from psd.swaps.store import Named, SwapsStore
+from psd.swaps.store import SwapsStore
 from psd.swaps.swap_events import Registered
 from psd.swaps.swap_messages import Reference
 

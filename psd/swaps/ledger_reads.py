@@ -32,12 +32,13 @@ from psd.swaps.answers import (
     TransactionPage,
     transaction_of,
 )
+from psd.swaps.append import Member, Named
 from psd.swaps.around_asks import END_S, newest
 from psd.swaps.days import DaySums, day_rows
 from psd.swaps.derivations import derivations
 from psd.swaps.ledger_objects import INDEXES_OF, PAGE_MAX, ObjectReads
 from psd.swaps.objects import KnownDriver
-from psd.swaps.store import Member, Named, SwapsStore
+from psd.swaps.store import SwapsStore
 from psd.swaps.swap_bookings import RIDE_DISTANCE, RIDE_ENERGY, SWAPS, owner_of
 from psd.swaps.swap_events import Correction, Numbered, Stocktake
 

@@ -18,9 +18,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from psd.swaps.answers import DriverDay, Transaction
+from psd.swaps.append import Named
 from psd.swaps.objects import KnownDriver
 from psd.swaps.settings import SwapsSettings
-from psd.swaps.store import Named
 
 Labels = Mapping[Named, str]
 

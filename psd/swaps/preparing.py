@@ -24,6 +24,7 @@ from psd.errors import (
     WrongTypeError,
 )
 from psd.foreign_texts import shown
+from psd.swaps.append import Append, Named
 from psd.swaps.appends import append_of, registration_of, versioned
 from psd.swaps.around_asks import Ask, before
 from psd.swaps.objects import (
@@ -38,7 +39,7 @@ from psd.swaps.objects import (
 from psd.swaps.positions import whereabouts
 from psd.swaps.scene import Scene, check_energies
 from psd.swaps.settings import SwapsSettings
-from psd.swaps.store import Append, Named, SwapsStore
+from psd.swaps.store import SwapsStore
 from psd.swaps.swap_events import (
     Numbered,
     Registered,

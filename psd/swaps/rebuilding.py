@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from psd.swaps.append import Append
 from psd.swaps.appends import append_of, registration_of, versioned
 from psd.swaps.derived import Derived, derive
 from psd.swaps.keys import (
@@ -27,7 +28,6 @@ from psd.swaps.keys import (
     rejected_key,
     seen_key,
 )
-from psd.swaps.store import Append
 from psd.swaps.swap_events import AnyEvent, Correction, Numbered, Registered, Swap
 from psd.swaps.swap_places import DIGITS, member_of, place_of
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from psd.errors import ConflictError, OutOfBoundsError, WrongTypeError
 from psd.foreign_texts import shown
+from psd.swaps.append import Named
 from psd.swaps.objects import KnownBattery, KnownDriver, KnownStation
 from psd.swaps.positions import Whereabouts
 from psd.swaps.settings import SwapsSettings
-from psd.swaps.store import Named
 from psd.swaps.swap_events import Correction, Numbered, Swap, SwapAsked
 
 

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from psd.store.kept import write_in_order, write_kept
 from psd.store.lane import Command
 from psd.store.redis import Store
 from psd.store.scripts import load_script
+from psd.swaps.append import Append, Member, Named
 from psd.swaps.around_asks import Ask
 from psd.swaps.keys import (
     NETWORKS_KEY,
@@ -45,51 +46,6 @@ THERE_MAX = 500
 EVENTS_AT_ONCE = 500
 
 _pack = msgspec.msgpack.Encoder().encode
-
-Named = tuple[str, int]
-"""(kind, id) of an object."""
-
-Member = tuple[int, str]
-"""(second, member) of an index, in the order of places."""
-
-
-class Append(msgspec.Struct, frozen=True, kw_only=True):
-    """An event and what moves with it; ``n`` 0 is the next number.
-
-    ``fields`` are those of one object, ``name`` is (kind, name, id, name given up, is new), and
-    ``left`` the wrong transaction with the member of each index that it leaves.
-    """
-
-    event: AnyEvent
-    n: int = 0
-    versions: Mapping[Named, int] = {}
-    fields: Mapping[str, int | str] = {}
-    of: Named | None = None
-    name: tuple[str, str, int, str, bool] | None = None
-    indexes: Sequence[Named] = ()
-    root: int = 0
-    wrong: Numbered | None = None
-    left: Sequence[tuple[Named, str]] = ()
-    lists: Sequence[str] = ()
-
-    def packed(self) -> bytes:
-        """As lua/swaps/append.lua reads it."""
-        second = self.event.second
-        name = [*self.name[:4], int(self.name[4])] if self.name else []
-        fields = [_text(self.of)] if self.of else []
-        left: list[Any] = [self.wrong.n, self.wrong.swap.second] if self.wrong else []
-        for index, member in self.left:
-            left += [_text(index), member]
-        return _pack(
-            [
-                [[_text(each), version] for each, version in self.versions.items()],
-                [*fields, *(part for pair in self.fields.items() for part in map(str, pair))],
-                name,
-                [part for each in self.indexes for part in (_text(each), second, self.root)],
-                left,
-                [part for each in self.lists for part in (each, second)],
-            ]
-        )
 
 
 class Around(msgspec.Struct, frozen=True):
@@ -337,10 +293,6 @@ def newest_number(replies: Sequence[Any]) -> str:
 
 def _streamed(reply: Sequence[Any]) -> list[tuple[int, AnyEvent]]:
     return [(n := int(key.partition(b"-")[0]), _event(n, held[1])) for key, held in reply]
-
-
-def _text(named: Named) -> str:
-    return f"{named[0]}:{named[1]}"
 
 
 def _event(n: int, held: bytes) -> AnyEvent:

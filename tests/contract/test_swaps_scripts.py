@@ -9,9 +9,10 @@ import pytest
 
 from psd.errors import ChangedError, ConflictError
 from psd.runtime import Runtime
+from psd.swaps.append import Append
 from psd.swaps.around_asks import after, before, newest
 from psd.swaps.part import SwapsPart
-from psd.swaps.store import Append, SwapsStore
+from psd.swaps.store import SwapsStore
 from psd.swaps.swap_events import Stocktake, Swap
 from psd.swaps.swap_places import SwapPlace
 from tests.support.engine import NOON_S

@@ -12,7 +12,7 @@ import pytest
 from psd.errors import QueueUnavailableError, StoreUnavailableError
 from psd.runtime import Runtime
 from psd.store import watch
-from psd.store.standing import MARKS
+from psd.store.server_answers import MARKS
 from tests.support.engine import NOON_S, book, engine_on, report, sum_of
 from tests.support.servers.ports import free_ports
 from tests.support.servers.redis_server import KEEP, RedisServer

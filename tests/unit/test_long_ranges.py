@@ -12,7 +12,7 @@ import pytest
 from psd.engine.plan import Range
 from psd.engine.series import BucketQuestion
 from psd.engine.series_columns import Series
-from psd.prometheus.evaluation import EvaluatedSeries, added, largest
+from psd.prometheus.evaluated import EvaluatedSeries, added, largest
 from psd.prometheus.reading import Counted, sums
 from tests.support.loop_holds import loop_holds
 

@@ -13,7 +13,7 @@ from psd.engine.plan import Range
 from psd.engine.series import BucketQuestion
 from psd.engine.series_columns import Series
 from psd.errors import DetailExpiredError
-from psd.prometheus.evaluation import EvaluatedSeries, added, largest
+from psd.prometheus.evaluated import EvaluatedSeries, added, largest
 from psd.prometheus.instants import windows
 from psd.prometheus.reading import Counted, exact_sums, sums
 

@@ -15,14 +15,15 @@ process that was killed has left ends by itself.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from psd.errors import OutcomeUnknownError, StoreUnavailableError, TooLargeError
-from psd.queries.boards.definitions import Membership
+from psd.queries.boards.definitions import CHANGE_MAX, Membership
 from psd.queries.ids import asked_users
 from psd.queries.shown import asked_names
+from psd.slices import in_slices
 from psd.store.kept import write_kept
 from psd.store.lane import Command
 from psd.store.redis import Store
@@ -173,3 +174,19 @@ class StagedMembers:
         if not done:
             await self._store.writes.call(("UNLINK", staged.staged))
         return bool(done)
+
+
+async def change_of(
+    add: Iterable[int | str], remove: Iterable[int | str], field: str, *, is_all: bool = False
+) -> StagedChange:
+    """The change that these users are; raises BadQueryError, TooLargeError."""
+    coming, leaving = list(add), list(remove)
+    for name, listed in ((field, coming), ("remove", leaving)):
+        if len(listed) > CHANGE_MAX:
+            raise TooLargeError(
+                f"{name}: {len(listed)} given, at most {CHANGE_MAX} of one change are allowed"
+            )
+    there = await in_slices(coming, lambda some: asked_users(some, field))
+    gone = await in_slices(leaving, lambda some: asked_users(some, "remove"))
+    names = dict(await in_slices(coming, lambda some: asked_names(some).items()))
+    return StagedChange([*dict.fromkeys(there)], [*dict.fromkeys(gone)], is_all, names)

@@ -49,7 +49,7 @@ from psd.queries.boards.definitions import (
     not_there,
 )
 from psd.queries.boards.redo import BoardsRedo, subject_of
-from psd.queries.boards.staging import Staged, StagedChange
+from psd.queries.boards.staging import Staged, StagedChange, change_of
 from psd.queries.boards.versions import EITHER, Versions
 from psd.queries.boards.writes import (
     BoardWrites,
@@ -59,9 +59,7 @@ from psd.queries.boards.writes import (
     members_key,
     too_many,
 )
-from psd.queries.ids import asked_users
-from psd.queries.shown import asked_names
-from psd.slices import in_slices, sorted_in_slices
+from psd.slices import sorted_in_slices
 from psd.store.keys import boards_key
 from psd.store.lane import Command
 from psd.store.redis import Store
@@ -161,7 +159,7 @@ class BoardsStore:
         """
         change = None
         if members is not None:
-            change = await _change_of(members, (), "members", is_all=True)
+            change = await change_of(members, (), "members", is_all=True)
         checked(check_name(name), definition, self._things)
         if change is not None and len(change) > members_max(definition, self._most):
             raise too_many(len(change), members_max(definition, self._most))
@@ -231,7 +229,7 @@ class BoardsStore:
 
         Raises NotFoundError, BadQueryError for one who is in both, TooLargeError.
         """
-        change = await _change_of(add, remove, "add")
+        change = await change_of(add, remove, "add")
         if len(change) > CHANGE_MAX:
             raise TooLargeError(f"members: at most {CHANGE_MAX} of one change are allowed")
         both = set(change.add).intersection(change.remove)
@@ -342,18 +340,3 @@ class BoardsStore:
     async def _raw(self, name: str) -> bytes | None:
         found: bytes | None = await self._store.reads.call(definition_of(name))
         return found
-
-
-async def _change_of(
-    add: Iterable[int | str], remove: Iterable[int | str], field: str, *, is_all: bool = False
-) -> StagedChange:
-    coming, leaving = list(add), list(remove)
-    for name, listed in ((field, coming), ("remove", leaving)):
-        if len(listed) > CHANGE_MAX:
-            raise TooLargeError(
-                f"{name}: {len(listed)} given, at most {CHANGE_MAX} of one change are allowed"
-            )
-    there = await in_slices(coming, lambda some: asked_users(some, field))
-    gone = await in_slices(leaving, lambda some: asked_users(some, "remove"))
-    names = dict(await in_slices(coming, lambda some: asked_names(some).items()))
-    return StagedChange([*dict.fromkeys(there)], [*dict.fromkeys(gone)], is_all, names)

@@ -15,7 +15,7 @@ elsewhere they are plain text, one row a line.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import click
@@ -31,6 +31,7 @@ from psd.queries.moments import moment
 from psd.runtime import Runtime
 from psd.swaps import ledger_rows as shown
 from psd.swaps.answers import StocktakeCheck
+from psd.swaps.cli.swap_tables import show_batteries, show_transactions, text_of
 from psd.swaps.ledger import Ledger
 from psd.swaps.part import SwapsPart
 from psd.swaps.questions import SwapsQuestions
@@ -55,13 +56,6 @@ limit_option = click.option(
     metavar="N",
     help="At most so many.",
 )
-
-
-COLUMNS = (
-    *("n", "date", "driver", "station", "in", "out", "energy in", "energy out", "odometer"),
-    *("distance", "used", "efficiency", "charge", "corrects", "rejected by"),
-)
-"""Of a transaction: what was said, then what follows from it."""
 
 
 class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
@@ -315,42 +309,3 @@ def answer_of(settings: Settings, network: str, ask: Asking[T]) -> T:
 def second_of(runtime: Runtime, at: str | None) -> int | None:
     """The second that ``--at`` names."""
     return None if at is None else moment(at, "at", now_s=runtime.clock.now_s())
-
-
-def show_transactions(form: Form, rows: Sequence[shown.TransactionRow]) -> None:
-    """Transactions in a form."""
-    cells = [
-        (
-            str(each.n),
-            each.date,
-            str(each.driver),
-            str(each.station),
-            text_of(each.battery_in),
-            text_of(each.battery_out),
-            str(each.battery_in_energy),
-            str(each.battery_out_energy),
-            str(each.odometer),
-            text_of(each.ride_distance),
-            text_of(each.energy_used),
-            text_of(each.efficiency),
-            text_of(each.charge_amount),
-            text_of(each.corrects),
-            text_of(each.rejected_by),
-        )
-        for each in rows
-    ]
-    show_rows(form, rows, COLUMNS, cells, {0, *range(2, 15)})
-
-
-def show_batteries(form: Form, rows: Sequence[shown.BatteryRow]) -> None:
-    """Batteries as a table."""
-    cells = [
-        (str(each.id), each.serial, text_of(each.capacity), str(each.energy), text_of(each.last))
-        for each in rows
-    ]
-    show_rows(form, rows, ("id", "serial", "capacity", "energy", "last"), cells, {0, 2, 3, 4})
-
-
-def text_of(value: float | None) -> str:
-    """A number, and nothing for none."""
-    return "" if value is None else str(value)
