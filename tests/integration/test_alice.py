@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from psd.cli.main import psd as command
 from psd.client import AsyncClient
 from psd.users import user_of
 from tests.support.clients.http import serving
+from tests.support.processes.commands import printed, run
 from tests.support.processes.worker_stack import WorkerStack, steps, worker_running
 from tests.support.waiting import wait_until
 
@@ -20,18 +18,6 @@ ALICE = "alice@example.com"
 UID = user_of(ALICE)
 DAY = {"start": "2016-04-12", "end": "2016-04-13"}
 FILE = f"who,at,steps\n{ALICE},2016-04-12T18:00:00Z,50\n7,2016-04-12T18:00:00Z,40\n"
-
-
-async def run(url: str, *arguments: str) -> Result:
-    """The command on the store, in a thread of its own."""
-    line = ["--set", f"redis.url={url}", *arguments]
-    return await asyncio.to_thread(CliRunner().invoke, command, line)
-
-
-async def output(url: str, *arguments: str) -> str:
-    result = await run(url, *arguments)
-    assert result.exit_code == 0, result.output
-    return result.stdout
 
 
 async def test_alice_goes_all_the_way(
@@ -46,20 +32,20 @@ async def test_alice_goes_all_the_way(
         await stack.publish([steps(ALICE, 1, 30), steps("7", 1, 5)])
         await wait_until("it is booked", lambda: stack.sum_is(UID, 30))
     columns = ("--uid", "who", "--time", "at", "--thing", "steps=steps")
-    await output(url, "import", str(file), *columns, "--via", "direct")
+    await printed("import", str(file), *columns, "--via", "direct", url=url)
     assert (await stack.sum_of(UID), await stack.sum_of(7)) == (80, 45)
-    assert await output(url, "query", "steps", ALICE, "2016-04-12", "2016-04-13") == "80\n"
+    assert await printed("query", "steps", ALICE, "2016-04-12", "2016-04-13", url=url) == "80\n"
     members = ("boards", "members", "add", "april", ALICE, "7")
     window = ("--start", "2016-04-11", "--end", "2016-04-18")
-    await output(url, "boards", "create", "april", "--thing", "steps", *window)
-    await output(url, *members)
-    standing = json.loads(await output(url, "boards", "standing", "april", "--json"))
+    await printed("boards", "create", "april", "--thing", "steps", *window, url=url)
+    await printed(*members, url=url)
+    standing = json.loads(await printed("boards", "standing", "april", "--json", url=url))
     assert [row["uid"] for row in standing["data"]] == [ALICE, "7"]
     async with serving(stack.runtime) as http, AsyncClient(http.url) as psd:
         series = await psd.series(thing="steps", uid=[ALICE], every="day", by="uid", **DAY)
         assert [(point.uid, point.sum) for point in series.data] == [(ALICE, 80)]
         asked = ("sum", "steps", ALICE, "--start", DAY["start"], "--end", DAY["end"], "--json")
-        told = json.loads(await output(url, *asked, "--url", http.url))
+        told = json.loads(await printed(*asked, "--url", http.url, url=url))
         assert (told["data"][0]["uid"], told["data"][0]["sum"]) == (ALICE, 80)
         withdrawn = await psd.withdraw(ALICE, 1, "counted twice")
         assert (withdrawn.uid, withdrawn.taken[0].sum) == (ALICE, 30)
@@ -68,6 +54,6 @@ async def test_alice_goes_all_the_way(
         assert (erased.uid, erased.boards) == (ALICE, 1)
         assert await stack.sum_of(UID) == 0
         assert (await psd.audit(ALICE)).data == []
-    assert (await run(url, "names", ALICE)).exit_code == 1
-    assert (await run(url, "verify")).exit_code == 0
-    assert json.loads(await output(url, "boards", "members", "ls", "april", "--json")) == ["7"]
+    assert (await run("names", ALICE, url=url)).exit_code == 1
+    assert (await run("verify", url=url)).exit_code == 0
+    assert json.loads(await printed("boards", "members", "ls", "april", "--json", url=url)) == ["7"]

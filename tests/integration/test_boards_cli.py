@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from psd.cli.main import psd
 from psd.runtime import Runtime
 from tests.support.engine import DAY_S, book, report, second
+from tests.support.processes import commands
 
 START_S = second("2016-04-12 00:00:00")
 CUP = ("--thing", "steps", "--start", "2016-04-12", "--end", "2016-04-19")
@@ -29,14 +28,11 @@ def environment(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def run(*arguments: str, text: str | None = None) -> Result:
-    """The command, in a thread of its own as it runs a loop of its own."""
-    return await asyncio.to_thread(CliRunner().invoke, psd, ["boards", *arguments], text)
+    return await commands.run("boards", *arguments, text=text)
 
 
 async def output(*arguments: str, text: str | None = None) -> str:
-    result = await run(*arguments, text=text)
-    assert result.exit_code == 0, result.output
-    return result.stdout
+    return await commands.printed("boards", *arguments, text=text)
 
 
 async def json_of(*arguments: str) -> Any:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from click.testing import CliRunner, Result
 
-from psd.cli.main import psd as command
 from psd.runtime import Runtime
+from tests.support.processes.commands import printed, run
 from tests.support.scripts.script_calls import dumps
 from tests.support.servers.redis_server import RedisServer
 
@@ -28,17 +26,6 @@ def environment(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands find the store and the archive of the runtime."""
     monkeypatch.setenv("PSD_REDIS_URL", redis_url)
     monkeypatch.setenv("PSD_REDIS_DURABILITY", "fast")
-
-
-async def run(*arguments: str) -> Result:
-    """The command, in a thread of its own as it runs a loop of its own."""
-    return await asyncio.to_thread(CliRunner().invoke, command, arguments)
-
-
-async def output(*arguments: str) -> str:
-    result = await run(*arguments)
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 def kept(folder: Path, name: str, document: Any) -> str:
@@ -64,17 +51,17 @@ async def use(psd: Runtime, values: list[float]) -> None:
 @pytest.mark.usefixtures("runtime")
 async def test_plans_are_put_listed_shown_and_taken_away(tmp_path: Path) -> None:
     file = kept(tmp_path, "eco.json", {"currency": "GBP", "rates": [BASE]})
-    assert await output("energy", "plans", "put", "eco", file, "--new") == "eco: made\n"
-    assert await output("energy", "plans", "put", "eco", file) == "eco: kept\n"
+    assert await printed("energy", "plans", "put", "eco", file, "--new") == "eco: made\n"
+    assert await printed("energy", "plans", "put", "eco", file) == "eco: kept\n"
     again = await run("energy", "plans", "put", "eco", file, "--new")
     assert (again.exit_code, "not for: any version" in again.output) == (1, True)
-    shown = json.loads(await output("energy", "plans", "show", "eco"))
+    shown = json.loads(await printed("energy", "plans", "show", "eco"))
     assert shown["versions"] == [{"plan": "eco", "currency": "GBP", "rates": [BASE]}]
-    assert "eco" in (await output("energy", "plans", "ls")).splitlines()[1]
+    assert "eco" in (await printed("energy", "plans", "ls")).splitlines()[1]
     wrong = kept(tmp_path, "wrong.json", {"rates": [{**BASE, "to": "25:00"}]})
     refused = await run("energy", "plans", "put", "eco", wrong)
     assert (refused.exit_code, "rates[0].to: '25:00'" in refused.output) == (1, True)
-    await output("energy", "plans", "rm", "eco")
+    await printed("energy", "plans", "rm", "eco")
     assert (await run("energy", "plans", "show", "eco")).exit_code == 1
 
 
@@ -93,9 +80,9 @@ async def test_a_tariff_of_urdb_becomes_a_plan_and_demand_is_not_dropped(
     asked = ("energy", "plans", "import", file, "--format", "urdb", "--tz", "America/Chicago")
     refused = await run(*asked)
     assert (refused.exit_code, "demandratestructure" in refused.output) == (1, True)
-    assert "539f6a23: made" in await output(*asked, "--without-demand")
+    assert "539f6a23: made" in await printed(*asked, "--without-demand")
     await use(runtime, [1] * 48)
-    told = json.loads(await output("energy", "cost", "m-1", "--plan", "539f6a23", *DAY, "--json"))
+    told = json.loads(await printed("energy", "cost", "m-1", "--plan", "539f6a23", *DAY, "--json"))
     # A Sunday.
     assert (told["total"], told["currency"]) == ("2.24", "USD")
 
@@ -115,50 +102,50 @@ async def test_prices_and_carbon_of_files_stand_beside_each_other_and_a_replay_h
     ]
     file = kept(tmp_path, "rates.json", {"results": rates})
     prices = ("energy", "prices", "import", file, "--format", "octopus", "--series", "agile")
-    assert "would be booked" in await output(*prices, "--dry-run")
+    assert "would be booked" in await printed(*prices, "--dry-run")
     told = "agile: 2 prices from 2020-11-29T08:00:00Z to 2020-11-29T10:00:00Z, "
-    assert await output(*prices) == f"{told}booked\n"
-    assert await output(*prices) == f"{told}unchanged\n"
+    assert await printed(*prices) == f"{told}booked\n"
+    assert await printed(*prices) == f"{told}unchanged\n"
     listed = [{"timestamp": T0 + 3_600 * at, "price": -1.5} for at in range(2)]
     elering = kept(tmp_path, "nps.json", {"data": {"ee": listed}})
-    await output(
+    await printed(
         *("energy", "prices", "import", elering, "--format", "elering"),
         *("--area", "ee", "--series", "ee"),
     )
     grams = kept(tmp_path, "grams.csv", f"start,end,price\n{T0},{T0 + 3_600},186\n")
-    await output("energy", "carbon", "import", grams, "--format", "csv", "--region", "GB")
+    await printed("energy", "carbon", "import", grams, "--format", "csv", "--region", "GB")
     for name, series in (("agile", "agile"), ("spot", "ee")):
         plan = kept(tmp_path, "plan.json", {"series": series, "decimals": 4})
-        await output("energy", "plans", "put", name, plan)
+        await printed("energy", "plans", "put", name, plan)
     await use(runtime, [1, 1, 1, 1])
     bill = ("energy", "cost", "m-1", "--plan", "agile", *DAY, "--carbon", "GB")
-    table = await output(*bill)
+    table = await printed(*bill)
     assert "agile: 0.8600, coverage 0.083333, 372 g of carbon dioxide" in table
-    compared = await output("energy", "compare", "m-1", *DAY, "--csv")
+    compared = await printed("energy", "compare", "m-1", *DAY, "--csv")
     assert [line.split(",")[:4] for line in compared.splitlines()[1:]] == [
         ["spot", "", "", "-0.0060"],
         ["agile", "", "", "0.8600"],
     ]
     assert (await run(*bill[:5], "--start", "2020-11-28", "--strict")).exit_code == 0
-    first = await output("energy", "recommend", "m-1", *DAY, "--limit", "1", "--json")
+    first = await printed("energy", "recommend", "m-1", *DAY, "--limit", "1", "--json")
     assert [row["plan"] for row in json.loads(first)["data"]] == ["spot"]
     with redis_server.sync_client() as client:
         held = money_of(dumps(client))
         for key in held:
             client.delete(key)
-        told = await output("replay", "--from", "1")
+        told = await printed("replay", "--from", "1")
         assert "2 decisions carried out" in told
         assert money_of(dumps(client)) == held
-    assert await output(*bill) == table
+    assert await printed(*bill) == table
 
 
 async def test_an_unpriced_bill_fails_where_somebody_is_strict(
     runtime: Runtime, tmp_path: Path
 ) -> None:
     file = kept(tmp_path, "agile.json", {"series": "none"})
-    await output("energy", "plans", "put", "agile", file)
+    await printed("energy", "plans", "put", "agile", file)
     await use(runtime, [1])
     asked = ("energy", "cost", "m-1", "--plan", "agile", *DAY)
-    assert "1 kWh have no price" in await output(*asked)
+    assert "1 kWh have no price" in await printed(*asked)
     strict = await run(*asked, "--strict")
     assert (strict.exit_code, "have no price" in strict.output) == (1, True)

@@ -10,17 +10,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 from psd.archive.messages import metrics_entries
 from psd.archive.reader import read_entries
-from psd.cli.main import psd as command
 from psd.engine.event_fields import MetricFields
 from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
 from psd.runtime import Runtime
 from psd.users import user_of
 from tests.support.engine import EVER, NOON_S, engine_on
+from tests.support.processes.commands import run
 from tests.support.servers.redis_server import RedisServer
 from tests.support.waiting import wait_until
 
@@ -52,11 +51,6 @@ async def accepted(psd: Runtime, *metrics: MetricFields) -> None:
 async def total(psd: Runtime, user: str | int) -> int:
     [owner] = await psd.engine.sums([user_of(user)], [1], [EVER])
     return owner.sums[1]
-
-
-async def run(*arguments: str) -> Result:
-    """The command, in a thread of its own as it runs a loop of its own."""
-    return await asyncio.to_thread(CliRunner().invoke, command, arguments)
 
 
 def bodies(folder: Path) -> bytes:

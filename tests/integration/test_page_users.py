@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 from psd.access.pages.page_users import PageUsers
 from psd.archive.decisions import is_decision
 from psd.archive.reader import read_entries
 from psd.archive.replay import END_MS
-from psd.cli.main import psd as command
 from psd.errors import ConflictError, NotFoundError, OutOfBoundsError
 from psd.runtime import Runtime
 from tests.conftest import AnyStore
+from tests.support.processes.commands import run
 
 EVER = ("replay", "--from", "1")
 
@@ -29,11 +27,6 @@ async def deciding(runtime: Runtime, redis_url: str, monkeypatch: pytest.MonkeyP
     await runtime.page_deciding.change_password("bo", "battery staple")
     await runtime.page_deciding.remove("cy")
     return runtime
-
-
-async def run(*arguments: str) -> Result:
-    """The command, in a thread of its own as it runs a loop of its own."""
-    return await asyncio.to_thread(CliRunner().invoke, command, arguments)
 
 
 async def replayed(*options: str) -> str:

@@ -15,9 +15,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from click.testing import CliRunner, Result
 
-from psd.cli.main import psd
 from psd.cli.server_options import url_of
 from psd.config import ServerSettings, Settings
 from psd.queries.boards.board_windows import FixedWindow
@@ -26,6 +24,7 @@ from psd.runtime import Runtime
 from tests.support.clients.access import asked_of, token_for
 from tests.support.clients.http import serving
 from tests.support.engine import DAY_S, NOON_S, book, report
+from tests.support.processes.commands import printed, run
 
 ADMIN = token_for("app", "read write")
 MIDNIGHT_S = NOON_S - DAY_S // 2
@@ -51,27 +50,16 @@ async def url(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         yield http.url
 
 
-async def run(*arguments: str) -> Result:
-    """The command, in a thread of its own as the server runs in this one."""
-    return await asyncio.to_thread(CliRunner().invoke, psd, arguments)
-
-
-async def output(*arguments: str) -> str:
-    result = await run(*arguments)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
 async def lines(*arguments: str) -> list[str]:
-    return [line.rstrip() for line in (await output(*arguments)).splitlines()]
+    return [line.rstrip() for line in (await printed(*arguments)).splitlines()]
 
 
 async def json_of(*arguments: str) -> Any:
-    return msgspec.json.decode(await output(*arguments, "--json"))
+    return msgspec.json.decode(await printed(*arguments, "--json"))
 
 
 async def rows(*arguments: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(await output(*arguments, "--csv"))))
+    return list(csv.DictReader(io.StringIO(await printed(*arguments, "--csv"))))
 
 
 async def test_sums_are_a_row_for_each_user_and_thing() -> None:

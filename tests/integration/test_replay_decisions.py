@@ -7,35 +7,34 @@ import random
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from click.testing import CliRunner, Result
 
-from psd.archive.decisions import is_decision
 from psd.archive.entries import Entry
 from psd.archive.files import DayFiles
 from psd.archive.order import unnumbered
-from psd.archive.reader import read_entries
 from psd.archive.redoing import Redoing
-from psd.archive.replay import END_MS
-from psd.cli.main import psd as command
 from psd.clock import ManualClock
 from psd.errors import StoreUnavailableError
 from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
-from psd.rewards.configuration import signals_of
-from psd.rewards.grpc_reader import StoreReader
 from psd.rewards.part import RewardsPart
-from psd.rewards.sources.buckets import BucketSource
 from psd.runtime import Runtime, open_runtime
 from psd.store.keys import decisions_key
-from tests.support.clients.http import HttpClient
 from tests.support.engine import engine_on
 from tests.support.processes.archiving import archived
+from tests.support.processes.commands import printed, run
 from tests.support.processes.worker_process import psd as psd_process
 from tests.support.processes.worker_stack import WorkerStack, steps
-from tests.support.rewards.decisions import KINDS, Deed, perform, plain, random_deeds, told
-from tests.support.rewards.reward_job import Fleet, fleet_on
+from tests.support.rewards.decisions import (
+    KINDS,
+    Deed,
+    a_computed_week,
+    perform,
+    plain,
+    random_deeds,
+    told,
+)
+from tests.support.rewards.reward_job import fleet_on
 from tests.support.scripts.script_calls import dumps, restore
 from tests.support.servers.redis_server import RedisServer
 
@@ -50,21 +49,6 @@ def environment(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PSD_REDIS_DURABILITY", "fast")
 
 
-async def run(*arguments: str) -> Result:
-    """The command, in a thread of its own as it runs a loop of its own."""
-    return await asyncio.to_thread(CliRunner().invoke, command, arguments)
-
-
-async def output(*arguments: str) -> str:
-    result = await run(*arguments)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def decisions_in(folder: Path) -> list[bytes]:
-    return [each.body for each in read_entries(folder, 0, END_MS) if is_decision(each)]
-
-
 @pytest.mark.one_server("its copy is put back by one transaction")
 async def test_what_was_paid_since_the_copy_is_not_due_again(
     runtime: Runtime, redis_server: RedisServer, tmp_path: Path
@@ -73,28 +57,21 @@ async def test_what_was_paid_since_the_copy_is_not_due_again(
         await a_computed_week(fleet)
     with redis_server.sync_client() as client:
         copy = dumps(client)
-        due = await output("rewards", "export", "0", "--due")
+        due = await printed("rewards", "export", "0", "--due")
         receipts = tmp_path / "receipts.csv"
         lines = [line.split(",") for line in due.splitlines()[1:]]
         paid = [f"{line[1]},{line[6]},run-1" for line in lines]
         assert len(paid) == 2
         receipts.write_text("\n".join(["vehicle,tokens,request", *paid]), encoding="utf-8")
-        await output("rewards", "paid", "0", str(receipts))
-        await output("rewards", "blacklist", "add", "42", "--note", "stolen")
-        blacklist = await output("rewards", "blacklist", "ls")
+        await printed("rewards", "paid", "0", str(receipts))
+        await printed("rewards", "blacklist", "add", "42", "--note", "stolen")
+        blacklist = await printed("rewards", "blacklist", "ls")
         restore(client, copy)
-    assert await output("rewards", "export", "0", "--due") == due
-    assert (await output(*EVER)).endswith("2 decisions carried out\n")
-    assert len((await output("rewards", "export", "0", "--due")).splitlines()) == 1
-    assert await output("rewards", "blacklist", "ls") == blacklist
-    assert "were recorded before" in await output("rewards", "paid", "0", str(receipts))
-
-
-async def a_computed_week(fleet: Fleet) -> None:
-    for vehicle, owner in ((1, 42), (2, 43)):
-        await fleet.drive(0, vehicle, "Smartcar")
-        await fleet.send("vehicle", vehicle=vehicle, owner=owner)
-    await fleet.calculate(0, start=0)
+    assert await printed("rewards", "export", "0", "--due") == due
+    assert (await printed(*EVER)).endswith("2 decisions carried out\n")
+    assert len((await printed("rewards", "export", "0", "--due")).splitlines()) == 1
+    assert await printed("rewards", "blacklist", "ls") == blacklist
+    assert "were recorded before" in await printed("rewards", "paid", "0", str(receipts))
 
 
 BEFORE = [
@@ -118,7 +95,7 @@ async def test_a_decision_of_each_kind_comes_back(
         await perform(runtime, deed)
         restore(client, copy)
     assert await told(runtime) == plain(BEFORE)
-    assert ": 1 decisions carried out, 4 decisions known" in await output(*EVER)
+    assert ": 1 decisions carried out, 4 decisions known" in await printed(*EVER)
     assert await told(runtime) == plain([*BEFORE, deed])
 
 
@@ -129,11 +106,11 @@ async def test_a_store_that_is_empty_has_everything_again_and_twice_changes_noth
     for deed in deeds:
         await perform(runtime, deed)
     redis_server.flush()
-    await output(*EVER)
+    await printed(*EVER)
     assert await told(runtime) == plain(deeds)
     with redis_server.sync_client() as client:
         held = dumps(client)
-        known = await output(*EVER)
+        known = await printed(*EVER)
         assert "carried out" not in known
         # Turns were taken to look, and each has a number.
         last = decisions_key("last").encode()
@@ -148,16 +125,16 @@ async def test_a_dry_run_counts_decisions_and_writes_nothing(
     with redis_server.sync_client() as client:
         client.delete("psd:store")
         held = dumps(client)
-        assert "4 decisions known" in await output(*EVER, "--dry-run")
+        assert "4 decisions known" in await printed(*EVER, "--dry-run")
         assert dumps(client) == held
     redis_server.flush()
     async with engine_on(redis_server.url):
         pass
     with redis_server.sync_client() as client:
         held = dumps(client)
-        assert "4 decisions would be carried out" in await output(*EVER, "--dry-run")
+        assert "4 decisions would be carried out" in await printed(*EVER, "--dry-run")
         assert {*dumps(client)} == {*held}
-    assert "4 decisions carried out" in await output(*EVER)
+    assert "4 decisions carried out" in await printed(*EVER)
 
 
 async def test_what_is_decided_beside_a_replay_stands(
@@ -187,96 +164,6 @@ async def test_what_is_decided_beside_a_replay_stands(
     await Redoing(tmp_path / "archive", other.keepers()).run(0)
     assert await told(other) == by_store
     await other.close()
-
-
-async def test_the_http_api_archives_what_it_decides_about_boards(
-    runtime: Runtime, client: HttpClient, tmp_path: Path
-) -> None:
-    board = {"thing": "steps", "window": {"kind": "fixed", "start": "0", "end": "1"}}
-    kinds = []
-    for method, path, body in (
-        ("PUT", "", {**board, "members": ["1"]}),
-        ("PATCH", "", {"title": "t"}),
-        ("POST", "/members", {"add": ["2"]}),
-        ("DELETE", "/members?uid=2", None),
-        ("DELETE", "/members?all=true", None),
-        ("POST", "/final", None),
-        ("DELETE", "", None),
-    ):
-        before = len(decisions_in(tmp_path / "archive"))
-        encoded = b"" if body is None else msgspec.json.encode(body)
-        answer = await client.request(method, f"/v3/boards/a{path}", encoded)
-        assert answer.status < 300, answer.text
-        kinds.append(len(decisions_in(tmp_path / "archive")) - before)
-    assert kinds == [2, 1, 1, 1, 1, 1, 1]
-
-
-async def test_every_command_that_decides_archives_it(
-    runtime: Runtime, redis_server: RedisServer, tmp_path: Path
-) -> None:
-    async with fleet_on(redis_server.url) as fleet:
-        await a_computed_week(fleet)
-    (tmp_path / "uids").write_text("5\n6\n", encoding="utf-8")
-    (tmp_path / "paid").write_text("vehicle,tokens,request\n1,5,r\n", encoding="utf-8")
-    for words in (
-        "boards create a --thing steps --start 1 --end 2",
-        "boards edit a --note n",
-        "boards members add a 1 2",
-        "boards members rm a 1",
-        f"boards members import a {tmp_path / 'uids'}",
-        "boards final a --declare",
-        "boards rm a",
-        f"rewards paid 0 {tmp_path / 'paid'}",
-        "rewards blacklist add 42 --note n",
-        "rewards blacklist rm 42",
-        "rewards override set 1 --week 0 --streak 3 --note n",
-        "rewards override rm 1 --week 0",
-    ):
-        before = len(decisions_in(tmp_path / "archive"))
-        await output(*words.split())
-        assert len(decisions_in(tmp_path / "archive")) == before + 1, words
-
-
-async def test_the_rewards_service_archives_whom_it_bars(runtime: Runtime, tmp_path: Path) -> None:
-    signals = signals_of(runtime.settings.things, runtime.part(RewardsPart).tables)
-    source = BucketSource(runtime.engine, signals, runtime.part(RewardsPart).tables)
-    reader = StoreReader(
-        runtime.store,
-        runtime.part(RewardsPart).results,
-        runtime.part(RewardsPart).ledger,
-        runtime.part(RewardsPart).registry,
-        source,
-        runtime.part(RewardsPart).tables,
-    )
-    await reader.set_blacklist("0x1", True, "n", "me")
-    await reader.set_blacklist("0x1", False, "", "me")
-    assert len(decisions_in(tmp_path / "archive")) == 2
-
-
-async def test_without_its_archive_nothing_is_decided(
-    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("PSD_ARCHIVE_FOLDER", str(tmp_path / "file"))
-    refused = await run("rewards", "blacklist", "add", "42", "--note", "n")
-    assert refused.exit_code == 78
-    assert "archive.folder" in refused.stderr
-    assert not await runtime.part(RewardsPart).ledger.blacklist()
-
-
-async def test_what_is_refused_is_not_archived(runtime: Runtime, tmp_path: Path) -> None:
-    await runtime.boards.put("a", WEEK, "me", members=[1])
-    before = decisions_in(tmp_path / "archive")
-    for words in (
-        "boards create a --thing steps --rolling 60",
-        "boards members add b 1",
-        "boards rm b",
-        "rewards override rm 1 --week 0",
-        "rewards blacklist rm 42",
-    ):
-        assert (await run(*words.split())).exit_code == 1, words
-    await runtime.boards.put("a", WEEK, "me")
-    assert decisions_in(tmp_path / "archive") == before
 
 
 async def test_a_decision_of_a_newer_psd_is_refused_and_the_others_come_back(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator
@@ -11,11 +10,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from psd.cli.main import psd
 from psd.rewards.part import RewardsPart
 from psd.rewards.tables import shipped_tables
+from tests.support.processes import commands
 from tests.support.rewards.reward_job import Fleet, fleet_on
 from tests.support.servers.redis_server import RedisServer
 
@@ -33,15 +32,12 @@ async def fleet(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> A
         yield fleet
 
 
-async def run(*arguments: str) -> Result:
-    """The command, in a thread of its own as it runs a loop of its own."""
-    return await asyncio.to_thread(CliRunner().invoke, psd, ["rewards", *arguments])
+async def run(*arguments: str, text: str | None = None) -> Result:
+    return await commands.run("rewards", *arguments, text=text)
 
 
-async def output(*arguments: str) -> str:
-    result = await run(*arguments)
-    assert result.exit_code == 0, result.output
-    return result.stdout
+async def output(*arguments: str, text: str | None = None) -> str:
+    return await commands.printed("rewards", *arguments, text=text)
 
 
 async def rows(*arguments: str) -> list[dict[str, Any]]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from psd.cli.main import psd
 from psd.rewards.keys import rewards_key
 from psd.rewards.part import RewardsPart
 from psd.rewards.week_results import ENCODE, WeekStatus
+from tests.support.processes import commands
 from tests.support.rewards.reward_weeks import Served, weeks_served
 
 ADDRESS = "0x" + "aB" * 20
@@ -33,15 +32,12 @@ async def served(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
         yield served
 
 
-async def run(*arguments: str) -> Result:
-    """The command, in a thread of its own as it runs a loop of its own."""
-    return await asyncio.to_thread(CliRunner().invoke, psd, ["rewards", *arguments])
+async def run(*arguments: str, text: str | None = None) -> Result:
+    return await commands.run("rewards", *arguments, text=text)
 
 
-async def output(*arguments: str) -> str:
-    result = await run(*arguments)
-    assert result.exit_code == 0, result.output
-    return result.stdout
+async def output(*arguments: str, text: str | None = None) -> str:
+    return await commands.printed("rewards", *arguments, text=text)
 
 
 async def lines(*arguments: str) -> list[dict[str, Any]]:

@@ -12,10 +12,13 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from psd.archive.decisions import is_decision
+from psd.archive.reader import END_MS, read_entries
 from psd.errors import NotFoundError
 from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
@@ -23,6 +26,7 @@ from psd.queries.boards.staging import StagedChange
 from psd.rewards.decisions import Payout
 from psd.rewards.part import RewardsPart
 from psd.runtime import Runtime
+from tests.support.rewards.reward_job import Fleet
 
 KINDS = ("bar", "unbar", "override", "drop_override", "pay", "define", "drop", "members", "final")
 WEEK = 10
@@ -175,3 +179,16 @@ async def told(psd: Runtime, places: Sequence[str] = ("a",)) -> dict[str, Any]:
         "payouts": {number: int(each.tokens) for number, each in payouts.items()},
         "boards": boards,
     }
+
+
+def decisions_in(folder: Path) -> list[bytes]:
+    """The decisions that an archive has, as they stand there."""
+    return [each.body for each in read_entries(folder, 0, END_MS) if is_decision(each)]
+
+
+async def a_computed_week(fleet: Fleet) -> None:
+    """Two vehicles that drove in week 0, which is computed."""
+    for vehicle, owner in ((1, 42), (2, 43)):
+        await fleet.drive(0, vehicle, "Smartcar")
+        await fleet.send("vehicle", vehicle=vehicle, owner=owner)
+    await fleet.calculate(0, start=0)
