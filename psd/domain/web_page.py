@@ -8,12 +8,13 @@ own ``templates``::
     WebPage(path="/driver/{driver}/", show=...)      GET /driver/7/ of a signed-in reader
     -> Shown("driver.html", {"driver": ...})      psd/<name>/templates/driver.html
     -> Moved("/drivers/", "Transaction added")    302, and the text once on the next page
+    -> Away("https://...")                        303, to a page of somebody else's
     -> Download("days.csv", ("day", "km"), rows)  a file
     -> Said("reading", fields, ...)               kept and booked, as if it came by the queue
     -> SaidAll("reading", [fields, ...], ...)     the same of a file's worth
 
-A page works without script. What moves has a module of the domain's folder ``scripts``, which a
-template finds under ``scripts["live.js"]``.
+A page works without script. What moves has psd's own module for that, which a template finds under
+``scripts["live.js"]``, and others of the domain's folder ``scripts``.
 
 The pages of a domain are below ``/<name>/`` on the main port, and at the root of its
 :class:`psd.domain.face.Face`: a port of its own, where the original's paths are as they were.
@@ -68,6 +69,12 @@ class Moved(msgspec.Struct, frozen=True):
     wanted: str = ""
 
 
+class Away(msgspec.Struct, frozen=True):
+    """The way to a page of somebody else's, by its URL. A form never leads there: pages say so."""
+
+    url: str
+
+
 class Download(msgspec.Struct, frozen=True):
     """A table as a CSV file."""
 
@@ -76,7 +83,7 @@ class Download(msgspec.Struct, frozen=True):
     rows: Iterable[Sequence[object]]
 
 
-Answer = Shown | Moved | Download
+Answer = Shown | Moved | Away | Download
 
 
 class Said(msgspec.Struct, frozen=True):

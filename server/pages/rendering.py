@@ -35,9 +35,10 @@ STYLE_MARK = mark_of(STYLE)
 
 
 def scripts_of(name: str) -> dict[str, bytes]:
-    """The scripts of a domain's pages, by the names of their files."""
+    """The scripts of a domain's pages, psd's own among them, by the names of their files."""
     [line] = [line for line, domain in zip(DOMAINS, domains(), strict=True) if domain.name == name]
-    found = sorted((folder_of(line) / "scripts").glob("*.js"))
+    folders = (HERE / "scripts", folder_of(line) / "scripts")
+    found = [path for folder in folders for path in sorted(folder.glob("*.js"))]
     return {path.name: path.read_bytes() for path in found}
 
 

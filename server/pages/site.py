@@ -20,7 +20,7 @@ from aiohttp import web
 
 from psd.access.pages.sessions import FORM, Session
 from psd.domain.part import Part
-from psd.domain.web_page import Answer, Download, Moved, Said, SaidAll, Shown, Visit, WebPage
+from psd.domain.web_page import Answer, Away, Download, Moved, Said, SaidAll, Shown, Visit, WebPage
 from psd.errors import ForbiddenError, InputError
 from server.access import seen_by
 from server.deadline import StoreDeadline
@@ -123,10 +123,7 @@ class Site:
             session = request.get(SIGNED_IN)
             if session is None:
                 return await self._desk.to_sign_in(request, place)
-            bodies, most = self._desk.bodies, page.upload_bytes_max
-            sent = (
-                await bodies.upload(request, most) if most else Upload(await bodies.form(request))
-            )
+            sent = await self._sent(request, page)
             form = sent.fields
             async with StoreDeadline():
                 if page.changes:
@@ -171,6 +168,10 @@ class Site:
         if isinstance(answer, Moved):
             return await self._desk.moved(
                 place, answer.to, answer.flash, session.token, answer.wanted
+            )
+        if isinstance(answer, Away):
+            return web.Response(
+                status=HTTPStatus.SEE_OTHER, headers={**HEADERS, "Location": answer.url}
             )
         if isinstance(answer, Download):
             return _file(answer)

@@ -15,9 +15,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import ConsoleMessage, Page, Request, async_playwright, expect
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE_MS = 30_000
 CHEAP_PHONE = {"width": 360, "height": 720}
 
 # In a container without user namespaces Chromium has no sandbox of its own; pages are ours.
@@ -57,6 +58,8 @@ async def phone(url: str, *, scripts: bool = False) -> AsyncIterator[Page]:
             viewport={"width": CHEAP_PHONE["width"], "height": CHEAP_PHONE["height"]},
         )
         page = await context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
         page.on("console", hear)
         page.on("request", see)
         try:

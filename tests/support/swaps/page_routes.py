@@ -30,6 +30,7 @@ def _signing_in(site: str) -> dict[str, tuple[str, int]]:
         f"GET {site}/auth/logout": (f"{site}/auth/logout", 302),
         f"GET {site}/static/style.css": (f"{site}/static/style.css", 200),
         f"GET {site}/static/icon.svg": (f"{site}/static/icon.svg", 200),
+        f"GET {site}/static/live.js": (f"{site}/static/live.js", 200),
     }
 
 
@@ -45,7 +46,6 @@ PAGE_ROUTES: dict[str, tuple[str, int]] = {
     **_signing_in("/energy"),
     **dict(_led_to_sign_in("/energy", "GET", path) for path in _ENERGY_SHOWN),
     **dict([_led_to_sign_in("/energy", "POST", "/upload")]),
-    "GET /energy/static/live.js": ("/energy/static/live.js", 200),
     "GET /energy/meters/{meter}/watch": ("/energy/meters/m-1/watch", 401),
 }
 """By method and pattern: a path, and the status whatever token is shown."""
