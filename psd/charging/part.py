@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import uuid
 
+from psd.charging.account_pages import AccountPages
 from psd.charging.account_questions import AccountQuestions
 from psd.charging.charging_events import THINGS
 from psd.charging.charging_metrics import ChargingMetrics
 from psd.charging.charging_services import ChargingServices
 from psd.charging.endpoints import deeds, endpoints
 from psd.charging.ledger_audit import LedgerAudit
+from psd.charging.live_versions import LiveVersions
+from psd.charging.page_watching import PageWatching
 from psd.charging.payment_desk import PaymentDesk
 from psd.charging.payment_routes import PaymentRoutes
 from psd.charging.plug_clock import EVERY_MS
 from psd.charging.plug_keeper import PlugKeeper
+from psd.charging.plug_pages import PlugPages
 from psd.charging.plug_questions import PlugQuestions
 from psd.charging.settings import ChargingSettings
 from psd.domain.core import Core
@@ -50,13 +54,19 @@ class ChargingPart(Part):
             core.engine,
             core.things.get("ledger"),
         ).every
-        self.endpoints = AccountQuestions(self.desk).endpoints()
+        accounts = AccountQuestions(self.desk)
+        self.endpoints = accounts.endpoints()
         routes = PaymentRoutes(self.desk, settings, core.clock)
         self.face_hooks, self.face_leads = routes.hooks(), routes.leads()
         if settings.enabled:
             questions = PlugQuestions(self.services, settings, core.clock)
             self.endpoints = (*self.endpoints, *endpoints(questions))
             self.deeds = deeds(questions)
+            plug_pages = PlugPages(questions, self.services, settings, core.clock)
+            account_pages = AccountPages(self.desk, self.services.session_store, settings)
+            self.pages = (*plug_pages.pages(), *account_pages.pages())
+            versions = LiveVersions(self.services, self.desk, core.clock)
+            self.page_watchables = PageWatching(questions, accounts, versions).watchables()
         self._steps_plugs = settings.enabled
         self._looked_after_ms = -LOOK_AFTER_EVERY_MS
         every_ms = EVERY_MS if settings.enabled else LOOK_AFTER_EVERY_MS

@@ -112,6 +112,16 @@ class SessionStore:
         ids = await self._store.reads.call(("ZRANGE", site_sessions_key(site), 0, count - 1, "REV"))
         return await self._sessions(site, [id_.decode() for id_ in ids])
 
+    async def of_customer(self, customer: str, count: int) -> list[ChargeSession]:
+        """The newest sessions of a customer, the newest first. 1 trip, and 1 a site."""
+        asked = ("ZRANGE", customer_sessions_key(customer), 0, count - 1, "REV")
+        ids: dict[str, list[str]] = {}
+        for member in await self._store.reads.call(asked):
+            site, _, id_ = member.decode().partition("/")
+            ids.setdefault(site, []).append(id_)
+        found = [each for site in ids for each in await self._sessions(site, ids[site])]
+        return sorted(found, key=lambda each: (each.finish_ms, each.session_id), reverse=True)
+
     async def _sessions(self, site: str, ids: Sequence[str]) -> list[ChargeSession]:
         if not ids:
             return []
