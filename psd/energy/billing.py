@@ -13,21 +13,28 @@ and energy they are is in psd/energy/meter_costs.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from psd import arrays
 from psd.engine.plan import Range
 from psd.errors import TooLargeError
 from psd.slices import give_way
-from psd.tariffs.cells import CellGroup, PricedCell, price_cells, rated_groups
+from psd.tariffs.cells import PricedCell, price_cells
 from psd.tariffs.cost import Bill, Cost, Taken
 from psd.tariffs.plans import PricePlan
 from psd.tariffs.prices import NO_PRICES, Prices
+from psd.tariffs.timetables import CellGroups, Timetable
 from psd.zones import DATE_S, beginning_of
 
-PART_S = 183 * DATE_S
-"""So much of a plan is cut into cells in one stretch: 2 ms of four rates a day."""
+if TYPE_CHECKING:
+    from psd.arrays import Int64s
+
+PART_S = 366 * DATE_S
+"""So much of a plan is cut into cells in one stretch: 1 ms of four rates a day, 0.7 of one whose
+timetable is known. Parts end at whole multiples of it, where also intervals of meters end."""
 
 CELLS_MAX = 400_000
 """Of all plans one by one: 200 plans of four rates over a year."""
@@ -46,14 +53,19 @@ class PlanPeriod(msgspec.Struct, frozen=True):
     start: int
     end: int
     cells: list[PricedCell]
-    groups: list[CellGroup]
-    export_groups: list[CellGroup]
+    groups: list[CellGroups]
+    export_groups: list[CellGroups]
 
     @property
     def count(self) -> int:
         """How many cells it has."""
         groups = (*self.groups, *self.export_groups)
-        return len(self.cells) + sum(len(group.starts) for group in groups)
+        return len(self.cells) + sum(len(each.starts) for each in groups)
+
+    def edges(self) -> list[Int64s]:
+        """Every second at which something changes, and its end."""
+        starts = arrays.numpy.array([*(cell.start for cell in self.cells), self.end])
+        return [starts, *(each.starts for each in (*self.groups, *self.export_groups))]
 
 
 class CutPlan(msgspec.Struct, frozen=True):
@@ -63,14 +75,11 @@ class CutPlan(msgspec.Struct, frozen=True):
     start: int
     begins: int
 
-    def edges(self) -> set[int]:
-        """Every second at which something changes."""
-        found = {self.start, self.begins}
-        for period in self.periods:
-            found.update([cell.start for cell in period.cells])
-            for group in (*period.groups, *period.export_groups):
-                found.update(group.starts)
-            found.add(period.end)
+    def edges(self) -> Int64s:
+        """Every second at which something changes, some of them more than once."""
+        np = arrays.numpy
+        own = [each for period in self.periods for each in period.edges()]
+        found: Int64s = np.concatenate([np.array([self.start, self.begins]), *own])
         return found
 
     @property
@@ -85,56 +94,73 @@ class CutPlan(msgspec.Struct, frozen=True):
 
 
 class EnergyAt(msgspec.Struct, frozen=True):
-    """mWh from the beginning of a range up to each of some seconds."""
+    """mWh from the beginning of a range up to each of some seconds, which are in order."""
 
-    upto: Mapping[int, int]
+    seconds: Int64s
+    upto: Int64s
 
-    def taken(self, cells: Sequence[PricedCell], groups: Sequence[CellGroup]) -> list[Taken]:
+    @classmethod
+    def of(cls, seconds: Int64s, sums: Sequence[int]) -> EnergyAt:
+        """By the energy between the seconds."""
+        np = arrays.numpy
+        return cls(seconds, np.concatenate(([0], np.cumsum(np.array(sums, dtype="int64")))))
+
+    def taken(self, cells: Sequence[PricedCell], groups: Sequence[CellGroups]) -> list[Taken]:
         """The energy of cells, and of groups of them."""
-        upto = self.upto
-        at = upto.__getitem__
-        return [
-            *(
-                (cell.rate, cell.price, cell.period, upto[cell.end] - upto[cell.start])
-                for cell in cells
-            ),
-            *(
-                (
-                    group.rate,
-                    None,
-                    group.period,
-                    sum(map(at, group.ends)) - sum(map(at, group.starts)),
-                )
-                for group in groups
-            ),
+        edges = [second for cell in cells for second in (cell.start, cell.end)]
+        upto = self._at(arrays.numpy.array(edges, dtype="int64")).tolist()
+        found: list[Taken] = [
+            (cell.rate, cell.price, cell.period, ends - starts)
+            for cell, starts, ends in zip(cells, upto[::2], upto[1::2], strict=True)
         ]
+        for each in groups:
+            mwh = self._at(each.ends) - self._at(each.starts)
+            sums = arrays.numpy.add.reduceat(mwh, each.firsts).tolist()
+            found += [
+                (rate, None, period, sum_mwh)
+                for (rate, period), sum_mwh in zip(each.keys, sums, strict=True)
+            ]
+        return found
 
     def between(self, start: int, end: int) -> int:
         """The energy between two of the seconds."""
-        return self.upto[end] - self.upto[start]
+        first, last = self._at(arrays.numpy.array([start, end])).tolist()
+        return int(last - first)
+
+    def _at(self, seconds: Int64s) -> Int64s:
+        found: Int64s = self.upto[self.seconds.searchsorted(seconds)]
+        return found
 
 
 async def cut(
     versions: Sequence[PricePlan], range_: Range, prices: Mapping[str, Prices], most: int
 ) -> CutPlan:
-    """A plan cut into cells over a range, at most so many, a half-year in one stretch."""
+    """A plan cut into cells over a range, at most so many, a year in one stretch."""
     periods: list[PlanPeriod] = []
     for plan, start, end in periods_of(versions, range_):
         period = PlanPeriod(plan, start, end, [], [], [])
-        for opens in range(start, end, PART_S):
-            closes = min(opens + PART_S, end)
+        for opens, closes in _parts(start, end):
             if plan.series:
                 listed = prices.get(plan.series, NO_PRICES)
                 period.cells.extend(price_cells(plan, opens, closes, listed))
             else:
-                period.groups.extend(rated_groups(plan, plan.rates, opens, closes))
+                period.groups.append(Timetable.of(plan, plan.rates).groups(opens, closes))
             if plan.export:
-                period.export_groups.extend(rated_groups(plan, plan.export, opens, closes))
+                period.export_groups.append(Timetable.of(plan, plan.export).groups(opens, closes))
             check_number(sum(each.count for each in (*periods, period)), most)
             await give_way()
         periods.append(period)
     begins = periods[0].start if periods else range_.end
     return CutPlan(periods, range_.start, begins)
+
+
+def _parts(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """A range cut at whole multiples of PART_S."""
+    opens = start
+    while opens < end:
+        closes = min(opens // PART_S * PART_S + PART_S, end)
+        yield opens, closes
+        opens = closes
 
 
 def periods_of(versions: Sequence[PricePlan], range_: Range) -> list[tuple[PricePlan, int, int]]:

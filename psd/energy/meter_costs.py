@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from psd import arrays
 from psd.energy.billing import (
     CELLS_MAX,
     EDGES_MAX,
@@ -42,6 +43,9 @@ from psd.measures.money import amount_of
 from psd.slices import give_way
 from psd.tariffs.cost import Cost
 from psd.tariffs.prices import Price, Prices
+
+if TYPE_CHECKING:
+    from psd.arrays import Int64s
 
 
 class MeterBill(msgspec.Struct, frozen=True):
@@ -103,13 +107,16 @@ class Costs:
     ) -> MeterBill:
         cut_plans = await self._cut(plans, range_)
         carbon = await self._carbon(region, range_)
-        edges = {range_.start, range_.end}.union(*(each.edges() for each in cut_plans))
-        edges |= {edge for each in carbon for edge in (each.start, each.end)}
+        np = arrays.numpy
+        whole = [range_.start, range_.end]
+        of_carbon = [edge for each in carbon for edge in (each.start, each.end)]
+        changes = [each.edges() for each in cut_plans]
+        edges = np.unique(np.concatenate([np.array(whole + of_carbon), *changes]))
         check_number(len(edges), EDGES_MAX)
         pays = any(each.has_export for each in cut_plans)
         taken, delivered, estimated_mwh, covered_s = await asyncio.gather(
-            self._energy(uid, "import", sorted(edges)),
-            self._energy(uid, "export", sorted(edges) if pays else [range_.start, range_.end]),
+            self._energy(uid, "import", edges),
+            self._energy(uid, "export", edges if pays else np.unique(whole)),
             self._estimated(uid, range_),
             self._covered(uid, known, range_),
         )
@@ -123,7 +130,7 @@ class Costs:
         mwh = taken.between(range_.start, range_.end)
         return MeterBill(
             costs=costs,
-            aligned=[_is_aligned(each, range_, window_s) for each in cut_plans],
+            aligned=[_is_aligned(each, range_, window_s) for each in changes],
             mwh=mwh,
             export_mwh=delivered.between(range_.start, range_.end),
             estimated_mwh=estimated_mwh,
@@ -150,19 +157,19 @@ class Costs:
         found = await self._prices.prices("c", region, range_.start, range_.end)
         return found.within(range_.start, range_.end)
 
-    async def _energy(self, uid: int, flow: Flow, edges: Sequence[int]) -> EnergyAt:
+    async def _energy(self, uid: int, flow: Flow, edges: Int64s) -> EnergyAt:
         """Energy up to each of some seconds; a trip each 10,000 of them."""
         thing = self._things.get(THINGS[flow])
         if thing is None:
             if flow == "import":
                 raise UnknownThingError(f"flow: {THINGS[flow]} is no configured thing")
-            return EnergyAt(dict.fromkeys(edges, 0))
-        sums = [0]
+            return EnergyAt.of(edges, [0] * (len(edges) - 1))
+        sums: list[int] = []
         for first in range(0, len(edges) - 1, BUCKETS_MAX):
-            bounds = edges[first : first + BUCKETS_MAX + 1]
+            bounds = edges[first : first + BUCKETS_MAX + 1].tolist()
             [found] = await self._engine.series([uid], BucketQuestion(thing, bounds))
             sums += found[None].sums
-        return EnergyAt(dict(zip(edges, accumulate(sums), strict=True)))
+        return EnergyAt.of(edges, sums)
 
     async def _estimated(self, uid: int, range_: Range) -> int:
         thing = self._things.get(THINGS["import"])
@@ -184,7 +191,7 @@ class Costs:
         return max([known.longest_s.get(name, self._cell_s) for name in own], default=1)
 
 
-def _is_aligned(cut_plan: CutPlan, range_: Range, window_s: int) -> bool:
+def _is_aligned(changes: Int64s, range_: Range, window_s: int) -> bool:
     """Whether prices change where windows of so many seconds end."""
-    edges = cut_plan.edges() - {range_.start, range_.end}
-    return not any(edge % window_s for edge in edges)
+    is_edge = (changes == range_.start) | (changes == range_.end)
+    return not (changes[~is_edge] % window_s).any()

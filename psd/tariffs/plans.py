@@ -62,14 +62,13 @@ class Rate(msgspec.Struct, frozen=True):
             and self.holidays is None
         )
 
-    def is_on(self, date: dt.date, *, is_holiday: bool) -> bool:
-        """Whether it begins on a date."""
-        if date.month not in self.months:
+    def is_on(self, month: int, weekday: int, *, is_holiday: bool) -> bool:
+        """Whether it begins on such a date."""
+        if month not in self.months:
             return False
         if self.holidays is not None and self.holidays is not is_holiday:
             return False
-        weekday = SUNDAY if is_holiday and self.holidays is None else date.isoweekday()
-        return weekday in self.days
+        return (SUNDAY if is_holiday and self.holidays is None else weekday) in self.days
 
 
 class Charge(msgspec.Struct, frozen=True):
