@@ -6,6 +6,7 @@
 -- ARGV[3]  now, in milliseconds
 -- ARGV[4]  first millisecond of which readings of ended sessions are kept
 -- ARGV[5]  seconds that a log lives behind its newest write
+-- ARGV[6]  1 to have sessions that have ended counted again, where readings of them are new
 -- Returns: list by plug: how many readings were new, -1 for a plug that is not known
 -- Errors: none of its own; a key of a foreign type fails
 -- Mode: write
@@ -81,7 +82,7 @@ for _, each in ipairs(counted) do
   local taken = tonumber(redis.call('HGET', root .. ':taken', each[1]) or '0')
   write('HSET', root .. ':taken', each[1], string.format('%.0f', taken + each[2]))
 end
-if #late > 0 then
+if #late > 0 and ARGV[6] == '1' then
   local seq = tonumber(redis.call('GET', root .. ':seq') or '0')
   redis.call('HLEN', root .. ':outbox')
   for _, each in ipairs(late) do

@@ -187,6 +187,19 @@ class AccountStore:
         held = await self._store.writes.call(("HGET", entries_seen_key(customer), id_))
         return None if held is None else int(held)
 
+    async def entries_of(self, customer: str, ids: Sequence[str]) -> dict[str, LedgerEntry]:
+        """Entries by their ids, those that stand in the ledger. 2 trips."""
+        held = await self._store.writes.call(("HMGET", entries_seen_key(customer), *ids))
+        places = {id_: f"{int(n)}-0" for id_, n in zip(ids, held, strict=True) if n is not None}
+        found = await self._store.writes.call_all(
+            [("XRANGE", ledger_key(customer), place, place) for place in places.values()]
+        )
+        return {
+            id_: entry
+            for id_, reply in zip(places, found, strict=True)
+            for entry in [each.entry for each in _numbered(customer, reply)]
+        }
+
     async def customer_of(self, stripe_id: str) -> str | None:
         """Whose customer of Stripe this is. 1 trip."""
         held = await self._store.writes.call(("HGET", STRIPE_CUSTOMERS_KEY, stripe_id))

@@ -13,8 +13,9 @@ of fewer computes again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import msgspec
 from msgspec.structs import replace
 
 from psd.charging.charging_metrics import ChargingMetrics
@@ -25,14 +26,15 @@ from psd.charging.plug_readings import cents_of
 from psd.charging.session_energy import (
     CELL_S,
     MS,
-    cells,
+    SessionSum,
     fuse_number,
-    readings_of,
     session_nj,
     session_number,
+    session_sum,
 )
 from psd.charging.session_store import ChargeSession, SessionStore
 from psd.charging.settings import ChargingSettings
+from psd.charging.site_decisions import SiteArchive
 from psd.charging.site_store import PLUG_SPACE
 from psd.clock import Clock
 from psd.engine.engine import Engine
@@ -45,9 +47,19 @@ from psd.users import uid_of
 TRIES = 20
 """Bookings of a session that others overtook, each by readings that came meanwhile."""
 
+Cells = Mapping[int, int]
+"""MWh by the first second of their minute."""
+
 PLUG_FENCE = "charge"
 BOOKED_BACK_MS = 600_000
 """So far back a session that goes on is booked again; all of it is when it ends."""
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """What readings say, of ``taken`` or more that were kept of the plug."""
+
+    taken: int
+    sum: SessionSum
 
 
 class ChargeSessions:
@@ -58,6 +70,7 @@ class ChargeSessions:
         store: SessionStore,
         engine: Engine,
         payments: Payments,
+        archive: SiteArchive,
         settings: ChargingSettings,
         things: Mapping[str, int],
         clock: Clock,
@@ -66,6 +79,7 @@ class ChargeSessions:
         self._store = store
         self._engine = engine
         self._payments = payments
+        self._archive = archive
         self._settings = settings
         self._things = [things.get("charge_energy"), things.get("customer_energy")]
         self._clock = clock
@@ -83,13 +97,17 @@ class ChargeSessions:
     async def book(self, site: str, effect: BookSession) -> None:
         """Book the last minutes of a session that goes on."""
         now_ms = self._clock.now_ms()
-        first_ms = max(effect.start_ms, now_ms - BOOKED_BACK_MS)
-        await self._book(site, effect, first_ms, now_ms)
+        await self.book_part(site, effect, now_ms - BOOKED_BACK_MS, now_ms)
+
+    async def book_part(self, site: str, effect: BookSession, first_ms: int, last_ms: int) -> None:
+        """Book a session that goes on from one millisecond to another."""
+        await self._book(site, effect, max(effect.start_ms, first_ms), last_ms)
 
     async def close(self, site: str, effect: CloseSession) -> None:
         """Bill a session that has ended, book all of it, and top its account up."""
-        span = effect.start_ms, effect.finish_ms
-        nj = await self.energy_nj(site, effect.plug, *span)
+        price = self._settings.cents_per_kwh
+        found = await self._measured(site, effect.plug, effect.start_ms, effect.finish_ms)
+        cents = cents_of(found.sum.nj, price)
         billed = ChargeSession(
             session_id=effect.session_id,
             start_ms=effect.start_ms,
@@ -97,16 +115,19 @@ class ChargeSessions:
             plug_id=effect.plug,
             site_id=site,
             owner_id=effect.customer,
-            nj=nj,
-            cents=self.cents(nj),
-            billed_cents=self.cents(nj),
+            nj=found.sum.nj,
+            cents=cents,
+            billed_cents=cents,
             fuze_id=effect.fuse,
+            readings=found.sum.readings,
+            mwh=found.sum.mwh,
+            cents_per_kwh=price,
         )
         kept = await self._store.keep(site, billed, -1)
-        await self._post(kept)
+        await self.post_entries(kept)
         await self._store.note(kept)
         reach("charging_posted")
-        await self._book(site, effect, *span)
+        await self._settle(site, kept, found)
         await self._payments.after_session(effect.customer, effect.session_id)
         self._metrics.sessions.inc()
 
@@ -116,28 +137,49 @@ class ChargeSessions:
             if session.plug_id == effect.plug:
                 await self._recount(site, session)
 
+    async def measured(self, session: ChargeSession) -> Measured:
+        """What the readings say that are kept of a session. 1 trip."""
+        span = session.start_ms, session.finish_ms
+        return await self._measured(session.site_id, session.plug_id, *span)
+
+    async def book_again(self, site: str, session: ChargeSession, taken: int, found: Cells) -> bool:
+        """Book cells of a session that are known already; False where others know of more."""
+        return await self._booked(self._reports(closing(session), found), closing(session), taken)
+
+    async def count_again(self, session: ChargeSession) -> None:
+        """Post what a session came to, and correct and book it by the readings that are kept."""
+        await self._recount(session.site_id, session)
+
     async def _recount(self, site: str, kept: ChargeSession) -> None:
-        span = kept.start_ms, kept.finish_ms
         while True:
-            await self._post(kept)
-            nj = await self.energy_nj(site, kept.plug_id, *span)
-            if nj == kept.nj:
+            await self.post_entries(kept)
+            found = await self.measured(kept)
+            # Fewer than it was billed by: some are past their time, and say nothing against it.
+            if found.sum.readings < kept.readings:
+                return
+            if (found.sum.nj, found.sum.mwh) == (kept.nj, kept.mwh):
                 break
-            cents = self.cents(nj)
+            cents = cents_of(found.sum.nj, self._price(kept))
             corrected = replace(
                 kept,
-                nj=nj,
+                nj=found.sum.nj,
                 cents=cents,
                 revision=kept.revision + 1,
                 difference_cents=cents - kept.cents,
                 corrected_ms=self._clock.now_ms(),
+                readings=found.sum.readings,
+                mwh=found.sum.mwh,
             )
             kept = await self._store.keep(site, corrected, kept.revision)
-        closed = CloseSession(kept.plug_id, kept.session_id, kept.owner_id, *span, kept.fuze_id)
-        await self._book(site, closed, *span)
+        await self._settle(site, kept, found)
 
-    async def _post(self, session: ChargeSession) -> None:
-        """Post what a session came to at first, and its newest adjustment."""
+    def _price(self, session: ChargeSession) -> int:
+        """Cents a kWh, those by which it was billed."""
+        price = session.cents_per_kwh
+        return self._settings.cents_per_kwh if price < 0 else price
+
+    async def post_entries(self, session: ChargeSession) -> None:
+        """Post what a session came to at first, and its newest adjustment. Safe to repeat."""
         id_, customer = session.session_id, session.owner_id
         await self._payments.post(customer, usage(id_, session.billed_cents, session.finish_ms))
         if session.difference_cents:
@@ -150,44 +192,52 @@ class ChargeSessions:
             )
             await self._payments.post(customer, entry)
 
-    async def _book(
-        self, site: str, effect: BookSession | CloseSession, first_ms: int, last_ms: int
-    ) -> None:
+    async def _measured(self, site: str, plug: str, first_ms: int, last_ms: int) -> Measured:
+        rule, gap_max_ms = self._settings.energy_rule, self._settings.gap_max_ms
+        taken, logs = await self._store.logs(site, plug, first_ms, last_ms)
+        return Measured(taken, session_sum(logs, first_ms, last_ms, rule, gap_max_ms))
+
+    async def _settle(self, site: str, kept: ChargeSession, found: Measured) -> None:
+        """Book all cells of a session that has ended, and archive both."""
+        for _ in range(TRIES):
+            if await self.book_again(site, kept, found.taken, found.sum.cells):
+                await self._archive.tell_session(site, kept, found.taken, found.sum.cells)
+                return
+            found = await self.measured(kept)
+        raise _goes_on(kept.plug_id)
+
+    async def _book(self, site: str, effect: BookSession, first_ms: int, last_ms: int) -> None:
         """Book the cells of a session from the minute of a millisecond on."""
         hour_ms = HOUR_S * MS
         read_ms = max(effect.start_ms, first_ms // hour_ms * hour_ms - self._settings.gap_max_ms)
         for _ in range(TRIES):
-            taken, logs = await self._store.logs(site, effect.plug, read_ms, last_ms)
-            readings = readings_of(logs, read_ms, last_ms)
-            reports = self._reports(
-                effect,
-                {
-                    cell: mwh
-                    for cell, mwh in cells(
-                        readings, self._settings.energy_rule, self._settings.gap_max_ms
-                    ).items()
-                    if cell >= first_ms // MS // CELL_S * CELL_S
-                },
-            )
-            plug = uid_of(PLUG_SPACE, effect.plug)
-            fences = {
-                plug: (PLUG_FENCE, taken),
-                customer_uid(effect.customer): (f"{PLUG_FENCE}.{plug:x}", taken),
-            }
-            named = {report.uid for report in reports}
-            outcomes = await self._engine.book(
-                reports, {uid: fence for uid, fence in fences.items() if uid in named}
-            )
-            for outcome in outcomes:
-                if outcome.error is not None:
-                    raise outcome.error
-            if all(outcome.status != "superseded" for outcome in outcomes):
+            found = await self._measured(site, effect.plug, read_ms, last_ms)
+            first_s = first_ms // MS // CELL_S * CELL_S
+            due = {cell: mwh for cell, mwh in found.sum.cells.items() if cell >= first_s}
+            if await self._booked(self._reports(effect, due), effect, found.taken):
                 return
-        raise StoreUnavailableError(f"charging: readings of {effect.plug} go on coming in between")
+        raise _goes_on(effect.plug)
 
-    def _reports(
-        self, effect: BookSession | CloseSession, found: Mapping[int, int]
-    ) -> list[Report]:
+    async def _booked(
+        self, reports: Sequence[Report], effect: BookSession | CloseSession, taken: int
+    ) -> bool:
+        """Book reports that were made of so many readings; False where others knew of more."""
+        plug, customer = uid_of(PLUG_SPACE, effect.plug), customer_uid(effect.customer)
+        fences = {plug: (PLUG_FENCE, taken), customer: (f"{PLUG_FENCE}.{plug:x}", taken)}
+        named = {report.uid for report in reports}
+        outcomes = await self._engine.book(
+            reports, {uid: fence for uid, fence in fences.items() if uid in named}
+        )
+        for outcome in outcomes:
+            if outcome.error is not None:
+                raise outcome.error
+        return all(outcome.status != "superseded" for outcome in outcomes)
+
+    def reports(self, session: ChargeSession, found: Cells) -> list[Report]:
+        """What is booked of a session that has ended, by its cells."""
+        return self._reports(closing(session), found)
+
+    def _reports(self, effect: BookSession | CloseSession, found: Cells) -> list[Report]:
         owners = uid_of(PLUG_SPACE, effect.plug), customer_uid(effect.customer)
         atid, aid = fuse_number(effect.fuse), session_number(effect.session_id)
         return [
@@ -200,3 +250,19 @@ class ChargeSessions:
     def _energy(self, logs: list[bytes], first_ms: int, last_ms: int) -> int:
         rule, gap_max_ms = self._settings.energy_rule, self._settings.gap_max_ms
         return session_nj(logs, first_ms, last_ms, rule, gap_max_ms)
+
+
+def closing(session: ChargeSession) -> CloseSession:
+    """The end of a session, as whoever closed it was told."""
+    return CloseSession(
+        session.plug_id,
+        session.session_id,
+        session.owner_id,
+        session.start_ms,
+        session.finish_ms,
+        session.fuze_id,
+    )
+
+
+def _goes_on(plug: str) -> StoreUnavailableError:
+    return StoreUnavailableError(f"charging: readings of {plug} go on coming in between")

@@ -14,6 +14,7 @@ from psd.charging.paying import Payments
 from psd.charging.plug_clock import PlugClock
 from psd.charging.session_store import SessionStore
 from psd.charging.settings import ChargingSettings
+from psd.charging.site_decisions import SiteArchive
 from psd.charging.site_steps import Sites, Witness
 from psd.charging.site_store import SiteStore
 from psd.charging.step_changes import NewId
@@ -38,16 +39,18 @@ class ChargingServices:
         clock: Clock = core.clock
         self.store = SiteStore(core.store, settings)
         self.session_store = SessionStore(core.store)
+        archive = SiteArchive(core.archive, clock)
         self.sessions = ChargeSessions(
             self.session_store,
             core.engine,
             payments,
+            archive,
             settings,
             core.things,
             clock,
             metrics,
         )
-        self.outbox = Outbox(self.store, self.sessions, publish, metrics)
+        self.outbox = Outbox(self.store, self.sessions, archive, publish, metrics)
         self.machine = Machine(settings, new_id)
         self.sites = Sites(
             self.store,
@@ -59,5 +62,6 @@ class ChargingServices:
             clock,
             metrics,
             witness,
+            archives=archive.is_kept,
         )
         self.clock = PlugClock(core.store, self.store, self.sites, name)

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import msgspec
 
+from psd.charging.plug import Plug
+
 
 class Effect(msgspec.Struct, frozen=True, tag_field="kind"):
     """One of those below."""
@@ -58,7 +60,13 @@ class Acknowledge(Effect, frozen=True, tag="acknowledge"):
     """Tell a site that its announcement came."""
 
 
-AnyEffect = SwitchRelay | BookSession | CloseSession | RecountSessions | Acknowledge
+class TellArchive(Effect, frozen=True, tag="tell"):
+    """Archive what plugs have become. It comes last: no command waits for a full disk."""
+
+    plugs: dict[str, Plug]
+
+
+AnyEffect = SwitchRelay | BookSession | CloseSession | RecountSessions | Acknowledge | TellArchive
 
 _encode = msgspec.msgpack.Encoder().encode
 _DECODER: msgspec.msgpack.Decoder[AnyEffect] = msgspec.msgpack.Decoder(AnyEffect)

@@ -23,7 +23,9 @@ from psd.charging.effects import (
     CloseSession,
     RecountSessions,
     SwitchRelay,
+    TellArchive,
 )
+from psd.charging.site_decisions import SiteArchive
 from psd.charging.site_store import SiteStore
 from psd.charging.wire import (
     ACKNOWLEDGED,
@@ -47,10 +49,16 @@ class Outbox:
     """Carries out effects of all sites."""
 
     def __init__(
-        self, store: SiteStore, sessions: ChargeSessions, publish: Publish, metrics: ChargingMetrics
+        self,
+        store: SiteStore,
+        sessions: ChargeSessions,
+        archive: SiteArchive,
+        publish: Publish,
+        metrics: ChargingMetrics,
     ) -> None:
         self._store = store
         self._sessions = sessions
+        self._archive = archive
         self._publish = publish
         self._metrics = metrics
 
@@ -95,9 +103,11 @@ class Outbox:
             await self._sessions.close(site, effect)
         elif isinstance(effect, BookSession):
             await self._sessions.book(site, effect)
-        else:
-            assert isinstance(effect, RecountSessions)
+        elif isinstance(effect, RecountSessions):
             await self._sessions.recount(site, effect)
+        else:
+            assert isinstance(effect, TellArchive)
+            await self._archive.tell_plugs(site, effect.plugs)
 
 
 def _command(site: str, effect: SwitchRelay) -> object:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import AsyncIterator
 
+from psd.audit.sweep import Audited
 from psd.charging.account_pages import AccountPages
 from psd.charging.account_questions import AccountQuestions
 from psd.charging.charging_events import THINGS
@@ -19,7 +21,10 @@ from psd.charging.plug_clock import EVERY_MS
 from psd.charging.plug_keeper import PlugKeeper
 from psd.charging.plug_pages import PlugPages
 from psd.charging.plug_questions import PlugQuestions
+from psd.charging.replayed_readings import ReplayedReadings
+from psd.charging.session_audit import SessionAudit
 from psd.charging.settings import ChargingSettings
+from psd.charging.site_redoing import SiteKeeper
 from psd.domain.core import Core
 from psd.domain.part import ClockTask, Part
 
@@ -42,18 +47,26 @@ class ChargingPart(Part):
             str(uuid.uuid4()),
         )
         numbers = frozenset(core.things[name] for name in THINGS if name in core.things)
+        replayed = ReplayedReadings(self.services, core.clock, settings.late_max_s)
         keeper = PlugKeeper(
-            self.services.sites, self.services.store, numbers, is_replayed=core.replays
+            self.services.sites,
+            self.services.store,
+            numbers,
+            replayed=replayed if core.replays else None,
         )
         self.followers = (keeper,)
-        self.keepers = (self.desk.keeper,)
-        self.audit = LedgerAudit(
+        self.keepers = (self.desk.keeper, SiteKeeper(self.services))
+        self._ledger_audit = LedgerAudit(
             core.store,
             self.desk.accounts,
             self.desk.booking,
             core.engine,
             core.things.get("ledger"),
-        ).every
+        )
+        self._session_audit = SessionAudit(
+            self.services, self.desk.accounts, core.engine, core.things
+        )
+        self.audit = self._audited
         accounts = AccountQuestions(self.desk)
         self.endpoints = accounts.endpoints()
         routes = PaymentRoutes(self.desk, settings, core.clock)
@@ -71,6 +84,13 @@ class ChargingPart(Part):
         self._looked_after_ms = -LOOK_AFTER_EVERY_MS
         every_ms = EVERY_MS if settings.enabled else LOOK_AFTER_EVERY_MS
         self.clock = ClockTask(name="charging", every_ms=every_ms, step=self._step)
+
+    async def _audited(self, *, repair: bool) -> AsyncIterator[Audited]:
+        """Money first, as sessions are held against it."""
+        async for audited in self._ledger_audit.every(repair=repair):
+            yield audited
+        async for audited in self._session_audit.every(repair=repair):
+            yield audited
 
     async def close(self) -> None:
         """Hang up on Stripe."""

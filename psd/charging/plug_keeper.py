@@ -12,6 +12,7 @@ from psd.charging.charging_changes import (
     SiteSetting,
     Telemetry,
 )
+from psd.charging.replayed_readings import ReplayedReadings
 from psd.charging.site_steps import Sites
 from psd.charging.site_store import SiteStore
 from psd.engine.events import Change, Report
@@ -24,8 +25,8 @@ Kept = Telemetry | CommandResult | Announcement | PlugRequest | SiteSetting
 class PlugKeeper:
     """A :class:`~psd.engine.books.Follower`; with ``is_dry`` it says what would become of it.
 
-    Where an archive ``is_replayed`` no plug makes a step and no site hears anything: what followed
-    from a request or an answer then is not what follows from it now.
+    Where an archive is ``replayed`` no plug makes a step and no site hears anything: what followed
+    from a request or an answer is in the archive by itself (psd/charging/site_decisions.py).
     """
 
     keeps: frozenset[type[Change]] = frozenset(
@@ -39,13 +40,13 @@ class PlugKeeper:
         things: frozenset[int],
         *,
         is_dry: bool = False,
-        is_replayed: bool = False,
+        replayed: ReplayedReadings | None = None,
     ) -> None:
         self._sites = sites
         self._store = store
         self.things = things
         self._is_dry = is_dry
-        self._is_replayed = is_replayed
+        self._replayed = replayed
 
     async def follow(self, events: Sequence[Report], outcomes: Sequence[Outcome]) -> None:
         """Nothing follows from what is booked: it follows from readings."""
@@ -54,6 +55,8 @@ class PlugKeeper:
         """Chunks travel together, all else is done in its order. Safe to repeat."""
         if self._is_dry:
             return [BOOKED for _ in changes]
+        if self._replayed is not None:
+            return await self._kept_again(changes, self._replayed)
         chunks = [at for at, change in enumerate(changes) if isinstance(change, Telemetry)]
         kept = await asyncio.gather(*(self._kept(changes[at]) for at in chunks))
         outcomes = dict(zip(chunks, kept, strict=True))
@@ -66,6 +69,18 @@ class PlugKeeper:
         """The same without writing."""
         return PlugKeeper(self._sites, self._store, self.things, is_dry=True)
 
+    async def _kept_again(
+        self, changes: Sequence[Kept], replayed: ReplayedReadings
+    ) -> list[Outcome]:
+        """Readings, and what is set; nothing else of an archive leads anywhere."""
+        chunks = [change for change in changes if isinstance(change, Telemetry)]
+        news = dict(zip(map(id, chunks), await replayed.take(chunks), strict=True))
+        for change in changes:
+            if isinstance(change, SiteSetting):
+                await self._store.set(change.site, change.name, change.values)
+                news[id(change)] = True
+        return [BOOKED if news.get(id(change)) else UNCHANGED for change in changes]
+
     async def _kept(self, change: Kept) -> Outcome:
         try:
             changed = await self._changed(change)
@@ -75,8 +90,6 @@ class PlugKeeper:
 
     async def _changed(self, change: Kept) -> bool:
         """Whether a change has changed anything."""
-        if self._is_replayed and not isinstance(change, Telemetry | SiteSetting):
-            return False
         if isinstance(change, Telemetry):
             return any(new > 0 for new in (await self._sites.take(change)).values())
         if isinstance(change, CommandResult):

@@ -4,16 +4,19 @@ A session's readings lie in logs of ten minutes. Cells of an hour add up to the 
 is ``R(cum(b)) - R(cum(a))``, cum the exact energy since the beginning of the clock hour, R half to
 even (as psd/measures/curve.py does). 2.4 kW from 00:00:00 on, a reading each 2 s::
 
-    session_nj(...an hour of it)  -> 8_640_000_000_000_000
-    cells(...)                    -> {0: 40_000, 60: 40_000, ...}      60 of 40 Wh
+    session_nj(...an hour of it)    -> 8_640_000_000_000_000
+    session_sum(...).cells          -> {0: 40_000, 60: 40_000, ...}      60 of 40 Wh
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from hashlib import blake2b
+from typing import cast
+
+import msgspec
 
 from psd.charging.plug_readings import NJ_A_MWH, PlugReading, energy_nj, pieces, unpack
 from psd.charging.settings import EnergyRule
@@ -28,59 +31,81 @@ REMEMBERED = 2_048
 
 MS = 1_000
 
+Area = int | Fraction
+"""Nanojoules; a fraction where a straight line is cut."""
+
 
 def strips(first_ms: int, last_ms: int) -> range:
     """The logs that readings of a time lie in."""
     return range(first_ms // STRIP_MS, last_ms // STRIP_MS + 1)
 
 
+class SessionSum(msgspec.Struct, frozen=True):
+    """What readings come to: how many they are, nanojoules, and mWh by cells."""
+
+    readings: int
+    nj: int
+    cells: dict[int, int]
+
+    @property
+    def mwh(self) -> int:
+        """What is booked of them."""
+        return sum(self.cells.values())
+
+
 def session_nj(
     logs: Sequence[bytes], first_ms: int, last_ms: int, rule: EnergyRule, gap_max_ms: int
 ) -> int:
     """The energy of readings from a millisecond to another, both included."""
-    total, before = 0, None
-    for at, log in enumerate(logs):
-        is_edge = at in (0, len(logs) - 1)
-        inside = _within(log, first_ms, last_ms) if is_edge else None
-        nj, first, last = (
-            _energy(log, rule, gap_max_ms) if inside is None else _sum(inside, rule, gap_max_ms)
-        )
-        if first is None:
-            continue
-        if before is not None:
-            total += energy_nj((before, first), rule, gap_max_ms)
-        total, before = total + nj, last
-    return total
+    return sum(part.nj for part in _parts(logs, first_ms, last_ms, rule, gap_max_ms))
 
 
-def readings_of(logs: Iterable[bytes], first_ms: int, last_ms: int) -> list[PlugReading]:
-    """Readings of a time, in order."""
-    return [each for log in logs for each in _within(log, first_ms, last_ms)]
+def session_sum(
+    logs: Sequence[bytes], first_ms: int, last_ms: int, rule: EnergyRule, gap_max_ms: int
+) -> SessionSum:
+    """The same with its cells; of an hour's cells all before must be among them."""
+    areas: dict[int, Area] = {}
+    readings = nj = 0
+    for part in _parts(logs, first_ms, last_ms, rule, gap_max_ms):
+        readings, nj = readings + part.readings, nj + part.nj
+        for cell, area in part.areas.items():
+            areas[cell] = areas.get(cell, 0) + area
+    return SessionSum(readings, nj, _rounded(areas))
 
 
-def cells(readings: Sequence[PlugReading], rule: EnergyRule, gap_max_ms: int) -> dict[int, int]:
-    """MWh by the first second of each cell; of an hour's cells all before must be among them."""
-    areas: dict[int, Fraction] = {}
+def _areas(readings: Sequence[PlugReading], rule: EnergyRule, gap_max_ms: int) -> dict[int, Area]:
+    """Nanojoules by the first second of each cell."""
+    found: dict[int, Area] = {}
+    width_ms = CELL_S * MS
     for before, after, nj in pieces(readings, rule, gap_max_ms):
-        for cell, share in _shares(before, after, nj, rule):
-            areas[cell] = areas.get(cell, Fraction(0)) + share
+        cell = before.ms // width_ms
+        if cell == (after.ms - 1) // width_ms:
+            found[cell * CELL_S] = found.get(cell * CELL_S, 0) + nj
+            continue
+        for second, share in _shares(before, after, nj, rule):
+            found[second] = found.get(second, 0) + share
+    return found
+
+
+def _rounded(areas: Mapping[int, Area]) -> dict[int, int]:
+    """Whole mWh, such that those of an hour add up to the rounded hour."""
     found: dict[int, int] = {}
-    hour, cum, rounded = None, Fraction(0), 0
+    hour, cum, rounded = None, cast("Area", 0), 0
     for cell in sorted(areas):
         if cell // HOUR_S != hour:
-            hour, cum, rounded = cell // HOUR_S, Fraction(0), 0
+            hour, cum, rounded = cell // HOUR_S, 0, 0
         cum += areas[cell]
-        after_mwh = round(cum / NJ_A_MWH)
+        after_mwh = round(Fraction(cum, NJ_A_MWH))
         found[cell], rounded = after_mwh - rounded, after_mwh
     return found
 
 
 def _shares(
     before: PlugReading, after: PlugReading, nj: int, rule: EnergyRule
-) -> Iterable[tuple[int, Fraction]]:
+) -> Iterator[tuple[int, Area]]:
     """The energy between two readings, by the cells that it lies in."""
     span_ms, width_ms = after.ms - before.ms, CELL_S * MS
-    done = Fraction(0)
+    done: Area = 0
     for cell_ms in range(before.ms // width_ms * width_ms, after.ms, width_ms):
         end_ms = min(cell_ms + width_ms, after.ms)
         part = Fraction(end_ms - before.ms, span_ms)
@@ -98,23 +123,55 @@ def _bent(before: PlugReading, after: PlugReading, part: Fraction) -> Fraction:
     return (2 * before.power_uw * part + rise * part * part) / total
 
 
+class _Part(msgspec.Struct, frozen=True):
+    """Readings of a log, or two that are neighbours in different ones."""
+
+    readings: int = 0
+    nj: int = 0
+    areas: dict[int, Area] = {}
+    first: PlugReading | None = None
+    last: PlugReading | None = None
+
+
+def _parts(
+    logs: Sequence[bytes], first_ms: int, last_ms: int, rule: EnergyRule, gap_max_ms: int
+) -> Iterator[_Part]:
+    """Each log, and what lies between it and the one before."""
+    before: PlugReading | None = None
+    for at, log in enumerate(logs):
+        if at in (0, len(logs) - 1):
+            part = _summed(_within(log, first_ms, last_ms), rule, gap_max_ms)
+        else:
+            part = _summed_log(log, rule, gap_max_ms)
+        if part.first is None:
+            continue
+        if before is not None:
+            both = (before, part.first)
+            yield _Part(0, energy_nj(both, rule, gap_max_ms), _areas(both, rule, gap_max_ms))
+        yield part
+        before = part.last
+
+
 def _within(log: bytes, first_ms: int, last_ms: int) -> list[PlugReading]:
     return [each for each in unpack(log) if first_ms <= each.ms <= last_ms]
 
 
-Summed = tuple[int, PlugReading | None, PlugReading | None]
-
-
-def _sum(readings: Sequence[PlugReading], rule: EnergyRule, gap_max_ms: int) -> Summed:
+def _summed(readings: Sequence[PlugReading], rule: EnergyRule, gap_max_ms: int) -> _Part:
     if not readings:
-        return 0, None, None
-    return energy_nj(readings, rule, gap_max_ms), readings[0], readings[-1]
+        return _Part()
+    return _Part(
+        len(readings),
+        energy_nj(readings, rule, gap_max_ms),
+        _areas(readings, rule, gap_max_ms),
+        readings[0],
+        readings[-1],
+    )
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _energy(log: bytes, rule: EnergyRule, gap_max_ms: int) -> Summed:
+def _summed_log(log: bytes, rule: EnergyRule, gap_max_ms: int) -> _Part:
     """Of a whole log: one that is full is asked for again each minute of a long session."""
-    return _sum(unpack(log), rule, gap_max_ms)
+    return _summed(unpack(log), rule, gap_max_ms)
 
 
 def session_number(session_id: str) -> int:

@@ -23,12 +23,15 @@ from psd.store.redis import Store
 from psd.store.scripts import load_script
 from psd.users import uid_of
 
+SCANNED = 500
+
 
 class ChargeSession(msgspec.Struct, frozen=True):
     """A session that has ended (the original's Session), and how it was corrected since.
 
     Revision 0 is the bill of ``billed_cents``; each later one is an adjustment, the newest of
-    ``difference_cents``. ``cents`` is all of it.
+    ``difference_cents``. ``cents`` is all of it. It was computed of so many ``readings``, by
+    ``cents_per_kwh`` (-1 where that is not known), and so many ``mwh`` are booked of it.
     """
 
     session_id: str
@@ -44,6 +47,9 @@ class ChargeSession(msgspec.Struct, frozen=True):
     revision: int = 0
     difference_cents: int = 0
     corrected_ms: int = 0
+    readings: int = 0
+    mwh: int = 0
+    cents_per_kwh: int = -1
 
     @property
     def total_kwh(self) -> float:
@@ -85,6 +91,14 @@ class SessionStore:
         [held] = await write_kept(self._store, [command])
         return _decode(held)
 
+    async def taken_at_least(self, site: str, plug: str, taken: int) -> int:
+        """Raise how many readings were kept of a plug to a number; what it is then. 2 trips."""
+        key = taken_key(site)
+        held = int(await self._store.writes.call(("HGET", key, plug)) or 0)
+        missing = max(0, taken - held)
+        [now] = await write_kept(self._store, [("HINCRBY", key, plug, missing)])
+        return int(now)
+
     async def session(self, site: str, id_: str) -> ChargeSession | None:
         """A session that has ended. 1 trip."""
         held = await self._store.writes.call(("GET", session_key_of(site, id_)))
@@ -106,6 +120,17 @@ class SessionStore:
             for each in await self._sessions(site, [id_.decode() for id_ in ids])
             if each.start_ms <= last_ms
         ]
+
+    async def ids(self, site: str) -> list[str]:
+        """Every session of a site that has ended. 1 trip a page of SCANNED."""
+        found: list[str] = []
+        cursor = b"0"
+        while True:
+            asked = ("ZSCAN", site_sessions_key(site), cursor, "COUNT", SCANNED)
+            cursor, flat = await self._store.writes.call(asked)
+            found += [id_.decode() for id_ in flat[::2]]
+            if cursor == b"0":
+                return sorted({*found})
 
     async def newest(self, site: str, count: int) -> list[ChargeSession]:
         """The newest sessions of a site, the newest first. 2 trips."""

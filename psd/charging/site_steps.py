@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from psd.charging.charge_sessions import ChargeSessions
 from psd.charging.charging_changes import Announcement, CommandResult, PlugRequest, Telemetry
 from psd.charging.charging_metrics import ChargingMetrics
-from psd.charging.effects import Acknowledge
+from psd.charging.effects import Acknowledge, TellArchive
 from psd.charging.machine import Machine, PlugMoved, RequestRefusal, Step
 from psd.charging.outbox import Outbox
 from psd.charging.paying import Payments
@@ -58,6 +58,8 @@ class Sites:
         clock: Clock,
         metrics: ChargingMetrics,
         witness: Witness = lambda _site, _plug, _moved: None,
+        *,
+        archives: bool = False,
     ) -> None:
         self._store = store
         self._machine = machine
@@ -68,6 +70,7 @@ class Sites:
         self._clock = clock
         self._metrics = metrics
         self._witness = witness
+        self._archives = archives
 
     async def take(self, telemetry: Telemetry) -> dict[str, int]:
         """Keep a chunk of readings; new ones by plug, -1 for an unknown plug."""
@@ -141,13 +144,35 @@ class Sites:
             new = [name for name in plugs if name not in known]
             decided = Decided(versions=dict.fromkeys(new, 0))
             for name in new:
-                decided.plugs[name] = Plug(version=1, entered_ms=now_ms)
+                # Versions begin at the time: those of a store that was lost are behind them.
+                decided.plugs[name] = Plug(version=now_ms, entered_ms=now_ms)
                 decided.dues.append((name, None, now_ms))
             decided.effects.append(Acknowledge())
             if await self._kept(announced.site, decided, now_ms):
                 break
         if others:
             raise ConflictError(f"plug_ids: {shown(others[0])} is at another site")
+
+    async def put_back(self, site: str, plugs: Mapping[str, Plug]) -> int:
+        """Keep plugs as they were, unless they have stepped since; how many are changed by it.
+
+        Nothing follows from it but when they are looked at next.
+        """
+        for _ in range(TRIES):
+            now_ms = self._clock.now_ms()
+            held = (await self._store.view(site)).plugs
+            decided = Decided(versions={})
+            for name, plug in plugs.items():
+                before = held.get(name, Plug()).version
+                if before < plug.version and await self._store.place(name, site) == site:
+                    decided.versions[name], decided.plugs[name] = before, plug
+                    decided.dues.append((name, None, self._machine.due_ms(plug, now_ms)))
+            try:
+                await self._store.commit(site, decided, now_ms)
+            except ChangedError:
+                continue
+            return len(decided.plugs)
+        raise _overtaken(next(iter(plugs)))
 
     async def commission(self, site: str, name: str) -> str:
         """Blink the relay of a plug; why not, empty where it does."""
@@ -265,6 +290,8 @@ class Sites:
 
     async def _kept(self, site: str, decided: Decided, now_ms: int) -> bool:
         """Keep what was decided and carry it out; False where somebody came first."""
+        if self._archives and decided.plugs:
+            decided.effects.append(TellArchive(decided.plugs))
         try:
             numbers = await self._store.commit(site, decided, now_ms)
         except ChangedError:

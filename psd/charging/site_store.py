@@ -97,8 +97,13 @@ class SiteStore:
         self._commit = load_script("charging.commit")
         self._done = load_script("charging.done")
 
-    async def take(self, telemetry: Telemetry, now_ms: int) -> dict[str, int]:
-        """Keep a chunk; how many readings of each plug were new, -1 for an unknown plug. 1 trip."""
+    async def take(
+        self, telemetry: Telemetry, now_ms: int, *, recounts: bool = True
+    ) -> dict[str, int]:
+        """Keep a chunk; how many readings of each plug were new, -1 for an unknown plug. 1 trip.
+
+        It ``recounts`` sessions that have ended, where readings of them are new.
+        """
         flat: list[Any] = []
         plugs = _by_plug(telemetry.readings)
         for plug, readings in plugs.items():
@@ -113,6 +118,7 @@ class SiteStore:
             now_ms,
             now_ms - self._settings.late_max_s * 1000,
             self._settings.readings_kept_s,
+            int(recounts),
         )
         return dict(zip(plugs, told, strict=True))
 

@@ -22,15 +22,16 @@ class CarLoad(msgspec.Struct):
     capacity_wh: float
     charged_wh: float
     full_amps: float
+    tapers_at: float = TAPERS_AT
 
     def amps(self) -> float:
         """What it draws now, if it is given any."""
         share = self.charged_wh / self.capacity_wh
         if share >= 1:
             return IDLE_AMPS
-        if share <= TAPERS_AT:
+        if share <= self.tapers_at:
             return self.full_amps
-        left = (1 - share) / (1 - TAPERS_AT)
+        left = (1 - share) / (1 - self.tapers_at)
         return max(LEAST_AMPS, self.full_amps * left)
 
     def take(self, wh: float) -> None:

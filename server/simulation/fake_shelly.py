@@ -150,12 +150,16 @@ class FakeShelly:
             frame = msgspec.json.decode(asked, type=dict[str, Any])
         except msgspec.MsgspecError:
             return web.json_response({"code": INVALID, "message": "Invalid JSON"}, status=400)
+        return web.json_response(self.answer(frame))
+
+    def answer(self, frame: Mapping[str, Any]) -> dict[str, Any]:
+        """What it says to a frame, over whatever that came."""
         told: dict[str, Any] = {"id": frame.get("id"), "src": self.name}
         try:
             told["result"] = self._called(str(frame.get("method", "")), frame.get("params") or {})
         except RpcError as error:
             told["error"] = {"code": error.code, "message": str(error)}
-        return web.json_response(told)
+        return told
 
     async def _by_get(self, request: web.Request) -> web.StreamResponse:
         fault = await self._fault(request)

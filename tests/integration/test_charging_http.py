@@ -13,6 +13,7 @@ from psd.charging.charging_changes import Announcement, PlugRequest, PlugTaken, 
 from psd.charging.part import ChargingPart
 from psd.charging.plug_keeper import PlugKeeper
 from psd.charging.plug_readings import PlugReading
+from psd.charging.replayed_readings import ReplayedReadings
 from psd.charging.states import PlugState
 from psd.clock import ManualClock
 from psd.engine.outcomes import UNCHANGED
@@ -109,7 +110,8 @@ async def test_what_is_not_there_is_404(redis_url: str, path: str) -> None:
 async def test_a_replay_steps_no_plug(redis_url: str) -> None:
     async with site_on(redis_url) as (psd, _, _client):
         services = psd.part(ChargingPart).services
-        keeper = PlugKeeper(services.sites, services.store, frozenset(), is_replayed=True)
+        replayed = ReplayedReadings(services, psd.clock, late_max_s=86_400)
+        keeper = PlugKeeper(services.sites, services.store, frozenset(), replayed=replayed)
         request = PlugRequest(NOON_S, "r1", "p1", "u1", "enable", NOON_S * 1000)
         assert await keeper.keep([request]) == [UNCHANGED]
         assert (await services.store.view("s1")).plugs["p1"].place is PlugState.ACCOUNT_NULL

@@ -123,7 +123,7 @@ def test_the_things_of_no_users_are_those_of_the_books() -> None:
 
 DOORS = {
     "append": {"psd/intake.py", "psd/archive/turns.py", "psd/swaps/unsettled.py"}
-    | {"psd/charging/ledger_posting.py"},
+    | {"psd/charging/ledger_posting.py", "psd/charging/site_decisions.py"},
     "book": {
         *("psd/intake.py", "psd/engine/books.py", "psd/archive/replay.py"),
         *("psd/swaps/unsettled.py", "psd/swaps/audit.py"),
@@ -137,7 +137,8 @@ DOORS = {
 """Where an archive is appended to, where somebody books, and where the registry is changed:
 decisions have a door of their own, and a replay has everything from the archive. What the ledger of
 swaps has accepted is archived with its number, and what it derives is booked with a fence, as
-the energy of readings is. So it is with what is posted to ledgers of customers."""
+the energy of readings is. So it is with what is posted to ledgers of customers, and with
+what plugs and sessions have become."""
 
 KEEPERS = {
     "append": ("archive",),
@@ -182,6 +183,7 @@ def test_only_the_doors_and_their_builder_know_an_archive_to_append_to() -> None
     # The doctor opens one to see whether it can be.
     opens = {"psd/runtime.py", "psd/cli/doctor_opens.py"}
     lent = {"psd/domain/core.py", "psd/swaps/unsettled.py", "psd/charging/ledger_posting.py"}
+    lent |= {"psd/charging/site_decisions.py"}
     assert knowing == {"psd/intake.py", "psd/archive/turns.py", *opens, *lent}
 
 
