@@ -32,6 +32,7 @@ from bench.sections import (
     floor,
     heavy,
     http,
+    intervals,
     neighbours,
     queries,
     reading,
@@ -51,6 +52,12 @@ async def run_boards(bench: Workbench) -> None:
     await everybody.run(bench)
 
 
+async def run_energy(bench: Workbench) -> None:
+    """What meters send, then what is asked of them."""
+    await intervals.run(bench)
+    await energy_cost.run(bench)
+
+
 SECTIONS: dict[str, Callable[[Workbench], Awaitable[None]]] = {
     "a": worker.run,
     "b": http.run_writes,
@@ -65,7 +72,7 @@ SECTIONS: dict[str, Callable[[Workbench], Awaitable[None]]] = {
     "q": queries.run,
     "r": rewards.run,
     "s": swaps.run,
-    "u": energy_cost.run,
+    "u": run_energy,
     "z": floor.run,
 }
 

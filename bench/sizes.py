@@ -38,6 +38,8 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     swaps: int = 4_800
     swaps_of_one: int = 10_000
     swap_batteries: int = 5_000
+    meters: int = 100
+    meter_days: int = 30
 
 
 FULL = Sizes()
@@ -65,4 +67,5 @@ QUICK = Sizes(
     swaps=960,
     swaps_of_one=1_000,
     swap_batteries=500,
+    meter_days=5,
 )

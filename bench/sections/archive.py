@@ -57,8 +57,8 @@ class ArchivingDrain(Drain):
         self.bytes_per_event.append(size / self._events)
         return rate
 
-    def _worker(self, address: NsqAddress, socket: Path) -> tuple[list[str], dict[str, str]]:
-        command, environ = super()._worker(address, socket)
+    def _worker(self, socket: Path, address: NsqAddress) -> tuple[list[str], dict[str, str]]:
+        command, environ = super()._worker(socket, address)
         environ["PSD_ARCHIVE_ENABLED"] = "true"
         environ["PSD_ARCHIVE_FOLDER"] = str(self._folder)
         return command, environ

@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -98,26 +98,15 @@ class Drain:
         folder = self._bench.folder(f"drain-{self._mode}")
         with ExitStack() as stack:
             socket = stack.enter_context(redis_server(folder, durable=durable))
-            address = stack.enter_context(nsqd(folder / "nsqd"))
-            fill(address, self._bodies)
-            command, environ = self._worker(address, socket)
-            log = folder / "worker.log"
-            child = stack.enter_context(running(command, log, environ))
-            wait_for("worker at nsqd", partial(_has_client, address, child, log))
-            started = time.perf_counter()
-            _post(address, "channel/unpause")
-            wait_for("empty channel", partial(_is_drained, address), DRAIN_TIMEOUT_S, POLL_S)
-            elapsed_s = time.perf_counter() - started
+            elapsed_s = drained_s(stack, folder, self._bodies, partial(self._worker, socket))
             await self._check(socket)
         return len(self._reports) / elapsed_s
 
-    def _worker(self, address: NsqAddress, socket: Path) -> tuple[list[str], dict[str, str]]:
+    def _worker(self, socket: Path, address: NsqAddress) -> tuple[list[str], dict[str, str]]:
         if self._mode in PEERS:
             command = [sys.executable, "-m", "bench.peers.drain", self._mode]
             return [*command, address.tcp, str(socket)], {}
-        environ = environ_for(socket, self._mode)
-        environ["PSD_QUEUE_NSQD_ADDRESSES"] = address.tcp
-        return psd_command("worker"), environ
+        return psd_worker(socket, self._mode, address)
 
     async def _check(self, socket: Path) -> None:
         if self._mode in UNBOOKED:
@@ -129,6 +118,34 @@ class Drain:
             system = await PsdSystem.open(socket)
         await check_sample(system, Model(self._reports), self._reports)
         await system.close()
+
+
+def drained_s(
+    stack: ExitStack,
+    folder: Path,
+    bodies: Sequence[bytes],
+    worker_at: Callable[[NsqAddress], tuple[list[str], dict[str, str]]],
+) -> float:
+    """How long a worker takes for messages; it and its nsqd end with ``stack``."""
+    address = stack.enter_context(nsqd(folder / "nsqd"))
+    fill(address, bodies)
+    command, environ = worker_at(address)
+    log = folder / "worker.log"
+    child = stack.enter_context(running(command, log, environ))
+    wait_for("worker at nsqd", partial(_has_client, address, child, log))
+    started = time.perf_counter()
+    _post(address, "channel/unpause")
+    wait_for("empty channel", partial(_is_drained, address), DRAIN_TIMEOUT_S, POLL_S)
+    return time.perf_counter() - started
+
+
+def psd_worker(
+    socket: Path, durability: str, address: NsqAddress
+) -> tuple[list[str], dict[str, str]]:
+    """The command of one worker process, and its environment."""
+    environ = environ_for(socket, durability)
+    environ["PSD_QUEUE_NSQD_ADDRESSES"] = address.tcp
+    return psd_command("worker"), environ
 
 
 def message(report: Report) -> bytes:
