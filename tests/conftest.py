@@ -28,7 +28,10 @@ StoreKind = RedisCluster if ON_CLUSTER else RedisServer
 """What a test starts that needs a store of its own."""
 
 
-hypothesis.settings.register_profile("quick", max_examples=20)
+# A busy machine may take its time for an example.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.register_profile("quick", max_examples=20, deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -40,6 +40,7 @@ from tests.support.draws.hostile_bodies import (
     vehicle_body,
     write_body,
 )
+from tests.support.engine import PATIENCE_S
 from tests.support.servers.redis_server import RedisServer
 from tests.support.swaps.page_routes import PAGE_ROUTES
 
@@ -258,7 +259,9 @@ def assert_whole(request: str, answer: Answer) -> None:
 
 @pytest.fixture
 def settings(redis_url: str) -> Settings:
-    return Settings(redis=RedisSettings(url=redis_url), queue=QueueSettings(kind="stream"))
+    return Settings(
+        redis=RedisSettings(url=redis_url, timeout_s=PATIENCE_S), queue=QueueSettings(kind="stream")
+    )
 
 
 async def test_every_route_is_in_the_table(settings: Settings) -> None:

@@ -18,18 +18,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from psd.config import AccessSettings, QueueSettings, RedisSettings, ServerSettings, Settings
-from psd.runtime import open_runtime
 from tests.support.clients import schemathesis_hooks
-from tests.support.clients.access import Token, bearer, token_for
+from tests.support.clients.access import Token, asked_of, bearer, token_for
 from tests.support.clients.http import HttpClient, serving
 from tests.support.clients.schemathesis_hooks import BOARD, CUP, THING
+from tests.support.engine import engine_on
 
 SEED = "20261125"
 CASES = "4"
 """Random ones, for each operation; beside them stand the edges of each parameter."""
 
-TIMEOUT_S = 240
+TIMEOUT_S = 800
 
 CONFIGURATION = Path(schemathesis_hooks.__file__).with_name("schemathesis.toml")
 
@@ -38,16 +37,9 @@ ADMIN: Token = token_for("admin", "admin")
 
 @pytest.fixture
 async def client(redis_url: str) -> AsyncIterator[HttpClient]:
-    settings = Settings(
-        redis=RedisSettings(url=redis_url, durability="fast"),
-        queue=QueueSettings(kind="stream"),
-        server=ServerSettings(port=0),
-        access=AccessSettings(tokens=(ADMIN.line,)),
-    )
-    runtime = await open_runtime(settings)
-    async with serving(runtime) as client:
+    flags = {"queue.kind": "stream", **asked_of(ADMIN)}
+    async with engine_on(redis_url, flags) as runtime, serving(runtime) as client:
         yield client
-    await runtime.close()
 
 
 async def run(client: HttpClient, folder: Path, *options: str, **environment: str) -> str:

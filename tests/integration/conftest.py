@@ -12,6 +12,7 @@ import pytest
 
 from psd.runtime import Runtime, open_runtime
 from psd.store.redis import Store
+from server import deadline
 from tests.conftest import ON_CLUSTER, AnyStore
 from tests.support.clients.http import HttpClient, serving
 from tests.support.engine import PATIENCE_S
@@ -24,6 +25,11 @@ from tests.support.servers.whole_client import StoreClient
 HERE = Path(__file__).parent
 
 SAME_ON_A_CLUSTER = {
+    "cluster": "they have clusters of their own, also beside the tests of one server",
+    "test_in_chromium.py": "what a browser shows of pages that are asked for without one as well",
+    "swap_pages/test_recorded_pages.py": "what pages show; test_swap_forms.py sends their forms",
+    "charging_pages": "what pages show; test_charging_http.py has the accounts",
+    "energy_pages": "what pages show; test_energy.py has the meters",
     "http_limits": "what a connection may send is decided before any key is asked for",
     "test_http_head.py": "heads of answers, whatever they tell",
     "test_http_bodies.py": "bodies are read before any key is asked for",
@@ -36,6 +42,17 @@ SAME_ON_A_CLUSTER = {
     "test_access_commands.py": "commands about tokens, which are in files",
     "test_server_process.py": "processes, signals and ports",
     "test_machine_zone.py": "the zone of the machine",
+    "test_rewards_scenario.py": "twelve weeks of figures; test_rewards_job.py has their keys",
+    "test_grafana.py": "what panels ask is asked of a sum or a series",
+    "test_prometheus.py": "what PromQL means; what it asks is asked of a sum or a series",
+    "test_query_cli.py": "how answers are printed",
+    "test_import_files.py": "how files are read",
+    "test_energy_imports.py": "how files are read",
+    "test_v3_cloud_events.py": "how events are written",
+    "test_messages_page.py": "the examples of a page",
+    "test_http_docs.py": "the examples of a page",
+    "test_client_docs.py": "the examples of a page",
+    "test_deadletter.py": "letters are messages: test_stream_queue.py has those on a cluster",
     "test_v3_times.py": "how times are written",
     "test_all_is_away.py": "nothing is there, and no node of it",
     "test_cost_of_requests.py": "what one server does, of which a node has a part",
@@ -54,6 +71,10 @@ SAME_ON_A_CLUSTER = {
 """Folders and files whose tests a cluster would only repeat, and why."""
 
 
+STORES = {"redis_server", "own_redis", "kept_cluster"}
+BUILDERS = ("StoreKind", "RedisCluster", "ON_CLUSTER")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """The one reason not to run on the cluster."""
     config.addinivalue_line("markers", "one_server(why): it is about one server, not a cluster")
@@ -63,12 +84,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """On the cluster: all tests but those that say why they are about one server."""
     if ON_CLUSTER:
         for item in items:
+            if asks_no_store(item):
+                item.add_marker(pytest.mark.one_server("it asks no store"))
             path = item.path.relative_to(HERE) if item.path.is_relative_to(HERE) else item.path
-            for place in (path, *path.parents):
+            for place in (Path(path.name), path, *path.parents):
                 if (why := SAME_ON_A_CLUSTER.get(place.as_posix())) is not None:
                     item.add_marker(pytest.mark.one_server(why))
         config.hook.pytest_deselected(items=list(filter(is_about_one_server, items)))
         items[:] = itertools.filterfalse(is_about_one_server, items)
+
+
+def asks_no_store(item: pytest.Item) -> bool:
+    """Whether a test neither gets a store from a fixture nor builds one itself."""
+    module = getattr(item, "module", None)
+    given = STORES.intersection(getattr(item, "fixturenames", ()))
+    return not given and not any(hasattr(module, name) for name in BUILDERS)
 
 
 def is_about_one_server(item: pytest.Item) -> bool:
@@ -89,6 +119,12 @@ def archive_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process that a test starts leaves an archive in the checkout, or finds another test's."""
     monkeypatch.setenv("PSD_ARCHIVE_FOLDER", str(tmp_path / "archive"))
     monkeypatch.setenv("PSD_IMPORTS_FOLDER", str(tmp_path / "imports"))
+
+
+@pytest.fixture(autouse=True)
+def patient_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a server in a test's own process; ``engine_on`` has its own patience."""
+    monkeypatch.setattr(deadline, "ANSWER_TIMEOUT_S", PATIENCE_S)
 
 
 @pytest.fixture(autouse=True)
@@ -137,14 +173,20 @@ QUEUES = ["stream"] if ON_CLUSTER else ["nsq", "stream"]
 """On a cluster the queue is there, too: nsqd does not know where bookings go."""
 
 
+@pytest.fixture
+def trip_timeout_s() -> float:
+    """How long a stack waits for Redis; a file that stops Redis says less."""
+    return PATIENCE_S
+
+
 @pytest.fixture(params=QUEUES)
 async def stack(
-    request: pytest.FixtureRequest, own_redis: AnyStore, tmp_path: Path
+    request: pytest.FixtureRequest, own_redis: AnyStore, tmp_path: Path, trip_timeout_s: float
 ) -> AsyncIterator[WorkerStack]:
     """Redis and each kind of queue."""
     with ExitStack() as servers:
         nsqd = servers.enter_context(Nsqd(tmp_path)) if request.param == "nsq" else None
-        built = WorkerStack(request.param, own_redis, nsqd)
+        built = WorkerStack(request.param, own_redis, nsqd, trip_timeout_s)
         built.runtime = await open_runtime(built.settings)
         yield built
         await built.runtime.close()

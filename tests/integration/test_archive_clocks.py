@@ -167,7 +167,7 @@ async def test_live_events_wait_for_a_clock_that_is_behind(
     await wait_until("they wait", lambda: (waits("psd_worker_waits_total", labels) or 0) >= 40)
     assert await stack.sum_of(1) == 0
     clock.ahead_s = 0
-    await wait_until("they are booked", lambda: stack.sum_is(1, 200), timeout_s=20)
+    await wait_until("they are booked", lambda: stack.sum_is(1, 200))
     await wait_until("nothing is left over", stack.drained)
     worker.stop()
     await working

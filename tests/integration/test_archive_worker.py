@@ -44,7 +44,7 @@ async def working(stack: WorkerStack) -> AsyncIterator[Runtime]:
         yield runtime
     finally:
         worker.stop()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await task
         await runtime.close()
 
@@ -124,7 +124,7 @@ async def test_what_is_booked_is_in_the_archive_whenever_the_worker_is_killed(
     booked = await stack.sum_of(7)
     assert 0 < booked <= len(archived)
     async with working(stack):
-        await wait_until("nothing is left over", stack.drained, timeout_s=20)
+        await wait_until("nothing is left over", stack.drained)
     assert await stack.sum_of(7) == 2000
     assert {entry.body for entry in kept(stack)} == set(bodies)
 

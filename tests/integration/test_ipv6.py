@@ -14,6 +14,7 @@ from psd.config import QueueSettings, RedisSettings, ServerSettings, Settings
 from psd.queries.depth import depth_of
 from psd.runtime import open_runtime
 from tests.support.clients.http import serving
+from tests.support.engine import PATIENCE_S
 from tests.support.processes.worker_process import psd
 from tests.support.processes.worker_stack import WorkerStack, steps, worker_running
 from tests.support.servers.nsqd import Nsqd, Nsqlookupd
@@ -47,7 +48,7 @@ async def stack(tmp_path: Path) -> AsyncIterator[WorkerStack]:
         nsqd.create_channel("psd", "psd")
         built = WorkerStack("nsq", redis, nsqd)
         built.settings = Settings(
-            redis=RedisSettings(url=f"redis://[::1]:{port}/0", timeout_s=0.5),
+            redis=RedisSettings(url=f"redis://[::1]:{port}/0", timeout_s=PATIENCE_S),
             queue=QueueSettings(
                 nsqd_addresses=(nsqd.address,), lookupd_addresses=(lookupd.http_address,)
             ),

@@ -19,6 +19,7 @@ from psd.rewards.weeks import bounds
 from psd.runtime import Runtime, open_runtime
 from tests.conftest import ON_CLUSTER, AnyStore, StoreKind
 from tests.support.clients.http import serving
+from tests.support.engine import PATIENCE_S
 from tests.support.processes.worker_stack import NOON_S, WorkerStack, count, steps, worker_running
 from tests.support.servers.redis_server import ENGINES
 from tests.support.stored.placements import owner_key
@@ -68,7 +69,7 @@ def server(engine_server: AnyStore) -> AnyStore:
 @pytest.fixture
 async def stack(server: AnyStore) -> AsyncIterator[WorkerStack]:
     built = WorkerStack("stream", server, None)
-    own = RedisSettings(url=url_of(server), timeout_s=0.5)
+    own = RedisSettings(url=url_of(server), timeout_s=PATIENCE_S)
     built.settings = msgspec.structs.replace(built.settings, redis=own)
     built.runtime = await open_runtime(built.settings)
     yield built

@@ -20,6 +20,7 @@ from psd.config import (
 from psd.rewards.part import RewardsPart
 from psd.runtime import Runtime, open_runtime
 from tests.support.clients.http import Answer, HttpClient, serving
+from tests.support.engine import PATIENCE_S
 from tests.support.rewards.reward_events import (
     ACTIVITY,
     EARNINGS,
@@ -151,7 +152,7 @@ async def test_a_store_that_is_away_answers_503_and_nothing_is_lost(
     own_redis: RedisServer, tmp_path: Path
 ) -> None:
     settings = Settings(
-        redis=RedisSettings(url=own_redis.url, timeout_s=0.5),
+        redis=RedisSettings(url=own_redis.url, timeout_s=PATIENCE_S),
         queue=QueueSettings(kind="stream"),
         server=ServerSettings(port=0),
         archive=ArchiveSettings(folder=str(tmp_path / "archive")),

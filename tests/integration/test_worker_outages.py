@@ -17,6 +17,12 @@ USERS = range(1, 2001)
 BACK_WITHIN_S = 5.0
 
 
+@pytest.fixture
+def trip_timeout_s() -> float:
+    """Redis stands still in these tests, and that is noticed soon."""
+    return 0.5
+
+
 def paused(worker: Worker) -> bool:
     return worker._metrics.registry.get_sample_value("psd_worker_pauses_total") == 1
 

@@ -47,7 +47,7 @@ async def test_kill_9_amid_a_flood_loses_nothing(stack: WorkerStack, tmp_path: P
         await wait_until("it is at work", lambda: stack.sum_is(1, 10))
         worker.process.kill()
     async with worker_running(stack):
-        await wait_until("nothing is left over", stack.drained, timeout_s=20)
+        await wait_until("nothing is left over", stack.drained)
     assert await users_booked(stack) == len(USERS)
 
 
@@ -79,7 +79,7 @@ async def test_a_batch_that_cannot_be_booked_goes_back_when_the_time_to_stop_is_
         assert "giving messages back" in worker.log
     stack.redis.resume()
     async with worker_running(stack):
-        await wait_until("nothing is left over", stack.drained, timeout_s=20)
+        await wait_until("nothing is left over", stack.drained)
     assert await users_booked(stack) == len(USERS)
 
 

@@ -65,7 +65,7 @@ async def test_two_topics_are_booked_archived_told_and_counted(
         assert told["receiving"] == told[f"receiving.{PLUGS}"] == "ok"
     finally:
         crew.stop()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await running
         await runtime.close()
     letters = await stack.letters()
@@ -99,5 +99,5 @@ async def test_what_is_due_by_the_clock_starts_and_stops_with_the_process(
     await wait_until("a step", lambda: seen == [NOON_S * 1000])
     assert (await readiness_of(runtime, crew).checks())["clock.ticks"] == "ok"
     crew.stop()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await running

@@ -16,6 +16,7 @@ import msgspec
 import pytest
 
 from psd.clock import ManualClock
+from psd.errors import StoreUnavailableError
 from tests.support.clients.http import Answer, serving
 from tests.support.clients.http_boards import NOW_S, START_S, WEEK, BoardsClient, steps
 from tests.support.engine import PATIENCE_S, engine_on
@@ -113,11 +114,18 @@ async def at_rest(boards: BoardsClient) -> None:
     def nobody_ends_a_turn() -> bool:
         return not [task for task in asyncio.all_tasks() if task.get_name() == "turn"]
 
+    async def connected() -> bool:
+        store = boards.psd.store
+        try:
+            await store.writes.call(("GET", "psd:schema"))
+            await store.order.ask()
+            await asyncio.gather(*(store.reads.call(("GET", "psd:schema")) for _ in range(20)))
+        except StoreUnavailableError:
+            return False
+        return True
+
     await wait_until("turns are given back", nobody_ends_a_turn)
-    store = boards.psd.store
-    await store.writes.call(("GET", "psd:schema"))
-    await store.order.ask()
-    await asyncio.gather(*(store.reads.call(("GET", "psd:schema")) for _ in range(20)))
+    await wait_until("all connections are there", connected)
 
 
 async def send(boards: BoardsClient, name: str) -> Answer:
@@ -130,9 +138,9 @@ async def send(boards: BoardsClient, name: str) -> Answer:
 async def test_wherever_replies_are_lost_503_is_that_nothing_was_done(
     own_redis: RedisServer, name: str
 ) -> None:
-    flags = {"redis.timeout_s": 0.3}
-    async with through_a_proxy(own_redis, flags) as (boards, proxy):
-        await a_cup(boards)
+    async with through_a_proxy(own_redis) as (patient, _):
+        await a_cup(patient)
+    async with through_a_proxy(own_redis, {"redis.timeout_s": 0.3}) as (boards, proxy):
         seen: list[int] = []
         for reply in range(60):
             await at_rest(boards)

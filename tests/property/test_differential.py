@@ -37,9 +37,10 @@ from tests.support.plain.plain_books import Books, atids_of, listed, numbers
 from tests.support.plain.plain_times import Fields, RefusedError, tidy
 from tests.support.servers.redis_server import RedisServer
 
-pytestmark = pytest.mark.slow("every question of a month of 33 people")
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [
+    pytest.mark.slow("every question of a month of 33 people"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 QUESTIONS = 2500
 """Of each population."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from psd.store.scripts import lua_folder
-from tests.support.draws.machine import PsdMachine
+from tests.support.draws.machine import ExpiringMachine, PsdMachine
 from tests.support.scripts.broken_lua import MUTATIONS, broken_lua_folder
 from tests.support.scripts.small_leaves import small_lua_folder
 from tests.support.servers.four_engines import KEEP_ON_KILL, FourEngines
@@ -37,7 +37,11 @@ PARTS = 4
 PHASES = [Phase.generate] if ON_CI else [Phase.generate, Phase.shrink]
 """Shrinking may take longer than a test may, and a run that is ended tells nothing."""
 
-SEED = int(os.environ.get("PSD_TEST_SEED") or random.SystemRandom().randrange(10**9))
+SEED = int(
+    os.environ.get("PSD_TEST_SEED")
+    or (20261125 if ON_CI else random.SystemRandom().randrange(10**9))
+)
+"""CI judges a change, not what it happens to draw; elsewhere each run looks for something new."""
 
 KINDS = {
     "machines with own limits",
@@ -64,6 +68,12 @@ BITE_SEEDS = range(40)
 for it, since Hypothesis varies what it has drawn, so a new seed is better than a longer run. A seed
 does not fix what is drawn: Hypothesis also takes constants from all modules that are loaded."""
 
+OF_EXPIRY = {
+    "bookings that a leaf has lost are not missed",
+    "days that have expired are not missed",
+}
+"""Mistakes that only histories in which something expires can show."""
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
@@ -72,13 +82,19 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
         yield started
 
 
-def run_machines(engines: FourEngines, machines: int, number: int, *phases: Phase) -> Counter[str]:
+def run_machines(
+    engines: FourEngines,
+    machines: int,
+    number: int,
+    *phases: Phase,
+    kind: type[PsdMachine] = PsdMachine,
+) -> Counter[str]:
     """Run whole machines under a seed; what they did."""
     tally: Counter[str] = Counter()
 
     @seed(number)
     def machine() -> PsdMachine:
-        return PsdMachine(engines, tally)
+        return kind(engines, tally)
 
     run_state_machine_as_test(
         machine,
@@ -96,10 +112,10 @@ def run_machines(engines: FourEngines, machines: int, number: int, *phases: Phas
     return tally
 
 
-def run_seeds(engines: FourEngines, seeds: Iterable[int]) -> None:
+def run_seeds(engines: FourEngines, kind: type[PsdMachine]) -> None:
     """A few machines under each seed in turn, until one of them fails."""
-    for number in seeds:
-        run_machines(engines, BITE_MACHINES, number, Phase.generate)
+    for number in BITE_SEEDS:
+        run_machines(engines, BITE_MACHINES, number, Phase.generate, kind=kind)
 
 
 @pytest.fixture(scope="module")
@@ -136,4 +152,4 @@ def test_the_machines_find_a_broken_line(
         "small limits": broken_lua_folder(tmp_path / "small", small_lua_folder(tmp_path), broken),
     }
     with FourEngines(server, folders) as engines, pytest.raises(AssertionError):
-        run_seeds(engines, BITE_SEEDS)
+        run_seeds(engines, ExpiringMachine if mutation in OF_EXPIRY else PsdMachine)

@@ -168,22 +168,19 @@ def every_command(group: click.Group, *words: str) -> list[tuple[tuple[str, ...]
     return found
 
 
-@pytest.mark.parametrize(
-    ("words", "option"),
-    [
+def test_a_mistyped_option_is_told_with_the_nearest() -> None:
+    options = [
         (words, parameter.opts[0])
         for words, command in every_command(psd)
         for parameter in command.params
         if isinstance(parameter, click.Option) and parameter.opts[0].startswith("--")
-    ],
-    ids=" ".join,
-)
-def test_a_mistyped_option_is_told_with_the_nearest(words: tuple[str, ...], option: str) -> None:
-    result = run(*words, option + "e", "1")
-    assert result.exit_code == 2
-    assert f"No such option '{option}e'." in result.stderr
-    assert "Did you mean" in result.stderr
-    assert f"'{option}'" in result.stderr
+    ]
+    for words, option in options:
+        result = run(*words, option + "e", "1")
+        assert result.exit_code == 2, (words, option)
+        assert f"No such option '{option}e'." in result.stderr, words
+        assert "Did you mean" in result.stderr, (words, option)
+        assert f"'{option}'" in result.stderr, words
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ async def running(ticks: Ticks) -> AsyncIterator[asyncio.Task[None]]:
     finally:
         ticks.gate.set()
         ticks.clockwork.stop()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await task
 
 

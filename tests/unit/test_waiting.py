@@ -85,7 +85,7 @@ async def running(bench: Bench) -> AsyncIterator[None]:
         yield
     finally:
         bench.worker.stop()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await task
 
 

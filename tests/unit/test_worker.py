@@ -66,7 +66,7 @@ async def running(bench: Bench) -> AsyncIterator[None]:
         yield
     finally:
         bench.worker.stop()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await task
 
 
@@ -231,7 +231,7 @@ async def test_a_batch_that_takes_long_is_touched() -> None:
     bench.engine.gate.clear()
     async with running(bench):
         bench.queue.deliver(metric(1, "m1"))
-        await wait_until("touched twice", lambda: bench.queue.touched == ["m1", "m1"])
+        await wait_until("touched twice", lambda: bench.queue.touched[:2] == ["m1", "m1"])
         bench.engine.gate.set()
         await finished(bench, "m1")
 

@@ -62,7 +62,7 @@ async def pairs(cluster: RedisCluster) -> list[Pair]:
     made = (asyncio.to_thread(Pair, cluster, master) for master in cluster.nodes)
     found = await asyncio.gather(*made)
     for pair in found:
-        await wait_until("it follows", lambda p=pair: p.follows(p.replica, p.master), timeout_s=30)
+        await wait_until("it follows", lambda p=pair: p.follows(p.replica, p.master))
     return found
 
 

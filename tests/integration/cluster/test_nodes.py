@@ -189,7 +189,7 @@ async def test_a_master_that_is_away_is_said_to_be_and_found_when_it_is_back(
         except StoreUnavailableError:
             return False
 
-    await wait_until("the master books again", books, timeout_s=20)
+    await wait_until("the master books again", books)
     assert await sum_of(psd, uid=1) == 50
 
 
@@ -212,7 +212,7 @@ async def test_a_slot_that_nobody_serves_is_a_store_that_is_away_until_somebody_
             except StoreUnavailableError:
                 return False
 
-        await wait_until("the slot is served again", sums, timeout_s=20)
+        await wait_until("the slot is served again", sums)
 
 
 async def test_a_cluster_that_must_be_one_is_asked_for(

@@ -22,6 +22,7 @@ from psd.config import Settings
 from psd.errors import StartError, StoreUnavailableError
 from psd.rewards.grpc_server import GrpcServer, serve_until_signal
 from tests.support.rewards.rewards_service import CHECKED, Client, MemoryReader, serving
+from tests.support.servers.ports import free_ports
 from tests.support.waiting import wait_until
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -70,8 +71,7 @@ async def test_a_port_that_is_taken_is_told(reader: MemoryReader) -> None:
 
 
 async def test_a_signal_lets_calls_under_way_end(reader: MemoryReader) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    [port] = free_ports(1)
     reader.gate.clear()
     server = GrpcServer(Settings(), reader)
     running = asyncio.create_task(serve_until_signal(server, "127.0.0.1", port, 10))
@@ -83,7 +83,7 @@ async def test_a_signal_lets_calls_under_way_end(reader: MemoryReader) -> None:
 
         async def refuses() -> bool:
             with contextlib.suppress(grpc.aio.AioRpcError):
-                await client.rewards.GetAverageTokens(Empty(), timeout=5)
+                await client.rewards.GetAverageTokens(Empty(), timeout=60)
                 return False
             return True
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from psd.descriptors import BACKLOG_MAX, OTHERS, ConnectionRoom, allowed_room
-from server.refusals import LINGERING_TIME_S
+from server import refusals
 from tests.support.clients.limited_server import (
     BODY_TIMEOUT_S,
     HEAD_TIMEOUT_S,
@@ -221,14 +221,17 @@ async def test_a_header_past_the_limit_gets_431(
 
 
 @pytest.mark.parametrize("complete", [True, False])
-async def test_a_head_past_the_limit_gets_431(connection: RawConnection, complete: bool) -> None:
+async def test_a_head_past_the_limit_gets_431(
+    connection: RawConnection, complete: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "LINGERING_TIME_S", 2 * LATE_S)
     data = request("GET /healthz", *(f"X-{n}: {'y' * 200}" for n in range(6)))
     connection.send(data if complete else data[:-2])
     started_s = time.monotonic()
     answer = await connection.answer()
     assert (answer.status, answer.problem()["detail"]) == (431, "head: more than 1000 bytes")
     assert await connection.closed()
-    assert time.monotonic() - started_s < LINGERING_TIME_S, "the end is told with the answer"
+    assert time.monotonic() - started_s < LATE_S, "the end is told with the answer"
 
 
 async def test_more_headers_than_are_read_get_431(connection: RawConnection) -> None:
@@ -237,7 +240,10 @@ async def test_more_headers_than_are_read_get_431(connection: RawConnection) -> 
     assert (answer.status, answer.problem()["detail"]) == (431, "head: too many headers")
 
 
-async def test_a_server_stops_while_connections_are_turned_away(redis_url: str) -> None:
+async def test_a_server_stops_while_connections_are_turned_away(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "LINGERING_TIME_S", 2 * LATE_S)
     async with AsyncExitStack() as stack:
         async with limited_server(redis_url, PATIENT, idle_timeout_s=60.0) as server:
             held = [await stack.enter_async_context(server.raw()) for _ in range(4)]

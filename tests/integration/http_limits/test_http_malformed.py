@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.support.clients.limited_server import BODY_TIMEOUT_S, LimitedServer
+from tests.support.clients.limited_server import LATE_S, LimitedServer
 from tests.support.clients.raw_http import RawConnection, request
 from tests.support.waiting import wait_until
 
@@ -101,14 +101,15 @@ async def test_a_refusal_shows_no_secret_of_the_request_and_logs_nothing(
 
 @pytest.mark.parametrize("body", [b"zz\r\n{}\r\n", b"2\r\n{}XX", b"fffffffffffffffffff\r\n"])
 async def test_a_chunk_that_is_none_gets_400_at_once(
-    connection: RawConnection, body: bytes, caplog: pytest.LogCaptureFixture
+    patient: LimitedServer, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     started_s = time.monotonic()
-    connection.send(request("POST /v1/write", "Transfer-Encoding: chunked"))
-    connection.send(body + GET)
-    assert (await connection.answer()).status == 400
-    assert time.monotonic() - started_s < BODY_TIMEOUT_S
-    assert await connection.closed()
+    async with patient.raw() as connection:
+        connection.send(request("POST /v1/write", "Transfer-Encoding: chunked"))
+        connection.send(body + GET)
+        assert (await connection.answer()).status == 400
+        assert time.monotonic() - started_s < LATE_S, "a body is waited for twice as long"
+        assert await connection.closed()
     assert caplog.text == ""
 
 
@@ -158,17 +159,18 @@ BROKEN = ("Content-Encoding: gzip", "Content-Length: 10")
 
 @pytest.mark.parametrize("together", [True, False])
 async def test_a_body_that_cannot_be_unpacked_gets_400_and_the_next_request_its_answer(
-    connection: RawConnection, together: bool, caplog: pytest.LogCaptureFixture
+    patient: LimitedServer, together: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     started_s = time.monotonic()
     head = request("POST /v1/write", *BROKEN)
-    for data in [head + b"not gzip!!" + GET] if together else [head, b"not gzip!!" + GET]:
-        connection.send(data)
-        await asyncio.sleep(0)
-    answer = await connection.answer()
-    assert (answer.status, answer.body[:6]) == (400, b"body: ")
-    assert time.monotonic() - started_s < BODY_TIMEOUT_S
-    assert (await connection.answer()).status == 200, "its length was right"
+    async with patient.raw() as connection:
+        for data in [head + b"not gzip!!" + GET] if together else [head, b"not gzip!!" + GET]:
+            connection.send(data)
+            await asyncio.sleep(0)
+        answer = await connection.answer()
+        assert (answer.status, answer.body[:6]) == (400, b"body: ")
+        assert time.monotonic() - started_s < LATE_S, "a body is waited for twice as long"
+        assert (await connection.answer()).status == 200, "its length was right"
     assert caplog.text == ""
 
 

@@ -17,6 +17,7 @@ from psd.config import AccessSettings, QueueSettings, RedisSettings, ServerSetti
 from psd.runtime import Runtime, open_runtime
 from tests.support.clients.http import HttpClient, serving
 from tests.support.clients.raw_http import RawConnection, raw
+from tests.support.engine import PATIENCE_S
 
 HEAD_TIMEOUT_S = 0.4
 BODY_TIMEOUT_S = 0.3
@@ -42,7 +43,7 @@ LIMITS = ServerSettings(
 )
 
 
-PATIENT = msgspec.structs.replace(LIMITS, head_timeout_s=60.0)
+PATIENT = msgspec.structs.replace(LIMITS, head_timeout_s=60.0, body_timeout_s=60.0)
 """For tests of other limits than those of time, with as long an idle time."""
 
 
@@ -78,7 +79,7 @@ async def limited_server(
 ) -> AsyncIterator[LimitedServer]:
     """A server with these limits on a free port; with ``tokens`` it asks for one of them."""
     settings = Settings(
-        redis=RedisSettings(url=redis_url),
+        redis=RedisSettings(url=redis_url, timeout_s=PATIENCE_S),
         queue=QueueSettings(kind="stream"),
         server=limits,
         access=AccessSettings(tokens=tokens),

@@ -54,6 +54,8 @@ BURST = 40
 class PsdMachine(RuleBasedStateMachine):
     """One history; what happened is added to ``tally`` for the test to look at."""
 
+    always_expires = False
+
     def __init__(self, engines: FourEngines, tally: Counter[str]) -> None:
         super().__init__()
         self.engines = engines
@@ -73,6 +75,7 @@ class PsdMachine(RuleBasedStateMachine):
         grid=grids,
     )
     def begin(self, limits: str, expiring: bool, restarts: int, grid: Grid) -> None:
+        expiring = expiring or self.always_expires
         self.shape = (limits, expiring)
         self.grid = grid
         self.restarts_left = restarts
@@ -298,6 +301,12 @@ class PsdMachine(RuleBasedStateMachine):
         is_new = not self.model.holds(event)
         status = self.model.book(event)
         return {status, "booked"} if status == "unchanged" and is_new else {status}
+
+
+class ExpiringMachine(PsdMachine):
+    """One that always expires, for what only such a history can show."""
+
+    always_expires = True
 
 
 async def owners_keys(client: Redis) -> dict[str, Any]:

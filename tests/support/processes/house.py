@@ -15,7 +15,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -46,8 +45,7 @@ class House:
         else:
             shutil.rmtree(folder / "psd" / left_out)
             self._list(lambda lines: re.sub(rf'    "psd\.{left_out}\..*\n', "", lines))
-        with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-            self.port: int = probe.getsockname()[1]
+        self.port, self.face_port = free_ports(2)
         self.processes: list[subprocess.Popen[bytes]] = []
         self.environment = {
             **{name: text for name, text in os.environ.items() if not name.startswith("PSD_")},
@@ -56,7 +54,6 @@ class House:
             "PSD_QUEUE_KIND": "stream",
             "PSD_SERVER_PORT": str(self.port),
         }
-        [self.face_port] = free_ports(1)
         if left_out is None:
             self.environment["PSD_METERS_WH_MAX"] = "200"
             self.environment["PSD_METERS_PORT"] = str(self.face_port)

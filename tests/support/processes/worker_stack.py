@@ -20,6 +20,7 @@ from psd.errors import StoreUnavailableError
 from psd.queue.deadletter import INSPECT_CHANNEL, DeadLetterBox, Letter
 from psd.runtime import Runtime, open_runtime
 from psd.store.keys import stream_key
+from tests.support.engine import PATIENCE_S
 from tests.support.servers.nsqd import Nsqd
 from tests.support.servers.redis_cluster import RedisCluster
 from tests.support.servers.redis_server import RedisServer
@@ -49,12 +50,18 @@ def count(name: str, value: int) -> bytes:
 class WorkerStack:
     """The servers, and what a test asks of them; ``runtime`` is the test's own."""
 
-    def __init__(self, kind: Kind, redis: RedisServer | RedisCluster, nsqd: Nsqd | None) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        redis: RedisServer | RedisCluster,
+        nsqd: Nsqd | None,
+        timeout_s: float = PATIENCE_S,
+    ) -> None:
         self.kind = kind
         self.redis = redis
         self.nsqd = nsqd
         self.settings = Settings(
-            redis=RedisSettings(url=redis.url, timeout_s=0.5),
+            redis=RedisSettings(url=redis.url, timeout_s=timeout_s),
             queue=QueueSettings(
                 kind=kind,
                 nsqd_addresses=(nsqd.address if nsqd else "127.0.0.1:4150",),
@@ -116,6 +123,6 @@ async def worker_running(stack: WorkerStack) -> AsyncIterator[Worker]:
         yield worker
     finally:
         worker.stop()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await task
         await runtime.close()
