@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 import msgspec
 
 from psd.domains import domains
+from psd.errors import ConfigError
 from psd.secrets import Secret
 
 Durability = Literal["fast", "durable", "replicated"]
@@ -201,6 +202,13 @@ def default_things() -> dict[str, Thing]:
     """What is summed unless the settings say so: the original's things, and those of domains."""
     things = dict(CORE_THINGS)
     for domain in domains():
+        ids = {thing.id for thing in things.values()}
+        for name, thing in domain.things.items():
+            if name in things or thing.id in ids:
+                raise ConfigError(
+                    f"domain {domain.name!r}: thing {name!r} ({thing.id}) has the name or the "
+                    "number of another one"
+                )
         things |= domain.things
     return things
 

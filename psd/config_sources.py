@@ -44,18 +44,22 @@ class LoadedSettings(msgspec.Struct, frozen=True):
     sources: dict[str, str]
 
 
-def _kinds() -> dict[str, Any]:
+def kinds() -> dict[str, Any]:
     """The struct of each section, in the order of conf/settings.toml.dist."""
-    kinds: dict[str, Any] = {}
+    found: dict[str, Any] = {}
+    own = {field.name for field in msgspec.structs.fields(Settings)}
+    for domain in domains():
+        if domain.name in own:
+            raise ConfigError(f"domain {domain.name!r}: psd has a section of this name already")
     for field in msgspec.structs.fields(Settings):
         if field.name == "domains":
-            kinds |= {domain.name: domain.settings for domain in domains()}
+            found |= {domain.name: domain.settings for domain in domains()}
         elif field.name != "things":
-            kinds[field.name] = field.type
-    return kinds
+            found[field.name] = field.type
+    return found
 
 
-KINDS = _kinds()
+KINDS = kinds()
 
 
 def section_fields(section: str) -> tuple[str, ...]:

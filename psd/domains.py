@@ -6,6 +6,9 @@ nobody else knows a domain by its name::
 
     [domain.name for domain in domains()]     -> ["rewards", "prometheus", "swaps"]
 
+Another distribution may bring one: it names it under an entry point of :data:`GROUP`, and has no
+line here (docs/domains.md). Those come behind psd's own, by their names.
+
 A domain is imported when the list is first walked. Its ``domain`` module is light, what it names
 by ``module:name`` is imported when it is used (:func:`named`).
 """
@@ -13,10 +16,14 @@ by ``module:name`` is imported when it is used (:func:`named`).
 from __future__ import annotations
 
 import importlib
+import re
 from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from psd.errors import ConfigError
 
 if TYPE_CHECKING:
     from psd.domain.definition import Domain
@@ -30,6 +37,13 @@ DOMAINS = (
     "psd.energy.domain:ENERGY",
     "psd.charging.domain:CHARGING",
 )
+
+
+GROUP = "psd.domains"
+"""Entry points of domains that are installed beside psd: ``rides = "psd_rides.domain:RIDES"``."""
+
+NAME = re.compile(r"[a-z][a-z0-9]{0,31}")
+"""A domain's name, which is a section, a command, a tag and a part of keys."""
 
 
 class AsyncParts:
@@ -50,13 +64,46 @@ class Parts:
 
 @cache
 def domains() -> tuple[Domain, ...]:
-    """All that there are, in the order of their lines."""
-    return tuple(named(each) for each in DOMAINS)
+    """All that there are: psd's own by their lines, then others by their names.
+
+    Raises ConfigError for one of another distribution that cannot be had.
+    """
+    return tuple(domain for domain, _ in _found())
 
 
-def folder_of(line: str) -> Path:
-    """Where a domain's folder is, by its line in the list."""
+def folder_of(domain: Domain) -> Path:
+    """Where a domain's folder is."""
+    [line] = [line for each, line in _found() if each is domain]
     return Path(named_module(line).__file__ or "").parent
+
+
+@cache
+def _found() -> list[tuple[Domain, str]]:
+    """Each domain, and the ``module:name`` where it is."""
+    found: list[tuple[Domain, str]] = [(named(line), line) for line in DOMAINS]
+    taken = {domain.name for domain, _ in found}
+    for point in sorted(entry_points(group=GROUP), key=lambda each: each.name):
+        found.append((foreign(point, taken), point.value))
+        taken.add(point.name)
+    return found
+
+
+def foreign(point: EntryPoint, taken: set[str]) -> Domain:
+    """A domain of another distribution."""
+    whose = f"domain {point.name!r} ({point.value})"
+    if point.dist is not None:
+        whose += f" of the distribution {point.dist.name!r}"
+    if not NAME.fullmatch(point.name):
+        raise ConfigError(f"{whose}: a name is a letter and up to 31 letters and digits, all lower")
+    if point.name in taken:
+        raise ConfigError(f"{whose}: there is a domain of this name already")
+    try:
+        domain: Domain = point.load()
+    except (ImportError, AttributeError) as exc:
+        raise ConfigError(f"{whose}: it cannot be imported ({exc})") from exc
+    if domain.name != point.name:
+        raise ConfigError(f"{whose}: it calls itself {domain.name!r}; both are one name")
+    return domain
 
 
 def named(name: str) -> Any:

@@ -16,6 +16,7 @@ library; its line in the list below is the first sentence of its own help.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -27,7 +28,9 @@ from psd.errors import BadQueryError, ConfigError, PsdError, UnavailableError, U
 from psd.foreign_texts import on_terminal
 from psd.version import VERSION
 
-COMMANDS: dict[str, tuple[str, str]] = {
+Line = tuple[str, str]
+
+OWN: dict[str, Line] = {
     "up": ("psd.cli.up:up", "Run everything on this machine: store, server and one worker."),
     "server": ("psd.cli.server:server", "Serve the HTTP API."),
     "worker": ("psd.cli.worker:worker", "Book events from the queue."),
@@ -50,7 +53,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("psd.cli.replay:replay", "Book again what was accepted from one time to another."),
     "dlq": ("psd.cli.deadletter:dlq", "Look after the dead letter."),
     "boards": ("psd.cli.boards:boards", "Look after named boards and challenges."),
-    **{domain.name: domain.cli for domain in domains() if domain.cli[0]},
     "names": ("psd.cli.names:names", "Look up users' names."),
     "users": ("psd.cli.users:users", "Look after what is known of users."),
     "pages": ("psd.cli.pages:pages", "Look after who may sign in to pages."),
@@ -59,6 +61,22 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("psd.cli.doctor:doctor", "Check what psd depends on."),
 }
 """Name -> where the command is, and its line in ``psd --help``."""
+
+
+def with_domains(own: Mapping[str, Line], behind: str) -> dict[str, Line]:
+    """These commands, and behind one of them those of domains; raises ConfigError."""
+    found: dict[str, Line] = {}
+    for name, line in own.items():
+        found[name] = line
+        if name == behind:
+            found |= {domain.name: domain.cli for domain in domains() if domain.cli[0]}
+    if len(found) < len(own) + sum(bool(domain.cli[0]) for domain in domains()):
+        [name, *_] = [domain.name for domain in domains() if domain.name in own]
+        raise ConfigError(f"domain {name!r}: psd has a command of this name already")
+    return found
+
+
+COMMANDS = with_domains(OWN, behind="boards")
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

@@ -18,7 +18,7 @@ from typing import Any
 
 from jinja2 import BaseLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 
-from psd.domains import DOMAINS, domains, folder_of
+from psd.domains import domains, folder_of
 
 HERE = Path(__file__).parent
 
@@ -36,8 +36,8 @@ STYLE_MARK = mark_of(STYLE)
 
 def scripts_of(name: str) -> dict[str, bytes]:
     """The scripts of a domain's pages, psd's own among them, by the names of their files."""
-    [line] = [line for line, domain in zip(DOMAINS, domains(), strict=True) if domain.name == name]
-    folders = (HERE / "scripts", folder_of(line) / "scripts")
+    [domain] = [domain for domain in domains() if domain.name == name]
+    folders = (HERE / "scripts", folder_of(domain) / "scripts")
     found = [path for folder in folders for path in sorted(folder.glob("*.js"))]
     return {path.name: path.read_bytes() for path in found}
 
@@ -47,8 +47,8 @@ class Templates:
 
     def __init__(self) -> None:
         loaders: dict[str, BaseLoader] = {"psd": FileSystemLoader(HERE / "templates")}
-        for line, domain in zip(DOMAINS, domains(), strict=True):
-            loaders[domain.name] = FileSystemLoader(folder_of(line) / "templates")
+        for domain in domains():
+            loaders[domain.name] = FileSystemLoader(folder_of(domain) / "templates")
         self._environment = Environment(
             loader=PrefixLoader(loaders),
             autoescape=True,

@@ -180,3 +180,14 @@ def test_the_distribution_is_installed_by_its_own_name() -> None:
     other = re.compile(r"\binstall\s+(?:-\S+\s+)*[\"'`]*psd\b|\bpsd\[\w")
     wrong = [path.name for path in places if other.search(path.read_text(encoding="utf-8"))]
     assert wrong == [], "say: pip install pointspace"
+
+
+def test_what_the_page_of_domains_shows_of_the_example_stands_there() -> None:
+    shown = re.findall(
+        r"^`(examples/[\w/.]+)`:\n\n```\w+\n(.*?)^```",
+        page("docs/domains.md"),
+        re.MULTILINE | re.DOTALL,
+    )
+    assert len(shown) >= 4
+    for path, text in shown:
+        assert text in page(path), path
