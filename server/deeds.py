@@ -16,12 +16,14 @@ What is refused before it is archived is never asked again by a replay.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from psd.archive.entries import Entry
 from psd.clock import Clock
+from psd.domain.act import Act
 from psd.domain.command import Command
 from psd.domain.deed import Deed
 from psd.domain.question import Asked
@@ -115,31 +117,33 @@ class DeedRoutes:
                 return answers.in_dialect(deed.dialect, done.answer)
             return answers.json(_encode(done.answer), CREATED if done.is_new else OK)
 
-        about = _about_deed(deed, group)
+        about = about_done(deed, group, deed.parts)
         style: Style = deed.dialect or "fields"
-        return Route(deed.method, deed.path, handle, style, "write", whole=True, about=about)
+        return Route(deed.method, deed.path, handle, style, "write", whole=deed.whole, about=about)
 
     async def _sent(self, request: web.Request, deed: Deed) -> msgspec.Struct:
         body = await self._bodies.read(request)
         if deed.read is not None:
             return deed.read(body, request.headers.get("Content-Type", ""))
-        return self._read(body, deed)
-
-    def _read(self, body: bytes, deed: Deed) -> msgspec.Struct:
-        """The body as its struct; raises MalformedError, or WrongTypeError with the field."""
-        try:
-            return from_json(body, deed.body, self._rules.depth_max)
-        except BadQueryError as exc:
-            raise WrongTypeError(str(exc)) from exc
+        return body_as(deed.body, body, self._rules.depth_max)
 
 
-def _about_deed(deed: Deed, group: str) -> About:
+def body_as(kind: type[msgspec.Struct], body: bytes, depth_max: int) -> msgspec.Struct:
+    """A body as its struct; raises MalformedError, or WrongTypeError with the field."""
+    try:
+        return from_json(body, kind, depth_max)
+    except BadQueryError as exc:
+        raise WrongTypeError(str(exc)) from exc
+
+
+def about_done(deed: Deed | Act, group: str, parts: Mapping[str, Any]) -> About:
+    """What a route by which something is done says of itself in the reference."""
     asked, answered = deed.example
     return About(
         group=group,
         summary=deed.summary,
         details=deed.details,
-        path=deed.parts,
+        path=parts,
         body={JSON_TYPE: deed.body},
         answers=(
             json_answer(deed.answer, f"{deed.meaning}, as it was before", OK),

@@ -14,11 +14,12 @@ parameters that nobody knows are ignored.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Annotated, Any, Literal
 
 import msgspec
 from aiohttp import web
+from msgspec.structs import replace
 
 from psd.domain.question import Asked, Endpoint
 from psd.errors import BadQueryError, MalformedError
@@ -33,6 +34,7 @@ from server.formats import (
     FORMATS,
     NOT_MODIFIED,
     WITHOUT_ROWS,
+    asked_form,
     asked_format,
     csv_of_many,
     entity_tag,
@@ -49,7 +51,7 @@ from server.openapi.about import (
     Example,
     json_answer,
 )
-from server.openapi.questions import FormatQuery, PlainFormatQuery, Rows
+from server.openapi.questions import Chosen, FormatQuery, PlainFormatQuery, Rows
 from server.parameters import PathReader, QueryReader
 from server.routing import Handler, Route
 
@@ -88,12 +90,13 @@ class EndpointAsking:
         write = self._in_dialect if self._endpoint.dialect else self._negotiated
 
         async def handle(request: web.Request) -> web.Response:
-            if self._endpoint.dialect is None:
-                asked_format(request, self._formats)
+            form = asked_form(request, self._endpoint.forms)
+            if self._endpoint.dialect is None and not form:
+                asked_format(request, self._formats, self._endpoint.forms)
             asked = await self.asked(request, is_form=method == "POST")
             async with StoreDeadline():
-                answer = await self._endpoint.ask(asked)
-            return await write(request, answer)
+                answer = await self._endpoint.ask(replace(asked, form=form))
+            return self._in_form(request, answer) if form else await write(request, answer)
 
         return handle
 
@@ -106,6 +109,14 @@ class EndpointAsking:
             request[IDENTITY],
             seen_by(request),
         )
+
+    def _in_form(self, request: web.Request, answer: msgspec.Struct) -> web.Response:
+        """Somebody else's object, or 304 where the client has it already."""
+        content = msgspec.json.encode(answer)
+        response = heading(request, "json", entity_tag(content, "json"))
+        if response.status != NOT_MODIFIED:
+            response.body = content
+        return response
 
     async def _in_dialect(self, _request: web.Request, answer: Any) -> web.Response:
         dialect = self._endpoint.dialect
@@ -170,13 +181,15 @@ def _with_formats(
     about: About, endpoint: Endpoint, rows: type[msgspec.Struct] | None, *, has_tag: bool
 ) -> About:
     content: dict[str, Any] = {JSON_TYPE: endpoint.answer, MSGPACK_TYPE: endpoint.answer}
+    if endpoint.forms:
+        content[JSON_TYPE] = (endpoint.answer, *endpoint.forms.values())
     if rows is not None:
         content[CSV_TYPE] = Rows
     told = (Answer(200, endpoint.meaning, content),)
     unchanged = (Answer(304, "you have this answer already"),)
     return msgspec.structs.replace(
         about,
-        query=(*about.query, PlainFormatQuery if rows is None else FormatQuery),
+        query=(*about.query, _format_query(rows is not None, endpoint.forms)),
         headers={"If-None-Match": "the ETag of an earlier answer"} if has_tag else {},
         answers=told + unchanged if has_tag else told,
     )
@@ -188,3 +201,13 @@ def _example(example: tuple[str, str], *, is_form: bool) -> Example:
         return Example(asked, answered)
     path, _, parameters = asked.partition("?")
     return Example(path, answered, parameters, FORM_TYPE)
+
+
+def _format_query(has_rows: bool, forms: Collection[str]) -> type[msgspec.Struct]:
+    """The parameter that says how an answer is written."""
+    kind = FormatQuery if has_rows else PlainFormatQuery
+    if not forms:
+        return kind
+    names = (*(FORMATS if has_rows else WITHOUT_ROWS), *forms)
+    field: Any = Annotated[Literal.__getitem__(names), Chosen] | None
+    return msgspec.defstruct(kind.__name__, [("format", field, None)])

@@ -18,6 +18,7 @@ import csv
 import hashlib
 import io
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
@@ -87,14 +88,23 @@ ACCEPTS_KEPT = 128
 has some 8 kB at most."""
 
 
-def asked_format(request: web.Request, formats: tuple[Format, ...] = FORMATS) -> Format:
+def asked_form(request: web.Request, forms: Collection[str]) -> str:
+    """The one of an endpoint's own forms that a request asks for by ``format``, "" for none."""
+    named = request.query.getall("format", [])
+    return named[-1] if named and named[-1] in forms else ""
+
+
+def asked_format(
+    request: web.Request, formats: tuple[Format, ...] = FORMATS, forms: Collection[str] = ()
+) -> Format:
     """The format that a request asks for; raises BadQueryError for an unknown ``format``."""
     named = request.query.getall("format", [])
     if named:
         for each in formats:
             if each == named[-1]:
                 return each
-        raise BadQueryError(f"format: {named[-1][:64]!r} is not one of {', '.join(formats)}")
+        known = ", ".join((*formats, *forms))
+        raise BadQueryError(f"format: {named[-1][:64]!r} is not one of {known}")
     return accepted(request.headers.get("Accept", "*/*"), formats)
 
 

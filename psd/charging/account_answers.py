@@ -42,6 +42,14 @@ class LedgerRows(msgspec.Struct, frozen=True, kw_only=True):
     next: int | None = None
 
 
+class ShownTopup(msgspec.Struct, frozen=True, kw_only=True):
+    """AutoTopupPreferences."""
+
+    enabled: bool
+    threshold_cents: int
+    recharge_value_cents_aud: int
+
+
 class ShownAccount(msgspec.Struct, frozen=True, kw_only=True):
     """An account; ``open_cents`` is what sessions that go on have come to."""
 
@@ -53,7 +61,16 @@ class ShownAccount(msgspec.Struct, frozen=True, kw_only=True):
     entries: int
     payment_methods: list[str]
     default_payment_method: str
-    auto_topup: AutoTopup
+    auto_topup: ShownTopup
+
+
+def shown_topup(wish: AutoTopup) -> ShownTopup:
+    """How an account is topped up, as it is told."""
+    return ShownTopup(
+        enabled=wish.enabled,
+        threshold_cents=wish.threshold_cents,
+        recharge_value_cents_aud=wish.recharge_value_cents,
+    )
 
 
 def shown_account(account: CustomerAccount, open_cents: int) -> ShownAccount:
@@ -67,7 +84,7 @@ def shown_account(account: CustomerAccount, open_cents: int) -> ShownAccount:
         entries=account.entries,
         payment_methods=list(account.methods),
         default_payment_method=account.default_method,
-        auto_topup=account.auto_topup,
+        auto_topup=shown_topup(account.auto_topup),
     )
 
 

@@ -25,10 +25,10 @@ from psd.charging.account_questions import rows_of
 from psd.charging.customer_accounts import AutoTopup
 from psd.charging.page_words import CENTS, KINDS, energy, lasted, moment, money
 from psd.charging.payment_desk import PaymentDesk
-from psd.charging.payment_routes import is_of
 from psd.charging.plug_pages import customers_of
 from psd.charging.session_store import ChargeSession, SessionStore
 from psd.charging.settings import ChargingSettings
+from psd.charging.whose import is_of
 from psd.domain.web_page import Answer, Away, Download, Moved, Shown, Visit, WebPage
 from psd.errors import (
     ForbiddenError,

@@ -11,7 +11,6 @@ from typing import Annotated
 
 import msgspec
 
-from psd.access.identity import Identity
 from psd.charging.account_answers import (
     LedgerRows,
     ShownAccount,
@@ -19,9 +18,8 @@ from psd.charging.account_answers import (
     shown_account,
 )
 from psd.charging.payment_desk import PaymentDesk
-from psd.charging.payment_routes import is_of
+from psd.charging.whose import visible
 from psd.domain.question import Asked, Endpoint
-from psd.errors import NotFoundError
 
 ROOT = "/v3/charging/customers/{customer}"
 
@@ -41,32 +39,36 @@ class AccountQuestions:
 
     async def account(self, asked: Asked) -> ShownAccount:
         """What is known of a customer's account."""
-        customer = _visible(asked.identity, asked.path["customer"])
+        customer = visible(asked.identity, asked.path["customer"])
         account = await self._desk.account(customer)
         credit = await self._desk.credit(customer)
         return shown_account(account, credit.open_cents)
 
     async def ledger(self, asked: Asked) -> LedgerRows:
         """A customer's ledger, the newest entries first."""
-        customer = _visible(asked.identity, asked.path["customer"])
+        customer = visible(asked.identity, asked.path["customer"])
         query: LedgerQuery = asked.query
         return await rows_of(self._desk, customer, query.before or 0, query.limit)
+
+    def of_account(self) -> Endpoint:
+        """What is asked of an account as a whole."""
+        return Endpoint(
+            path=ROOT,
+            answer=ShownAccount,
+            ask=self.account,
+            meaning="the account",
+            details="`open_cents` is what sessions that go on have come to so far.",
+            example=(
+                "/v3/charging/customers/u1",
+                '{"customer":"u1","email":...,"balance_cents":2286,"open_cents":4,...}',
+            ),
+            refused=(404,),
+        )
 
     def endpoints(self) -> Sequence[Endpoint]:
         """All questions."""
         return (
-            Endpoint(
-                path=ROOT,
-                answer=ShownAccount,
-                ask=self.account,
-                meaning="the account",
-                details="`open_cents` is what sessions that go on have come to so far.",
-                example=(
-                    "/v3/charging/customers/u1",
-                    '{"customer":"u1","email":"",...,"balance_cents":2286,"open_cents":4,...}',
-                ),
-                refused=(404,),
-            ),
+            self.of_account(),
             Endpoint(
                 path=f"{ROOT}/ledger",
                 query=LedgerQuery,
@@ -92,9 +94,3 @@ async def rows_of(desk: PaymentDesk, customer: str, before: int, limit: int) -> 
     newest = await desk.entries(customer, before, limit + 1)
     behind = await desk.sum_from(customer, before) if before else 0
     return ledger_rows(customer, newest, account.balance_cents - behind, limit)
-
-
-def _visible(identity: Identity, customer: str) -> str:
-    if not is_of(identity, customer):
-        raise NotFoundError(f"customer: {customer} has no account")
-    return customer

@@ -32,7 +32,7 @@ from psd.charging.session_energy import (
     session_number,
     session_sum,
 )
-from psd.charging.session_store import ChargeSession, SessionStore
+from psd.charging.session_store import ChargeSession, EarlierBill, SessionStore
 from psd.charging.settings import ChargingSettings
 from psd.charging.site_decisions import SiteArchive
 from psd.charging.site_store import PLUG_SPACE
@@ -169,6 +169,7 @@ class ChargeSessions:
                 corrected_ms=self._clock.now_ms(),
                 readings=found.sum.readings,
                 mwh=found.sum.mwh,
+                earlier=(*kept.earlier, _stood(kept)),
             )
             kept = await self._store.keep(site, corrected, kept.revision)
         await self._settle(site, kept, found)
@@ -266,3 +267,8 @@ def closing(session: ChargeSession) -> CloseSession:
 
 def _goes_on(plug: str) -> StoreUnavailableError:
     return StoreUnavailableError(f"charging: readings of {plug} go on coming in between")
+
+
+def _stood(kept: ChargeSession) -> EarlierBill:
+    """What stands of a session before it is corrected."""
+    return EarlierBill(kept.nj, kept.cents, kept.corrected_ms or kept.finish_ms)

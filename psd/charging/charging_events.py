@@ -57,16 +57,19 @@ ID_BYTES_MAX = 128
 PLUGS_MAX = 2_000
 """Of one announcement."""
 
+COORDINATES = {
+    "latitude": re.compile(r"-?\d{1,2}\.\d{5,7}", re.ASCII),
+    "longitude": re.compile(r"-?\d{1,3}\.\d{5,7}", re.ASCII),
+}
+
 WISHES = frozenset({"enable", "disable", "again"})
 """What a request may say in the place of a state."""
 
 
 def messages_of(settings: ChargingSettings, things: Mapping[str, int]) -> Messages:
-    """What sites and users may send, where charging is enabled."""
+    """What users may send, and sites where charging is enabled."""
     numbers = frozenset(things[name] for name in THINGS if name in things)
-    if not settings.enabled:
-        return Messages(things=numbers)
-    return Messages(COMMANDS, numbers, TOPICS_TAKEN)
+    return Messages(COMMANDS, numbers, TOPICS_TAKEN if settings.enabled else ())
 
 
 def telemetry(body: bytes, now_s: int, _message_id: str, rules: EventRules) -> list[Any]:
@@ -165,6 +168,10 @@ def fuse_settings(fields: FuseSettingsFields, now_s: int, _rules: EventRules) ->
 
 def site_settings(fields: SiteSettingsFields, now_s: int, _rules: EventRules) -> SiteSetting:
     """What is set of a site."""
+    for key, rule in COORDINATES.items():
+        told = getattr(fields, key)
+        if isinstance(told, str) and told and not rule.fullmatch(told):
+            raise WrongTypeError(f"{key}: {shown(told)} is not like -33.86785")
     return _setting(fields, now_s, fields.id, "site")
 
 

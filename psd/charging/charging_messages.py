@@ -54,9 +54,17 @@ class FuseSettingsFields(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SiteSettingsFields(msgspec.Struct, forbid_unknown_fields=True):
-    """What is set of a site; its ``current_limit`` is that of all its fuses together."""
+    """What is set of a site; its ``current_limit`` is that of all its fuses together.
+
+    Where it is stands in OCPI records; coordinates are decimal degrees.
+    """
 
     id: str
     name: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
     current_limit: Amperes | UnsetType = UNSET
+    address: str | UnsetType = UNSET
+    city: str | UnsetType = UNSET
+    postal_code: str | UnsetType = UNSET
+    latitude: str | UnsetType = UNSET
+    longitude: str | UnsetType = UNSET

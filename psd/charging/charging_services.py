@@ -12,9 +12,11 @@ from psd.charging.machine import Machine
 from psd.charging.outbox import Outbox, Publish
 from psd.charging.paying import Payments
 from psd.charging.plug_clock import PlugClock
+from psd.charging.session_reads import SessionReads
 from psd.charging.session_store import SessionStore
 from psd.charging.settings import ChargingSettings
 from psd.charging.site_decisions import SiteArchive
+from psd.charging.site_reads import SiteReads
 from psd.charging.site_steps import Sites, Witness
 from psd.charging.site_store import SiteStore
 from psd.charging.step_changes import NewId
@@ -38,8 +40,10 @@ class ChargingServices:
     ) -> None:
         clock: Clock = core.clock
         self.store = SiteStore(core.store, settings)
+        self.reads = SiteReads(core.store, self.store)
         self.session_store = SessionStore(core.store)
         archive = SiteArchive(core.archive, clock)
+        self.session_reads = SessionReads(core.store, self.store)
         self.sessions = ChargeSessions(
             self.session_store,
             core.engine,

@@ -28,7 +28,7 @@ from psd.charging.keys import (
     taken_key,
 )
 from psd.charging.payment_desk import PaymentDesk
-from psd.charging.payment_routes import is_of
+from psd.charging.whose import is_of
 from psd.clock import Clock
 from psd.domain.question import Asked, Versioned
 from psd.errors import NotFoundError

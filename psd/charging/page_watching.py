@@ -21,6 +21,7 @@ from psd.charging.live_versions import LiveVersions
 from psd.charging.plug_answers import PlugStatus, ShownSite, ShownSites
 from psd.charging.plug_questions import PlugQuestions
 from psd.charging.plug_visibility import seen_by
+from psd.charging.site_questions import SiteQuestions
 from psd.domain.question import Asked, Endpoint, Versioned, Watchable
 
 
@@ -28,9 +29,14 @@ class PageWatching:
     """Answers for one who is signed in."""
 
     def __init__(
-        self, plugs: PlugQuestions, accounts: AccountQuestions, versions: LiveVersions
+        self,
+        plugs: PlugQuestions,
+        sites: SiteQuestions,
+        accounts: AccountQuestions,
+        versions: LiveVersions,
     ) -> None:
         self._plugs = plugs
+        self._sites = sites
         self._accounts = accounts
         self._versions = versions
 
@@ -38,7 +44,7 @@ class PageWatching:
         """All of them."""
         versions = self._versions
         return (
-            _watched("", "sites", ShownSites, self._plugs.sites, versions.sites),
+            _watched("", "sites", ShownSites, self._sites.sites, versions.sites),
             _watched("/sites/{site}", "site", ShownSite, self.site, versions.site),
             _watched("/plugs/{plug}", "plug", PlugStatus, self.plug, versions.plug),
             _watched(
@@ -52,12 +58,12 @@ class PageWatching:
 
     async def site(self, asked: Asked) -> ShownSite:
         """A site."""
-        found = await self._plugs.site(asked)
+        found = await self._sites.site(asked)
         return replace(found, plugs=[seen_by(each, asked.identity) for each in found.plugs])
 
     async def plug(self, asked: Asked) -> PlugStatus:
         """A plug."""
-        return seen_by(await self._plugs.plug(asked), asked.identity)
+        return await self._plugs.plug(asked)
 
 
 def _watched(

@@ -7,20 +7,17 @@ from collections.abc import AsyncIterator
 
 from psd.audit.sweep import Audited
 from psd.charging.account_pages import AccountPages
-from psd.charging.account_questions import AccountQuestions
 from psd.charging.charging_events import THINGS
 from psd.charging.charging_metrics import ChargingMetrics
 from psd.charging.charging_services import ChargingServices
-from psd.charging.endpoints import deeds, endpoints
+from psd.charging.endpoints import ChargingRoutes
 from psd.charging.ledger_audit import LedgerAudit
-from psd.charging.live_versions import LiveVersions
 from psd.charging.page_watching import PageWatching
 from psd.charging.payment_desk import PaymentDesk
 from psd.charging.payment_routes import PaymentRoutes
 from psd.charging.plug_clock import EVERY_MS
 from psd.charging.plug_keeper import PlugKeeper
 from psd.charging.plug_pages import PlugPages
-from psd.charging.plug_questions import PlugQuestions
 from psd.charging.replayed_readings import ReplayedReadings
 from psd.charging.session_audit import SessionAudit
 from psd.charging.settings import ChargingSettings
@@ -67,19 +64,17 @@ class ChargingPart(Part):
             self.services, self.desk.accounts, core.engine, core.things
         )
         self.audit = self._audited
-        accounts = AccountQuestions(self.desk)
-        self.endpoints = accounts.endpoints()
+        web = ChargingRoutes(self.services, self.desk, settings, core.clock)
+        self.endpoints, self.watchables = web.endpoints(), web.watchables()
+        self.deeds, self.acts = web.deeds(), web.acts()
         routes = PaymentRoutes(self.desk, settings, core.clock)
         self.face_hooks, self.face_leads = routes.hooks(), routes.leads()
         if settings.enabled:
-            questions = PlugQuestions(self.services, settings, core.clock)
-            self.endpoints = (*self.endpoints, *endpoints(questions))
-            self.deeds = deeds(questions)
-            plug_pages = PlugPages(questions, self.services, settings, core.clock)
+            plug_pages = PlugPages(web.plugs, web.sites, self.services, settings, core.clock)
             account_pages = AccountPages(self.desk, self.services.session_store, settings)
             self.pages = (*plug_pages.pages(), *account_pages.pages())
-            versions = LiveVersions(self.services, self.desk, core.clock)
-            self.page_watchables = PageWatching(questions, accounts, versions).watchables()
+            watching = PageWatching(web.plugs, web.sites, web.accounts, web.versions)
+            self.page_watchables = watching.watchables()
         self._steps_plugs = settings.enabled
         self._looked_after_ms = -LOOK_AFTER_EVERY_MS
         every_ms = EVERY_MS if settings.enabled else LOOK_AFTER_EVERY_MS

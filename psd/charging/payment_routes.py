@@ -15,23 +15,21 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
-from psd.access.identity import Identity
 from psd.charging.payment_desk import PaymentDesk
 from psd.charging.settings import ChargingSettings
 from psd.charging.signed_links import Purpose, is_signed
 from psd.charging.webhook_taking import BODY_BYTES_MAX
+from psd.charging.whose import is_of
 from psd.clock import Clock
 from psd.domain.hook import Hook, Lead, Led
 from psd.errors import (
     ForbiddenError,
-    InputError,
     NotFoundError,
     PaymentError,
     PaymentUnavailableError,
     SourceError,
     UnauthorizedError,
 )
-from psd.users import user_of
 
 SECOND = re.compile(r"\d{1,12}", re.ASCII)
 
@@ -84,15 +82,3 @@ class PaymentRoutes:
             raise UnauthorizedError("this needs a customer's token, or a signed link", "")
         elif not is_of(led.identity, customer):
             raise ForbiddenError("this is another customer's")
-
-
-def is_of(identity: Identity, customer: str) -> bool:
-    """Whether somebody is this customer, or may see everybody."""
-    if identity.owners is None:
-        return identity.may("read")
-    if identity.subject == customer or customer in identity.names:
-        return True
-    try:
-        return identity.sees(user_of(customer))
-    except InputError:
-        return False

@@ -88,3 +88,75 @@ class RequestAnswer(msgspec.Struct, frozen=True):
     time_entered_state: int
     status: int
     reason: str
+
+
+class ShownPlugSettings(msgspec.Struct, frozen=True):
+    """PlugSettings, and the fuse that it is set to be behind; a limit of 0 is none."""
+
+    id: str
+    name: str
+    current_limit: float
+    site_id: str
+    fuze_id: str
+
+
+class ShownFuseSettings(msgspec.Struct, frozen=True):
+    """FuzeSettings, and the fuse before it; a limit of 0 is none."""
+
+    id: str
+    name: str
+    current_limit: float
+    site_id: str
+    parent: str
+
+
+class ShownSiteSettings(msgspec.Struct, frozen=True):
+    """SiteSettings, the limit of all its fuses together (0 is none), and where it is."""
+
+    id: str
+    name: str
+    description: str
+    current_limit: float
+    address: str
+    city: str
+    postal_code: str
+    latitude: str
+    longitude: str
+
+
+class PlugReadingRow(msgspec.Struct, frozen=True):
+    """A Reading as it is kept; ``energy_mwh`` is what the register showed, null without one."""
+
+    timestamp_ms: int
+    current: float
+    voltage: float
+    energy_mwh: int | None
+
+
+class PlugReadingRows(msgspec.Struct, frozen=True):
+    """Readings in order of time; ``next`` is the `start` of those behind them."""
+
+    plug_id: str
+    data: list[PlugReadingRow]
+    next: str | None = None
+
+
+class TransitionRow(msgspec.Struct, frozen=True):
+    """StateMachineTransition, where it led from, and the session."""
+
+    id: str
+    state: int
+    reason: str
+    time_ms: int
+    plug_id: str
+    owner_id: str
+    from_state: int
+    session_id: str
+
+
+class TransitionRows(msgspec.Struct, frozen=True):
+    """Transitions, the newest first; ``next`` asks for those before them."""
+
+    plug_id: str
+    data: list[TransitionRow]
+    next: str | None = None

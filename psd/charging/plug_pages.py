@@ -24,13 +24,14 @@ from psd.charging.charging_messages import PlugRequestFields
 from psd.charging.charging_services import ChargingServices
 from psd.charging.fuse_tree import FuseNode, amperes, fuse_tree
 from psd.charging.page_words import STATES, Tone, energy, lasted, moment, money
-from psd.charging.payment_routes import is_of
 from psd.charging.plug_answers import PlugStatus, ShownReading, ShownSite
 from psd.charging.plug_questions import PlugQuestions
 from psd.charging.plug_visibility import is_seen, seen_by
 from psd.charging.settings import ChargingSettings
+from psd.charging.site_questions import SiteQuestions
 from psd.charging.site_view import SiteView
 from psd.charging.states import ActualState, PlugState, RequestStatus
+from psd.charging.whose import is_of
 from psd.clock import Clock
 from psd.domain.question import Asked, NoParameters
 from psd.domain.web_page import Answer, Moved, Said, Shown, Visit, WebPage
@@ -39,10 +40,8 @@ from psd.errors import ForbiddenError, InputError, MalformedError
 from psd.users import user_of
 
 SITES_MAX = 10
-"""Of a page."""
-
-TRANSITIONS_LOOKED_AT = 500
 TRANSITIONS_SHOWN = 8
+"""Of a page."""
 
 
 class PlugLine(msgspec.Struct, frozen=True):
@@ -95,12 +94,14 @@ class PlugPages:
 
     def __init__(
         self,
-        questions: PlugQuestions,
+        plugs: PlugQuestions,
+        sites: SiteQuestions,
         services: ChargingServices,
         settings: ChargingSettings,
         clock: Clock,
     ) -> None:
-        self._questions = questions
+        self._plugs = plugs
+        self._sites = sites
         self._services = services
         self._currency = settings.currency
         self._clock = clock
@@ -155,7 +156,7 @@ class PlugPages:
         return Moved(f"/plugs/{quote(fields.plug_id, safe='')}/")
 
     async def _shown(self, visit: Visit, refusal: str) -> Answer:
-        status = seen_by(await self._questions.plug(_asked(visit)), visit.identity)
+        status = await self._plugs.plug(_asked(visit))
         view = await self._services.store.view(status.site_id)
         place, details = PlugState(status.state.state), status.state_machine_details
         reading = status.latest_reading
@@ -196,20 +197,21 @@ class PlugPages:
 
     async def _moves(self, status: PlugStatus, identity: Identity) -> list[tuple[str, str, str]]:
         """The newest transitions of a plug: when, to what, and whose it was."""
-        found = await self._services.store.transitions(status.site_id, TRANSITIONS_LOOKED_AT)
-        newest = [each for each in found if each["plug_id"] == status.id][:TRANSITIONS_SHOWN]
+        newest = await self._services.reads.transitions_of(
+            status.site_id, status.id, "", TRANSITIONS_SHOWN
+        )
         return [
             (
                 moment(each["time_ms"]),
                 STATES[PlugState(each["state"])][0],
                 each["owner_id"] if is_seen(each["owner_id"], identity) else "",
             )
-            for each in newest
+            for _, each in newest
         ]
 
     async def _panel(self, name: str, identity: Identity) -> SitePanel:
         asked = Asked(NoParameters(), {"site": name}, identity, identity.sees)
-        site: ShownSite = await self._questions.site(asked)
+        site: ShownSite = await self._sites.site(asked)
         view = await self._services.store.view(name)
         waiting = [each for each in site.plugs if each.state_machine_details.queue_position]
         waiting.sort(key=lambda each: (each.state_machine_details.queue_entered_ms, each.id))

@@ -1,130 +1,86 @@
-"""Answers questions about plugs and sites from what is kept of them."""
+"""Answers questions about plugs from what is kept of them.
+
+Whose a plug is, and what that comes to, is told as psd/charging/plug_visibility.py says.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import uuid
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
-from psd.charging.charging_changes import PlugRequest
-from psd.charging.charging_messages import PlugRequestFields
 from psd.charging.charging_services import ChargingServices
 from psd.charging.fuses import FRESH_MS
 from psd.charging.plug_answers import (
+    PlugReadingRow,
+    PlugReadingRows,
     PlugStatus,
-    RequestAnswer,
     ShownDetails,
-    ShownFuse,
     ShownReading,
-    ShownSite,
-    ShownSites,
     ShownTransition,
+    TransitionRow,
+    TransitionRows,
 )
 from psd.charging.plug_readings import NJ_A_KWH
+from psd.charging.plug_visibility import seen_by
+from psd.charging.session_energy import MS, STRIP_MS
 from psd.charging.settings import ChargingSettings
 from psd.charging.site_view import SiteView
 from psd.charging.states import ActualState
 from psd.charging.transitions import prompts_of
 from psd.clock import Clock
-from psd.domain.deed import Done
 from psd.domain.question import Asked
-from psd.engine.events import Accepted
-from psd.engine.outcomes import Outcome
-from psd.errors import NotFoundError
+from psd.errors import BadQueryError, NotFoundError
 from psd.foreign_texts import shown
+from psd.queries.moments import moment, moment_ms
 
 MA = 1000
-OK, LIMITING = 1, 2
+RECENT_MS = 600_000
 
 
-class RequestBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What a user asks of a plug: a state, or "enable", "disable", "again"; ``id`` to repeat it."""
+class ReadingsQuery(msgspec.Struct, frozen=True):
+    """Readings from ``start`` on, before ``end``."""
 
-    user_id: str
-    requested_state: int | str
-    id: str = ""
+    start: Annotated[str, Meta(description="a time; ten minutes before `end` without it")] = ""
+    end: Annotated[str, Meta(description="a time; now without it")] = ""
+    limit: Annotated[int, Meta(ge=1, le=5000)] = 1000
+
+
+class TransitionsQuery(msgspec.Struct, frozen=True):
+    """Transitions before one, the newest first."""
+
+    before: Annotated[str, Meta(pattern=r"^\d{1,15}-\d{1,15}$")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 
 class PlugQuestions:
-    """Of all sites."""
+    """Of the plugs of all sites."""
 
     def __init__(
         self, services: ChargingServices, settings: ChargingSettings, clock: Clock
     ) -> None:
         self._services = services
-        self._settle_ms = settings.settle_s * 1000
+        self._settle_ms = settings.settle_s * MS
+        self._kept_ms = settings.readings_kept_s * MS
         self._clock = clock
-
-    async def sites(self, _asked: Asked) -> ShownSites:
-        """Sites that ever had a plug."""
-        return ShownSites(await self._services.store.sites())
-
-    async def site(self, asked: Asked) -> ShownSite:
-        """A site, its fuses with what they carry and who waits, and its plugs."""
-        view = await self._view(asked.path["site"])
-        board = view.board(self._clock.now_ms(), self._settle_ms)
-        fuses = [
-            ShownFuse(
-                id=name,
-                name=view.settings.text(f"fuse:{name}" if name else "site", "name"),
-                current_limit=load.limit_ma / MA,
-                parent=load.parent if name else "",
-                current=load.current_ma / MA,
-                reserved=load.reserved_ma / MA,
-                state=LIMITING if load.is_limiting else OK,
-                queue=list(load.queue),
-            )
-            for name, load in board.loads().items()
-        ]
-        plugs = await asyncio.gather(*(self._status(view, name) for name in sorted(view.plugs)))
-        text = view.settings.text
-        return ShownSite(
-            view.site, text("site", "name"), text("site", "description"), fuses, list(plugs)
-        )
 
     async def plug(self, asked: Asked) -> PlugStatus:
         """A plug as it is, what may be asked of it, and what its session has come to."""
         name = asked.path["plug"]
-        site = await self._services.store.site_of(name)
-        if site is None:
-            raise NotFoundError(f"plug: no site has announced {shown(name)}")
-        return await self._status(await self._view(site), name)
+        view = await self._services.store.view(await self._site(name))
+        if name not in view.plugs:
+            raise _unknown(name)
+        return seen_by(await self.status(view, name), asked.identity)
 
-    async def wish(self, asked: Asked) -> PlugRequestFields:
-        """A request as a message has it; raises NotFoundError for no plug."""
-        name = asked.path["plug"]
-        if await self._services.store.site_of(name) is None:
-            raise NotFoundError(f"plug: no site has announced {shown(name)}")
-        body: RequestBody = asked.query
-        id_ = body.id or uuid.uuid4().hex
-        return PlugRequestFields(id_, name, body.user_id, body.requested_state)
-
-    async def wished(self, _asked: Asked, accepted: Accepted, outcome: Outcome) -> Done:
-        """What became of it."""
-        assert isinstance(accepted, PlugRequest)
-        store = self._services.store
-        site = await store.site_of(accepted.plug)
-        assert site is not None, "it was asked for there"
-        result = await store.requested(site, accepted.id, self._clock.now_ms())
-        assert result is not None, "it was done"
-        told = RequestAnswer(result.time_entered_state, result.status, result.reason)
-        return Done(told, outcome.status == "booked")
-
-    async def _view(self, site: str) -> SiteView:
-        view = await self._services.store.view(site)
-        if not view.plugs:
-            raise NotFoundError(f"site: {shown(site)} has announced no plug")
-        return view
-
-    async def _status(self, view: SiteView, name: str) -> PlugStatus:
+    async def status(self, view: SiteView, name: str) -> PlugStatus:
+        """All of a plug, as whoever it is may see it."""
         plug, now_ms = view.plugs[name], self._clock.now_ms()
         nj = 0
         if plug.session_id:
             sessions = self._services.sessions
             nj = await sessions.energy_nj(view.site, name, plug.session_start_ms, now_ms)
         rows = prompts_of(plug.place)
-        position = view.board(now_ms, self._settle_ms).position(name)
         return PlugStatus(
             id=name,
             site_id=view.site,
@@ -133,7 +89,7 @@ class PlugQuestions:
             state_machine_details=ShownDetails(
                 current_owner=plug.owner,
                 charge_start_time_ms=plug.charge_start_ms,
-                queue_position=position,
+                queue_position=view.board(now_ms, self._settle_ms).position(name),
                 queue_entered_ms=plug.queue_entered_ms,
                 error=plug.error,
                 session_id=plug.session_id,
@@ -144,6 +100,66 @@ class PlugQuestions:
             kwh=nj / NJ_A_KWH,
             cents=self._services.sessions.cents(nj),
         )
+
+    async def readings(self, asked: Asked) -> PlugReadingRows:
+        """What a plug delivered in sessions, as it is kept."""
+        query: ReadingsQuery = asked.query
+        name = asked.path["plug"]
+        site, now_ms = await self._site(name), self._clock.now_ms()
+        end_ms = asked_ms(query.end, "end", now_ms) if query.end else now_ms + 1
+        start_ms = asked_ms(query.start, "start", now_ms) if query.start else end_ms - RECENT_MS
+        if start_ms > end_ms:
+            raise BadQueryError(f"start: {shown(query.start)} lies behind end")
+        # Logs live for so long behind their newest reading; before them is nothing to read.
+        first_ms = max(start_ms, now_ms - self._kept_ms - STRIP_MS)
+        last_ms = min(end_ms - 1, now_ms + STRIP_MS)
+        found = await self._services.session_store.readings(site, name, first_ms, last_ms)
+        rows = [
+            PlugReadingRow(each.ms, each.ma / MA, each.mv / MA, each.mwh or None)
+            for each in found[: query.limit + 1]
+        ]
+        following = _second_text(rows[-1].timestamp_ms) if len(rows) > query.limit else None
+        return PlugReadingRows(name, rows[: query.limit], following)
+
+    async def transitions(self, asked: Asked) -> TransitionRows:
+        """What states a plug was in, as far back as its site remembers them."""
+        query: TransitionsQuery = asked.query
+        name = asked.path["plug"]
+        site = await self._site(name)
+        found = await self._services.reads.transitions_of(
+            site, name, query.before or "", query.limit + 1
+        )
+        rows = [
+            TransitionRow(
+                *(told["id"], told["state"], told["reason"], told["time_ms"], told["plug_id"]),
+                *(told["owner_id"], told["from"], told["session_id"]),
+            )
+            for _, told in found[: query.limit]
+        ]
+        following = found[query.limit - 1][0] if len(found) > query.limit else None
+        return TransitionRows(name, rows, following)
+
+    async def _site(self, name: str) -> str:
+        site = await self._services.store.site_of(name)
+        if site is None:
+            raise _unknown(name)
+        return site
+
+
+def asked_ms(text: str, field: str, now_ms: int) -> int:
+    """The millisecond that a question names, also relative to now; raises BadQueryError."""
+    try:
+        return moment_ms(text, field)
+    except BadQueryError:
+        return moment(text, field, now_s=now_ms // MS) * MS
+
+
+def _unknown(name: str) -> NotFoundError:
+    return NotFoundError(f"plug: no site has announced {shown(name)}")
+
+
+def _second_text(ms: int) -> str:
+    return f"{ms // MS}.{ms % MS:03}"
 
 
 def _reading(view: SiteView, name: str, now_ms: int) -> ShownReading | None:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from psd.access.identity import Identity
-from psd.charging.payment_routes import is_of
 from psd.charging.plug_answers import PlugStatus
+from psd.charging.whose import is_of
 
 
 def is_seen(owner: str, identity: Identity) -> bool:

@@ -14,16 +14,27 @@ from psd.charging.keys import (
     site_sessions_key,
     taken_key,
 )
-from psd.charging.plug_readings import NJ_A_KWH
-from psd.charging.session_energy import strips
+from psd.charging.plug_readings import NJ_A_KWH, PlugReading, unpack
+from psd.charging.session_energy import session_number, strips
 from psd.charging.site_store import PLUG_SPACE
 from psd.store.kept import write_kept
+from psd.store.keys import names_key, names_shard
 from psd.store.lane import Command
 from psd.store.redis import Store
 from psd.store.scripts import load_script
 from psd.users import uid_of
 
 SCANNED = 500
+SESSIONS = "session"
+"""The names of sessions by number, each with its site before it."""
+
+
+class EarlierBill(msgspec.Struct, frozen=True):
+    """What a session came to before it was corrected, and when that was known."""
+
+    nj: int
+    cents: int
+    at_ms: int
 
 
 class ChargeSession(msgspec.Struct, frozen=True):
@@ -32,6 +43,7 @@ class ChargeSession(msgspec.Struct, frozen=True):
     Revision 0 is the bill of ``billed_cents``; each later one is an adjustment, the newest of
     ``difference_cents``. ``cents`` is all of it. It was computed of so many ``readings``, by
     ``cents_per_kwh`` (-1 where that is not known), and so many ``mwh`` are booked of it.
+    What stood before each correction is ``earlier``.
     """
 
     session_id: str
@@ -50,6 +62,7 @@ class ChargeSession(msgspec.Struct, frozen=True):
     readings: int = 0
     mwh: int = 0
     cents_per_kwh: int = -1
+    earlier: tuple[EarlierBill, ...] = ()
 
     @property
     def total_kwh(self) -> float:
@@ -58,7 +71,7 @@ class ChargeSession(msgspec.Struct, frozen=True):
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(ChargeSession).decode
+session_of = msgspec.json.Decoder(ChargeSession).decode
 
 
 class SessionStore:
@@ -82,6 +95,13 @@ class SessionStore:
         )
         return int(taken or 0), [each or b"" for each in found]
 
+    async def readings(
+        self, site: str, plug: str, first_ms: int, last_ms: int
+    ) -> list[PlugReading]:
+        """Readings of a plug from a millisecond to another, both included. 1 trip."""
+        _, logs = await self.logs(site, plug, first_ms, last_ms)
+        return [each for log in logs for each in unpack(log) if first_ms <= each.ms <= last_ms]
+
     async def keep(self, site: str, session: ChargeSession, revision: int) -> ChargeSession:
         """Keep a session in the place of a revision, -1 for none; what is kept then. 1 trip."""
         command: Command = (
@@ -89,7 +109,7 @@ class SessionStore:
             *(revision, _encode(session), session.finish_ms),
         )
         [held] = await write_kept(self._store, [command])
-        return _decode(held)
+        return session_of(held)
 
     async def taken_at_least(self, site: str, plug: str, taken: int) -> int:
         """Raise how many readings were kept of a plug to a number; what it is then. 2 trips."""
@@ -102,13 +122,19 @@ class SessionStore:
     async def session(self, site: str, id_: str) -> ChargeSession | None:
         """A session that has ended. 1 trip."""
         held = await self._store.writes.call(("GET", session_key_of(site, id_)))
-        return None if held is None else _decode(held)
+        return None if held is None else session_of(held)
 
     async def note(self, session: ChargeSession) -> None:
-        """List it among its customer's. 1 trip."""
-        key = customer_sessions_key(session.owner_id)
+        """List it among its customer's, and note where it is. 1 trip."""
         member = f"{session.site_id}/{session.session_id}"
-        await write_kept(self._store, [("ZADD", key, session.finish_ms, member)])
+        number = session_number(session.session_id)
+        await write_kept(
+            self._store,
+            [
+                ("ZADD", customer_sessions_key(session.owner_id), session.finish_ms, member),
+                ("HSETNX", names_key(names_shard(number), SESSIONS), number, member),
+            ],
+        )
 
     async def around(self, site: str, first_ms: int, last_ms: int) -> list[ChargeSession]:
         """Sessions of a site that ended from a millisecond on, and began up to another. 2 trips."""
@@ -151,4 +177,4 @@ class SessionStore:
         if not ids:
             return []
         found = await self._store.writes.call(("MGET", *(session_key_of(site, id_) for id_ in ids)))
-        return [_decode(held) for held in found if held is not None]
+        return [session_of(held) for held in found if held is not None]

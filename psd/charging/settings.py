@@ -6,6 +6,7 @@ holds both against this.
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self
 
 from psd.config import Section
@@ -27,6 +28,13 @@ POSITIVE = (
 )
 
 RING_MAX = 600
+
+OCPI_NAMES = {
+    "ocpi_country_code": re.compile("[A-Z]{2}"),
+    "ocpi_country": re.compile("[A-Z]{3}"),
+    "ocpi_party_id": re.compile("[A-Z0-9]{3}"),
+    "ocpi_connector": re.compile("[A-Z0-9_]{1,40}"),
+}
 
 
 class ChargingSettings(Section, frozen=True):
@@ -83,6 +91,15 @@ class ChargingSettings(Section, frozen=True):
     frontend_url: str = ""
     """URL: where whoever has paid is led back to."""
 
+    ocpi_country_code: str = "AU"
+    """Country: of whoever bills, two letters, in OCPI records."""
+    ocpi_country: str = "AUS"
+    """Country: where sites are, three letters, in OCPI records."""
+    ocpi_party_id: str = "PSD"
+    """Name: of whoever bills, three letters or digits, in OCPI records."""
+    ocpi_connector: str = "DOMESTIC_I"
+    """Name: what plugs are in OCPI records (ConnectorType)."""
+
     def checked(self) -> Self:
         """The section; raises ConfigError for values that no plug could be run with."""
         for name in POSITIVE:
@@ -96,6 +113,11 @@ class ChargingSettings(Section, frozen=True):
                 f"charging.ring: {self.ring} must lie between idle_readings = "
                 f"{self.idle_readings} and {RING_MAX}"
             )
+        for name, rule in OCPI_NAMES.items():
+            if not rule.fullmatch(getattr(self, name)):
+                raise ConfigError(
+                    f"charging.{name}: {getattr(self, name)!r} does not match {rule.pattern}"
+                )
         if not 0 <= self.port <= 65_535 or self.queue_settle_ms < 0:
             raise ConfigError(
                 f"charging: port {self.port} must be 0 to 65535, queue_settle_ms "

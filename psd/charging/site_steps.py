@@ -271,6 +271,7 @@ class Sites:
             plug=name,
             user=asked.user,
             wanted=asked.wanted,
+            time_requested=asked.at_ms,
         )
         decided = Decided(versions={name: plug.version}, request=(asked, result))
         if isinstance(step, Step):

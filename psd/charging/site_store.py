@@ -31,7 +31,6 @@ from psd.charging.keys import (
     rings_key,
     site_root,
     site_settings_key,
-    transitions_key,
 )
 from psd.charging.machine import PlugMoved
 from psd.charging.plug import Plug, packed_plug, plug_of
@@ -71,6 +70,7 @@ class RequestResult(msgspec.Struct, frozen=True):
     plug: str
     user: str
     wanted: str
+    time_requested: int = 0
 
 
 class Decided(msgspec.Struct, kw_only=True):
@@ -134,10 +134,10 @@ class SiteStore:
         )
         return SiteView(
             site,
-            {name.decode(): plug_of(held) for name, held in _pairs(plugs)},
-            {name.decode(): tuple(unpack(held)) for name, held in _pairs(rings)},
-            settings_of(dict(_pairs(settings))),
-            {name.decode(): _latest_of(held) for name, held in _pairs(latest)},
+            {name.decode(): plug_of(held) for name, held in pairs(plugs)},
+            {name.decode(): tuple(unpack(held)) for name, held in pairs(rings)},
+            settings_of(dict(pairs(settings))),
+            {name.decode(): _latest_of(held) for name, held in pairs(latest)},
         )
 
     async def commit(self, site: str, decided: Decided, now_ms: int) -> list[int]:
@@ -172,7 +172,7 @@ class SiteStore:
     async def left(self, site: str) -> list[tuple[int, AnyEffect]]:
         """What stands in the outbox, in its order. 1 trip."""
         found = await self._store.writes.call(("HGETALL", outbox_key(site)))
-        left = sorted((int(number), held) for number, held in _pairs(found))
+        left = sorted((int(number), held) for number, held in pairs(found))
         return [(number, effect_of(held)) for number, held in left[:EFFECTS_AT_ONCE]]
 
     async def due(self, sites: Sequence[str], now_ms: int) -> dict[str, dict[str, int]]:
@@ -181,7 +181,7 @@ class SiteStore:
             [("ZRANGEBYSCORE", due_key(site), "-inf", now_ms, "WITHSCORES") for site in sites]
         )
         return {
-            site: {name.decode(): int(score) for name, score in _pairs(flat)}
+            site: {name.decode(): int(score) for name, score in pairs(flat)}
             for site, flat in zip(sites, found, strict=True)
             if flat
         }
@@ -217,19 +217,12 @@ class SiteStore:
 
     async def requested(self, site: str, id_: str, now_ms: int) -> RequestResult | None:
         """What a request came to before. 1 trip."""
-        days = [_day(now_ms) - back for back in range(REQUEST_DAYS)]
+        days = [day_of(now_ms) - back for back in range(REQUEST_DAYS)]
         found = await self._store.writes.call_all(
             [("HGET", requests_key(site, day), id_) for day in days]
         )
         held = next((each for each in found if each is not None), None)
         return None if held is None else msgspec.json.decode(held, type=RequestResult)
-
-    async def transitions(self, site: str, count: int) -> list[dict[str, Any]]:
-        """The newest transitions of a site, the newest first. 1 trip."""
-        found = await self._store.reads.call(
-            ("XREVRANGE", transitions_key(site), "+", "-", "COUNT", count)
-        )
-        return [msgspec.json.decode(fields[1]) for _, fields in found]
 
     async def _call(self, sha: bytes, site: str, *arguments: Any) -> Any:
         command: Command = ("EVALSHA", sha, 1, site_root(site), *arguments)
@@ -286,12 +279,14 @@ def _asked(request: tuple[PlugRequest, RequestResult] | None, now_ms: int) -> li
         return []
     asked, result = request
     kept_s = REQUEST_DAYS * DATE_S
-    return [_day(now_ms), asked.id, msgspec.json.encode(result), kept_s]
+    return [day_of(now_ms), asked.id, msgspec.json.encode(result), kept_s]
 
 
-def _day(now_ms: int) -> int:
+def day_of(now_ms: int) -> int:
+    """The day that requests of a millisecond are remembered under."""
     return now_ms // 1000 // DATE_S
 
 
-def _pairs(flat: Sequence[bytes]) -> zip[tuple[bytes, bytes]]:
+def pairs(flat: Sequence[bytes]) -> zip[tuple[bytes, bytes]]:
+    """Fields and values, or members and scores, as Redis tells them."""
     return zip(flat[::2], flat[1::2], strict=True)

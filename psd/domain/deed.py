@@ -39,9 +39,9 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
     says that it would be refused, and ``told`` makes the answer of what became of it.
 
     ``refused`` are statuses beside 422 and those of every route that writes. What a deed says is
-    about whomever it names, so nobody who is restricted to some owners may do one. One in a
-    ``dialect`` answers 200 whatever was new, and its body may be ``read`` by rules of its own: of
-    the bytes and their content type.
+    about whomever it names, so nobody who is restricted to some owners may do one, unless it is not
+    ``whole`` and ``fields`` refuses what is another's. One in a ``dialect`` answers 200 whatever
+    was new, and its body may be ``read`` by rules of its own: of the bytes and their content type.
     """
 
     method: Literal["POST", "PUT"] = "POST"
@@ -60,3 +60,4 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
     refused: tuple[int, ...] = ()
     dialect: Dialect | None = None
     read: Callable[[bytes, str], msgspec.Struct] | None = None
+    whole: bool = True

@@ -30,13 +30,15 @@ Example = tuple[str, str]
 class Asked(msgspec.Struct, frozen=True):
     """A request without HTTP: the struct of its parameters, the parts of its path, and who asks.
 
-    ``sees`` is whom the one who asks may see, as the questions of psd/queries take it.
+    ``sees`` is whom the one who asks may see, as the questions of psd/queries take it. ``form`` is
+    which of the endpoint's own ``forms`` is asked for, "" for none of them.
     """
 
     query: Any
     path: Mapping[str, Any]
     identity: Identity
     sees: Sees
+    form: str = ""
 
 
 class NoParameters(msgspec.Struct, frozen=True):
@@ -53,7 +55,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     docstring is the summary in the reference. With ``whole`` the answer is about everybody.
 
     An answer is JSON or msgpack as the request says, and CSV where it has rows (``data``); it has
-    an ETag. In a ``dialect`` it is JSON alone, as the other API has it.
+    an ETag. In a ``dialect`` it is JSON alone, as the other API has it. ``forms`` are further
+    answers by the name that ``format`` calls them: others' objects, as JSON.
     """
 
     path: str
@@ -69,6 +72,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     whole: bool = False
     by_form: bool = False
     dialect: Dialect | None = None
+    forms: Mapping[str, Any] = {}
 
 
 class Versioned(msgspec.Struct, frozen=True):

@@ -81,7 +81,10 @@ User = Annotated[
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """One answer: a type for each media type, none of them where there is no body."""
+    """One answer: a type for each media type, or a tuple of types of which it is one.
+
+    There are none where there is no body.
+    """
 
     status: int
     meaning: str

@@ -61,7 +61,7 @@ class Schemas:
     """The schemas of some types; the components that they refer to have their names."""
 
     def __init__(self, kinds: Iterable[Any]) -> None:
-        self.kinds = list(kinds)
+        self.kinds = list({id(each): each for kind in kinds for each in _ways(kind)}.values())
         found, components = msgspec.json.schema_components(
             self.kinds, ref_template=REFERENCE + "{name}"
         )
@@ -69,8 +69,14 @@ class Schemas:
         self.components = {name: _told(name, tidy(each)) for name, each in components.items()}
 
     def of(self, kind: Any) -> Schema:
-        """The schema of one of the types that were given."""
+        """The schema of one of the types that were given; of a tuple, that it is one of them."""
+        if isinstance(kind, tuple):
+            return {"oneOf": [self.of(each) for each in kind]}
         return self._found[id(kind)]
+
+
+def _ways(kind: Any) -> tuple[Any, ...]:
+    return kind if isinstance(kind, tuple) else (kind,)
 
 
 def explained(field: str, described: str) -> str:

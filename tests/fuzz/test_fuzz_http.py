@@ -15,6 +15,7 @@ from psd.config import QueueSettings, RedisSettings, Settings
 from psd.runtime import open_runtime
 from psd.store.keys import kind_of
 from server.app import build_app
+from tests.support.charging.charging_routes import CHARGING_ROUTES, GOOD_PARTS
 from tests.support.clients.hostile import RAW_ESCAPES, hostile_text
 from tests.support.clients.http import FORM, Answer, HttpClient, serving
 from tests.support.draws.hostile_bodies import (
@@ -22,6 +23,7 @@ from tests.support.draws.hostile_bodies import (
     Body,
     activity_body,
     board_body,
+    charging_body,
     definition_body,
     described_body,
     earnings_body,
@@ -79,8 +81,7 @@ ROUTES: dict[str, Body] = {
         for kind in ("drivers", "stations", "batteries", "vehicles")
         for route in (f"POST {SWAPS}/{kind}", f"PUT {SWAPS}/{kind}/{{id}}")
     },
-    "GET /v3/charging/customers/{customer}": no_body,
-    "GET /v3/charging/customers/{customer}/ledger": no_body,
+    **{name: no_body if name.startswith("GET") else charging_body for name in CHARGING_ROUTES},
     "POST /v3/energy/readings": readings_body,
     "POST /v3/energy/imports": meter_file_body,
     "GET /v3/energy/meters/{meter}/usage": no_body,
@@ -184,7 +185,7 @@ GOOD = {
     "plan": "eco",
     "series": "agile",
     "region": "GB",
-    "customer": "u1",
+    **GOOD_PARTS,
 }
 
 

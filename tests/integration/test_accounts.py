@@ -44,7 +44,7 @@ async def test_an_account_is_told_with_what_is_open(web: HttpClient) -> None:
         "open_cents": 7,
         "payment_methods": [],
         "default_payment_method": "",
-        "auto_topup": {"enabled": False, "threshold_cents": 1000, "recharge_value_cents": 2000},
+        "auto_topup": {"enabled": False, "threshold_cents": 1000, "recharge_value_cents_aud": 2000},
     }
     assert (await web.get("/v3/charging/customers/u2")).status == 404
 

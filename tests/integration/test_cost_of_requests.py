@@ -18,6 +18,7 @@ from psd.store.link import Link
 from psd.store.scripts import load_script, script_names
 from psd.store.sending import Command
 from server.app import build_app
+from tests.support.charging.yard import yard
 from tests.support.clients.access import asked_of, bearer, token_for
 from tests.support.clients.heaviest_requests import HEAVIEST, heavy_owner, heavy_weeks
 from tests.support.clients.http import HttpClient
@@ -51,7 +52,7 @@ final where the machine was too slow for one."""
 NOT_OF_REQUESTS = {
     **{
         f"charging.{name}": "of workers, webhooks and replays"
-        for name in ("commit", "done", "post", "restore", "session", "take", "tell")
+        for name in ("done", "post", "restore", "session", "take")
     },
     "columns.seal": "of psd seal",
     "columns.there": "asked where there are several partitions, which this store has not",
@@ -63,7 +64,7 @@ NOT_OF_REQUESTS = {
 """Scripts that no request here runs, and whose they are."""
 
 
-pytestmark = pytest.mark.psd(asked_of(HOG, STRANGER), archives=False)
+pytestmark = pytest.mark.psd({**asked_of(HOG, STRANGER), "charging.enabled": True}, archives=False)
 
 
 @pytest.fixture
@@ -77,6 +78,7 @@ async def runtime(runtime: Runtime) -> Runtime:
     await heavy_weeks(runtime, WEEKS)
     for number in range(ENTRIES):
         await runtime.part(ChargingPart).desk.post("u1", top_up(str(number)))
+    await yard(runtime)
     return runtime
 
 

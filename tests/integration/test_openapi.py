@@ -17,6 +17,7 @@ from psd.queries.activity_answers import ActivitiesQuery
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.version import VERSION
 from server.app import build_app
+from tests.support.charging.yard import yard
 from tests.support.clients.http import FORM, Answer, HttpClient
 from tests.support.clients.reference import document_of, header, operations
 from tests.support.rewards.reward_weeks import Served, weeks_served
@@ -24,13 +25,14 @@ from tests.support.scripts.payment_scene import payments
 from tests.support.swaps.one_correction import register, swap
 from tests.support.swaps.page_routes import PAGE_ROUTES
 
+ENABLED = {"charging.enabled": True}
 PAGES_WITHOUT_EXAMPLE = {"/docs"}
 
 
 @pytest.fixture
 async def served(redis_url: str) -> AsyncIterator[Served]:
     """Week 6 of the rewards is open, weeks 0 to 4 are computed; vehicle 4 is at risk."""
-    async with weeks_served(redis_url, now_week=6) as served:
+    async with weeks_served(redis_url, now_week=6, flags=ENABLED) as served:
         await served.describe(7, owner="42", integrations=["Smartcar", "AutoPi"], vin="V" * 17)
         await served.describe(4, owner="0xab..", integrations=["Tesla"])
         await served.drive_in(7, "Smartcar", 0, 1, 2, 3, 4)
@@ -181,6 +183,7 @@ async def test_each_example_answers_as_shown(served: Served) -> None:
     await register(served.client)
     await swap(served.client)
     await payments(served.psd)
+    await yard(served.psd)
     wrong = []
     for method, path, operation in sorted(operations(document), key=lambda each: turn(*each)):
         examples = operation.get("x-examples", [])

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.access.cases import WHO, Case
-from tests.support.access.charging_access import accounts
+from tests.support.access.charging_access import charging
 from tests.support.access.core_access import core
 from tests.support.access.energy_access import energy
 from tests.support.access.prometheus_access import prometheus
@@ -35,6 +35,6 @@ MATRIX: dict[str, Case] = {
     **rewards(),
     **swaps(),
     **energy(),
-    **accounts(),
+    **charging(),
     **pages(),
 }

@@ -22,6 +22,7 @@ from psd.rewards.accounts import OWNER_VEHICLES_MAX
 from psd.rewards.weeks import bounds
 from psd.runtime import Runtime
 from server.routes.v3_events import EVENTS_MAX
+from tests.support.charging.charging_routes import CHARGING_ROUTES
 from tests.support.clients.http import FORM
 from tests.support.engine import DAY_S, NOON_S
 from tests.support.rewards.reward_job import Fleet
@@ -315,6 +316,15 @@ def _swaps() -> dict[str, Request]:
     return found
 
 
+def _charging() -> dict[str, Request]:
+    """What is written comes first, so that there is something to read."""
+    routes = sorted(CHARGING_ROUTES.items(), key=lambda each: each[0].startswith("GET"))
+    return {
+        name: Request(route.path, b"" if route.body is None else route.body)
+        for name, route in routes
+    }
+
+
 HEAVIEST: dict[str, Request] = {
     **_writes(),
     **_sums(),
@@ -323,10 +333,7 @@ HEAVIEST: dict[str, Request] = {
     **_boards(),
     **_prometheus(),
     **_swaps(),
-    "GET /v3/charging/customers/{customer}": Request("/v3/charging/customers/u1"),
-    "GET /v3/charging/customers/{customer}/ledger": Request(
-        "/v3/charging/customers/u1/ledger?limit=1000"
-    ),
+    **_charging(),
     **_others(),
     **{name: Request(path) for name, (path, _) in PAGE_ROUTES.items()},
     # Last: nothing is left of the owner with the most keys.

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.support.charging.charging_routes import CHARGING_ROUTES
 from tests.support.clients.hostile import hostile_body, hostile_json, hostile_text
 from tests.support.clients.http import FORM
 
@@ -163,6 +164,15 @@ def swap_body(rng: random.Random) -> bytes:
     some = rng.sample(sorted(fields), rng.randint(1, len(fields)))
     said = {name: fields[name] for name in some}
     return hostile_body(rng, {**said, rng.choice(sorted(fields)): hostile_json(rng)})
+
+
+def charging_body(rng: random.Random) -> bytes:
+    """A wish of a customer, or what is set of plugs: one field of it is anything."""
+    fields: dict[str, Any] = {}
+    for route in CHARGING_ROUTES.values():
+        fields |= route.body or {}
+    some = {name: fields[name] for name in rng.sample(sorted(fields), rng.randint(1, 4))}
+    return hostile_body(rng, {**some, rng.choice(sorted(fields)): hostile_json(rng)})
 
 
 def described_body(rng: random.Random) -> bytes:
