@@ -64,7 +64,7 @@ class ChargingPart(Part):
             self.services, self.desk.accounts, core.engine, core.things
         )
         self.audit = self._audited
-        web = ChargingRoutes(self.services, self.desk, settings, core.clock)
+        web = self.web = ChargingRoutes(self.services, self.desk, settings, core.clock)
         self.endpoints, self.watchables = web.endpoints(), web.watchables()
         self.deeds, self.acts = web.deeds(), web.acts()
         routes = PaymentRoutes(self.desk, settings, core.clock)

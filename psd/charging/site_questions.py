@@ -47,11 +47,12 @@ class SiteQuestions:
             view.site,
             text("site", "name"),
             text("site", "description"),
-            self._fuses(view),
+            self.fuses(view),
             list(plugs),
         )
 
-    def _fuses(self, view: SiteView) -> list[ShownFuse]:
+    def fuses(self, view: SiteView) -> list[ShownFuse]:
+        """The fuses of a site, its own first."""
         board = view.board(self._clock.now_ms(), self._settle_ms)
         return [
             ShownFuse(

@@ -14,10 +14,16 @@ class ChargingGroup(LazyGroup):
     """The commands of charging."""
 
     table: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "export": ("psd.charging.cli.sessions:export", "Write all sessions, also as OCPI CDRs."),
+        "fuses": ("psd.charging.cli.plugs:fuses", "Show fuses and who waits at them."),
         "ledger": ("psd.charging.cli.money:ledger", "Show a customer's ledger."),
+        "plugs": ("psd.charging.cli.plugs:plugs", "Show plugs and their sessions."),
         "post": ("psd.charging.cli.money:post", "Post an entry by hand."),
         "link": ("psd.charging.cli.money:link", "Print a link to top up, or to manage cards."),
+        "request": ("psd.charging.cli.plugs:request", "Ask a plug for something."),
+        "restore": ("psd.charging.cli.sessions:restore", "Put balances and bookings right."),
         "scenario": ("psd.charging.cli.plug_scenario:scenario", "Play a recorded scenario."),
+        "sessions": ("psd.charging.cli.sessions:sessions", "Show sessions that have ended."),
         "site": ("psd.charging.cli.site:site", "Read the plugs of a site, and switch them."),
     }
 
