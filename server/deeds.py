@@ -23,8 +23,8 @@ from aiohttp import web
 
 from psd.archive.entries import Entry
 from psd.clock import Clock
-from psd.domain.act import Act
 from psd.domain.command import Command
+from psd.domain.decree import Decree
 from psd.domain.deed import Deed
 from psd.domain.question import Asked
 from psd.engine.event_rules import EventRules
@@ -136,7 +136,7 @@ def body_as(kind: type[msgspec.Struct], body: bytes, depth_max: int) -> msgspec.
         raise WrongTypeError(str(exc)) from exc
 
 
-def about_done(deed: Deed | Act, group: str, parts: Mapping[str, Any]) -> About:
+def about_done(deed: Deed | Decree, group: str, parts: Mapping[str, Any]) -> About:
     """What a route by which something is done says of itself in the reference."""
     asked, answered = deed.example
     return About(

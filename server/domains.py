@@ -34,9 +34,9 @@ from psd.errors import InputError
 from psd.intake import Intake
 from psd.runtime import Runtime
 from psd.slices import Stretch
-from server.acts import act_route
 from server.bodies import BodyReader
 from server.deadline import StoreDeadline
+from server.decrees import decree_route
 from server.deeds import DeedRoutes
 from server.endpoints import endpoint_routes
 from server.file_imports import FileImportRoutes
@@ -79,7 +79,7 @@ def domain_routes(
             by_name = {each.name: each for each in commands}
             routes += [files.route(each, by_name, group) for each in part.file_imports]
             routes += [deeds.route(each, by_name, group) for each in part.deeds]
-            routes += [act_route(each, group, bodies, rules.depth_max) for each in part.acts]
+            routes += [decree_route(each, group, bodies, rules.depth_max) for each in part.decrees]
             for resource in part.resources:
                 routes += resource_routes(resource, group, bodies, rules.depth_max)
     return routes

@@ -16,7 +16,7 @@ from psd.charging.site_steps import Sites
 from psd.charging.site_store import SiteStore
 from psd.charging.states import RequestStatus
 from psd.clock import Clock
-from psd.domain.act import Act
+from psd.domain.decree import Decree
 from psd.domain.deed import Done
 from psd.domain.question import Asked
 from psd.errors import ConflictError, NotFoundError
@@ -54,14 +54,14 @@ class Commissioning:
         status = RequestStatus.FAILURE if reason else RequestStatus.SUCCESS
         return Done(RequestAnswer(now_ms, status, reason), is_new=False)
 
-    def acts(self) -> list[Act]:
+    def decrees(self) -> list[Decree]:
         """All that may be decided."""
         return [
-            Act(
+            Decree(
                 path="/v3/charging/sites/{site}/commission",
                 body=CommissionBody,
                 answer=RequestAnswer,
-                act=self.commission,
+                decide=self.commission,
                 summary="Blink the relay of a plug that nobody has.",
                 meaning="what became of it: status 2 is SUCCESS, 3 FAILURE with its reason",
                 sent='{"active_plug":"p3"}',

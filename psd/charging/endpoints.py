@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from psd.charging.account_acts import AccountActs
+from psd.charging.account_decrees import AccountDecrees
 from psd.charging.account_questions import AccountQuestions
 from psd.charging.charging_services import ChargingServices
 from psd.charging.commissioning import Commissioning
-from psd.charging.documents import Documents
 from psd.charging.live_versions import LiveVersions
+from psd.charging.original_documents import Documents
 from psd.charging.payment_desk import PaymentDesk
 from psd.charging.plug_answers import (
     PlugReadingRows,
@@ -19,12 +19,12 @@ from psd.charging.plug_answers import (
     TransitionRows,
 )
 from psd.charging.plug_deeds import PlugDeeds
-from psd.charging.plug_questions import PlugQuestions, ReadingsQuery, TransitionsQuery
+from psd.charging.plug_questions import PlugQuestions, PlugReadingsQuery, TransitionsQuery
 from psd.charging.session_questions import SessionQuestions
 from psd.charging.settings import ChargingSettings
 from psd.charging.site_questions import SiteQuestions
 from psd.clock import Clock
-from psd.domain.act import Act
+from psd.domain.decree import Decree
 from psd.domain.deed import Deed
 from psd.domain.question import Endpoint, Watchable
 
@@ -35,7 +35,7 @@ _MOVED = '{"id":"...","state":8,"reason":"user","time_ms":...,"plug_id":"p1",...
 
 
 class ChargingRoutes:
-    """All questions, deeds and acts of one process."""
+    """All questions, deeds and decrees of one process."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class ChargingRoutes:
         self._documents = Documents(services, self.plugs, self.sessions, desk, clock)
         self._deeds = PlugDeeds(services.store, services.reads, settings, clock)
         self._commissioning = Commissioning(services.store, services.sites, settings, clock)
-        self._acts = AccountActs(desk)
+        self._decrees = AccountDecrees(desk)
 
     def endpoints(self) -> list[Endpoint]:
         """All questions."""
@@ -89,9 +89,9 @@ class ChargingRoutes:
         """All that may be said."""
         return self._deeds.deeds()
 
-    def acts(self) -> Sequence[Act]:
+    def decrees(self) -> Sequence[Decree]:
         """All that may be decided."""
-        return [*self._acts.acts(), *self._commissioning.acts()]
+        return [*self._decrees.decrees(), *self._commissioning.decrees()]
 
     def _site(self) -> Endpoint:
         return Endpoint(
@@ -119,7 +119,7 @@ class ChargingRoutes:
         return [
             Endpoint(
                 path=f"{ROOT}/plugs/{{plug}}/readings",
-                query=ReadingsQuery,
+                query=PlugReadingsQuery,
                 answer=PlugReadingRows,
                 ask=self.plugs.readings,
                 meaning="readings of sessions, in order of time",

@@ -66,7 +66,7 @@ class ChargingPart(Part):
         self.audit = self._audited
         web = self.web = ChargingRoutes(self.services, self.desk, settings, core.clock)
         self.endpoints, self.watchables = web.endpoints(), web.watchables()
-        self.deeds, self.acts = web.deeds(), web.acts()
+        self.deeds, self.decrees = web.deeds(), web.decrees()
         routes = PaymentRoutes(self.desk, settings, core.clock)
         self.face_hooks, self.face_leads = routes.hooks(), routes.leads()
         if settings.enabled:

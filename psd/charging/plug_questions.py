@@ -39,7 +39,7 @@ MA = 1000
 RECENT_MS = 600_000
 
 
-class ReadingsQuery(msgspec.Struct, frozen=True):
+class PlugReadingsQuery(msgspec.Struct, frozen=True):
     """Readings from ``start`` on, before ``end``."""
 
     start: Annotated[str, Meta(description="a time; ten minutes before `end` without it")] = ""
@@ -103,7 +103,7 @@ class PlugQuestions:
 
     async def readings(self, asked: Asked) -> PlugReadingRows:
         """What a plug delivered in sessions, as it is kept."""
-        query: ReadingsQuery = asked.query
+        query: PlugReadingsQuery = asked.query
         name = asked.path["plug"]
         site, now_ms = await self._site(name), self._clock.now_ms()
         end_ms = asked_ms(query.end, "end", now_ms) if query.end else now_ms + 1

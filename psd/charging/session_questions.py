@@ -17,7 +17,7 @@ from psd.charging.ocpi import Ocpi, OcpiCdr, OcpiRecords
 from psd.charging.payment_desk import PaymentDesk
 from psd.charging.plug_questions import asked_ms
 from psd.charging.session_answers import SessionRow, SessionRows, session_row
-from psd.charging.session_reads import Scope, mark_of
+from psd.charging.session_reads import SessionScope, mark_of
 from psd.charging.session_store import ChargeSession
 from psd.charging.settings import ChargingSettings
 from psd.charging.site_view import SiteSettings
@@ -71,7 +71,7 @@ class SessionQuestions:
         """Sessions that have ended, the newest first."""
         query: SessionsQuery = asked.query
         customer = _customer(asked.identity, query.customer)
-        return await self._page(asked, Scope(customer, query.site, query.plug))
+        return await self._page(asked, SessionScope(customer, query.site, query.plug))
 
     async def of_plug(self, asked: Asked) -> SessionRows | OcpiRecords:
         """Sessions of a plug that have ended, the newest first."""
@@ -79,13 +79,13 @@ class SessionQuestions:
         site = await self._services.store.site_of(plug)
         if site is None:
             raise NotFoundError(f"plug: no site has announced {shown(plug)}")
-        return await self._page(asked, Scope(_customer(asked.identity, ""), site, plug))
+        return await self._page(asked, SessionScope(_customer(asked.identity, ""), site, plug))
 
     async def of_customer(self, asked: Asked) -> SessionRows | OcpiRecords:
         """Sessions of a customer that have ended, the newest first."""
         customer = visible(asked.identity, asked.path["customer"])
         await self._desk.account(customer)
-        return await self._page(asked, Scope(customer))
+        return await self._page(asked, SessionScope(customer))
 
     async def session(self, asked: Asked) -> SessionRow | OcpiCdr:
         """A session that has ended."""
@@ -107,7 +107,7 @@ class SessionQuestions:
             found += self._ocpi.records(each, settings[each.site_id])
         return found
 
-    async def _page(self, asked: Asked, scope: Scope) -> SessionRows | OcpiRecords:
+    async def _page(self, asked: Asked, scope: SessionScope) -> SessionRows | OcpiRecords:
         query: PageQuery = asked.query
         # Nobody ended a session before 1970.
         after_ms = asked_ms(query.after, "after", self._clock.now_ms()) if query.after else -1

@@ -2,7 +2,7 @@
 
 ::
 
-    await reads.page(Scope(customer="u1"), after_ms=0, before=None, limit=2)
+    await reads.page(SessionScope(customer="u1"), after_ms=0, before=None, limit=2)
     -> [session that ended last, the one before], SessionMark(1723940006000, "s1/id-2")
 
 Pages are told apart by the end of a session, and of those of one millisecond by site and id.
@@ -44,7 +44,7 @@ class SessionMark(msgspec.Struct, frozen=True, order=True):
         return f"{self.ms}/{self.member}"
 
 
-class Scope(msgspec.Struct, frozen=True):
+class SessionScope(msgspec.Struct, frozen=True):
     """Whose sessions: a customer's, or a site's, or everybody's; of a plug, if one is named."""
 
     customer: str = ""
@@ -80,7 +80,7 @@ class SessionReads:
         return None if held is None or own != id_ else session_of(held)
 
     async def page(
-        self, scope: Scope, after_ms: int, before: SessionMark | None, limit: int
+        self, scope: SessionScope, after_ms: int, before: SessionMark | None, limit: int
     ) -> tuple[list[ChargeSession], SessionMark | None]:
         """The newest sessions behind a millisecond and before a mark; the mark of those left."""
         lists = await self._lists(scope)
@@ -100,7 +100,7 @@ class SessionReads:
         following = found[limit - 1][0] if len(found) > limit else None
         return [session for _, session in found[:limit]], following
 
-    async def _lists(self, scope: Scope) -> list[tuple[str, str]]:
+    async def _lists(self, scope: SessionScope) -> list[tuple[str, str]]:
         """Lists of sessions, each with what stands before its members."""
         if scope.customer:
             return [("", customer_sessions_key(scope.customer))]
@@ -155,7 +155,7 @@ class SessionReads:
         ]
 
 
-def _is_in(scope: Scope, session: ChargeSession) -> bool:
+def _is_in(scope: SessionScope, session: ChargeSession) -> bool:
     return (
         scope.plug in ("", session.plug_id)
         and scope.site in ("", session.site_id)

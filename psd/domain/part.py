@@ -10,7 +10,7 @@ import msgspec
 if TYPE_CHECKING:
     from psd.archive.decisions import Keeper
     from psd.audit.sweep import Audited
-    from psd.domain.act import Act
+    from psd.domain.decree import Decree
     from psd.domain.deed import Deed
     from psd.domain.file_import import FileImport
     from psd.domain.hook import Hook, Lead
@@ -47,7 +47,7 @@ class Part:
     watchables: Sequence[Watchable] = ()
     """What of its endpoints may be watched; each stands among those, too."""
     deeds: Sequence[Deed] = ()
-    acts: Sequence[Act] = ()
+    decrees: Sequence[Decree] = ()
     resources: Sequence[KeptResource] = ()
     file_imports: Sequence[FileImport] = ()
     keepers: Sequence[Keeper] = ()

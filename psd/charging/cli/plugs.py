@@ -42,7 +42,7 @@ OK = 1
 site_option = click.option("--site", metavar="ID", help="Of this site alone. Default: all.")
 
 
-class PlugLine(msgspec.Struct, frozen=True):
+class PrintedPlug(msgspec.Struct, frozen=True):
     """A plug as a line."""
 
     plug: str
@@ -56,7 +56,7 @@ class PlugLine(msgspec.Struct, frozen=True):
     queue_position: int
 
 
-class FuseLine(msgspec.Struct, frozen=True):
+class PrintedFuse(msgspec.Struct, frozen=True):
     """A fuse as a line, in amperes; the site's own has no name."""
 
     site: str
@@ -150,7 +150,7 @@ def request(
         say(f"{plug}: done")
 
 
-async def _plugs(settings: Settings, site: str | None) -> list[PlugLine]:
+async def _plugs(settings: Settings, site: str | None) -> list[PrintedPlug]:
     async with running(settings) as runtime:
         part = runtime.part(ChargingPart)
         found = []
@@ -161,7 +161,7 @@ async def _plugs(settings: Settings, site: str | None) -> list[PlugLine]:
         return found
 
 
-async def _fuses(settings: Settings, site: str | None) -> list[FuseLine]:
+async def _fuses(settings: Settings, site: str | None) -> list[PrintedFuse]:
     async with running(settings) as runtime:
         part = runtime.part(ChargingPart)
         found = []
@@ -199,9 +199,9 @@ async def _request(settings: Settings, fields: PlugRequestFields) -> RequestResu
         return result
 
 
-def _plug_line(status: PlugStatus) -> PlugLine:
+def _plug_line(status: PlugStatus) -> PrintedPlug:
     details, reading = status.state_machine_details, status.latest_reading
-    return PlugLine(
+    return PrintedPlug(
         plug=status.id,
         site=status.site_id,
         state=PlugState(status.state.state).name,
@@ -214,9 +214,9 @@ def _plug_line(status: PlugStatus) -> PlugLine:
     )
 
 
-def _fuse_line(site: str, fuse: ShownFuse) -> FuseLine:
+def _fuse_line(site: str, fuse: ShownFuse) -> PrintedFuse:
     state = "OK" if fuse.state == OK else "LIMITING"
-    return FuseLine(
+    return PrintedFuse(
         site,
         fuse.id,
         fuse.parent,

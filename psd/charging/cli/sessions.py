@@ -22,7 +22,7 @@ import msgspec
 from psd.charging.part import ChargingPart
 from psd.charging.plug_questions import asked_ms
 from psd.charging.session_answers import SessionRow, SessionRows, session_row
-from psd.charging.session_reads import Scope, SessionMark
+from psd.charging.session_reads import SessionMark, SessionScope
 from psd.charging.session_store import ChargeSession
 from psd.cli.options import pass_settings
 from psd.cli.printing import Form, forms, say, show_rows
@@ -90,7 +90,7 @@ def sessions(
 
     psd charging sessions --customer u1 --after -30d --csv
     """
-    scope = Scope(customer, site, plug)
+    scope = SessionScope(customer, site, plug)
     found = asyncio.run(_newest(loaded.settings, scope, after_ms, limit))
     cells = [
         [
@@ -115,7 +115,9 @@ def export(
 
     psd charging export --ocpi --after 2024-08-01 > cdrs.jsonl
     """
-    count = asyncio.run(_exported(loaded.settings, Scope(customer, site), after_ms, ocpi=ocpi))
+    count = asyncio.run(
+        _exported(loaded.settings, SessionScope(customer, site), after_ms, ocpi=ocpi)
+    )
     say(f"{count} written", err=True)
 
 
@@ -136,7 +138,9 @@ def restore(loaded: LoadedSettings) -> None:
         sys.exit(FAILED)
 
 
-async def _newest(settings: Settings, scope: Scope, after_ms: int, limit: int) -> SessionRows:
+async def _newest(
+    settings: Settings, scope: SessionScope, after_ms: int, limit: int
+) -> SessionRows:
     async with running(settings) as runtime:
         reads = runtime.part(ChargingPart).services.session_reads
         found, following = await reads.page(scope, after_ms, None, limit)
@@ -144,7 +148,7 @@ async def _newest(settings: Settings, scope: Scope, after_ms: int, limit: int) -
         return SessionRows(rows, None if following is None else following.text)
 
 
-async def _exported(settings: Settings, scope: Scope, after_ms: int, *, ocpi: bool) -> int:
+async def _exported(settings: Settings, scope: SessionScope, after_ms: int, *, ocpi: bool) -> int:
     count = 0
     async with running(settings) as runtime:
         part = runtime.part(ChargingPart)
@@ -159,7 +163,7 @@ async def _exported(settings: Settings, scope: Scope, after_ms: int, *, ocpi: bo
 
 
 async def _pages(
-    part: ChargingPart, scope: Scope, after_ms: int
+    part: ChargingPart, scope: SessionScope, after_ms: int
 ) -> AsyncIterator[list[ChargeSession]]:
     before: SessionMark | None = None
     while True:

@@ -1,4 +1,4 @@
-"""A domain's acts as routes: one body is read, what it decides is done, and it is answered.
+"""A domain's decrees as routes: one body is read, what it decides is done, and it is answered.
 
 An act is no message (psd/domain.py): nothing but a request can bring it about, and the domain
 archives itself what is to be decided again by a replay::
@@ -13,7 +13,7 @@ from __future__ import annotations
 import msgspec
 from aiohttp import web
 
-from psd.domain.act import Act
+from psd.domain.decree import Decree
 from psd.domain.question import Asked
 from server import answers
 from server.access import IDENTITY, seen_by
@@ -23,15 +23,17 @@ from server.deeds import CREATED, OK, about_done, body_as
 from server.routing import Route
 
 
-def act_route(act: Act, group: str, bodies: BodyReader, depth_max: int) -> Route:
+def decree_route(decree: Decree, group: str, bodies: BodyReader, depth_max: int) -> Route:
     """The route of one act; a body is nested to ``depth_max`` at most."""
 
     async def handle(request: web.Request) -> web.Response:
-        sent = body_as(act.body, await bodies.read(request), depth_max)
+        sent = body_as(decree.body, await bodies.read(request), depth_max)
         asked = Asked(sent, dict(request.match_info), request[IDENTITY], seen_by(request))
         async with StoreDeadline():
-            done = await act.act(asked)
+            done = await decree.decide(asked)
         return answers.json(msgspec.json.encode(done.answer), CREATED if done.is_new else OK)
 
-    about = about_done(act, group, {})
-    return Route(act.method, act.path, handle, "fields", "write", whole=act.whole, about=about)
+    about = about_done(decree, group, {})
+    return Route(
+        decree.method, decree.path, handle, "fields", "write", whole=decree.whole, about=about
+    )

@@ -20,7 +20,7 @@ from psd.charging.account_answers import ShownAccount, ShownTopup, shown_account
 from psd.charging.customer_accounts import AutoTopup
 from psd.charging.payment_desk import PaymentDesk
 from psd.charging.whose import asking_for, is_of, is_operator
-from psd.domain.act import Act
+from psd.domain.decree import Decree
 from psd.domain.deed import Done
 from psd.domain.question import Asked
 from psd.errors import NotFoundError, WrongTypeError
@@ -49,7 +49,7 @@ class TopupBody(msgspec.Struct, forbid_unknown_fields=True):
     recharge_value_cents_aud: SomeCents | UnsetType = UNSET
 
 
-class AccountActs:
+class AccountDecrees:
     """Asks the desk to do it, which archives it."""
 
     def __init__(self, desk: PaymentDesk) -> None:
@@ -84,14 +84,14 @@ class AccountActs:
         account = await self._desk.set_topup(customer, wish)
         return Done(shown_topup(account.auto_topup), is_new=False)
 
-    def acts(self) -> list[Act]:
+    def decrees(self) -> list[Decree]:
         """All that may be decided."""
         return [
-            Act(
+            Decree(
                 path=ROOT,
                 body=CustomerBody,
                 answer=ShownAccount,
-                act=self.begin,
+                decide=self.begin,
                 summary="Begin an account.",
                 meaning="the account",
                 details="Where payments are on it has a customer of Stripe from then on. One that "
@@ -101,12 +101,12 @@ class AccountActs:
                 refused=(409,),
                 whole=False,
             ),
-            Act(
+            Decree(
                 method="PUT",
                 path=f"{ROOT}/{{customer}}/autotopup",
                 body=TopupBody,
                 answer=ShownTopup,
-                act=self.set_topup,
+                decide=self.set_topup,
                 summary="Say how an account is topped up without its owner.",
                 meaning="how it is topped up",
                 details="Behind a session that leaves a balance of `threshold_cents` or less, the "
