@@ -1,7 +1,7 @@
 """psd and its peers, side by side in one run: ``python -m bench.run [--quick] [sections]``.
 
 Sections: a worker, b write, c query, d sums, e storage, f heavy owner, g board, h archive,
-i slow clients, n neighbours, q queries of every kind, r weekly rewards, s swaps, u energy,
+i slow clients, n neighbours, p plugs, q queries of every kind, r weekly rewards, s swaps, u energy,
 z floor.
 ``python -m bench.run --quick ef`` runs two of them. The table goes to standard output;
 progress goes to standard error. Exit code 1 when any answer was wrong; with ``--strict`` also
@@ -34,6 +34,7 @@ from bench.sections import (
     http,
     intervals,
     neighbours,
+    plugs,
     queries,
     reading,
     rewards,
@@ -69,6 +70,7 @@ SECTIONS: dict[str, Callable[[Workbench], Awaitable[None]]] = {
     "h": archive.run,
     "i": slowloris.run,
     "n": neighbours.run,
+    "p": plugs.run,
     "q": queries.run,
     "r": rewards.run,
     "s": swaps.run,

@@ -40,6 +40,9 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     swap_batteries: int = 5_000
     meters: int = 100
     meter_days: int = 30
+    plug_sites: int = 1_000
+    plug_chunks: int = 12_000
+    plug_seconds: int = 30
 
 
 FULL = Sizes()
@@ -68,4 +71,7 @@ QUICK = Sizes(
     swaps_of_one=1_000,
     swap_batteries=500,
     meter_days=5,
+    plug_sites=200,
+    plug_chunks=2_000,
+    plug_seconds=10,
 )

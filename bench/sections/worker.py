@@ -125,17 +125,18 @@ def drained_s(
     folder: Path,
     bodies: Sequence[bytes],
     worker_at: Callable[[NsqAddress], tuple[list[str], dict[str, str]]],
+    topic: str = TOPIC,
 ) -> float:
     """How long a worker takes for messages; it and its nsqd end with ``stack``."""
     address = stack.enter_context(nsqd(folder / "nsqd"))
-    fill(address, bodies)
+    fill(address, bodies, topic)
     command, environ = worker_at(address)
     log = folder / "worker.log"
     child = stack.enter_context(running(command, log, environ))
-    wait_for("worker at nsqd", partial(_has_client, address, child, log))
+    wait_for("worker at nsqd", partial(_has_client, address, child, log, topic))
     started = time.perf_counter()
-    _post(address, "channel/unpause")
-    wait_for("empty channel", partial(_is_drained, address), DRAIN_TIMEOUT_S, POLL_S)
+    _post(address, "channel/unpause", topic)
+    wait_for("empty channel", partial(_is_drained, address, topic), DRAIN_TIMEOUT_S, POLL_S)
     return time.perf_counter() - started
 
 
@@ -154,17 +155,17 @@ def message(report: Report) -> bytes:
     return encode_metric({"thing": THING_NAMES[report.thing], **fields})
 
 
-def fill(address: NsqAddress, bodies: Sequence[bytes]) -> None:
+def fill(address: NsqAddress, bodies: Sequence[bytes], topic: str) -> None:
     """Put all messages into a channel that nobody may read yet."""
-    _post(address, "topic/create")
-    _post(address, "channel/create")
-    _post(address, "channel/pause")
+    _post(address, "topic/create", topic)
+    _post(address, "channel/create", topic)
+    _post(address, "channel/pause", topic)
     for start in range(0, len(bodies), PUBLISHED_AT_ONCE):
         piece = bodies[start : start + PUBLISHED_AT_ONCE]
         packed = b"".join(struct.pack(">l", len(body)) + body for body in piece)
-        url = f"http://{address.http}/mpub?topic={TOPIC}&binary=true"
+        url = f"http://{address.http}/mpub?topic={topic}&binary=true"
         http_text(url, struct.pack(">l", len(piece)) + packed)
-    wait_for("filled channel", lambda: _channel(address).depth == len(bodies))
+    wait_for("filled channel", lambda: _channel(address, topic).depth == len(bodies))
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -176,22 +177,24 @@ class Channel(msgspec.Struct, frozen=True):
     client_count: int
 
 
-def _channel(address: NsqAddress) -> Channel:
-    url = f"http://{address.http}/stats?format=json&topic={TOPIC}&channel={CHANNEL}"
+def _channel(address: NsqAddress, topic: str) -> Channel:
+    url = f"http://{address.http}/stats?format=json&topic={topic}&channel={CHANNEL}"
     topics = http_json(url)["topics"]
     return msgspec.convert(topics[0]["channels"][0], Channel)
 
 
-def _has_client(address: NsqAddress, worker: subprocess.Popen[bytes], log: Path) -> bool:
+def _has_client(
+    address: NsqAddress, worker: subprocess.Popen[bytes], log: Path, topic: str
+) -> bool:
     if worker.poll() is not None:
         raise RuntimeError(f"the worker ended at start: {log.read_text()[-2000:]}")
-    return _channel(address).client_count > 0
+    return _channel(address, topic).client_count > 0
 
 
-def _is_drained(address: NsqAddress) -> bool:
-    channel = _channel(address)
+def _is_drained(address: NsqAddress, topic: str) -> bool:
+    channel = _channel(address, topic)
     return channel.depth + channel.in_flight_count + channel.deferred_count == 0
 
 
-def _post(address: NsqAddress, action: str) -> None:
-    http_text(f"http://{address.http}/{action}?topic={TOPIC}&channel={CHANNEL}", b"")
+def _post(address: NsqAddress, action: str, topic: str) -> None:
+    http_text(f"http://{address.http}/{action}?topic={topic}&channel={CHANNEL}", b"")
