@@ -42,6 +42,7 @@ MODULES = (
     "decisions",
     "swap_kills",
     "meter_kills",
+    "charging_kills",
     "clocks",
     "soak",
 )
