@@ -39,6 +39,7 @@ class ChargingServices:
         name: str,
     ) -> None:
         clock: Clock = core.clock
+        self.metrics = metrics
         self.store = SiteStore(core.store, settings)
         self.reads = SiteReads(core.store, self.store)
         self.session_store = SessionStore(core.store)

@@ -24,6 +24,10 @@ class ChargingGroup(LazyGroup):
         "restore": ("psd.charging.cli.sessions:restore", "Put balances and bookings right."),
         "scenario": ("psd.charging.cli.plug_scenario:scenario", "Play a recorded scenario."),
         "sessions": ("psd.charging.cli.sessions:sessions", "Show sessions that have ended."),
+        "simulate": (
+            "psd.charging.cli.simulate:simulate",
+            "Simulate a yard of cars, and prove that all of it adds up.",
+        ),
         "site": ("psd.charging.cli.site:site", "Read the plugs of a site, and switch them."),
     }
 

@@ -29,7 +29,7 @@ GREEDY_SHARE = 0.08
 LEAVES_SHARE = 0.2
 SHORT_CENTS = 4
 PREPAID_CENTS = 2_000
-CARD_CENTS = 1_005
+CARD_CENTS = 1_000
 
 
 class PlannedCar(msgspec.Struct, frozen=True):

@@ -69,7 +69,7 @@ class SimulatedSite:
         self._manager = RelayManager(
             name,
             SitePlugs([WiredShelly(fake) for fake in fakes]),
-            Spool(spool, SPOOL_BYTES),
+            Spool(spool, SPOOL_BYTES, syncs=False),
             self.heard,
             clock,
             settings.deadman_s,

@@ -21,6 +21,7 @@ import msgspec
 
 from psd.charging.charging_changes import PlugRequest
 from psd.charging.customer_accounts import AutoTopup
+from psd.charging.fuses import FuseBoard
 from psd.charging.ledger_entries import LedgerEntry
 from psd.charging.settings import ChargingSettings
 from psd.charging.simulation.charging_cars import PlannedCar, planned_cars
@@ -37,6 +38,7 @@ SITE, FUSE = "yard", "main"
 PLUG_AMPS = 16
 BATTERY_WH = 40_000
 SECRET = "whsec_simulated"
+MAIL = "@example.com"
 CARDS = {"card": "pm_card_visa", "declined": "pm_card_chargeCustomerFail"}
 TOPUP = AutoTopup(enabled=True, threshold_cents=1_000, recharge_value_cents=2_000)
 
@@ -127,6 +129,31 @@ class ChargingYard:
         """All plugs, in their order."""
         return list(self._site.switches)
 
+    def board(self) -> FuseBoard:
+        """The fuse, and who waits for it."""
+        return self.view.board(self.clock.now_ms(), self.settings.settle_s * 1000)
+
+    async def money_of(self, customer: str, plug: str) -> tuple[str, str]:
+        """What a customer has, and what a plug's session has come to, as texts."""
+        part, known = self.worker.part, self.view.plugs[plug]
+        balance = (await part.desk.account(customer)).balance_cents
+        since_ms, now_ms = known.session_start_ms, self.clock.now_ms()
+        nj = await part.services.sessions.energy_nj(SITE, plug, since_ms, now_ms) if since_ms else 0
+        return str(balance), str(part.services.sessions.cents(nj))
+
+    def paid_cents(self) -> dict[str, int]:
+        """What Stripe has got of each customer."""
+        payers = {
+            each["id"]: each["email"].removesuffix(MAIL)
+            for each in self.stripe.objects.listed("customer")
+        }
+        found: dict[str, int] = {}
+        for intent in self.stripe.objects.listed("payment_intent"):
+            if intent["status"] == "succeeded":
+                payer = payers[intent["customer"]]
+                found[payer] = found.get(payer, 0) + intent["amount_received"]
+        return found
+
     async def second(self) -> None:
         """A second passes."""
         self.clock.advance(1)
@@ -162,7 +189,7 @@ class ChargingYard:
 
     async def _begin_account(self, car: PlannedCar) -> None:
         desk = self.worker.part.desk
-        account = await desk.begin(car.name, f"{car.name}@example.com")
+        account = await desk.begin(car.name, f"{car.name}{MAIL}")
         opening = LedgerEntry(
             id="opening/1",
             kind="opening",
