@@ -140,6 +140,39 @@ async def test_every_route_is_documented() -> None:
         assert name in text, f"{name} is missing from docs/http.md"
 
 
+METHOD = "(?:GET|POST|PUT|PATCH|DELETE)"
+NO_ROUTES = {"POST /v1/payment_intents", "GET /v1/query"}
+"""Stripe's, and the beginning of a route that is spelled out beside it."""
+
+
+async def test_every_route_that_a_page_names_is_served() -> None:
+    runtime = await open_runtime(Settings())
+    served = {
+        f"{route.method} {re.sub('{[^}]*}', '*', route.resource.canonical)}"
+        for route in build_app(runtime).router.routes()
+        if route.resource is not None
+    }
+    await runtime.close()
+    told = re.compile(rf"\b({METHOD}(?:, {METHOD})*) (/v[123]/[^\s`'\"?)]+)")
+    missing = {}
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        for methods, route in told.findall(path.read_text(encoding="utf-8")):
+            pattern = re.sub(r"{[^}]*}", "*", route.rstrip(".,;:"))
+            for method in methods.split(", "):
+                name = f"{method} {pattern}"
+                if name not in NO_ROUTES and not any(matches(each, name) for each in served):
+                    missing[name] = path.name
+    assert missing == {}
+
+
+def matches(served: str, told: str) -> bool:
+    """Whether a route is what a page names, with a value or a name in each of its places."""
+    parts, named = served.split("/"), told.split("/")
+    return len(parts) == len(named) and all(
+        one in (other, "*") for one, other in zip(parts, named, strict=True)
+    )
+
+
 def test_every_script_is_documented() -> None:
     text = page("docs/architecture.md")
     paths = [f"lua/{name.replace('.', '/')}.lua" for name in script_names()]
