@@ -181,11 +181,19 @@ class Thing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is summed: a number that never changes, the unit of its values, and its boards.
 
     ``boards`` says how fine the columns for boards of everybody are (psd/engine/column_modes.py).
+    ``second_s`` and ``activity_s`` are lifetimes of its own, in place of those of ``[retention]``
+    (psd/store/lifetimes.py); 0 is for ever, unset as all others.
     """
 
     id: int
     unit: str = ""
     boards: bool | Literal["day"] = True
+    second_s: int | msgspec.UnsetType = msgspec.UNSET
+    activity_s: int | msgspec.UnsetType = msgspec.UNSET
+
+
+OWN_LEVELS = ("second_s", "activity_s")
+"""Levels of which a thing may have a lifetime of its own."""
 
 
 CORE_THINGS: dict[str, Thing] = {

@@ -24,8 +24,10 @@ import msgspec
 
 from psd.addresses import check_http_address, read_address, read_host
 from psd.config import (
+    OWN_LEVELS,
     PARTITIONS_MAX,
     QueueSettings,
+    RetentionSettings,
     Section,
     Settings,
     is_partition_count,
@@ -97,27 +99,17 @@ def load_settings(
 
 def check_consistent(settings: Settings) -> None:
     """Refuse settings that are each allowed and together are not."""
-    keep = settings.retention
     _check_partitions(settings.redis.partitions)
-    for name, seconds in msgspec.structs.asdict(keep).items():
-        if seconds < 0:
-            raise ConfigError(f"retention.{name} = {seconds}: a lifetime is 0 (for ever) or more")
+    _check_lifetimes(settings.retention, {})
+    for name, thing in settings.things.items():
+        own = {level: getattr(thing, level) for level in OWN_LEVELS}
+        own = {level: each for level, each in own.items() if each is not msgspec.UNSET}
+        keep = msgspec.structs.replace(settings.retention, **own)
+        _check_lifetimes(keep, {level: f"things.{name}.{level}" for level in own})
     for name, limit in msgspec.structs.asdict(settings.server).items():
         # 0 would refuse everything, which nobody means who writes it.
         if name.endswith(("_max", "body_timeout_s", "head_timeout_s")) and limit <= 0:
             raise ConfigError(f"server.{name} = {limit:g}: a limit is more than 0")
-    order = (
-        ("year_s", keep.year_s),
-        ("month_s", keep.month_s),
-        ("day_s", keep.day_s),
-        ("second_s", keep.second_s),
-    )
-    for (coarse, coarse_s), (fine, fine_s) in itertools.pairwise(order):
-        if coarse_s and (fine_s == 0 or fine_s > coarse_s):
-            raise ConfigError(
-                f"retention.{fine} = {fine_s}: a finer level must not outlive the coarser one "
-                f"(retention.{coarse} = {coarse_s} s; 0 is for ever)"
-            )
     for name in ("session_s", "remember_s"):
         if getattr(settings.pages, name) <= 0:
             raise ConfigError(
@@ -128,6 +120,22 @@ def check_consistent(settings: Settings) -> None:
     check_things(settings.things)
     _check_topics(settings.queue)
     _check_addresses(settings)
+
+
+def _check_lifetimes(keep: RetentionSettings, places: Mapping[str, str]) -> None:
+    """Refuse lifetimes that contradict each other; ``places`` tells where a level was said."""
+    told = {level: places.get(level, f"retention.{level}") for level in keep.__struct_fields__}
+    for level, place in told.items():
+        seconds = getattr(keep, level)
+        if seconds < 0:
+            raise ConfigError(f"{place} = {seconds}: a lifetime is 0 (for ever) or more")
+    for coarse, fine in itertools.pairwise(("year_s", "month_s", "day_s", "second_s")):
+        coarse_s, fine_s = getattr(keep, coarse), getattr(keep, fine)
+        if coarse_s and (fine_s == 0 or fine_s > coarse_s):
+            raise ConfigError(
+                f"{told[fine]} = {fine_s}: a finer level must not outlive the coarser one "
+                f"({told[coarse]} = {coarse_s} s; 0 is for ever)"
+            )
 
 
 def _check_partitions(count: int) -> None:

@@ -6,7 +6,7 @@
 --          that the runs follow from, 0 where none are kept; first second of the range of which
 --          all is known, the second behind its last one; seconds of the longest interval that was
 --          given, 0 for readings]; no channel of a meter stands there twice
--- ARGV[2]  lifetime in seconds, 0 for ever
+-- ARGV[2]  lifetime in seconds, 0 for ever, -1 again for ever
 -- Returns: list by root: the kind that the channel has, where that is another: nothing of it is
 --          written; else 1, or 0 where the readings have another version by now: nothing of it is
 --          written

@@ -7,7 +7,7 @@
 -- ARGV[5]  first second of which readings are handed over
 -- ARGV[6]  last one
 -- ARGV[7]  so many more are handed over before the first and behind the last, as far as there are
--- ARGV[8]  lifetime in seconds, 0 for ever
+-- ARGV[8]  lifetime in seconds, 0 for ever, -1 again for ever
 -- ARGV[9]  channel that is delivered by, where some of the power is below 0; else nothing
 -- Returns: the kind that the channel has, or the one that is delivered by, where that is another;
 --          else list: version of the channel's readings, how many have changed, 1 when the first of
@@ -20,6 +20,7 @@
 -- Cost: O(readings of the units that are read), 1 us each; a unit has at most 3,600
 -- @include lib/meter_channel: other_kind
 -- @include lib/numbers: text
+-- @include lib/reading_units: keep_units
 -- @include lib/writes: write, keep_for, flush_writes
 
 local root, channel, kind, unit_s = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -84,9 +85,6 @@ end
 local facts = redis.call('HMGET', meter, 'version:' .. channel,
   (string.gsub(channel, '^i', 'e')), 'said', 'rule', 'derived:' .. channel)
 local version, delivered = tonumber(facts[1] or 0), facts[2] == 'delivered' or ARGV[9] ~= ''
-for unit, strip in pairs(strips) do
-  if lifetime > 0 and not next(strip) then write('ZREM', units, text(unit)) end
-end
 for unit, values in pairs(changed) do
   local key = prefix .. ':' .. text(unit)
   for second, value in pairs(values) do write('HSET', key, text(second), value) end
@@ -96,7 +94,10 @@ end
 if count > 0 then
   version = version + 1
   write('HSET', meter, 'version:' .. channel, text(version))
-  keep_for(units, lifetime)
+  if lifetime ~= 0 then
+    local oldest = math.floor((points[#points - 1] - lifetime) / unit_s)
+    keep_units(units, prefix, low_unit, oldest, lifetime)
+  end
 end
 
 local seconds = {}

@@ -8,7 +8,8 @@
 --          false, numbers from 0 to 2^53 - 1
 -- ARGV[2]  seven msgpack numbers: lifetimes in seconds of year, month, week, day, second and
 --          activity keys and of markers; 0 is for ever, -1 again for ever; then a map of things
---          whose boards are not kept to the second: their numbers as texts, "day" or "none"
+--          whose boards are not kept to the second: their numbers as texts, "day" or "none"; then,
+--          if there are any, a map of things with lifetimes of their own: {second, activity}
 -- Returns: a list of codes, owner by owner: 0 unchanged, 1 booked, 2 duplicate, 3 out of bounds,
 --          4 of an activity that was withdrawn, 6 superseded: the owner's fence holds a greater
 --          number, and nothing of the owner is written, 7 its hour has as many reports of the

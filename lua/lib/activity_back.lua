@@ -5,7 +5,7 @@
 -- @include lib/activity: HOUR_S, pack_records, summary_of, directory_key, hour_key, loaded_part
 -- @include lib/activity: part_numbers
 -- @include lib/work: spend_work
--- @include lib/writes: keep, write, keep_for
+-- @include lib/writes: write, keep_at
 
 -- Take the first `records` of a list into `back`: the moves { second, atid, before, after }, their
 -- sum and how many bookings vanish, the first and last second, and the atid of the first.
@@ -63,7 +63,7 @@ local function write_rest(activity, part, records)
   for at = records * 4 + 1, #part.flat do rest[#rest + 1] = part.flat[at] end
   if #rest > 0 then
     write('SET', key, pack_records(rest))
-    keep_for(key, keep.activity)
+    keep_at(key, 'activity')
     write('HSET', directory_key(activity), tostring(part.number),
       cmsgpack.pack(unpack(summary_of(rest))))
   else
@@ -102,6 +102,6 @@ local function portion_back(activity, most)
     activity.hour_count }
   write('HSET', directory_key(activity), 'all', cmsgpack.pack(unpack(all)), 'took',
     cmsgpack.pack(back.sum, back.number, back.first, back.last, back.atid))
-  keep_for(directory_key(activity), keep.activity)
+  keep_at(directory_key(activity), 'activity')
   return back
 end

@@ -5,7 +5,7 @@
 -- @include lib/cells: hash_at
 -- @include lib/shards: shard_count, shard_of, shard_key, grow_shards
 -- @include lib/work: spend_work, is_too_heavy
--- @include lib/writes: keep, write, keep_for
+-- @include lib/writes: keep, write, keep_at
 
 -- Hours of a long activity whose directory has no blocks.
 local function listed_hours(activity)
@@ -49,7 +49,7 @@ local function write_directory(activity, entries)
   for from = 1, #entries, 1000 do
     write('HSET', key, unpack(entries, from, math.min(from + 999, #entries)))
   end
-  keep_for(key, keep.activity)
+  keep_at(key, 'activity')
 end
 
 -- A short activity that has grown: its records by hour, and the empty mark in its shard.
@@ -69,7 +69,7 @@ local function write_as_long(activity, shard)
     entries[#entries + 1] = cmsgpack.pack(unpack(hours[hour].summary))
     redis.call('STRLEN', hour_key(activity, hour))
     write('SET', hour_key(activity, hour), pack_records(records))
-    keep_for(hour_key(activity, hour), keep.activity)
+    keep_at(hour_key(activity, hour), 'activity')
   end
   activity.total, activity.count = summary_of(flat)[2], #flat / 4
   activity.first, activity.last = flat[1], flat[#flat - 3]
@@ -89,7 +89,7 @@ local function write_long_parts(activity)
         redis.call('STRLEN', key)
         write('APPEND', key, pack_records(part.flat, part.appended_from))
       end
-      keep_for(key, keep.activity)
+      keep_at(key, 'activity')
       entries[#entries + 1] = tostring(number)
       entries[#entries + 1] = cmsgpack.pack(unpack(part.summary))
     end
@@ -135,7 +135,7 @@ local function save_activities()
         else
           write('HSET', shard, aid, pack_records(activity.hours[0].flat))
         end
-        keep_for(shard, keep.activity)
+        keep_at(shard, 'activity')
       end
     end
   end

@@ -50,7 +50,9 @@ do
     local mode = keep.modes and keep.modes[thing]
     if thing == '0' or mode == 'none' or keep.year ~= 0 then return nil end
     local has_months = keep.month == 0
-    local has_days = has_months and keep.day == 0 and keep.second == 0
+    local own = keep.things and keep.things[thing]
+    local second = own and own.second or keep.second
+    local has_days = has_months and keep.day == 0 and second == 0
     return { months = has_months, days = has_days and mode == 'day',
       logs = has_days and mode ~= 'day' }
   end

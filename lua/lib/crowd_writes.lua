@@ -5,7 +5,7 @@
 -- @include lib/ids: id_padded
 -- @include lib/leaf: shape_of, leaf_records
 -- @include lib/work: spend_work
--- @include lib/writes: keep, write, keep_for
+-- @include lib/writes: write, keep_at
 
 -- The records of a field with sorted changes of its aid put in; empty when none is left.
 local function crowd_field(held, start, changes)
@@ -33,5 +33,5 @@ local function write_crowd_changes(key, start, changes)
     local field = crowd_field(redis.call('HGET', key, aid), start, by_aid[aid])
     if field == '' then write('HDEL', key, aid) else write('HSET', key, aid, field) end
   end
-  keep_for(key, keep.second)
+  keep_at(key, 'second')
 end

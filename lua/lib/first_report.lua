@@ -11,7 +11,7 @@
 -- @include lib/numbers: SUM_MAX, text
 -- @include lib/shards: SHARD_ACTIVITIES, shard_count, shard_of, shard_key, grow_shards
 -- @include lib/units: LEAF_RECORDS
--- @include lib/writes: keep, writes, forget_writes, write_command, keep_for
+-- @include lib/writes: writes, forget_writes, write_command, keep_at
 
 local book_first_report
 
@@ -50,7 +50,7 @@ do
     end
     write_command({ 'HSET', key, report[3],
       cmsgpack.pack(report[6], report[6] - report[5], report[2], report[4]) })
-    if keep.activity ~= 0 then keep_for(key, keep.activity) end
+    keep_at(key, 'activity')
   end
 
   -- Book a report, or answer false and have noted nothing.

@@ -11,7 +11,7 @@
 -- @include lib/numbers: SUM_MAX, text
 -- @include lib/shards: shard_count, shard_of, shard_key, grow_shards
 -- @include lib/units: LEAF_RECORDS
--- @include lib/writes: keep, write_command, keep_for
+-- @include lib/writes: write_command, keep_at
 
 local book_first_reports
 
@@ -59,7 +59,7 @@ do
         command = { 'HSET', key, report[3], packed }
         commands[shard] = command
         write_command(command)
-        if keep.activity ~= 0 then keep_for(key, keep.activity) end
+        keep_at(key, 'activity')
       end
     end
   end

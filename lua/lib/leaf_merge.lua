@@ -3,7 +3,7 @@
 -- A change is { second, atid, aid, before, after }: deltas of one (second, atid, aid).
 -- @include lib/leaf: leaf_shape, shape_of, leaf_code, leaf_records, record_before
 -- @include lib/leaf: sort_records, leaf_packed
--- @include lib/writes: keep, write, write_command, keep_for
+-- @include lib/writes: write, write_command, keep_at
 -- @include lib/ids: id_padded, id_trimmed, compare_bytes
 -- @include lib/numbers: width_of
 -- @include lib/work: spend_work
@@ -119,7 +119,7 @@ do
         write('DEL', key)
       end
     end
-    keep_for(key, keep.second)
+    keep_at(key, 'second')
   end
 
   -- Note the write that puts changes into the leaf at key.
@@ -150,6 +150,6 @@ do
       write_command({ 'APPEND', key, struct.pack(shape.record, offset,
         id_padded(atid, shape.atid), id_padded(aid, shape.aid), booking) })
     end
-    if keep.second ~= 0 then keep_for(key, keep.second) end
+    keep_at(key, 'second')
   end
 end

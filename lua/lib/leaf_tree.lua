@@ -10,7 +10,7 @@
 -- @include lib/units: BELOW, unit_below, is_split, is_crowded, totals_key_below, stands_split
 -- @include lib/units: leaf_key
 -- @include lib/work: is_too_heavy
--- @include lib/writes: keep
+-- @include lib/writes: keep, lifetime_at
 
 -- Changes of a unit, by the unit below that holds them; mostly the one before has it too.
 local function changes_below(unit, changes)
@@ -38,12 +38,13 @@ local within_bound = true
 -- Book changes into the totals of the units below (hours and minutes; days are booked with
 -- the calendar's totals).
 local function add_to_totals_below(key, groups)
+  local lifetime = lifetime_at(key, 'second')
   for _, group in ipairs(groups) do
     local field, atid, bucket, part = tostring(group.unit.field), nil, nil, nil
     for _, change in ipairs(group.changes) do
       if change[2] ~= atid then
         atid = change[2]
-        bucket, part = load_both(key, keep.second, field, atid)
+        bucket, part = load_both(key, lifetime, field, atid)
       end
       local count = (change[5] ~= 0 and 1 or 0) - (change[4] ~= 0 and 1 or 0)
       add_to_bucket(bucket, part, change[5] - change[4], count)
@@ -83,7 +84,7 @@ local function apply_unit(prefix, unit, count_before, count, changes)
   end
   local groups = changes_below(unit, changes)
   local key = totals_key_below(prefix, unit)
-  local lifetime = unit.level == 'month' and keep.day or keep.second
+  local lifetime = unit.level == 'month' and keep.day or lifetime_at(key, 'second')
   if unit.level ~= 'month' then add_to_totals_below(key, groups) end
   for _, group in ipairs(groups) do
     if is_too_heavy() then return end

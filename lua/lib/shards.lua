@@ -3,7 +3,7 @@
 -- hashing: the number of shards follows from the number of activities, and grows by one.
 -- @include lib/numbers: small_text
 -- @include lib/work: spend_work, is_too_heavy
--- @include lib/writes: keep, write_command, keep_for
+-- @include lib/writes: write_command, keep_at
 
 local SHARD_ACTIVITIES = 96
 
@@ -82,6 +82,6 @@ local function grow_shards(prefix, before, after)
     spend_work(GROWTH_WORK * redis.call('HLEN', key))
     if is_too_heavy() then return end
     move_activities(key, redis.call('HGETALL', key), shard_key(prefix, shard), shard, after)
-    keep_for(shard_key(prefix, shard), keep.activity)
+    keep_at(shard_key(prefix, shard), 'activity')
   end
 end

@@ -4,13 +4,20 @@ local writes = {}
 
 -- Lifetimes by level in seconds, counted from the last write to a key; 0 is for ever, -1 is for
 -- ever again after a lifetime that older keys may still have. `modes` has how boards of things are
--- kept, "day" or "none", where not to the second.
+-- kept, "day" or "none", where not to the second; `things`, if any, what some of them have of their
+-- own, { second = .., activity = .. } by number as a text.
 local keep = {}
 
 local function read_lifetimes(packed)
   keep.year, keep.month, keep.week, keep.day, keep.second, keep.activity, keep.marker,
-    keep.modes =
+    keep.modes, keep.things =
     cmsgpack.unpack(packed)
+end
+
+-- The lifetime of a level, second or activity, at a key of an owner's thing.
+local function lifetime_at(key, level)
+  local own = keep.things and keep.things[string.match(key, '^psd:%b{}:[^:]+:(%d+)')]
+  return own and own[level] or keep[level]
 end
 
 local function write(...)
@@ -29,6 +36,11 @@ local function keep_for(key, seconds)
   elseif seconds < 0 then
     writes[#writes + 1] = { 'PERSIST', key }
   end
+end
+
+-- The same by the lifetime of a level, second or activity, of the thing whose key it is.
+local function keep_at(key, level)
+  keep_for(key, lifetime_at(key, level))
 end
 
 -- Take back what was noted behind the first so many writes.

@@ -95,7 +95,9 @@ class ColumnAudit:
     """Audits columns, owner by owner; knows which positions it has met."""
 
     def __init__(self, modes: Modes, lifetimes: Lifetimes) -> None:
-        self._levels = {thing: levels_of(mode, lifetimes) for thing, mode in modes.items()}
+        self._levels = {
+            thing: levels_of(mode, lifetimes.of(thing)) for thing, mode in modes.items()
+        }
         self._suffixes: dict[str, set[str]] = defaultdict(set)
         self._views = MonthViews()
         self.met: dict[str, set[int]] = defaultdict(set)

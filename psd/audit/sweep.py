@@ -35,6 +35,7 @@ from psd.config import Settings
 from psd.engine.column_modes import modes_of
 from psd.store.keys import RETENTION_KEY, ROOT, log_key
 from psd.store.lane import Lane
+from psd.store.lifetimes import by_number, finite_levels
 from psd.store.routed import RoutedLane
 
 KEYS_MAX = 1_000_000
@@ -89,7 +90,8 @@ class Auditor:
     ) -> None:
         self._lane = lane
         self.columns = ColumnAudit(modes_of(settings.things), lifetimes)
-        self._lifetimes_s = level_lifetimes(settings.retention, settings.booking)
+        self._settings = settings
+        self._retentions = by_number(settings)
         self._lifetimes = lifetimes
         self._limits = limits
 
@@ -123,7 +125,8 @@ class Auditor:
     ) -> Audited:
         for _ in range(ATTEMPTS):
             snapshot = await watcher.read(prefix, suffixes)
-            expected = expected_of(snapshot.held, self._limits, self._lifetimes, archived)
+            lifetimes = self._lifetimes.of(thing_in(prefix))
+            expected = expected_of(snapshot.held, self._limits, lifetimes, archived)
             of_columns = await self._of_columns(watcher, prefix, expected)
             found = _differences(prefix, snapshot, expected) + of_columns.differences
             wants_archive = has_archive and (bool(expected.lost) or expected.is_incomplete)
@@ -147,7 +150,8 @@ class Auditor:
     ) -> Audited:
         """An owner that is booked on faster than it can be read: examined, not repaired."""
         snapshot = await watcher.read_at_once(prefix, suffixes)
-        expected = expected_of(snapshot.held, self._limits, self._lifetimes)
+        lifetimes = self._lifetimes.of(thing_in(prefix))
+        expected = expected_of(snapshot.held, self._limits, lifetimes)
         found = _differences(prefix, snapshot, expected)
         return Audited(prefix, "busy" if found else "clean", found)
 
@@ -156,7 +160,9 @@ class Auditor:
     ) -> list[tuple[bytes | str | int, ...]]:
         found = {s: c for s, c in snapshot.held.contents.items() if s not in snapshot.foreign}
         should = {s: c for s, c in expected.contents.items() if s not in snapshot.foreign}
-        return list(repair_commands(prefix, found, should, self._lifetimes_s))
+        retention = self._retentions.get(thing_in(prefix), self._settings.retention)
+        seconds = level_lifetimes(retention, self._settings.booking)
+        return list(repair_commands(prefix, found, should, seconds))
 
 
 def _differences(prefix: str, snapshot: Snapshot, expected: Expected) -> list[Discrepancy]:
@@ -174,6 +180,11 @@ def _differences(prefix: str, snapshot: Snapshot, expected: Expected) -> list[Di
 def root_in(prefix: str) -> str:
     """The root in the prefix of an owner's thing, as ``psd:{p0}:7`` in ``psd:{p0}:7:1:``."""
     return prefix.rsplit(":", 2)[0]
+
+
+def thing_in(prefix: str) -> int:
+    """The number of the thing in it."""
+    return int(prefix.rsplit(":", 2)[1])
 
 
 Owners = dict[str, list[str]]
@@ -313,5 +324,4 @@ def _with_more(audited: Audited, more: list[Discrepancy], outcome: Verdict) -> A
 async def lifetimes_of(lane: Lanes, settings: Settings) -> Lifetimes:
     """Levels that have or ever had a lifetime in this store."""
     ever = {member.decode() for member in await lane.call(("SMEMBERS", RETENTION_KEY))}
-    now = {name for name, seconds in msgspec.structs.asdict(settings.retention).items() if seconds}
-    return Lifetimes(frozenset(ever | now))
+    return Lifetimes(frozenset(ever | finite_levels(settings)))

@@ -26,6 +26,7 @@ from psd.audit.layout import (
     second_place,
 )
 from psd.audit.shapes import ReportRecord, record_order
+from psd.store.lifetimes import ended
 
 Spot = tuple[int, int]
 """(second, aid): where reports and leaves are held against each other."""
@@ -42,6 +43,10 @@ class Lifetimes(msgspec.Struct, frozen=True):
     def end(self, level: str) -> bool:
         """Whether keys of a level may be missing; a level is named as in ``[retention]``."""
         return f"{level}_s" in self.levels
+
+    def of(self, thing: int) -> Lifetimes:
+        """Those of a thing: of all things, and its own."""
+        return Lifetimes(ended(self.levels, thing))
 
 
 class Truth(msgspec.Struct):

@@ -30,6 +30,7 @@ from psd.secrets import masked
 from psd.store.clocks import DIFFERENCE_MAX_S
 from psd.store.fitness import info_field
 from psd.store.lane import Command
+from psd.store.lifetimes import own_lifetimes
 from psd.store.redis import Store
 from psd.store.scripts import load_script, script_names
 from psd.version import VERSION
@@ -101,11 +102,22 @@ async def examine_store(store: Store, settings: Settings) -> AsyncIterator[Findi
         nodes = [known for [known] in (await store.reads.each_node(scripts)).values()]
         for name, sha, *exists in zip(names, shas, *nodes, strict=True):
             yield Finding(f"script {name}", all(exists), sha.decode())
+        if kept := lifetimes_told(settings):
+            yield Finding("retention", True, kept)
         if settings.queue.kind == "stream":
             depth = await queue_depth(store, settings.queue.topic)
             yield Finding("queue", True, f"Redis stream, {depth} messages not finished")
     except PsdError as error:
         yield Finding("store", False, f"{url}: {error}")
+
+
+def lifetimes_told(settings: Settings) -> str:
+    """What is not kept for ever, of all things and of single ones; nothing where all is."""
+    of_all = msgspec.structs.asdict(settings.retention)
+    told = [f"{level} {seconds}" for level, seconds in of_all.items() if seconds]
+    for name, thing in settings.things.items():
+        told += [f"{name} {level} {each}" for level, each in own_lifetimes(thing).items()]
+    return ", ".join(told)
 
 
 def clock_finding(now: Sequence[bytes]) -> Finding:

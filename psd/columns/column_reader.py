@@ -30,6 +30,7 @@ from psd.columns.vector import Adding, Vector
 from psd.errors import StoreUnavailableError
 from psd.store.keys import RETENTION_KEY, columns_root
 from psd.store.lane import Command
+from psd.store.lifetimes import ended
 from psd.store.redis import Store
 from psd.store.scripts import load_script
 
@@ -139,7 +140,7 @@ class ColumnReader:
                 if found[0]
             )
         )
-        _check_kept(await self._store.reads.call(HAD_LIFETIMES))
+        _check_kept(await self._store.reads.call(HAD_LIFETIMES), thing)
         return await adding.vector(places.uids(given))
 
     async def _whole(
@@ -157,7 +158,7 @@ class ColumnReader:
         asked = [each for each in wanted.suffixes if each not in unseen]
         commands = [*mget_commands(roots, asked), HAD_LIFETIMES]
         *replies, ever = await self._store.reads.call_all(commands)
-        _check_kept(ever)
+        _check_kept(ever, thing)
         if not rare:
             return replies
         packed = "".join(rare)
@@ -196,9 +197,9 @@ class ColumnReader:
         return known
 
 
-def _check_kept(ever: Sequence[bytes]) -> None:
+def _check_kept(ever: Sequence[bytes], thing: int) -> None:
     """Raises EndedError; ``ever`` are the levels that have or had a lifetime, by now."""
-    if not LEVELS.isdisjoint(level.decode() for level in ever):
+    if not LEVELS.isdisjoint(ended([level.decode() for level in ever], thing)):
         raise EndedError
 
 

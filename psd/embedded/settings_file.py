@@ -88,7 +88,9 @@ def settings_toml(settings: Settings) -> str:
 
 
 def _lines(values: dict[str, Any]) -> list[str]:
-    return [f"{name} = {_value(value)}" for name, value in values.items()]
+    return [
+        f"{name} = {_value(value)}" for name, value in values.items() if value is not msgspec.UNSET
+    ]
 
 
 def _value(value: Any) -> str:

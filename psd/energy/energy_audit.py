@@ -86,7 +86,11 @@ class EnergyAudit:
 
     async def _differing(self, key: str, of: KeptChannel, within: Within) -> list[Discrepancy]:
         """Cells whose report is not what their readings make."""
-        wanted = await self._booker.wanted(of, within)
+        wanted = [
+            each
+            for each in await self._booker.wanted(of, within)
+            if each.ts1 >= self._engine.oldest_s(each.thing)
+        ]
         windows = [Window(each.thing, each.uid, each.aid, each.ts1, each.ts2) for each in wanted]
         standing = await self._engine.reported(windows) if windows else []
         found = []

@@ -30,6 +30,7 @@ from psd.engine.events import Report
 from psd.engine.outcomes import Outcome
 from psd.errors import BusyError, TooLateError
 from psd.failpoints import reach
+from psd.measures.curve import HOUR_S
 
 LOOK = 32
 """Readings asked for on both sides; of power at least an hour of minutes is often needed."""
@@ -145,9 +146,23 @@ class EnergyBooker:
         while True:
             settled = self._energy(of, within, found)
             if settled is not None:
-                return settled, found
+                return await self._left_alone(of, settled, found), found
             look *= LOOK_TIMES
             found = await self._store.look(of, within, look)
+
+    async def _left_alone(self, of: KeptChannel, settled: Settled, found: Found) -> Settled:
+        """The same without what readings made that have ended since. 1 trip, where any may have.
+
+        That energy was metered up to the first reading that is kept tells that there were more.
+        """
+        if not self._engine.kept_s(self._things[of.channel.flow]) or not found.kept.begins:
+            return settled
+        first = found.kept.readings[0][0] if found.kept.readings else 0
+        runs = await self._store.runs(of.uid, [of.channel], first, first + 1)
+        if not any(start < first <= end for start, end in runs):
+            return settled
+        whole_s = self._settings.cell_s if of.kind == "register" else HOUR_S
+        return resettling.behind(settled, -(-first // whole_s) * whole_s)
 
     def _energy(self, of: KeptChannel, within: Within, found: Found) -> Settled | None:
         cell_s = self._settings.cell_s

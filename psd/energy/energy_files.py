@@ -40,7 +40,7 @@ from psd.energy.csvfile import EnergyColumns
 from psd.energy.energy_metrics import EnergyMetrics
 from psd.energy.file_rows import FileRow, RefusedInterval
 from psd.energy.meter_answers import ImportAnswer, RefusedLine
-from psd.energy.meter_events import POINTS_MAX, check_interval
+from psd.energy.meter_events import POINTS_MAX, check_interval, check_kept
 from psd.energy.meter_messages import IntervalFields
 from psd.energy.settings import EnergySettings
 from psd.energy.store import MeterStore
@@ -75,7 +75,7 @@ class ImportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     flow: Annotated[str, Meta(description=f"one of {', '.join(THINGS)}; of csv and octopus")] = (
         "import"
     )
-    register: Annotated[int, Meta(ge=0, lt=REGISTERS)] = 0
+    register: Annotated[int, Meta(ge=0, le=REGISTERS - 1)] = 0
     unit: Annotated[str, Meta(description="of csv and octopus")] = "kWh"
     every: Annotated[
         str | None, Meta(description="length of an interval, as 30m; of csv 30m unless given")
@@ -141,6 +141,7 @@ class EnergyFiles:
         def check(row: EnergyInterval) -> None:
             told = f"{text_of(row.mwh)} kWh"
             check_interval("interval", (row.start, row.end), row.mwh, told, now_s, self._rules)
+            check_kept("interval.start", row.start, row.flow, now_s, self._rules)
 
         stretch = Stretch(ROWS_AT_ONCE)
         for row in rows:

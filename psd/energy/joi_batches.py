@@ -18,11 +18,12 @@ import msgspec
 
 from psd.config import Settings
 from psd.domain.command import Command
+from psd.energy.channel_lifetimes import ChannelLifetimes
 from psd.energy.channels import MeterChannel, meter_name, meter_uid
 from psd.energy.documented import JoiReading, power_points
 from psd.energy.joi_bodies import METER_BYTES_MAX, READINGS_MAX
 from psd.energy.keys import batches_key
-from psd.energy.meter_events import Readings
+from psd.energy.meter_events import Readings, check_kept
 from psd.engine.event_rules import EventRules
 from psd.engine.events import TIME_END_S, Change
 from psd.errors import InputError, OutOfBoundsError, TooLargeError, WrongTypeError
@@ -97,6 +98,7 @@ def _power(fields: BatchFields, now_s: int, rules: EventRules) -> Readings | Non
         try:
             rules.check_time("time", second, now_s)
             rules.check_age("time", second, now_s)
+            check_kept("time", second, "import", now_s, rules)
         except InputError:
             continue
         points.append((second, mw))
@@ -111,16 +113,16 @@ class BatchStore:
     def __init__(self, store: Store, settings: Settings, batches_max: int) -> None:
         self._store = store
         self._batches_max = batches_max
-        lifetime = settings.retention.activity_s
-        self._lifetime_s = lifetime and lifetime + settings.booking.max_event_lead_s
+        self._lifetimes = ChannelLifetimes(store, settings)
 
     async def keep(self, change: JoiBatch) -> bool:
         """Keep a batch, and the newest alone; whether it was not there. 1 trip, 2 past the most."""
         key = await self._key(change.meter)
         content = _encode(change.readings)
         commands: list[StoreCommand] = [("HSETNX", key, change.field, content), ("HKEYS", key)]
-        if self._lifetime_s:
-            commands.append(("EXPIRE", key, self._lifetime_s))
+        if lifetime_s := await self._lifetimes.readings_s("import"):
+            kept = ("PERSIST", key) if lifetime_s < 0 else ("EXPIRE", key, lifetime_s)
+            commands.append(kept)
         is_new, fields, *_ = await write_kept(self._store, commands)
         dropped = too_many(fields, self._batches_max)
         if dropped:

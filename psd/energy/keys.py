@@ -60,7 +60,7 @@ KEYS = (
     KeyKind("readings", rf"{_CHANNEL}:\d+", "hash", "activity", "second: mW, or mWh of a register"),
     KeyKind("units", rf"{_CHANNEL}:units", "zset", "activity", "hours or days with readings"),
     KeyKind("joi batches", rf"{OWNER_ROOT}:e:batches", "hash", "activity", "ms:id:count: readings"),
-    KeyKind("runs", rf"{_CHANNEL}:runs", "zset", "activity", "end of a metered run, by its start"),
+    KeyKind("runs", rf"{_CHANNEL}:runs", "zset", "day", "end of a metered run, by its start"),
     KeyKind("plans", r"psd:energy:\{energy\}:plans", "hash", "", "plan: its versions"),
     KeyKind(
         "plan versions", r"psd:energy:\{energy\}:versions", "hash", "", "plan: its last decision"

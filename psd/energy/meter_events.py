@@ -16,6 +16,7 @@ from psd.domain.command import Command, Messages
 from psd.energy.channels import (
     QUALITIES,
     THINGS,
+    Flow,
     Kind,
     MeterChannel,
     meter_channel,
@@ -157,7 +158,7 @@ def power(fields: PowerFields, now_s: int, rules: EventRules) -> Readings:
 
     if fields.signed and fields.flow != "import":
         raise WrongTypeError("signed: power of both signs is that of the flow import")
-    points = _points(fields.points, value, now_s, rules)
+    points = _points(fields.points, value, fields.flow, now_s, rules)
     channel = meter_channel(fields.flow, fields.register)
     return Readings(
         points[-1][0], meter_name(fields.meter), channel, "power", points, fields.counts
@@ -174,7 +175,7 @@ def register(fields: RegisterFields, now_s: int, rules: EventRules) -> Readings:
             raise OutOfBoundsError(f"{told}: {shown(str(number))} must lie between 0 and 10^12 kWh")
         return mwh
 
-    points = _points(fields.points, value, now_s, rules)
+    points = _points(fields.points, value, fields.flow, now_s, rules)
     channel = meter_channel(fields.flow, fields.register)
     return Readings(
         points[-1][0], meter_name(fields.meter), channel, "register", points, fields.counts
@@ -191,16 +192,19 @@ def intervals(fields: IntervalFields, now_s: int, rules: EventRules) -> Interval
     exponent = power_of(fields.unit, ENERGY)
     told = _rows(fields) if fields.rows else _values(fields)
     latest = 0 if rules.age_max_s else min(now_s + rules.lead_max_s, TIME_END_S - 1)
+    kept_s = rules.kept_s.get(rules.things.get(THINGS[fields.flow], 0), 0)
+    oldest = max(now_s - kept_s, 1) if kept_s else 1
     found = []
     for field, start, end, number, quality in told:
         mwh = scaled(number, exponent, field)
         # What most intervals are is looked at in one step, a third of what all rules take.
         if not (
-            0 < start < end <= latest
+            oldest <= start < end <= latest
             and end - start <= INTERVAL_MAX_S
             and 0 <= mwh <= INTERVAL_MAX_MWH
         ):
             check_interval(field, (start, end), mwh, shown(str(number)), now_s, rules)
+            check_kept(f"{field}.start", start, fields.flow, now_s, rules)
         found.append((start, end, mwh, quality))
     if not found:
         raise MalformedError("values: there is no energy among them")
@@ -224,6 +228,11 @@ def check_interval(
     rules.check_time(f"{field}.end", end, now_s)
     if not 0 <= mwh <= INTERVAL_MAX_MWH:
         raise OutOfBoundsError(f"{field}: {told} must lie between 0 and 2^53 mWh")
+
+
+def check_kept(field: str, second: int, flow: Flow, now_s: int, rules: EventRules) -> None:
+    """Raise TooLateError for what is older than a flow's reports are kept."""
+    rules.check_kept(field, second, now_s, rules.things.get(THINGS[flow]))
 
 
 Told = tuple[str, int, int, Decimal | int | float | str, int]
@@ -275,7 +284,11 @@ def _second(field: str, time: Time | float) -> int:
 
 
 def _points(
-    listed: Sequence[Point], value: Callable[[Decimal, str], int], now_s: int, rules: EventRules
+    listed: Sequence[Point],
+    value: Callable[[Decimal, str], int],
+    flow: Flow,
+    now_s: int,
+    rules: EventRules,
 ) -> tuple[tuple[int, int], ...]:
     """Readings by second; of one second the last stands."""
     if not 1 <= len(listed) <= POINTS_MAX:
@@ -285,6 +298,7 @@ def _points(
         field = f"points[{place}]"
         second = second_in(field, time)
         rules.check_time(field, second, now_s)
+        check_kept(field, second, flow, now_s, rules)
         found[second] = value(number, field)
     rules.check_age("points", min(found), now_s)
     return tuple(sorted(found.items()))

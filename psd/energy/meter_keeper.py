@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from psd.energy import resettling
+from psd.energy.channel_lifetimes import still_kept
 from psd.energy.channels import THINGS, Flow, Kind, meter_uid, report_of
 from psd.energy.energy_booker import LOOK, UNITS_AT_ONCE, EnergyBooker
 from psd.energy.energy_metrics import EnergyMetrics
@@ -26,6 +27,10 @@ from psd.engine.events import Change, Report
 from psd.engine.outcomes import BOOKED, UNCHANGED, Outcome
 from psd.errors import ConflictError, InputError, TooLargeError, UnknownThingError
 from psd.failpoints import reach
+from psd.slices import Stretch
+
+BOOKED_AT_ONCE = 10_000
+"""Reports of intervals; more hold the event loop while their calls are made."""
 
 MeterChange = Readings | Intervals | MeterDescription
 
@@ -66,17 +71,20 @@ class MeterKeeper:
         outcomes: dict[int, Outcome] = {}
         listed: list[int] = []
         in_order: dict[object, list[int]] = {}
+        fit = [*changes]
         for place, change in enumerate(changes):
-            error = refused.get(meter_uid(change.meter)) or self._unknown(change)
-            if error is not None:
+            try:
+                fit[place] = self._fit(change, refused.get(meter_uid(change.meter)))
+            except InputError as error:
                 outcomes[place] = Outcome("refused", error)
-            elif isinstance(change, Intervals) and change.counts:
+                continue
+            if isinstance(change, Intervals) and change.counts:
                 listed.append(place)
             else:
                 in_order.setdefault(_order_of(change), []).append(place)
         await asyncio.gather(
-            self._keep_intervals(changes, listed, outcomes),
-            *(self._keep_in_order(changes, some, outcomes) for some in in_order.values()),
+            self._keep_intervals(fit, listed, outcomes),
+            *(self._keep_in_order(fit, some, outcomes) for some in in_order.values()),
         )
         told = [outcomes[place] for place in range(len(changes))]
         self._count(changes, told)
@@ -91,10 +99,16 @@ class MeterKeeper:
         for (kind, status), count in points.items():
             self._metrics.points(kind, status, count)
 
-    def _unknown(self, change: MeterChange) -> InputError | None:
-        if isinstance(change, MeterDescription) or change.channel.flow in self._things:
-            return None
-        return UnknownThingError(f"flow: {THINGS[change.channel.flow]} is no configured thing")
+    def _fit(self, change: MeterChange, conflict: InputError | None) -> MeterChange:
+        """What of a change is to be kept; raises InputError for nothing."""
+        if conflict is not None:
+            raise conflict
+        if isinstance(change, MeterDescription):
+            return change
+        thing = self._things.get(change.channel.flow)
+        if thing is None:
+            raise UnknownThingError(f"flow: {THINGS[change.channel.flow]} is no configured thing")
+        return still_kept(change, self._engine.oldest_s(thing))
 
     async def _keep_intervals(
         self,
@@ -111,24 +125,36 @@ class MeterKeeper:
             by_channel.setdefault(_channel_of(each), []).extend(each.rows)
         conflicts = await self._covered(by_channel)
         reach("energy_kept")
-        reports: list[Report] = []
-        counts = []
+        reports: dict[int, list[Report]] = {}
+        stretch = Stretch()
         for place, each in own:
-            of = _channel_of(each)
-            conflict = conflicts.get(of)
+            conflict = conflicts.get(_channel_of(each))
             if conflict is not None:
                 outcomes[place] = Outcome("refused", conflict)
                 continue
-            thing = self._things[of.channel.flow]
-            reports += [
-                report_of(thing, of.uid, of.channel.register, (start, end), mwh, quality)
-                for start, end, mwh, quality in each.rows
-            ]
-            counts.append((place, len(each.rows)))
-        told = iter(await self._engine.book(reports)) if reports else iter(())
+            reports[place] = self._reports_of(each)
+            await stretch.after(len(each.rows))
+            if sum(map(len, reports.values())) >= BOOKED_AT_ONCE:
+                await self._book_intervals(reports, outcomes)
+                reports = {}
+        await self._book_intervals(reports, outcomes)
         reach("energy_booked")
-        for place, count in counts:
-            outcomes[place] = _summed([next(told) for _ in range(count)])
+
+    def _reports_of(self, change: Intervals) -> list[Report]:
+        uid, thing = meter_uid(change.meter), self._things[change.channel.flow]
+        return [
+            report_of(thing, uid, change.channel.register, (start, end), mwh, quality)
+            for start, end, mwh, quality in change.rows
+        ]
+
+    async def _book_intervals(
+        self, reports: Mapping[int, Sequence[Report]], outcomes: dict[int, Outcome]
+    ) -> None:
+        """Reports of messages by their place. 1 trip."""
+        listed = [report for each in reports.values() for report in each]
+        told = iter(await self._engine.book(listed)) if listed else iter(())
+        for place, each in reports.items():
+            outcomes[place] = _summed([next(told) for _ in each])
 
     async def _covered(
         self, by_channel: Mapping[KeptChannel, Sequence[Interval]]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from psd.energy.channel_lifetimes import still_kept
 from psd.energy.channels import THINGS, Flow, Kind, kept_kind, meter_uid, report_of
 from psd.energy.meter_descriptions import MeterDescription
 from psd.energy.meter_events import Intervals, Readings
@@ -20,7 +21,7 @@ from psd.engine.engine import Engine
 from psd.engine.events import Change, Report
 from psd.engine.outcomes import BOOKED, UNCHANGED, Outcome
 from psd.engine.windows import Window
-from psd.errors import UnknownThingError
+from psd.errors import TooLateError, UnknownThingError
 
 
 class MetersPreview:
@@ -53,6 +54,11 @@ class MetersPreview:
         if change.channel.flow not in self._things:
             told = f"flow: {THINGS[change.channel.flow]} is no configured thing"
             return Outcome("refused", UnknownThingError(told))
+        try:
+            oldest_s = self._engine.oldest_s(self._things[change.channel.flow])
+            change = still_kept(change, oldest_s)
+        except TooLateError as error:
+            return Outcome("refused", error)
         uid, channel = meter_uid(change.meter), change.channel
         plain: Kind = change.kind if isinstance(change, Readings) else "intervals"
         kind = kept_kind(plain, counts=change.counts)

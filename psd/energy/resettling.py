@@ -102,6 +102,17 @@ def emptied(settled: Settled, runs: Sequence[tuple[int, int]], cell_s: int) -> S
     return msgspec.structs.replace(settled, cells=gone | settled.cells, delivered=delivered)
 
 
+def behind(settled: Settled, first: int) -> Settled:
+    """The same of cells from a second on: those before it stay as they are."""
+    since, end = settled.window
+    return msgspec.structs.replace(
+        settled,
+        cells={cell: told for cell, told in settled.cells.items() if cell >= first},
+        delivered={cell: told for cell, told in settled.delivered.items() if cell >= first},
+        window=(max(since, first), end),
+    )
+
+
 def register(
     kept: NearReadings, first: int, last: int, cell_s: int, rule: RegisterRule
 ) -> Settled | None:

@@ -19,6 +19,7 @@ import msgpack
 import msgspec
 
 from psd.config import Settings
+from psd.energy.channel_lifetimes import ChannelLifetimes
 from psd.energy.channels import METERS, Kind, MeterChannel, channel_of, is_channel, kept_kind
 from psd.energy.keys import METERS_KEY, channel_key, meter_key, runs_key, units_key
 from psd.energy.meter_facts import FIELDS_MAX, MeterRecord, Said, packed_of, record_of
@@ -134,8 +135,9 @@ class MeterStore:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
-        lifetime = settings.retention.activity_s
-        self._lifetime_s = lifetime and lifetime + settings.booking.max_event_lead_s
+        fences_s = settings.retention.activity_s
+        self._fences_s = fences_s and fences_s + settings.booking.max_event_lead_s
+        self._lifetimes = ChannelLifetimes(store, settings)
         self._keep = load_script("energy.keep")
         self._cover = load_script("energy.cover")
         self._describe = load_script("energy.describe")
@@ -222,7 +224,7 @@ class MeterStore:
         export: str = "",
     ) -> list[Any]:
         packed = msgpack.packb([each for value in values for each in value])
-        lifetime, unit_s = self._lifetime_s, UNIT_S[of.kind]
+        lifetime, unit_s = await self._lifetimes.readings_s(of.channel.flow), UNIT_S[of.kind]
         arguments = (of.channel.name, kind, unit_s, packed, *within, look, lifetime, export)
         root = await self._root(of.uid)
         [told] = await write_kept(self._store, [("EVALSHA", self._keep.sha, 1, root, *arguments)])
@@ -259,6 +261,7 @@ class MeterStore:
     async def _call_cover(self, metered: Sequence[_Metered]) -> list[Any]:
         """What the script answers, by position: channels of one partition share calls."""
         placement = await self._store.placed()
+        runs_s = await self._lifetimes.runs_s()
         roots = placement.owner_roots([each.of.uid for each in metered])
         pages = [
             page
@@ -269,7 +272,7 @@ class MeterStore:
             owner_call(
                 self._cover,
                 [roots[place] for place in page],
-                (msgpack.packb([metered[place].packed() for place in page]), self._lifetime_s),
+                (msgpack.packb([metered[place].packed() for place in page]), runs_s),
             )
             for page in pages
         ]
@@ -287,7 +290,7 @@ class MeterStore:
         Raises TooLargeError where that would be more than a meter may have.
         """
         root = await self._root(uid)
-        arguments = (since, packed_of(said), FIELDS_MAX, self._lifetime_s)
+        arguments = (since, packed_of(said), FIELDS_MAX, self._fences_s)
         command: Command = ("EVALSHA", self._describe.sha, 1, root, *arguments)
         [told] = await write_kept(self._store, [command])
         if told == 0:

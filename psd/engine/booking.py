@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgpack
 import msgspec
 
-from psd.config import BookingSettings, RetentionSettings
+from psd.config import OWN_LEVELS, BookingSettings, RetentionSettings, Settings
 from psd.engine.column_modes import Modes, packed_modes
 from psd.engine.events import Count, Event, Report
 from psd.engine.fences import NO_FENCES, Fences
 from psd.store.codec import marker_of, pack_id
 from psd.store.keys import count_root
+from psd.store.lifetimes import by_number, ended
 from psd.store.owner_calls import ONE_SERVER, Placement
 
 CALL_REPORTS_MAX = 200
@@ -100,19 +101,33 @@ def lifetimes(
     booking: BookingSettings,
     ever: Collection[str],
     modes: Modes | None = None,
+    of_things: Mapping[int, RetentionSettings] | None = None,
 ) -> bytes:
     """The lifetimes as book.lua reads them: seven msgpack numbers of seconds; then the modes.
 
     0 is for ever, -1 for ever at a level in ``ever``, whose keys may have an older lifetime.
     An activity lives longer by the time that an event may be ahead of the clock: it must still
-    be known when the event's own time gets too old to be booked.
+    be known when the event's own time gets too old to be booked. Behind the modes come the things
+    that have other lifetimes, if any has.
     """
+    lead_s = booking.max_event_lead_s
+    kept = _seconds(retention, lead_s, ever)
+    numbers = (*kept.values(), booking.dedupe_horizon_s)
+    packed = b"".join(map(msgpack.packb, numbers)) + packed_modes(modes or {})
+    own = {}
+    for thing, each in (of_things or {}).items():
+        seconds = _seconds(each, lead_s, ended(ever, thing))
+        if seconds != kept:
+            own[str(thing)] = {level.removesuffix("_s"): seconds[level] for level in OWN_LEVELS}
+    return packed + msgpack.packb(own) if own else packed
+
+
+def _seconds(retention: RetentionSettings, lead_s: int, ever: Collection[str]) -> dict[str, int]:
+    """Lifetimes by level, as a script reads them."""
     seconds = {level: getattr(retention, level) for level in LEVELS}
     if retention.activity_s:
-        seconds["activity_s"] += booking.max_event_lead_s
-    kept = [lifetime or (-1 if level in ever else 0) for level, lifetime in seconds.items()]
-    numbers = b"".join(msgpack.packb(number) for number in (*kept, booking.dedupe_horizon_s))
-    return numbers + packed_modes(modes or {})
+        seconds["activity_s"] += lead_s
+    return {level: each or (-1 if level in ever else 0) for level, each in seconds.items()}
 
 
 def reports_kept_s(retention: RetentionSettings) -> int:
@@ -123,6 +138,12 @@ def reports_kept_s(retention: RetentionSettings) -> int:
     """
     finite = [s for s in (retention.activity_s, retention.year_s) if s]
     return min(finite, default=0)
+
+
+def kept_seconds(settings: Settings) -> dict[int, int]:
+    """The same of things, by number, whose reports are not kept for ever."""
+    kept = {thing: reports_kept_s(each) for thing, each in by_number(settings).items()}
+    return {thing: seconds for thing, seconds in kept.items() if seconds}
 
 
 def _report_entry(report: Report, marker_key: bytes) -> tuple[object, ...]:

@@ -16,7 +16,7 @@ from psd.clock import Clock
 from psd.columns import column_keys
 from psd.config import Settings
 from psd.engine.batch import EventBatch, Tools
-from psd.engine.booking import LEVELS, lifetimes, reports_kept_s
+from psd.engine.booking import COUNT_THING, kept_seconds, lifetimes, reports_kept_s
 from psd.engine.column_modes import keep_modes, modes_of
 from psd.engine.events import Count, Event, Withdrawal
 from psd.engine.fences import NO_FENCES, Fence, fences_of
@@ -28,6 +28,7 @@ from psd.engine.withdrawal import WithdrawalScripts
 from psd.errors import ConflictError, TooLateError
 from psd.failpoints import reach
 from psd.observe.metrics import Metrics
+from psd.store.lifetimes import finite_levels, numbers_of
 from psd.store.redis import Store
 
 EVENT_US = 20.0
@@ -45,7 +46,9 @@ class Engine(Reads):
         self._tools = Tools(store, settings, self._withdrawals)
         self._retention = settings.retention
         self._booking = settings.booking
-        self._kept_s = reports_kept_s(settings.retention)
+        self._kept_s = kept_seconds(settings)
+        self._kept_s_of_others = reports_kept_s(settings.retention)
+        self._finite = finite_levels(settings)
         self._modes = modes_of(settings.things)
         self._lifetimes = b""
         self._levels: Levels | None = None
@@ -58,10 +61,11 @@ class Engine(Reads):
         """
         generation = self._store.standing.generation
         if self._levels is None or self._levels_of != generation:
-            finite = [level for level in LEVELS if getattr(self._retention, level)]
-            ever = await self._store.levels_with_lifetimes(finite)
+            ever = await self._store.levels_with_lifetimes(self._finite)
             await keep_modes(self._store, self._modes)
-            self._lifetimes = lifetimes(self._retention, self._booking, ever, self._modes)
+            self._lifetimes = lifetimes(
+                self._retention, self._booking, ever, self._modes, self._lifetimes_of
+            )
             self._levels_of = generation
             self._levels = Levels(
                 months_expire="month_s" in ever,
@@ -69,6 +73,8 @@ class Engine(Reads):
                 days_expire="day_s" in ever,
                 activities_expire="activity_s" in ever,
                 columns_expire=not ever.isdisjoint(column_keys.LEVELS),
+                activities_of=numbers_of(ever, "activity_s"),
+                columns_of=numbers_of(ever, "second_s"),
             )
         return self._levels
 
@@ -122,21 +128,35 @@ class Engine(Reads):
 
     def bookable(self, events: Sequence[Event], outcomes: list[Outcome]) -> Sequence[int]:
         """Positions to book; with a retention of reports, older ones are refused in outcomes."""
-        if not self._kept_s:
+        if not self._kept_s and not self._kept_s_of_others:
             return range(len(events))
-        oldest = self._clock.now_s() - self._kept_s
-        positions = []
+        positions, oldest = [], dict[int, int]()
         for position, event in enumerate(events):
             if isinstance(event, Withdrawal):
                 positions.append(position)
                 continue
+            thing = COUNT_THING if isinstance(event, Count) else event.thing
             start = event.ts if isinstance(event, Count) else event.ts1
-            if start >= oldest:
+            if thing not in oldest:
+                oldest[thing] = self.oldest_s(thing)
+            excess_s = oldest[thing] - start
+            if excess_s <= 0:
                 positions.append(position)
                 continue
-            reason = f"ts1: {start} is before what is kept of reports ({self._kept_s} s)"
-            outcomes[position] = Outcome("refused", TooLateError(reason, excess_s=oldest - start))
+            reason = f"ts1: {start} is before what is kept of reports ({self.kept_s(thing)} s)"
+            outcomes[position] = Outcome("refused", TooLateError(reason, excess_s=excess_s))
         return positions
+
+    def kept_s(self, thing: int) -> int:
+        """How long a report of a thing can be told from a new one; 0 is for ever."""
+        if thing in self._lifetimes_of:
+            return self._kept_s.get(thing, 0)
+        return self._kept_s_of_others
+
+    def oldest_s(self, thing: int) -> int:
+        """The first second of which reports of a thing are booked now."""
+        kept_s = self.kept_s(thing)
+        return max(self._clock.now_s() - kept_s, 0) if kept_s else 0
 
     async def index(self, uid: int, things: Iterable[int]) -> None:
         """Put a user into the index of things of which he has keys. 1 trip."""

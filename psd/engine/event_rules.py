@@ -16,6 +16,7 @@ import msgspec
 
 from psd.clock import utc_text
 from psd.config import Settings
+from psd.engine.booking import kept_seconds
 from psd.engine.event_checks import check_event_id, check_int64, check_value
 from psd.engine.event_fields import CountFields, MetricFields, decode_envelope
 from psd.engine.events import (
@@ -57,6 +58,7 @@ class EventRules(msgspec.Struct, frozen=True):
     ``age_max_s`` 0 means that events of any age are booked. ``batch_max`` bounds the list of
     one ``metrics`` message, ``depth_max`` the nesting of any. ``kinds`` are the commands that other
     domains add. Of the things in ``numbered`` a uid is the number of something that has no name.
+    ``kept_s`` tells of things whose reports are not kept for ever how long they are.
     """
 
     things: Mapping[str, int]
@@ -66,6 +68,7 @@ class EventRules(msgspec.Struct, frozen=True):
     depth_max: int = DEPTH_MAX
     kinds: Mapping[str, Kind] = {}
     numbered: Collection[int] = frozenset()
+    kept_s: Mapping[int, int] = {}
 
     def events(self, body: bytes, now_s: int, message_id: str) -> list[Accepted]:
         """All events of one message, checked; ``message_id`` dedupes a count that brings no id.
@@ -206,6 +209,15 @@ class EventRules(msgspec.Struct, frozen=True):
                 excess_s=now_s - second - self.age_max_s,
             )
 
+    def check_kept(self, name: str, second: int, now_s: int, thing: int | None) -> None:
+        """Refuse a second that is before what is kept of a thing's reports."""
+        kept_s = self.kept_s.get(thing, 0) if thing is not None else 0
+        if kept_s and second < now_s - kept_s:
+            raise TooLateError(
+                f"{name}: {second} is {now_s - second} s old; reports are kept for {kept_s} s",
+                excess_s=now_s - second - kept_s,
+            )
+
 
 def rules_of(settings: Settings) -> EventRules:
     """The rules of one configuration."""
@@ -215,4 +227,5 @@ def rules_of(settings: Settings) -> EventRules:
         lead_max_s=booking.max_event_lead_s,
         age_max_s=booking.max_event_age_s,
         batch_max=booking.batch_reports_max,
+        kept_s=kept_seconds(settings),
     )

@@ -34,7 +34,7 @@ class EverybodyReader:
     ) -> Vector | None:
         """The sums of everybody, None where columns do not tell them. Raises what spend raises."""
         within = range_.clamped()
-        if levels.columns_expire:
+        if levels.columns_end(thing):
             return None
         mode = await self._mode(thing)
         is_whole = within.start % DAY_S == within.end % DAY_S == 0

@@ -11,7 +11,7 @@ year or month is taken whole and what lies outside is taken off. A range of whol
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -47,13 +47,26 @@ class Range(msgspec.Struct, frozen=True, gc=False):
 
 
 class Levels(msgspec.Struct, frozen=True, gc=False):
-    """Which levels have a lifetime, so that their hashes may have lost fields."""
+    """Which levels have a lifetime, so that their hashes may have lost fields.
+
+    Of single things the numbers of those whose reports or columns have one, where not all have.
+    """
 
     months_expire: bool = False
     weeks_expire: bool = False
     days_expire: bool = False
     activities_expire: bool = False
     columns_expire: bool = False
+    activities_of: frozenset[int] = frozenset()
+    columns_of: frozenset[int] = frozenset()
+
+    def activities_end(self, things: Iterable[int]) -> bool:
+        """Whether reports of any of these things may have ended."""
+        return self.activities_expire or not self.activities_of.isdisjoint(things)
+
+    def columns_end(self, thing: int) -> bool:
+        """Whether columns of a thing may lack something."""
+        return self.columns_expire or thing in self.columns_of
 
 
 @lru_cache(maxsize=4096)

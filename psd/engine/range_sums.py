@@ -30,6 +30,7 @@ from psd.engine.sums import OwnerSums, SumReader
 from psd.engine.tallies import AtidSum, Tally
 from psd.errors import DetailExpiredError
 from psd.store.keys import count_root
+from psd.store.lifetimes import by_number
 from psd.store.redis import Store
 
 
@@ -39,7 +40,8 @@ class RangeSums(ABC):
     def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._activity_kept_s = settings.retention.activity_s
+        self._lifetimes_of = by_number(settings)
+        self._lifetimes_of_all = settings.retention
         self._owners = OwnerReader(store)
         self._listed = BookingsReader(self._owners, settings.server.bookings_max)
         self.names = NamedUsers(store)
@@ -94,10 +96,10 @@ class RangeSums(ABC):
     ) -> int:
         """Sum of one activity's bookings over a range. One script call."""
         within = range_.clamped()
-        if self._activity_kept_s and within.start < self._clock.now_s() - self._activity_kept_s:
+        kept_s = self._lifetimes_of.get(thing, self._lifetimes_of_all).activity_s
+        if kept_s and within.start < self._clock.now_s() - kept_s:
             raise DetailExpiredError(
-                f"start: {within.start} is before what is kept of single activities "
-                f"({self._activity_kept_s} s)",
+                f"start: {within.start} is before what is kept of single activities ({kept_s} s)",
                 "second",
             )
         return await self._bookings.of_activity(uid, thing, aid, within, atid)

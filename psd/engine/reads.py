@@ -84,7 +84,7 @@ class Reads(RangeSums):
         each activity is; then a page costs what stands on it, and may hold fewer than ``limit``.
         """
         within = range_.clamped()
-        expire = (await self._known_levels()).activities_expire
+        expire = (await self._known_levels()).activities_end(things)
         most = None if expire else LISTED_BOOKINGS_MAX
         found = await self._bookings.activities(uid, things, within, atids, newest, most)
         if found is None:
