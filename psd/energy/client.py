@@ -41,12 +41,12 @@ class AsyncEnergy(Resource):
         every: str | None = None,
         tz: str | None = None,
         flow: str = "import",
+        register: int | None = None,
     ) -> UsageAnswer:
-        """The energy of a meter."""
+        """The energy of a meter, or of one register."""
         path = path_of("v3", "energy", "meters", meter, "usage")
-        return await self._get(
-            UsageAnswer, path, start=start, end=end, every=every, tz=tz, flow=flow
-        )
+        asked = {"start": start, "end": end, "every": every, "tz": tz, "flow": flow}
+        return await self._get(UsageAnswer, path, **asked, register=register)
 
     async def meter(self, meter: str) -> MeterAnswer:
         """What is known of a meter."""

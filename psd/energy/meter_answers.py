@@ -114,7 +114,7 @@ class GapRow(msgspec.Struct):
 
 
 class UsageAnswer(msgspec.Struct):
-    """``coverage`` is the share of the range that is metered."""
+    """``coverage`` is the share of the range that is metered; ``register`` where one is told."""
 
     meter: str
     flow: str
@@ -123,6 +123,7 @@ class UsageAnswer(msgspec.Struct):
     gaps: list[GapRow]
     more_gaps: int
     coverage: Annotated[float, Meta(ge=0, le=1)]
+    register: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class RefusedLine(msgspec.Struct):

@@ -34,6 +34,7 @@ from psd.energy.channels import (
 )
 from psd.energy.meter_facts import rule_of
 from psd.energy.meter_reads import MeterReads
+from psd.energy.register_sums import register_of
 from psd.energy.settings import EnergySettings
 from psd.energy.store import UNIT_S, KeptChannel, MeterStore
 from psd.engine.engine import Engine
@@ -54,7 +55,7 @@ class ReadingsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Readings of a channel behind a time."""
 
     flow: Annotated[str, Meta(description=f"one of {', '.join(THINGS)}")] = "import"
-    register: Annotated[int, Meta(ge=0, lt=REGISTERS)] = 0
+    register: Annotated[int, Meta(ge=0, le=REGISTERS - 1)] = 0
     after: Annotated[
         str, Meta(description="RFC 3339, a date, Unix seconds, or relative to now")
     ] = ""
@@ -151,7 +152,7 @@ class ReadingQuestions:
                 uid, thing, Range(until, TIME_END_S), 2 * limit
             )
             for second, quality, aid, mwh in found:
-                if (aid if aid >= 0 else -1 - aid) % REGISTERS == channel.register:
+                if register_of(aid) == channel.register:
                     before, worst = by_end.get(second + 1, (0, 0))
                     by_end[second + 1] = before + mwh, max(quality, worst)
         ends = sorted(by_end)

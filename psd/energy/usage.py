@@ -24,6 +24,7 @@ from psd.domain.question import Asked
 from psd.energy.channels import (
     DELIVERED,
     MEASURED,
+    REGISTERS,
     THINGS,
     Flow,
     MeterChannel,
@@ -34,6 +35,7 @@ from psd.energy.channels import (
     meter_uid,
 )
 from psd.energy.meter_answers import GapRow, UsageAnswer, UsageRow, UsageTotal
+from psd.energy.register_sums import sums_of_register
 from psd.energy.resettling import merged
 from psd.energy.settings import EnergySettings
 from psd.energy.store import KnownMeter, MeterStore
@@ -72,6 +74,10 @@ class UsageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     every: Annotated[str, Meta(description=f"one of {', '.join(UNITS)}")] | None = None
     tz: Annotated[str | None, Meta(description="the meter's own unless given")] = None
     flow: Annotated[str, Meta(description=f"one of {', '.join(THINGS)}")] = "import"
+    register: (
+        Annotated[int, Meta(ge=0, le=REGISTERS - 1, description="this one alone, not all together")]
+        | None
+    ) = None
 
 
 class UsageQuestions:
@@ -105,8 +111,14 @@ class UsageQuestions:
         tz = zone(query.tz or known.record.text("tz") or self._settings.tz)
         range_ = asked_range(query.start, query.end, self._clock.now_ms() // 1000, tz=tz)
         cuts = _cuts(range_, query.every, tz)
-        sums, estimated = await self._sums(uid, thing, cuts)
-        runs = await self._store.runs(uid, metered_by(known, flow), range_.start, range_.end)
+        channels = metered_by(known, flow, query.register)
+        if query.register is not None and not channels:
+            raise NotFoundError(
+                f"register: {query.register} of flow {flow} of {shown(name)} has no energy that "
+                "counts"
+            )
+        sums, estimated = await self._sums(uid, thing, cuts, query.register)
+        runs = await self._store.runs(uid, channels, range_.start, range_.end)
         gaps, covered_s = gaps_between(merged(runs), range_)
         texts = utc_texts(cuts)
         rows = [
@@ -122,6 +134,7 @@ class UsageQuestions:
             [GapRow(utc_text(start), utc_text(end)) for start, end in gaps[:GAPS_MAX]],
             max(len(gaps) - GAPS_MAX, 0),
             round(covered_s / length, SHARE_DECIMALS) if length else 0.0,
+            msgspec.UNSET if query.register is None else query.register,
         )
 
     def _flow(self, name: str) -> tuple[Flow, int]:
@@ -132,12 +145,16 @@ class UsageQuestions:
             raise UnknownThingError(f"flow: {THINGS[flow]} is no configured thing")
         return flow, thing
 
-    async def _sums(self, uid: int, thing: int, cuts: Sequence[int]) -> tuple[list[int], list[int]]:
+    async def _sums(
+        self, uid: int, thing: int, cuts: Sequence[int], register: int | None
+    ) -> tuple[list[int], list[int]]:
         """Energy by part of the range, and what of it is not measured."""
         parts = max(len(cuts) - 1, 0)
         sums, estimated = [0] * parts, [0] * parts
         if not parts:
             return sums, estimated
+        if register is not None:
+            return await sums_of_register(self._engine, uid, thing, register, cuts)
         question = BucketQuestion(thing, cuts, by_atid=True)
         [by_quality] = await self._engine.series([uid], question)
         for quality, series in by_quality.items():
@@ -148,11 +165,13 @@ class UsageQuestions:
         return sums, estimated
 
 
-def metered_by(known: KnownMeter, flow: Flow) -> list[MeterChannel]:
-    """The channels that tell when a flow of a meter is metered."""
+def metered_by(known: KnownMeter, flow: Flow, register: int | None = None) -> list[MeterChannel]:
+    """The channels that tell when a flow of a meter is metered, or one register of it."""
     found = []
     for name, kept in known.kinds.items():
         channel = channel_of(name)
+        if register not in (None, channel.register):
+            continue
         if channel.flow == flow and counting_kind(kept)[1]:
             is_delivered = kept == DELIVERED
             found.append(MeterChannel("import", channel.register) if is_delivered else channel)

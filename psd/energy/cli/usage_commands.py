@@ -20,7 +20,7 @@ from psd.cli.printing import Form, forms, say, show_rows
 from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
-from psd.energy.channels import THINGS
+from psd.energy.channels import REGISTERS, THINGS
 from psd.energy.meter_answers import UsageAnswer
 from psd.energy.part import EnergyPart
 from psd.energy.usage import UNITS, UsageQuery
@@ -29,6 +29,11 @@ from psd.measures.units import text_of
 
 def _range(function: Callable[..., None]) -> Callable[..., None]:
     for option in (
+        click.option(
+            "--register",
+            type=click.IntRange(0, REGISTERS - 1),
+            help="This one alone. Default: all of the flow together.",
+        ),
         click.option("--tz", metavar="ZONE", help="Default: the meter's."),
         click.option(
             "--flow", type=click.Choice([*THINGS]), default="import", help="Default: import."
@@ -56,10 +61,11 @@ def usage(
     every: str | None,
     tz: str | None,
     flow: str,
+    register: int | None,
     form: Form,
 ) -> None:
     """Show the energy of METER from START to END (now)."""
-    answer = _asked(loaded.settings, meter, UsageQuery(start, end, every, tz, flow))
+    answer = _asked(loaded.settings, meter, UsageQuery(start, end, every, tz, flow, register))
     cells = [(row.start, row.end, row.kwh, text_of(row.estimated_mwh)) for row in answer.data]
     show_rows(form, answer.data, ("start", "end", "kwh", "estimated"), cells, {2, 3}, answer)
     if form == "table":
@@ -80,10 +86,11 @@ def gaps(
     end: str | None,
     tz: str | None,
     flow: str,
+    register: int | None,
     form: Form,
 ) -> None:
     """Show when METER was not metered from START to END (now)."""
-    answer = _asked(loaded.settings, meter, UsageQuery(start, end, None, tz, flow))
+    answer = _asked(loaded.settings, meter, UsageQuery(start, end, None, tz, flow, register))
     cells = [(gap.start, gap.end) for gap in answer.gaps]
     show_rows(form, answer.gaps, ("start", "end"), cells, set())
     if answer.more_gaps:

@@ -1,0 +1,35 @@
+"""Others are answered while thousands of rows of meters are checked and booked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.support.clients.http import HttpClient
+from tests.support.loop_holds import loop_holds
+
+T0 = 1_606_636_800
+ROWS, MESSAGES = 3_000, 4
+
+
+def intervals(number: int) -> dict[str, Any]:
+    rows = [[T0 + n * 1_800, T0 + (n + 1) * 1_800, f"0.{n % 1_000:03d}"] for n in range(ROWS)]
+    return {"command": "intervals", "intervals": {"meter": f"i-{number}", "rows": rows}}
+
+
+def power(number: int) -> dict[str, Any]:
+    points = [[T0 + n * 60, f"{n % 7}.{n % 1_000:03d}"] for n in range(ROWS)]
+    return {"command": "power", "power": {"meter": f"p-{number}", "points": points}}
+
+
+@pytest.mark.parametrize("message", [intervals, power])
+async def test_a_body_full_of_readings_does_not_hold_the_loop(
+    client: HttpClient, message: Any
+) -> None:
+    body = msgspec.json.encode([message(number) for number in range(MESSAGES)])
+    with loop_holds() as holds:
+        told = await client.request("POST", "/v3/energy/readings", body, "application/json")
+    assert told.json()["summary"]["booked"] == MESSAGES, told.text
+    assert holds.are_short(0.02), holds.longest
