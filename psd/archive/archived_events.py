@@ -28,6 +28,10 @@ RANK_BITS = 24
 """Room for the events of one number: a batch has at most 500 messages of 1,000 reports."""
 
 
+PART = b"part\0"
+"""Before the name of a part of a change; before that of a change stands where its kind is."""
+
+
 class Decoded(msgspec.Struct, frozen=True, gc=False):
     """An entry and its events, none of a refused one; ``rank`` is the place of the first event.
 
@@ -44,8 +48,7 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
     def replaceable(self) -> Iterator[tuple[int, bytes, Accepted]]:
         """What a later event could replace, with its rank and what it has in common with that."""
         for rank, event in enumerate(self.events, self.rank):
-            identity = identity_of(event)
-            if identity is not None:
+            for identity in identities_of(event):
                 yield rank, identity, event
 
 
@@ -79,6 +82,15 @@ def decoded_entries(
             rank += len(events)
 
 
+def identities_of(event: Accepted) -> list[bytes]:
+    """The identity of an event, or those of its parts, in their order; none if it stands whole."""
+    identity = identity_of(event)
+    if identity is not None:
+        return [identity]
+    parts = event.parts() if isinstance(event, Change) else ()
+    return [_digest(PART + part) for part in parts]
+
+
 def identity_of(event: Accepted) -> bytes | None:
     """What an event has in common with those of which the last one stands; None if all stand.
 
@@ -92,4 +104,8 @@ def identity_of(event: Accepted) -> bytes | None:
         return None
     kind = type(event)
     told = f"{kind.__module__}.{kind.__qualname__}\0".encode() + named
+    return _digest(told)
+
+
+def _digest(told: bytes) -> bytes:
     return blake2b(told, digest_size=20).digest()

@@ -35,7 +35,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from psd.archive.archived_events import Decoded, decoded_entries, identity_of
+from psd.archive.archived_events import RANK_BITS, Decoded, decoded_entries, identities_of
 from psd.archive.decisions import Redone
 from psd.archive.entries import Entry
 from psd.archive.erasures import Erasures
@@ -62,6 +62,9 @@ CATCH_UPS_MAX = 20
 many times a second would keep this going for ever, and corrects it again anyway."""
 
 REFUSALS_KEPT = 20
+
+END_RANK = END_NUMBER << RANK_BITS
+"""Behind all ranks."""
 
 Progress = Callable[[int], None]
 """Called with the accepted time, in milliseconds, up to which work is done."""
@@ -196,8 +199,9 @@ class Replay:
             if found.error is not None:
                 self._summary.refuse(found.entry.accepted_ms, found.error)
             for rank, event in enumerate(found.events, found.rank):
-                if self._is_due(found.entry, event, rank, last):
-                    batch.append((found.entry, event))
+                due = self._due(found.entry, event, rank, last)
+                if due is not None:
+                    batch.append((found.entry, due))
             if len(batch) >= self._batch_events:
                 await self._book(batch)
                 batch = []
@@ -217,36 +221,43 @@ class Replay:
             came = Span(stores=self._stores, since=before)
             for position, found in enumerate(self._decoded(came)):
                 await _turn(position)
-                for rank, identity, event in found.replaceable():
-                    known = last.get(identity)
-                    if known is not None and rank >= known:
-                        batch.append(event)
-                        if rank > known:
-                            newer[identity] = last[identity] = rank
+                for rank, event in enumerate(found.events, found.rank):
+                    identities = identities_of(event)
+                    due = [rank >= last.get(each, END_RANK) for each in identities]
+                    newer |= {
+                        each: rank
+                        for each, is_due in zip(identities, due, strict=True)
+                        if is_due and rank > last[each]
+                    }
+                    left = _left(event, due)
+                    if left is not None and any(due):
+                        batch.append(left)
+            last |= newer
             for start in range(0, len(batch), BATCH_EVENTS):
                 await self._books.book(batch[start : start + BATCH_EVENTS])
             if not newer:
                 return
             last, before = newer, now
 
-    def _is_due(self, entry: Entry, event: Accepted, rank: int, last: dict[bytes, int]) -> bool:
-        """Whether the event is to be booked; counts it when not."""
-        identity = identity_of(event)
-        if identity is not None:
+    def _due(
+        self, entry: Entry, event: Accepted, rank: int, last: dict[bytes, int]
+    ) -> Accepted | None:
+        """What of the event is to be booked; counts it when nothing is."""
+        identities = identities_of(event)
+        if identities:
             # One that was written since the chunk was read is not there, or ranks higher.
-            if rank >= last.get(identity, 0):
-                return True
-            self._summary.superseded += 1
-            return False
+            left = _left(event, [rank >= last.get(each, 0) for each in identities])
+            self._summary.superseded += left is None
+            return left
         if isinstance(event, Change | Withdrawal):
             # A change that none replaces is kept by its own time, whenever it comes. An
             # activity is withdrawn once, and for good.
-            return True
+            return event
         known_until_s = entry.accepted_ms // 1000 + self._horizon_s
         if self._forgotten or known_until_s > self._clock.now_s() + MARGIN_S:
-            return True
+            return event
         self._summary.forgotten += 1
-        return False
+        return None
 
     async def _book(self, batch: Sequence[tuple[Entry, Accepted]]) -> None:
         if not batch:
@@ -267,6 +278,15 @@ class Replay:
 
     def _sizes(self) -> dict[Path, int]:
         return sizes_of(self._folder, self._stores)
+
+
+def _left(event: Accepted, due: Sequence[bool]) -> Accepted | None:
+    """An event of whose parts these are due."""
+    if all(due):
+        return event
+    if not isinstance(event, Change):
+        return None
+    return event.without({place for place, is_due in enumerate(due) if not is_due})
 
 
 async def _turn(position: int) -> None:

@@ -12,7 +12,7 @@ A meter of this face is any text, also one that is no name of a meter elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -58,6 +58,15 @@ class JoiBatch(Change, frozen=True):
     field: str
     readings: Sequence[JoiReading]
     power: Readings | None
+
+    def parts(self) -> list[bytes]:
+        """Those of its power."""
+        return [] if self.power is None else self.power.parts()
+
+    def without(self, replaced: Collection[int]) -> JoiBatch:
+        """The batch itself is kept however old it is; what is newer of its power stands."""
+        power = None if self.power is None else self.power.without(replaced)
+        return msgspec.structs.replace(self, power=power)
 
 
 def batch_command() -> Command:

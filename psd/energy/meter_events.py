@@ -9,8 +9,10 @@ which is kept as a whole or refused as a whole::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
+
+import msgspec
 
 from psd.domain.command import Command, Messages
 from psd.energy.channels import (
@@ -77,6 +79,16 @@ class Readings(Change, frozen=True):
     points: tuple[tuple[int, int], ...]
     counts: bool = True
 
+    def parts(self) -> list[bytes]:
+        """The seconds: a later reading of one replaces it."""
+        head = f"{self.meter}\0{self.channel.name} ".encode()
+        return [b"%s%d" % (head, second) for second, _ in self.points]
+
+    def without(self, replaced: Collection[int]) -> Readings | None:
+        """The others; None where all are replaced."""
+        left = tuple(each for at, each in enumerate(self.points) if at not in replaced)
+        return msgspec.structs.replace(self, points=left) if left else None
+
     def texts(self) -> list[tuple[int, str]]:
         """As they are kept."""
         return [(second, str(value)) for second, value in self.points]
@@ -89,6 +101,16 @@ class Intervals(Change, frozen=True):
     channel: MeterChannel
     rows: tuple[Interval, ...]
     counts: bool = True
+
+    def parts(self) -> list[bytes]:
+        """The windows: a later interval from and to the same seconds replaces it."""
+        head = f"{self.meter}\0{self.channel.name} ".encode()
+        return [b"%s%d %d" % (head, start, end) for start, end, *_ in self.rows]
+
+    def without(self, replaced: Collection[int]) -> Intervals | None:
+        """The others; None where all are replaced."""
+        left = tuple(each for at, each in enumerate(self.rows) if at not in replaced)
+        return msgspec.structs.replace(self, rows=left) if left else None
 
     def texts(self) -> list[tuple[int, str]]:
         """As they are kept where they do not count: by their first second."""

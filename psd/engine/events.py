@@ -8,6 +8,7 @@ what another domain keeps of a message is a :class:`Change`.
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -83,6 +84,17 @@ class Change(msgspec.Struct, frozen=True):
         meter at a second replaces an earlier one: ``b"m-1 1606636800"``. What is merged by its own
         time, and not by when it came, replaces nothing but what says the same.
         """
+        return None
+
+    def parts(self) -> Sequence[bytes]:
+        """The same of parts that are replaced one by one; none where it is one or stands whole.
+
+        Changes of several kinds may have the same parts, and no others name one as they do.
+        """
+        return ()
+
+    def without(self, replaced: Collection[int]) -> Change | None:
+        """What is left of it without these parts, by their places; None for nothing."""
         return None
 
 

@@ -187,7 +187,8 @@ async def test_a_replay_keeps_what_is_still_kept_and_tells_what_is_too_late(
 ) -> None:
     runtime, clock = meters.runtime, meters.clock
     points = [[T0 + n * HOUR_S, 1] for n in range(48)]
-    old = {"command": "power", "power": {"meter": "p", "points": points[:12]}}
+    others = [[second + 60, 1] for second, _ in points[:12]]
+    old = {"command": "power", "power": {"meter": "p", "points": others}}
     straddling = {"command": "power", "power": {"meter": "p", "points": points}}
     clock.advance(2 * DAY_S)
     async with serving(runtime) as main:
