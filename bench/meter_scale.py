@@ -42,6 +42,9 @@ ASKED_METERS = 50
 ASKED_BOARDS = 3
 DAY_S = 86_400
 
+METERS_AT_ONCE = 200
+"""Of whom each sends 48 in a message: 9,600 reports a booking, 0.2 s of Redis."""
+
 
 def main() -> None:
     """Parse, load, ask."""
@@ -89,8 +92,8 @@ def _batches(meters: int, day: int, *, is_interleaved: bool) -> Iterator[list[by
                 own = half_hours_of(some, day)[place::A_DAY]
                 yield [message(meter, [(start, mwh)]) for meter, start, mwh in own]
         return
-    for at in range(0, meters, MESSAGES_AT_ONCE):
-        some = range(at, min(at + MESSAGES_AT_ONCE, meters))
+    for at in range(0, meters, METERS_AT_ONCE):
+        some = range(at, min(at + METERS_AT_ONCE, meters))
         own = half_hours_of(some, day)
         yield [
             message(own[first][0], [row[1:] for row in own[first : first + A_DAY]])
