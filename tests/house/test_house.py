@@ -35,6 +35,18 @@ def test_every_part_of_psd_has_its_place_in_the_layers() -> None:
     assert parts | {"server", "workers"} == placed
 
 
+def test_every_part_of_psd_is_where_a_newcomer_looks_for_it() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition("| folder | what lives there |")[2]
+    told = set(re.findall(r"`psd/([\w.]+)`", table))
+    there = {
+        path.name
+        for path in (ROOT / "psd").iterdir()
+        if (path / "__init__.py").is_file() or (path.suffix == ".py" and path.name != "__init__.py")
+    }
+    assert told == there
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_a_module_says_what_lives_in_it_and_fits_a_reader(path: Path) -> None:
     if path.name == "__init__.py" and not text_of(path).strip():

@@ -15,8 +15,7 @@ from __future__ import annotations
 import asyncio
 import random
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -45,11 +44,8 @@ class MeterKills:
         """Run trials with the seeds ``seed`` and up."""
         return await run_in_lanes(self.name, trials, seed, self._stage, self._trial, say)
 
-    @asynccontextmanager
-    async def _stage(self, lane: int) -> AsyncIterator[Stage]:
-        folder = Path(tempfile.mkdtemp(prefix=f"{self.name}-{lane}-"))
-        async with Stage(folder) as stage:
-            yield stage
+    def _stage(self, lane: int) -> Stage:
+        return Stage(Path(tempfile.mkdtemp(prefix=f"{self.name}-{lane}-")))
 
     async def _trial(self, stage: Stage, seed: int) -> Tally:
         rng = random.Random(f"{self.name} {seed}")

@@ -16,8 +16,7 @@ from __future__ import annotations
 import asyncio
 import random
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from psd.config_sources import load_settings
@@ -48,11 +47,8 @@ class SwapKills:
         """Run trials with the seeds ``seed`` and up."""
         return await run_in_lanes(self.name, trials, seed, self._stage, self._trial, say)
 
-    @asynccontextmanager
-    async def _stage(self, lane: int) -> AsyncIterator[Stage]:
-        folder = Path(tempfile.mkdtemp(prefix=f"{self.name}-{lane}-"))
-        async with Stage(folder) as stage:
-            yield stage
+    def _stage(self, lane: int) -> Stage:
+        return Stage(Path(tempfile.mkdtemp(prefix=f"{self.name}-{lane}-")))
 
     async def _trial(self, stage: Stage, seed: int) -> Tally:
         rng = random.Random(f"{self.name} {seed}")
