@@ -36,7 +36,10 @@ class AutoTopup(msgspec.Struct, frozen=True):
 
 
 class CustomerAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer's account; ``is_known`` once there is a balance, ``methods`` oldest first."""
+    """A customer's account; ``is_known`` once there is a balance, ``methods`` oldest first.
+
+    ``topup_ms`` is when it was said how it is topped up.
+    """
 
     customer: str
     is_known: bool = False
@@ -49,6 +52,7 @@ class CustomerAccount(msgspec.Struct, frozen=True, kw_only=True):
     default_method: str = ""
     detached: frozenset[str] = frozenset()
     auto_topup: AutoTopup = AutoTopup()
+    topup_ms: int = 0
 
     def method_to_charge(self) -> str:
         """The default, else the first that there is; empty for none."""
@@ -117,6 +121,7 @@ def account_of(customer: str, held: Mapping[str, str]) -> CustomerAccount:
             default_method=facts.get(DEFAULT, ("", ""))[1],
             detached=frozenset(name for _, name, value in methods if value == "0"),
             auto_topup=msgspec.json.decode(topup[1], type=AutoTopup) if topup else AutoTopup(),
+            topup_ms=int(topup[0].partition(":")[0]) if topup else 0,
         )
     except (ValueError, msgspec.MsgspecError) as exc:
         raise ShapeError(f"charging: the account of {customer} cannot be read ({exc})") from exc

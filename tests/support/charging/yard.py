@@ -62,8 +62,9 @@ async def yard(psd: Runtime, *owners: str) -> None:
     await services.store.set(SITE, "fuse:f1", {"limit_ma": 32_000, "parent": "main"})
     await services.store.set(SITE, "plug:p1", {"limit_ma": 16_000, "fuze_id": "f1"})
     await services.store.set(SITE, "site", {"name": "Yard"})
-    due = await services.store.due([SITE], now_ms)
-    await services.clock.look(due, now_ms)
+    looked_at_ms = psd.clock.now_ms()
+    due = await services.store.due([SITE], looked_at_ms)
+    await services.clock.look(due, looked_at_ms)
     await keep(psd, ended("id-1", "u1", FINISH_MS - 86_400_000))
     await keep(psd, ended("id-2", "u1", FINISH_MS))
     for number, owner in enumerate(owners):

@@ -34,10 +34,11 @@ def token_for(
     scopes: str,
     owners: frozenset[int] | None = None,
     expires_at_s: int | None = None,
+    names: tuple[str, ...] = (),
 ) -> Token:
-    """A token; ``scopes`` are words, as in ``"read write"``."""
+    """A token; ``scopes`` are words, as in ``"read write"``, ``names`` those of its owners."""
     secret = new_token()
-    identity = Identity(name, frozenset(scopes.split()), owners, expires_at_s)
+    identity = Identity(name, frozenset(scopes.split()), owners, expires_at_s, names=names)
     return Token(secret, write_line(TokenLine(identity, digest(secret))))
 
 
