@@ -5,6 +5,7 @@
 -- which is not read as a whole once it has more than HOURS_LISTED (lib/activity_hours). Records
 -- of an hour are a flat list, four slots each. A withdrawn activity has WITHDRAWN in its
 -- shard, which is no row of records, and nothing else: reports of it are not booked any more.
+-- Seldom: hand_over_activity
 -- @include lib/shards: shard_count, shard_of, shard_key
 -- @include lib/ids: id_text
 -- @include lib/work: spend_work

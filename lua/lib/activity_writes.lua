@@ -1,4 +1,5 @@
 -- Activity writes: save the activities that this call has changed.
+-- Seldom: save_activities_of
 -- @include lib/activity_hours: BLOCKS
 -- @include lib/activity: SHORT_RECORDS, HOURS_LISTED, HOUR_S, WITHDRAWN, activities, pack_records
 -- @include lib/activity: summary_of, directory_key, hour_key, part_of, part_numbers
@@ -108,35 +109,41 @@ local function write_withdrawn(activity, shard)
   write('HSET', shard, activity.aid, WITHDRAWN)
 end
 
--- Note the writes of all activities of this call, by owner and thing.
+-- Note the writes of an owner's thing; ends early when the call is too heavy.
+local function save_activities_of(prefix, by_aid)
+  local added = 0
+  for _, activity in pairs(by_aid.known) do
+    if activity.dirty and activity.is_new then added = added + 1 end
+  end
+  local count = by_aid.count + added
+  local shards = shard_count(count)
+  if added > 0 then
+    local hash = hash_at(prefix .. ':y', keep.year)
+    hash.activities, hash.activities_dirty = count, true
+    grow_shards(prefix, by_aid.shards, shards)
+  end
+  for aid, activity in pairs(by_aid.known) do
+    if is_too_heavy() then return end
+    if activity.dirty then
+      local shard = shard_key(prefix, shard_of(aid, shards))
+      if activity.withdrawn then
+        write_withdrawn(activity, shard)
+      elseif activity.long then
+        write_long_parts(activity)
+      elseif #activity.hours[0].flat > SHORT_RECORDS * 4 then
+        write_as_long(activity, shard)
+      else
+        write('HSET', shard, aid, pack_records(activity.hours[0].flat))
+      end
+      keep_at(shard, 'activity')
+    end
+  end
+end
+
+-- The same of all activities of this call, by owner and thing.
 local function save_activities()
   for prefix, by_aid in pairs(activities) do
-    local added = 0
-    for _, activity in pairs(by_aid.known) do
-      if activity.dirty and activity.is_new then added = added + 1 end
-    end
-    local count = by_aid.count + added
-    local shards = shard_count(count)
-    if added > 0 then
-      local hash = hash_at(prefix .. ':y', keep.year)
-      hash.activities, hash.activities_dirty = count, true
-      grow_shards(prefix, by_aid.shards, shards)
-    end
-    for aid, activity in pairs(by_aid.known) do
-      if is_too_heavy() then return end
-      if activity.dirty then
-        local shard = shard_key(prefix, shard_of(aid, shards))
-        if activity.withdrawn then
-          write_withdrawn(activity, shard)
-        elseif activity.long then
-          write_long_parts(activity)
-        elseif #activity.hours[0].flat > SHORT_RECORDS * 4 then
-          write_as_long(activity, shard)
-        else
-          write('HSET', shard, aid, pack_records(activity.hours[0].flat))
-        end
-        keep_at(shard, 'activity')
-      end
-    end
+    save_activities_of(prefix, by_aid)
+    if is_too_heavy() then return end
   end
 end

@@ -1,5 +1,6 @@
 -- Atid sets: which atids are asked. In leaves an atid is as wide as its leaf has it, so a set is
 -- also kept padded to each width.
+-- Seldom: made_set
 -- @include lib/ids: id_text, id_padded
 
 -- Padded to a width when the first leaf has it.
@@ -13,9 +14,7 @@ local PADDED = { __index = function(by_width, width)
   return padded
 end }
 
--- The set of a packed msgpack array of packed ids; nil for an empty string, which is all atids.
-local function atid_set(packed)
-  if packed == '' then return nil end
+local function made_set(packed)
   local ids = cmsgpack.unpack(packed)
   local set = { ids = ids, texts = {}, by_text = {}, by_width = setmetatable({}, PADDED) }
   set.by_width.ids = ids
@@ -24,4 +23,10 @@ local function atid_set(packed)
     set.by_text[id_text(ids[at])] = true
   end
   return set
+end
+
+-- The set of a packed msgpack array of packed ids; nil for an empty string, which is all atids.
+local function atid_set(packed)
+  if packed == '' then return nil end
+  return made_set(packed)
 end

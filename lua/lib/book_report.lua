@@ -1,6 +1,7 @@
 -- Book a report: take one report or increment into what this call knows of its owner, and say what
 -- becomes of it: 0 unchanged, 1 booked, 2 duplicate, 3 out of bounds, 4 of a withdrawn activity, 6
 -- superseded, 7 its hour is full. Nothing is written: that is for whoever saves what was noted.
+-- Seldom: book_report, things_booked
 -- @include lib/work: work_alone, spend_work, is_too_heavy
 -- @include lib/activity_commit: plan_fits, commit_plan
 -- @include lib/pending: note_changes, applied_part, apply_changes
@@ -48,6 +49,10 @@ local function too_heavy(reports)
   return redis.error_reply('PSD_HEAVY ' .. fitting)
 end
 
+local function prefix_of(root, report)
+  return root .. ':' .. small_text(report[1])
+end
+
 -- Book reports of one owner's thing at once where they are as plain as most are, else none of them.
 local function books_straight(prefix, reports)
   if #reports == 1 then return book_first_report(prefix, reports[1]) end
@@ -63,7 +68,7 @@ local function things_booked(root, reports)
     if group then group[#group + 1] = reports[at] else groups[thing] = { reports[at] } end
   end
   for thing, group in pairs(groups) do
-    booked[thing] = books_straight(root .. ':' .. small_text(thing), group)
+    booked[thing] = books_straight(prefix_of(root, group[1]), group)
     if booked[thing] then spend_work(STRAIGHT_WORK * #group) end
     if is_too_heavy() then break end
   end
@@ -72,7 +77,7 @@ end
 
 -- Book the reports of one owner, and add their codes.
 local function book_owner(root, reports, codes)
-  if #reports == 1 and books_straight(root .. ':' .. small_text(reports[1][1]), reports) then
+  if #reports == 1 and book_first_report(prefix_of(root, reports[1]), reports[1]) then
     spend_work(STRAIGHT_WORK)
     codes[#codes + 1] = 1
     return

@@ -1,6 +1,7 @@
 -- Cells: the totals that one call touches, read once and written once. A bucket is the total of
 -- one field over all atids: { field, sum, count, count_before, dirty }; a part is what one atid
 -- has in it: { sum, sum_before }. count_before and sum_before are what Redis holds.
+-- Seldom: save_hash
 -- @include lib/totals: read_total, total_value
 -- @include lib/writes: keep
 -- @include lib/ids: id_text
@@ -163,23 +164,25 @@ local function save_lifetime(key, seconds)
   end
 end
 
--- Write what changed, 1,000 arguments at once: mostly one HSET and at most one HDEL a hash. Reads
--- nothing.
-local function save_cells()
-  for key, hash in pairs(hashes) do
-    local set, at, dropped = changed_fields(key, hash)
-    if at > 2 and at <= 1002 then
-      redis.call(unpack(set, 1, at))
-    else
-      for from = 3, at, 1000 do
-        redis.call('HSET', key, unpack(set, from, math.min(from + 999, at)))
-      end
+-- Write what changed of a hash, 1,000 arguments at once: mostly one HSET and at most one HDEL.
+local function save_hash(key, hash)
+  local set, at, dropped = changed_fields(key, hash)
+  if at > 2 and at <= 1002 then
+    redis.call(unpack(set, 1, at))
+  else
+    for from = 3, at, 1000 do
+      redis.call('HSET', key, unpack(set, from, math.min(from + 999, at)))
     end
-    if dropped then
-      for from = 3, #dropped, 1000 do
-        redis.call('HDEL', key, unpack(dropped, from, math.min(from + 999, #dropped)))
-      end
-    end
-    if hash.lifetime ~= 0 and (at > 2 or dropped) then save_lifetime(key, hash.lifetime) end
   end
+  if dropped then
+    for from = 3, #dropped, 1000 do
+      redis.call('HDEL', key, unpack(dropped, from, math.min(from + 999, #dropped)))
+    end
+  end
+  if hash.lifetime ~= 0 and (at > 2 or dropped) then save_lifetime(key, hash.lifetime) end
+end
+
+-- Write what changed. Reads nothing.
+local function save_cells()
+  for key, hash in pairs(hashes) do save_hash(key, hash) end
 end

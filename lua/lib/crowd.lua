@@ -2,6 +2,7 @@
 -- that one more costs the same however many there are. A field holds the records of its aid as a
 -- leaf with ids and deltas of 8 bytes has them (lib/leaf), in the order of their atids, so that
 -- all fields side by side are such a leaf but for its first byte.
+-- Seldom: crowd_key, crowd_leaf
 -- @include lib/units: is_crowded, leaf_key
 
 local CROWD_CODE = '\127'

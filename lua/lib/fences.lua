@@ -1,5 +1,6 @@
 -- Fences: numbers that only rise, of an owner and a name, so that whoever worked with older facts
 -- books nothing behind somebody who had newer ones.
+-- Seldom: is_superseded
 -- @include lib/numbers: text
 -- @include lib/writes: keep, write, keep_for
 

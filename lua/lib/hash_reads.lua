@@ -1,6 +1,7 @@
 -- Hash reads: values of hashes that whoever reports may make grow, by ever new years or atids.
 -- Fields are named, or picked from the whole hash where that is less work: a packed hash (up to
 -- PACKED_FIELDS) is searched from its start for each field, 4 us where it is full.
+-- Seldom: picked_values
 -- @include lib/effort: spend
 
 local PACKED_FIELDS = 512

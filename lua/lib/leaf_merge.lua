@@ -1,6 +1,7 @@
 -- Leaf merge: put changed bookings into a leaf with the smallest write that does it: APPEND
 -- for newer seconds, SETRANGE from the first changed byte, SET when widths change.
 -- A change is { second, atid, aid, before, after }: deltas of one (second, atid, aid).
+-- Seldom: write_changed_leaf, write_leaf_changes
 -- @include lib/leaf: leaf_shape, shape_of, leaf_code, leaf_records, record_before
 -- @include lib/leaf: sort_records, leaf_packed
 -- @include lib/writes: write, write_command, keep_at
@@ -8,7 +9,7 @@
 -- @include lib/numbers: width_of
 -- @include lib/work: spend_work
 
-local merged_records, write_leaf_changes, write_new_record
+local merged_records, write_changed_leaf, write_leaf_changes
 
 do
   -- Whether records of these changes can stand in the leaf as it is shaped: no record vanishes,
@@ -102,7 +103,7 @@ do
   end
 
   -- Note the write that puts changes into the leaf at key, which is this one.
-  local function write_changed_leaf(key, leaf, start, changes)
+  function write_changed_leaf(key, leaf, start, changes)
     if leaf and changes_fit(leaf, changes) then
       spend_work(6 * #changes)
       local first, tail = spliced_tail(leaf, start, changes)
@@ -127,29 +128,29 @@ do
     sort_records(changes)
     write_changed_leaf(key, redis.call('GET', key), start, changes)
   end
+end
 
-  -- The leaf of one record.
-  local function leaf_of_one(offset, atid, aid, booking)
-    local code = leaf_code(#atid, #aid, width_of(booking))
-    return string.char(code) .. struct.pack(shape_of(code).record, offset, atid, aid, booking)
-  end
+-- The leaf of one record.
+local function leaf_of_one(offset, atid, aid, booking)
+  local code = leaf_code(#atid, #aid, width_of(booking))
+  return string.char(code) .. struct.pack(shape_of(code).record, offset, atid, aid, booking)
+end
 
-  -- The same of one record that is new; mostly it is the leaf's last.
-  function write_new_record(key, start, second, atid, aid, booking)
-    local leaf, offset = redis.call('GET', key), second - start
-    if not leaf then
-      spend_work(2)
-      write_command({ 'SET', key, leaf_of_one(offset, atid, aid, booking) })
-    else
-      local shape = leaf_shape(leaf)
-      local fits = #atid <= shape.atid and #aid <= shape.aid and width_of(booking) <= shape.delta
-      if not fits or offset <= struct.unpack('>I3', leaf, #leaf - shape.size + 1) then
-        return write_changed_leaf(key, leaf, start, { { second, atid, aid, 0, booking } })
-      end
-      spend_work(6)
-      write_command({ 'APPEND', key, struct.pack(shape.record, offset,
-        id_padded(atid, shape.atid), id_padded(aid, shape.aid), booking) })
+-- The same of one record that is new; mostly it is the leaf's last.
+local function write_new_record(key, start, second, atid, aid, booking)
+  local leaf, offset = redis.call('GET', key), second - start
+  if not leaf then
+    spend_work(2)
+    write_command({ 'SET', key, leaf_of_one(offset, atid, aid, booking) })
+  else
+    local shape = leaf_shape(leaf)
+    local fits = #atid <= shape.atid and #aid <= shape.aid and width_of(booking) <= shape.delta
+    if not fits or offset <= struct.unpack('>I3', leaf, #leaf - shape.size + 1) then
+      return write_changed_leaf(key, leaf, start, { { second, atid, aid, 0, booking } })
     end
-    keep_at(key, 'second')
+    spend_work(6)
+    write_command({ 'APPEND', key, struct.pack(shape.record, offset,
+      id_padded(atid, shape.atid), id_padded(aid, shape.aid), booking) })
   end
+  keep_at(key, 'second')
 end

@@ -1,6 +1,7 @@
 -- Leaf reads: sums of the bookings between two seconds of a unit, wherever its leaves are.
 -- Every read holds the number of bookings it found against the number that the total above
 -- tells: fewer means that detail has expired, and the coarsest such level is kept in `lost`.
+-- Seldom: note_lost, parts_sum, split_sum
 -- @include lib/units: BELOW, unit_below, is_split, is_crowded, totals_key_below, stands_split
 -- @include lib/units: leaf_key
 -- @include lib/totals: read_total, read_sum

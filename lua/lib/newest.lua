@@ -1,6 +1,7 @@
 -- Newest: the newest second that an owner has booked of a thing. The year hash has it in its field
 -- "newest"; where that is missing (a hash from before psd kept it, or nothing is booked) it is
 -- found by going down from the years to the last record of the last leaf.
+-- Seldom: find_newest_kept
 -- @include lib/leaf_reads: lost, note_lost
 -- @include lib/below: FIRST_YEAR, LAST_YEAR, FIELDS_BELOW
 -- @include lib/calendar: year_start, day_of

@@ -2,6 +2,7 @@
 -- and go. A newer booking replaces it; where the newest is taken back, or the hash is from before
 -- psd kept it, it is found anew once everything else has been written. Its column (lib/columns) has
 -- 0 where none is known.
+-- Seldom: save_found
 -- @include lib/cells: hashes
 -- @include lib/newest: newest, find_newest
 -- @include lib/leaf_reads: lost
@@ -22,23 +23,25 @@ local function note_newest_moves(prefix, moves)
   end
 end
 
+local function save_found(key, hash)
+  newest, lost = -1, false
+  local is_read = pcall(find_newest, string.sub(key, 1, -3))
+  local is_known = is_read and not lost and newest >= 0
+  if is_known then
+    redis.call('HSET', key, 'newest', newest)
+  else
+    redis.call('HDEL', key, 'newest')
+  end
+  if hash.newest_key then
+    redis.call('BITFIELD', hash.newest_key, 'SET', 'i64', '#' .. hash.position,
+      is_known and newest or 0)
+  end
+end
+
 -- Find the newest second where it is not known any more. Nothing fails by now: where a key cannot
 -- be read, or what it held has expired, none is kept.
 local function save_newest()
   for key, hash in pairs(hashes) do
-    if hash.finds_newest then
-      newest, lost = -1, false
-      local is_read = pcall(find_newest, string.sub(key, 1, -3))
-      local is_known = is_read and not lost and newest >= 0
-      if is_known then
-        redis.call('HSET', key, 'newest', newest)
-      else
-        redis.call('HDEL', key, 'newest')
-      end
-      if hash.newest_key then
-        redis.call('BITFIELD', hash.newest_key, 'SET', 'i64', '#' .. hash.position,
-          is_known and newest or 0)
-      end
-    end
+    if hash.finds_newest then save_found(key, hash) end
   end
 end

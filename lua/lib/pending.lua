@@ -1,5 +1,6 @@
 -- Pending: leaf records that a call changes, gathered by owner, thing and month, so that each
 -- leaf is read and written once however many reports of the call meet in it.
+-- Seldom: apply_pending
 -- @include lib/work: spend_work, is_too_heavy
 -- @include lib/leaf_tree: within_bound, apply_unit
 -- @include lib/calendar: day_of
@@ -56,7 +57,7 @@ local applied_part = 1
 
 -- Put all that was noted into the leaves; false when a total below a day passes the bound. Ends
 -- early when the call is too heavy.
-local function apply_changes()
+local function apply_pending()
   local months, done = 0, 0
   for _ in pairs(pending) do months = months + 1 end
   for _, month in pairs(pending) do
@@ -69,4 +70,10 @@ local function apply_changes()
       month.changes)
   end
   return within_bound
+end
+
+-- The same where most calls have nothing of that.
+local function apply_changes()
+  if not next(pending) then return within_bound end
+  return apply_pending()
 end

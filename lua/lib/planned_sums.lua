@@ -4,6 +4,7 @@
 -- [months], [part months]], a part month [field, label, start, is_total, [days], [part days]], a
 -- part day [field, label, start, low, high]; seconds are Unix seconds, high is exclusive; is_total
 -- means: the unit's total minus what follows; verify_* are true where that level has a lifetime.
+-- Seldom: has_counted
 -- @include lib/newest: note_newest
 -- @include lib/below: FIELDS_BELOW
 -- @include lib/hash_reads: named_values
@@ -79,21 +80,24 @@ local function prepared_plan(plan, thing, atids, tells_newest)
   return levels
 end
 
--- Whether a hash of totals still has every booking that the total above it counts; `level` is that
--- of the total.
-local function is_whole(key, level, count, verify, values)
-  if not verify then
-    for at = 1, #values do
-      if values[at] then return true end
-    end
-    return redis.call('EXISTS', key) == 1
-  end
+-- Whether the totals below a unit of this level tell of `count` bookings.
+local function has_counted(key, level, count)
   local found = 0
   for _, value in ipairs(named_values(key, FIELDS_BELOW[level].fields)) do
     local _, below = read_total(value)
     found = found + below
   end
   return found >= count
+end
+
+-- Whether a hash of totals still has every booking that the total above it counts; `level` is that
+-- of the total.
+local function is_whole(key, level, count, verify, values)
+  if verify then return has_counted(key, level, count) end
+  for at = 1, #values do
+    if values[at] then return true end
+  end
+  return redis.call('EXISTS', key) == 1
 end
 
 local level_sum

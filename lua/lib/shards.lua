@@ -1,6 +1,7 @@
 -- Shards: the hashes over which the activities of one owner and thing are spread, so that each
 -- stays small (a packed hash of about SHARD_ACTIVITIES fields) however many there are. Linear
 -- hashing: the number of shards follows from the number of activities, and grows by one.
+-- Seldom: grow_shards
 -- @include lib/numbers: small_text
 -- @include lib/work: spend_work, is_too_heavy
 -- @include lib/writes: write_command, keep_at

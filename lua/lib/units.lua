@@ -2,6 +2,7 @@
 -- LEAF_RECORDS.month; then each day has its own, and so on by hour, minute and second. A second
 -- that passes LEAF_RECORDS.second is crowded: its bookings are a hash (lib/crowd). Where a unit's
 -- bookings are follows from their number alone, which the unit's total tells.
+-- Seldom: totals_key_below
 -- @include lib/calendar: day_of
 
 -- A leaf is read whole, 1.3 ns a byte. 128 records are some 1.3 KB; days and shorter units may

@@ -123,6 +123,24 @@ class OwnerReader:
         except StoreError as exc:
             raise sum_error(exc) from exc
 
+    async def of_one(
+        self,
+        script: Script,
+        root: str,
+        arguments: Sequence[bytes | str | int],
+        newest: Newest | None = None,
+    ) -> list[Any]:
+        """The reply of such a script about one owner, after its head."""
+        try:
+            reply: list[Any] = await self._store.reads.call(owner_call(script, (root,), arguments))
+        except StoreError as exc:
+            raise sum_error(exc) from exc
+        expired, second, _answered, *rest = reply
+        check_whole(expired)
+        if newest is not None:
+            newest.note(second)
+        return rest
+
     async def of_pages(self, pages: Iterable[Page]) -> list[Reply]:
         """One reply a page, in no particular order.
 

@@ -24,9 +24,9 @@ from psd.store.scripts import load_script
 PAGE_OWNERS_MAX = 100
 """Owners of one script call, so that a call holds Redis for a few milliseconds."""
 
-FIELDS_MAX = 20_000
-"""Fields that a call names for one owner: things times atids times units; more things are asked
-for by another call."""
+NAMED_AT_ONCE = 400
+"""Things times atids that a call names for one owner, each with up to 50 units; more things are
+asked for by another call."""
 
 
 class OwnerSums(msgspec.Struct, frozen=True):
@@ -57,6 +57,8 @@ class SumReader:
 
         ``levels`` are those that may have lost keys.
         """
+        if len(roots) == 1 and len(things) * (len(atids) if atids else 1) <= NAMED_AT_ONCE:
+            return [await self._of_one(roots[0], things, ranges[0], atids, levels, newest)]
         sums: list[dict[int, int]] = [{} for _ in roots]
         places_by_range: dict[Range, list[int]] = defaultdict(list)
         for place, range_ in enumerate(ranges):
@@ -85,6 +87,21 @@ class SumReader:
 
         await read()
         return [OwnerSums(each, {}) for each in sums]
+
+    async def _of_one(
+        self,
+        root: str,
+        things: Sequence[int],
+        range_: Range,
+        atids: frozenset[int] | None,
+        levels: Levels,
+        newest: Newest | None,
+    ) -> OwnerSums:
+        """What is asked most: one owner, in one call, without the pages that many need."""
+        plan, packed = plan_range(range_.clamped(), levels), msgpack.packb(list(things))
+        arguments = (plan, packed, packed_atids(atids), asks(newest))
+        row = await self._reader.of_one(self._sum, root, arguments, newest)
+        return OwnerSums(dict(zip(things, row, strict=True)), {})
 
     async def with_activities(
         self,
@@ -144,7 +161,7 @@ class SumReader:
 
 def _parts_of(things: Sequence[int], atids: frozenset[int] | None) -> list[Sequence[int]]:
     """The things of one call after another: all, unless many atids are named of each."""
-    each = FIELDS_MAX // 50 // (len(atids) if atids else 1) or 1
+    each = NAMED_AT_ONCE // (len(atids) if atids else 1) or 1
     if len(things) <= each:
         return [things]
     return [things[at : at + each] for at in range(0, len(things), each)]

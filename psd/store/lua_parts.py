@@ -37,15 +37,22 @@ def declared(text: str) -> tuple[str, ...]:
 
 
 def most_at_once(source: str) -> int:
-    """The most names that a script declares at the beginning of lines and holds at one place."""
-    blocks, most = [0], 0
+    """The most names that a script declares at the beginning of lines and holds at one place.
+
+    A function has its own.
+    """
+    functions, most = [[0]], 0
     for line in source.splitlines():
-        blocks[-1] += _number_of(line)
+        functions[-1][-1] += _number_of(line)
+        most = max(most, sum(functions[-1]))
         if _OPENING.match(line):
-            blocks.append(0)
+            if "function" in line.split("(", 1)[0].split():
+                functions.append([])
+            functions[-1].append(0)
         elif line == "end":
-            blocks.pop()
-        most = max(most, sum(blocks))
+            functions[-1].pop()
+            if not functions[-1]:
+                functions.pop()
     return most
 
 

@@ -20,6 +20,7 @@ import msgspec
 
 from psd.store.lua_includes import check_includes, included
 from psd.store.lua_parts import NAMES_MAX, most_at_once, scoped, without_unused
+from psd.store.lua_seldom import parted, seldom_names
 
 _MODE = re.compile(r"^-- Mode: (read|write)$", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n", re.MULTILINE)
@@ -91,13 +92,17 @@ def _mode_of(entry: str, text: str) -> str:
 
 def _joined(parts: dict[str, str]) -> str:
     """The parts one behind the other, each with the names that the others include of it."""
+    brought = {part: included(part, text) for part, text in parts.items()}
+    seldom = {part: seldom_names(part, text) for part, text in parts.items()}
     texts = without_unused({part: _COMMENT.sub("", text) for part, text in parts.items()})
-    shared: dict[str, set[str]] = {part: set() for part in parts}
-    for part, text in parts.items():
-        for other, names in included(part, text).items():
+    found = parted(texts, seldom, brought)
+    shared = {part: set(found.used.get(part, ())) for part in parts}
+    for names_by_part in brought.values():
+        for other, names in names_by_part.items():
             shared[other].update(names)
-    *before, entry = texts
-    return "".join([*(scoped(texts[part], shared[part]) for part in before), texts[entry]])
+    *before, entry = found.texts
+    bodies = [scoped(found.texts[part], shared[part]) for part in before]
+    return "".join([*bodies, found.makers, found.texts[entry]])
 
 
 def _packed(source: str) -> str:
