@@ -5,7 +5,7 @@
     vector = await reader.everybody(STEPS, 1459468800, 1462060800, spend)
     vector.uids, vector.values           -> array([1503960366, ...]), array([374546, ...])
 
-A thing whose partitions have little is one command each, all in one trip. Where the last board was
+A thing whose partitions have little is a command each, all in one trip. Where the last board was
 of more, sizes are asked for first, and what is much is read in pieces
 (psd/columns/column_pieces.py).
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from psd.columns.column_keys import CELL_BYTES, LEVELS, LOG, OWNERS, SEALED
 from psd.columns.column_owners import OwnerPlaces
@@ -29,7 +30,7 @@ from psd.columns.column_plan import plan_columns
 from psd.columns.vector import Adding, Vector
 from psd.errors import StoreUnavailableError
 from psd.store.keys import RETENTION_KEY, columns_root
-from psd.store.lane import Command
+from psd.store.lane import Command, Lane
 from psd.store.lifetimes import ended
 from psd.store.redis import Store
 from psd.store.scripts import load_script
@@ -146,33 +147,57 @@ class ColumnReader:
     async def _whole(
         self, thing: int, roots: Sequence[str], wanted: Wanted
     ) -> list[list[bytes | None]]:
-        """All that is wanted of each partition, each of one moment. One trip, or two.
+        """All that is wanted of each partition, each of one moment. One trip.
 
         Most days and hours have nothing of their own, and to name them to 16 partitions takes more
-        than to read the rest. Those of which nothing was ever seen are only looked for, once the
-        rest is here: what is not there then was not there before. Raises AnewError.
+        than to read the rest. Those of which nothing was ever seen are only looked for, behind the
+        rest on its connection: what is not there then was not there before. Raises AnewError.
         """
         seen = self._seen.setdefault(thing, set())
         rare = [each for each in wanted.rare if each not in seen] if len(roots) > 1 else []
         unseen = frozenset(rare)
         asked = [each for each in wanted.suffixes if each not in unseen]
-        commands = [*mget_commands(roots, asked), HAD_LIFETIMES]
-        *replies, ever = await self._store.reads.call_all(commands)
-        _check_kept(ever, thing)
         if not rare:
+            *replies, ever = await self._store.reads.call_all(
+                [*mget_commands(roots, asked), HAD_LIFETIMES]
+            )
+            _check_kept(ever, thing)
             return replies
-        packed = "".join(rare)
-        there = await self._store.reads.call_all(
-            [("EVALSHA", self._there.sha, 1, root, packed) for root in roots]
-        )
+        replies, there, ever = await self._with_rare(roots, asked, "".join(rare))
+        _check_kept(ever, thing)
         if any(there):
             for suffix in {suffix.decode() for found in there for suffix in found}:
-                # Sealing moves what a unit has from one log into the other between the two trips.
+                # Sealing moves what a unit has from one log into the other, and back.
                 _, kind, label = suffix.split(":")
                 seen |= {f":{each}:{label}" for each in ({LOG, SEALED} | {kind})}
             raise AnewError
         texts = [dict(zip(asked, told, strict=True)) for told in replies]
         return [[told.get(suffix) for suffix in wanted.suffixes] for told in texts]
+
+    async def _with_rare(
+        self, roots: Sequence[str], asked: Sequence[str], rare: str
+    ) -> tuple[list[list[bytes | None]], list[list[bytes]], list[bytes]]:
+        """What is asked of each partition, which rare ones are there then; HAD_LIFETIMES' reply."""
+        lane_of = self._store.reads.lane_of
+        places: dict[Lane, list[int]] = {}
+        for number, root in enumerate(roots):
+            places.setdefault(await lane_of(root), []).append(number)
+        kept_by = await lane_of(RETENTION_KEY)
+        places.setdefault(kept_by, [])
+
+        async def of_lane(lane: Lane, numbers: Sequence[int]) -> list[Any]:
+            mine = [roots[number] for number in numbers]
+            there = [("EVALSHA", self._there.sha, 1, root, rare) for root in mine]
+            kept = [HAD_LIFETIMES] if lane is kept_by else []
+            return await lane.call_in_order([*mget_commands(mine, asked), *there, *kept])
+
+        replies: list[list[bytes | None]] = [[] for _ in roots]
+        found: list[list[bytes]] = [[] for _ in roots]
+        of_lanes = await asyncio.gather(*(of_lane(*each) for each in places.items()))
+        for numbers, told in zip(places.values(), of_lanes, strict=True):
+            for place, number in enumerate(numbers):
+                replies[number], found[number] = told[place], told[len(numbers) + place]
+        return replies, found, of_lanes[list(places).index(kept_by)][-1]
 
     async def _learn(self, places: OwnerPlaces, roots: Sequence[str], given: Sequence[int]) -> None:
         """Read the uids at positions that this process does not know."""

@@ -160,6 +160,24 @@ class Lane:
         found = [await self._tried(parcel, parcels) for parcel in parcels]
         return together(len(commands), parts, found)
 
+    async def call_in_order(self, commands: Sequence[Command]) -> list[Any]:
+        """Replies by position of commands that go in this order, in one trip on one connection.
+
+        Raises the first error. For a few that one trip may take.
+        """
+        caller, cost = current_caller(), sum(map(cost_us, commands))
+        self._room.check(caller, cost)
+        parcel = self._submit(tuple(commands), cost, caller)
+        try:
+            replies = await parcel.future
+        except asyncio.CancelledError:
+            self._queue.leave(parcel)
+            raise
+        for reply in replies:
+            if isinstance(reply, BaseException):
+                raise reply
+        return replies
+
     def claimed(self, cost: float) -> AbstractContextManager[None]:
         """Room for commands of this cost (psd/store/costs.py) that the caller is about to bring.
 
