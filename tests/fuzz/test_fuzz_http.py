@@ -42,7 +42,7 @@ from tests.support.draws.hostile_bodies import (
     vehicle_body,
     write_body,
 )
-from tests.support.engine import PATIENCE_S
+from tests.support.engine import PATIENCE_S, erase_at_once
 from tests.support.servers.redis_server import RedisServer
 from tests.support.swaps.page_routes import PAGE_ROUTES
 
@@ -279,8 +279,9 @@ async def test_every_route_is_in_the_table(settings: Settings) -> None:
 
 
 async def test_hostile_requests_get_whole_answers_and_write_only_keys_of_psd(
-    settings: Settings, redis_server: RedisServer
+    settings: Settings, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    erase_at_once(monkeypatch)
     rng = random.Random(SEED)
     statuses: Counter[int] = Counter()
     server = msgspec.structs.replace(settings.server, port=0)

@@ -22,7 +22,7 @@ from tests.support.clients import schemathesis_hooks
 from tests.support.clients.access import Token, asked_of, bearer, token_for
 from tests.support.clients.http import HttpClient, serving
 from tests.support.clients.schemathesis_hooks import BOARD, CUP, THING
-from tests.support.engine import engine_on
+from tests.support.engine import engine_on, erase_at_once
 
 SEED = "20261125"
 CASES = "4"
@@ -36,7 +36,8 @@ ADMIN: Token = token_for("admin", "admin")
 
 
 @pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[HttpClient]:
+async def client(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HttpClient]:
+    erase_at_once(monkeypatch)
     flags = {"queue.kind": "stream", **asked_of(ADMIN)}
     async with engine_on(redis_url, flags) as runtime, serving(runtime) as client:
         yield client

@@ -15,7 +15,7 @@ from psd.store.redis import Store
 from server import deadline
 from tests.conftest import ON_CLUSTER, AnyStore
 from tests.support.clients.http import HttpClient, serving
-from tests.support.engine import PATIENCE_S
+from tests.support.engine import PATIENCE_S, erase_at_once
 from tests.support.processes.worker_stack import WorkerStack
 from tests.support.servers.nsqd import Nsqd
 from tests.support.servers.redis_cluster import RedisCluster
@@ -125,6 +125,12 @@ def archive_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def patient_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor does a server in a test's own process; ``engine_on`` has its own patience."""
     monkeypatch.setattr(deadline, "ANSWER_TIMEOUT_S", PATIENCE_S)
+
+
+@pytest.fixture(autouse=True)
+def others_of_an_erasure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody that an erasure has to wait for, but in files that say otherwise."""
+    erase_at_once(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -66,6 +66,11 @@ async def whatever_tells_of(psd: Runtime, name: str) -> list[bytes]:
 pytestmark = pytest.mark.psd(archives=True)
 
 
+@pytest.fixture(autouse=True)
+def others_of_an_erasure() -> None:
+    """Processes that look at the store only so often: an erasure waits for them."""
+
+
 async def test_all_of_a_user_goes_and_nothing_of_others(psd: Runtime, redis_url: str) -> None:
     days = [metric(ALICE, 10 + day, day, NOON_S + 86_400 * day) for day in range(40)]
     await accepted(psd, *days, metric(BOB, 20), metric(7, 30), metric(str(UID), 5, 99))

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pytest
 from redis.asyncio import Redis
 
 from psd.clock import Clock
 from psd.config_sources import load_settings
 from psd.engine.events import TIME_END_S, Count, Event, Report
 from psd.engine.plan import Range
+from psd.erasing import erasing
 from psd.runtime import Runtime, open_runtime
 from psd.store.keys import kind_of
 from server import deadline
@@ -102,6 +104,12 @@ def dense_day() -> list[Report]:
     hour = [report(n + 1, NOON_S + n * 6, aid=n) for n in range(590)]
     others = [report(7, NOON_S - n * 3600, aid=700 + n) for n in range(1, 11)]
     return [*hour, *others, report(5, NOON_S + DAY_S, aid=800)]
+
+
+def erase_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an erasure not wait 2.5 s for other processes, where there are none."""
+    monkeypatch.setattr(erasing, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(erasing, "TRIP_S", 0.0)
 
 
 async def book(psd: Runtime, events: Iterable[Event]) -> list[str]:
