@@ -10,6 +10,7 @@ that is refused, and lets others in between::
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
@@ -21,6 +22,8 @@ from psd.engine.nesting import JSON, check_nesting
 from psd.errors import InputError, MalformedError, WrongTypeError
 from psd.foreign_texts import shown
 from psd.measures.units import decimal_of
+
+_OFFSET = re.compile(r"(T[0-9:.]+[+-][0-9]{2})([0-9]{2})", re.ASCII)
 
 
 class RefusedInterval(msgspec.Struct, frozen=True):
@@ -40,6 +43,16 @@ def json_of(body: bytes) -> Any:
         return msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise MalformedError(f"file: no JSON ({exc})") from exc
+
+
+def with_colon(moment: str) -> str:
+    """A time as RFC 3339 has it, where its offset is written as others of ISO 8601 write it.
+
+    >>> with_colon("2018-05-19T00:30:00+0100"), with_colon("2018-05-18T23:30:00Z")
+    ('2018-05-19T00:30:00+01:00', '2018-05-18T23:30:00Z')
+    """
+    date, found = moment[:10], _OFFSET.fullmatch(moment[10:])
+    return f"{date}{found[1]}:{found[2]}" if found else moment
 
 
 def number_in(row: dict[str, Any], name: str) -> Decimal:

@@ -7,10 +7,10 @@ first, and people keep one as a file, or the list of its results::
         {"consumption": 0.146, "interval_start": "2020-05-07T23:30:00+01:00",
          "interval_end": "2020-05-08T00:00:00+01:00"}, ...]}
 
-Times have their offset. An answer names no unit: electricity is kWh, while the same path of a gas
-meter gives kWh of one kind of meter and cubic metres of the other; whoever has the latter must say
-so, and is refused. Whether it is import or export, the number of the meter point says, not the
-answer: it is the flow that is told.
+Times have their offset, with a colon or, as in its documentation, without. An answer names no unit:
+electricity is kWh, while the same path of a gas meter gives kWh of one kind of meter and cubic
+metres of the other; whoever has the latter must say so, and is refused. Whether it is import or
+export, the number of the meter point says, not the answer: it is the flow that is told.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from psd.energy.channels import MEASURED, EnergyInterval, Flow
-from psd.energy.file_rows import FileRow, RefusedInterval, json_of, number_in
+from psd.energy.file_rows import FileRow, RefusedInterval, json_of, number_in, with_colon
 from psd.errors import InputError, InvalidTimeError, MalformedError
 from psd.foreign_texts import shown
 from psd.measures.units import ENERGY, power_of, scaled
@@ -56,6 +56,6 @@ def _interval(row: Any, exponent: int, flow: Flow) -> EnergyInterval:
 
 def _second(row: dict[str, Any], name: str) -> int:
     try:
-        return timestamp(str(row.get(name, "")))
+        return timestamp(with_colon(str(row.get(name, ""))))
     except ValueError as exc:
         raise InvalidTimeError(f"{name}: {exc}") from exc

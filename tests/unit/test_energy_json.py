@@ -10,7 +10,7 @@ import pytest
 from psd.energy import elering, octopus
 from psd.energy.channels import MEASURED, EnergyInterval
 from psd.energy.file_rows import RefusedInterval, strictly
-from psd.errors import InputError, MalformedError, UnitError
+from psd.errors import InputError, InvalidTimeError, MalformedError, UnitError
 
 HALF_AN_HOUR = {
     "consumption": 0.146,
@@ -49,6 +49,25 @@ def test_the_hour_that_comes_twice_has_four_half_hours() -> None:
     found = strictly(octopus.read(packed(rows)))
     assert len({each.start for each in found}) == 4
     assert {each.end - each.start for each in found} == {1_800}
+
+
+@pytest.mark.parametrize(("start", "end"), [("+0100", "+0100"), ("+01:00", "+0100"), ("Z", "Z")])
+def test_an_offset_may_lack_its_colon(start: str, end: str) -> None:
+    times = {
+        "interval_start": f"2020-05-07T23:30:00{start}",
+        "interval_end": f"2020-05-08T00:00:00{end}",
+    }
+    [found] = strictly(octopus.read(packed([HALF_AN_HOUR | times])))
+    assert (found.start, found.end) == (
+        (START, START + 1_800) if start != "Z" else (START + 3_600, START + 5_400)
+    )
+
+
+@pytest.mark.parametrize("offset", ["", "+01", "0100", "+1", "+01000", "+9900"])
+def test_what_is_no_offset_is_refused(offset: str) -> None:
+    row = HALF_AN_HOUR | {"interval_start": f"2020-05-07T23:30:00{offset}"}
+    with pytest.raises(InvalidTimeError, match="interval_start"):
+        strictly(octopus.read(packed([row])))
 
 
 def test_a_result_that_is_none_is_told_by_its_number() -> None:
