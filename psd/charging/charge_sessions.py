@@ -7,50 +7,42 @@ repeat: a session is kept once, an entry of the ledger has the session's id, boo
           ── use/id-2: -12 cents ── cells of a minute, of the plug and of the customer
     readings that come an hour later: recount ── 13 cents ── revision 1 ── adj/id-2/1: -1 cent
 
-Bookings are fenced by how many readings were kept of the plug (psd/engine/fences.py): whoever knew
-of fewer computes again.
+Whoever booked what was made of fewer readings than others knew of computes again
+(psd/charging/session_booking.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 from msgspec.structs import replace
 
 from psd.charging.charging_metrics import ChargingMetrics
 from psd.charging.effects import BookSession, CloseSession, RecountSessions
-from psd.charging.ledger_entries import adjustment, customer_uid, usage
+from psd.charging.ledger_entries import adjustment, usage
 from psd.charging.paying import Payments
 from psd.charging.plug_readings import cents_of
+from psd.charging.session_booking import SessionBooking, closing
 from psd.charging.session_energy import (
     CELL_S,
     MS,
     SessionSum,
-    fuse_number,
     session_nj,
-    session_number,
     session_sum,
 )
 from psd.charging.session_store import ChargeSession, EarlierBill, SessionStore
 from psd.charging.settings import ChargingSettings
 from psd.charging.site_decisions import SiteArchive
-from psd.charging.site_store import PLUG_SPACE
 from psd.clock import Clock
 from psd.engine.engine import Engine
-from psd.engine.events import Report
 from psd.errors import StoreUnavailableError
 from psd.failpoints import reach
 from psd.measures.curve import HOUR_S
-from psd.users import uid_of
 
 TRIES = 20
 """Bookings of a session that others overtook, each by readings that came meanwhile."""
 
-Cells = Mapping[int, int]
-"""MWh by the first second of their minute."""
-
-PLUG_FENCE = "charge"
 BOOKED_BACK_MS = 600_000
 """So far back a session that goes on is booked again; all of it is when it ends."""
 
@@ -77,11 +69,10 @@ class ChargeSessions:
         metrics: ChargingMetrics,
     ) -> None:
         self._store = store
-        self._engine = engine
+        self.booking = SessionBooking(engine, things)
         self._payments = payments
         self._archive = archive
         self._settings = settings
-        self._things = [things.get("charge_energy"), things.get("customer_energy")]
         self._clock = clock
         self._metrics = metrics
 
@@ -142,10 +133,6 @@ class ChargeSessions:
         span = session.start_ms, session.finish_ms
         return await self._measured(session.site_id, session.plug_id, *span)
 
-    async def book_again(self, site: str, session: ChargeSession, taken: int, found: Cells) -> bool:
-        """Book cells of a session that are known already; False where others know of more."""
-        return await self._booked(self._reports(closing(session), found), closing(session), taken)
-
     async def count_again(self, session: ChargeSession) -> None:
         """Post what a session came to, and correct and book it by the readings that are kept."""
         await self._recount(session.site_id, session)
@@ -201,7 +188,7 @@ class ChargeSessions:
     async def _settle(self, site: str, kept: ChargeSession, found: Measured) -> None:
         """Book all cells of a session that has ended, and archive both."""
         for _ in range(TRIES):
-            if await self.book_again(site, kept, found.taken, found.sum.cells):
+            if await self.booking.book(closing(kept), found.sum.cells, found.taken):
                 await self._archive.tell_session(site, kept, found.taken, found.sum.cells)
                 return
             found = await self.measured(kept)
@@ -215,54 +202,13 @@ class ChargeSessions:
             found = await self._measured(site, effect.plug, read_ms, last_ms)
             first_s = first_ms // MS // CELL_S * CELL_S
             due = {cell: mwh for cell, mwh in found.sum.cells.items() if cell >= first_s}
-            if await self._booked(self._reports(effect, due), effect, found.taken):
+            if await self.booking.book(effect, due, found.taken):
                 return
         raise _goes_on(effect.plug)
-
-    async def _booked(
-        self, reports: Sequence[Report], effect: BookSession | CloseSession, taken: int
-    ) -> bool:
-        """Book reports that were made of so many readings; False where others knew of more."""
-        plug, customer = uid_of(PLUG_SPACE, effect.plug), customer_uid(effect.customer)
-        fences = {plug: (PLUG_FENCE, taken), customer: (f"{PLUG_FENCE}.{plug:x}", taken)}
-        named = {report.uid for report in reports}
-        outcomes = await self._engine.book(
-            reports, {uid: fence for uid, fence in fences.items() if uid in named}
-        )
-        for outcome in outcomes:
-            if outcome.error is not None:
-                raise outcome.error
-        return all(outcome.status != "superseded" for outcome in outcomes)
-
-    def reports(self, session: ChargeSession, found: Cells) -> list[Report]:
-        """What is booked of a session that has ended, by its cells."""
-        return self._reports(closing(session), found)
-
-    def _reports(self, effect: BookSession | CloseSession, found: Cells) -> list[Report]:
-        owners = uid_of(PLUG_SPACE, effect.plug), customer_uid(effect.customer)
-        atid, aid = fuse_number(effect.fuse), session_number(effect.session_id)
-        return [
-            Report(thing, uid, atid, aid, mwh, cell, cell + CELL_S - 1)
-            for thing, uid in zip(self._things, owners, strict=True)
-            if thing is not None
-            for cell, mwh in found.items()
-        ]
 
     def _energy(self, logs: list[bytes], first_ms: int, last_ms: int) -> int:
         rule, gap_max_ms = self._settings.energy_rule, self._settings.gap_max_ms
         return session_nj(logs, first_ms, last_ms, rule, gap_max_ms)
-
-
-def closing(session: ChargeSession) -> CloseSession:
-    """The end of a session, as whoever closed it was told."""
-    return CloseSession(
-        session.plug_id,
-        session.session_id,
-        session.owner_id,
-        session.start_ms,
-        session.finish_ms,
-        session.fuze_id,
-    )
 
 
 def _goes_on(plug: str) -> StoreUnavailableError:

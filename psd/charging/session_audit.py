@@ -22,12 +22,13 @@ from msgspec.structs import replace
 from psd.audit.examine import NOTHING, Discrepancy
 from psd.audit.sweep import Audited
 from psd.charging.account_store import AccountStore
-from psd.charging.charge_sessions import Cells, ChargeSessions, Measured
+from psd.charging.charge_sessions import ChargeSessions, Measured
 from psd.charging.charging_services import ChargingServices
 from psd.charging.effects import CloseSession, RecountSessions
 from psd.charging.keys import ledger_key, session_key_of
 from psd.charging.ledger_entries import customer_uid
 from psd.charging.plug_readings import cents_of
+from psd.charging.session_booking import Cells, closing
 from psd.charging.session_energy import CELL_S, MS
 from psd.charging.session_store import ChargeSession, SessionStore
 from psd.charging.site_store import PLUG_SPACE, SiteStore
@@ -161,7 +162,9 @@ class SessionAudit:
         """MWh that stand in the minutes of a session."""
         first_s = session.start_ms // MS // CELL_S * CELL_S
         seconds = range(first_s, session.finish_ms // MS + 1, CELL_S)
-        reports: list[Report] = self._sessions.reports(session, dict.fromkeys(seconds, 0))
+        reports: list[Report] = self._sessions.booking.reports(
+            closing(session), dict.fromkeys(seconds, 0)
+        )
         windows = [
             Window(each.thing, each.uid, each.aid, each.ts1, each.ts2)
             for each in reports

@@ -16,6 +16,7 @@ from collections import defaultdict
 from psd.archive.decisions import Kinds, Redone, Tail
 from psd.charging.charging_services import ChargingServices
 from psd.charging.plug import Plug
+from psd.charging.session_booking import closing
 from psd.charging.site_decisions import SITE_KINDS, PlugsStepped, SessionTold
 from psd.errors import InputError
 
@@ -85,7 +86,7 @@ class SiteRedo:
         # Booked first: what is kept is known to be booked. So many readings are known of the plug
         # from now on, and whoever knows of fewer has nothing to say.
         taken = await sessions.taken_at_least(told.site, session.plug_id, told.taken)
-        await self._services.sessions.book_again(told.site, session, taken, told.booked)
+        await self._services.sessions.booking.book(closing(session), told.booked, taken)
         held = await sessions.session(told.site, session.session_id)
         await sessions.keep(told.site, session, -1 if held is None else held.revision)
         await sessions.note(session)

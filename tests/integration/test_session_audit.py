@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from psd.audit.sweep import Audited
 from psd.charging.effects import RecountSessions
 from psd.charging.keys import account_key, entries_seen_key, ledger_key, session_key_of
+from psd.charging.session_booking import closing
 from psd.charging.session_store import ChargeSession
 from psd.charging.simulation.charging_worker import ChargingWorker
 from psd.charging.site_store import Decided
@@ -133,7 +134,7 @@ async def test_a_minute_that_was_booked_otherwise_is_named_and_put_right(charged
     measured = await sessions.measured(session)
     cell, mwh = next((cell, mwh) for cell, mwh in measured.sum.cells.items() if mwh)
     forged = {**measured.sum.cells, cell: mwh + 1}
-    assert await sessions.book_again(SITE, session, measured.taken, forged)
+    assert await sessions.booking.book(closing(session), forged, measured.taken)
     place = f"bookings of plug {session.plug_id} {session.session_id} {cell}"
     assert f"{place}: {mwh + 1}, should be {mwh} by the readings" in await charged.told()
     assert "repaired" in {each.outcome for each in await charged.audited(repair=True)}
@@ -142,7 +143,9 @@ async def test_a_minute_that_was_booked_otherwise_is_named_and_put_right(charged
 
 async def test_energy_that_no_session_has_is_named(charged: Charged) -> None:
     session = await charged.session()
-    [first, *_] = charged.worker.part.services.sessions.reports(session, {NOON_S - 600: 5})
+    [first, *_] = charged.worker.part.services.sessions.booking.reports(
+        closing(session), {NOON_S - 600: 5}
+    )
     await charged.psd.engine.book([first])
     total = sum(
         each.mwh

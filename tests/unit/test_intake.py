@@ -129,7 +129,7 @@ DOORS = {
         *("psd/swaps/unsettled.py", "psd/swaps/audit.py"),
         *("psd/energy/meter_keeper.py", "psd/energy/energy_booker.py"),
         "psd/energy/meter_keeper.py",
-        "psd/charging/charge_sessions.py",
+        "psd/charging/session_booking.py",
         "psd/charging/ledger_booking.py",
     },
     "change": {"psd/rewards/booking.py"},
