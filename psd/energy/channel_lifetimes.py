@@ -63,8 +63,13 @@ class ChannelLifetimes:
         return self._ever
 
 
-def still_kept(change: Sent, oldest_s: int) -> Sent:
-    """What of it is not before the oldest second that is kept; TooLateError for nothing."""
+def still_kept(change: Sent, oldest_s: int, cell_s: int) -> Sent:
+    """What of it is not before the oldest second that is kept; TooLateError for nothing.
+
+    Of readings energy is booked in cells, so that the first whole cell is the first that can be.
+    """
+    if isinstance(change, Readings):
+        oldest_s = -(-oldest_s // cell_s) * cell_s
     seconds = [each[0] for each in _listed(change)]
     if min(seconds) >= oldest_s:
         return change

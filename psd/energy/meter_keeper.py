@@ -55,6 +55,7 @@ class MeterKeeper:
         }
         self.booker = EnergyBooker(store, engine, settings, self._things, metrics)
         self._metrics = metrics
+        self._cell_s = settings.cell_s
         self.things = frozenset(self._things.values())
 
     async def follow(self, events: Sequence[Report], outcomes: Sequence[Outcome]) -> None:
@@ -62,7 +63,7 @@ class MeterKeeper:
 
     def preview(self) -> MetersPreview:
         """Reads what is kept, and writes nothing."""
-        return MetersPreview(self._store, self._engine, self._things)
+        return MetersPreview(self._store, self._engine, self._things, self._cell_s)
 
     async def keep(self, changes: Sequence[MeterChange]) -> list[Outcome]:
         """Keep what came, in its order; outcomes by position. Safe to repeat."""
@@ -108,7 +109,7 @@ class MeterKeeper:
         thing = self._things.get(change.channel.flow)
         if thing is None:
             raise UnknownThingError(f"flow: {THINGS[change.channel.flow]} is no configured thing")
-        return still_kept(change, self._engine.oldest_s(thing))
+        return still_kept(change, self._engine.oldest_s(thing), self._cell_s)
 
     async def _keep_intervals(
         self,

@@ -29,10 +29,13 @@ class MetersPreview:
 
     keeps: frozenset[type[Change]] = frozenset({Readings, Intervals, MeterDescription})
 
-    def __init__(self, store: MeterStore, engine: Engine, things: Mapping[Flow, int]) -> None:
+    def __init__(
+        self, store: MeterStore, engine: Engine, things: Mapping[Flow, int], cell_s: int
+    ) -> None:
         self._store = store
         self._engine = engine
         self._things = things
+        self._cell_s = cell_s
         self.things = frozenset(things.values())
 
     async def follow(self, events: Sequence[Report], outcomes: Sequence[Outcome]) -> None:
@@ -40,7 +43,7 @@ class MetersPreview:
 
     def preview(self) -> MetersPreview:
         """Another one."""
-        return MetersPreview(self._store, self._engine, self._things)
+        return MetersPreview(self._store, self._engine, self._things, self._cell_s)
 
     async def keep(
         self, changes: Sequence[Readings | Intervals | MeterDescription]
@@ -56,7 +59,7 @@ class MetersPreview:
             return Outcome("refused", UnknownThingError(told))
         try:
             oldest_s = self._engine.oldest_s(self._things[change.channel.flow])
-            change = still_kept(change, oldest_s)
+            change = still_kept(change, oldest_s, self._cell_s)
         except TooLateError as error:
             return Outcome("refused", error)
         uid, channel = meter_uid(change.meter), change.channel

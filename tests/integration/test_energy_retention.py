@@ -113,7 +113,7 @@ async def test_energy_at_the_edge_of_what_is_kept_stays_when_more_comes(meters: 
     for step in range(12):
         await meters.ending.wait(4 * HOUR_S + 7)
         edge = meters.clock.now_s() - KEPT_S
-        at = edge + 60
+        at = edge + 360
         value = "1.5" if step % 2 else "2.5"
         assert await meters.say("power", meter="p", points=[[at, value]]) in ("booked", "unchanged")
         if step % 4 == 3:
@@ -236,3 +236,18 @@ async def test_a_lifetime_that_is_taken_back_ends_with_the_next_reading(redis_ur
             ttls[is_said] = {await client.ttl(key) for key in keys if b":runs" not in key}
     assert min(ttls[True]) > KEPT_S
     assert ttls[False] == {-1}
+
+
+async def test_readings_whose_cell_began_before_what_is_kept_leave_nothing(
+    meters: Meters,
+) -> None:
+    """Their energy could not be booked: kept all the same they would be metered without any."""
+    await meters.ending.wait(KEPT_S + 100)
+    points = [[T0 + 110, 1], [T0 + 290, 1]]
+    assert await meters.say("power", meter="p", points=points) == "too_late"
+    root = (await meters.runtime.store.placed()).owner_root(meter_uid("p"))
+    assert not await meters.runtime.store.client.exists(f"{root}:e", f"{root}:e:i0:runs")
+    points.append([T0 + 300, 2])
+    assert await meters.say("power", meter="p", points=points) == "booked"
+    assert await meters.mwh("p", T0, T0 + 600) == (0, 0.0)
+    assert await meters.differences() == []
