@@ -49,6 +49,22 @@ class ChargingMetrics:
             "Effects that a site had left when they were counted last.",
             registry=registry,
         )
+        self.outbox_age = Gauge(
+            "psd_charging_outbox_age_seconds",
+            "How long effects that somebody left had waited, when they were taken up last.",
+            registry=registry,
+        )
+        self.commands = Counter(
+            "psd_charging_commands",
+            "Commands for relays by state (on, off) and outcome: sent, answered, ignored.",
+            ["state", "outcome"],
+            registry=registry,
+        )
+        self.queued = Gauge(
+            "psd_charging_queue_plugs",
+            "Plugs that waited at the site that was looked at last.",
+            registry=registry,
+        )
         self.shed = Counter(
             "psd_charging_fuse_shed", "Plugs that a fuse has shed.", registry=registry
         )

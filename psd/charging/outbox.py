@@ -97,6 +97,7 @@ class Outbox:
     async def _carry_out(self, site: str, effect: AnyEffect) -> None:
         if isinstance(effect, SwitchRelay):
             await self._publish(commands_topic(site), [packed(_command(site, effect))])
+            self._metrics.commands.labels(on_or_off(is_on=effect.is_on), "sent").inc()
         elif isinstance(effect, Acknowledge):
             await self._publish(acknowledgements_topic(site), [ACKNOWLEDGED])
         elif isinstance(effect, CloseSession):
@@ -118,6 +119,11 @@ def _command(site: str, effect: SwitchRelay) -> object:
         requested_state=ON if effect.is_on else OFF,
         request_time=effect.at_ms,
     )
+
+
+def on_or_off(*, is_on: bool) -> str:
+    """How a metric calls what a relay is to be."""
+    return "on" if is_on else "off"
 
 
 def _kind(effect: AnyEffect) -> str:

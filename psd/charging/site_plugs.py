@@ -40,6 +40,7 @@ class SitePlugs:
 
     def __init__(self, devices: Sequence[Shelly]) -> None:
         self._unknown = list(devices)
+        self._hosts = {each.host for each in devices}
         self._plugs: dict[str, tuple[Shelly, int]] = {}
         self._fuses: dict[str, str] = {}
         self._missed: Counter[str] = Counter()
@@ -58,6 +59,12 @@ class SitePlugs:
     def missing(self) -> list[str]:
         """Plugs that did not answer MISSED_MAX times in a row."""
         return sorted(plug for plug, count in self._missed.items() if count >= MISSED_MAX)
+
+    def add(self, device: Shelly) -> None:
+        """A device was discovered; one at an address that is known is no other."""
+        if device.host not in self._hosts:
+            self._hosts.add(device.host)
+            self._unknown.append(device)
 
     async def find(self) -> bool:
         """Ask devices who they are that have not said it yet; whether there is a new plug."""

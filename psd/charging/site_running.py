@@ -24,6 +24,7 @@ from psd.charging.settings import ChargingSettings
 from psd.charging.site_plugs import SitePlugs
 from psd.charging.site_spool import Spool
 from psd.charging.sources.shelly import shellies
+from psd.charging.sources.shelly_discovery import discovering
 from psd.charging.wire import acknowledgements_topic, commands_topic
 from psd.clock import SystemClock
 from psd.config import Settings
@@ -35,18 +36,26 @@ log = logging.getLogger("charging.site")
 
 ANNOUNCE_S = 600
 FIND_S = 30
+FIND_DISCOVERED_S = 2
+"""What is discovered is asked who it is so soon; where nothing is new, nobody is asked."""
+
 FORWARD_S = 0.2
 TAKEN_MAX = 20
 LAST_S = 5.0
 
 
 class SiteOptions(msgspec.Struct, frozen=True):
-    """What is told of a site where it is started."""
+    """What is told of a site where it is started.
+
+    One that ``discovers`` looks for devices too, on its ``interfaces``, or all.
+    """
 
     site: str
     devices: tuple[str, ...]
     spool: Path
     spool_bytes_max: int = 64_000_000
+    discovers: bool = False
+    interfaces: tuple[str, ...] | None = None
 
 
 async def run_site(options: SiteOptions, settings: Settings, stop: asyncio.Event) -> None:
@@ -55,10 +64,16 @@ async def run_site(options: SiteOptions, settings: Settings, stop: asyncio.Event
         raise ConfigError(f"queue.kind: {settings.queue.kind}: a site talks to nsqd")
     own = settings.of(ChargingSettings)
     spool = Spool(options.spool, options.spool_bytes_max)
-    async with shellies(options.devices) as devices, contextlib.AsyncExitStack() as on:
+    async with shellies() as shelly, contextlib.AsyncExitStack() as on:
         publisher = NsqQueue(settings.queue)
         on.push_async_callback(publisher.close)
-        plugs = SitePlugs(devices)
+        plugs = SitePlugs([shelly(host) for host in options.devices])
+        find_s = FIND_S
+        if options.discovers:
+            find_s = FIND_DISCOVERED_S
+            await on.enter_async_context(
+                discovering(lambda host: plugs.add(shelly(host)), options.interfaces)
+            )
         manager = RelayManager(options.site, plugs, spool, publisher, SystemClock(), own.deadman_s)
         heard = [
             await _listening(on, settings, topic, options.site)
@@ -69,7 +84,7 @@ async def run_site(options: SiteOptions, settings: Settings, stop: asyncio.Event
             _every(FORWARD_S, "forward", manager.forward),
             _every(own.deadman_s / 3, "renew", manager.renew),
             _every(ANNOUNCE_S, "announce", manager.announce),
-            _every(FIND_S, "find", _finding(plugs, manager)),
+            _every(find_s, "find", _finding(plugs, manager)),
             _hearing(heard[0], manager.obey),
             _hearing(heard[1], _acknowledging(manager)),
         ]

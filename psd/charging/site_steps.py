@@ -20,11 +20,11 @@ from psd.charging.charging_changes import Announcement, CommandResult, PlugReque
 from psd.charging.charging_metrics import ChargingMetrics
 from psd.charging.effects import Acknowledge, TellArchive
 from psd.charging.machine import Machine, PlugMoved, RequestRefusal, Step
-from psd.charging.outbox import Outbox
+from psd.charging.outbox import Outbox, on_or_off
 from psd.charging.paying import Payments
 from psd.charging.plug import CreditRead, Look, Plug
 from psd.charging.settings import ChargingSettings
-from psd.charging.site_store import OUTBOX, Decided, RequestResult, SiteStore
+from psd.charging.site_store import LEFTOVER_MS, OUTBOX, Decided, RequestResult, SiteStore
 from psd.charging.site_view import SiteView
 from psd.charging.states import PlugState, RequestStatus
 from psd.clock import Clock
@@ -87,12 +87,16 @@ class Sites:
     async def look(self, site: str, due: Mapping[str, int], now_ms: int) -> None:
         """Look at plugs that are due, by the time at which they were; a step of each at most."""
         if OUTBOX in due:
+            waited_ms = now_ms - due[OUTBOX] + LEFTOVER_MS
+            self._metrics.outbox_age.set(max(0, waited_ms) / 1000)
             await self._outbox.carry_out_left(site, now_ms)
         plugs = {name: seen for name, seen in due.items() if name != OUTBOX}
         for seen in plugs.values():
             self._metrics.due_lag.observe(max(0, now_ms - seen) / 1000)
         for _ in range(TRIES if plugs else 0):
             view = await self._store.view(site)
+            queued = [each for each in view.plugs.values() if each.place is PlugState.IN_QUEUE]
+            self._metrics.queued.set(len(queued))
             decided = await self._decided(view, plugs, now_ms)
             if await self._kept(site, decided, now_ms):
                 return
@@ -115,6 +119,12 @@ class Sites:
 
     async def answer(self, result: CommandResult) -> bool:
         """What a site says of a relay; whether it has led anywhere."""
+        has_led = await self._answered(result)
+        outcome = "answered" if has_led else "ignored"
+        self._metrics.commands.labels(on_or_off(is_on=result.is_on), outcome).inc()
+        return has_led
+
+    async def _answered(self, result: CommandResult) -> bool:
         for _ in range(TRIES):
             now_ms = self._clock.now_ms()
             view = await self._store.view(result.site)

@@ -26,7 +26,7 @@ def locked() -> dict[str, list[str]]:
 def required() -> list[Requirement]:
     """What psd and its tests need."""
     texts = list(PROJECT["dependencies"])
-    for extra in ("embedded", "rewards", "dev"):
+    for extra in ("embedded", "rewards", "charging", "site", "dev"):
         texts += PROJECT["optional-dependencies"][extra]
     return [each for each in map(Requirement, texts) if each.name != PROJECT["name"]]
 

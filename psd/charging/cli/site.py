@@ -17,6 +17,7 @@ import click
 
 from psd.charging.charging_events import site_id
 from psd.charging.site_running import SiteOptions, run_site
+from psd.charging.sources.shelly_discovery import zeroconf
 from psd.charging.wire import contracts
 from psd.cli.options import loaded_with, pass_settings
 from psd.config import Settings
@@ -48,10 +49,14 @@ def _devices(
     "--device",
     "devices",
     multiple=True,
-    required=True,
     callback=_devices,
     metavar="HOST[:PORT]",
     help="A Shelly of the second generation; repeatable.",
+)
+@click.option(
+    "--discover",
+    is_flag=True,
+    help="Look for devices by multicast DNS, too (the extra site).",
 )
 @click.option(
     "--spool",
@@ -78,8 +83,11 @@ def _devices(
 @pass_settings
 def site(
     _loaded: LoadedSettings,
+    /,
+    *,
     site: str,
     devices: tuple[str, ...],
+    discover: bool,
     spool: Path,
     spool_mb: int,
     nsqd: tuple[str, ...],
@@ -89,11 +97,15 @@ def site(
     All plugs are read each charging.read_every_ms, and one that does not answer is left out. A
     relay that is on goes off by itself after charging.deadman_s, unless it is told again.
     """
+    if not devices and not discover:
+        raise click.UsageError("--device, or --discover: there is nothing to read")
+    if discover:
+        zeroconf()
     flags = {"queue.nsqd_addresses": nsqd or None}
     settings = loaded_with(click.get_current_context(), flags).settings
     configure_logging(settings.log)
     contracts()
-    options = SiteOptions(site, devices, spool, spool_mb * 1_000_000)
+    options = SiteOptions(site, devices, spool, spool_mb * 1_000_000, discover)
     asyncio.run(_until_signal(options, settings))
 
 

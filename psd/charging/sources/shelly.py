@@ -14,7 +14,7 @@ raises DeviceUnavailableError. Tested with server/simulation/fake_shelly.py; no 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -66,10 +66,10 @@ class _Info(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def shellies(hosts: Sequence[str]) -> AsyncIterator[list[Shelly]]:
-    """Devices at some addresses, asked over connections that are kept."""
+async def shellies() -> AsyncIterator[Callable[[str], Shelly]]:
+    """Makes devices of addresses, asked over connections that are kept."""
     async with aiohttp.ClientSession() as session:
-        yield [Shelly(host, session) for host in hosts]
+        yield lambda host: Shelly(host, session)
 
 
 class Shelly:
