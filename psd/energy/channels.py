@@ -20,7 +20,7 @@ from typing import Literal, cast
 import msgspec
 
 from psd.engine.events import Report
-from psd.errors import BadQueryError, OutOfBoundsError, TooLargeError, WrongTypeError
+from psd.errors import BadQueryError, ConflictError, OutOfBoundsError, TooLargeError, WrongTypeError
 from psd.foreign_texts import shown
 from psd.measures.curve import HOUR_S
 from psd.names import unknown
@@ -158,3 +158,11 @@ def report_of(
     if (end - 1) // HOUR_S != start // HOUR_S:
         aid = -1 - aid
     return Report(thing, uid, quality, aid, mwh, start, end - 1)
+
+
+def other_kind(channel: MeterChannel, kind: str, held: bytes) -> ConflictError:
+    """What is said of data of a kind, where a channel has another."""
+    return ConflictError(
+        f"register: {channel.register} of flow {channel.flow} has data of kind {held.decode()}; "
+        f"with {kind} beside it energy would count twice: use another register"
+    )

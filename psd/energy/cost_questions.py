@@ -28,11 +28,12 @@ from psd.energy.cost_answers import (
     plan_cost,
     year_of,
 )
+from psd.energy.known_meters import KnownMeter
 from psd.energy.meter_costs import Costs, MeterBill
 from psd.energy.plan_records import plan_name
 from psd.energy.plan_store import KeptPlan, PlanStore, not_there
 from psd.energy.settings import EnergySettings
-from psd.energy.store import KnownMeter, MeterStore
+from psd.energy.store import MeterStore
 from psd.energy.usage import Moment
 from psd.engine.plan import Range
 from psd.errors import BadQueryError, NotFoundError, TooLargeError, UnpricedError

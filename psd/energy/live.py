@@ -31,11 +31,12 @@ from psd.energy.cost_answers import CostLine
 from psd.energy.cost_questions import CostQuery, CostQuestions
 from psd.energy.day_chart import HALF_HOUR_S
 from psd.energy.keys import meter_key
+from psd.energy.known_meters import KnownMeter
 from psd.energy.meter_answers import NewestRow
 from psd.energy.meter_reads import MeterReads
 from psd.energy.meters import newest_row
 from psd.energy.settings import EnergySettings
-from psd.energy.store import KnownMeter, MeterStore
+from psd.energy.store import MeterStore
 from psd.engine.series import BucketQuestion
 from psd.errors import DetailExpiredError, InputError, NotFoundError
 from psd.foreign_texts import shown

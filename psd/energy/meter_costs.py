@@ -29,11 +29,12 @@ from psd.energy.billing import (
 )
 from psd.energy.channels import MEASURED, THINGS, Flow, channel_of
 from psd.energy.energy_metrics import EnergyMetrics
+from psd.energy.known_meters import KnownMeter
 from psd.energy.plan_store import KeptPlan
 from psd.energy.price_store import PriceStore
 from psd.energy.resettling import merged
 from psd.energy.settings import EnergySettings
-from psd.energy.store import KnownMeter, MeterStore
+from psd.energy.store import MeterStore
 from psd.energy.usage import gaps_between, metered_by
 from psd.engine.engine import Engine
 from psd.engine.plan import Range

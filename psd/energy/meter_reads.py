@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from psd.energy.channels import Kind, MeterChannel, channel_of, counting_kind, flow_order
 from psd.energy.keys import METERS_KEY, channel_key, meter_key, runs_key, units_key
-from psd.energy.store import KnownMeter, known_of
+from psd.energy.known_meters import KnownMeter, known_of
 from psd.store.lane import Command
 from psd.store.redis import Store
 

@@ -31,6 +31,7 @@ from psd.energy.channels import (
     meter_name,
     meter_uid,
 )
+from psd.energy.known_meters import KnownMeter
 from psd.energy.meter_answers import (
     ChannelDetail,
     ChannelRow,
@@ -46,7 +47,7 @@ from psd.energy.meter_facts import MW_PER_KW
 from psd.energy.meter_messages import ExchangeFields, MeterFields
 from psd.energy.meter_reads import MeterReads, NewestReading
 from psd.energy.settings import EnergySettings
-from psd.energy.store import KnownMeter, MeterStore
+from psd.energy.store import MeterStore
 from psd.engine.engine import Engine
 from psd.engine.event_times import Time
 from psd.engine.events import TIME_END_S, Accepted

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from psd.energy.channel_lifetimes import still_kept
-from psd.energy.channels import THINGS, Flow, Kind, kept_kind, meter_uid, report_of
+from psd.energy.channels import THINGS, Flow, Kind, kept_kind, meter_uid, other_kind, report_of
 from psd.energy.meter_descriptions import MeterDescription
 from psd.energy.meter_events import Intervals, Readings
-from psd.energy.store import KeptChannel, MeterStore, other_kind
+from psd.energy.store import KeptChannel, MeterStore
 from psd.engine.engine import Engine
 from psd.engine.events import Change, Report
 from psd.engine.outcomes import BOOKED, UNCHANGED, Outcome

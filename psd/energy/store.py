@@ -20,9 +20,10 @@ import msgspec
 
 from psd.config import Settings
 from psd.energy.channel_lifetimes import ChannelLifetimes
-from psd.energy.channels import METERS, Kind, MeterChannel, channel_of, is_channel, kept_kind
+from psd.energy.channels import METERS, Kind, MeterChannel, channel_of, kept_kind, other_kind
 from psd.energy.keys import METERS_KEY, channel_key, meter_key, runs_key, units_key
-from psd.energy.meter_facts import FIELDS_MAX, MeterRecord, Said, packed_of, record_of
+from psd.energy.known_meters import KnownMeter, known_of
+from psd.energy.meter_facts import FIELDS_MAX, Said, packed_of
 from psd.energy.resettling import NearReadings, Settled
 from psd.errors import ConflictError, TooLargeError
 from psd.measures.curve import HOUR_S
@@ -78,21 +79,6 @@ class Found(msgspec.Struct, frozen=True):
 
 CALL_RUNS_MAX = 200
 """Of one call, or of one channel that has more: 2.5 ms of channels with one run each."""
-
-LONGEST = "longest:"
-"""What a channel's longest interval stands under begins so."""
-
-
-class KnownMeter(msgspec.Struct, frozen=True):
-    """The kinds of a meter's channels by their names, and what was said of it.
-
-    ``longest_s`` is the longest interval that a channel ever had, of one of intervals.
-    """
-
-    kinds: dict[str, str]
-    record: MeterRecord
-    is_known: bool
-    longest_s: dict[str, int] = {}
 
 
 class Described(msgspec.Struct, frozen=True):
@@ -355,23 +341,3 @@ class MeterStore:
 
     async def _root(self, uid: int) -> str:
         return (await self._store.placed()).owner_root(uid)
-
-
-def known_of(flat: Sequence[bytes]) -> KnownMeter:
-    """What the hash of a meter says, fields and values in turn."""
-    held = {key.decode(): value for key, value in zip(flat[::2], flat[1::2], strict=True)}
-    kinds = {key: kind.decode() for key, kind in held.items() if is_channel(key)}
-    longest = {
-        key.removeprefix(LONGEST): int(value)
-        for key, value in held.items()
-        if key.startswith(LONGEST)
-    }
-    return KnownMeter(kinds, record_of(held.get("said", b"")), bool(held), longest)
-
-
-def other_kind(channel: MeterChannel, kind: str, held: bytes) -> ConflictError:
-    """What is said of data of a kind, where a channel has another."""
-    return ConflictError(
-        f"register: {channel.register} of flow {channel.flow} has data of kind {held.decode()}; "
-        f"with {kind} beside it energy would count twice: use another register"
-    )

@@ -34,11 +34,12 @@ from psd.energy.channels import (
     meter_name,
     meter_uid,
 )
+from psd.energy.known_meters import KnownMeter
 from psd.energy.meter_answers import GapRow, UsageAnswer, UsageRow, UsageTotal
 from psd.energy.register_sums import sums_of_register
 from psd.energy.resettling import merged
 from psd.energy.settings import EnergySettings
-from psd.energy.store import KnownMeter, MeterStore
+from psd.energy.store import MeterStore
 from psd.engine.engine import Engine
 from psd.engine.plan import Range
 from psd.engine.series import BUCKETS_MAX, BucketQuestion
