@@ -120,7 +120,15 @@ class Access:
             return NOBODY
 
     async def _identity(self, request: web.Request) -> Identity:
-        token = bearer(request)
+        return await self.holder(bearer(request))
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether requests must say who asks."""
+        return self._checked
+
+    async def holder(self, token: str) -> Identity:
+        """Whose token this is; raises UnauthorizedError, or KeysUnavailableError for a JWT."""
         if self._jwts is not None and token.count(".") == JWT_DOTS:
             return await self._jwts.identity(token)
         return self._tokens.table().identity(token, self._clock.now_s())

@@ -19,6 +19,7 @@ from server.bodies import BodyReader
 from server.domains import domain_routes
 from server.faces import face_apps, site_routes
 from server.middleware import Gate
+from server.pages.booked_minutes import BookedMinutes
 from server.pages.desk import Desk
 from server.routes.counts import CountRoutes
 from server.routes.enqueue import EnqueueRoutes
@@ -79,8 +80,9 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
     routes += ReferenceRoutes(routes).routes()
     gate.know(routes)
     # Pages stand in no reference: people read them, and programs what they are made of.
-    desk = Desk(runtime, rules, bodies, watching)
-    pages, roots = site_routes(runtime, desk)
+    desk = Desk(runtime, rules, bodies, watching, access)
+    minutes = BookedMinutes(runtime.metrics)
+    pages, roots = site_routes(runtime, desk, minutes)
     gate.know(pages, roots)
     app = web.Application(
         middlewares=[gate.middleware], client_max_size=settings.server.body_bytes_max
@@ -92,6 +94,7 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
     for route in (*routes, *pages):
         register(app, route)
     app[FACES] = face_apps(runtime, gate, desk, rules, bodies)
+    app.cleanup_ctx.append(minutes.running)
     app.on_cleanup.append(enqueue.close)
     app.on_cleanup.append(access.close)
     return app

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import msgspec
 from aiohttp import web
 
+from psd.access.exposure import is_checked
 from psd.config import Settings
 from psd.domain.definition import Domain
 from psd.domain.dialect import Dialect
@@ -34,7 +35,10 @@ from server.errors import Style
 from server.hooking import hook_route, lead_route
 from server.middleware import ROOTS, Gate
 from server.openapi.about import group_of
+from server.pages.booked_minutes import BookedMinutes
 from server.pages.desk import Desk
+from server.pages.own_part import OwnPart
+from server.pages.rendering import CORE
 from server.pages.site import Site
 from server.routes.reference import ReferenceRoutes
 from server.routing import Route, Routes, register, register_alone
@@ -78,17 +82,21 @@ def ports_of(settings: Settings) -> dict[str, int]:
     return found
 
 
-def site_routes(runtime: Runtime, desk: Desk) -> tuple[list[Route], dict[str, Style]]:
-    """The pages of domains on the main port, and how errors are told below their roots."""
-    routes: list[Route] = []
-    roots: dict[str, Style] = {}
-    for domain in domains():
-        part = runtime.parts.get(domain.name)
-        if part is not None and part.pages:
-            site = Site(desk, domain.name, f"/{domain.name}", part)
-            routes += site.routes()
-            roots[f"/{domain.name}/"] = site.style
-    return routes, roots
+def site_routes(
+    runtime: Runtime, desk: Desk, minutes: BookedMinutes
+) -> tuple[list[Route], dict[str, Style]]:
+    """The pages on the main port, psd's own and domains', and how errors are told below them."""
+    parts = {name: part for name, part in runtime.parts.items() if part.pages}
+    areas = [("psd", "/"), ("Boards", "/boards/")]
+    areas += [(name.title(), f"/{name}/") for name in sorted(parts)]
+    is_open = not is_checked(runtime.settings.access)
+    own = Site(desk, CORE, "", OwnPart(runtime, minutes), is_open=is_open, areas=areas)
+    routes, roots = own.routes(), {"/boards/": own.style}
+    for name, part in parts.items():
+        site = Site(desk, name, f"/{name}", part, areas=areas)
+        routes += site.routes()
+        roots[f"/{name}/"] = site.style
+    return routes, {**roots}
 
 
 def face_apps(

@@ -83,7 +83,15 @@ class Download(msgspec.Struct, frozen=True):
     rows: Iterable[Sequence[object]]
 
 
-Answer = Shown | Moved | Away | Download
+class Content(msgspec.Struct, frozen=True):
+    """A file as it is."""
+
+    name: str
+    content_type: str
+    body: bytes
+
+
+Answer = Shown | Moved | Away | Download | Content
 
 
 class Said(msgspec.Struct, frozen=True):

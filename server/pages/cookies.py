@@ -18,6 +18,8 @@ import binascii
 from aiohttp import web
 
 SESSION = "psd_session"
+TOKEN = "psd_token"
+"""A token with which somebody signed in: it ends with the browser, and where it is taken back."""
 BEFORE = "psd_before"
 """Before signing in: what the token of that form is bound to."""
 FLASH = "psd_flash"

@@ -2,7 +2,7 @@
 
 ::
 
-    desk = Desk(runtime, rules, bodies, watching)
+    desk = Desk(runtime, rules, bodies, watching, access)
     desk.page(place, "psd/login.html", {...})      HTML with the headers that every page has
 
 A :class:`SitePlace` is where a request sees a site: behind which prefix and below which root.
@@ -18,19 +18,20 @@ from urllib.parse import quote
 import msgspec
 from aiohttp import web
 
-from psd.access.identity import Identity
+from psd.access.identity import ANYBODY, Identity
 from psd.access.pages.page_users import PageUsers
 from psd.access.pages.sessions import Session, Sessions
 from psd.access.pages.sign_ins import SignIns
 from psd.engine.event_rules import EventRules
+from psd.errors import UnauthorizedError
 from psd.runtime import Runtime
 from server import answers
-from server.access import NOBODY
+from server.access import IDENTITY, NOBODY, Access
 from server.bodies import BodyReader
 from server.deadline import StoreDeadline
 from server.deeds import Taker
-from server.pages.cookies import FLASH, SESSION, Jar, flash_of, flash_value, values_of
-from server.pages.rendering import STYLE_MARK, Templates
+from server.pages.cookies import FLASH, SESSION, TOKEN, Jar, flash_of, flash_value, values_of
+from server.pages.rendering import CORE, STYLE_MARK, Templates
 from server.prefixes import prefix_of
 from server.watching import Watching
 
@@ -50,11 +51,15 @@ _LOCAL_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 
 
 class SitePlace(msgspec.Struct, frozen=True):
-    """A site as a browser sees it: ``root`` goes before each of its paths."""
+    """A site as a browser sees it: ``root`` goes before each of its paths.
+
+    ``areas`` are the sites beside it, by their text and path, behind the same prefix.
+    """
 
     root: str
     title: str
     links: Sequence[tuple[str, str]] = ()
+    areas: Sequence[tuple[str, str]] = ()
     scripts: Mapping[str, str] = {}
 
 
@@ -62,12 +67,18 @@ class Desk:
     """Answers for all sites of one server."""
 
     def __init__(
-        self, runtime: Runtime, rules: EventRules, bodies: BodyReader, watching: Watching
+        self,
+        runtime: Runtime,
+        rules: EventRules,
+        bodies: BodyReader,
+        watching: Watching,
+        access: Access,
     ) -> None:
         settings = runtime.settings.pages
         users = PageUsers(runtime.store)
         self.bodies = bodies
         self.watching = watching
+        self.access = access
         self.taker = Taker(runtime, rules)
         self.commands = {
             (domain, command.name): command
@@ -82,14 +93,26 @@ class Desk:
         self._templates = Templates()
 
     async def identify(self, request: web.Request) -> Identity:
-        """Who asks, by the cookie of a session."""
+        """Who asks, by the cookie of a session, or by one that holds a token."""
         async with StoreDeadline():
             for token in values_of(request, SESSION):
                 session = await self.sessions.find(token)
                 if session is not None:
                     request[SIGNED_IN] = session
                     return session.identity
+            for token in values_of(request, TOKEN) if self.access.is_checked else ():
+                holder = await self.holder(token)
+                if holder is not None:
+                    request[SIGNED_IN] = Session(token, holder)
+                    return holder
         return NOBODY
+
+    async def holder(self, token: str) -> Identity | None:
+        """Whose token this is; None for nobody's, of today."""
+        try:
+            return await self.access.holder(token)
+        except UnauthorizedError:
+            return None
 
     def address(self, request: web.Request) -> str:
         """Whose failures are counted together: the address in front of our own proxies."""
@@ -131,8 +154,13 @@ class Desk:
             "root": place.root,
             "site": place.title,
             "links": place.links,
+            "areas": place.areas,
+            "area": area_of(place, request.path),
+            "is_own": place.title == CORE,
             "scripts": place.scripts,
             "style": f"{place.root}/static/style.css?{STYLE_MARK}",
+            "takes_tokens": self.access.is_checked,
+            "is_open": request.get(IDENTITY) is ANYBODY,
             "user": "" if session is None else session.identity.name,
             "flash": "",
         }
@@ -165,6 +193,16 @@ class Desk:
             if text and await self.sessions.is_proved(token, f"flash {text}", signature):
                 return text
         return ""
+
+
+def area_of(place: SitePlace, path: str) -> str:
+    """Which of the areas a page is in: of those below which it is, the longest."""
+    prefix = place.areas[0][1].rstrip("/") if place.areas else ""
+    asked = prefix + path
+    found = [area for _, area in place.areas if asked == area or asked.startswith(area)]
+    if asked == f"{prefix}/board":
+        return f"{prefix}/boards/"
+    return max(found, key=len, default="")
 
 
 def is_local(path: str) -> bool:

@@ -22,6 +22,9 @@ from psd.domains import domains, folder_of
 
 HERE = Path(__file__).parent
 
+CORE = "psd"
+"""The name of the site of psd's own pages, and of the folder of their templates."""
+
 STYLE = (HERE / "style.css").read_bytes()
 ICON = (HERE / "icon.svg").read_bytes()
 
@@ -36,8 +39,11 @@ STYLE_MARK = mark_of(STYLE)
 
 def scripts_of(name: str) -> dict[str, bytes]:
     """The scripts of a domain's pages, psd's own among them, by the names of their files."""
-    [domain] = [domain for domain in domains() if domain.name == name]
-    folders = (HERE / "scripts", folder_of(domain) / "scripts")
+    own = HERE / "board_scripts"
+    if name != CORE:
+        [domain] = [domain for domain in domains() if domain.name == name]
+        own = folder_of(domain) / "scripts"
+    folders = (HERE / "scripts", own)
     found = [path for folder in folders for path in sorted(folder.glob("*.js"))]
     return {path.name: path.read_bytes() for path in found}
 
@@ -46,7 +52,7 @@ class Templates:
     """The templates of psd and of its domains, compiled when they are first needed."""
 
     def __init__(self) -> None:
-        loaders: dict[str, BaseLoader] = {"psd": FileSystemLoader(HERE / "templates")}
+        loaders: dict[str, BaseLoader] = {CORE: FileSystemLoader(HERE / "templates")}
         for domain in domains():
             loaders[domain.name] = FileSystemLoader(folder_of(domain) / "templates")
         self._environment = Environment(

@@ -13,16 +13,28 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 
 from aiohttp import web
 
+from psd.access.identity import ANYBODY, Identity
 from psd.access.pages.sessions import FORM, Session
 from psd.domain.part import Part
-from psd.domain.web_page import Answer, Away, Download, Moved, Said, SaidAll, Shown, Visit, WebPage
+from psd.domain.web_page import (
+    Answer,
+    Away,
+    Content,
+    Download,
+    Moved,
+    Said,
+    SaidAll,
+    Shown,
+    Visit,
+    WebPage,
+)
 from psd.errors import ForbiddenError, InputError
-from server.access import seen_by
+from server.access import IDENTITY, NOBODY, seen_by
 from server.deadline import StoreDeadline
 from server.errors import PageStyle
 from server.forms import Upload
@@ -39,14 +51,28 @@ FOR_EVER = "public, max-age=31536000, immutable"
 
 A_DAY = "public, max-age=86400"
 
+Areas = Sequence[tuple[str, str]]
+"""What else there is on this port: texts and paths."""
+
 At = Callable[[web.Request, SitePlace], Awaitable[web.Response]]
 
 
 class Site:
     """The pages of one domain, below one root."""
 
-    def __init__(self, desk: Desk, name: str, root: str, part: Part) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        name: str,
+        root: str,
+        part: Part,
+        *,
+        is_open: bool = False,
+        areas: Areas = (),
+    ) -> None:
         self.style = PageStyle(self._tell)
+        self._is_open = is_open
+        self._areas = areas
         self._desk = desk
         self._name = name
         self._root = root
@@ -75,7 +101,7 @@ class Site:
             routes.append(self._route("GET", page.path, self._shower(page), numbers=numbers))
             if page.takes_forms:
                 routes.append(self._route("POST", page.path, self._taker(page), numbers=numbers))
-        watching, rule = self._desk.watching, self._desk.identify
+        watching, rule = self._desk.watching, self._identify
         routes += [watching.route(each, self._name, self._root, rule) for each in self._watchables]
         return routes
 
@@ -95,25 +121,32 @@ class Site:
             handler,
             self.style,
             "open",
-            rule=self._desk.identify,
+            rule=self._identify,
             numbers=numbers,
         )
 
+    async def _identify(self, request: web.Request) -> Identity:
+        """Who asks; where no token is needed anybody may look."""
+        found = await self._desk.identify(request)
+        return ANYBODY if found is NOBODY and self._is_open else found
+
     def _place(self, request: web.Request) -> SitePlace:
-        root = prefix_of(request) + self._root
+        prefix = prefix_of(request)
+        root = prefix + self._root
+        areas = [(text, prefix + path) for text, path in self._areas]
         scripts = {
             name: f"{root}/static/{name}?{mark_of(content)}"
             for name, content in self._scripts.items()
         }
-        return SitePlace(root, self._name, self._links, scripts)
+        return SitePlace(root, self._name, self._links, areas, scripts)
 
     def _shower(self, page: WebPage) -> At:
         async def show(request: web.Request, place: SitePlace) -> web.Response:
             session = request.get(SIGNED_IN)
             async with StoreDeadline():
-                if session is None:
+                if session is None and not self._is_open:
                     return await self._desk.to_sign_in(request, place)
-                answer = await page.show(_visit(request, session, page, None))
+                answer = await page.show(_visit(request, page, None))
                 return await self._answered(request, place, session, answer)
 
         return show
@@ -128,7 +161,7 @@ class Site:
             async with StoreDeadline():
                 if page.changes:
                     await check_form(self._desk, [session.token], form)
-                answer = await page.show(_visit(request, session, page, sent))
+                answer = await page.show(_visit(request, page, sent))
                 if isinstance(answer, Said):
                     answer = await self._said(answer)
                 elif isinstance(answer, SaidAll):
@@ -162,24 +195,25 @@ class Site:
         self,
         request: web.Request,
         place: SitePlace,
-        session: Session,
+        session: Session | None,
         answer: Answer | Said | SaidAll,
     ) -> web.Response:
+        token = "" if session is None else session.token
         if isinstance(answer, Moved):
-            return await self._desk.moved(
-                place, answer.to, answer.flash, session.token, answer.wanted
-            )
+            return await self._desk.moved(place, answer.to, answer.flash, token, answer.wanted)
         if isinstance(answer, Away):
             return web.Response(
                 status=HTTPStatus.SEE_OTHER, headers={**HEADERS, "Location": answer.url}
             )
         if isinstance(answer, Download):
             return _file(answer)
+        if isinstance(answer, Content):
+            return _content(answer)
         assert isinstance(answer, Shown), "only a form says something"
-        proof = await self._desk.sessions.proof(session.token, FORM)
+        proof = await self._desk.sessions.proof(token, FORM) if token else ""
         values = {**answer.values, "csrf_token": proof, "here": request.rel_url}
         template = f"{self._name}/{answer.template}"
-        return await self._desk.page(request, place, template, values, session.token)
+        return await self._desk.page(request, place, template, values, token)
 
     def _tell(self, request: web.Request, status: int, code: str, message: str) -> web.Response:
         """What went wrong, on a page."""
@@ -188,9 +222,9 @@ class Site:
         return self._desk.html(request, self._place(request), "psd/error.html", values, status)
 
 
-def _visit(request: web.Request, session: Session, page: WebPage, sent: Upload | None) -> Visit:
+def _visit(request: web.Request, page: WebPage, sent: Upload | None) -> Visit:
     """What a domain is asked; raises ForbiddenError for one who may not."""
-    identity = session.identity
+    identity = request[IDENTITY]
     if not identity.may(page.scope):
         raise ForbiddenError(f"{identity.name} may not do this: it needs scope {page.scope}")
     parts = dict(request.match_info)
@@ -204,12 +238,16 @@ def _file(download: Download) -> web.Response:
     writer = csv.writer(text)
     writer.writerow(download.columns)
     writer.writerows(download.rows)
+    return _content(Content(download.name, "text/csv; charset=utf-8", text.getvalue().encode()))
+
+
+def _content(content: Content) -> web.Response:
     headers = {
-        "Content-Type": "text/csv; charset=utf-8",
-        "Content-Disposition": f'attachment; filename="{download.name}"',
+        "Content-Type": content.content_type,
+        "Content-Disposition": f'attachment; filename="{content.name}"',
         **HEADERS,
     }
-    return web.Response(body=text.getvalue().encode(), headers=headers)
+    return web.Response(body=content.body, headers=headers)
 
 
 def _asset(content: bytes, content_type: str, lives: str) -> Handler:

@@ -53,6 +53,8 @@ async function refresh() {
 }
 
 localize(document);
+// What another script has put there is told by the same clock.
+document.addEventListener("psd:replaced", (event) => localize(event.target));
 if (live) {
   const source = new EventSource(live.dataset.watch);
   source.addEventListener(live.dataset.event, refresh);

@@ -9,6 +9,7 @@ from playwright.async_api import Page, expect
 
 from server.simulation.car_loads import CarLoad
 from tests.support.charging.charging_yard import FUSE, ChargingYard, charging_yard
+from tests.support.clients.accessible import accessible
 from tests.support.clients.chromium import CHEAP_PHONE, phone
 from tests.support.servers.redis_server import RedisServer
 
@@ -83,6 +84,8 @@ async def test_a_car_is_plugged_in_started_watched_stopped_and_paid(
         await expect(entries.first).to_contain_text("-0.07 AUD")
         await expect(entries.last).to_contain_text("Top-up")
         await fits(page)
+        if scripts:
+            await accessible(page)
 
 
 async def test_a_site_shows_fuses_and_queue_as_they_move(
@@ -114,6 +117,7 @@ async def test_a_site_shows_fuses_and_queue_as_they_move(
         costs = page.locator("main table").last.locator("tr td:nth-child(6)")
         await expect(costs).to_have_text(["0.01 AUD", "", ""])
         await fits(page)
+        await accessible(page)
         await yard.ask(1, "u2", "disable")
         await yard.seconds(30)
         await expect(page.get_by_text("Queue")).to_have_count(0)

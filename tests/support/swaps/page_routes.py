@@ -1,5 +1,7 @@
 """Every route of pages on the main port, and what a program gets there that has no session.
 
+psd's own are shown to anybody where no token is needed.
+
 >>> PAGE_ROUTES["GET /swaps/driver/{id}/"]
 ('/swaps/driver/1/', 302)
 """
@@ -19,6 +21,8 @@ _SHOWN = (
 )
 _SENT = ("/", "/index", "/transactions/new/{id}/", "/transactions/edit/{id}/")
 
+_OWN_SHOWN = ("/", "/boards/", "/boards/{name}", "/board")
+
 _ENERGY_SHOWN = ("/", "/meters/{meter}/", "/meters/{meter}/plans", "/upload")
 
 
@@ -35,11 +39,15 @@ def _signing_in(site: str) -> dict[str, tuple[str, int]]:
 
 
 def _led_to_sign_in(site: str, method: str, path: str) -> tuple[str, tuple[str, int]]:
-    somewhere = path.replace("{id}", "1").replace("{meter}", "m-1")
+    somewhere = path.replace("{id}", "1").replace("{meter}", "m-1").replace("{name}", "june")
     return f"{method} {site}{path}", (f"{site}{somewhere}", 302)
 
 
 PAGE_ROUTES: dict[str, tuple[str, int]] = {
+    **_signing_in(""),
+    **dict(_led_to_sign_in("", "GET", path) for path in _OWN_SHOWN),
+    "GET /static/time_machine.js": ("/static/time_machine.js", 200),
+    "GET /watch": ("/watch", 401),
     **_signing_in("/swaps"),
     **dict(_led_to_sign_in("/swaps", "GET", path) for path in _SHOWN),
     **dict(_led_to_sign_in("/swaps", "POST", path) for path in _SENT),

@@ -1,0 +1,160 @@
+"""The page at ``/``: what runs, how far behind it is, and where to look.
+
+::
+
+    GET /         version, store, queue, newest booking, dead letters; boards; a user's place
+    GET /watch    server-sent events for it
+
+On an empty store it says by which commands something comes into it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from msgspec.structs import replace
+
+from psd.clock import utc_text
+from psd.domain.question import Asked, Endpoint, Versioned, Watchable
+from psd.domain.web_page import Answer, Shown, Visit, WebPage
+from psd.errors import UnavailableError
+from psd.queries.depth import depth_of
+from psd.queries.requests import LeaderboardQuery
+from psd.runtime import Runtime
+from psd.store.keys import SCHEMA_KEY
+from psd.times import timestamp
+from psd.version import VERSION
+from server.pages.booked_minutes import BookedMinutes, sparkline
+
+BOARDS = 8
+LOOK_EVERY_S = 5
+"""What no key tells of is told so much later at most."""
+
+AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))
+
+
+class State(msgspec.Struct, frozen=True):
+    """What runs; what cannot be told is null."""
+
+    version: str
+    store: str
+    queue_depth: int | None
+    dead_letters: int | None
+    newest: str | None
+
+
+class StatePage:
+    """Shows the state of the daemon."""
+
+    def __init__(self, runtime: Runtime, minutes: BookedMinutes) -> None:
+        self._minutes = minutes
+        queue = runtime.settings.queue
+        self._runtime = runtime
+        self._depth = depth_of(queue, runtime.store)
+        letters = replace(queue, topic=queue.deadletter_topic)
+        self._letters = depth_of(letters, runtime.store)
+        domain_things = runtime.books.things
+        self._things = [
+            name for name, thing in runtime.settings.things.items() if thing.id not in domain_things
+        ]
+
+    def page(self) -> WebPage:
+        """The page."""
+        return WebPage(path="/", show=self.show)
+
+    def watchable(self) -> Watchable:
+        """What the page watches."""
+        endpoint = Endpoint(
+            path="",
+            answer=State,
+            ask=self.state,
+            meaning="what runs",
+            example=("/", '{"version":...}'),
+            whole=True,
+        )
+        return Watchable(endpoint=endpoint, event="state", versioned=self.versioned)
+
+    async def state(self, _asked: Asked) -> State:
+        """What runs now."""
+        depth, letters, newest, info = await asyncio.gather(
+            _told(self._depth()), _told(self._letters()), self._newest(), self._info()
+        )
+        return State(VERSION, info, depth, letters, None if newest is None else utc_text(newest))
+
+    async def versioned(self, _asked: Asked) -> Versioned:
+        """Another one every few seconds."""
+        return Versioned((("GET", SCHEMA_KEY),), self._version)
+
+    async def show(self, visit: Visit) -> Answer:
+        """The page."""
+        asked = Asked(None, {}, visit.identity, visit.sees)
+        sees_all = visit.identity.owners is None
+        if not sees_all:
+            return Shown("state_of_one.html", {"version": VERSION})
+        state = await self.state(asked)
+        boards = await self._runtime.boards.page("", BOARDS)
+        age_s = self._runtime.clock.now_s() - timestamp(state.newest) if state.newest else 0
+        counts = self._minutes.counts
+        values = {
+            "state": state,
+            "queue": "-" if state.queue_depth is None else f"{state.queue_depth:,}",
+            "letters": "-" if state.dead_letters is None else f"{state.dead_letters:,}",
+            "age": age(age_s) if state.newest else "nothing yet",
+            "boards": [
+                (each.definition.title or each.name, quote(each.name), each.definition.thing)
+                for each in boards
+            ],
+            "booked": f"{counts[-1]:,}" if counts else "-",
+            "sparkline": sparkline(counts),
+            "minutes": len(counts),
+            "most": f"{max(counts, default=0):,}",
+            "things": self._things,
+        }
+        return Shown("state.html", values)
+
+    def _version(self, replies: Sequence[Any]) -> str:
+        told = repr((replies, self._runtime.clock.now_s() // LOOK_EVERY_S))
+        return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+
+    async def _newest(self) -> int | None:
+        """The newest second that is booked of any thing of users."""
+        queries = self._runtime.queries
+        asked = [LeaderboardQuery(thing=name, limit=1) for name in self._things]
+        answers = await asyncio.gather(*(queries.leaderboard(each) for each in asked))
+        found = [each.watermark.newest for each in answers]
+        return max((timestamp(each) for each in found if each is not None), default=None)
+
+    async def _info(self) -> str:
+        """The store, by name and version."""
+        info: bytes = await self._runtime.store.reads.call(("INFO", "server"))
+        fields = dict(line.split(b":", 1) for line in info.splitlines() if b":" in line)
+        if valkey := fields.get(b"valkey_version"):
+            return f"Valkey {valkey.decode()}"
+        return f"Redis {fields.get(b'redis_version', b'?').decode()}"
+
+
+def age(seconds: int) -> str:
+    """How long ago something was.
+
+    >>> age(59), age(7200), age(-3)
+    ('59 s ago', '2 h ago', 'now')
+    """
+    if seconds <= 0:
+        return "now"
+    for length, unit in AGES:
+        if seconds >= length:
+            return f"{seconds // length} {unit} ago"
+    return f"{seconds} s ago"
+
+
+async def _told(asking: Any) -> int | None:
+    try:
+        found: int | None = await asking
+    except UnavailableError:
+        return None
+    return found
