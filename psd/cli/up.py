@@ -15,6 +15,7 @@ import signal
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import click
 
@@ -30,6 +31,7 @@ from psd.cli.sample import (
     show_leaderboard,
     users_and_last_week,
 )
+from psd.clock import utc_text
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.embedded.cluster_servers import ClusterPlan, cluster_plan
@@ -190,17 +192,18 @@ async def talk(stack: Stack, folder: DataFolder | None, *, sample: bool) -> None
     if stack.program is not None:
         version = ".".join(map(str, stack.program.version))
         click.echo(f"store: {stack.program.path}, version {version}")
-    if sample:
-        await load_samples(stack)
+    address = await load_samples(stack) if sample else ""
     click.echo(lines_to_try(stack.url, folder, checked=is_checked(stack.runtime.settings.access)))
+    if address:
+        click.echo(f"The board of its last week, ready to play:\n\n  {address}\n")
     while True:
         if sys.stdout.isatty():
             click.echo(CLEAR_LINE + await status_line(stack), nl=False)
         await asyncio.sleep(STATUS_EVERY_S)
 
 
-async def sample_board(stack: Stack) -> None:
-    """Load the sample through the queue and print who walked most."""
+async def sample_board(stack: Stack) -> str:
+    """Load the sample through the queue and print who walked most; the address of that board."""
     click.echo("loading examples/fitbit_hourly_steps.csv through the queue ...")
     tally = await load_sample(stack.runtime)
     uids, week = users_and_last_week()
@@ -210,17 +213,23 @@ async def sample_board(stack: Stack) -> None:
         f"{status.unchanged_events:,} unchanged (hours without steps, or known already)"
     )
     show_leaderboard(await leaderboard(stack.runtime, uids, week), week)
+    thing = sample_thing(stack.runtime.settings)
+    [name] = [name for name, id_ in stack.runtime.settings.numbers.items() if id_ == thing]
+    asked = urlencode({"thing": name, "start": utc_text(week.start), "end": utc_text(week.end)})
+    return f"{stack.url}/board?{asked}"
 
 
-async def load_samples(stack: Stack) -> None:
-    """Load what the faces have to look at, or where none has anything, the sample of examples/."""
+async def load_samples(stack: Stack) -> str:
+    """Load what the faces have to look at, or where none has anything, the sample of examples/.
+
+    Where that has a board, its address.
+    """
     names = faces_with_samples(stack.runtime.settings)
     for name in names:
         lines = await load_face_sample(stack.runtime, name)
         click.echo(f"the sample of face {name} is loaded; try:\n")
         click.echo("\n".join(f"  {line.format(url=stack.faces[name])}" for line in lines))
-    if not names:
-        await sample_board(stack)
+    return "" if names else await sample_board(stack)
 
 
 async def status_line(stack: Stack) -> str:

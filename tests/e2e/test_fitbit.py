@@ -6,6 +6,7 @@ import asyncio
 import csv
 import datetime as dt
 import random
+import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -142,3 +143,17 @@ async def test_the_sample_books_33_users_and_nothing_is_left_in_the_queue(
 ) -> None:
     assert await runtime.store.client.xlen("psd:stream:psd") == 0
     assert await runtime.store.client.xlen("psd:stream:psd.dlq") == 0
+
+
+async def test_it_ends_with_the_address_of_the_board_of_the_last_week(
+    url: str, folder: Path
+) -> None:
+    output = folder / "psd-up.txt"
+    await wait_until("the address is told", lambda: "ready to play" in output.read_text(), 60)
+    address = output.read_text().split("ready to play:")[1].split()[0]
+    week = Range(LAST_S + 3600 - 7 * DAY_S, LAST_S + 3600)
+    ranked = sorted((-plain_sum(uid, week), uid) for uid in ROWS)[:10]
+    assert address.startswith(f"{url}/board?")
+    page = fetch(address)
+    rows = re.findall(r'<td class="who">(\d+)</td>\n<td class="n">([\d,]+)</td>', page.text)
+    assert rows == [(str(uid), f"{-steps:,}") for steps, uid in ranked]
