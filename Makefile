@@ -20,7 +20,7 @@ LOCK := .ci/constraints.txt
 LOCKED ?= $(CI)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run unit test-quick test property test-cluster lint lock release bench chaos chaos-short all clean
+.PHONY: help setup run unit test-quick test property test-cluster lint lock release bench screenshots chaos chaos-short all clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -66,6 +66,9 @@ lint: $(VENV)/.dev-stamp ## ruff, mypy, the import layers, luacheck
 
 bench: $(VENV)/.bench-stamp ## psd beside its peers; takes about 25 minutes
 	$(BIN)/python -m bench.run $(BENCH_ARGUMENTS)
+
+screenshots: $(VENV)/.dev-stamp ## pictures of the pages into docs/images
+	$(BIN)/python -m tests.screenshots
 
 chaos: $(VENV)/.dev-stamp ## kills and troubles of every part, then every bucket; about an hour
 	$(BIN)/python -m tests.chaos.run $(CHAOS_ARGUMENTS)
