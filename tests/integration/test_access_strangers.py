@@ -24,14 +24,14 @@ from tests.support.access.matrix import MATRIX
 from tests.support.clients.access import AUDIENCE, ISSUER, asked_of, bearer
 from tests.support.clients.http import HttpClient
 from tests.support.clients.raw_http import RawAnswer, raw, request
+from tests.support.swaps.page_routes import PAGE_ROUTES
 
 STRANGERS = ("none", "wrong", "expired", "jwt_expired", "jwt_forged")
 UNPACKED_BYTES = 50_000_000
 BOMB = gzip.compress(bytes(UNPACKED_BYTES), 9)
 GROWTH_KB_MAX = 25_000
 OF_TESTS = frozenset({"info", "ping", "hello", "client|setinfo", "client|setname"})
-SIGNING_IN = ("GET /swaps/auth/login", "GET /energy/auth/login")
-PAGES = (" /swaps/", " /energy/", " /charging/")
+SIGNING_IN = ("GET /auth/login", "GET /swaps/auth/login", "GET /energy/auth/login")
 """The form is shown to everybody; one that is packed, long or not proved is refused."""
 NOWHERE = {"GET /nothing": "/nothing", "POST /v3/nothing": "/v3/nothing", "PUT /docs": "/docs"}
 ROUTES = {**{name: case.path for name, case in MATRIX.items()}, **NOWHERE}
@@ -93,7 +93,7 @@ def refusals(name: str) -> tuple[int, ...]:
     if name.startswith("POST") and name.endswith("/auth/login"):
         return (400, 413, 415)
     # A page is led to where one signs in; its stream of events cannot be.
-    is_page = any(where in name for where in PAGES) and not name.endswith("/watch")
+    is_page = name in PAGE_ROUTES and not name.endswith("/watch")
     return (200, 302, 404) if is_page else (200, 401, 404, 405)
 
 

@@ -47,7 +47,7 @@ PAGE_ROUTES: dict[str, tuple[str, int]] = {
     **_signing_in(""),
     **dict(_led_to_sign_in("", "GET", path) for path in _OWN_SHOWN),
     "GET /static/time_machine.js": ("/static/time_machine.js", 200),
-    "GET /watch": ("/watch", 401),
+    "GET /watch": ("/watch?wait=0", 401),
     **_signing_in("/swaps"),
     **dict(_led_to_sign_in("/swaps", "GET", path) for path in _SHOWN),
     **dict(_led_to_sign_in("/swaps", "POST", path) for path in _SENT),
