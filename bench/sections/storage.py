@@ -1,18 +1,21 @@
 """(e) What the data costs: bytes and keys per event, and Redis CPU per booked report.
 
-Columns and logs are in all of it. The psd before it had columns (fb34f31, schema 2) cannot run
-beside this one; what its script took is stated as a multiple of what the original's layout took
-in the same run, and that layout is measured here again.
+Columns and logs are in all of it. The psd before it had columns (fb34f31, schema 2) is measured by
+turns with this one, in a process of its own out of the repository's history (bench/earlier.py).
 """
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 
 from bench import workloads
+from bench.booker import SIGNALS_AN_HOUR
+from bench.earlier import BEFORE_COLUMNS, HERE, booked_by_turns, tree_of
 from bench.figures import Figure, Row, Target
 from bench.loading import Loaded, load
 from bench.peers.postgres import Postgres
+from bench.processes import NotInstalledError
 from bench.redis_cost import RedisCost
 from bench.workbench import Workbench
 from psd.engine.events import Report
@@ -22,10 +25,6 @@ CPU_TARGETS = {
     "random order": Target("<=", 0.7, 0.4),
     "dense": Target("<=", 0.6, 0.4),
 }
-BEFORE_COLUMNS = "fb34f31, stated"
-CPU_BEFORE_COLUMNS = {"in order": 37.0 / 14.9, "dense": 11.7 / 8.95}
-"""Redis CPU of a report of fb34f31 by that of the original's layout, from its full run."""
-
 BEFORE_COLUMNS_TARGET = Target("<=", 0.75, 0.55)
 SEALED_TARGETS = {
     "sparse": Target("<=", 115, 100, of="psd"),
@@ -46,6 +45,7 @@ async def run(bench: Workbench) -> None:
     await _add_space(bench, "sparse", in_order)
     dense = workloads.dense(sizes.dense_vehicles, sizes.dense_hours)
     await _load_and_add(bench, "dense", dense)
+    await _add_turns(bench)
 
 
 async def _load_and_add(bench: Workbench, name: str, reports: list[Report]) -> None:
@@ -68,19 +68,26 @@ def _add_cpu(bench: Workbench, name: str, loaded: Loaded) -> None:
             CPU_TARGETS.get(name),
         )
     )
-    if name in CPU_BEFORE_COLUMNS:
-        before = loaded.original_cost.cpu_us_per_report.median * CPU_BEFORE_COLUMNS[name]
-        bench.add(
-            Row(
-                "e",
-                f"Redis CPU per booked report, {name}",
-                "us",
-                loaded.psd_cost.cpu_us_per_report,
-                BEFORE_COLUMNS,
-                Figure((before,)),
-                BEFORE_COLUMNS_TARGET,
-            )
+
+
+async def _add_turns(bench: Workbench) -> None:
+    """Both psds by turns; left out where the history is not there."""
+    sizes = bench.sizes
+    numbers = {
+        "in order": sizes.sparse_events,
+        "dense": sizes.dense_vehicles * sizes.dense_hours * SIGNALS_AN_HOUR,
+    }
+    try:
+        before = tree_of(BEFORE_COLUMNS, bench.folder("before-columns"))
+    except NotInstalledError as exc:
+        bench.notes.append(f"e, by turns, left out: {exc} is not in this clone")
+        return
+    for name, number in numbers.items():
+        ours, theirs = await asyncio.to_thread(
+            booked_by_turns, [HERE, before], name, number, sizes.slices
         )
+        measure, peer = f"Redis CPU per booked report, {name}, by turns", f"psd {BEFORE_COLUMNS}"
+        bench.add(Row("e", measure, "us", ours, peer, theirs, BEFORE_COLUMNS_TARGET))
 
 
 async def _add_space(bench: Workbench, name: str, loaded: Loaded) -> None:
