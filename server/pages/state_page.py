@@ -131,7 +131,8 @@ class StatePage:
 
     async def _info(self) -> str:
         """The store, by name and version."""
-        info: bytes = await self._runtime.store.reads.call(("INFO", "server"))
+        told = await self._runtime.store.reads.each_node([("INFO", "server")])
+        [info] = next(iter(told.values()))
         fields = dict(line.split(b":", 1) for line in info.splitlines() if b":" in line)
         if valkey := fields.get(b"valkey_version"):
             return f"Valkey {valkey.decode()}"
