@@ -87,11 +87,11 @@ def site_routes(
 ) -> tuple[list[Route], dict[str, Style]]:
     """The pages on the main port, psd's own and domains', and how errors are told below them."""
     parts = {name: part for name, part in runtime.parts.items() if part.pages}
-    areas = [("psd", "/"), ("Boards", "/boards/")]
+    areas = [("psd", "/"), ("Boards", "/boards/"), ("Users", "/users/")]
     areas += [(name.title(), f"/{name}/") for name in sorted(parts)]
     is_open = not is_checked(runtime.settings.access)
     own = Site(desk, CORE, "", OwnPart(runtime, minutes), is_open=is_open, areas=areas)
-    routes, roots = own.routes(), {"/boards/": own.style}
+    routes, roots = own.routes(), {"/boards/": own.style, "/users/": own.style}
     for name, part in parts.items():
         site = Site(desk, name, f"/{name}", part, areas=areas)
         routes += site.routes()

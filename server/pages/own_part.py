@@ -1,4 +1,4 @@
-"""The pages of psd itself: what runs, and boards. They are below the root of the main port."""
+"""The pages of psd itself: what runs, boards, users. They are below the root of the main port."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from psd.runtime import Runtime
 from server.pages.board_pages import BoardPages
 from server.pages.booked_minutes import BookedMinutes
 from server.pages.state_page import StatePage
+from server.pages.user_pages import UserPages
 
 
 class OwnPart(Part):
@@ -14,5 +15,5 @@ class OwnPart(Part):
 
     def __init__(self, runtime: Runtime, minutes: BookedMinutes) -> None:
         state = StatePage(runtime, minutes)
-        self.pages = (state.page(), *BoardPages(runtime).pages())
+        self.pages = (state.page(), *BoardPages(runtime).pages(), *UserPages(runtime).pages())
         self.page_watchables = (state.watchable(),)

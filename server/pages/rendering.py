@@ -25,6 +25,12 @@ HERE = Path(__file__).parent
 CORE = "psd"
 """The name of the site of psd's own pages, and of the folder of their templates."""
 
+CONTENT_TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+}
+"""Of what scripts bring: themselves, and the looks of what others wrote (vendored)."""
+
 STYLE = (HERE / "style.css").read_bytes()
 ICON = (HERE / "icon.svg").read_bytes()
 
@@ -38,14 +44,14 @@ STYLE_MARK = mark_of(STYLE)
 
 
 def scripts_of(name: str) -> dict[str, bytes]:
-    """The scripts of a domain's pages, psd's own among them, by the names of their files."""
-    own = HERE / "board_scripts"
+    """Scripts of a domain's pages with their styles, psd's own among them, by names of files."""
+    own = [HERE / "board_scripts", HERE / "user_scripts", HERE / "vendored" / "uplot"]
     if name != CORE:
         [domain] = [domain for domain in domains() if domain.name == name]
-        own = folder_of(domain) / "scripts"
-    folders = (HERE / "scripts", own)
-    found = [path for folder in folders for path in sorted(folder.glob("*.js"))]
-    return {path.name: path.read_bytes() for path in found}
+        own = [folder_of(domain) / "scripts"]
+    folders = (HERE / "scripts", *own)
+    found = [path for folder in folders for path in sorted(folder.glob("*.*"))]
+    return {path.name: path.read_bytes() for path in found if path.suffix in CONTENT_TYPES}
 
 
 class Templates:

@@ -15,6 +15,7 @@ import csv
 import io
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
+from pathlib import Path
 
 from aiohttp import web
 
@@ -40,7 +41,7 @@ from server.errors import PageStyle
 from server.forms import Upload
 from server.pages.desk import HEADERS, SIGNED_IN, Desk, SitePlace
 from server.pages.login import SigningIn, check_form
-from server.pages.rendering import ICON, STYLE, mark_of, scripts_of
+from server.pages.rendering import CONTENT_TYPES, ICON, STYLE, mark_of, scripts_of
 from server.prefixes import prefix_of
 from server.routing import Handler, Route
 
@@ -89,7 +90,7 @@ class Site:
             self._file("style.css", STYLE, "text/css; charset=utf-8", FOR_EVER),
             self._file("icon.svg", ICON, "image/svg+xml", A_DAY),
             *(
-                self._file(script, content, "text/javascript; charset=utf-8", FOR_EVER)
+                self._file(script, content, CONTENT_TYPES[Path(script).suffix], FOR_EVER)
                 for script, content in self._scripts.items()
             ),
             self._route("GET", "/auth/login", signing.show),

@@ -21,7 +21,10 @@ _SHOWN = (
 )
 _SENT = ("/", "/index", "/transactions/new/{id}/", "/transactions/edit/{id}/")
 
+_ACTIVITY = "/users/{uid}/activities/{aid}"
 _OWN_SHOWN = ("/", "/boards/", "/boards/{name}", "/board")
+_USERS_SHOWN = ("/users/", "/users/{uid}", "/users/{uid}/chart", _ACTIVITY)
+_USERS_FILES = ("user.js", "uPlot.iife.min.js", "uPlot.min.css")
 
 _ENERGY_SHOWN = ("/", "/meters/{meter}/", "/meters/{meter}/plans", "/upload")
 
@@ -39,7 +42,8 @@ def _signing_in(site: str) -> dict[str, tuple[str, int]]:
 
 
 def _led_to_sign_in(site: str, method: str, path: str) -> tuple[str, tuple[str, int]]:
-    somewhere = path.replace("{id}", "1").replace("{meter}", "m-1").replace("{name}", "june")
+    parts = {"id": "1", "meter": "m-1", "name": "june", "uid": "7", "aid": "41"}
+    somewhere = path.format_map(parts)
     return f"{method} {site}{path}", (f"{site}{somewhere}", 302)
 
 
@@ -47,6 +51,9 @@ PAGE_ROUTES: dict[str, tuple[str, int]] = {
     **_signing_in(""),
     **dict(_led_to_sign_in("", "GET", path) for path in _OWN_SHOWN),
     "GET /static/time_machine.js": ("/static/time_machine.js", 200),
+    **dict(_led_to_sign_in("", "GET", path) for path in _USERS_SHOWN),
+    **dict([_led_to_sign_in("", "POST", _ACTIVITY)]),
+    **{f"GET /static/{name}": (f"/static/{name}", 200) for name in _USERS_FILES},
     "GET /watch": ("/watch?wait=0", 401),
     **_signing_in("/swaps"),
     **dict(_led_to_sign_in("/swaps", "GET", path) for path in _SHOWN),

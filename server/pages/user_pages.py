@@ -1,0 +1,332 @@
+"""Pages of a user: a year as a calendar, a chart of any range, activities, boards and streaks.
+
+::
+
+    GET /users/                                     a search
+    GET /users/7?thing=steps&year=2016              the year, by the clocks of ?tz=
+    GET /users/7?start=2016-04-12&end=2016-04-13    the chart and the activities of a day
+    GET /users/7/chart?start=...                    the chart's numbers as JSON
+    GET /users/7/activities/41                      take it back? with a note
+    POST /users/7/activities/41                     done, archived, and in the user's log
+
+Without script a chart is a drawing with links; with script a range is dragged over, and the page is
+asked for that range (user_scripts/user.js). Who may not see a user is refused.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from psd.archive.entries import Entry
+from psd.clock import utc_text
+from psd.domain.web_page import Answer, Content, Moved, Shown, Visit, WebPage
+from psd.engine.plan import Range
+from psd.engine.series import BucketQuestion
+from psd.engine.withdrawal import (
+    WithdrawFields,
+    message_of,
+    things_of_owners,
+    withdrawal_of,
+)
+from psd.errors import BadQueryError, DetailExpiredError, ForbiddenError, InputError, PsdError
+from psd.queries.activities import ActivityQueries, nothing_known
+from psd.queries.activity_answers import ActivitiesQuery, AuditQuery
+from psd.queries.calendar import bounds, zone
+from psd.queries.depth import depth_of
+from psd.queries.ids import asked_id
+from psd.queries.moments import asked_range
+from psd.runtime import Runtime
+from psd.users import user_of
+from psd.zones import DATE_S, beginning_of
+from server.pages.user_chart import (
+    POINTS_MAX,
+    ChartAnswer,
+    bars_of,
+    held,
+    links_of,
+    unit_of,
+)
+from server.pages.user_places import UserPlaces
+from server.pages.user_year import Days, DaysInARow, months_of, squares_of, streaks_of
+
+ACTIVITIES_SHOWN = 20
+WITHDRAWALS_SHOWN = 10
+DAYS_MAX = 3_660
+"""Ten years of days, of which streaks are."""
+
+YEARS = range(1970, 2200)
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """Whom a page is about, and how it is looked at."""
+
+    uid: int
+    name: str
+    tz: ZoneInfo
+    thing: str
+    number: int
+    things: list[str]
+    today: dt.date
+    now_s: int
+    query: Mapping[str, str]
+
+    @property
+    def path(self) -> str:
+        """Of the page, below the root."""
+        return f"/users/{quote(self.name, safe='')}"
+
+    def link(self, **more: str) -> str:
+        """The page with other parameters."""
+        kept = {"thing": self.thing, "tz": self.tz.key, **more}
+        return f"{self.path}?{urlencode(kept)}"
+
+
+class UserPages:
+    """Shows users to those who may see them."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        known, settings = runtime.settings.numbers, runtime.settings
+        self._numbers = things_of_owners(known, runtime.books.things)
+        self._things = {name: at for name, at in known.items() if at in self._numbers}
+        self._units = {name: settings.things[name].unit for name in self._things}
+        self._engine = runtime.engine
+        self._intake = runtime.intake
+        self._clock = runtime.clock
+        self._activities = ActivityQueries(
+            runtime.engine,
+            self._things,
+            span_max_s=settings.server.range_span_max_s,
+            ids_max=settings.server.ids_max,
+            depth=depth_of(settings.queue, runtime.store),
+        )
+        self._places = UserPlaces(runtime.engine, runtime.queries, runtime.boards, known)
+
+    def pages(self) -> tuple[WebPage, ...]:
+        """All of them."""
+        activity = "/users/{uid}/activities/{aid}"
+        return (
+            WebPage(path="/users/", show=self.search),
+            WebPage(path="/users/{uid}", show=self.user, named=True),
+            WebPage(path="/users/{uid}/chart", show=self.chart, named=True),
+            WebPage(path=activity, show=self.withdraw, named=True, scope="write", takes_forms=True),
+        )
+
+    async def search(self, visit: Visit) -> Answer:
+        """A form for a user, and the way there."""
+        wanted = visit.query.get("uid", "").strip()
+        if not wanted:
+            return Shown("users.html", {"error": ""})
+        try:
+            user_of(wanted)
+        except PsdError as error:
+            return Shown("users.html", {"error": str(error)})
+        return Moved(f"/users/{quote(wanted, safe='')}")
+
+    async def user(self, visit: Visit) -> Answer:
+        """A user's page."""
+        asked = await self._asked(visit)
+        year = _year(asked)
+        days = await self._days(asked)
+        goal = _goal(asked)
+        shown = self._shown(asked, year)
+        now, longest = streaks_of(days, goal, asked.today)
+        return Shown(
+            "user.html",
+            {
+                **self._head(asked, year, goal),
+                "squares": squares_of(year, days),
+                "months": [
+                    (month, asked.link(start=month.first, end=month.following))
+                    for month in months_of(year, days)
+                ],
+                "best": max(days.items(), key=lambda each: (each[1], each[0]), default=None),
+                "active": sum(1 for date, value in days.items() if date.year == year and value),
+                "total": f"{sum(v for date, v in days.items() if date.year == year):,}",
+                "streak": _told(now),
+                "longest": _told(longest),
+                **await self._charted(asked, shown),
+                **await self._listed(asked, shown, visit),
+                "places": await self._places.of(asked.uid, asked.now_s),
+            },
+        )
+
+    async def chart(self, visit: Visit) -> Answer:
+        """The chart's numbers."""
+        asked = await self._asked(visit)
+        found = await self._chart(asked, self._shown(asked, _year(asked)))
+        return Content("chart.json", "application/json", _encode(found))
+
+    async def withdraw(self, visit: Visit) -> Answer:
+        """Ask whether an activity is to be taken back, and take it back."""
+        uid, name = _user(visit)
+        visit.identity.require_owner(uid, name)
+        aid = asked_id(visit.names["aid"], "aid")
+        if not await self._engine.knows_activity(uid, aid, self._numbers):
+            raise nothing_known(name, aid)
+        if visit.form is None:
+            return Shown("withdraw.html", {"uid": name, "aid": aid, "error": ""})
+        now_ms = self._clock.now_ms()
+        fields = WithdrawFields(name, aid, visit.form.get("note", ""), visit.identity.who)
+        try:
+            withdrawal = withdrawal_of(fields, self._numbers, now_ms // 1000)
+            [done] = await self._intake.accept(
+                [withdrawal], lambda: [Entry(now_ms, "", message_of(withdrawal))]
+            )
+            if done.error is not None:
+                raise done.error
+        except InputError as error:
+            return Shown("withdraw.html", {"uid": name, "aid": aid, "error": str(error)})
+        told = f"Activity {aid} is taken back." if done.status == "booked" else "It was already."
+        return Moved(f"/users/{quote(name, safe='')}", told)
+
+    async def _asked(self, visit: Visit) -> _Asked:
+        """Raises ForbiddenError for one who may not see the user."""
+        uid, name = _user(visit)
+        if not visit.sees(uid):
+            raise ForbiddenError(f"user {name} is none that you may see")
+        tz, now_s = zone(visit.query.get("tz") or "UTC"), self._clock.now_s()
+        sums = (await self._engine.sums([uid], [*self._numbers], [Range(0, now_s + 1)]))[0].sums
+        have = [each for each, number in self._things.items() if sums.get(number)]
+        thing = visit.query.get("thing") or next(iter(have or self._things), "")
+        if thing not in self._things:
+            raise BadQueryError(f"thing: {thing!r} is not known")
+        return _Asked(
+            uid,
+            name,
+            tz,
+            thing,
+            self._things[thing],
+            [*dict.fromkeys([*have, thing])],
+            dt.datetime.fromtimestamp(now_s, tz).date(),
+            now_s,
+            visit.query,
+        )
+
+    async def _days(self, asked: _Asked) -> Days:
+        """Sums of local days since the first booking, ten years at most. 2 trips."""
+        end = beginning_of(asked.today + dt.timedelta(days=1), asked.tz)
+        whole = Range(max(end - DAYS_MAX * DATE_S, 0), end)
+        first, _ = await self._engine.first_bookings(asked.uid, asked.number, whole, 1)
+        if not first:
+            return {}
+        begins = dt.datetime.fromtimestamp(first[0][0], asked.tz).date()
+        edges = bounds(Range(beginning_of(begins, asked.tz), end), "day", asked.tz, DAYS_MAX + 2)
+        values = await self._sums(asked, edges)
+        return {
+            dt.datetime.fromtimestamp(second, asked.tz).date(): value
+            for second, value in zip(edges, values, strict=False)
+            if value
+        }
+
+    async def _chart(self, asked: _Asked, shown: Range) -> ChartAnswer:
+        every = unit_of(shown.end - shown.start)
+        edges = bounds(shown, every, asked.tz, POINTS_MAX)
+        values = await self._sums(asked, edges)
+        told = shown.start, shown.end, every, asked.tz.key
+        return ChartAnswer(*told, [start for start, _ in pairwise(edges)], values)
+
+    async def _sums(self, asked: _Asked, edges: list[int]) -> list[int]:
+        question = BucketQuestion(asked.number, edges)
+        [found] = await self._engine.series([asked.uid], question)
+        return [*found[None].sums] if None in found else [0] * (len(edges) - 1)
+
+    async def _charted(self, asked: _Asked, shown: Range) -> dict[str, Any]:
+        """What the page says of the chart; one of a time without detail has none."""
+        links = links_of(shown, asked.now_s)
+        values: dict[str, Any] = {
+            "from": utc_text(shown.start),
+            "until": utc_text(shown.end),
+            "links": [(text, asked.link(start=a, end=b)) for text, a, b in links],
+            "chart_url": f"{asked.path}/chart",
+            "expired": "",
+            "bars": None,
+            "every": unit_of(shown.end - shown.start),
+        }
+        try:
+            values["bars"] = bars_of(await self._chart(asked, shown))
+        except DetailExpiredError as error:
+            values["expired"] = str(error)
+        return values
+
+    async def _listed(self, asked: _Asked, shown: Range, visit: Visit) -> dict[str, Any]:
+        """Activities of the range, and what was taken back."""
+        query = ActivitiesQuery(
+            thing=asked.thing,
+            start=shown.start,
+            end=shown.end,
+            limit=ACTIVITIES_SHOWN,
+            cursor=asked.query.get("cursor") or None,
+        )
+        log = AuditQuery(limit=WITHDRAWALS_SHOWN)
+        values: dict[str, Any] = {"activities": [], "next": ""}
+        try:
+            found = await self._activities.activities(asked.uid, query, asked.now_s, sees=True)
+            values["activities"] = found.data
+            if found.next:
+                start, end = utc_text(shown.start), utc_text(shown.end)
+                values["next"] = asked.link(start=start, end=end, cursor=found.next)
+        except DetailExpiredError:
+            # The chart says so already.
+            pass
+        withdrawn = await self._activities.audit(asked.uid, log, sees=True)
+        return {**values, "may_write": visit.identity.may("write"), "withdrawn": withdrawn.data}
+
+    def _head(self, asked: _Asked, year: int, goal: int) -> dict[str, Any]:
+        return {
+            "uid": asked.name,
+            "path": asked.path,
+            "thing": asked.thing,
+            "unit": self._units[asked.thing],
+            "things": [(each, asked.link(thing=each)) for each in asked.things],
+            "tz": asked.tz.key,
+            "has_zone": "tz" in asked.query,
+            "year": year,
+            "goal": goal,
+            "before": asked.link(year=str(year - 1)),
+            "after": asked.link(year=str(year + 1)) if year < asked.today.year else "",
+        }
+
+    def _shown(self, asked: _Asked, year: int) -> Range:
+        """The range of the chart: what is asked for, or the year."""
+        if "start" in asked.query:
+            end = asked.query.get("end") or None
+            range_ = asked_range(asked.query["start"], end, asked.now_s, tz=asked.tz)
+            return held(range_.start, range_.end)
+        first, following = dt.date(year, 1, 1), dt.date(year + 1, 1, 1)
+        return Range(beginning_of(first, asked.tz), beginning_of(following, asked.tz))
+
+
+def _user(visit: Visit) -> tuple[int, str]:
+    name = visit.names["uid"]
+    return user_of(name), name
+
+
+def _year(asked: _Asked) -> int:
+    text = asked.query.get("year") or asked.query.get("start", "")[:4]
+    if not text.isdecimal() or int(text) not in YEARS:
+        if asked.query.get("year"):
+            raise BadQueryError(f"year: {text!r} is none from 1970 to 2199")
+        return asked.today.year
+    return int(text)
+
+
+def _goal(asked: _Asked) -> int:
+    text = asked.query.get("goal") or "1"
+    if not text.isdecimal() or not 0 < int(text) < 1 << 53:
+        raise BadQueryError(f"goal: {text[:32]!r} is no number from 1 on")
+    return int(text)
+
+
+def _told(streak: DaysInARow) -> tuple[int, str, str]:
+    if streak.first is None or streak.last is None:
+        return 0, "", ""
+    return streak.days, streak.first.isoformat(), streak.last.isoformat()

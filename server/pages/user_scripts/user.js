@@ -1,0 +1,107 @@
+// A user's chart, drawn by uPlot from the numbers of /users/{uid}/chart: a range is dragged over to
+// zoom into it, a double click leads out again, and a day of the calendar leads into that day. Each
+// range is an address, so going back is too. Without this script links and a form do the same.
+const place = document.querySelector("[data-range]");
+const zone = document.querySelector("#tz");
+let plot = null;
+
+function browsersZone() {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+}
+
+function addressOf(start, end) {
+  const address = new URL(location.href);
+  address.searchParams.set("start", start);
+  address.searchParams.set("end", end);
+  address.searchParams.delete("cursor");
+  return address;
+}
+
+async function show(address, isNew) {
+  const answer = await fetch(address, { cache: "no-store" });
+  if (!answer.ok || answer.redirected) return location.assign(address);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (isNew) history.pushState(null, "", address);
+  place.replaceChildren(...page.querySelector("[data-range]").childNodes);
+  place.dispatchEvent(new CustomEvent("psd:replaced", { bubbles: true }));
+  for (const id of ["from", "to"]) {
+    document.getElementById(id).value = page.getElementById(id).value;
+  }
+  await draw();
+}
+
+function zoom(start, end) {
+  const [first, last] = [Math.floor(start), Math.ceil(end)].map((second) => new Date(second * 1e3));
+  return show(addressOf(first.toISOString(), last.toISOString()), true);
+}
+
+function options(box, told) {
+  const style = getComputedStyle(document.body);
+  const [ink, line, link] = ["--ink", "--line", "--link"].map((name) => style.getPropertyValue(name));
+  const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+  return {
+    width: box.clientWidth,
+    height: 240,
+    tzDate: (second) => uPlot.tzDate(new Date(second * 1e3), told.tz),
+    scales: { x: { range: [told.start, told.end] } },
+    series: [
+      {},
+      {
+        label: box.dataset.thing,
+        stroke: link,
+        fill: link,
+        points: { show: false },
+        value: (_plot, value) => (value === null ? "" : value.toLocaleString()),
+        paths: uPlot.paths.bars({ size: [0.8], align: 1 }),
+      },
+    ],
+    axes: [axis, { ...axis, size: 80, values: (_plot, ticks) => ticks.map((tick) => tick.toLocaleString()) }],
+    cursor: { drag: { x: true, y: false, setScale: false } },
+    hooks: {
+      setSelect: [
+        ({ select, posToVal }) => {
+          if (select.width < 4) return;
+          zoom(posToVal(select.left, "x"), posToVal(select.left + select.width, "x"));
+        },
+      ],
+    },
+  };
+}
+
+async function draw() {
+  const box = document.querySelector("[data-chart]");
+  plot?.destroy();
+  plot = null;
+  if (!box || typeof uPlot === "undefined") return;
+  const { chart, thing, tz, start, end } = box.dataset;
+  const answer = await fetch(`${chart}?${new URLSearchParams({ thing, tz, start, end })}`);
+  if (!answer.ok) return;
+  const told = await answer.json();
+  box.replaceChildren();
+  plot = new uPlot(options(box, told), [told.times, told.values], box);
+  plot.over.addEventListener("dblclick", () => {
+    const length = told.end - told.start;
+    zoom(Math.max(told.start - 1.5 * length, 0), told.end + 1.5 * length);
+  });
+  box.dataset.drawn = told.every;
+}
+
+document.querySelector("[data-calendar]")?.addEventListener("click", (event) => {
+  const day = event.target.dataset.day;
+  if (!day) return;
+  const following = new Date(Date.parse(day) + 864e5).toISOString().slice(0, 10);
+  show(addressOf(day, following), true);
+});
+addEventListener("popstate", () => show(location.href, false));
+addEventListener("resize", () => {
+  const box = document.querySelector("[data-chart]");
+  if (plot && box) plot.setSize({ width: box.clientWidth, height: 240 });
+});
+
+if (zone?.hasAttribute("data-default") && browsersZone() !== zone.value) {
+  const address = new URL(location.href);
+  address.searchParams.set("tz", browsersZone());
+  location.replace(address);
+} else {
+  draw();
+}

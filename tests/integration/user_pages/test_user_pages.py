@@ -1,0 +1,126 @@
+"""Pages of users: who may see and change what, and what is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.boards.board_site import START_S, BoardSite, board_site
+from tests.support.clients.access import asked_of, token_for
+from tests.support.servers.redis_server import RedisServer
+
+STREAM = {"queue.kind": "stream"}
+
+
+@pytest.fixture
+async def site(redis_server: RedisServer) -> AsyncIterator[BoardSite]:
+    redis_server.flush()
+    async with board_site(redis_server.url, STREAM) as found:
+        await found.runtime.page_deciding.add("writer", "secret", ["read", "write"])
+        yield found
+
+
+async def test_who_may_only_read_takes_nothing_back(site: BoardSite) -> None:
+    await site.browser.sign_in("amp", "secret")
+    page = await site.browser.get("/users/7?tz=UTC")
+    assert page.status == 200
+    assert "/activities/" not in page.text
+    assert (await site.browser.get("/users/7/activities/12")).status == 403
+
+
+async def test_all_that_a_first_view_loads_is_less_than_150_kb(site: BoardSite) -> None:
+    page = await site.browser.get("/users/7?tz=UTC")
+    loaded = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
+    assert len(loaded) == 6
+    sizes = [len((await site.main.get(each)).text.encode()) for each in loaded]
+    assert len(page.text.encode()) + sum(sizes) < 150_000
+
+
+async def test_a_form_of_another_session_takes_nothing_back(site: BoardSite) -> None:
+    await site.browser.sign_in("writer", "secret")
+    before = site.totals(START_S + 7 * 86_400)["7"]
+    for form in ({}, {"csrf_token": "x" * 43}):
+        assert (await site.browser.post("/users/7/activities/12", form)).status == 400
+    assert f"<dd>{before:,}</dd>" in (await site.browser.get("/users/7?tz=UTC")).text
+    nobody = await site.browser.get("/users/7/activities/99999")
+    assert nobody.status == 404
+    assert "nothing is known of activity 99999" in nobody.text
+
+
+async def test_a_note_that_is_none_is_told_and_asked_for_again(site: BoardSite) -> None:
+    await site.browser.sign_in("writer", "secret")
+    page = await site.browser.send("/users/7/activities/12", {"note": "x" * 2_000})
+    assert page.status == 200
+    assert page.errors == ["note: more than 1000 bytes"]
+    assert (await site.browser.get("/users/7/activities/12")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "told"),
+    [
+        ("year=1066", 400, "year: "),
+        ("goal=0", 400, "goal: "),
+        ("goal=x", 400, "goal: "),
+        ("thing=nonsense", 400, "thing: "),
+        ("tz=Mars/Base", 400, "Mars/Base"),
+        ("start=yesterdayish", 400, "start"),
+    ],
+)
+async def test_what_is_asked_wrong_is_told_by_its_name(
+    site: BoardSite, query: str, status: int, told: str
+) -> None:
+    page = await site.browser.get(f"/users/7?{query}")
+    assert (page.status, told in page.text) == (status, True), page.text
+
+
+async def test_a_user_who_has_nothing_has_an_empty_year(site: BoardSite) -> None:
+    page = await site.browser.get("/users/nobody%40example.com?year=2015")
+    assert page.status == 200
+    assert "Nothing of steps is booked in this range" in page.text
+    assert page.text.count('class="s0"') == 365
+    assert (await site.browser.get("/users/007")).status == 400
+
+
+async def test_a_search_leads_to_the_user_also_by_name(site: BoardSite) -> None:
+    moved = await site.browser.get("/users/?uid=al%2Fice")
+    assert (moved.status, moved.location) == (302, "/users/al%2Fice")
+    page = await site.browser.get(moved.location)
+    assert page.headings[0].startswith("al/ice")
+    assert (await site.browser.get("/users/?uid=007")).errors
+
+
+async def test_a_named_user_of_a_name_with_marks_is_escaped(site: BoardSite) -> None:
+    page = await site.browser.get("/users/%3Cscript%3Ealert(1)%3C%2Fscript%3E")
+    assert page.status == 200
+    assert "<script>alert" not in page.text
+
+
+async def test_the_charts_numbers_are_those_of_its_range_by_its_unit(site: BoardSite) -> None:
+    answer = await site.main.get(f"/users/7/chart?start={START_S}&end={START_S + 86_400}")
+    told = answer.json()
+    own = [(at, steps) for at, uid, steps in site.history if uid == 7 and at < START_S + 86_400]
+    expected = dict.fromkeys(range(START_S, START_S + 86_400, 3_600), 0)
+    for at, steps in own:
+        expected[at // 3_600 * 3_600] += steps
+    assert dict(zip(told["times"], told["values"], strict=True)) == expected
+    assert (told["every"], told["tz"]) == ("hour", "UTC")
+
+
+async def test_where_tokens_are_asked_for_one_signs_in_and_sees_ones_own(
+    redis_server: RedisServer,
+) -> None:
+    redis_server.flush()
+    token = token_for("owner", "read write", frozenset({7}))
+    async with board_site(redis_server.url, {**STREAM, **asked_of(token)}) as site:
+        page = await site.browser.get("/users/7")
+        assert page.status == 302
+        assert "/auth/login" in page.location
+        await site.browser.send("/auth/login", {"token": token.secret})
+        assert "Withdraw" in (await site.browser.get("/users/7?tz=UTC")).text
+        for path in ("/users/8", "/users/8/chart", "/users/8/activities/13"):
+            assert (await site.browser.get(path)).status == 403, path
+        moved = await site.browser.send("/users/7/activities/12", {"note": ""})
+        assert (moved.status, moved.location) == (302, "/users/7")
+        assert "Activity 12 is taken back." in (await site.browser.get("/users/7")).text
