@@ -64,3 +64,6 @@ PAGE_ROUTES: dict[str, tuple[str, int]] = {
     "GET /energy/meters/{meter}/watch": ("/energy/meters/m-1/watch", 401),
 }
 """By method and pattern: a path, and the status whatever token is shown."""
+
+OPEN_PAGES = frozenset({"GET /watch", *(f"GET {path}" for path in (*_OWN_SHOWN, *_USERS_SHOWN))})
+"""Those that anybody may look at where no token is needed."""
