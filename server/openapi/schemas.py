@@ -69,9 +69,12 @@ class Schemas:
         self.components = {name: _told(name, tidy(each)) for name, each in components.items()}
 
     def of(self, kind: Any) -> Schema:
-        """The schema of one of the types that were given; of a tuple, that it is one of them."""
+        """The schema of one of the types that were given; of a tuple, that it is any of them.
+
+        Not just one: a page without rows may be a page of either.
+        """
         if isinstance(kind, tuple):
-            return {"oneOf": [self.of(each) for each in kind]}
+            return {"anyOf": [self.of(each) for each in kind]}
         return self._found[id(kind)]
 
 
