@@ -265,6 +265,6 @@ def _about(watchable: Watchable, group: str) -> About:
             ),
             Answer(304, "it is of this version still"),
         ),
-        refused=endpoint.refused,
+        refused=(*endpoint.refused, 406),
         examples=(Example(example, answered),),
     )

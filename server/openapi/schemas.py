@@ -100,7 +100,12 @@ def _told(name: str, schema: Schema) -> Schema:
 
 
 def tidy(schema: Schema) -> Schema:
-    """A schema with its descriptions in Markdown, and without titles that repeat its name."""
+    """A schema with its descriptions in Markdown, and without titles that repeat its name.
+
+    Whatever is a decimal may be sent as a number or as its text.
+    """
+    if schema.get("format") == "decimal":
+        schema = schema | {"type": ["number", "string"]}
     return {key: _tidy_value(key, value) for key, value in schema.items() if key != "title"}
 
 
