@@ -62,7 +62,7 @@ class AccountQuestions:
                 "/v3/charging/customers/u1",
                 '{"customer":"u1","email":...,"balance_cents":2286,"open_cents":4,...}',
             ),
-            refused=(404,),
+            refused=(404, 406),
         )
 
     def endpoints(self) -> Sequence[Endpoint]:

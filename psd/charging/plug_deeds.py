@@ -13,13 +13,13 @@ A customer's token asks for nobody else; what is set is for operators.
 from __future__ import annotations
 
 import uuid
+from decimal import Decimal, InvalidOperation
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from psd.charging.charging_changes import PlugRequest, SiteSetting
 from psd.charging.charging_messages import (
-    Amperes,
     FuseSettingsFields,
     PlugRequestFields,
     PlugSettingsFields,
@@ -41,10 +41,14 @@ from psd.domain.deed import Deed, Done
 from psd.domain.question import Asked
 from psd.engine.events import Accepted
 from psd.engine.outcomes import Outcome
-from psd.errors import ConflictError, NotFoundError
+from psd.errors import ConflictError, NotFoundError, WrongTypeError
 from psd.foreign_texts import shown
 
 ROOT = "/v3/charging"
+
+
+Told = int | float | str | UnsetType
+"""Amperes as a JSON number or decimal text."""
 
 
 class RequestBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -62,7 +66,7 @@ class PlugBody(msgspec.Struct, forbid_unknown_fields=True):
     """PlugSettings; what is left out stays. ``site_id`` is needed until a site announces it."""
 
     name: str | UnsetType = UNSET
-    current_limit: Amperes | UnsetType = UNSET
+    current_limit: Told = UNSET
     fuze_id: str | UnsetType = UNSET
     site_id: str = ""
 
@@ -70,7 +74,7 @@ class PlugBody(msgspec.Struct, forbid_unknown_fields=True):
 class FuseBody(msgspec.Struct, forbid_unknown_fields=True):
     """What is set of a fuse, its limit in amperes; what is left out stays."""
 
-    current_limit_a: Amperes | UnsetType = UNSET
+    current_limit_a: Told = UNSET
     parent: str | UnsetType = UNSET
     name: str | UnsetType = UNSET
 
@@ -83,7 +87,7 @@ class SiteBody(msgspec.Struct, forbid_unknown_fields=True):
 
     name: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
-    current_limit: Amperes | UnsetType = UNSET
+    current_limit: Told = UNSET
     address: str | UnsetType = UNSET
     city: str | UnsetType = UNSET
     postal_code: str | UnsetType = UNSET
@@ -131,18 +135,24 @@ class PlugDeeds:
             raise NotFoundError(f"plug: no site has announced {shown(name)}, and none is named")
         if body.site_id not in ("", site):
             raise ConflictError(f"site_id: {shown(name)} is at {shown(site)}")
-        return PlugSettingsFields(site, name, body.name, body.current_limit, body.fuze_id)
+        return PlugSettingsFields(
+            site, name, body.name, _amperes("current_limit", body.current_limit), body.fuze_id
+        )
 
     async def fuse(self, asked: Asked) -> FuseSettingsFields:
         """What is set of a fuse, as a message has it."""
         body: FuseBody = asked.query
         site, id_ = asked.path["site"], asked.path["fuse"]
-        return FuseSettingsFields(site, id_, body.name, body.current_limit_a, body.parent)
+        return FuseSettingsFields(
+            site, id_, body.name, _amperes("current_limit_a", body.current_limit_a), body.parent
+        )
 
     async def site(self, asked: Asked) -> SiteSettingsFields:
         """What is set of a site, as a message has it."""
         body: SiteBody = asked.query
-        return SiteSettingsFields(asked.path["site"], *msgspec.structs.astuple(body))
+        told = msgspec.structs.asdict(body)
+        told["current_limit"] = _amperes("current_limit", body.current_limit)
+        return SiteSettingsFields(asked.path["site"], **told)
 
     async def plug_was_set(self, asked: Asked, accepted: Accepted, _outcome: Outcome) -> Done:
         """What is set of the plug now."""
@@ -239,3 +249,13 @@ class PlugDeeds:
                 ),
             ),
         ]
+
+
+def _amperes(field: str, told: Told) -> Decimal | UnsetType:
+    """A current exactly as it was written; raises WrongTypeError for what is no number."""
+    if isinstance(told, UnsetType):
+        return UNSET
+    try:
+        return Decimal(str(told))
+    except InvalidOperation as exc:
+        raise WrongTypeError(f"{field}: {shown(told)} is no number") from exc
