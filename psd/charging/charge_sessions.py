@@ -53,6 +53,16 @@ class Measured(msgspec.Struct, frozen=True):
     taken: int
     sum: SessionSum
 
+    def says_all_of(self, session: ChargeSession) -> bool:
+        """Whether all readings are there still that a session was billed by.
+
+        Of fewer some are past their time, and say nothing against it. Where it is not known how
+        many there were, none of those that are there may be the whole of them.
+        """
+        if not session.readings and session.nj:
+            return False
+        return session.readings <= self.sum.readings
+
 
 class ChargeSessions:
     """Bills and books sessions; ``things`` are numbers by name."""
@@ -141,8 +151,7 @@ class ChargeSessions:
         while True:
             await self.post_entries(kept)
             found = await self.measured(kept)
-            # Fewer than it was billed by: some are past their time, and say nothing against it.
-            if found.sum.readings < kept.readings:
+            if not found.says_all_of(kept):
                 return
             if (found.sum.nj, found.sum.mwh) == (kept.nj, kept.mwh):
                 break

@@ -115,7 +115,7 @@ class SessionAudit:
 
     async def _differences(self, session: ChargeSession) -> list[Discrepancy]:
         measured = await self._sessions.measured(session)
-        is_known = 0 < session.readings <= measured.sum.readings
+        is_known = session.readings > 0 and measured.says_all_of(session)
         return [
             *await self._of_money(session),
             *(_of_readings(session, measured) if is_known else ()),

@@ -13,15 +13,24 @@ from msgspec.structs import replace
 from psd.audit.sweep import Audited
 from psd.charging.effects import RecountSessions
 from psd.charging.keys import account_key, entries_seen_key, ledger_key, session_key_of
+from psd.charging.ledger_entries import customer_uid
+from psd.charging.plug_readings import READING_BYTES
+from psd.charging.session_audit import CUSTOMER_THING, PLUG_THING
 from psd.charging.session_booking import closing
 from psd.charging.session_store import ChargeSession
 from psd.charging.simulation.charging_worker import ChargingWorker
-from psd.charging.site_store import Decided
+from psd.charging.site_store import PLUG_SPACE, Decided
 from psd.clock import ManualClock
+from psd.engine.events import TIME_END_S
+from psd.engine.plan import Range
 from psd.runtime import Runtime
+from psd.users import uid_of
 from tests.property.test_charging import NOON_S, yard_on
 from tests.support.draws.random_yard import SITE, RandomYard
 from tests.support.engine import engine_on
+
+DEAR = 3_000
+"""Cents a kWh, so that half a minute of it comes to some."""
 
 
 class Charged:
@@ -45,6 +54,16 @@ class Charged:
         assert self.worker.part.audit is not None
         return [each async for each in self.worker.part.audit(repair=repair)]
 
+    async def came_to(self, session: ChargeSession) -> tuple[Any, ...]:
+        """A session, its customer's entries, and all energy that is booked of both."""
+        desk = self.worker.part.desk
+        uids = [uid_of(PLUG_SPACE, session.plug_id), customer_uid(session.owner_id)]
+        things = [self.psd.settings.numbers[name] for name in (PLUG_THING, CUSTOMER_THING)]
+        sums = await self.psd.engine.sums(uids, things, [Range(0, TIME_END_S)])
+        entries = await desk.accounts.ledger(session.owner_id, 0, 500)
+        held = replace(session, readings=0)
+        return held, entries, [each.sums for each in sums]
+
     async def told(self) -> list[str]:
         """What is wrong, as it is printed."""
         return [
@@ -60,7 +79,7 @@ async def charged(redis_url: str) -> AsyncIterator[Charged]:
     clock = ManualClock(NOON_S)
     async with (
         engine_on(redis_url, {"charging.enabled": True}, clock) as psd,
-        yard_on(psd, clock, random.Random(3), 1, count=1) as yard,
+        yard_on(psd, clock, random.Random(3), 1, count=1, cents_per_kwh=DEAR) as yard,
     ):
         await yard.begin()
         while not yard.began:
@@ -166,6 +185,41 @@ async def test_what_somebody_has_still_to_count_is_told_as_changing(charged: Cha
     key = session_key_of(SITE, session.session_id)
     [audited] = [each for each in await charged.audited() if each.prefix == key]
     assert audited.outcome == "busy"
+
+
+LOG_BYTES_LEFT = {"none of its readings": 0.0, "the second half": 0.5}
+LEFT_ALONE = {"clean", "repaired"}
+WRONG: dict[str, dict[str, Any]] = {
+    "nothing wrong with it": {},
+    "cents that are not the ledger's": {"cents": 77, "billed_cents": 77},
+    "no number of its readings": {"readings": 0},
+    "neither": {"cents": 77, "billed_cents": 77, "readings": 0},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("left", LOG_BYTES_LEFT)
+async def test_a_repair_leaves_what_is_older_than_its_readings_as_it_was_billed(
+    charged: Charged, left: str, wrong: str
+) -> None:
+    before = [await charged.came_to(each) for each in await charged.store.newest(SITE, 100)]
+    client = charged.psd.store.client
+    async for key in client.scan_iter("*:log:*"):
+        packed = await client.get(key)
+        count = len(packed) // READING_BYTES
+        gone = count - int(count * LOG_BYTES_LEFT[left])
+        await client.set(key, packed[gone * READING_BYTES :])
+    session = await charged.session()
+    assert session.cents > 0
+    assert session.readings > 1
+    await charged.change(session, **WRONG[wrong])
+    for _ in range(2):
+        assert {each.outcome for each in await charged.audited(repair=True)} <= LEFT_ALONE
+        recount = RecountSessions(session.plug_id, session.start_ms, session.finish_ms)
+        await charged.worker.part.services.sessions.recount(SITE, recount)
+    after = [await charged.came_to(each) for each in await charged.store.newest(SITE, 100)]
+    assert after == before
+    assert await charged.told() == []
 
 
 async def test_a_bill_is_not_corrected_by_readings_that_are_past_their_time(

@@ -56,11 +56,20 @@ async def test_what_four_workers_made_of_it_is_what_one_list_makes_of_it(
 
 @asynccontextmanager
 async def yard_on(
-    psd: Runtime, clock: ManualClock, rng: random.Random, plugs: int, count: int = WORKERS
+    psd: Runtime,
+    clock: ManualClock,
+    rng: random.Random,
+    plugs: int,
+    count: int = WORKERS,
+    cents_per_kwh: int = 30,
 ) -> AsyncIterator[RandomYard]:
     workers: list[ChargingWorker] = []
     yard = RandomYard(workers, clock, rng, plugs)
-    own = ChargingSettings(enabled=True, stripe_webhook_secrets=f"whsec_b,{SECRET}")
+    own = ChargingSettings(
+        enabled=True,
+        cents_per_kwh=cents_per_kwh,
+        stripe_webhook_secrets=f"whsec_b,{SECRET}",
+    )
     async with AsyncExitStack() as exits:
         for _ in range(count):
             workers.append(ChargingWorker(psd, own, yard.publish))
