@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     Int64s = NDArray[numpy.int64]
     Rows = NDArray[Any]
+    Mask = NDArray[numpy.bool_]
     Numbers = ArrayLike
     Shape = numpy.dtype[numpy.void]
 

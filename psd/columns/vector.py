@@ -25,7 +25,7 @@ from psd.columns.column_plan import ColumnPlan, LogCut
 from psd.slices import beside_the_loop, give_way
 
 if TYPE_CHECKING:
-    from psd.arrays import Int64s, Rows
+    from psd.arrays import Int64s, Mask, Rows
 
 COUNT, NEWEST = ":count", ":newest"
 
@@ -44,6 +44,21 @@ class Vector(msgspec.Struct, frozen=True):
     def total(self) -> int:
         """How many they are."""
         return len(self.uids)
+
+    def upper(self, limit: int) -> Mask:
+        """Who has one of the ``limit`` largest sums, or ties with the last of them."""
+        stop = self.total - limit
+        if stop <= 0:
+            return arrays.numpy.ones(self.total, bool)
+        upper: Mask = self.values >= arrays.numpy.partition(self.values, stop)[stop]
+        return upper
+
+    def largest(self, limit: int) -> list[tuple[int, int]]:
+        """(uid, sum) of these: largest first, at equal sums by uid."""
+        upper = self.upper(limit)
+        uids, negated = self.uids[upper], -self.values[upper]
+        order = arrays.numpy.lexsort((uids, negated))
+        return list(zip(uids[order].tolist(), (-negated[order]).tolist(), strict=True))
 
 
 class Adding:

@@ -14,6 +14,7 @@ from psd.columns.column_plan import DAY_S
 from psd.columns.column_reader import ColumnReader, EndedError, Spend
 from psd.columns.vector import Vector
 from psd.engine.plan import Levels, Range
+from psd.engine.whole import checked_sum
 from psd.store.keys import MODES_KEY
 from psd.store.redis import Store
 
@@ -32,7 +33,10 @@ class EverybodyReader:
     async def vector(
         self, thing: int, range_: Range, levels: Levels, spend: Spend
     ) -> Vector | None:
-        """The sums of everybody, None where columns do not tell them. Raises what spend raises."""
+        """The sums of everybody, None where columns do not tell them.
+
+        Raises what spend raises, and OutOfBoundsError for a sum past the bounds.
+        """
         within = range_.clamped()
         if levels.columns_end(thing):
             return None
@@ -44,7 +48,7 @@ class EverybodyReader:
             except EndedError:
                 return None
             # Who is nobody there costs nothing to ask one by one, whoever keeps no columns.
-            return found if found.total else None
+            return _checked(found) if found.total else None
         return None
 
     async def _mode(self, thing: int) -> bytes | None:
@@ -58,3 +62,10 @@ class EverybodyReader:
                 return None
             self._modes[thing] = mode
         return self._modes[thing]
+
+
+def _checked(found: Vector) -> Vector:
+    """The same, whose sums are within the bounds: one after another they are refused, too."""
+    checked_sum(int(found.values.max()))
+    checked_sum(int(found.values.min()))
+    return found

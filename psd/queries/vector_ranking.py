@@ -40,12 +40,13 @@ class Ordered(msgspec.Struct, frozen=True):
     def of(cls, vector: Vector, seconds: Int64s | None, first: int | None) -> Self:
         """All of a board, or its first and all who tie with the last of them."""
         numpy = arrays.numpy
-        uids, negated = vector.uids, -vector.values
-        if first is not None and first < len(uids):
+        uids, values = vector.uids, vector.values
+        if first is not None and first < vector.total:
             # A board of a thing that hardly anybody has in the range ties nearly everybody.
-            upper = negated <= numpy.partition(negated, first - 1)[first - 1]
-            uids, negated = uids[upper], negated[upper]
+            upper = vector.upper(first)
+            uids, values = uids[upper], values[upper]
             seconds = None if seconds is None else seconds[upper]
+        negated = -values
         keys = (uids, negated) if seconds is None else (uids, seconds, negated)
         order = numpy.lexsort(keys)
         below = vector.total - len(order)

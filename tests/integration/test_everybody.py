@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 
 import pytest
 
+from psd.engine.events import VALUE_MAX
+from psd.engine.newest import Newest
+from psd.engine.plan import Range
+from psd.errors import OutOfBoundsError
 from psd.runtime import Runtime
 from psd.store.keys import owner_shard
 from tests.conftest import AnyStore
-from tests.support.engine import EVER, book, engine_on, report
+from tests.support.engine import EVER, NOON_S, book, engine_on, report, second
 from tests.support.servers.redis_server import RedisServer
 
 
@@ -89,3 +94,40 @@ async def test_a_store_that_came_back_as_another_is_asked_whole(
     own_redis.start()
     assert await psd.engine.population(1) == sorted(others)
     assert await asked(psd) == [sorted(others)]
+
+
+@pytest.mark.parametrize("atids", [None, frozenset((1,))], ids=["columns", "one by one"])
+async def test_the_largest_of_everybody_are_those_of_all_who_are_asked_about(
+    psd: Runtime, atids: frozenset[int] | None
+) -> None:
+    rng = random.Random("the largest of everybody")
+    await book(
+        psd,
+        [
+            report(rng.randint(-2, 2), NOON_S + rng.randrange(90_000), aid=100 + at, uid=at % 23)
+            for at in range(300)
+        ],
+    )
+    everybody = await psd.engine.population(1)
+    for _ in range(20):
+        range_ = Range(*sorted(NOON_S + rng.randrange(-9, 90_009) for _ in range(2)))
+        limit, newest, others = rng.randint(1, 25), Newest(), Newest()
+        asked = await psd.engine.booked_top(everybody, 1, range_, limit, atids=atids, newest=others)
+        told = await psd.engine.top(1, range_, limit, atids=atids, newest=newest)
+        assert (told, newest.second) == (asked.standings, others.second), range_
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+async def test_a_sum_past_the_bound_is_refused_by_columns_too(psd: Runtime, sign: int) -> None:
+    years = [second(f"{year}-06-01 10:00:00") for year in (2001, 2003)]
+    await book(psd, [report(sign * VALUE_MAX, at, aid=at, uid=2) for at in years])
+    found = await psd.engine.everybody(1, Range(0, years[1]), lambda _bytes: None)
+    assert found is not None
+    assert sign * VALUE_MAX in found.values
+    for refused in (
+        psd.engine.everybody(1, EVER, lambda _bytes: None),
+        psd.engine.top(1, EVER, 1),
+        psd.engine.booked_top([1, 2, 3], 1, EVER, 1),
+    ):
+        with pytest.raises(OutOfBoundsError, match="range"):
+            await refused

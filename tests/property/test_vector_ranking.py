@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psd.columns.vector import Vector
+from psd.engine.standings import largest
 from psd.queries.ranking import Ranking
 from psd.queries.requests import Ties
 from psd.queries.vector_ranking import VectorRanking
@@ -86,3 +87,11 @@ async def test_the_first_of_a_board_are_those_of_all_of_it(
     assert board.total == len(pairs)
     assert board.page(0, stop) == whole.page(0, stop)
     assert board.tied(0, stop) == whole.tied(0, stop)
+
+
+@given(rows=STANDINGS, limit=st.integers(1, 31))
+def test_the_largest_and_who_ties_with_the_last_of_them_are_the_same(
+    rows: dict[int, tuple[int, int | None]], limit: int
+) -> None:
+    pairs, _, vector = both(rows)
+    assert vector.largest(limit) == largest(pairs, limit)
