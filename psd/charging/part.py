@@ -16,6 +16,7 @@ from psd.charging.page_watching import PageWatching
 from psd.charging.payment_desk import PaymentDesk
 from psd.charging.payment_routes import PaymentRoutes
 from psd.charging.plug_clock import EVERY_MS
+from psd.charging.plug_codes import PlugCodes
 from psd.charging.plug_keeper import PlugKeeper
 from psd.charging.plug_pages import PlugPages
 from psd.charging.replayed_readings import ReplayedReadings
@@ -72,7 +73,8 @@ class ChargingPart(Part):
         if settings.enabled:
             plug_pages = PlugPages(web.plugs, web.sites, self.services, settings, core.clock)
             account_pages = AccountPages(self.desk, self.services.session_store, settings)
-            self.pages = (*plug_pages.pages(), *account_pages.pages())
+            codes = PlugCodes(web.plugs)
+            self.pages = (*plug_pages.pages(), codes.page(), *account_pages.pages())
             watching = PageWatching(web.plugs, web.sites, web.accounts, web.versions)
             self.page_watchables = watching.watchables()
         self._steps_plugs = settings.enabled

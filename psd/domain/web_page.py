@@ -38,7 +38,8 @@ class Visit(msgspec.Struct, frozen=True):
     """Somebody asks for a page: parts of its path, parameters, and the form that was sent.
 
     ``form`` is None for one who only looks. ``sees`` is whom he may see. ``names`` are the parts of
-    a page that is named, ``files`` those that were sent with the form.
+    a page that is named, ``files`` those that were sent with the form. ``site_url`` is where the
+    visitor has the root of the site, ``https://psd.example/meters``; empty where nobody can tell.
     """
 
     path: Mapping[str, int]
@@ -48,6 +49,7 @@ class Visit(msgspec.Struct, frozen=True):
     sees: Sees
     names: Mapping[str, str] = {}
     files: Mapping[str, bytes] = {}
+    site_url: str = ""
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -84,11 +86,12 @@ class Download(msgspec.Struct, frozen=True):
 
 
 class Content(msgspec.Struct, frozen=True):
-    """A file as it is."""
+    """A file as it is: to be kept, or ``is_shown`` where a browser can, as a picture is."""
 
     name: str
     content_type: str
     body: bytes
+    is_shown: bool = False
 
 
 Answer = Shown | Moved | Away | Download | Content

@@ -32,7 +32,7 @@ from server.deadline import StoreDeadline
 from server.deeds import Taker
 from server.pages.cookies import FLASH, SESSION, TOKEN, Jar, flash_of, flash_value, values_of
 from server.pages.rendering import CORE, STYLE_MARK, Templates
-from server.prefixes import prefix_of
+from server.prefixes import origin_of, prefix_of
 from server.watching import Watching
 
 SIGNED_IN = web.RequestKey("session", Session)
@@ -90,6 +90,7 @@ class Desk:
         self.outcomes = runtime.metrics.page_sign_ins
         self.jar = Jar(secure=settings.secure)
         self._proxies = settings.proxies
+        self._is_secure = settings.secure
         self._templates = Templates()
 
     async def identify(self, request: web.Request) -> Identity:
@@ -124,6 +125,11 @@ class Desk:
         if 0 < self._proxies <= len(hops):
             return hops[-self._proxies]
         return request.remote or ""
+
+    def site_url(self, request: web.Request, place: SitePlace) -> str:
+        """The absolute address of a site, as the browser has it; empty where it named no host."""
+        origin = origin_of(request, secure=self._is_secure)
+        return origin and origin + place.root
 
     async def page(
         self,

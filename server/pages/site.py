@@ -147,7 +147,7 @@ class Site:
             async with StoreDeadline():
                 if session is None and not self._is_open:
                     return await self._desk.to_sign_in(request, place)
-                answer = await page.show(_visit(request, page, None))
+                answer = await page.show(self._visit(request, place, page))
                 return await self._answered(request, place, session, answer)
 
         return show
@@ -162,7 +162,7 @@ class Site:
             async with StoreDeadline():
                 if page.changes:
                     await check_form(self._desk, [session.token], form)
-                answer = await page.show(_visit(request, page, sent))
+                answer = await page.show(self._visit(request, place, page, sent))
                 if isinstance(answer, Said):
                     answer = await self._said(answer)
                 elif isinstance(answer, SaidAll):
@@ -216,22 +216,24 @@ class Site:
         template = f"{self._name}/{answer.template}"
         return await self._desk.page(request, place, template, values, token)
 
+    def _visit(
+        self, request: web.Request, place: SitePlace, page: WebPage, sent: Upload | None = None
+    ) -> Visit:
+        """What a domain is asked; raises ForbiddenError for one who may not."""
+        identity = request[IDENTITY]
+        if not identity.may(page.scope):
+            raise ForbiddenError(f"{identity.name} may not do this: it needs scope {page.scope}")
+        parts = dict(request.match_info)
+        path = {} if page.named else {name: int(part) for name, part in parts.items()}
+        form, files = (None, {}) if sent is None else (sent.fields, sent.files)
+        sees, site_url = seen_by(request), self._desk.site_url(request, place)
+        return Visit(path, dict(request.query), form, identity, sees, parts, files, site_url)
+
     def _tell(self, request: web.Request, status: int, code: str, message: str) -> web.Response:
         """What went wrong, on a page."""
         title = TITLES.get(status, HTTPStatus(status).phrase)
         values = {"title": title, "message": message, "code": code}
         return self._desk.html(request, self._place(request), "psd/error.html", values, status)
-
-
-def _visit(request: web.Request, page: WebPage, sent: Upload | None) -> Visit:
-    """What a domain is asked; raises ForbiddenError for one who may not."""
-    identity = request[IDENTITY]
-    if not identity.may(page.scope):
-        raise ForbiddenError(f"{identity.name} may not do this: it needs scope {page.scope}")
-    parts = dict(request.match_info)
-    path = {} if page.named else {name: int(part) for name, part in parts.items()}
-    form, files = (None, {}) if sent is None else (sent.fields, sent.files)
-    return Visit(path, dict(request.query), form, identity, seen_by(request), parts, files)
 
 
 def _file(download: Download) -> web.Response:
@@ -243,9 +245,10 @@ def _file(download: Download) -> web.Response:
 
 
 def _content(content: Content) -> web.Response:
+    way = "inline" if content.is_shown else "attachment"
     headers = {
         "Content-Type": content.content_type,
-        "Content-Disposition": f'attachment; filename="{content.name}"',
+        "Content-Disposition": f'{way}; filename="{content.name}"',
         **HEADERS,
     }
     return web.Response(body=content.body, headers=headers)

@@ -9,7 +9,7 @@ from psd.access.pages.passwords import UNKNOWN, checked, hashed, is_right
 from psd.errors import OutOfBoundsError
 from server.pages.cookies import SESSION, flash_of, flash_value, values_of
 from server.pages.desk import is_local
-from server.prefixes import prefix_of
+from server.prefixes import origin_of, prefix_of
 
 
 def test_a_password_is_known_by_its_hash_which_is_another_each_time() -> None:
@@ -60,6 +60,24 @@ def test_what_leads_elsewhere_is_none(path: str) -> None:
 )
 def test_a_prefix_is_a_plain_path(told: str, prefix: str) -> None:
     assert prefix_of(make_mocked_request("GET", "/", {"X-Forwarded-Prefix": told})) == prefix
+
+
+@pytest.mark.parametrize(
+    ("host", "secure", "origin"),
+    [
+        ("psd.example", False, "http://psd.example"),
+        ("psd.example:8443", True, "https://psd.example:8443"),
+        ("[::1]:1155", False, "http://[::1]:1155"),
+        ("", False, ""),
+        ("psd.example/x", False, ""),
+        ("a@psd.example", True, ""),
+        ("psd.example:123456", False, ""),
+        ("x" * 256, False, ""),
+    ],
+)
+def test_an_origin_is_scheme_and_name(host: str, secure: bool, origin: str) -> None:
+    request = make_mocked_request("GET", "/", {"Host": host})
+    assert origin_of(request, secure=secure) == origin
 
 
 def test_every_cookie_of_a_name_counts() -> None:

@@ -19,6 +19,7 @@ from server.simulation.fake_stripe import FakeStripe
 from tests.support.charging.charging_yard import FUSE, NOON_S, ChargingYard, charging_yard
 from tests.support.clients.behind_proxy import behind
 from tests.support.clients.pages import Browser, Page
+from tests.support.clients.qr_codes import text_of
 from tests.support.servers.redis_server import RedisServer
 
 
@@ -192,6 +193,46 @@ async def test_every_page_works_below_a_path_and_has_nothing_inline(yard: Chargi
             assert re.search(r'type="module" src="/psd/charging/static/live.js[^"]+">', page.text)
             inline = r" style=| on\w+=|<style|<script(?! type=\"module\" src=)"
             assert not re.findall(inline, page.text)
+
+
+async def test_a_plug_has_a_code_of_its_page_s_address_for_whoever_sees_the_page(
+    yard: ChargingYard,
+) -> None:
+    await charging(yard)
+    for name in ("u1", "u2", "amp"):
+        browser = await as_(yard, name)
+        code = await browser.get(f"{yard.page(0)}qr.svg")
+        assert (code.status, code.headers["Content-Type"]) == (200, "image/svg+xml"), name
+        assert code.headers["Content-Disposition"].startswith("inline")
+        assert text_of(code.text) == f"{yard.main.url}/charging{yard.page(0)}"
+        assert not re.findall(r" style=| on\w+=|<style|<script", code.text)
+        source = f'src="/charging{yard.page(0)}qr.svg"'
+        assert source in (await browser.get(yard.page(0))).text
+    assert (await browser.get("/plugs/p9/qr.svg")).status == 404
+    await browser.get("/auth/logout")
+    assert (await browser.get(f"{yard.page(0)}qr.svg")).status == 302
+
+
+async def test_a_code_leads_where_its_viewer_came_by(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    redis_server.flush()
+    any_name = {"server.host": "0.0.0.0", "access.insecure": True, "pages.secure": True}
+    plug = "/plugs/north%20%C3%A9%2F%26-p1/"
+    async with charging_yard(redis_server.url, tmp_path, any_name, switches=1) as yard:
+        await yard.announce("north é/&")
+        for host in ("yard.example:8443", "[2001:db8::1]"):
+            async with (
+                behind(yard.main.url, "/psd") as url,
+                Browser(f"{url}/psd/charging", {"Host": host}) as browser,
+            ):
+                await browser.sign_in("amp", "secret")
+                code = await browser.get(f"{plug}qr.svg")
+                assert text_of(code.text) == f"https://{host}/psd/charging{plug}"
+        async with Browser(yard.browser.url, {"Host": "yard.example/x"}) as browser:
+            await browser.sign_in("amp", "secret")
+            assert (await browser.get(plug)).status == 200
+            assert (await browser.get(f"{plug}qr.svg")).status == 400
 
 
 async def test_many_sites_are_on_several_pages(yard: ChargingYard) -> None:

@@ -18,7 +18,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-EMPTY = frozenset({"input", "link", "meta", "br"})
+EMPTY = frozenset({"input", "link", "meta", "br", "img"})
 """Elements that have no end."""
 
 
@@ -51,9 +51,10 @@ class Browser:
         self._headers = headers or {}
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            cookie_jar=aiohttp.CookieJar(unsafe=True), headers=self._headers
-        )
+        # A browser takes the machine that it runs on for secure.
+        here = URL(self.url).origin()
+        jar = aiohttp.CookieJar(unsafe=True, treat_as_secure_origin=here)
+        self._session = aiohttp.ClientSession(cookie_jar=jar, headers=self._headers)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
