@@ -15,8 +15,9 @@ silently leaves a default in place.
 from __future__ import annotations
 
 import itertools
+import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -36,7 +37,7 @@ from psd.config_things import check_things, parsed_things, thing_table
 from psd.domains import domains
 from psd.errors import ConfigError
 from psd.names import TOPIC, TOPIC_RULE, nearest
-from psd.secrets import STARS, is_secret, masked
+from psd.secrets import STARS, is_private, is_secret, masked
 
 
 class LoadedSettings(msgspec.Struct, frozen=True):
@@ -218,6 +219,7 @@ def _from_file(path: Path | None) -> Layer:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
         raise ConfigError(f"{path}: {exc}") from exc
+    may_others_read = bool(path.stat().st_mode & stat.S_IROTH)
     layer: Layer = {}
     for section, content in tree.items():
         if section == "things":
@@ -229,6 +231,11 @@ def _from_file(path: Path | None) -> Layer:
             key = f"{section}.{name}"
             if key not in KNOWN_KEYS:
                 raise _unknown(key, f"in {path}")
+            if key in PRIVATE and value and may_others_read:
+                raise ConfigError(
+                    f"{key}: others may read {path}; chmod o-r it, or give a file of its own in "
+                    f"{environment_name(key)}_FILE"
+                )
             layer[key] = (value, str(path))
     return layer
 
@@ -254,13 +261,21 @@ def _secret_in(name: str, path: Path) -> str:
         raise ConfigError(f"{name}: {exc}") from exc
 
 
-SECRETS = frozenset(
-    f"{section}.{field.name}"
-    for section, kind in KINDS.items()
-    for field in msgspec.structs.fields(kind)
-    if is_secret(field.type)
-)
+def _keys_of(is_such: Callable[[object], bool]) -> frozenset[str]:
+    """Settings by the mark of their types."""
+    return frozenset(
+        f"{section}.{field.name}"
+        for section, kind in KINDS.items()
+        for field in msgspec.structs.fields(kind)
+        if is_such(field.type)
+    )
+
+
+SECRETS = _keys_of(is_secret)
 """Settings that are secret as a whole; an address hides its password only."""
+
+PRIVATE = _keys_of(is_private)
+"""Those of them that may not stand in a file that others may read."""
 
 NOT_SETTINGS = frozenset({"PSD_CONFIG", "PSD_FAILPOINT", "PSD_TOKEN", "PSD_URL"})
 """Environment names that are not settings: the path of the settings file itself, where a test

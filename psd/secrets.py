@@ -26,6 +26,9 @@ STARS = "***"
 Secret = Annotated[str, msgspec.Meta(extra={"is_secret": True})]
 """The type of a setting that nobody is shown."""
 
+PrivateSecret = Annotated[str, msgspec.Meta(extra={"is_secret": True, "is_private": True})]
+"""The same, of one that is refused from a settings file that everybody on the machine may read."""
+
 _PARAMETER = re.compile(
     r"([?&;][^=&;]*(?:pass|pwd|token|secret|key|auth|credential|sig)[^=&;]*=)[^&;#]*", re.IGNORECASE
 )
@@ -33,8 +36,17 @@ _PARAMETER = re.compile(
 
 def is_secret(kind: object) -> bool:
     """Whether a struct's field of this type is a secret."""
+    return _is_marked(kind, "is_secret")
+
+
+def is_private(kind: object) -> bool:
+    """Whether a struct's field of this type is one that others may not read where it stands."""
+    return _is_marked(kind, "is_private")
+
+
+def _is_marked(kind: object, mark: str) -> bool:
     metadata = getattr(kind, "__metadata__", ())
-    return any((each.extra or {}).get("is_secret") for each in metadata)
+    return any((each.extra or {}).get(mark) for each in metadata)
 
 
 def masked(text: str) -> str:

@@ -18,7 +18,6 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
-from psd.charging.charging_metrics import ChargingMetrics
 from psd.charging.effects import BookSession, CloseSession, RecountSessions
 from psd.charging.ledger_entries import adjustment, usage
 from psd.charging.paying import Payments
@@ -76,7 +75,6 @@ class ChargeSessions:
         settings: ChargingSettings,
         things: Mapping[str, int],
         clock: Clock,
-        metrics: ChargingMetrics,
     ) -> None:
         self._store = store
         self.booking = SessionBooking(engine, things)
@@ -84,7 +82,6 @@ class ChargeSessions:
         self._archive = archive
         self._settings = settings
         self._clock = clock
-        self._metrics = metrics
 
     async def energy_nj(self, site: str, plug: str, first_ms: int, last_ms: int) -> int:
         """What a plug delivered between two milliseconds, both included. 1 trip."""
@@ -130,7 +127,6 @@ class ChargeSessions:
         reach("charging_posted")
         await self._settle(site, kept, found)
         await self._payments.after_session(effect.customer, effect.session_id)
-        self._metrics.sessions.inc()
 
     async def recount(self, site: str, effect: RecountSessions) -> None:
         """Correct the bills of sessions that readings came too late for."""

@@ -69,5 +69,8 @@ class ChargingMetrics:
             "psd_charging_fuse_shed", "Plugs that a fuse has shed.", registry=registry
         )
         self.sessions = Counter(
-            "psd_charging_sessions", "Sessions that were billed.", registry=registry
+            "psd_charging_sessions",
+            "Sessions that came to their end, by what ended them: complete, credit, user.",
+            ["end"],
+            registry=registry,
         )

@@ -53,7 +53,6 @@ class ChargingServices:
             settings,
             core.things,
             clock,
-            metrics,
         )
         self.outbox = Outbox(self.store, self.sessions, archive, publish, metrics)
         self.machine = Machine(settings, new_id)

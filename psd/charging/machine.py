@@ -37,6 +37,25 @@ class PlugMoved(msgspec.Struct, frozen=True):
     owner: str
     session_id: str
 
+    @property
+    def ends_by(self) -> str:
+        """What ends its session here: complete, credit or user; empty where nothing does.
+
+        >>> PlugMoved("id-9", 15, 16, "tick", 1723940005000, "u1", "id-2").ends_by
+        'complete'
+        """
+        source, target = PlugState(self.source), PlugState(self.target)
+        if not self.session_id:
+            return ""
+        if target is PlugState.INSUFFICIENT_CREDIT:
+            return "credit"
+        if (source, target) == (PlugState.CHARGING, PlugState.CHARGE_COMPLETE):
+            return "complete"
+        # Whoever disables a silent plug again has ended its session before.
+        begins = source is not PlugState.ACCOUNT_REMOVAL_NOT_RESPONDING
+        is_wished = target is PlugState.ACCOUNT_REMOVAL_REQUESTED and self.cause == "user"
+        return "user" if is_wished and begins else ""
+
 
 class Step(msgspec.Struct, frozen=True):
     """What a plug is after it, and what is to be done; without ``moved`` it stays in its state."""

@@ -11,7 +11,7 @@ from typing import Literal, Self
 
 from psd.config import Section
 from psd.errors import ConfigError
-from psd.secrets import Secret
+from psd.secrets import PrivateSecret
 
 EnergyRule = Literal["later", "trapezoid"]
 
@@ -82,9 +82,9 @@ class ChargingSettings(Section, frozen=True):
     """Seconds: readings of sessions are kept so long."""
     stripe_url: str = "https://api.stripe.com"
     """URL: where payments are made."""
-    stripe_key: Secret = ""
+    stripe_key: PrivateSecret = ""
     """Secret: the key of the payments' API; empty for no payments."""
-    stripe_webhook_secrets: Secret = ""
+    stripe_webhook_secrets: PrivateSecret = ""
     """Secret: by which webhooks are signed; several with commas between while one is changed."""
     price_id: str = ""
     """Name: what a top-up buys at the payments' site."""

@@ -312,6 +312,8 @@ class Sites:
         for name, moved in decided.moved:
             labels = PlugState(moved.source).name, PlugState(moved.target).name
             self._metrics.transitions.labels(*labels).inc()
+            if moved.ends_by:
+                self._metrics.sessions.labels(moved.ends_by).inc()
             self._witness(site, name, moved)
         if numbers:
             effects = [*zip(numbers, decided.effects, strict=True)]

@@ -242,6 +242,9 @@ async def test_a_bill_is_paid_once_however_often_it_is_carried_out(
         assert session.cents == 2400 * 602 * 30 // 3_600_000
         assert await yard.balance() == CENTS - session.cents
         assert await yard.store.left(SITE) == []
+        ended = yard.services.metrics.sessions.collect()[0].samples
+        assert [each.labels for each in ended if each.name.endswith("_total")] == [{"end": "user"}]
+        assert [each.value for each in ended if each.name.endswith("_total")] == [1]
 
 
 class _Nobody:

@@ -11,12 +11,12 @@ import pytest
 from msgspec.structs import replace
 
 from psd.charging.effects import BookSession, CloseSession, SwitchRelay
-from psd.charging.machine import Machine, RequestRefusal, Step
+from psd.charging.machine import Machine, PlugMoved, RequestRefusal, Step
 from psd.charging.plug import CreditRead, Look, Plug
 from psd.charging.plug_readings import PlugReading
 from psd.charging.settings import ChargingSettings
 from psd.charging.states import PlugState, state_name
-from psd.charging.transitions import ROWS, TRANSITIONS
+from psd.charging.transitions import ROWS, TRANSITIONS, Transition
 
 RECORDING = json.loads((Path(__file__).parents[1] / "golden" / "charging.json").read_text())
 NOW_MS = 1_723_939_200_000
@@ -195,6 +195,28 @@ def test_the_end_of_a_session_is_its_bill_and_a_plug_of_nobody() -> None:
     assert step.effects == (CloseSession("p1", "s", "u1", NOW_MS - 1000, NOW_MS, "f1"),)
     left = plug(S.ACCOUNT_NULL, fuse="f1", ended_ms=NOW_MS, moved_id="id-1")
     assert step.plug == left
+
+
+ENDINGS = {
+    (S.ENTERING_QUEUE, S.INSUFFICIENT_CREDIT): "credit",
+    (S.SENSING_CHARGE, S.INSUFFICIENT_CREDIT): "credit",
+    (S.CHARGING, S.INSUFFICIENT_CREDIT): "credit",
+    (S.CHARGING, S.CHARGE_COMPLETE): "complete",
+    (S.ACCOUNT_ADDED, S.ACCOUNT_REMOVAL_REQUESTED): "user",
+    (S.ENTERING_QUEUE, S.ACCOUNT_REMOVAL_REQUESTED): "user",
+    (S.IN_QUEUE, S.ACCOUNT_REMOVAL_REQUESTED): "user",
+    (S.SENSING_CHARGE, S.ACCOUNT_REMOVAL_REQUESTED): "user",
+    (S.CHARGING, S.ACCOUNT_REMOVAL_REQUESTED): "user",
+    (S.SENSING_START_NOT_RESPONDING, S.ACCOUNT_REMOVAL_REQUESTED): "user",
+}
+
+
+@pytest.mark.parametrize("row", TRANSITIONS, ids=lambda row: f"{row.source.name}-{row.target.name}")
+def test_a_session_is_ended_by_credit_by_its_load_or_by_its_user_and_once(row: Transition) -> None:
+    cause = "tick" if row.by_clock else "user" if row.prompt else "response"
+    moved = PlugMoved("id", int(row.source), int(row.target), cause, NOW_MS, "u1", "s")
+    assert moved.ends_by == ENDINGS.get((row.source, row.target), "")
+    assert replace(moved, session_id="").ends_by == ""
 
 
 def test_a_plug_that_was_shed_waits_for_its_off_and_is_told_again() -> None:

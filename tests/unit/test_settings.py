@@ -187,3 +187,31 @@ def test_settings_cannot_be_changed_after_they_were_read() -> None:
     server: Any = load_settings().settings.server
     with pytest.raises(AttributeError):
         server.port = 1
+
+
+STRIPES = ("stripe_key", "stripe_webhook_secrets")
+
+
+@pytest.mark.parametrize("name", STRIPES)
+@pytest.mark.parametrize("mode", [0o644, 0o604])
+def test_a_key_of_stripe_is_refused_from_a_file_that_others_may_read(
+    tmp_path: Path, name: str, mode: int
+) -> None:
+    path = write(tmp_path, f'[charging]\n{name} = "sk_live_1"\n')
+    path.chmod(mode)
+    with pytest.raises(ConfigError, match=rf"charging\.{name}: others may read") as refused:
+        load_settings(path)
+    assert "sk_live_1" not in str(refused.value)
+    assert f"PSD_CHARGING_{name.upper()}_FILE" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", STRIPES)
+def test_a_key_of_stripe_is_read_from_where_others_may_not(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, f'[charging]\n{name} = "sk_live_1"\n')
+    path.chmod(0o640)
+    assert value_of(load_settings(path).settings, f"charging.{name}") == "sk_live_1"
+    path.write_text(f'[charging]\n{name} = ""\n')
+    path.chmod(0o644)
+    assert value_of(load_settings(path).settings, f"charging.{name}") == ""
+    environ = {f"PSD_CHARGING_{name.upper()}": "sk_live_2"}
+    assert value_of(load_settings(path, environ).settings, f"charging.{name}") == "sk_live_2"
