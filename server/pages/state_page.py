@@ -2,7 +2,7 @@
 
 ::
 
-    GET /         version, store, queue, newest booking, dead letters; boards; a user's place
+    GET /         version, store, queue, newest booking, dead letters; boards; a search
     GET /watch    server-sent events for it
 
 On an empty store it says by which commands something comes into it.

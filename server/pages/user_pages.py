@@ -2,7 +2,7 @@
 
 ::
 
-    GET /users/                                     a search
+    GET /users/?uid=7&thing=steps                   a search, which leads to the page
     GET /users/7?thing=steps&year=2016              the year, by the clocks of ?tz=
     GET /users/7?start=2016-04-12&end=2016-04-13    the chart and the activities of a day
     GET /users/7/chart?start=...                    the chart's numbers as JSON
@@ -129,7 +129,9 @@ class UserPages:
             user_of(wanted)
         except PsdError as error:
             return Shown("users.html", {"error": str(error)})
-        return Moved(f"/users/{quote(wanted, safe='')}")
+        thing = visit.query.get("thing", "")
+        asked = f"?{urlencode({'thing': thing})}" if thing else ""
+        return Moved(f"/users/{quote(wanted, safe='')}{asked}")
 
     async def user(self, visit: Visit) -> Answer:
         """A user's page."""

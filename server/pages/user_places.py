@@ -6,8 +6,9 @@ days, and now::
     april  12 members, 40 own bookings in April, 30 days
     -> one question about 12 users and 70 seconds: rank 4 now, the best 2 at 2016-04-12T10:31:07Z
 
-Of a user with more bookings than SECONDS_MAX the newest are looked at, and those ends of days. A
-board with more members than MEMBERS_MAX has no best rank, because nobody waits for it.
+Of a user with more bookings in the window than SECONDS_MAX the first are looked at, and ends of
+days up to now: a better rank between two of these is not seen. A board with more members than
+MEMBERS_MAX has no best rank, because nobody waits for it.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ class UserPlaces:
     async def _seconds(self, uid: int, thing: int, whole: Range) -> list[int]:
         """Seconds at which a rank is looked at: in order, the last one is the end."""
         bookings, _ = await self._engine.first_bookings(uid, thing, whole, SECONDS_MAX)
-        own = [second + 1 for second, *_ in bookings][-SECONDS_MAX:]
+        own = [second + 1 for second, *_ in bookings][:SECONDS_MAX]
         days = range(whole.start + DATE_S, whole.end, DATE_S)
         ends = days[:: max(len(days) // SECONDS_MAX, 1)]
         return _within({*own, *ends, whole.end}, whole)

@@ -91,6 +91,20 @@ async def test_a_search_leads_to_the_user_also_by_name(site: BoardSite) -> None:
     assert (await site.browser.get("/users/?uid=007")).errors
 
 
+async def test_the_search_of_the_first_page_leads_to_a_user_s_page_of_a_thing(
+    site: BoardSite,
+) -> None:
+    first = await site.browser.get("/")
+    assert 'action="/users/"' in first.text
+    assert (first.inputs, "steps" in first.options) == (["uid", "thing"], True)
+    moved = await site.browser.get("/users/?uid=7&thing=steps")
+    assert (moved.status, moved.location) == (302, "/users/7?thing=steps")
+    page = await site.browser.get(moved.location)
+    assert (page.status, page.headings[0]) == (200, "7 steps")
+    moved = await site.browser.get("/users/?uid=7&thing=no%26such")
+    assert (await site.browser.get(moved.location)).status == 400
+
+
 async def test_a_named_user_of_a_name_with_marks_is_escaped(site: BoardSite) -> None:
     page = await site.browser.get("/users/%3Cscript%3Ealert(1)%3C%2Fscript%3E")
     assert page.status == 200
