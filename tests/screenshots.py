@@ -1,7 +1,7 @@
 """Pictures of the pages for docs/images: each in light, in dark, and on a phone (make screenshots).
 
-Everything on them is made up and the same each time: the week of tests/support/boards, and the
-simulated plugs of tests/support/charging.
+Everything on them is made up and the same each time: the week of tests/support/boards, a meter, a
+driver who has swapped, and the simulated plugs of tests/support/charging.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -18,11 +19,15 @@ from server.simulation.car_loads import CarLoad
 from tests.support.boards.board_site import board_site
 from tests.support.charging.charging_yard import FUSE, ChargingYard, charging_yard
 from tests.support.clients.chromium import ARGUMENTS, CHEAP_PHONE, chromium
+from tests.support.energy.meter_site import NOON_S, PLAN, meter_site
 from tests.support.servers.redis_server import RedisServer
+from tests.support.swaps.swap_site import swap_site
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 STREAM = {"queue.kind": "stream"}
 SETTLED_MS = 500
+LOADS = ("0.4", "0.6", "2.1", "1.4", "0.8", "0.3", "3.2")
+"""kW, one quarter of an hour after the other."""
 
 
 class View(msgspec.Struct, frozen=True):
@@ -32,6 +37,13 @@ class View(msgspec.Struct, frozen=True):
     width: int
     height: int
     scheme: str
+
+
+class Person(msgspec.Struct, frozen=True):
+    """Who looks, and where he signs in; the password is ``secret``."""
+
+    name: str
+    site: str
 
 
 VIEWS = (
@@ -47,9 +59,14 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder) / "redis") as redis:
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
-            await boards(browser, redis.url)
-            redis.flush()
-            await charging(browser, redis.url, Path(folder) / "spool")
+            for pictures in (
+                boards,
+                energy,
+                swaps,
+                partial(charging, folder=Path(folder) / "spool"),
+            ):
+                redis.flush()
+                await pictures(browser, redis.url)
             await browser.close()
 
 
@@ -57,7 +74,36 @@ async def boards(browser: Browser, url: str) -> None:
     """What runs, and a week of steps as it stood on Thursday at noon."""
     async with board_site(url, STREAM) as site:
         then = f"{site.path}&as_of=2016-04-14T12:00:00Z&compare_to=2016-04-13"
-        await taken(browser, site.main.url, [("state", "/"), ("board", then)])
+        user = "/users/7?thing=steps&year=2016&start=2016-04-11&end=2016-04-18"
+        pages = [("state", "/"), ("board", then), ("user", user)]
+        await taken(browser, site.main.url, pages)
+
+
+async def energy(browser: Browser, url: str) -> None:
+    """A meter that has sent since the morning, and what it would cost by two plans."""
+    async with meter_site(url, STREAM) as site:
+        for name, rate in (("eco", "0.2"), ("dear", "0.31")):
+            rates = [*PLAN["rates"][:1], {"name": "base", "rate": rate}]
+            await site.put(f"/plans/{name}", PLAN | {"rates": rates})
+        await site.put("/meters/m-1", {"plan": "eco", "tz": "Europe/London"})
+        quarters = range(NOON_S - 10 * 3_600, NOON_S + 1, 900)
+        await site.power("m-1", [(at, LOADS[at // 900 % len(LOADS)]) for at in quarters])
+        pages = [("meters", "/"), ("meter", "/meters/m-1/"), ("plans", "/meters/m-1/plans")]
+        named = [(name, f"/energy{path}") for name, path in pages]
+        await taken(browser, site.main.url, named, Person("amp", "/energy"))
+
+
+async def swaps(browser: Browser, url: str) -> None:
+    """A driver after two swaps, and the station where they were."""
+    async with swap_site(url, STREAM) as site:
+        await site.browser.sign_in("amp", "secret")
+        for battery, odometer, back in (("1", "1000", "0"), ("2", "1040", "120")):
+            sent = {"battery_out_id": battery, "odometer_reading": odometer}
+            await site.swap({**sent, "battery_in_energy": back})
+            site.clock.advance(3_600)
+        pages = [("driver", "/driver/1/"), ("station", "/charging_station/1/")]
+        named = [(name, f"/swaps{path}") for name, path in pages]
+        await taken(browser, site.main.url, named, Person("amp", "/swaps"))
 
 
 async def charging(browser: Browser, url: str, folder: Path) -> None:
@@ -66,7 +112,7 @@ async def charging(browser: Browser, url: str, folder: Path) -> None:
         await four_cars(yard)
         pages = [("charging", "/"), ("plug", yard.page(0)), ("account", "/accounts/u1/")]
         named = [(name, f"/charging{path}") for name, path in pages]
-        await taken(browser, yard.main.url, named, sign_in="u1")
+        await taken(browser, yard.main.url, named, Person("u1", "/charging"))
 
 
 async def four_cars(yard: ChargingYard) -> None:
@@ -86,7 +132,7 @@ async def four_cars(yard: ChargingYard) -> None:
 
 
 async def taken(
-    browser: Browser, url: str, pages: Sequence[tuple[str, str]], sign_in: str = ""
+    browser: Browser, url: str, pages: Sequence[tuple[str, str]], person: Person | None = None
 ) -> None:
     """Pictures of pages, by name and path, in every view."""
     for view in VIEWS:
@@ -97,8 +143,8 @@ async def taken(
             timezone_id="UTC",
         )
         page = await context.new_page()
-        if sign_in:
-            await signed_in(page, sign_in)
+        if person is not None:
+            await signed_in(page, person)
         for name, path in pages:
             await page.goto(path)
             await page.wait_for_timeout(SETTLED_MS)
@@ -107,13 +153,13 @@ async def taken(
         await context.close()
 
 
-async def signed_in(page: Page, name: str) -> None:
-    """Somebody signs in at charging."""
-    await page.goto("/charging/auth/login")
-    await page.get_by_label("Username").fill(name)
+async def signed_in(page: Page, person: Person) -> None:
+    """Somebody signs in at a domain."""
+    await page.goto(f"{person.site}/auth/login")
+    await page.get_by_label("Username").fill(person.name)
     await page.get_by_label("Password").fill("secret")
     await page.get_by_role("button", name="Sign In").click()
-    await page.wait_for_url("**/charging/")
+    await page.wait_for_url(lambda at: "/auth/" not in at)
 
 
 if __name__ == "__main__":
