@@ -122,6 +122,19 @@ def accepted(header: str, formats: tuple[Format, ...] = FORMATS) -> Format:
     return best
 
 
+def accepts_pages(header: str) -> bool:
+    """Whether an Accept header names HTML, as that of every browser does: ``*/*`` is no name."""
+    return any(
+        part.partition(";")[0].strip().lower() == "text/html" and not _is_refused(part)
+        for part in header.split(",")
+    )
+
+
+def _is_refused(part: str) -> bool:
+    found = _QUALITY.search(part)
+    return found is not None and float(found[1]) == 0
+
+
 async def write_answer(request: web.Request, answer: AnyAnswer, *, is_closed: bool) -> web.Response:
     """The whole answer of a query, or 304 where the client has its rows already."""
     format_ = asked_format(request)

@@ -129,7 +129,9 @@ class WebPage(msgspec.Struct, frozen=True, kw_only=True):
     Those of a page that is ``named`` are texts. Its ``link`` is its text in the navigation of the
     site, where it stands there. Whoever sees it must be signed in and have the ``scope``. With
     ``takes_forms`` it is asked by POST too. A form has the token of its session, unless sending it
-    ``changes`` nothing; one with files has up to ``upload_bytes_max``.
+    ``changes`` nothing; one with files has up to ``upload_bytes_max``. A path at which programs
+    have always been told that there is nothing is ``for_browsers``: who does not name
+    ``text/html`` among what he accepts is told so still.
     """
 
     path: str
@@ -139,4 +141,5 @@ class WebPage(msgspec.Struct, frozen=True, kw_only=True):
     takes_forms: bool = False
     changes: bool = True
     named: bool = False
+    for_browsers: bool = False
     upload_bytes_max: int = 0

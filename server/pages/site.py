@@ -36,8 +36,10 @@ from psd.domain.web_page import (
 )
 from psd.errors import ForbiddenError, InputError
 from server.access import IDENTITY, NOBODY, seen_by
+from server.answers import not_found
 from server.deadline import StoreDeadline
 from server.errors import PageStyle
+from server.formats import accepts_pages
 from server.forms import Upload
 from server.pages.desk import HEADERS, SIGNED_IN, Desk, SitePlace
 from server.pages.login import SigningIn, check_form
@@ -143,6 +145,8 @@ class Site:
 
     def _shower(self, page: WebPage) -> At:
         async def show(request: web.Request, place: SitePlace) -> web.Response:
+            if page.for_browsers and not accepts_pages(request.headers.get("Accept", "")):
+                return not_found()
             session = request.get(SIGNED_IN)
             async with StoreDeadline():
                 if session is None and not self._is_open:

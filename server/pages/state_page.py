@@ -5,6 +5,8 @@
     GET /         version, store, queue, newest booking, dead letters; boards; a search
     GET /watch    server-sent events for it
 
+A program that asks for ``/`` gets the 404 of pointspaced, as it always has.
+
 On an empty store it says by which commands something comes into it.
 """
 
@@ -64,8 +66,8 @@ class StatePage:
         ]
 
     def page(self) -> WebPage:
-        """The page."""
-        return WebPage(path="/", show=self.show)
+        """The page; pointspaced has 404 at this path, and so have programs."""
+        return WebPage(path="/", show=self.show, for_browsers=True)
 
     def watchable(self) -> Watchable:
         """What the page watches."""

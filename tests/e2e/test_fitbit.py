@@ -155,5 +155,6 @@ async def test_it_ends_with_the_address_of_the_board_of_the_last_week(
     ranked = sorted((-plain_sum(uid, week), uid) for uid in ROWS)[:10]
     assert address.startswith(f"{url}/board?")
     page = fetch(address)
-    rows = re.findall(r'<td class="who">(\d+)</td>\n<td class="n">([\d,]+)</td>', page.text)
+    cells = r'<td class="who"><a href="[^"]+">(\d+)</a></td>\n<td class="n">([\d,]+)</td>'
+    rows = re.findall(cells, page.text)
     assert rows == [(str(uid), f"{-steps:,}") for steps, uid in ranked]

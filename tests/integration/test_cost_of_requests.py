@@ -52,7 +52,7 @@ final where the machine was too slow for one."""
 NOT_OF_REQUESTS = {
     **{
         f"charging.{name}": "of workers, webhooks and replays"
-        for name in ("done", "post", "restore", "session", "take")
+        for name in ("post", "restore", "session", "take")
     },
     "columns.seal": "of psd seal",
     "columns.there": "asked where there are several partitions, which this store has not",

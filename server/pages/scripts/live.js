@@ -39,7 +39,7 @@ async function refresh() {
   try {
     while (isDue) {
       isDue = false;
-      const answer = await fetch(location.href, { cache: "no-store" });
+      const answer = await fetch(location.href, { cache: "no-store", headers: { Accept: "text/html" } });
       if (!answer.ok || answer.redirected) return location.reload();
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const newer = page.querySelector("[data-watch]");

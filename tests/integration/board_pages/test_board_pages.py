@@ -179,6 +179,16 @@ async def test_the_state_says_what_runs(site: BoardSite) -> None:
     assert json.loads(shown.text)["queue_depth"] == 0
 
 
+@pytest.mark.parametrize("accept", ["*/*", "", "application/json, */*", "text/html;q=0"])
+async def test_a_program_is_told_at_the_root_what_pointspaced_tells(
+    site: BoardSite, accept: str
+) -> None:
+    async with Browser(site.main.url, {"Accept": accept}) as program:
+        page = await program.get("/")
+    assert (page.status, page.text) == (404, "404 page not found")
+    assert page.headers["Content-Type"] == "text/plain"
+
+
 async def test_an_empty_store_says_how_it_is_filled(redis_server: RedisServer) -> None:
     redis_server.flush()
     async with (

@@ -21,6 +21,9 @@ from yarl import URL
 EMPTY = frozenset({"input", "link", "meta", "br", "img"})
 """Elements that have no end."""
 
+ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+"""What browsers say that they take."""
+
 
 class Page(msgspec.Struct):
     """What came back, and what stands on it; a text is told without the blanks around it."""
@@ -48,7 +51,7 @@ class Browser:
 
     def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
         self.url = url
-        self._headers = headers or {}
+        self._headers = {"Accept": ACCEPT, **(headers or {})}
 
     async def __aenter__(self) -> Self:
         # A browser takes the machine that it runs on for secure.

@@ -1,6 +1,6 @@
 """Every route of pages on the main port, and what a program gets there that has no session.
 
-psd's own are shown to anybody where no token is needed.
+psd's own are shown to anybody where no token is needed, and what runs to browsers alone.
 
 >>> PAGE_ROUTES["GET /swaps/driver/{id}/"]
 ('/swaps/driver/1/', 302)
@@ -50,6 +50,7 @@ def _led_to_sign_in(site: str, method: str, path: str) -> tuple[str, tuple[str, 
 PAGE_ROUTES: dict[str, tuple[str, int]] = {
     **_signing_in(""),
     **dict(_led_to_sign_in("", "GET", path) for path in _OWN_SHOWN),
+    "GET /": ("/", 404),
     "GET /static/time_machine.js": ("/static/time_machine.js", 200),
     **dict(_led_to_sign_in("", "GET", path) for path in _USERS_SHOWN),
     **dict([_led_to_sign_in("", "POST", _ACTIVITY)]),
