@@ -10,7 +10,7 @@ same: a sum that passes 53 bits on its way or in the end is refused here too. ::
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from psd import arrays
@@ -26,6 +26,9 @@ MANY_BYTES = 4_000
 """From some 400 to 600 bookings on arrays are quicker."""
 
 _INT64_END = 2**63
+
+Group = tuple[int, int, int, int, int, int]
+"""(number, atid of the first booking, sum, bookings, first second, last second)."""
 
 
 def are_many(parts: Parts) -> bool:
@@ -46,6 +49,35 @@ def firsts(numbers: Int64s) -> tuple[Int64s, Int64s]:
     found, at = numpy.unique(numbers, return_index=True)
     order = numpy.argsort(at)
     return found[order], at[order]
+
+
+def groups_of(records: Records, numbers: Int64s) -> Iterator[Group]:
+    """What the bookings of each number come to, in the order in which numbers first come.
+
+    ``numbers`` are the aids or the atids of the records.
+    """
+    numpy = arrays.numpy
+    order = numpy.argsort(numbers, kind="stable")
+    there = numbers[order]
+    # No number is its own complement, so the first begins a group, too.
+    starts = numpy.flatnonzero(numpy.diff(there, prepend=~there[:1]))
+    counts = numpy.diff(starts, append=len(there))
+    is_exact = records.most * len(records) < _INT64_END
+    deltas = records.deltas if is_exact else records.deltas.astype(object)
+    sums = numpy.add.reduceat(deltas[order], starts)
+    firsts_at, lasts_at = order[starts], order[starts + counts - 1]
+    turns = numpy.argsort(firsts_at)
+    at = firsts_at[turns]
+    seconds = records.seconds
+    columns = (
+        numbers[at],
+        records.atids[at],
+        sums[turns],
+        counts[turns],
+        seconds[at],
+        seconds[lasts_at[turns]],
+    )
+    return zip(*(column.tolist() for column in columns), strict=True)
 
 
 class Bucketed:

@@ -15,13 +15,18 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import islice
 
 import msgspec
 
-from psd.engine.array_tallies import Bucketed, are_many, firsts, reached, sum_of
+from psd.engine.array_tallies import Bucketed, are_many, firsts, groups_of, reached, sum_of
 from psd.engine.leaves import Atids, Parts, ReadingPace, leaves
 from psd.engine.unpacking import handed_of, read_in_turns
 from psd.engine.whole import checked_sum
+from psd.slices import ROWS_AT_ONCE
+
+ROW_RECORDS = 5
+"""A row of an activity takes as long as to read so many records."""
 
 
 class AtidSum(msgspec.Struct):
@@ -84,6 +89,14 @@ async def summed(parts: Parts, atids: Atids, pace: ReadingPace, kinds: dict[int,
 async def summed_by_atid(parts: Parts, pace: ReadingPace) -> dict[int, AtidSum]:
     """Bookings by atid, in the order in which they first come."""
     found: dict[int, AtidSum] = {}
+    if are_many(parts):
+        async for records in read_in_turns(handed_of(0, parts), pace):
+            for atid, _, total, bookings, first_s, last_s in groups_of(records, records.atids):
+                each = found.setdefault(atid, AtidSum(0, 0, first_s, last_s))
+                each.sum += total
+                each.bookings += bookings
+                each.last_s = last_s
+        return _checked(found)
     for leaf in leaves(parts):
         await pace.take(len(leaf))
         start = leaf.start
@@ -96,6 +109,10 @@ async def summed_by_atid(parts: Parts, pace: ReadingPace) -> dict[int, AtidSum]:
                 known.sum += delta
                 known.bookings += 1
                 known.last_s = second
+    return _checked(found)
+
+
+def _checked(found: dict[int, AtidSum]) -> dict[int, AtidSum]:
     for each in found.values():
         checked_sum(each.sum)
     return found
@@ -107,6 +124,9 @@ async def listed(
     """Activities by aid, with their bookings of all of these things."""
     found: dict[int, ActivitySum] = {}
     for thing, parts in by_thing.items():
+        if are_many(parts):
+            await _list_in_arrays(found, by_thing, thing, atids, pace)
+            continue
         for leaf in leaves(parts):
             await pace.take(len(leaf))
             start = leaf.start
@@ -125,6 +145,32 @@ async def listed(
         for total in each.sums.values():
             checked_sum(total)
     return found
+
+
+async def _list_in_arrays(
+    found: dict[int, ActivitySum],
+    by_thing: dict[int, Parts],
+    thing: int,
+    atids: Atids,
+    pace: ReadingPace,
+) -> None:
+    """Add the bookings of one of the things, a row of Python for each activity alone."""
+    none = dict.fromkeys(by_thing, 0)
+    async for records in read_in_turns(handed_of(0, by_thing[thing]), pace):
+        some = records.of(atids)
+        groups = groups_of(some, some.aids)
+        while rows := list(islice(groups, ROWS_AT_ONCE)):
+            await pace.spend(ROW_RECORDS * len(rows))
+            for aid, atid, total, bookings, first_s, last_s in rows:
+                known = found.get(aid)
+                if known is None:
+                    sums = {**none, thing: total}
+                    found[aid] = ActivitySum(aid, atid, sums, first_s, last_s, bookings)
+                else:
+                    known.sums[thing] += total
+                    known.bookings += bookings
+                    known.first_s = min(known.first_s, first_s)
+                    known.last_s = max(known.last_s, last_s)
 
 
 async def tallied(

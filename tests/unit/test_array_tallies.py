@@ -10,7 +10,7 @@ import pytest
 
 from psd.engine import array_tallies, tallies, unpacking
 from psd.engine.leaves import ReadingPace, shape_of
-from psd.engine.tallies import reached_at, summed, tallied
+from psd.engine.tallies import listed, reached_at, summed, summed_by_atid, tallied
 from psd.errors import OutOfBoundsError
 
 SUM_MAX = 2**53 - 1
@@ -37,15 +37,18 @@ def parts_of(rng: random.Random) -> list[int | bytes]:
 
 
 async def outcome(asked: Callable[[], Awaitable[Any]]) -> Any:
-    """What comes of it, an error by its text."""
+    """What comes of it, what has an order in its order, an error by its text."""
     try:
-        return await asked()
+        told = await asked()
+        return list(told.items()) if isinstance(told, dict) else told
     except OutOfBoundsError as error:
         return str(error)
 
 
-async def answers(rng: random.Random, parts: list[int | bytes]) -> list[Any]:
-    """All that is told of these bookings."""
+async def answers(
+    rng: random.Random, parts: list[int | bytes], others: list[int | bytes]
+) -> list[Any]:
+    """All that is told of these bookings, and of those of another thing beside them."""
     atids = rng.choice((None, frozenset((1,)), frozenset((-2, 2, 9))))
     bounds = rng.choice(([], [START_S, START_S + 20, START_S + 3_610, START_S + 86_400]))
     kinds = {1: 7} if rng.random() < 0.5 else {}
@@ -56,6 +59,8 @@ async def answers(rng: random.Random, parts: list[int | bytes]) -> list[Any]:
         await outcome(lambda: summed(parts, atids, pace, kinds)),
         kinds,
         await outcome(lambda: tallied(parts, atids, bounds, pace)),
+        await outcome(lambda: summed_by_atid(parts, pace)),
+        await outcome(lambda: listed({1: parts, 2: others, 3: []}, atids, pace)),
         *[await outcome(lambda s=s: reached_at(parts, s, atids, pace)) for s in scores],
     ]
 
@@ -64,12 +69,13 @@ async def answers(rng: random.Random, parts: list[int | bytes]) -> list[Any]:
 async def test_arrays_tell_what_one_by_one_tells(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parts = parts_of(random.Random(seed))
+    parts, others = parts_of(random.Random(seed)), parts_of(random.Random(f"others {seed}"))
     monkeypatch.setattr(array_tallies, "MANY_BYTES", 10**9)
-    wanted = await answers(random.Random(f"asked {seed}"), parts)
+    wanted = await answers(random.Random(f"asked {seed}"), parts, others)
     monkeypatch.setattr(array_tallies, "MANY_BYTES", 0)
     monkeypatch.setattr(unpacking, "RECORDS_AT_ONCE", 1 + seed % 3 * 20)
-    assert await answers(random.Random(f"asked {seed}"), parts) == wanted
+    monkeypatch.setattr(tallies, "ROWS_AT_ONCE", 1 + seed % 5)
+    assert await answers(random.Random(f"asked {seed}"), parts, others) == wanted
 
 
 async def test_of_no_bookings_of_these_atids_nothing_is_told(
@@ -78,4 +84,19 @@ async def test_of_no_bookings_of_these_atids_nothing_is_told(
     monkeypatch.setattr(array_tallies, "MANY_BYTES", 0)
     parts, none = parts_of(random.Random(5)), frozenset((77,))
     assert await reached_at(parts, 1, none, ReadingPace(10**6)) is None
+    assert await listed({1: parts}, none, ReadingPace(10**6)) == {}
     assert await tallied(parts, none, [], ReadingPace(10**6)) == tallies.Tally(0, 0, None, None, [])
+
+
+async def test_what_64_bits_would_add_up_to_a_small_number_is_refused() -> None:
+    """2,048 times 2^53 - 1 are 2^64 - 2,048, which 64 bits take for -2,048."""
+    shape = shape_of(127)
+    rows = [shape.pack(0, second, 1, 1, SUM_MAX) for second in range(2_048)]
+    parts: list[int | bytes] = [START_S, bytes([127]) + b"".join(rows)]
+    assert array_tallies.are_many(parts)
+    for refused in (
+        summed_by_atid(parts, ReadingPace(10**6)),
+        listed({1: parts}, None, ReadingPace(10**6)),
+    ):
+        with pytest.raises(OutOfBoundsError):
+            await refused
