@@ -91,5 +91,5 @@ async def test_every_message_is_booked_and_read_back_as_shown(
                 pattern = re.escape(shown).replace(re.escape("..."), ".*")
                 assert re.search(pattern, answer), f"{line}\nanswered {answer}\nshown    {shown}"
         letters = await stack.letters()
-    assert [letter.code for letter in letters] == ["unknown_thing"]
+    assert sorted(letter.code for letter in letters) == ["conflict", "conflict", "unknown_thing"]
     assert len([*examples()]) >= 10
