@@ -22,6 +22,7 @@ from psd.charging.effects import BookSession, CloseSession, RecountSessions
 from psd.charging.ledger_entries import adjustment, usage
 from psd.charging.paying import Payments
 from psd.charging.plug_readings import cents_of
+from psd.charging.price_plans import ChargingPrices
 from psd.charging.session_booking import SessionBooking, closing
 from psd.charging.session_energy import (
     CELL_S,
@@ -63,6 +64,13 @@ class Measured(msgspec.Struct, frozen=True):
         return session.readings <= self.sum.readings
 
 
+class SoFar(msgspec.Struct, frozen=True):
+    """What a session that goes on has come to."""
+
+    nj: int = 0
+    cents: int = 0
+
+
 class ChargeSessions:
     """Bills and books sessions; ``things`` are numbers by name."""
 
@@ -81,16 +89,17 @@ class ChargeSessions:
         self._payments = payments
         self._archive = archive
         self._settings = settings
+        self._prices = ChargingPrices(settings)
         self._clock = clock
 
-    async def energy_nj(self, site: str, plug: str, first_ms: int, last_ms: int) -> int:
-        """What a plug delivered between two milliseconds, both included. 1 trip."""
+    async def so_far(self, site: str, plug: str, first_ms: int, last_ms: int) -> SoFar:
+        """What a plug delivered between two milliseconds, both included, and its price. 1 trip."""
+        if self._prices.has_plan:
+            sum_ = (await self._measured(site, plug, first_ms, last_ms)).sum
+            return SoFar(sum_.nj, self._prices.between(first_ms, last_ms).cents(sum_))
         _, logs = await self._store.logs(site, plug, first_ms, last_ms)
-        return self._energy(logs, first_ms, last_ms)
-
-    def cents(self, nj: int) -> int:
-        """The price of energy."""
-        return cents_of(nj, self._settings.cents_per_kwh)
+        nj = self._energy(logs, first_ms, last_ms)
+        return SoFar(nj, cents_of(nj, self._settings.cents_per_kwh))
 
     async def book(self, site: str, effect: BookSession) -> None:
         """Book the last minutes of a session that goes on."""
@@ -103,9 +112,9 @@ class ChargeSessions:
 
     async def close(self, site: str, effect: CloseSession) -> None:
         """Bill a session that has ended, book all of it, and top its account up."""
-        price = self._settings.cents_per_kwh
+        price = self._prices.between(effect.start_ms, effect.finish_ms)
         found = await self._measured(site, effect.plug, effect.start_ms, effect.finish_ms)
-        cents = cents_of(found.sum.nj, price)
+        cents = price.cents(found.sum)
         billed = ChargeSession(
             session_id=effect.session_id,
             start_ms=effect.start_ms,
@@ -119,7 +128,8 @@ class ChargeSessions:
             fuze_id=effect.fuse,
             readings=found.sum.readings,
             mwh=found.sum.mwh,
-            cents_per_kwh=price,
+            cents_per_kwh=price.cents_per_kwh,
+            prices=price.steps,
         )
         kept = await self._store.keep(site, billed, -1)
         await self.post_entries(kept)
@@ -149,9 +159,11 @@ class ChargeSessions:
             found = await self.measured(kept)
             if not found.says_all_of(kept):
                 return
-            if (found.sum.nj, found.sum.mwh) == (kept.nj, kept.mwh):
+            price = kept.price or self._prices.between(kept.start_ms, kept.finish_ms)
+            is_same = (found.sum.nj, found.sum.mwh) == (kept.nj, kept.mwh)
+            if is_same and price.is_met(found.sum, kept.cents):
                 break
-            cents = cents_of(found.sum.nj, self._price(kept))
+            cents = price.cents(found.sum)
             corrected = replace(
                 kept,
                 nj=found.sum.nj,
@@ -165,11 +177,6 @@ class ChargeSessions:
             )
             kept = await self._store.keep(site, corrected, kept.revision)
         await self._settle(site, kept, found)
-
-    def _price(self, session: ChargeSession) -> int:
-        """Cents a kWh, those by which it was billed."""
-        price = session.cents_per_kwh
-        return self._settings.cents_per_kwh if price < 0 else price
 
     async def post_entries(self, session: ChargeSession) -> None:
         """Post what a session came to at first, and its newest adjustment. Safe to repeat."""

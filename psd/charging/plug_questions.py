@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from psd.charging.charge_sessions import SoFar
 from psd.charging.charging_services import ChargingServices
 from psd.charging.fuses import FRESH_MS
 from psd.charging.plug_answers import (
@@ -76,10 +77,10 @@ class PlugQuestions:
     async def status(self, view: SiteView, name: str) -> PlugStatus:
         """All of a plug, as whoever it is may see it."""
         plug, now_ms = view.plugs[name], self._clock.now_ms()
-        nj = 0
+        found = SoFar()
         if plug.session_id:
             sessions = self._services.sessions
-            nj = await sessions.energy_nj(view.site, name, plug.session_start_ms, now_ms)
+            found = await sessions.so_far(view.site, name, plug.session_start_ms, now_ms)
         rows = prompts_of(plug.place)
         return PlugStatus(
             id=name,
@@ -97,8 +98,8 @@ class PlugQuestions:
             ),
             possible_next_states=[int(row.target) for row in rows],
             possible_next_states_labels=[row.prompt for row in rows],
-            kwh=nj / NJ_A_KWH,
-            cents=self._services.sessions.cents(nj),
+            kwh=found.nj / NJ_A_KWH,
+            cents=found.cents,
         )
 
     async def readings(self, asked: Asked) -> PlugReadingRows:

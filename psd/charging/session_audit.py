@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 
+import msgspec
 from msgspec.structs import replace
 
 from psd.audit.examine import NOTHING, Discrepancy
@@ -119,7 +120,7 @@ class SessionAudit:
         return [
             *await self._of_money(session),
             *(_of_readings(session, measured) if is_known else ()),
-            *_of_price(session),
+            *_of_price(session, measured if is_known else None),
             *await self._of_bookings(session, measured.sum.cells if is_known else None),
         ]
 
@@ -223,10 +224,17 @@ def _of_readings(session: ChargeSession, measured: Measured) -> list[Discrepancy
     ]
 
 
-def _of_price(session: ChargeSession) -> list[Discrepancy]:
-    if session.cents_per_kwh < 0:
+def _of_price(session: ChargeSession, measured: Measured | None) -> list[Discrepancy]:
+    """Of prices that change nothing is known without the readings."""
+    price = session.price
+    if price is None:
         return []
-    wanted = cents_of(session.nj, session.cents_per_kwh)
+    if price.steps is msgspec.UNSET:
+        wanted = cents_of(session.nj, price.cents_per_kwh)
+    elif measured is None:
+        return []
+    else:
+        wanted = price.cents(measured.sum)
     if wanted == session.cents:
         return []
     key = session_key_of(session.site_id, session.session_id)

@@ -41,11 +41,12 @@ def strips(first_ms: int, last_ms: int) -> range:
 
 
 class SessionSum(msgspec.Struct, frozen=True):
-    """What readings come to: how many they are, nanojoules, and mWh by cells."""
+    """What readings come to: how many they are, nanojoules, mWh and exact nanojoules by cells."""
 
     readings: int
     nj: int
     cells: dict[int, int]
+    areas: dict[int, Area]
 
     @property
     def mwh(self) -> int:
@@ -70,7 +71,7 @@ def session_sum(
         readings, nj = readings + part.readings, nj + part.nj
         for cell, area in part.areas.items():
             areas[cell] = areas.get(cell, 0) + area
-    return SessionSum(readings, nj, _rounded(areas))
+    return SessionSum(readings, nj, _rounded(areas), areas)
 
 
 def _areas(readings: Sequence[PlugReading], rule: EnergyRule, gap_max_ms: int) -> dict[int, Area]:

@@ -16,6 +16,7 @@ from psd.charging.keys import (
 )
 from psd.charging.plug_readings import NJ_A_KWH, PlugReading, unpack
 from psd.charging.session_energy import session_number, strips
+from psd.charging.session_prices import PriceStep, SessionPrice
 from psd.charging.site_store import PLUG_SPACE
 from psd.store.kept import write_kept
 from psd.store.keys import names_key, names_shard
@@ -42,7 +43,8 @@ class ChargeSession(msgspec.Struct, frozen=True):
 
     Revision 0 is the bill of ``billed_cents``; each later one is an adjustment, the newest of
     ``difference_cents``. ``cents`` is all of it. It was computed of so many ``readings``, by
-    ``cents_per_kwh`` (-1 where that is not known), and so many ``mwh`` are booked of it.
+    ``cents_per_kwh`` or the ``prices`` of its time (-1 and none where that is not known), and so
+    many ``mwh`` are booked of it.
     What stood before each correction is ``earlier``.
     """
 
@@ -63,6 +65,14 @@ class ChargeSession(msgspec.Struct, frozen=True):
     mwh: int = 0
     cents_per_kwh: int = -1
     earlier: tuple[EarlierBill, ...] = ()
+    prices: tuple[PriceStep, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def price(self) -> SessionPrice | None:
+        """That by which it was billed, None where it is not known."""
+        if self.prices is msgspec.UNSET and self.cents_per_kwh < 0:
+            return None
+        return SessionPrice(self.cents_per_kwh, self.prices)
 
     @property
     def total_kwh(self) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal, Self
 
-from psd.config import Section
+from psd.config import FilePath, Section
 from psd.errors import ConfigError
 from psd.secrets import PrivateSecret
 
@@ -62,6 +62,8 @@ class ChargingSettings(Section, frozen=True):
     """Seconds: a charge goes on so long while the account cannot be read."""
     cents_per_kwh: int = 30
     """Cents: the price of a kWh."""
+    plan: FilePath = ""
+    """Path: a price plan by which sessions are billed, as JSON; "" bills all by cents_per_kwh."""
     currency: str = "aud"
     """Currency: of accounts and payments."""
     energy_rule: EnergyRule = "later"

@@ -258,9 +258,8 @@ class Sites:
     async def _credit(self, site: str, name: str, plug: Plug, now_ms: int) -> CreditRead:
         """What a session has come to so far, against what its owner has. 2 trips."""
         try:
-            nj = await self._sessions.energy_nj(site, name, plug.session_start_ms, now_ms)
-            cents = self._sessions.cents(nj)
-            credit = await self._payments.credit(plug.owner, plug.session_id, cents)
+            found = await self._sessions.so_far(site, name, plug.session_start_ms, now_ms)
+            credit = await self._payments.credit(plug.owner, plug.session_id, found.cents)
         except StoreUnavailableError:
             return CreditRead(is_unreadable=True)
         return CreditRead(credit.balance_cents is not None, credit.is_enough)

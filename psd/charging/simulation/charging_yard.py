@@ -138,8 +138,10 @@ class ChargingYard:
         part, known = self.worker.part, self.view.plugs[plug]
         balance = (await part.desk.account(customer)).balance_cents
         since_ms, now_ms = known.session_start_ms, self.clock.now_ms()
-        nj = await part.services.sessions.energy_nj(SITE, plug, since_ms, now_ms) if since_ms else 0
-        return str(balance), str(part.services.sessions.cents(nj))
+        sessions, cents = part.services.sessions, 0
+        if since_ms:
+            cents = (await sessions.so_far(SITE, plug, since_ms, now_ms)).cents
+        return str(balance), str(cents)
 
     def paid_cents(self) -> dict[str, int]:
         """What Stripe has got of each customer."""
