@@ -30,6 +30,14 @@ def test_a_car_comes_and_goes_and_the_proof_is_told() -> None:
     assert told["longest_over_s"] <= OVER_MAX_S
 
 
+def test_cars_that_are_switched_again_and_again_add_up_too() -> None:
+    shared = ["charging", "simulate", "--cars", "2", "--plugs", "2", "--seed", "1"]
+    done = CliRunner().invoke(psd, [*shared, "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.output)
+    assert told["longest_over_s"] >= 5
+
+
 OUTCOME = YardOutcome(
     cars=1,
     gone=1,

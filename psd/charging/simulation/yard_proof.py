@@ -13,7 +13,7 @@ from psd.charging.simulation.charging_yard import SITE, ChargingYard
 OVER_MAX_S = 7
 SESSIONS_MAX = 100_000
 READ_APART_KWH = 0.002
-"""A session: so far apart may be what its device measured without a break, and psd every 2 s."""
+"""A session: so far apart may be what its device measured to the end, and psd second by second."""
 
 
 class YardOutcome(msgspec.Struct, frozen=True):
