@@ -198,57 +198,62 @@ class PlugDeeds:
         )
 
     def _settings(self) -> list[Deed]:
-        return [
-            Deed(
-                method="PUT",
-                path=f"{ROOT}/plugs/{{plug}}",
-                command="plug_settings",
-                body=PlugBody,
-                answer=ShownPlugSettings,
-                fields=self.plug,
-                told=self.plug_was_set,
-                summary="Set something of a plug.",
-                meaning="what is set of the plug now",
-                sent='{"name":"left","current_limit":16,"fuze_id":"f1"}',
-                example=(
-                    "/v3/charging/plugs/p1",
-                    '{"id":"p1","name":"left","current_limit":16.0,"site_id":"s1","fuze_id":"f1"}',
-                ),
-                refused=(404, 409),
+        return [self._of_plugs(), self._of_fuses(), self._of_sites()]
+
+    def _of_plugs(self) -> Deed:
+        return Deed(
+            method="PUT",
+            path=f"{ROOT}/plugs/{{plug}}",
+            command="plug_settings",
+            body=PlugBody,
+            answer=ShownPlugSettings,
+            fields=self.plug,
+            told=self.plug_was_set,
+            summary="Set something of a plug.",
+            meaning="what is set of the plug now",
+            sent='{"name":"left","current_limit":16,"fuze_id":"f1"}',
+            example=(
+                "/v3/charging/plugs/p1",
+                '{"id":"p1","name":"left","current_limit":16.0,"site_id":"s1","fuze_id":"f1"}',
             ),
-            Deed(
-                method="PUT",
-                path=f"{ROOT}/sites/{{site}}/fuses/{{fuse}}",
-                command="fuse_settings",
-                body=FuseBody,
-                answer=ShownFuseSettings,
-                fields=self.fuse,
-                told=self.fuse_was_set,
-                summary="Set something of a fuse.",
-                meaning="what is set of the fuse now",
-                sent='{"current_limit_a":32,"parent":"main"}',
-                example=(
-                    "/v3/charging/sites/s1/fuses/f1",
-                    '{"id":"f1","name":"","current_limit":32.0,"site_id":"s1","parent":"main"}',
-                ),
+            refused=(404, 409),
+        )
+
+    def _of_fuses(self) -> Deed:
+        return Deed(
+            method="PUT",
+            path=f"{ROOT}/sites/{{site}}/fuses/{{fuse}}",
+            command="fuse_settings",
+            body=FuseBody,
+            answer=ShownFuseSettings,
+            fields=self.fuse,
+            told=self.fuse_was_set,
+            summary="Set something of a fuse.",
+            meaning="what is set of the fuse now",
+            sent='{"current_limit_a":32,"parent":"main"}',
+            example=(
+                "/v3/charging/sites/s1/fuses/f1",
+                '{"id":"f1","name":"","current_limit":32.0,"site_id":"s1","parent":"main"}',
             ),
-            Deed(
-                method="PUT",
-                path=f"{ROOT}/sites/{{site}}",
-                command="site_settings",
-                body=SiteBody,
-                answer=ShownSiteSettings,
-                fields=self.site,
-                told=self.site_was_set,
-                summary="Set something of a site.",
-                meaning="what is set of the site now",
-                sent='{"name":"Yard","current_limit":63}',
-                example=(
-                    "/v3/charging/sites/s1",
-                    '{"id":"s1","name":"Yard","description":"","current_limit":63.0,...}',
-                ),
+        )
+
+    def _of_sites(self) -> Deed:
+        return Deed(
+            method="PUT",
+            path=f"{ROOT}/sites/{{site}}",
+            command="site_settings",
+            body=SiteBody,
+            answer=ShownSiteSettings,
+            fields=self.site,
+            told=self.site_was_set,
+            summary="Set something of a site.",
+            meaning="what is set of the site now",
+            sent='{"name":"Yard","current_limit":63}',
+            example=(
+                "/v3/charging/sites/s1",
+                '{"id":"s1","name":"Yard","description":"","current_limit":63.0,...}',
             ),
-        ]
+        )
 
 
 def _amperes(field: str, told: Told) -> Decimal | UnsetType:

@@ -122,6 +122,9 @@ class SessionQuestions:
 
     def endpoints(self) -> list[Endpoint]:
         """All questions."""
+        return [*self._of_sessions(), *self._of_whom()]
+
+    def _of_sessions(self) -> list[Endpoint]:
         return [
             Endpoint(
                 path=f"{ROOT}/sessions",
@@ -148,6 +151,11 @@ class SessionQuestions:
                 refused=(404,),
                 forms={OCPI: OcpiCdr},
             ),
+        ]
+
+    def _of_whom(self) -> list[Endpoint]:
+        """Those of one plug, and of one customer."""
+        return [
             Endpoint(
                 path=f"{ROOT}/plugs/{{plug}}/sessions",
                 query=PageQuery,
