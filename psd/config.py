@@ -97,6 +97,7 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     head_timeout_s: float = 10.0
     connections_max: int = 2048
     watchers_max: int = 500
+    watchers_caller_max: int = 100
     line_bytes_max: int = 8190
     head_bytes_max: int = 32_768
     json_depth_max: int = 32

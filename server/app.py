@@ -33,6 +33,7 @@ from server.routes.v3_events import event_routes
 from server.routes.v3_reports import report_routes
 from server.routes.v3_standings import StandingRoutes
 from server.routes.v3_users import UserRoutes
+from server.routes.v3_watching import WatchedRoutes
 from server.routes.write import WriteRoutes
 from server.routing import Route, Routes, register
 from server.watch_hub import Hub
@@ -73,6 +74,7 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
     routes: list[Route] = [
         *_writes(runtime, rules, bodies),
         *_reads(runtime, bodies, depth_max),
+        *WatchedRoutes(runtime, watching).routes(),
         *domain_routes(runtime, rules, bodies, watching),
         *enqueue.routes(),
         *OperationRoutes(runtime, runtime.metrics, draining).routes(),

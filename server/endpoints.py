@@ -82,7 +82,8 @@ class EndpointAsking:
         self._endpoint = endpoint
         self._bodies = bodies
         self._formats = WITHOUT_ROWS if self.rows is None else FORMATS
-        self._query = QueryReader(endpoint.query, is_lenient=endpoint.dialect is not None)
+        is_lenient = endpoint.dialect is not None
+        self._read = endpoint.read or QueryReader(endpoint.query, is_lenient=is_lenient).read
         self._parts = PathReader(endpoint.parts)
 
     def handler(self, method: str) -> Handler:
@@ -104,7 +105,7 @@ class EndpointAsking:
         """What a request asks, without HTTP."""
         form = await self._form(request) if is_form else []
         return Asked(
-            self._query.read([*form, *request.query.items()]),
+            self._read([*form, *request.query.items()]),
             self._parts.read(request.match_info),
             request[IDENTITY],
             seen_by(request),

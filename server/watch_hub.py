@@ -2,15 +2,15 @@
 
 ::
 
-    hub = Hub(store, watchers_max=500, metrics)
-    with hub.place(versioned, is_gone) as place:      raises WatchersError for one too many
+    hub = Hub(store, settings.server, metrics)
+    with hub.place(versioned, is_gone, who) as place: raises WatchersError for one too many
         place.version = await hub.version(versioned)  1 trip
         await place.news(15.0)                        until it is another one, or 15 s have passed
 
 However many watch, one trip each :data:`LOOK_S` asks for the versions of whatever is watched, each
 once. Redis has a way to tell of changes itself, Pub/Sub, but what it tells while a connection is
 away is lost, and psd's user of Redis has no channels (docs/security.md). Nobody is looked after
-while nobody watches.
+while nobody watches. One caller, a token or an address, has so many places and no more.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine, Hashable, Iterator, Sequence
 from contextvars import Context
 from typing import Any
 
+from psd.config import ServerSettings
 from psd.domain.question import Versioned
-from psd.errors import PsdError, WatchersError
+from psd.errors import BusyError, PsdError, WatchersError
 from psd.observe.metrics import Metrics
 from psd.store.redis import Store
 
@@ -65,10 +67,14 @@ class WatchPlace:
 class Hub:
     """All watchers of one process."""
 
-    def __init__(self, store: Store, watchers_max: int, metrics: Metrics) -> None:
+    def __init__(self, store: Store, settings: ServerSettings, metrics: Metrics) -> None:
         self.has_ended = False
         self._store = store
-        self._watchers_max = watchers_max
+        self._watchers_max = settings.watchers_max
+        self._caller_max = settings.watchers_caller_max
+        self._callers: Counter[str] = Counter()
+        self._looks = metrics.watch_looks
+        self._told = metrics.watch_answers
         self._watchers = metrics.watchers
         self._places: dict[WatchPlace, None] = {}
         self._answers: dict[Hashable, asyncio.Task[bytes]] = {}
@@ -81,14 +87,19 @@ class Hub:
             place.wake()
 
     @contextlib.contextmanager
-    def place(self, versioned: Versioned, is_gone: Callable[[], bool]) -> Iterator[WatchPlace]:
-        """A place for one more, who is woken when he ``is_gone`` too."""
+    def place(
+        self, versioned: Versioned, is_gone: Callable[[], bool], caller: str
+    ) -> Iterator[WatchPlace]:
+        """A place for one more of a caller's, who is woken when he ``is_gone`` too."""
         if self.has_ended:
             raise WatchersError("watch: this server is about to end; try again")
         if len(self._places) >= self._watchers_max:
             raise WatchersError(f"watch: {self._watchers_max} watch already; try again later")
+        if self._callers[caller] >= self._caller_max:
+            raise BusyError(f"watch: you watch {self._caller_max} things already; end one first")
         place = WatchPlace(versioned, is_gone)
         self._places[place] = None
+        self._callers[caller] += 1
         self._watchers.inc()
         if self._looking is None:
             # It looks for all of them, and is none of the request that comes first.
@@ -97,6 +108,8 @@ class Hub:
             yield place
         finally:
             del self._places[place]
+            self._callers[caller] -= 1
+            self._callers += Counter()
             self._watchers.dec()
             if not self._places:
                 self._looking.cancel()
@@ -110,6 +123,7 @@ class Hub:
         """What is answered to ``ask``, once for all who ask the same just now."""
         task = self._answers.get(key)
         if task is None:
+            self._told.inc()
             task = self._answers[key] = asyncio.create_task(ask())
             task.add_done_callback(lambda _: self._answers.pop(key))
         # One who leaves does not take it from the others.
@@ -132,6 +146,7 @@ class Hub:
             if place.is_gone():
                 place.wake()
             wanted.setdefault(place.versioned, []).append(place)
+        self._looks.inc()
         replies = await self._store.reads.call_each(
             [command for versioned in wanted for command in versioned.commands]
         )

@@ -28,6 +28,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from psd.access.identity import ANYBODY
 from psd.domain.question import Asked, Watchable
 from psd.errors import ForbiddenError, PsdError, UnavailableError
 from psd.observe.logs import CURRENT_REQUEST
@@ -91,7 +92,7 @@ class Watching:
     """Makes routes of what may be watched, over one hub."""
 
     def __init__(self, runtime: Runtime, gate: Gate, access: Access, bodies: BodyReader) -> None:
-        self.hub = Hub(runtime.store, runtime.settings.server.watchers_max, runtime.metrics)
+        self.hub = Hub(runtime.store, runtime.settings.server, runtime.metrics)
         self._gate = gate
         self._access = access
         self._bodies = bodies
@@ -112,7 +113,7 @@ class Watching:
             with self._gate.aside():
                 async with StoreDeadline():
                     versioned = await watchable.versioned(question)
-                with self.hub.place(versioned, watcher.is_gone) as place:
+                with self.hub.place(versioned, watcher.is_gone, caller_of(request)) as place:
                     async with StoreDeadline():
                         place.version = await self.hub.version(versioned)
                     if query.wait is not None:
@@ -136,6 +137,12 @@ class Watching:
         identity = await self._access.admit(request, route)
         if identity != request[IDENTITY]:
             raise ForbiddenError("the token is another one by now")
+
+
+def caller_of(request: web.Request) -> str:
+    """Whose watchers are counted together: a token's or a user's, or else those of an address."""
+    identity = request[IDENTITY]
+    return request.remote or "" if identity is ANYBODY else identity.keyed
 
 
 class _Watcher:

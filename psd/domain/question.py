@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -56,7 +56,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     An answer is JSON or msgpack as the request says, and CSV where it has rows (``data``); it has
     an ETag. In a ``dialect`` it is JSON alone, as the other API has it. ``forms`` are further
-    answers by the name that ``format`` calls them: others' objects, as JSON.
+    answers by the name that ``format`` calls them: others' objects, as JSON. Parameters that a URL
+    may say in several ways are ``read`` by rules of their own, of all that stand there.
     """
 
     path: str
@@ -73,6 +74,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     by_form: bool = False
     dialect: Dialect | None = None
     forms: Mapping[str, Any] = {}
+    read: Callable[[Iterable[tuple[str, str]]], msgspec.Struct] | None = None
 
 
 class Versioned(msgspec.Struct, frozen=True):

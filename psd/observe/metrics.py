@@ -173,6 +173,16 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
+        self.watch_looks = Counter(
+            "psd_http_watch_looks",
+            "Trips to the store for the versions of all that is watched.",
+            registry=self.registry,
+        )
+        self.watch_answers = Counter(
+            "psd_http_watch_answers",
+            "Answers that were asked for because what is watched has changed.",
+            registry=self.registry,
+        )
         self.refused = Counter(
             "psd_http_refused",
             "HTTP connections that were refused before any route, by reason.",

@@ -37,8 +37,11 @@ from psd.queries.results import LeaderboardAnswer, Standing
 from psd.runtime import Runtime
 from psd.times import timestamp
 from psd.users import user_of
+from server.booked_versions import LOOK_EVERY_S
 from server.pages.board_tables import TimePath, board_lines, time_path
 from server.pages.overtaking import Overtaking, RaceScope
+from server.pages.own_watching import OwnWatching
+from server.pages.shared_views import SharedViews
 
 ROWS = 10
 ROWS_MAX = 100
@@ -64,7 +67,9 @@ class BoardView(msgspec.Struct):
 class BoardPages:
     """Shows boards of everybody who may see all."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, watching: OwnWatching) -> None:
+        self._watching = watching
+        self._views = SharedViews()
         self._queries = runtime.queries
         self._boards = runtime.boards
         self._challenges = runtime.challenges
@@ -115,6 +120,8 @@ class BoardPages:
         if name is not None and board is None:
             raise NotFoundError(f"board: {shown(name)} is not known")
         try:
+            if not {"csv", "json"} & {*asked}:
+                return Shown("board.html", await self._shared(visit, asked, board))
             view = await self._view(asked, board)
         except UnavailableError:
             raise
@@ -122,11 +129,24 @@ class BoardPages:
             return Shown("board.html", self._without(asked, name, str(error)))
         if "json" in asked:
             return Content(f"{name or 'board'}.json", "application/json", _encode(view.answer))
-        if "csv" in asked:
-            lines = [[asdict(row).get(column) for column in _columns] for row in view.answer.data]
-            cells = [[_cell(each) for each in line] for line in lines]
-            return Download(f"{name or 'board'}.csv", _columns, cells)
-        return Shown("board.html", await self._values(asked, view, name))
+        lines = [[asdict(row).get(column) for column in _columns] for row in view.answer.data]
+        cells = [[_cell(each) for each in line] for line in lines]
+        return Download(f"{name or 'board'}.csv", _columns, cells)
+
+    async def _shared(
+        self, visit: Visit, asked: Mapping[str, str], board: NamedBoard | None
+    ) -> dict[str, Any]:
+        """What the page shows, made once for all who look at the same version of it."""
+        name = None if board is None else board.name
+        watch = await self._watching.board(name, visit, asked)
+
+        async def make() -> dict[str, Any]:
+            values = await self._values(asked, await self._view(asked, board), name)
+            return {**values, "watch": watch}
+
+        key = (name, frozenset(asked.items()), watch, self._clock.now_s() // LOOK_EVERY_S)
+        found: dict[str, Any] = await self._views.of(key, make)
+        return found
 
     async def _view(self, asked: Mapping[str, str], board: NamedBoard | None) -> BoardView:
         query = self._query(asked, None if board is None else board.name)
@@ -190,7 +210,7 @@ class BoardPages:
         nothing: dict[str, Any] = dict.fromkeys(
             ("lines", "overtakes", "bracket", "path", "range", "next", "csv", "json"), ""
         )
-        texts = dict.fromkeys(("unit", "thing", "total", "resolution", "at"), "")
+        texts = dict.fromkeys(("unit", "thing", "total", "resolution", "at", "watch"), "")
         flags = {"is_exact": True, "compared": False}
         return {**self._frame(asked, name, None), **nothing, **texts, **flags, "error": error}
 

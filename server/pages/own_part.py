@@ -6,6 +6,7 @@ from psd.domain.part import Part
 from psd.runtime import Runtime
 from server.pages.board_pages import BoardPages
 from server.pages.booked_minutes import BookedMinutes
+from server.pages.own_watching import OwnWatching
 from server.pages.state_page import StatePage
 from server.pages.user_pages import UserPages
 
@@ -14,6 +15,11 @@ class OwnPart(Part):
     """As a domain's part, but of psd's own."""
 
     def __init__(self, runtime: Runtime, minutes: BookedMinutes) -> None:
-        state = StatePage(runtime, minutes)
-        self.pages = (state.page(), *BoardPages(runtime).pages(), *UserPages(runtime).pages())
-        self.page_watchables = (state.watchable(),)
+        watching = OwnWatching(runtime)
+        state = StatePage(runtime, minutes, watching)
+        self.pages = (
+            state.page(),
+            *BoardPages(runtime, watching).pages(),
+            *UserPages(runtime, watching).pages(),
+        )
+        self.page_watchables = (state.watchable(), *watching.watchables())

@@ -28,10 +28,11 @@ from psd.errors import UnavailableError
 from psd.queries.depth import depth_of
 from psd.queries.requests import LeaderboardQuery
 from psd.runtime import Runtime
-from psd.store.keys import SCHEMA_KEY
 from psd.times import timestamp
 from psd.version import VERSION
 from server.pages.booked_minutes import BookedMinutes, sparkline
+from server.pages.own_watching import OwnWatching
+from server.pages.shared_views import SharedViews
 
 BOARDS = 8
 LOOK_EVERY_S = 5
@@ -53,7 +54,9 @@ class State(msgspec.Struct, frozen=True):
 class StatePage:
     """Shows the state of the daemon."""
 
-    def __init__(self, runtime: Runtime, minutes: BookedMinutes) -> None:
+    def __init__(self, runtime: Runtime, minutes: BookedMinutes, watching: OwnWatching) -> None:
+        self._watching = watching
+        self._views = SharedViews()
         self._minutes = minutes
         queue = runtime.settings.queue
         self._runtime = runtime
@@ -89,8 +92,10 @@ class StatePage:
         return State(VERSION, info, depth, letters, None if newest is None else utc_text(newest))
 
     async def versioned(self, _asked: Asked) -> Versioned:
-        """Another one every few seconds."""
-        return Versioned((("GET", SCHEMA_KEY),), self._version)
+        """Another one with each booking, and every few seconds."""
+        numbers = self._runtime.settings.numbers
+        booked = await self._watching.versions.of_things(numbers[each] for each in self._things)
+        return Versioned(booked.commands, self._version)
 
     async def show(self, visit: Visit) -> Answer:
         """The page."""
@@ -98,7 +103,7 @@ class StatePage:
         sees_all = visit.identity.owners is None
         if not sees_all:
             return Shown("state_of_one.html", {"version": VERSION})
-        state = await self.state(asked)
+        state = await self._state(asked)
         boards = await self._runtime.boards.page("", BOARDS)
         age_s = self._runtime.clock.now_s() - timestamp(state.newest) if state.newest else 0
         counts = self._minutes.counts
@@ -118,6 +123,12 @@ class StatePage:
             "things": self._things,
         }
         return Shown("state.html", values)
+
+    async def _state(self, asked: Asked) -> State:
+        """What runs, found out once a second for all who look."""
+        second = int(asyncio.get_running_loop().time())
+        found: State = await self._views.of(second, lambda: self.state(asked))
+        return found
 
     def _version(self, replies: Sequence[Any]) -> str:
         told = repr((replies, self._runtime.clock.now_s() // LOOK_EVERY_S))

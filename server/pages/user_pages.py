@@ -45,6 +45,7 @@ from psd.queries.moments import asked_range
 from psd.runtime import Runtime
 from psd.users import user_of
 from psd.zones import DATE_S, beginning_of
+from server.pages.own_watching import OwnWatching
 from server.pages.user_chart import (
     POINTS_MAX,
     ChartAnswer,
@@ -93,7 +94,8 @@ class _Asked(msgspec.Struct, frozen=True):
 class UserPages:
     """Shows users to those who may see them."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, watching: OwnWatching) -> None:
+        self._watching = watching
         known, settings = runtime.settings.numbers, runtime.settings
         self._numbers = things_of_owners(known, runtime.books.things)
         self._things = {name: at for name, at in known.items() if at in self._numbers}
@@ -135,6 +137,7 @@ class UserPages:
 
     async def user(self, visit: Visit) -> Answer:
         """A user's page."""
+        watch = await self._watching.user(visit.names["uid"], visit)
         asked = await self._asked(visit)
         year = _year(asked)
         days = await self._days(asked)
@@ -157,6 +160,7 @@ class UserPages:
                 "longest": _told(longest),
                 **await self._charted(asked, shown),
                 **await self._listed(asked, shown, visit),
+                "watch": watch,
                 "places": await self._places.of(asked.uid, asked.now_s),
             },
         )

@@ -11,6 +11,7 @@ const FRAMES = 60;
 let wanted = null;
 let asking = null;
 let isPlaying = false;
+let isStale = false;
 
 function addressAt(second) {
   const url = new URL(location.href);
@@ -26,7 +27,9 @@ function places() {
 
 function show(newer) {
   const before = places();
+  const link = board.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   board.replaceChildren(...newer.childNodes);
+  if (link) [...board.querySelectorAll("a")].find((each) => each.getAttribute("href") === link)?.focus({ preventScroll: true });
   board.dispatchEvent(new CustomEvent("psd:replaced", { bubbles: true }));
   if (isStill.matches) return;
   for (const row of board.querySelectorAll("tr[data-uid]")) {
@@ -40,7 +43,10 @@ function show(newer) {
 // One question at a time: who drags on meanwhile is shown where he is then.
 async function go(second) {
   wanted = second;
-  asking ??= follow().finally(() => { asking = null; });
+  asking ??= follow().finally(() => {
+    asking = null;
+    catchUp();
+  });
   await asking;
 }
 
@@ -67,8 +73,27 @@ function told() {
   slider.setAttribute("aria-valuetext", new Date(Number(slider.value) * 1000).toISOString().slice(0, 16).replace("T", " ") + " UTC");
 }
 
+// What is newer is shown as what is asked for is; while the board plays, with the next instant.
+board.addEventListener("psd:newer", (event) => {
+  event.preventDefault();
+  isStale = isPlaying || asking !== null;
+  if (isStale) return;
+  show(event.detail);
+  if (!slider || slider.matches(":active")) return;
+  const { start, end, at } = event.detail.dataset;
+  [slider.min, slider.max, slider.value] = [start, end, at];
+  told();
+});
+
+function catchUp() {
+  if (!isStale || isPlaying || asking) return;
+  isStale = false;
+  document.dispatchEvent(new Event("psd:stale"));
+}
+
 function stop() {
   isPlaying = false;
+  catchUp();
   play.setAttribute("aria-pressed", "false");
   play.textContent = "Play";
 }

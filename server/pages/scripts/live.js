@@ -1,8 +1,15 @@
 // Keeps a page as new as what it shows: whenever the server tells of a change, the page is asked for
-// again, and what stands in its live parts takes the place of what stood there. Without this script a
-// page refreshes itself. Times are told by the clock of whoever looks, with UTC as their title.
+// again, and what stands in its live parts takes the place of what stood there. Where no stream comes
+// through, the page is asked for every few seconds; a page that nobody sees asks for nothing. Without
+// this script a page refreshes itself. Times are told by the clock of whoever looks, with UTC as their
+// title.
 const live = document.querySelector("[data-watch]");
 const state = document.querySelector("[data-state]");
+const PAUSE_MS = 1000;
+const POLL_MS = 5000;
+const AGAIN_MS = 30000;
+let source = null;
+let isOpen = false;
 let isAsking = false;
 let isDue = false;
 
@@ -17,21 +24,37 @@ function localize(root) {
   }
 }
 
-// What somebody is typing, and where, stays while all around it is replaced.
-function replace(newer) {
-  const typed = [...live.querySelectorAll("input[id], select[id]")]
+// What somebody is typing, and where, stays while all around it is replaced. A script that has drawn
+// into a part puts the newer one there itself.
+function replace(part, newer) {
+  const offered = new CustomEvent("psd:newer", { bubbles: true, cancelable: true, detail: newer });
+  if (!part.dispatchEvent(offered)) return;
+  const typed = [...part.querySelectorAll("input[id], select[id]")]
     .filter((field) => field.value !== (field.defaultValue ?? field.value))
     .map((field) => [field.id, field.value]);
-  const focused = live.contains(document.activeElement) ? document.activeElement.id : "";
-  live.replaceChildren(...newer.childNodes);
+  const focused = part.contains(document.activeElement) ? document.activeElement : null;
+  const link = focused?.getAttribute("href");
+  part.replaceChildren(...newer.childNodes);
   for (const [id, value] of typed) {
     const field = document.getElementById(id);
     if (field) field.value = value;
   }
-  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
-  localize(live);
+  const again = focused?.id ? document.getElementById(focused.id) : link ? [...part.querySelectorAll("a")].find((each) => each.getAttribute("href") === link) : null;
+  again?.focus({ preventScroll: true });
+  localize(part);
 }
 
+function show(page) {
+  const parts = document.querySelectorAll("[data-live]");
+  for (const part of parts) {
+    const newer = page.querySelector(`[data-live="${part.dataset.live}"]`);
+    if (newer) replace(part, newer);
+  }
+  const newer = page.querySelector("[data-watch]");
+  if (newer && !parts.length) replace(live, newer);
+}
+
+// Of several changes within a second the last is asked for.
 async function refresh() {
   isDue = true;
   if (isAsking) return;
@@ -40,25 +63,49 @@ async function refresh() {
     while (isDue) {
       isDue = false;
       const answer = await fetch(location.href, { cache: "no-store", headers: { Accept: "text/html" } });
-      if (!answer.ok || answer.redirected) return location.reload();
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const newer = page.querySelector("[data-watch]");
-      if (newer) replace(newer);
+      if (answer.redirected || (answer.status >= 400 && answer.status < 429)) return location.reload();
+      if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   } catch {
-    // The server is away: the stream comes again, and asks then.
+    // The server is away: the page is asked for again soon.
   } finally {
     isAsking = false;
   }
 }
 
+function tell(now) {
+  isOpen = now;
+  if (state) state.hidden = !now;
+}
+
+function leave() {
+  source?.close();
+  source = null;
+  tell(false);
+}
+
+function listen() {
+  leave();
+  source = new EventSource(live.dataset.watch);
+  source.addEventListener(live.dataset.event, refresh);
+  source.addEventListener("open", () => tell(true));
+  source.addEventListener("error", () => tell(false));
+}
+
 localize(document);
 // What another script has put there is told by the same clock.
 document.addEventListener("psd:replaced", (event) => localize(event.target));
+document.addEventListener("psd:stale", refresh);
 if (live) {
-  const source = new EventSource(live.dataset.watch);
-  source.addEventListener(live.dataset.event, refresh);
-  source.addEventListener("open", () => { state.hidden = false; });
-  source.addEventListener("error", () => { state.hidden = true; });
-  addEventListener("pagehide", () => source.close());
+  listen();
+  setInterval(() => { if (!isOpen && !document.hidden) refresh(); }, POLL_MS);
+  // What was refused is closed for good: a browser comes again by itself only to what has ended.
+  setInterval(() => { if (source?.readyState === EventSource.CLOSED) listen(); }, AGAIN_MS);
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return leave();
+    listen();
+    refresh();
+  });
+  addEventListener("pagehide", leave);
 }

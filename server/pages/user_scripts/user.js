@@ -30,6 +30,19 @@ async function show(address, isNew) {
   await draw();
 }
 
+// What is booked meanwhile is put into the chart that is there, so that nothing moves.
+place.addEventListener("psd:newer", (event) => {
+  event.preventDefault();
+  const newer = event.detail;
+  const [box, its] = [place, newer].map((each) => each.querySelector("[data-chart]"));
+  const isSame = plot && box && its && ["start", "end", "thing", "tz"].every((each) => box.dataset[each] === its.dataset[each]);
+  if (isSame) its.replaceWith(box);
+  place.replaceChildren(...newer.childNodes);
+  place.dispatchEvent(new CustomEvent("psd:replaced", { bubbles: true }));
+  if (isSame) fill(box).catch(() => {});
+  else draw().catch(() => {});
+});
+
 function zoom(start, end) {
   const [first, last] = [Math.floor(start), Math.ceil(end)].map((second) => new Date(second * 1e3));
   return show(addressOf(first.toISOString(), last.toISOString()), true);
@@ -68,15 +81,24 @@ function options(box, told) {
   };
 }
 
+async function numbers(box) {
+  const { chart, thing, tz, start, end } = box.dataset;
+  const answer = await fetch(`${chart}?${new URLSearchParams({ thing, tz, start, end })}`, { cache: "no-store" });
+  return answer.ok ? answer.json() : null;
+}
+
+async function fill(box) {
+  const told = await numbers(box);
+  if (told && plot) plot.setData([told.times, told.values]);
+}
+
 async function draw() {
   const box = document.querySelector("[data-chart]");
   plot?.destroy();
   plot = null;
   if (!box || typeof uPlot === "undefined") return;
-  const { chart, thing, tz, start, end } = box.dataset;
-  const answer = await fetch(`${chart}?${new URLSearchParams({ thing, tz, start, end })}`);
-  if (!answer.ok) return;
-  const told = await answer.json();
+  const told = await numbers(box);
+  if (!told) return;
   box.replaceChildren();
   plot = new uPlot(options(box, told), [told.times, told.values], box);
   plot.over.addEventListener("dblclick", () => {

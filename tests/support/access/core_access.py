@@ -94,6 +94,10 @@ def questions() -> dict[str, Case]:
         asked = f"/v3/{name}?{parameters}{every[0]}"
         found[f"GET /v3/{name}"] = query(asked, b"", full, empty)
         found[f"POST /v3/{name}"] = query(f"/v3/{name}", body % every[1], full, empty)
+        if name != "series":
+            found[f"GET /v3/{name}/watch"] = query(
+                f"/v3/{name}/watch?{parameters}&wait=0", b"", full, empty
+            )
     return found
 
 
@@ -132,6 +136,9 @@ def boards() -> dict[str, Case]:
             f"GET /v3/boards/{{name}}/{name}": for_all_owners(path, status=404)
             for name, path in read.items()
         },
+        "GET /v3/boards/{name}/standing/watch": for_all_owners(
+            f"{one}/standing/watch?wait=0", status=404
+        ),
         "PUT /v3/boards/{name}": booking_of_vehicles(one, b"", 400),
         "PATCH /v3/boards/{name}": booking_of_vehicles(one, b"{}", 404),
         "DELETE /v3/boards/{name}": booking_of_vehicles(one, b"", 404),

@@ -60,8 +60,9 @@ async def phone(url: str, *, scripts: bool = False) -> AsyncIterator[Page]:
         page = await context.new_page()
         page.set_default_timeout(PATIENCE_MS)
         expect.set_options(timeout=PATIENCE_MS)
-        page.on("console", hear)
-        page.on("request", see)
+        # Of every window that somebody opens.
+        context.on("console", hear)
+        context.on("request", see)
         try:
             yield page
         finally:

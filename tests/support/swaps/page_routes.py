@@ -47,6 +47,13 @@ def _led_to_sign_in(site: str, method: str, path: str) -> tuple[str, tuple[str, 
     return f"{method} {site}{path}", (f"{site}{somewhere}", 302)
 
 
+_WATCHED = {
+    "GET /watch": ("/watch?wait=0", 401),
+    "GET /boards/{name}/watch": ("/boards/june/watch?wait=0", 401),
+    "GET /board/watch": ("/board/watch?wait=0", 401),
+    "GET /users/{uid}/watch": ("/users/7/watch?wait=0", 401),
+}
+
 PAGE_ROUTES: dict[str, tuple[str, int]] = {
     **_signing_in(""),
     **dict(_led_to_sign_in("", "GET", path) for path in _OWN_SHOWN),
@@ -55,7 +62,7 @@ PAGE_ROUTES: dict[str, tuple[str, int]] = {
     **dict(_led_to_sign_in("", "GET", path) for path in _USERS_SHOWN),
     **dict([_led_to_sign_in("", "POST", _ACTIVITY)]),
     **{f"GET /static/{name}": (f"/static/{name}", 200) for name in _USERS_FILES},
-    "GET /watch": ("/watch?wait=0", 401),
+    **_WATCHED,
     **_signing_in("/swaps"),
     **dict(_led_to_sign_in("/swaps", "GET", path) for path in _SHOWN),
     **dict(_led_to_sign_in("/swaps", "POST", path) for path in _SENT),
@@ -66,5 +73,5 @@ PAGE_ROUTES: dict[str, tuple[str, int]] = {
 }
 """By method and pattern: a path, and the status whatever token is shown."""
 
-OPEN_PAGES = frozenset({"GET /watch", *(f"GET {path}" for path in (*_OWN_SHOWN, *_USERS_SHOWN))})
+OPEN_PAGES = frozenset({*_WATCHED, *(f"GET {path}" for path in (*_OWN_SHOWN, *_USERS_SHOWN))})
 """Those that anybody may look at where no token is needed."""
