@@ -11,7 +11,7 @@ year or month is taken whole and what lies outside is taken off. A range of whol
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -30,7 +30,8 @@ ISSUANCE_START_S = 1_643_605_200
 """Monday 2022-01-31 05:00:00 UTC: issuance week 0 (rewards-api)."""
 
 WEEKS_PER_KEY = 13
-DATES = tuple(str(number) for number in range(32))
+NUMBERS = tuple(str(number) for number in range(32))
+"""Fields of months and days."""
 WEEKS_MAX = 26
 """Longer ranges need fewer fields by month."""
 
@@ -103,61 +104,80 @@ def week_blocks(start: int, end: int) -> list[list[Any]]:
 
 
 def _years(start: int, end: int) -> tuple[list[str], list[Any]]:
-    whole, parts = [], []
-    for year in range(_date(start).year, _date(end - 1).year + 1):
-        low, high = first_second(year, 1), first_second(year + 1, 1)
-        if start <= low and high <= end:
-            whole.append(str(year))
-            continue
-        is_total, covers = _cheaper(low, high, max(start, low), min(end, high))
-        months: list[str] = []
-        part_months: list[Any] = []
-        for cover in covers:
-            _add_months(year, *cover, months, part_months)
-        parts.append([str(year), f"m:{year}", is_total, months, part_months])
-    return whole, parts
+    """Whole years, and the months of the one or two in which the range begins and ends."""
+    parts: list[Any] = []
+    first, last = _date(start).year, _date(end - 1).year
+    whole_from, whole_to = first, last
+    if start > first_second(first, 1) or (first == last and end < first_second(first + 1, 1)):
+        parts.append(_part_year(first, start, end))
+        whole_from += 1
+    if whole_from <= last and end < first_second(last + 1, 1):
+        parts.append(_part_year(last, start, end))
+        whole_to -= 1
+    return [str(year) for year in range(whole_from, whole_to + 1)], parts
+
+
+def _part_year(year: int, start: int, end: int) -> list[Any]:
+    low, high = first_second(year, 1), first_second(year + 1, 1)
+    is_total, covers = _cheaper(low, high, max(start, low), min(end, high))
+    months: list[str] = []
+    part_months: list[Any] = []
+    for cover_start, cover_end in covers:
+        _add_months(year, cover_start, cover_end, months, part_months)
+    return [str(year), f"m:{year}", is_total, months, part_months]
 
 
 def _add_months(year: int, start: int, end: int, whole: list[str], parts: list[Any]) -> None:
-    for month in range(_date(start).month, _date(end - 1).month + 1):
-        low, high = first_second(year, month), first_second(year, month + 1)
-        if start <= low and high <= end:
-            whole.append(str(month))
-            continue
-        is_total, covers = _cheaper(low, high, max(start, low), min(end, high))
-        days: list[str] = []
-        part_days: list[Any] = []
-        for cover in covers:
-            _add_days(*cover, days, part_days)
-        label = f"{year:04d}{month:02d}"
-        parts.append([str(month), label, low, is_total, days, part_days])
+    """Whole months of a year, and the days of the one or two that are not."""
+    first, last = _date(start).month, _date(end - 1).month
+    whole_from, whole_to = first, last
+    if start > first_second(year, first) or (first == last and end < first_second(year, first + 1)):
+        parts.append(_part_month(year, first, start, end))
+        whole_from += 1
+    if whole_from <= last and end < first_second(year, last + 1):
+        parts.append(_part_month(year, last, start, end))
+        whole_to -= 1
+    whole.extend(NUMBERS[whole_from : whole_to + 1])
+
+
+def _part_month(year: int, month: int, start: int, end: int) -> list[Any]:
+    low, high = first_second(year, month), first_second(year, month + 1)
+    is_total, covers = _cheaper(low, high, max(start, low), min(end, high))
+    days: list[str] = []
+    part_days: list[Any] = []
+    for cover_start, cover_end in covers:
+        _add_days(cover_start, cover_end, days, part_days)
+    return [NUMBERS[month], _label(low), low, is_total, days, part_days]
 
 
 def _add_days(start: int, end: int, whole: list[str], parts: list[Any]) -> None:
+    """Whole days of a month, and the one or two of which a part is read to the second."""
     first, last = _date(start), _date(end - 1)
-    if first == last and end - start < DAY_S:
-        parts.append(_part_day(first, start, end))
-        return
+    start_in_day, end_in_day = start % DAY_S, end % DAY_S
     whole_from, whole_to = first.day, last.day
-    if start % DAY_S:
-        parts.append(_part_day(first, start, start - start % DAY_S + DAY_S))
+    if first == last and end - start < DAY_S:
+        parts.append(_part_day(whole_from, start - start_in_day, start, end))
+        return
+    if start_in_day:
+        midnight = start - start_in_day
+        parts.append(_part_day(whole_from, midnight, start, midnight + DAY_S))
         whole_from += 1
-    if end % DAY_S:
-        parts.append(_part_day(last, end - end % DAY_S, end))
+    if end_in_day:
+        midnight = end - end_in_day
+        parts.append(_part_day(whole_to, midnight, midnight, end))
         whole_to -= 1
-    whole.extend(DATES[whole_from : whole_to + 1])
+    whole.extend(NUMBERS[whole_from : whole_to + 1])
 
 
-def _part_day(day: date, start: int, end: int) -> list[Any]:
-    label = f"{day.year:04d}{day.month:02d}{day.day:02d}"
-    return [str(day.day), label, start - start % DAY_S, start, end]
+def _part_day(day: int, midnight: int, start: int, end: int) -> list[Any]:
+    return [NUMBERS[day], _label(midnight, is_day=True), midnight, start, end]
 
 
-def _cheaper(low: int, high: int, start: int, end: int) -> tuple[bool, Iterator[tuple[int, int]]]:
+def _cheaper(low: int, high: int, start: int, end: int) -> tuple[bool, list[tuple[int, int]]]:
     """Whether the unit's total minus the outside is less to read, and the covers to read."""
-    is_total = 2 * (end - start) > high - low
-    covers = ((low, start), (end, high)) if is_total else ((start, end),)
-    return is_total, (cover for cover in covers if cover[0] < cover[1])
+    if 2 * (end - start) <= high - low:
+        return False, [(start, end)]
+    return True, [cover for cover in ((low, start), (end, high)) if cover[0] < cover[1]]
 
 
 EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -170,6 +190,13 @@ def _day(number: int) -> date:
 
 def _date(second: int) -> date:
     return _day(second // DAY_S)
+
+
+@lru_cache(maxsize=16_384)
+def _label(midnight: int, *, is_day: bool = False) -> str:
+    """What a key calls a month or a day: 201604 or 20160412."""
+    day = _date(midnight)
+    return f"{day.year:04d}{day.month:02d}" + (f"{day.day:02d}" if is_day else "")
 
 
 @lru_cache(maxsize=4096)
