@@ -16,6 +16,7 @@ import hypothesis
 import pytest
 
 from psd.runtime import Runtime
+from tests.support.second_try import mark_second_tries
 from tests.support.servers.redis_cluster import RedisCluster
 from tests.support.servers.redis_server import RedisServer
 from tests.support.wanted import Wanted
@@ -43,6 +44,11 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "psd(settings, now_s, archives, holds): what psd and runtime are in this test"
     )
     config.addinivalue_line("markers", "slow(why): tries very much; make property runs it, and CI")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Who shares a busy machine with others is asked again when it fails, and that is told."""
+    mark_second_tries(config, items)
 
 
 def pytest_collection_finish() -> None:

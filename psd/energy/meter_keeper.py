@@ -29,8 +29,9 @@ from psd.errors import ConflictError, InputError, TooLargeError, UnknownThingErr
 from psd.failpoints import reach
 from psd.slices import Stretch
 
-BOOKED_AT_ONCE = 10_000
-"""Reports of intervals; more hold the event loop while their calls are made."""
+BOOKED_AT_ONCE = 5_000
+"""Reports of intervals, and a message more. Each is 30 lines of Python while its call is made, in
+which the event loop is held."""
 
 MeterChange = Readings | Intervals | MeterDescription
 

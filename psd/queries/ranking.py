@@ -19,7 +19,9 @@ from __future__ import annotations
 import base64
 import binascii
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Self
 
 import msgspec
@@ -53,6 +55,9 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 
 Order = tuple[int, int, int]
 """Ascending order of a board: minus the value, the second where it counts, the uid."""
+
+_VALUE_OF, _UID_OF = itemgetter(0), itemgetter(2)
+"""Of 100,000 orders in some ms, in which nobody is answered; in Python it would be twice that."""
 
 
 class Ranking:
@@ -112,7 +117,7 @@ class Ranking:
 
     def position(self, uid: int) -> int | None:
         """Where a user stands in the order, from 0; None for one who is not on the board."""
-        uids = [order[2] for order in self._orders]
+        uids = list(map(_UID_OF, self._orders))
         return uids.index(uid) if uid in uids else None
 
     def tied(self, start: int, stop: int) -> range:
@@ -128,11 +133,11 @@ class Ranking:
 
     def sharing(self, positions: range) -> list[int]:
         """The uids at these positions who share their value with somebody."""
-        return [
-            self._orders[at][2]
-            for at in positions
-            if self._shares(at, at - 1) or self._shares(at, at + 1)
-        ]
+        # Who shares a value stands beside one who has it, perhaps just outside of these.
+        around = self._orders[max(positions.start - 1, 0) : positions.stop + 1]
+        having = Counter(map(_VALUE_OF, around))
+        these = self._orders[positions.start : positions.stop]
+        return [uid for negated, _, uid in these if having[negated] > 1]
 
     def page(self, start: int, stop: int) -> list[Place]:
         """The places from one position to before another."""
@@ -172,15 +177,12 @@ class Ranking:
             return bisect_left(self._orders, (negated, second)) + 1
         if self.ties == "dense":
             if self._distinct is None:
-                self._distinct = list(dict.fromkeys(order[0] for order in self._orders))
+                self._distinct = list(dict.fromkeys(map(_VALUE_OF, self._orders)))
             return bisect_left(self._distinct, negated) + 1
         return self._first_of(negated) + 1
 
     def _first_of(self, negated: int) -> int:
         return bisect_left(self._orders, (negated,))
-
-    def _shares(self, position: int, other: int) -> bool:
-        return 0 <= other < len(self) and self._orders[other][0] == self._orders[position][0]
 
 
 def _orders(standings: Iterable[tuple[int, int]], seconds: Mapping[int, int | None]) -> list[Order]:

@@ -8,10 +8,12 @@ import msgspec
 import pytest
 
 from tests.support.clients.http import HttpClient
-from tests.support.loop_holds import loop_holds
+from tests.support.loop_holds import loop_lines
 
 T0 = 1_606_636_800
 ROWS, MESSAGES = 3_000, 4
+HOLD_LINES_MAX = 250_000
+"""Calls of 6,000 intervals are made in 176,000; in one piece the body is 700,000 to 1,100,000."""
 
 
 def intervals(number: int) -> dict[str, Any]:
@@ -29,7 +31,7 @@ async def test_a_body_full_of_readings_does_not_hold_the_loop(
     client: HttpClient, message: Any
 ) -> None:
     body = msgspec.json.encode([message(number) for number in range(MESSAGES)])
-    with loop_holds() as holds:
+    with loop_lines() as holds:
         told = await client.request("POST", "/v3/energy/readings", body, "application/json")
     assert told.json()["summary"]["booked"] == MESSAGES, told.text
-    assert holds.are_short(0.02), holds.longest
+    assert holds.longest < HOLD_LINES_MAX, holds.which

