@@ -24,6 +24,7 @@ from psd.descriptors import allowed_room
 from psd.event_loop import new_event_loop
 from psd.memory import keep_what_is_there
 from psd.observe.draining import Draining
+from psd.observe.service_manager import ServiceManager, service_manager
 from psd.runtime import Runtime, open_runtime
 from server.app import FACES, GATE, HUB, build_app
 from server.faces import ports_of
@@ -111,6 +112,13 @@ class HttpServer:
         """Where each face listens, by its name."""
         return {name: self._url(name) for name in self._listening if name != MAIN}
 
+    @property
+    def ill(self) -> str:
+        """Why only another process would help; empty while all is well, and while it drains."""
+        if self.draining.begun or all(each.is_serving() for each in self._listening.values()):
+            return ""
+        return "a port is not listened on any more"
+
     def _url(self, name: str) -> str:
         host, port = self._listening[name].sockets[0].getsockname()[:2]
         return f"http://{Address(host, port)}"
@@ -136,13 +144,19 @@ class HttpServer:
             await runner.cleanup()
 
 
-def run(settings: Settings, *, supervised: bool = False) -> None:
-    """Serve until a signal comes; with ``supervised``, share the port with other processes."""
+def run(
+    settings: Settings, manager: ServiceManager | None = None, *, supervised: bool = False
+) -> None:
+    """Serve until a signal comes; with ``supervised``, share the port with other processes.
+
+    ``manager`` is who is told of it, unless that is the service manager that started the process.
+    """
+    told = service_manager() if manager is None else manager
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(serve(settings, supervised=supervised))
+        runner.run(serve(settings, told, supervised=supervised))
 
 
-async def serve(settings: Settings, *, supervised: bool = False) -> None:
+async def serve(settings: Settings, manager: ServiceManager, *, supervised: bool = False) -> None:
     """Open the runtime, serve, and drain at the first signal."""
     stopping = asyncio.Event()
     _watch_signals(stopping, supervised=supervised)
@@ -153,9 +167,12 @@ async def serve(settings: Settings, *, supervised: bool = False) -> None:
         keep_what_is_there()
         sys.setswitchinterval(THREAD_S)
         await server.start(reuse_port=supervised)
-        await stopping.wait()
-        log.info("draining")
-        await server.stop()
+        async with manager.watched(lambda: f"listening on {server.url}", lambda: server.ill):
+            manager.ready(f"listening on {server.url}")
+            await stopping.wait()
+            log.info("draining")
+            manager.stopping()
+            await server.stop()
     finally:
         await runtime.close()
 

@@ -26,8 +26,10 @@ from psd.addresses import Address
 from psd.config import Settings
 from psd.errors import PsdError
 from psd.observe.logs import configure_logging
+from psd.observe.service_manager import ServiceManager, service_manager
 from server import serving
 from server.faces import ports_of
+from server.process_seats import Seat, illness_of
 from server.routes.operations import METRICS_FOLDER
 
 log = logging.getLogger("server.supervisor")
@@ -53,7 +55,7 @@ def run_processes(settings: Settings, count: int) -> int:
         port = reserved.getsockname()[1]
         server = msgspec.structs.replace(settings.server, port=port)
         supervisor = Supervisor(
-            msgspec.structs.replace(settings, server=server), count, Path(folder)
+            msgspec.structs.replace(settings, server=server), count, Path(folder), service_manager()
         )
         return asyncio.run(supervisor.run())
 
@@ -85,10 +87,13 @@ def reserve_port(host: str, port: int) -> socket.socket:
 class Supervisor:
     """Starts, watches and stops the processes of one server."""
 
-    def __init__(self, settings: Settings, count: int, metrics_folder: Path) -> None:
+    def __init__(
+        self, settings: Settings, count: int, metrics_folder: Path, manager: ServiceManager
+    ) -> None:
         self._settings = settings
-        self._count = count
         self._metrics_folder = metrics_folder
+        self._manager = manager
+        self._seats = [Seat(metrics_folder, at, manager) for at in range(count)]
         self._stopping = asyncio.Event()
         self._exit_code = 0
         self._running: set[SpawnProcess] = set()
@@ -98,12 +103,23 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal)
-        log.info(
-            "serving",
-            extra={"processes": self._count, "port": self._settings.server.port},
-        )
-        await asyncio.gather(*(self._keep_alive() for _ in range(self._count)))
+        count, port = len(self._seats), self._settings.server.port
+        log.info("serving", extra={"processes": count, "port": port})
+        async with contextlib.AsyncExitStack() as exits:
+            for seat in self._seats:
+                await exits.enter_async_context(seat.listening())
+            status = f"{count} processes on port {port}"
+            told = asyncio.create_task(self._tell_ready(status), name="ready")
+            exits.callback(told.cancel)
+            signs = self._manager.watched(lambda: status, lambda: illness_of(self._seats))
+            await exits.enter_async_context(signs)
+            await asyncio.gather(*(self._keep_alive(seat) for seat in self._seats))
         return self._exit_code
+
+    async def _tell_ready(self, status: str) -> None:
+        for seat in self._seats:
+            await seat.began.wait()
+        self._manager.ready(status)
 
     def _on_signal(self) -> None:
         if self._stopping.is_set():
@@ -114,20 +130,25 @@ class Supervisor:
 
     def _stop(self) -> None:
         self._stopping.set()
+        self._manager.stopping()
         for process in self._running:
             process.terminate()
 
-    async def _keep_alive(self) -> None:
+    async def _keep_alive(self, seat: Seat) -> None:
         """Run one process after the other in one place, until it is time to stop."""
         context = multiprocessing.get_context("spawn")
         while not self._stopping.is_set():
             started = time.monotonic()
             process = context.Process(
-                target=serve_supervised, args=(self._settings,), daemon=True, name="psd-server"
+                target=serve_supervised,
+                args=(self._settings, seat.address, seat.watchdog_s),
+                daemon=True,
+                name="psd-server",
             )
             process.start()
             self._running.add(process)
             await _ended(process)
+            seat.emptied()
             self._running.discard(process)
             self._note_end(process)
             if not self._stopping.is_set():
@@ -170,11 +191,11 @@ async def _ended(process: SpawnProcess) -> None:
     process.join()
 
 
-def serve_supervised(settings: Settings) -> None:
+def serve_supervised(settings: Settings, address: str, watchdog_s: float) -> None:
     """The whole life of one of several processes; runs in a fresh interpreter."""
     configure_logging(settings.log)
     try:
-        serving.run(settings, supervised=True)
+        serving.run(settings, ServiceManager(address, watchdog_s), supervised=True)
     except PsdError as error:
         log.error(str(error), extra={"code": error.code})
         sys.exit(EXIT_BAD_CONFIG if error.code == "bad_config" else 1)

@@ -26,6 +26,10 @@ from workers.handlers.interface import Handler
 from workers.handlers.topics import TopicHandler
 from workers.runner import Worker
 
+STILL_MAX_S = 300.0
+"""Each call for a batch gives up after seconds, and is then an outage: a batch that waits for
+longer without one waits for something that will never come."""
+
 
 class TopicWorker(msgspec.Struct, frozen=True):
     """A topic, the queue that it comes from, and who works on it."""
@@ -53,6 +57,24 @@ class Crew:
             each.worker.stop()
         for clock in self.clocks:
             clock.stop()
+
+    async def started(self) -> None:
+        """Wait until all queues are open."""
+        for each in self.workers:
+            await each.worker.started.wait()
+
+    @property
+    def waits_for(self) -> str:
+        """Whom a worker is paused for; empty while all work."""
+        return next((each.worker.waits_for for each in self.workers if each.worker.waits_for), "")
+
+    @property
+    def ill(self) -> str:
+        """Why only another process would help; empty while all is well, also in an outage."""
+        for each in self.workers:
+            if each.worker.stands_still_s > STILL_MAX_S:
+                return f"what is in hand of {each.topic} stands still"
+        return ""
 
     async def run(self) -> None:
         """Work until :meth:`stop`; raises the first error of those that can never work."""

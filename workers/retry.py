@@ -51,6 +51,7 @@ class Patience:
     """Tries a call until its dependency answers; pauses ``queue`` meanwhile.
 
     ``waits_for`` is the last that was heard of what it waits for; empty while it works.
+    ``answered_at_s`` is when a call was answered last, by the running loop.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Patience:
         self._backoff = backoff
         self._waiting = 0
         self.waits_for = ""
+        self.answered_at_s = 0.0
         self._stopping = False
 
     def stop(self) -> None:
@@ -70,7 +72,7 @@ class Patience:
     async def until_answered(self, call: Callable[[], Awaitable[T]]) -> T:
         """The result of ``call``, tried until it raises no :class:`UnavailableError`."""
         try:
-            return await call()
+            return await self._answered(call)
         except UnavailableError as error:
             await self._pause(error)
         try:
@@ -78,12 +80,17 @@ class Patience:
         finally:
             await self._go_on()
 
+    async def _answered(self, call: Callable[[], Awaitable[T]]) -> T:
+        answer = await call()
+        self.answered_at_s = asyncio.get_running_loop().time()
+        return answer
+
     async def _again(self, call: Callable[[], Awaitable[T]]) -> T:
         backoff = self._backoff()
         while True:
             await asyncio.sleep(backoff.next_s())
             try:
-                return await call()
+                return await self._answered(call)
             except UnavailableError as error:
                 self.waits_for = str(error)
                 log.debug("still away", extra={"code": error.code, "error": str(error)})

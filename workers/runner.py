@@ -81,6 +81,8 @@ class Worker:
         self._stopping = asyncio.Event()
         self._failure: ConfigError | None = None
         self._in_hand: dict[int, tuple[list[Message], float]] = {}
+        self._taken_at_s = 0.0
+        self.started = asyncio.Event()
 
     def stop(self) -> None:
         """Take nothing more, finish what is in hand, return from :meth:`run`."""
@@ -97,9 +99,18 @@ class Worker:
         """What the worker is paused for; empty while it works."""
         return self._patience.waits_for
 
+    @property
+    def stands_still_s(self) -> float:
+        """For how long no call for what is in hand was answered; 0 where that is an outage."""
+        if not self._in_hand or self.waits_for:
+            return 0.0
+        since_s = max(self._taken_at_s, self._patience.answered_at_s)
+        return asyncio.get_running_loop().time() - since_s
+
     async def run(self) -> None:
         """Work until :meth:`stop`; raises :class:`ConfigError` when it never can."""
         await self._queue.start()
+        self.started.set()
         consuming = asyncio.create_task(self._consume(), name="consume")
         touching = asyncio.create_task(self._touch_in_hand(), name="touch")
         stopping = asyncio.create_task(self._until_stopped(), name="stopping")
@@ -134,7 +145,10 @@ class Worker:
         running: deque[asyncio.Task[None]] = deque()
         try:
             while messages := await self._queue.receive(self._settings.batch_messages, wait_s):
-                self._in_hand[id(messages)] = (messages, asyncio.get_running_loop().time())
+                now_s = asyncio.get_running_loop().time()
+                if not self._in_hand:
+                    self._taken_at_s = now_s
+                self._in_hand[id(messages)] = (messages, now_s)
                 if len(running) == BATCHES_ON_THEIR_WAY:
                     await running.popleft()
                 running.append(asyncio.create_task(self._settle(messages), name="settle"))

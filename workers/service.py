@@ -20,6 +20,7 @@ from psd.config import Settings
 from psd.errors import ConfigError
 from psd.event_loop import new_event_loop
 from psd.memory import keep_what_is_there
+from psd.observe.service_manager import ServiceManager, service_manager
 from psd.runtime import Runtime, open_runtime
 from workers.crew import Crew, build_crew
 from workers.endpoint import WorkerEndpoint
@@ -36,19 +37,41 @@ def run(settings: Settings) -> None:
 
 async def work(settings: Settings) -> None:
     """Open the runtime, work, and stop at the first signal with nothing in hand."""
+    manager = service_manager()
     runtime = await open_runtime(settings, archiving=True)
     try:
         await runtime.warn_of_durability()
         crew = build_crew(runtime)
-        _stop_on_signals(crew)
+        _stop_on_signals(crew, manager)
         keep_what_is_there()
-        async with endpoint(runtime, crew):
+        async with endpoint(runtime, crew), managed(crew, manager):
             topics = ",".join(each.topic for each in crew.workers)
             log.info("working", extra={"topic": topics, "channel": settings.queue.channel})
             await crew.run()
     finally:
         await runtime.close()
     log.info("stopped")
+
+
+@contextlib.asynccontextmanager
+async def managed(crew: Crew, manager: ServiceManager) -> AsyncIterator[None]:
+    """Tell the service manager of the crew that the body runs."""
+
+    def status() -> str:
+        return f"paused: {crew.waits_for}" if crew.waits_for else "working"
+
+    async def tell_ready() -> None:
+        await crew.started()
+        manager.ready(status())
+
+    telling = asyncio.create_task(tell_ready(), name="ready")
+    try:
+        async with manager.watched(status, lambda: crew.ill):
+            yield
+    finally:
+        manager.stopping()
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
@@ -78,11 +101,12 @@ def readiness_of(runtime: Runtime, crew: Crew) -> WorkerReadiness:
     return WorkerReadiness(runtime, own.queue, own.worker, beside, crew.clocks)
 
 
-def _stop_on_signals(crew: Crew) -> None:
+def _stop_on_signals(crew: Crew, manager: ServiceManager) -> None:
     def on_signal() -> None:
         if crew.is_stopping:
             os._exit(1)
         log.info("draining")
+        manager.stopping()
         crew.stop()
 
     loop = asyncio.get_running_loop()
