@@ -20,7 +20,7 @@ LOCK := .ci/constraints.txt
 LOCKED ?= $(CI)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run unit test-quick test property test-cluster lint lock release bench screenshots chaos chaos-short all clean
+.PHONY: help setup run unit test-quick test property test-bare test-cluster lint lock release bench screenshots chaos chaos-short all clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,19 +36,22 @@ unit: $(VENV)/.dev-stamp ## the rules alone, without a server; some ten seconds 
 		tests/unit $(PYTEST_ARGUMENTS)
 
 test-quick: $(VENV)/.dev-stamp ## unit, house, contract, and what is about the files that have changed; two minutes
-	$(PYTEST) $(BESIDE_EACH_OTHER) --hypothesis-profile quick -m "not slow and not timed" \
+	$(PYTEST) $(BESIDE_EACH_OTHER) --hypothesis-profile quick -m "not slow and not timed and not bare" \
 		tests/unit tests/house tests/contract $$($(BIN)/python -m tests.support.touched) $(PYTEST_ARGUMENTS)
 
 # What measures time runs by itself, behind the others.
 test: $(VENV)/.dev-stamp ## every test but the slow ones; missing servers are skipped, on CI they fail
-	$(PYTEST) $(BESIDE_EACH_OTHER) -m "not slow and not timed" $(PYTEST_ARGUMENTS)
-	$(PYTEST) -m "timed and not slow" $(PYTEST_ARGUMENTS)
+	$(PYTEST) $(BESIDE_EACH_OTHER) -m "not slow and not timed and not bare" $(PYTEST_ARGUMENTS)
+	$(PYTEST) -m "timed and not slow and not bare" $(PYTEST_ARGUMENTS)
 
 property: $(VENV)/.dev-stamp ## the slow ones: random histories against plain lists, crowds, every byte
 	$(PYTEST) $(BESIDE_EACH_OTHER) -m slow $(PYTEST_ARGUMENTS)
 
+test-bare: $(VENV)/.dev-stamp ## docs/deploy.md and the image's steps on machines with nothing but Debian; needs root
+	$(PYTEST) -m bare tests/bare $(PYTEST_ARGUMENTS)
+
 test-cluster: $(VENV)/.dev-stamp ## the integration tests, once more on a Redis Cluster of three masters
-	PSD_TEST_CLUSTER=1 $(PYTEST) $(BESIDE_EACH_OTHER) -m "not slow and not timed" \
+	PSD_TEST_CLUSTER=1 $(PYTEST) $(BESIDE_EACH_OTHER) -m "not slow and not timed and not bare" \
 		tests/integration $(PYTEST_ARGUMENTS)
 
 lint: $(VENV)/.dev-stamp ## ruff, mypy, the import layers, luacheck

@@ -43,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "psd(settings, now_s, archives, holds): what psd and runtime are in this test"
     )
+    config.addinivalue_line("markers", "bare: on machines with nothing but Debian; make test-bare")
     config.addinivalue_line("markers", "slow(why): tries very much; make property runs it, and CI")
 
 

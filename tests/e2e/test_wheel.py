@@ -96,7 +96,7 @@ def test_a_checkout_that_is_used_puts_nothing_of_its_own_into_the_sdist(tmp_path
 def test_the_sdist_holds_everything_that_building_and_testing_needs(built: Path) -> None:
     with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    needed = files_below("psd", "server", "workers", "lua", "tests", "docs", "examples")
+    needed = files_below("psd", "server", "workers", "lua", "tests", "docs", "examples", "deploy")
     needed |= {"conf/settings.toml.dist", "conf/redis.embedded.conf", "Makefile", ".ci/run"}
     needed |= {"LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"}
     needed |= files_below(".github") | {".pre-commit-config.yaml"}
