@@ -199,11 +199,11 @@ def test_every_make_command_in_the_docs_is_a_target() -> None:
 def test_every_file_that_a_page_names_exists() -> None:
     pages = ["README.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
     not_there = {"conf/settings.toml", "deploy/secrets/psd_token"}
+    named = re.compile(
+        r"(?<!/)\b(?:docs|conf|lua|psd|tests|bench|deploy|examples)/(?>[\w/.-]*\w)(?!-\*)"
+    )
     for name in pages:
-        for path in re.findall(
-            r"(?<!/)\b(?:docs|conf|lua|psd|tests|bench|deploy|examples)/[\w/.-]*\w(?![-*\w])",
-            page(name),
-        ):
+        for path in named.findall(page(name)):
             assert (ROOT / path).exists() or path in not_there, f"{name} names {path}"
 
 
