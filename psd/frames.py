@@ -33,6 +33,7 @@ TIMES = frozenset(
     {
         "at",
         "changed_at",
+        "computed_at",
         "deadline",
         "end",
         "first",

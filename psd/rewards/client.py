@@ -13,7 +13,7 @@ What is sent about vehicles may be sent again: what was booked stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -24,9 +24,19 @@ from psd.client.paging import pages
 from psd.client.synchronous import Waiting, each, waiting
 from psd.client.transport import JSON, Request, Resource, path_of
 from psd.queries.requests import LIMIT_MAX, Id
-from psd.rewards.listings import RiskEntry, RiskPage, StreakEntry, StreaksPage
+from psd.rewards.listings import (
+    OwnerHistory,
+    OwnerVehicles,
+    RiskEntry,
+    RiskPage,
+    StreakEntry,
+    StreaksPage,
+    VehicleHistory,
+    WeeksPage,
+)
 from psd.rewards.statement import Statement
 from psd.rewards.vehicle_messages import ActivityFields, EarningsFields, VehicleFields
+from psd.rewards.what_if_listings import WhatIfAnswer
 
 DOCUMENTS_MAX = 1000
 """Documents of a request: the default of ``booking.batch_reports_max``."""
@@ -80,6 +90,29 @@ class AsyncRewards(Resource):
             for entry in page.data:
                 yield entry
 
+    async def weeks(self, *, limit: int = 100, cursor: str | None = None) -> WeeksPage:
+        """Weeks and their states, the newest first."""
+        return await self._get(WeeksPage, "/v3/rewards/weeks", limit=limit, cursor=cursor)
+
+    async def vehicle_weeks(self, vehicle: Id) -> VehicleHistory:
+        """The weeks of a vehicle, the newest first."""
+        return await self._get(VehicleHistory, path_of("v3", "vehicles", vehicle, "weeks"))
+
+    async def owner_vehicles(self, *, owner: str | None = None) -> OwnerVehicles:
+        """An owner's vehicles: streak, level, and what each has earned."""
+        return await self._get(OwnerVehicles, "/v3/rewards/vehicles", owner=owner)
+
+    async def history(self, *, owner: str | None = None) -> OwnerHistory:
+        """What an owner's vehicles earned, by week, the newest first."""
+        return await self._get(OwnerHistory, "/v3/rewards/history", owner=owner)
+
+    async def what_if(
+        self, tables: Sequence[str], *, first: int | None = None, last: int | None = None
+    ) -> WhatIfAnswer:
+        """Weeks by other tables, each a TOML text of what differs, beside what they came to."""
+        path = "/v3/rewards/what-if"
+        return await self._get(WhatIfAnswer, path, tables=[*tables], first=first, last=last)
+
     async def activity(
         self, documents: Iterable[ActivityFields | Mapping[str, Any]]
     ) -> VehiclesBooked:
@@ -121,6 +154,11 @@ class Rewards(Waiting[AsyncRewards]):
     all_streaks = each(AsyncRewards.all_streaks)
     at_risk = waiting(AsyncRewards.at_risk)
     all_at_risk = each(AsyncRewards.all_at_risk)
+    weeks = waiting(AsyncRewards.weeks)
+    vehicle_weeks = waiting(AsyncRewards.vehicle_weeks)
+    owner_vehicles = waiting(AsyncRewards.owner_vehicles)
+    history = waiting(AsyncRewards.history)
+    what_if = waiting(AsyncRewards.what_if)
     activity = waiting(AsyncRewards.activity)
     earnings = waiting(AsyncRewards.earnings)
     vehicles = waiting(AsyncRewards.vehicles)

@@ -50,6 +50,26 @@ class WeekDifference(msgspec.Struct):
         """Whether nothing would change."""
         return not (self.rows_changed or self.tokens_gained or self.tokens_lost)
 
+    def note_shard(self, old: bytes, new: bytes) -> None:
+        """Compare the packed rows of one shard."""
+        if old == new and self.before is not None and self.before.shares == self.after.shares:
+            return
+        before = {row.vehicle: row for row in unpack_rows(old)}
+        after = {row.vehicle: row for row in unpack_rows(new)}
+        for vehicle in sorted(before.keys() | after.keys()):
+            self._note(vehicle, before.get(vehicle), after.get(vehicle))
+
+    def _note(self, vehicle: int, old: Row | None, new: Row | None) -> None:
+        tokens_before = self.before.tokens(old) if self.before and old else 0
+        tokens_after = self.after.tokens(new) if new else 0
+        self.tokens_gained += max(tokens_after - tokens_before, 0)
+        self.tokens_lost += max(tokens_before - tokens_after, 0)
+        if old == new:
+            return
+        self.rows_changed += 1
+        if len(self.examples) < EXAMPLES_MAX:
+            self.examples.append(RowDifference(vehicle, old, new, tokens_before, tokens_after))
+
 
 class Comparison:
     """Compares one staged week with the visible one."""
@@ -64,7 +84,7 @@ class Comparison:
             page = shards[start : start + SHARDS_AT_ONCE]
             staged = await stage.get(self._found.after.week, page)
             for old, new in zip(await self._visible(page), staged, strict=True):
-                self._compare(old, new)
+                self._found.note_shard(old, new)
         return self._found
 
     async def _visible(self, shards: Sequence[int]) -> list[bytes]:
@@ -74,21 +94,3 @@ class Comparison:
         keys = [rows_key(shard, before.week, before.generation) for shard in shards]
         replies = await self._store.reads.call_all([("GET", key) for key in keys])
         return [packed or b"" for packed in replies]
-
-    def _compare(self, old: bytes, new: bytes) -> None:
-        before = {row.vehicle: row for row in unpack_rows(old)}
-        after = {row.vehicle: row for row in unpack_rows(new)}
-        for vehicle in sorted(before.keys() | after.keys()):
-            self._note(vehicle, before.get(vehicle), after.get(vehicle))
-
-    def _note(self, vehicle: int, old: Row | None, new: Row | None) -> None:
-        found = self._found
-        tokens_before = found.before.tokens(old) if found.before and old else 0
-        tokens_after = found.after.tokens(new) if new else 0
-        found.tokens_gained += max(tokens_after - tokens_before, 0)
-        found.tokens_lost += max(tokens_before - tokens_after, 0)
-        if old == new:
-            return
-        found.rows_changed += 1
-        if len(found.examples) < EXAMPLES_MAX:
-            found.examples.append(RowDifference(vehicle, old, new, tokens_before, tokens_after))

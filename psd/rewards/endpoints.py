@@ -6,7 +6,14 @@ from functools import partial
 
 from psd.domain.question import Endpoint
 from psd.rewards.dialect import ORIGINAL
-from psd.rewards.listings import RiskPage, StreaksPage
+from psd.rewards.listings import (
+    OwnerHistory,
+    OwnerVehicles,
+    RiskPage,
+    StreaksPage,
+    VehicleHistory,
+    WeeksPage,
+)
 from psd.rewards.original import (
     Conversion,
     ConvertQuery,
@@ -19,13 +26,27 @@ from psd.rewards.original import (
 )
 from psd.rewards.questions import RewardsQuestions, RiskQuery, StreaksQuery, Vehicle, WeekQuery
 from psd.rewards.statement import Statement
+from psd.rewards.week_questions import OwnerOfQuery, WeekQuestions, WeeksQuery
+from psd.rewards.what_if_listings import WhatIfAnswer
+from psd.rewards.what_if_questions import WhatIfQuery, WhatIfQuestions
 
 _page = partial(Endpoint, dialect=ORIGINAL)
 
 
-def endpoints(questions: RewardsQuestions, pages: OriginalPages) -> list[Endpoint]:
+def endpoints(
+    questions: RewardsQuestions,
+    weeks: WeekQuestions,
+    what_if: WhatIfQuestions,
+    pages: OriginalPages,
+) -> list[Endpoint]:
     """All of them: v3, and the original's pages."""
-    return [*_of_v3(questions), *_of_an_owner(pages), *_of_worth(pages)]
+    return [
+        *_of_v3(questions),
+        *_of_weeks(weeks),
+        _of_what_if(what_if),
+        *_of_an_owner(pages),
+        *_of_worth(pages),
+    ]
 
 
 def _of_v3(questions: RewardsQuestions) -> list[Endpoint]:
@@ -77,6 +98,84 @@ def _of_v3(questions: RewardsQuestions) -> list[Endpoint]:
             refused=(406,),
         ),
     ]
+
+
+def _of_weeks(questions: WeekQuestions) -> list[Endpoint]:
+    """Weeks as such, an owner's, and a vehicle's."""
+    return [
+        Endpoint(
+            path="/v3/rewards/weeks",
+            query=WeeksQuery,
+            answer=WeeksPage,
+            ask=questions.weeks,
+            meaning="a part of the weeks",
+            details="`dirty` counts what came since a week was computed.",
+            example=(
+                "/v3/rewards/weeks?limit=1",
+                '{"data":[{"week":4,"start":"2022-02-28T05:00:00Z","end":"2022-03-07T05:00:00Z",'
+                '"status":"Finished","reason":"","vehicles":1,"connected":1,"points":8000,...}],'
+                '"next":"NC4w"}',
+            ),
+            refused=(406,),
+            whole=True,
+        ),
+        Endpoint(
+            path="/v3/rewards/vehicles",
+            query=OwnerOfQuery,
+            answer=OwnerVehicles,
+            ask=questions.vehicles,
+            meaning="the vehicles, by number",
+            example=(
+                "/v3/rewards/vehicles?owner=42",
+                '{"owner":"42","week":6,"data":[{"vehicle":"7","connection_streak":5,...,'
+                '"paired":[...],"active":[],"connected":false}]}',
+            ),
+            refused=(406, 422),
+        ),
+        Endpoint(
+            path="/v3/rewards/history",
+            query=OwnerOfQuery,
+            answer=OwnerHistory,
+            ask=questions.history,
+            meaning="the weeks, newest first",
+            example=(
+                "/v3/rewards/history?owner=42",
+                '{"owner":"42","data":[{"week":4,"start":"2022-02-28T05:00:00Z",'
+                '"end":"2022-03-07T05:00:00Z","points":8000,"tokens":"1105000..."},...]}',
+            ),
+            refused=(406, 422),
+        ),
+        Endpoint(
+            path="/v3/vehicles/{id}/weeks",
+            parts={"id": Vehicle},
+            answer=VehicleHistory,
+            ask=questions.of_vehicle,
+            meaning="the weeks, newest first",
+            example=(
+                "/v3/vehicles/7/weeks",
+                '{"vehicle":"7","data":[{"week":4,...,"points":8000,"tokens":"1105000..."},...]}',
+            ),
+            refused=(406,),
+        ),
+    ]
+
+
+def _of_what_if(questions: WhatIfQuestions) -> Endpoint:
+    return Endpoint(
+        path="/v3/rewards/what-if",
+        query=WhatIfQuery,
+        answer=WhatIfAnswer,
+        ask=questions.ask,
+        meaning="a row for each week and each of the tables",
+        details="Weeks are settled again from their visible rows. Nothing is written.",
+        example=(
+            "/v3/rewards/what-if?first=4&last=4&tables=weeks_off_to_drop%3D5",
+            '{"tables":[{"number":1,"version":"2022-seed","digest":"..."}],"data":[{"week":4,'
+            '"number":1,"rows_changed":0,...,"points_before":8000,"points":8000,...}],...}',
+        ),
+        refused=(404, 406, 422),
+        whole=True,
+    )
 
 
 def _of_an_owner(pages: OriginalPages) -> list[Endpoint]:

@@ -19,6 +19,9 @@ from psd.rewards.rulings import Rulings
 from psd.rewards.settings import RewardsSettings
 from psd.rewards.store import RewardsStore
 from psd.rewards.vehicle_events import VehicleRules
+from psd.rewards.week_questions import WeekQuestions
+from psd.rewards.what_if import WhatIf
+from psd.rewards.what_if_questions import WhatIfQuestions
 from psd.store.clocks import SlowerClock
 
 
@@ -44,6 +47,9 @@ class RewardsPart(Part):
         questions = RewardsQuestions(
             self.accounts, self.at_risk, self.evidence, self.results, self.tables
         )
-        pages = OriginalPages(self.accounts, self.results, self.tables, clock)
-        self.endpoints = endpoints(questions, pages)
+        weeks = WeekQuestions(self.accounts, self.results, self.tables)
+        self.what_if = WhatIf(store, self.results, self.registry)
+        what_if = WhatIfQuestions(self.what_if, self.tables)
+        original = OriginalPages(self.accounts, self.results, self.tables, clock)
+        self.endpoints = endpoints(questions, weeks, what_if, original)
         self.keepers = (self.ledger,)

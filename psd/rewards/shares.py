@@ -23,6 +23,13 @@ WEI = 10**18
 """Smallest units of one token."""
 
 
+def tokens_text(wei: int) -> str:
+    """Whole tokens with at most four digits behind the point, rounded down."""
+    whole, rest = divmod(abs(wei), WEI)
+    digits = f"{rest * 10_000 // WEI:04d}".rstrip("0")
+    return f"{'-' if wei < 0 else ''}{whole:,}{'.' + digits if digits else ''}"
+
+
 def pool_of(week: int, tokens: PoolTable) -> int:
     """The pool of a week in wei: cut once for each whole year since the first week."""
     years = max(week - tokens.first_week, 0) // tokens.weeks_a_year

@@ -137,13 +137,13 @@ def load_tables(path: Path | None = None) -> Tables:
         tables = msgspec.convert(tree, Tables)
     except (OSError, ValueError, msgspec.ValidationError) as exc:
         raise ConfigError(f"{path}: {exc}") from exc
-    problem = _problem(tables)
+    problem = tables_problem(tables)
     if problem:
         raise ConfigError(f"{path}: {problem}")
     return tables
 
 
-def _problem(tables: Tables) -> str:
+def tables_problem(tables: Tables) -> str:
     """What contradicts itself, or an empty text."""
     return (
         _level_problem(tables)

@@ -35,7 +35,8 @@ AROUND: dict[str, Any] = {"range": AnsweredRange("", ""), "watermark": Watermark
 
 TEXTS = {
     *("aid", "atid", "by", "changed_by", "code", "field", "integration", "message", "name", "note"),
-    *("owner", "thing", "title", "uid", "vehicle", "action"),
+    *("owner", "thing", "title", "uid", "vehicle", "action", "status", "reason", "tables"),
+    *("digest", "source", "pool", "tokens", "tokens_before", "tokens_gained", "tokens_lost"),
 }
 """Texts of rows that are no times."""
 

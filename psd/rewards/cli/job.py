@@ -38,7 +38,7 @@ from psd.rewards.part import RewardsPart
 from psd.rewards.participants import RunSources
 from psd.rewards.rows import Row
 from psd.rewards.settings import RewardsSettings
-from psd.rewards.shares import WEI
+from psd.rewards.shares import tokens_text
 from psd.rewards.sources.choice import NAMES, open_sources
 from psd.rewards.tables import Tables, load_tables
 from psd.rewards.week_results import WeekResult
@@ -226,13 +226,6 @@ def result_line(result: WeekResult) -> str:
         f"week {result.week}  {result.rows:,} rows, {result.connected:,} connected, "
         f"{result.points:,} points, {tokens_text(result.distributed)} tokens"
     )
-
-
-def tokens_text(wei: int) -> str:
-    """Whole tokens with at most four digits behind the point, rounded down."""
-    whole, rest = divmod(abs(wei), WEI)
-    digits = f"{rest * 10_000 // WEI:04d}".rstrip("0")
-    return f"{'-' if wei < 0 else ''}{whole:,}{'.' + digits if digits else ''}"
 
 
 def show_differences(differences: Sequence[WeekDifference], *, as_json: bool) -> None:

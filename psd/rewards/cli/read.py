@@ -28,36 +28,16 @@ from psd.clock import utc_text
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.rewards.accounts import WeekSum
-from psd.rewards.cli.job import tokens_text
+from psd.rewards.listings import WeekLine
 from psd.rewards.part import RewardsPart
+from psd.rewards.shares import tokens_text
 from psd.rewards.statement import Seen, Statement
 from psd.rewards.vehicles import owner_text
-from psd.rewards.week_results import WeekResult, WeekStatus
+from psd.rewards.week_lines import week_lines
 from psd.rewards.weeks import bounds
 
 DATE_CHARACTERS = len("2022-01-31")
 """Every week begins and ends at 05:00 UTC, so its dates say enough in a table."""
-
-
-class WeekLine(msgspec.Struct):
-    """One week for operators; the numbers are None for one that was never computed."""
-
-    week: int
-    start: str
-    end: str
-    status: str
-    reason: str
-    vehicles: int | None = None
-    connected: int | None = None
-    points: int | None = None
-    pool: str | None = None
-    tokens: str | None = None
-    levels: list[int] | None = None
-    dirty: int = 0
-    tables: str | None = None
-    digest: str | None = None
-    source: str | None = None
-    computed_at: str | None = None
 
 
 @click.command()
@@ -130,44 +110,7 @@ async def _history(settings: Settings, owner: str) -> list[WeekSum]:
 
 async def _weeks(settings: Settings) -> list[WeekLine]:
     async with running(settings) as runtime:
-        rewards = runtime.part(RewardsPart).results
-        results, statuses, dirty = await asyncio.gather(
-            rewards.results(), rewards.statuses(), rewards.dirty()
-        )
-    numbers = sorted(results.keys() | statuses.keys(), reverse=True)
-    return [
-        week_line(week, results.get(week), statuses.get(week), dirty.get(week, 0))
-        for week in numbers
-    ]
-
-
-def week_line(
-    week: int, result: WeekResult | None, status: WeekStatus | None, dirty: int
-) -> WeekLine:
-    """What is known of a week."""
-    line = WeekLine(
-        week,
-        _start(week),
-        utc_text(bounds(week).end),
-        status.status if status else "",
-        status.reason if status else "",
-        dirty=dirty,
-    )
-    if result is None:
-        return line
-    return msgspec.structs.replace(
-        line,
-        vehicles=result.rows,
-        connected=result.connected,
-        points=result.points,
-        pool=result.shares.pool,
-        tokens=str(result.distributed),
-        levels=result.levels,
-        tables=result.version,
-        digest=result.tables,
-        source=result.source,
-        computed_at=utc_text(result.computed_at_s),
-    )
+        return await week_lines(runtime.part(RewardsPart).results)
 
 
 WEEK_COLUMNS: Mapping[str, Callable[[WeekLine], Any]] = {

@@ -259,6 +259,11 @@ def _others() -> dict[str, Request]:
     rewards = {
         "GET /v3/vehicles/{id}/statement": f"/v3/vehicles/{FIRST_VEHICLE}/statement",
         "GET /v3/streaks": "/v3/streaks?limit=1000",
+        "GET /v3/vehicles/{id}/weeks": f"/v3/vehicles/{FIRST_VEHICLE}/weeks",
+        "GET /v3/rewards/weeks": "/v3/rewards/weeks?limit=1000",
+        "GET /v3/rewards/vehicles": f"/v3/rewards/vehicles?owner={HEAVY_OWNER}",
+        "GET /v3/rewards/history": f"/v3/rewards/history?owner={HEAVY_OWNER}",
+        "GET /v3/rewards/what-if": "/v3/rewards/what-if?tables=weeks_off_to_drop%3D1",
         "GET /v3/energy/meters": "/v3/energy/meters?limit=1000",
         "GET /v3/energy/meters/{meter}": "/v3/energy/meters/m-1",
         "GET /v3/energy/meters/{meter}/readings": "/v3/energy/meters/m-2/readings?limit=5000",
