@@ -93,7 +93,14 @@ def site_routes(
     own = Site(desk, CORE, "", OwnPart(runtime, minutes), is_open=is_open, areas=areas)
     routes, roots = own.routes(), {"/boards/": own.style, "/users/": own.style}
     for name, part in parts.items():
-        site = Site(desk, name, f"/{name}", part, areas=areas)
+        site = Site(
+            desk,
+            name,
+            f"/{name}",
+            part,
+            is_open=is_open and part.pages_are_open,
+            areas=areas,
+        )
         routes += site.routes()
         roots[f"/{name}/"] = site.style
     return routes, {**roots}

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlencode
 
 import msgspec
 from playwright.async_api import Browser, Page, async_playwright
@@ -20,6 +21,7 @@ from tests.support.boards.board_site import board_site
 from tests.support.charging.charging_yard import FUSE, ChargingYard, charging_yard
 from tests.support.clients.chromium import ARGUMENTS, CHEAP_PHONE, chromium
 from tests.support.energy.meter_site import NOON_S, PLAN, meter_site
+from tests.support.rewards.reward_weeks import weeks_served
 from tests.support.servers.redis_server import RedisServer
 from tests.support.swaps.swap_site import swap_site
 
@@ -61,6 +63,7 @@ async def main() -> None:
             browser = await playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
             for pictures in (
                 boards,
+                rewards,
                 energy,
                 swaps,
                 partial(charging, folder=Path(folder) / "spool"),
@@ -77,6 +80,31 @@ async def boards(browser: Browser, url: str) -> None:
         user = "/users/7?thing=steps&year=2016&start=2016-04-11&end=2016-04-18"
         pages = [("state", "/"), ("board", then), ("user", user)]
         await taken(browser, site.main.url, pages)
+
+
+async def rewards(browser: Browser, url: str) -> None:
+    """Seven weeks of three vehicles, one of which sleeps, and what two other tables would do."""
+    tables = urlencode(
+        {"tables1": "weeks_off_to_drop = 1", "tables2": 'tokens.split = "floor"\npairs = []'}
+    )
+    async with weeks_served(url, now_week=7) as served:
+        await served.describe(7, owner="42", integrations=["Smartcar", "AutoPi"])
+        await served.describe(8, owner="42", integrations=["Tesla"])
+        await served.describe(9, owner="43", integrations=["Tesla"])
+        await served.drive_in(7, "Smartcar", 0, 1, 2, 3, 5, 6)
+        await served.drive_in(7, "AutoPi", 3, 4, 5)
+        await served.drive_in(8, "Tesla", 0, 1)
+        await served.drive_in(9, "Tesla", *range(7))
+        await served.compute(6)
+        pages = [
+            ("rewards", "/"),
+            ("vehicle", "/vehicles/7/?week=5"),
+            ("owner", "/owners/42/"),
+            ("at-risk", "/at-risk"),
+            ("what-if", f"/what-if?{tables}"),
+        ]
+        named = [(name, f"/rewards{path}") for name, path in pages]
+        await taken(browser, served.client.url, named)
 
 
 async def energy(browser: Browser, url: str) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from psd.domain.hook import Hook, Lead
     from psd.domain.question import Endpoint, Watchable
     from psd.domain.resource import KeptResource
-    from psd.domain.web_page import WebPage
+    from psd.domain.web_page import Search, WebPage
     from psd.engine.books import Follower
 
 
@@ -56,6 +56,10 @@ class Part:
     pages: Sequence[WebPage] = ()
     page_watchables: Sequence[Watchable] = ()
     """What pages watch for those who are signed in, by paths from the site's root."""
+    pages_are_open: bool = False
+    """Whether anybody may look where no token is needed, as at psd's own pages."""
+    searches: Sequence[Search] = ()
+    """What psd's first page finds of the domain."""
     home: str = "/"
     """The page where one who signed in is led to."""
     face_endpoints: Sequence[Endpoint] = ()

@@ -123,6 +123,14 @@ class SaidAll(msgspec.Struct, frozen=True):
     refused: Callable[[InputError], Awaitable[Answer]]
 
 
+class Search(msgspec.Struct, frozen=True):
+    """A form of psd's first page: a text under a ``label`` goes to a page as its parameter."""
+
+    label: str
+    path: str
+    field: str
+
+
 class WebPage(msgspec.Struct, frozen=True, kw_only=True):
     """A page, by its path below the root of the site; parts in braces are whole numbers.
 

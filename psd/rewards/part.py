@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from psd.domain.core import Core
 from psd.domain.part import Part
+from psd.domain.web_page import Search
 from psd.rewards.accounts import Accounts
 from psd.rewards.at_risk import AtRisk
 from psd.rewards.booking import VehicleFollower
@@ -15,18 +16,23 @@ from psd.rewards.original import OriginalPages
 from psd.rewards.participants import Population
 from psd.rewards.questions import RewardsQuestions
 from psd.rewards.registry import Registry
+from psd.rewards.reward_pages import RewardPages
 from psd.rewards.rulings import Rulings
 from psd.rewards.settings import RewardsSettings
 from psd.rewards.store import RewardsStore
 from psd.rewards.vehicle_events import VehicleRules
+from psd.rewards.vehicle_pages import VehiclePages
 from psd.rewards.week_questions import WeekQuestions
 from psd.rewards.what_if import WhatIf
+from psd.rewards.what_if_page import WhatIfPage
 from psd.rewards.what_if_questions import WhatIfQuestions
 from psd.store.clocks import SlowerClock
 
 
 class RewardsPart(Part):
     """The stores, the weekly job, and what answers questions."""
+
+    pages_are_open = True
 
     def __init__(self, core: Core, settings: RewardsSettings) -> None:
         store, engine, clock, things = core.store, core.engine, core.clock, core.things
@@ -53,3 +59,12 @@ class RewardsPart(Part):
         original = OriginalPages(self.accounts, self.results, self.tables, clock)
         self.endpoints = endpoints(questions, weeks, what_if, original)
         self.keepers = (self.ledger,)
+        self.pages = (
+            *RewardPages(questions, weeks, clock).pages(),
+            *VehiclePages(questions, weeks).pages(),
+            *WhatIfPage(what_if, self.tables).pages(),
+        )
+        self.searches = (
+            Search("Vehicle", "/find", "vehicle"),
+            Search("Owner of vehicles", "/find", "owner"),
+        )

@@ -63,6 +63,11 @@ class StatePage:
         self._depth = depth_of(queue, runtime.store)
         letters = replace(queue, topic=queue.deadletter_topic)
         self._letters = depth_of(letters, runtime.store)
+        self._searches = [
+            (each.label, f"/{name}{each.path}", each.field)
+            for name, part in sorted(runtime.parts.items())
+            for each in part.searches
+        ]
         domain_things = runtime.books.things
         self._things = [
             name for name, thing in runtime.settings.things.items() if thing.id not in domain_things
@@ -121,6 +126,7 @@ class StatePage:
             "minutes": len(counts),
             "most": f"{max(counts, default=0):,}",
             "things": self._things,
+            "searches": self._searches,
         }
         return Shown("state.html", values)
 

@@ -28,6 +28,11 @@ _USERS_FILES = ("user.js", "uPlot.iife.min.js", "uPlot.min.css")
 
 _ENERGY_SHOWN = ("/", "/meters/{meter}/", "/meters/{meter}/plans", "/upload")
 
+_REWARDS_SHOWN = (
+    *("/", "/find", "/streaks", "/at-risk", "/what-if"),
+    *("/vehicles/{vehicle}/", "/owners/{owner}/"),
+)
+
 
 def _signing_in(site: str) -> dict[str, tuple[str, int]]:
     """A form without the token of its session is refused."""
@@ -43,6 +48,7 @@ def _signing_in(site: str) -> dict[str, tuple[str, int]]:
 
 def _led_to_sign_in(site: str, method: str, path: str) -> tuple[str, tuple[str, int]]:
     parts = {"id": "1", "meter": "m-1", "name": "june", "uid": "7", "aid": "41"}
+    parts |= {"vehicle": "7", "owner": "42"}
     somewhere = path.format_map(parts)
     return f"{method} {site}{path}", (f"{site}{somewhere}", 302)
 
@@ -66,6 +72,8 @@ PAGE_ROUTES: dict[str, tuple[str, int]] = {
     **_signing_in("/swaps"),
     **dict(_led_to_sign_in("/swaps", "GET", path) for path in _SHOWN),
     **dict(_led_to_sign_in("/swaps", "POST", path) for path in _SENT),
+    **_signing_in("/rewards"),
+    **dict(_led_to_sign_in("/rewards", "GET", path) for path in _REWARDS_SHOWN),
     **_signing_in("/energy"),
     **dict(_led_to_sign_in("/energy", "GET", path) for path in _ENERGY_SHOWN),
     **dict([_led_to_sign_in("/energy", "POST", "/upload")]),
@@ -73,5 +81,11 @@ PAGE_ROUTES: dict[str, tuple[str, int]] = {
 }
 """By method and pattern: a path, and the status whatever token is shown."""
 
-OPEN_PAGES = frozenset({*_WATCHED, *(f"GET {path}" for path in (*_OWN_SHOWN, *_USERS_SHOWN))})
+OPEN_PAGES = frozenset(
+    {
+        *_WATCHED,
+        *(f"GET {path}" for path in (*_OWN_SHOWN, *_USERS_SHOWN)),
+        *(f"GET /rewards{path}" for path in _REWARDS_SHOWN if path != "/find"),
+    }
+)
 """Those that anybody may look at where no token is needed."""
