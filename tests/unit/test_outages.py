@@ -22,7 +22,7 @@ ONCE = Retries(tries_max=1)
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
 
 
-async def told_by_client(url: str, timeout_s: float = 5.0) -> str:
+async def told_by_client(url: str, timeout_s: float = 60.0) -> str:
     """What the Python client says of a server."""
     async with AsyncClient(url, timeout_s=timeout_s, retries=ONCE) as psd:
         with pytest.raises(ServerUnavailableError) as caught:

@@ -21,13 +21,7 @@ def pytest_asyncio_loop_factories(
 
 @pytest.fixture
 async def server(redis_url: str) -> AsyncIterator[LimitedServer]:
-    async with limited_server(redis_url) as server:
-        yield server
-
-
-@pytest.fixture
-async def patient(redis_url: str) -> AsyncIterator[LimitedServer]:
-    """No connection ends because its client is slow."""
+    """No connection ends because its client is slow, as on a busy machine it may be."""
     async with limited_server(redis_url, PATIENT, idle_timeout_s=60.0) as server:
         yield server
 
@@ -35,4 +29,17 @@ async def patient(redis_url: str) -> AsyncIterator[LimitedServer]:
 @pytest.fixture
 async def connection(server: LimitedServer) -> AsyncIterator[RawConnection]:
     async with server.raw() as connection:
+        yield connection
+
+
+@pytest.fixture
+async def hasty_server(redis_url: str) -> AsyncIterator[LimitedServer]:
+    """Whoever is slow has been too slow in less than a second."""
+    async with limited_server(redis_url) as server:
+        yield server
+
+
+@pytest.fixture
+async def hasty_connection(hasty_server: LimitedServer) -> AsyncIterator[RawConnection]:
+    async with hasty_server.raw() as connection:
         yield connection

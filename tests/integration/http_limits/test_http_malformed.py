@@ -101,10 +101,10 @@ async def test_a_refusal_shows_no_secret_of_the_request_and_logs_nothing(
 
 @pytest.mark.parametrize("body", [b"zz\r\n{}\r\n", b"2\r\n{}XX", b"fffffffffffffffffff\r\n"])
 async def test_a_chunk_that_is_none_gets_400_at_once(
-    patient: LimitedServer, body: bytes, caplog: pytest.LogCaptureFixture
+    server: LimitedServer, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     started_s = time.monotonic()
-    async with patient.raw() as connection:
+    async with server.raw() as connection:
         connection.send(request("POST /v1/write", "Transfer-Encoding: chunked"))
         connection.send(body + GET)
         assert (await connection.answer()).status == 400
@@ -159,11 +159,11 @@ BROKEN = ("Content-Encoding: gzip", "Content-Length: 10")
 
 @pytest.mark.parametrize("together", [True, False])
 async def test_a_body_that_cannot_be_unpacked_gets_400_and_the_next_request_its_answer(
-    patient: LimitedServer, together: bool, caplog: pytest.LogCaptureFixture
+    server: LimitedServer, together: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     started_s = time.monotonic()
     head = request("POST /v1/write", *BROKEN)
-    async with patient.raw() as connection:
+    async with server.raw() as connection:
         for data in [head + b"not gzip!!" + GET] if together else [head, b"not gzip!!" + GET]:
             connection.send(data)
             await asyncio.sleep(0)

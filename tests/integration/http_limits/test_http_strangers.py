@@ -51,23 +51,23 @@ async def ask(connection: RawConnection, sent: bytes, status: int) -> None:
 
 
 async def test_a_connection_that_never_says_anything_ends_in_silence_before_an_idle_one(
-    server: LimitedServer,
+    hasty_server: LimitedServer,
 ) -> None:
     opened_s = time.monotonic()
-    async with server.raw() as silent, server.raw() as idle:
+    async with hasty_server.raw() as silent, hasty_server.raw() as idle:
         asked_s = time.monotonic()
         await ask(idle, GET, 200)
         assert await silent.closed()
         assert HEAD_TIMEOUT_S - TICK_S <= time.monotonic() - opened_s < LATE_S
         assert await idle.closed()
         assert time.monotonic() - asked_s >= IDLE_TIMEOUT_S - TICK_S
-    assert server.refused("head_timeout") == 0
+    assert hasty_server.refused("head_timeout") == 0
 
 
-async def test_empty_lines_are_no_word(connection: RawConnection) -> None:
+async def test_empty_lines_are_no_word(hasty_connection: RawConnection) -> None:
     started_s = time.monotonic()
-    connection.send(b"\r\n")
-    assert await connection.closed()
+    hasty_connection.send(b"\r\n")
+    assert await hasty_connection.closed()
     assert time.monotonic() - started_s < IDLE_TIMEOUT_S + LATE_S
 
 

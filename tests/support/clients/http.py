@@ -91,7 +91,7 @@ async def total(client: HttpClient, uid: int = 1, thing: str = "steps") -> int:
 @asynccontextmanager
 async def client_of(url: str) -> AsyncIterator[HttpClient]:
     """A client of a server that runs already."""
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=300)) as session:
         yield HttpClient(url, session)
 
 

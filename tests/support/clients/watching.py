@@ -17,7 +17,7 @@ import msgspec
 
 from tests.support.clients.http import HttpClient
 
-TIMEOUT_S = 30
+TIMEOUT_S = 120
 
 
 class Event(msgspec.Struct, frozen=True):
