@@ -195,6 +195,8 @@ def _questions() -> dict[str, Request]:
         text = urlencode(query, doseq=True)[:7_000].rpartition("&")[0]
         found[f"GET /v3/{name}"] = Request(f"/v3/{name}?{text}")
         found[f"POST /v3/{name}"] = Request(f"/v3/{name}", query)
+        if name != "series":
+            found[f"GET /v3/{name}/watch"] = Request(f"/v3/{name}/watch?{text}&wait=0")
     return found
 
 
@@ -213,6 +215,7 @@ def _boards() -> dict[str, Request]:
     window = {"kind": "fixed", "start": "2016-04-12T00:00:00Z", "end": "2016-04-19T00:00:00Z"}
     made = {"thing": "steps", "window": window, "members": MEMBERS_MANY}
     read = {name: f"{one}/{name}" for name in ("members", "standing", "bracket")}
+    read["standing/watch"] = f"{one}/standing/watch?wait=0"
     return {
         "PUT /v3/boards/{name}": Request(one, made),
         "GET /v3/boards": Request("/v3/boards?limit=100"),
