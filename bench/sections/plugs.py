@@ -203,7 +203,7 @@ async def _lags(psd: Runtime, sites: int, seconds: int) -> Sequence[float]:
     await _stepped(part, psd, time.monotonic() + WARM_S)
     ends_s = time.monotonic() + seconds
     asking = asyncio.create_task(_begin_sessions(part, psd, sites, ends_s))
-    with mock.patch.object(part.services.metrics.due_lag, "observe", lags.append):
+    with mock.patch.object(part.services.metrics.steps.due_lag, "observe", lags.append):
         await _stepped(part, psd, ends_s)
     await asking
     await part.close()

@@ -5,7 +5,7 @@
 -- ARGV[2]  bytes of a ring
 -- ARGV[3]  now, in milliseconds
 -- ARGV[4]  first millisecond of which readings of ended sessions are kept
--- ARGV[5]  seconds that a log lives behind its newest write
+-- ARGV[5]  seconds that a log lives behind its newest write, unless it is of a session that goes on
 -- ARGV[6]  1 to have sessions that have ended counted again, where readings of them are new
 -- Returns: list by plug: how many readings were new, -1 for a plug that is not known
 -- Errors: none of its own; a key of a foreign type fails
@@ -13,42 +13,12 @@
 -- Idempotent: yes, by the millisecond of a reading
 -- Cost: O(readings); up to 2,000 plugs, some 5 us each
 -- @include lib/packed_readings: ms_of, merged_readings
+-- @include lib/reading_logs: keep_in_logs
 -- @include lib/writes: write, flush_writes
 
 local root, readings = KEYS[1], cmsgpack.unpack(ARGV[1])
 local ring_bytes, now, late_from = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local told, counted, late = {}, {}, {}
-
--- Readings of a session, by the ten minutes that they lie in.
-local function keep_in_logs(uid, packed, state)
-  local strips, is_late = {}, false
-  local began, ended = state[3], state[4]
-  for at = 1, #packed, 18 do
-    local ms = ms_of(packed, at)
-    local in_session = began > 0 and ms >= began
-    local behind = ms <= ended and ms >= late_from
-    if in_session or behind then
-      local strip = math.floor(ms / 600000)
-      strips[strip] = (strips[strip] or '') .. string.sub(packed, at, at + 17)
-    end
-  end
-  local new = 0
-  for strip, own in pairs(strips) do
-    local key = string.format('%s:log:%s:%.0f', root, uid, strip)
-    local merged, added = merged_readings(redis.call('GET', key) or '', own)
-    if #added > 0 then
-      write('SET', key, merged, 'EX', ARGV[5])
-      new = new + #added
-      for _, ms in ipairs(added) do
-        if ms <= ended and not (began > 0 and ms >= began) then
-          is_late = is_late or { ms, ms }
-          is_late = { math.min(is_late[1], ms), math.max(is_late[2], ms) }
-        end
-      end
-    end
-  end
-  return new, is_late
-end
 
 for at = 1, #readings, 4 do
   local plug, uid, packed, newest = unpack(readings, at, at + 3)
@@ -59,7 +29,8 @@ for at = 1, #readings, 4 do
     local state = cmsgpack.unpack(held)
     local ring = redis.call('HGET', root .. ':rings', plug) or ''
     local merged, added = merged_readings(ring, packed)
-    local kept, behind = keep_in_logs(uid, packed, state)
+    local logs = string.format('%s:log:%s:', root, uid)
+    local kept, behind = keep_in_logs(logs, packed, state[3], state[4], late_from, ARGV[5])
     if #added > 0 then
       if #merged > ring_bytes then merged = string.sub(merged, #merged - ring_bytes + 1) end
       write('HSET', root .. ':rings', plug, merged)

@@ -136,6 +136,7 @@ class ChargeSessions:
         await self._store.note(kept)
         reach("charging_posted")
         await self._settle(site, kept, found)
+        await self._store.release(kept, self._settings.readings_kept_s)
         await self._payments.after_session(effect.customer, effect.session_id)
 
     async def recount(self, site: str, effect: RecountSessions) -> None:

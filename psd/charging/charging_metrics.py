@@ -1,8 +1,15 @@
-"""What charging counts of itself (listed in docs/charging.md)."""
+"""What charging counts of itself (listed in docs/charging.md).
+
+::
+
+    metrics.taken      chunks, readings                    what sites say
+    metrics.steps      transitions, due_lag, queued, ...   what becomes of plugs
+    metrics.outbox     effects, left, age, commands        what is done then
+"""
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from psd.observe.metrics import SECONDS, Metrics
 
@@ -11,7 +18,15 @@ class ChargingMetrics:
     """The instruments of one process, on the registry of its metrics."""
 
     def __init__(self, metrics: Metrics) -> None:
-        registry = metrics.registry
+        self.taken = TakenMetrics(metrics.registry)
+        self.steps = StepMetrics(metrics.registry)
+        self.outbox = OutboxMetrics(metrics.registry)
+
+
+class TakenMetrics:
+    """What sites say."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self.chunks = Counter(
             "psd_charging_chunks", "Chunks of readings: kept.", ["outcome"], registry=registry
         )
@@ -21,6 +36,12 @@ class ChargingMetrics:
             ["outcome"],
             registry=registry,
         )
+
+
+class StepMetrics:
+    """What becomes of plugs."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self.transitions = Counter(
             "psd_charging_transitions",
             "Transitions of plugs, by the states before and after.",
@@ -38,28 +59,6 @@ class ChargingMetrics:
             buckets=SECONDS,
             registry=registry,
         )
-        self.effects = Counter(
-            "psd_charging_effects",
-            "Effects of steps by kind and outcome: done, unavailable.",
-            ["kind", "outcome"],
-            registry=registry,
-        )
-        self.outbox = Gauge(
-            "psd_charging_outbox_entries",
-            "Effects that a site had left when they were counted last.",
-            registry=registry,
-        )
-        self.outbox_age = Gauge(
-            "psd_charging_outbox_age_seconds",
-            "How long effects that somebody left had waited, when they were taken up last.",
-            registry=registry,
-        )
-        self.commands = Counter(
-            "psd_charging_commands",
-            "Commands for relays by state (on, off) and outcome: sent, answered, ignored.",
-            ["state", "outcome"],
-            registry=registry,
-        )
         self.queued = Gauge(
             "psd_charging_queue_plugs",
             "Plugs that waited at the site that was looked at last.",
@@ -72,5 +71,33 @@ class ChargingMetrics:
             "psd_charging_sessions",
             "Sessions that came to their end, by what ended them: complete, credit, user.",
             ["end"],
+            registry=registry,
+        )
+
+
+class OutboxMetrics:
+    """What is done behind a step."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.effects = Counter(
+            "psd_charging_effects",
+            "Effects of steps by kind and outcome: done, unavailable.",
+            ["kind", "outcome"],
+            registry=registry,
+        )
+        self.left = Gauge(
+            "psd_charging_outbox_entries",
+            "Effects that a site had left when they were counted last.",
+            registry=registry,
+        )
+        self.age = Gauge(
+            "psd_charging_outbox_age_seconds",
+            "How long effects that somebody left had waited, when they were taken up last.",
+            registry=registry,
+        )
+        self.commands = Counter(
+            "psd_charging_commands",
+            "Commands for relays by state (on, off) and outcome: sent, answered, ignored.",
+            ["state", "outcome"],
             registry=registry,
         )

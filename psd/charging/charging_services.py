@@ -54,7 +54,7 @@ class ChargingServices:
             core.things,
             clock,
         )
-        self.outbox = Outbox(self.store, self.sessions, archive, publish, metrics)
+        self.outbox = Outbox(self.store, self.sessions, archive, publish, metrics.outbox)
         self.machine = Machine(settings, new_id)
         self.sites = Sites(
             self.store,

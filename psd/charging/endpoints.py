@@ -123,8 +123,8 @@ class ChargingRoutes:
                 answer=PlugReadingRows,
                 ask=self.plugs.readings,
                 meaning="readings of sessions, in order of time",
-                details="They are kept for `charging.readings_kept_s`. Whoever asks again with "
-                "`next` as `start` has each reading once.",
+                details="They are kept for `charging.readings_kept_s` behind the end of their "
+                "session. Whoever asks again with `next` as `start` has each reading once.",
                 example=(
                     "/v3/charging/plugs/p1/readings?start=-10m",
                     '{"plug_id":"p1","data":[...],"next":null}',

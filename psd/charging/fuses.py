@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from psd.charging.plug import Plug
-from psd.charging.plug_readings import PlugReading
+from psd.charging.plug_rings import PlugRing
 from psd.charging.states import PlugState
 
 SITE = ""
@@ -68,7 +68,7 @@ class Behind(msgspec.Struct, frozen=True):
     plug: Plug
     limit_ma: int
     fuse: str
-    ring: Sequence[PlugReading]
+    ring: PlugRing
 
     @property
     def turn(self) -> tuple[int, str]:
@@ -97,7 +97,8 @@ class FuseBoard:
         self._behind = behind
         self._now_ms = now_ms
         self._settle_ms = settle_ms
-        self._chains = {each.name: self._chain(each.fuse) for each in behind}
+        chains = {fuse: self._chain(fuse) for fuse in {each.fuse for each in behind}}
+        self._chains = {each.name: chains[each.fuse] for each in behind}
 
     def admitted(self) -> set[str]:
         """Plugs that leave the queue now, whoever waits longest first."""
@@ -208,8 +209,7 @@ class FuseBoard:
             return max(self._need(each), _current(each, self._now_ms))
         if place is not PlugState.CHARGING:
             return _current(each, self._now_ms)
-        most = max((reading.ma for reading in each.ring), default=0)
-        likely = -(-most * MARGIN_TENTHS // 10)
+        likely = -(-each.ring.most_ma * MARGIN_TENTHS // 10)
         # What it draws past its own limit is drawn all the same.
         return max(min(each.limit_ma or likely, likely), _current(each, self._now_ms))
 
@@ -221,9 +221,11 @@ class FuseBoard:
         return min(limits, default=0)
 
     def _is_over(self, below: Sequence[Behind], limit: int) -> bool:
-        """Whether the sum was over the limit at each of the newest readings."""
-        window = range(self._now_ms - OVER_MS, self._now_ms + 1)
-        instants = {each.ms for plug in below for each in plug.ring if each.ms in window}
+        """Whether the sum is over the limit, and was at each of the newest readings."""
+        if self._sum_at(below, self._now_ms, set()) <= limit:
+            return False
+        window = self._now_ms - OVER_MS, self._now_ms
+        instants = {ms for plug in below for ms in plug.ring.instants(*window)}
         if len(instants) < OVER_READINGS or max(instants) - min(instants) < OVER_SPAN_MS:
             return False
         return all(self._sum_at(below, ms, set()) > limit for ms in instants)
@@ -243,10 +245,7 @@ def _admission(each: Behind) -> tuple[int, int, str]:
 
 def _current(each: Behind, at_ms: int) -> int:
     """The newest current of a plug at an instant; 0 where nothing was read of late."""
-    for reading in reversed(each.ring):
-        if reading.ms <= at_ms:
-            return reading.ma if at_ms - reading.ms <= FRESH_MS else 0
-    return 0
+    return each.ring.current_at(at_ms, FRESH_MS)
 
 
 def _is_leaving(plug: Plug, now_ms: int) -> bool:

@@ -15,7 +15,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from psd.charging.charge_sessions import ChargeSessions
-from psd.charging.charging_metrics import ChargingMetrics
+from psd.charging.charging_metrics import OutboxMetrics
 from psd.charging.effects import (
     Acknowledge,
     AnyEffect,
@@ -54,7 +54,7 @@ class Outbox:
         sessions: ChargeSessions,
         archive: SiteArchive,
         publish: Publish,
-        metrics: ChargingMetrics,
+        metrics: OutboxMetrics,
     ) -> None:
         self._store = store
         self._sessions = sessions
@@ -81,7 +81,7 @@ class Outbox:
             log.warning("an effect waits", extra={"site": site, "error": str(error)})
         if done:
             left = await self._store.done(site, done, now_ms)
-            self._metrics.outbox.set(left)
+            self._metrics.left.set(left)
             reach("charging_done")
         return len(done) == len(effects)
 

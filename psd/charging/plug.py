@@ -9,6 +9,8 @@ array whose first four numbers a script reads::
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from psd.charging.plug_readings import PlugReading
@@ -60,7 +62,7 @@ class CreditRead(msgspec.Struct, frozen=True):
 class Look(msgspec.Struct, frozen=True):
     """What is around a plug when it is looked at: its newest readings, its fuses, its owner."""
 
-    ring: tuple[PlugReading, ...] = ()
+    ring: Sequence[PlugReading] = ()
     is_admitted: bool = True
     is_shed: bool = False
     credit: CreditRead | None = None

@@ -23,6 +23,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from psd.charging import charging_events
@@ -35,45 +36,37 @@ from psd.charging.machine import PlugMoved
 from psd.charging.payment_desk import PaymentDesk
 from psd.charging.payment_metrics import PaymentMetrics
 from psd.charging.plug import Plug
+from psd.charging.plug_scenarios import (
+    PLUG,
+    BalanceStep,
+    CommissionStep,
+    PlugScenario,
+    PlugScenarioError,
+    PlugStep,
+    RespStep,
+    TickStep,
+    TopupStep,
+    UserStep,
+)
 from psd.charging.settings import ChargingSettings
 from psd.charging.site_store import Decided
 from psd.charging.sources.stripe_api import StripeApi
-from psd.charging.states import PlugState, RequestStatus, state_of
+from psd.charging.states import PlugState, RequestStatus
 from psd.charging.transitions import prompts_of
 from psd.charging.wire import ON, contracts, packed, unpacked
 from psd.clock import ManualClock
 from psd.domain.core import Core
 from psd.engine.event_rules import EventRules
 from psd.errors import InputError
-from psd.foreign_texts import shown
 from psd.observe.metrics import Metrics
 
 BASE_S = 1_723_939_200
 """Second 0 of a scenario; it is even, as readings come at even seconds."""
 
-SITE, PLUG = "s1", "p1"
+SITE = "s1"
 PAYER = "cus_"
-READ_EVERY_S = 2
 
 Told = dict[str, Any]
-
-
-class PlugScenarioError(ValueError):
-    """A file that is no scenario."""
-
-
-def scenarios_in(document: Any) -> dict[str, Mapping[str, Any]]:
-    """The scenarios of a file by name: one by itself, a list of them, or a whole recording."""
-    if isinstance(document, Mapping) and "steps" in document:
-        return {str(document.get("name", "scenario")): document}
-    listed = document.get("scenarios") if isinstance(document, Mapping) else document
-    found: dict[str, Mapping[str, Any]] = {}
-    for at, each in enumerate(listed if isinstance(listed, Sequence) else ()):
-        if isinstance(each, Mapping) and "steps" in each:
-            found[str(each.get("name", at))] = each
-    if not found:
-        raise PlugScenarioError("scenario: no object with 'steps' is in it")
-    return found
 
 
 def clock_of_scenario() -> ManualClock:
@@ -100,7 +93,7 @@ class NoStripe(StripeApi):
 class PlugPlay:
     """Plays one scenario on an empty store, whose clock is ``clock``."""
 
-    def __init__(self, scenario: Mapping[str, Any], core: Core, clock: ManualClock) -> None:
+    def __init__(self, scenario: PlugScenario, core: Core, clock: ManualClock) -> None:
         self._scenario = scenario
         self._clock = clock
         self._trace: list[Told] = []
@@ -124,39 +117,39 @@ class PlugPlay:
             self._moved,
             "scenario",
         )
-        self._ops: dict[str, Callable[[Mapping[str, Any]], Any]] = {
-            "tick": self._tick,
-            "user": self._user,
-            "resp": self._resp,
-            "balance": self._balance,
-            "topup": self._topup,
-            "commission": self._commission,
-            "fail": self._fail,
-        }
 
     async def told(self) -> Told:
         """Do each step, and tell what happened and what it came to."""
         await self._begin()
-        for at, step in enumerate(self._scenario["steps"]):
-            op = self._ops.get(str(step.get("op"))) if isinstance(step, Mapping) else None
-            if op is None:
-                raise PlugScenarioError(
-                    f"steps[{at}]: {shown(step)} is none of {', '.join(self._ops)}"
-                )
+        for at, step in enumerate(self._scenario.steps):
             try:
-                await op(step)
-            except (KeyError, TypeError, ValueError, InputError) as exc:
-                raise PlugScenarioError(f"steps[{at}]: {type(exc).__name__}: {exc}") from exc
+                await self._do(step)
+            except InputError as exc:
+                raise PlugScenarioError(f"steps[{at}]: {exc}") from exc
         return await self._outcome()
+
+    async def _do(self, step: PlugStep) -> None:
+        """One step; a document that cannot be written is nothing that happens here."""
+        if isinstance(step, TickStep):
+            await self._tick(step)
+        elif isinstance(step, UserStep):
+            await self._user(step)
+        elif isinstance(step, RespStep):
+            await self._resp(step)
+        elif isinstance(step, BalanceStep):
+            await self._balance(step)
+        elif isinstance(step, TopupStep):
+            await self._topup(step)
+        elif isinstance(step, CommissionStep):
+            await self._commission()
 
     async def _begin(self) -> None:
         """A plug in its first state."""
-        state = state_of(str(self._scenario.get("init", "INITIALISING")), "init")
         await self._services.store.place(PLUG, SITE)
         plug = Plug(
             version=1,
-            state=int(state),
-            owner=str(self._scenario.get("init_owner", "")),
+            state=int(self._scenario.init),
+            owner=self._scenario.init_owner,
             entered_ms=self._clock.now_ms(),
         )
         decided = Decided(versions={PLUG: 0}, plugs={PLUG: plug})
@@ -164,12 +157,11 @@ class PlugPlay:
         decided.dues.append((PLUG, None, due_ms))
         await self._services.store.commit(SITE, decided, self._clock.now_ms())
 
-    async def _tick(self, step: Mapping[str, Any]) -> None:
-        every_s = int(step.get("every", READ_EVERY_S))
-        for _ in range(int(step.get("n", 1))):
+    async def _tick(self, step: TickStep) -> None:
+        for _ in range(step.n):
             self._clock.advance(1)
-            if "cur" in step and self._t % every_s == 0:
-                await self._read(float(step["cur"]), float(step.get("volt", 240)))
+            if step.cur is not None and self._t % step.every == 0:
+                await self._read(step.cur, step.volt)
             now_ms = self._clock.now_ms()
             due = await self._services.store.due([SITE], now_ms)
             await self._services.clock.look(due, now_ms)
@@ -186,16 +178,15 @@ class PlugPlay:
         [taken] = charging_events.telemetry(packed(chunk), self._clock.now_s(), "", EventRules({}))
         await self._services.sites.take(taken)
 
-    async def _user(self, step: Mapping[str, Any]) -> None:
-        wanted, user = state_of(step["state"]).name, str(step["user"])
-        plug = str(step.get("plug", PLUG))
-        told: Told = {"ev": "user_result", "user": user, "requested": wanted}
+    async def _user(self, step: UserStep) -> None:
+        plug = step.plug
+        told: Told = {"ev": "user_result", "user": step.user, "requested": step.wanted}
         asked = PlugRequest(
             self._clock.now_s(),
             f"request-{next(self._requests)}",
             plug,
-            user,
-            wanted,
+            step.user,
+            step.wanted,
             self._clock.now_ms(),
         )
         if await self._services.store.site_of(plug) is None:
@@ -207,9 +198,9 @@ class PlugPlay:
             told["reason"] = result.reason
         self._note(told)
 
-    async def _resp(self, step: Mapping[str, Any]) -> None:
-        is_on = _is_on(step["state"])
-        id_ = str(step.get("req_id", self._command_id))
+    async def _resp(self, step: RespStep) -> None:
+        is_on = step.is_on
+        id_ = self._command_id if step.req_id is UNSET else step.req_id
         result = CommandResult(self._clock.now_s(), SITE, PLUG, id_, is_on, self._clock.now_ms())
         transitioned = await self._services.sites.answer(result)
         self._note(
@@ -220,9 +211,9 @@ class PlugPlay:
             }
         )
 
-    async def _balance(self, step: Mapping[str, Any]) -> None:
+    async def _balance(self, step: BalanceStep) -> None:
         """The balance is this from now on."""
-        user, cents = str(step["user"]), int(step.get("cents", 0))
+        user, cents = step.user, step.cents
         self._users[user] = None
         await self._desk.accounts.tell(user, (), begins=True)
         held = (await self._desk.accounts.account(user)).balance_cents
@@ -234,14 +225,9 @@ class PlugPlay:
         )
         await self._desk.post(user, entry)
 
-    async def _topup(self, step: Mapping[str, Any]) -> None:
-        """Whether and how an account is topped up; there is a card for it."""
-        user, now_ms = str(step["user"]), self._clock.now_ms()
-        wish = AutoTopup(
-            bool(step.get("enabled", step.get("on", False))),
-            int(step.get("threshold", 0)),
-            int(step.get("value", 0)),
-        )
+    async def _topup(self, step: TopupStep) -> None:
+        user, now_ms = step.user, self._clock.now_ms()
+        wish = AutoTopup(step.is_enabled, step.threshold, step.value)
         facts = [
             topup_fact(wish, now_ms),
             method_fact("pm_1", self._clock.now_s(), is_attached=True),
@@ -249,14 +235,11 @@ class PlugPlay:
         ]
         await self._desk.accounts.tell(user, facts)
 
-    async def _commission(self, _step: Mapping[str, Any]) -> None:
+    async def _commission(self) -> None:
         reason = await self._services.sites.commission(SITE, PLUG)
         status = RequestStatus.FAILURE if reason else RequestStatus.SUCCESS
         told: Told = {"ev": "commission_result", "status": status.name}
         self._note({**told, "reason": reason} if reason else told)
-
-    async def _fail(self, _step: Mapping[str, Any]) -> None:
-        """Nothing here is written by halves."""
 
     @property
     def _t(self) -> int:
@@ -324,10 +307,3 @@ class PlugPlay:
                 "session_in_details": plug.session_id,
             },
         }
-
-
-def _is_on(state: Any) -> bool:
-    name = str(state).rpartition("_")[2]
-    if name not in ("ON", "OFF"):
-        raise PlugScenarioError(f"state: {shown(state)} is neither ON nor OFF")
-    return name == "ON"

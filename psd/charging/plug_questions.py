@@ -13,6 +13,7 @@ from msgspec import Meta
 from psd.charging.charge_sessions import SoFar
 from psd.charging.charging_services import ChargingServices
 from psd.charging.fuses import FRESH_MS
+from psd.charging.plug import Plug
 from psd.charging.plug_answers import (
     PlugReadingRow,
     PlugReadingRows,
@@ -111,8 +112,10 @@ class PlugQuestions:
         start_ms = asked_ms(query.start, "start", now_ms) if query.start else end_ms - RECENT_MS
         if start_ms > end_ms:
             raise BadQueryError(f"start: {shown(query.start)} lies behind end")
-        # Logs live for so long behind their newest reading; before them is nothing to read.
-        first_ms = max(start_ms, now_ms - self._kept_ms - STRIP_MS)
+        # Logs live for so long behind the end of a session; before them is nothing to read.
+        plug = (await self._services.store.view(site)).plugs.get(name, Plug())
+        kept_ms = min(plug.session_start_ms or now_ms, now_ms - self._kept_ms)
+        first_ms = max(start_ms, kept_ms - STRIP_MS)
         last_ms = min(end_ms - 1, now_ms + STRIP_MS)
         found = await self._services.session_store.readings(site, name, first_ms, last_ms)
         rows = [

@@ -90,6 +90,7 @@ class SessionStore:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._keep = load_script("charging.session")
+        self._release = load_script("charging.release")
 
     async def logs(
         self, site: str, plug: str, first_ms: int, last_ms: int
@@ -120,6 +121,16 @@ class SessionStore:
         )
         [held] = await write_kept(self._store, [command])
         return session_of(held)
+
+    async def release(self, session: ChargeSession, kept_s: int) -> int:
+        """Let the readings of a session that has ended go after a time; its logs. 1 trip."""
+        logs = strips(session.start_ms, session.finish_ms)
+        command: Command = (
+            *("EVALSHA", self._release.sha, 1, site_root(session.site_id), session.plug_id),
+            *(uid_of(PLUG_SPACE, session.plug_id), logs.start, logs.stop - 1, kept_s),
+        )
+        [found] = await write_kept(self._store, [command])
+        return int(found)
 
     async def taken_at_least(self, site: str, plug: str, taken: int) -> int:
         """Raise how many readings were kept of a plug to a number; what it is then. 2 trips."""

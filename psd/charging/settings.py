@@ -81,7 +81,7 @@ class ChargingSettings(Section, frozen=True):
     read_every_ms: int = 2000
     """Milliseconds: a site reads its plugs so often."""
     readings_kept_s: int = 172_800
-    """Seconds: readings of sessions are kept so long."""
+    """Seconds: readings of a session are kept so long behind its end; until then all are."""
     stripe_url: str = "https://api.stripe.com"
     """URL: where payments are made."""
     stripe_key: PrivateSecret = ""

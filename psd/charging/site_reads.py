@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from psd.charging.keys import requests_key, site_settings_key, transitions_key
-from psd.charging.site_store import REQUEST_DAYS, RequestResult, SiteStore, day_of, pairs
+from psd.charging.site_store import REQUEST_DAYS, RequestResult, SiteStore, day_of
 from psd.charging.site_view import SiteSettings, settings_of
 from psd.store.lane import Command
 from psd.store.redis import Store
@@ -32,7 +32,7 @@ class SiteReads:
     async def settings(self, site: str) -> SiteSettings:
         """What is set of a site. 1 trip."""
         found = await self._store.writes.call(("HGETALL", site_settings_key(site)))
-        return settings_of(dict(pairs(found)))
+        return settings_of(tuple(found))
 
     async def transitions_of(
         self, site: str, plug: str, before: str, count: int

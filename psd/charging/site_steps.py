@@ -76,27 +76,27 @@ class Sites:
         """Keep a chunk of readings; new ones by plug, -1 for an unknown plug."""
         told = await self._store.take(telemetry, self._clock.now_ms())
         reach("charging_taken")
-        count = self._metrics.readings.labels
+        count = self._metrics.taken.readings.labels
         for each in telemetry.readings:
             new = told[each.plug]
             count("unknown_plug" if new < 0 else "kept" if new else "repeated").inc()
         count("refused").inc(telemetry.refused)
-        self._metrics.chunks.labels("kept").inc()
+        self._metrics.taken.chunks.labels("kept").inc()
         return told
 
     async def look(self, site: str, due: Mapping[str, int], now_ms: int) -> None:
         """Look at plugs that are due, by the time at which they were; a step of each at most."""
         if OUTBOX in due:
             waited_ms = now_ms - due[OUTBOX] + LEFTOVER_MS
-            self._metrics.outbox_age.set(max(0, waited_ms) / 1000)
+            self._metrics.outbox.age.set(max(0, waited_ms) / 1000)
             await self._outbox.carry_out_left(site, now_ms)
         plugs = {name: seen for name, seen in due.items() if name != OUTBOX}
         for seen in plugs.values():
-            self._metrics.due_lag.observe(max(0, now_ms - seen) / 1000)
+            self._metrics.steps.due_lag.observe(max(0, now_ms - seen) / 1000)
         for _ in range(TRIES if plugs else 0):
             view = await self._store.view(site)
             queued = [each for each in view.plugs.values() if each.place is PlugState.IN_QUEUE]
-            self._metrics.queued.set(len(queued))
+            self._metrics.steps.queued.set(len(queued))
             decided = await self._decided(view, plugs, now_ms)
             if await self._kept(site, decided, now_ms):
                 return
@@ -121,7 +121,7 @@ class Sites:
         """What a site says of a relay; whether it has led anywhere."""
         has_led = await self._answered(result)
         outcome = "answered" if has_led else "ignored"
-        self._metrics.commands.labels(on_or_off(is_on=result.is_on), outcome).inc()
+        self._metrics.outbox.commands.labels(on_or_off(is_on=result.is_on), outcome).inc()
         return has_led
 
     async def _answered(self, result: CommandResult) -> bool:
@@ -223,7 +223,7 @@ class Sites:
             decided.versions[name] = plug.version
             self._add(decided, name, step, seen, now_ms)
             if look.is_shed and step.moved and step.moved.target == PlugState.IN_QUEUE:
-                self._metrics.shed.inc()
+                self._metrics.steps.shed.inc()
         if admitted is not None and decided.plugs:
             # What is reserved is of all plugs: another one that moved may have taken the room.
             decided.versions |= {name: plug.version for name, plug in view.plugs.items()}
@@ -305,14 +305,14 @@ class Sites:
         try:
             numbers = await self._store.commit(site, decided, now_ms)
         except ChangedError:
-            self._metrics.again.inc()
+            self._metrics.steps.again.inc()
             return False
         reach("charging_committed")
         for name, moved in decided.moved:
             labels = PlugState(moved.source).name, PlugState(moved.target).name
-            self._metrics.transitions.labels(*labels).inc()
+            self._metrics.steps.transitions.labels(*labels).inc()
             if moved.ends_by:
-                self._metrics.sessions.labels(moved.ends_by).inc()
+                self._metrics.steps.sessions.labels(moved.ends_by).inc()
             self._witness(site, name, moved)
         if numbers:
             effects = [*zip(numbers, decided.effects, strict=True)]

@@ -34,7 +34,8 @@ from psd.charging.keys import (
 )
 from psd.charging.machine import PlugMoved
 from psd.charging.plug import Plug, packed_plug, plug_of
-from psd.charging.plug_readings import READING_BYTES, pack, unpack
+from psd.charging.plug_readings import READING_BYTES, pack
+from psd.charging.plug_rings import PlugRing
 from psd.charging.settings import ChargingSettings
 from psd.charging.site_view import LatestReading, SiteView, settings_of
 from psd.errors import ChangedError, StoreError
@@ -135,8 +136,8 @@ class SiteStore:
         return SiteView(
             site,
             {name.decode(): plug_of(held) for name, held in pairs(plugs)},
-            {name.decode(): tuple(unpack(held)) for name, held in pairs(rings)},
-            settings_of(dict(pairs(settings))),
+            {name.decode(): PlugRing(held) for name, held in pairs(rings)},
+            settings_of(tuple(settings)),
             {name.decode(): _latest_of(held) for name, held in pairs(latest)},
         )
 
@@ -155,6 +156,7 @@ class SiteStore:
                 [_told(name, moved) for name, moved in decided.moved],
                 _asked(decided.request, now_ms),
                 [packed_effect(each) for each in decided.effects],
+                _opened(decided, now_ms),
             ],
             use_bin_type=False,
         )
@@ -272,6 +274,16 @@ def _told(name: str, moved: PlugMoved) -> bytes:
             "session_id": moved.session_id,
         }
     )
+
+
+def _opened(decided: Decided, now_ms: int) -> list[str | int]:
+    """Plugs whose sessions begin now, with their numbers."""
+    return [
+        each
+        for name, plug in decided.plugs.items()
+        if plug.session_id and plug.session_start_ms == now_ms
+        for each in (name, str(uid_of(PLUG_SPACE, name)), now_ms)
+    ]
 
 
 def _asked(request: tuple[PlugRequest, RequestResult] | None, now_ms: int) -> list[Any]:

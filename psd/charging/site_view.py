@@ -3,21 +3,23 @@
 Settings stand field by field, ``limit_ma:plug:p1`` -> 16000, so that one is set without the others
 being read::
 
-    settings_of({b"limit_ma:fuse:f1": b"32000", b"parent:fuse:f1": b"main", b"name:site": b"Yard"})
+    settings_of((b"limit_ma:fuse:f1", b"32000", b"parent:fuse:f1", b"main", b"name:site", b"Yard"))
     .fuses    -> {"f1": Fuse(limit_ma=32000, parent="main"), "": Fuse()}
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import msgspec
 from msgspec.structs import replace
 
 from psd.charging.fuses import SITE, Behind, Fuse, FuseBoard
 from psd.charging.plug import Look, Plug
-from psd.charging.plug_readings import PlugReading
+from psd.charging.plug_rings import PlugRing
+
+EMPTY = PlugRing()
 
 
 class LatestReading(msgspec.Struct, frozen=True, array_like=True):
@@ -56,10 +58,11 @@ class SiteSettings(msgspec.Struct, frozen=True):
         return found
 
 
-def settings_of(fields: Mapping[bytes, bytes]) -> SiteSettings:
-    """What is set, from how it is kept."""
+@lru_cache(maxsize=256)
+def settings_of(flat: tuple[bytes, ...]) -> SiteSettings:
+    """What is set, from fields and values in turn; it seldom changes, and is read at each step."""
     found: dict[str, dict[str, str]] = {}
-    for field, value in fields.items():
+    for field, value in zip(flat[::2], flat[1::2], strict=True):
         key, _, name = field.decode().partition(":")
         found.setdefault(name, {})[key] = value.decode()
     return SiteSettings(found)
@@ -72,7 +75,7 @@ class SiteView:
         self,
         site: str,
         plugs: Mapping[str, Plug],
-        rings: Mapping[str, tuple[PlugReading, ...]],
+        rings: Mapping[str, PlugRing],
         settings: SiteSettings,
         latest: Mapping[str, LatestReading],
     ) -> None:
@@ -105,7 +108,7 @@ class SiteView:
                 plug,
                 self.settings.limit_ma(f"plug:{name}"),
                 self.fuse_of(name),
-                self.rings.get(name, ()),
+                self.rings.get(name, EMPTY),
             )
             for name, plug in self.plugs.items()
         ]
@@ -113,6 +116,4 @@ class SiteView:
 
     def look(self, name: str) -> Look:
         """What is around a plug, but for fuses and money: the readings of its session."""
-        since_ms = self.plugs[name].session_start_ms
-        ring = tuple(each for each in self.rings.get(name, ()) if each.ms >= since_ms)
-        return Look(ring)
+        return Look(self.rings.get(name, EMPTY).since(self.plugs[name].session_start_ms))

@@ -57,7 +57,9 @@ class StepChanges:
 
     def _opened(self, _name: str, plug: Plug, now_ms: int) -> Changed:
         id_ = self._new_id()
-        return replace(plug, session_id=id_, session_start_ms=now_ms, last_credit_check_ms=0), ()
+        opened = replace(plug, session_id=id_, session_start_ms=now_ms, last_credit_check_ms=0)
+        # The OFF of a commissioning may never be answered, and no session waits for it.
+        return replace(opened, command_id="", command_ms=0), ()
 
     def _closed(self, name: str, plug: Plug, now_ms: int) -> Changed:
         """The details begin anew; what is left of the session is its bill."""

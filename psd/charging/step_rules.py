@@ -88,4 +88,10 @@ class StepRules:
         ring = look.ring[-self._settings.ring :]
         if len(ring) < self._settings.idle_readings:
             return False
-        return sum(each.power_uw for each in ring) < self._idle_uw * len(ring)
+        # A car that charges is told by its newest readings, so the others are seldom looked at.
+        left_uw = self._idle_uw * len(ring)
+        for each in reversed(ring):
+            left_uw -= each.power_uw
+            if left_uw <= 0:
+                return False
+        return True

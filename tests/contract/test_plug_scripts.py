@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from psd.charging.effects import Acknowledge, RecountSessions
+from psd.charging.keys import log_key_of
 from psd.charging.plug import Plug
 from psd.charging.session_store import SessionStore
 from psd.charging.settings import ChargingSettings
-from psd.charging.site_store import OUTBOX, Decided, SiteStore
+from psd.charging.site_store import OUTBOX, PLUG_SPACE, Decided, SiteStore
 from psd.charging.states import PlugState
 from psd.errors import ChangedError
 from psd.runtime import Runtime
 from psd.store.keys import kind_of
+from psd.users import uid_of
 from tests.support.scripts.plug_scene import NOON_MS, SITE, billed, chunk, plugs
 from tests.support.stored.keyspace import keyspace
 
@@ -68,6 +71,48 @@ async def test_late_readings_of_an_ended_session_are_told_and_too_late_ones_are_
     [(_, recount)] = await store.left(SITE)
     assert recount == RecountSessions("p1", NOON_MS - 7000, NOON_MS - 3000)
     assert OUTBOX in (await store.due([SITE], NOON_MS))[SITE]
+
+
+async def test_what_was_read_as_a_session_began_and_came_before_is_its_own(psd: Runtime) -> None:
+    store = await begun(psd, PlugState.ACCOUNT_NULL, ended_ms=NOON_MS - 9000)
+    await store.take(chunk(-1, 0, 1, plugs=("p1",)), NOON_MS)
+    assert await logged(psd, -9, 9) == []
+    plug = Plug(version=2, session_id="id-2", session_start_ms=NOON_MS)
+    await store.commit(SITE, Decided(versions={"p1": 1}, plugs={"p1": plug}), NOON_MS)
+    assert await logged(psd, -9, 9) == [0, 1]
+    taken, _ = await SessionStore(psd.store).logs(SITE, "p1", NOON_MS, NOON_MS)
+    assert taken == 2
+    assert await store.take(chunk(0, 1, 2, plugs=("p1",)), NOON_MS) == {"p1": 1}
+    assert await logged(psd, -9, 9) == [0, 1, 2]
+
+
+async def test_what_a_session_that_goes_on_is_billed_by_has_no_end_until_it_has_ended(
+    psd: Runtime,
+) -> None:
+    store = await begun(psd, session_start_ms=NOON_MS + 1000, ended_ms=NOON_MS)
+    await store.take(chunk(-700, -2, 3, 700, plugs=("p1",)), NOON_MS)
+    await store.take(chunk(4, plugs=("p1",)), NOON_MS)
+    logs = (-700, -2, 0, 700)
+    assert [ttl > 0 for ttl in await lifetimes(psd, *logs)] == [True, True, False, False]
+    ended = replace(billed(), plug_id="p1", start_ms=NOON_MS - 700_000, finish_ms=NOON_MS + 800_000)
+    sessions = SessionStore(psd.store)
+    # The next one goes on in a log of it.
+    assert await sessions.release(ended, 60) == 4
+    assert [ttl > 0 for ttl in await lifetimes(psd, *logs)] == [True, True, False, False]
+    over = Decided(versions={"p1": 1}, plugs={"p1": Plug(version=2, ended_ms=NOON_MS + 800_000)})
+    await store.commit(SITE, over, NOON_MS)
+    assert await sessions.release(ended, 60) == 4
+    assert all(0 < ttl <= 60 for ttl in await lifetimes(psd, *logs))
+    # One that comes late has the time of all that come late.
+    await store.take(chunk(701, plugs=("p1",)), NOON_MS + 900_000)
+    assert [ttl > 60 for ttl in await lifetimes(psd, 700)] == [True]
+
+
+async def lifetimes(psd: Runtime, *seconds: int) -> list[int]:
+    """Seconds that the logs of some seconds past noon have left, -1 for no end."""
+    uid = uid_of(PLUG_SPACE, "p1")
+    keys = [log_key_of(SITE, uid, (NOON_MS // 1000 + each) // 600) for each in seconds]
+    return [await psd.store.client.ttl(key) for key in keys]
 
 
 async def test_a_reading_makes_a_plug_due_that_may_go_on_by_it(psd: Runtime) -> None:

@@ -36,6 +36,8 @@ def test_cars_that_are_switched_again_and_again_add_up_too() -> None:
     assert done.exit_code == 0, done.output
     told = json.loads(done.output)
     assert told["longest_over_s"] >= 5
+    assert told["times_over"] >= 1
+    assert told["sheds"] >= 1
 
 
 OUTCOME = YardOutcome(
@@ -51,7 +53,9 @@ OUTCOME = YardOutcome(
     balances={"car-001": 70},
     expected_balances={"car-001": 70},
     fuse_amps=32,
+    times_over=2,
     longest_over_s=7,
+    sheds=2,
     audited=9,
     differences=[],
 )

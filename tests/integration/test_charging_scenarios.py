@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from psd.charging.plug_play import PlugPlay, PlugScenarioError, clock_of_scenario, scenarios_in
+from psd.charging.plug_play import PlugPlay, clock_of_scenario
+from psd.charging.plug_scenarios import PlugScenarioError, scenario_of, scenarios_in
 from psd.charging.states import PlugState
+from psd.cli.main import psd
 from tests.support.engine import engine_on
 
 RECORDING = json.loads((Path(__file__).parents[1] / "golden" / "charging.json").read_text())
@@ -37,8 +40,9 @@ STOPPED = [
 
 async def played(url: str, *steps: dict[str, Any], **scenario: Any) -> dict[str, Any]:
     clock = clock_of_scenario()
-    async with engine_on(url, clock=clock) as psd:
-        return await PlugPlay({"steps": steps, **scenario}, psd.core, clock).told()
+    async with engine_on(url, clock=clock) as runtime:
+        played = scenario_of({"steps": [*steps], **scenario})
+        return await PlugPlay(played, runtime.core, clock).told()
 
 
 def states(told: dict[str, Any]) -> list[tuple[int, str]]:
@@ -158,6 +162,59 @@ async def test_a_plug_that_nobody_has_blinks_and_another_does_not(redis_url: str
     assert told["end"]["state"] == "ACCOUNT_ADDED"
 
 
-async def test_a_step_that_nobody_knows_is_told_by_its_place(redis_url: str) -> None:
-    with pytest.raises(PlugScenarioError, match=r"steps\[1\]: .* is none of tick, user, resp"):
-        await played(redis_url, {"op": "tick"}, {"op": "jump"})
+@pytest.mark.parametrize(
+    ("spoiled", "told"),
+    [
+        ({"op": "jump"}, r"steps\[1\]: op: 'jump' is none of tick, user, resp, balance"),
+        ({"n": 3}, r"steps\[1\]: op: None is none of tick"),
+        ("tick", r"steps\[1\]: op: 'tick' is none of tick"),
+        ({"op": "tick", "n": "many"}, r"steps\[1\]: tick: .*n"),
+        ({"op": "tick", "n": -1}, r"steps\[1\]: tick: .*n"),
+        ({"op": "tick", "cur": "10"}, r"steps\[1\]: tick: .*cur"),
+        ({"op": "user", "user": "u1"}, r"steps\[1\]: user: .*state"),
+        ({"op": "user", "user": "u1", "state": "GONE"}, r"steps\[1\]: user: state: 'GONE'"),
+        ({"op": "user", "user": "", "state": 8}, r"steps\[1\]: user: .*user"),
+        ({"op": "resp", "state": "MAYBE"}, r"steps\[1\]: resp: .*state"),
+        ({"op": "balance", "cents": 5}, r"steps\[1\]: balance: .*user"),
+        ({"op": "balance", "user": "u1", "cents": 0.5}, r"steps\[1\]: balance: .*cents"),
+        ({"op": "topup", "user": "u1", "on": 1}, r"steps\[1\]: topup: .*on"),
+    ],
+)
+def test_a_step_that_is_none_is_told_by_its_place_and_field(spoiled: Any, told: str) -> None:
+    with pytest.raises(PlugScenarioError, match=told):
+        scenario_of({"steps": [{"op": "tick"}, spoiled]})
+
+
+@pytest.mark.parametrize(
+    ("scenario", "told"),
+    [
+        ({"steps": {}}, "steps: .* is no list"),
+        ({"steps": [], "init": "NOWHERE"}, "init: 'NOWHERE' is no state"),
+        ({"steps": [], "init": None}, "init: None is no state"),
+        ({"steps": [], "init_owner": 7}, "init_owner: 7 is no text"),
+    ],
+)
+def test_a_scenario_that_is_none_is_told_by_its_field(scenario: Any, told: str) -> None:
+    with pytest.raises(PlugScenarioError, match=told):
+        scenario_of(scenario)
+
+
+@pytest.mark.one_server("the command has a store of its own")
+def test_the_command_prints_what_was_recorded_and_exits_2_for_what_is_no_scenario(
+    tmp_path: Path,
+) -> None:
+    recorded = SCENARIOS["manual disable while charging"]
+    file = tmp_path / "scenario.json"
+    file.write_text(json.dumps(recorded))
+    done = CliRunner().invoke(psd, ["charging", "scenario", str(file), "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["trace"] == recorded["trace"]
+    assert told["sessions"]["id-2"]["cents"] == recorded["sessions"]["id-2"]["cents"]
+    assert told["balances"] == recorded["balances"]
+    assert told["prompts_at_end"] == recorded["prompts_at_end"]
+    for spoiled in ("{", "[]", "7", '{"steps": [{"op": "jump"}]}'):
+        file.write_text(spoiled)
+        refused = CliRunner().invoke(psd, ["charging", "scenario", str(file), "--json"])
+        assert (refused.exit_code, refused.stdout) == (2, ""), spoiled
+        assert "Error: " in refused.stderr

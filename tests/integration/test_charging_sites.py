@@ -23,6 +23,7 @@ from psd.charging.charging_changes import (
 )
 from psd.charging.charging_metrics import ChargingMetrics
 from psd.charging.charging_services import ChargingServices
+from psd.charging.keys import site_root
 from psd.charging.ledger_entries import LedgerEntry, customer_uid
 from psd.charging.part import ChargingPart
 from psd.charging.plug import Plug
@@ -246,7 +247,7 @@ async def test_a_bill_is_paid_once_however_often_it_is_carried_out(
         assert session.cents == 2400 * 602 * 30 // 3_600_000
         assert await yard.balance() == CENTS - session.cents
         assert await yard.store.left(SITE) == []
-        ended = yard.services.metrics.sessions.collect()[0].samples
+        ended = yard.services.metrics.steps.sessions.collect()[0].samples
         assert [each.labels for each in ended if each.name.endswith("_total")] == [{"end": "user"}]
         assert [each.value for each in ended if each.name.endswith("_total")] == [1]
 
@@ -302,6 +303,26 @@ async def test_readings_that_come_after_the_bill_correct_it_by_an_adjustment(
         await yard.read(began_s + 2, p1=10)
         await yard.tick(3)
         assert len(await yard.desk.entries("u1", 0, 100)) == before
+
+
+async def test_a_session_is_billed_by_all_of_its_readings_however_long_it_lasts(
+    redis_url: str,
+) -> None:
+    """Nothing of it goes before its end, though readings are kept for an hour alone."""
+    async with yard_on(redis_url, "p1", readings_kept_s=3_600) as yard:
+        await yard.charge("p1")
+        for _ in range(30):
+            await yard.tick(2, p1=10)
+            yard.clock.advance(600)
+        client = yard.psd.store.client
+        logs = await client.keys(f"{site_root(SITE)}:log:*")
+        assert [await client.ttl(key) for key in logs] == [-1] * 30
+        await yard.finish("p1")
+        [session] = await yard.services.session_store.newest(SITE, 9)
+        # A second between the two of each ten minutes, three when it began, none at its end.
+        assert session.readings == 2 + 2 * 30 + 1
+        assert session.nj == 2400 * (3 + 29) * 10**9
+        assert {0 < await client.ttl(key) <= 3_600 for key in logs} == {True}
 
 
 PLAN_TZ = "Australia/Brisbane"
@@ -365,7 +386,7 @@ async def test_credit_is_what_is_left_by_the_prices_of_the_plan(
         assert (await yard.plug("p1")).place is PlugState.CHARGING
         await yard.tick(130, p1=60)
         assert (await yard.plug("p1")).place is not PlugState.CHARGING
-        ended = yard.services.metrics.sessions.collect()[0].samples
+        ended = yard.services.metrics.steps.sessions.collect()[0].samples
         assert {"end": "credit"} in [each.labels for each in ended]
 
 

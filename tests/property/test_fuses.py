@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from psd.charging.fuses import Behind, Fuse, FuseBoard
 from psd.charging.plug import Plug
 from psd.charging.plug_readings import PlugReading
+from psd.charging.plug_rings import PlugRing
 from psd.charging.states import PlugState
 
 NOW_MS = 1_723_939_200_000
@@ -48,7 +49,7 @@ def yard(rng: random.Random) -> tuple[dict[str, Fuse], list[Behind]]:
             admitted_ms=rng.randint(1, 9),
             charge_start_ms=NOW_MS - rng.choice([0, SETTLE_MS]),
         )
-        plugs.append(Behind(f"p{at}", plug, limit, rng.choice(names), ring))
+        plugs.append(Behind(f"p{at}", plug, limit, rng.choice(names), PlugRing.of(*ring)))
     return fuses, plugs
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from psd.charging.fuses import Behind, Fuse, FuseBoard
 from psd.charging.plug import Plug
 from psd.charging.plug_readings import PlugReading
+from psd.charging.plug_rings import PlugRing
 from psd.charging.states import PlugState
 
 NOW_MS = 1_723_939_200_000
@@ -21,7 +22,7 @@ def behind(name: str, state: PlugState, *amps: float, limit: int = 16, **more: A
         PlugReading(NOW_MS - 2000 * (len(amps) - 1 - at), round(each * 1000), 240_000)
         for at, each in enumerate(amps)
     ]
-    return Behind(name, Plug(state=state, **more), limit * 1000, fuse, readings)
+    return Behind(name, Plug(state=state, **more), limit * 1000, fuse, PlugRing.of(*readings))
 
 
 def settled(name: str, *amps: float, **more: Any) -> Behind:
@@ -120,7 +121,7 @@ def test_currents_that_are_old_say_nothing_of_now() -> None:
         Plug(state=S.CHARGING),
         16_000,
         "f1",
-        [PlugReading(NOW_MS - 30_001, 16_000, 240_000)],
+        PlugRing.of(PlugReading(NOW_MS - 30_001, 16_000, 240_000)),
     )
     assert board(old).loads()["f1"].current_ma == 0
     # Its reserve is what it drew: it may do so still.

@@ -235,6 +235,16 @@ def test_a_plug_that_was_shed_waits_for_its_off_and_is_told_again() -> None:
     assert target(stepped(off.plug)) == "SENSING_START_REQUESTED"
 
 
+def test_a_session_does_not_wait_for_what_a_commissioning_was_never_answered() -> None:
+    blinked = stepped(plug(S.COMMISSIONING), later_ms=5_000)
+    assert blinked is not None
+    assert blinked.plug.command_id
+    asked = machine().request("p1", blinked.plug, "enable", "u1", Look(), NOW_MS)
+    assert isinstance(asked, Step)
+    queued = replace(asked.plug, state=int(S.IN_QUEUE))
+    assert target(stepped(queued)) == "SENSING_START_REQUESTED"
+
+
 def test_whoever_came_without_a_session_is_billed_from_the_command_on() -> None:
     step = stepped(plug(S.SENSING_START_REQUESTED, owner="u1"))
     assert step is not None

@@ -120,6 +120,7 @@ def test_psds_own_reads_are_known_as_reads() -> None:
             "charging.credit",
             "charging.done",
             "charging.post",
+            "charging.release",
             "charging.restore",
             "charging.session",
             "charging.take",

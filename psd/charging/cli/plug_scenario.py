@@ -13,18 +13,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from psd.charging.plug_play import (
-    PlugPlay,
+from psd.charging.plug_play import PlugPlay, Told, clock_of_scenario
+from psd.charging.plug_scenarios import (
+    PlugScenario,
     PlugScenarioError,
-    Told,
-    clock_of_scenario,
+    scenario_of,
     scenarios_in,
 )
 from psd.cli.input_files import opened, parts_of
@@ -51,12 +50,13 @@ def scenario(loaded: LoadedSettings, /, *, file: Path, name: str | None, as_json
     """Print what happens in the scenario in FILE, second by second, and what it comes to.
 
     FILE has one recorded scenario (init, steps), a list of them, or a whole recording. It is played
-    on a store of its own, by a clock of its own.
+    on a store of its own, by a clock of its own. Exit code 2 for what is no scenario, before any of
+    it is played: the step is named, and what is wrong with it.
     """
     try:
         told = asyncio.run(_played(loaded.settings, _chosen(_document(file), name)))
     except (PlugScenarioError, OSError) as exc:
-        raise click.ClickException(str(exc)) from exc
+        raise click.UsageError(str(exc)) from exc
     if as_json:
         click.echo(msgspec.json.encode(told))
         return
@@ -71,16 +71,16 @@ def _document(file: Path) -> Any:
         raise PlugScenarioError(f"{file}: cannot be read ({exc})") from exc
 
 
-def _chosen(document: Any, name: str | None) -> Mapping[str, Any]:
+def _chosen(document: Any, name: str | None) -> PlugScenario:
     found = scenarios_in(document)
     if name is None:
-        return next(iter(found.values()))
+        return scenario_of(next(iter(found.values())))
     if name not in found:
         raise PlugScenarioError(f"name: {name!r} is none of {', '.join(found)}")
-    return found[name]
+    return scenario_of(found[name])
 
 
-async def _played(settings: Settings, played: Mapping[str, Any]) -> Told:
+async def _played(settings: Settings, played: PlugScenario) -> Told:
     """What happened, and what it came to."""
     clock = clock_of_scenario()
     # Its clock stands in the past, and that of the store does not: here that is nobody's mistake.

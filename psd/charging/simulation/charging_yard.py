@@ -6,7 +6,8 @@ door, scripts, the outbox, signed webhooks. Time is the yard's own, so an hour t
     async with ChargingYard.on(runtime, clock, YardOptions(plugs=8, cars=12), folder) as yard:
         while not yard.is_over:
             await yard.second()
-    yard.longest_over_s      seconds without a break for which the fuse was over its limit
+    yard.times_over          how often the fuse was over its limit
+    yard.longest_over_s      and for how many seconds without a break
 """
 
 from __future__ import annotations
@@ -24,7 +25,12 @@ from psd.charging.customer_accounts import AutoTopup
 from psd.charging.fuses import FuseBoard
 from psd.charging.ledger_entries import LedgerEntry
 from psd.charging.settings import ChargingSettings
-from psd.charging.simulation.charging_cars import PlannedCar, planned_cars
+from psd.charging.simulation.charging_cars import (
+    THRIFTY_AMPS,
+    PlannedCar,
+    is_dear,
+    planned_cars,
+)
 from psd.charging.simulation.charging_site import SimulatedSite
 from psd.charging.simulation.charging_worker import ChargingWorker
 from psd.charging.site_view import SiteView
@@ -50,6 +56,12 @@ class YardOptions(msgspec.Struct, frozen=True):
     fuse_amps: int = 32
     cars: int = 12
     seed: int = 1
+    thrifty_share: float = 0.0
+
+    @property
+    def of_cars(self) -> tuple[int, int, int, float]:
+        """What its cars are made of."""
+        return self.cars, self.plugs, self.seed, self.thrifty_share
 
 
 class ParkedCar(msgspec.Struct):
@@ -70,10 +82,10 @@ class ChargingYard:
         self.clock = clock
         self.options = options
         self.settings = ChargingSettings(enabled=True)
-        self.cars = planned_cars(options.cars, options.plugs, options.seed)
+        self.cars = planned_cars(*options.of_cars)
         self.waiting: list[PlannedCar] = []
         self.parked: dict[str, ParkedCar] = {}
-        self.gone = self.passed_s = self.over_s = self.longest_over_s = self.sheds = 0
+        self.gone = self.passed_s = self.over_s = self.longest_over_s = self.times_over = 0
         self.worker: ChargingWorker
         self.stripe: FakeStripe
         self.view: SiteView
@@ -120,6 +132,12 @@ class ChargingYard:
         """What the devices' registers show."""
         return self._site.delivered_wh()
 
+    @property
+    def sheds(self) -> int:
+        """Plugs that the fuse has shed."""
+        [metric] = self.worker.part.services.metrics.steps.shed.collect()
+        return round(sum(each.value for each in metric.samples if each.name.endswith("_total")))
+
     def plug_amps(self, plug: str) -> float:
         """What a plug delivers."""
         return self._site.switches[plug].amps()
@@ -163,6 +181,7 @@ class ChargingYard:
         while self._coming and self._coming[0].arrives_s <= self.passed_s:
             self.waiting.append(self._coming.pop(0))
         await self._park()
+        self._heed_price()
         await self._site.second()
         await self._hear()
         await self.worker.tick()
@@ -230,10 +249,19 @@ class ChargingYard:
                 continue
             car = self.waiting.pop(0)
             charged_wh = float(BATTERY_WH - car.wanted_wh)
-            self._site.plug_in(plug, CarLoad(BATTERY_WH, charged_wh, car.amps, tapers_at=0.999))
+            load = CarLoad(BATTERY_WH, charged_wh, car.amps, tapers_at=0.999)
+            self._site.plug_in(plug, load)
             self.parked[plug] = ParkedCar(car, self.passed_s)
             if not await self._wish(plug, car.name, "enable"):
                 self._drive_off(plug)
+
+    def _heed_price(self) -> None:
+        """Thrifty cars draw as much as they want to pay for."""
+        held_to = THRIFTY_AMPS if is_dear(self.passed_s) else None
+        for plug, car in self.parked.items():
+            load = self._site.switches[plug].load
+            if load is not None and car.plan.is_thrifty:
+                load.held_to_amps = held_to
 
     def _is_free(self, plug: str) -> bool:
         known = self.view.plugs.get(plug)
@@ -269,4 +297,5 @@ class ChargingYard:
     def _watch_fuse(self) -> None:
         is_over = self.amps > self.options.fuse_amps
         self.over_s = self.over_s + 1 if is_over else 0
+        self.times_over += self.over_s == 1
         self.longest_over_s = max(self.longest_over_s, self.over_s)

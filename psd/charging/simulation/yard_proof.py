@@ -31,7 +31,9 @@ class YardOutcome(msgspec.Struct, frozen=True):
     balances: dict[str, int]
     expected_balances: dict[str, int]
     fuse_amps: int
+    times_over: int
     longest_over_s: int
+    sheds: int
     audited: int
     differences: list[str]
     agrees: bool = False
@@ -61,7 +63,8 @@ class YardOutcome(msgspec.Struct, frozen=True):
             f"sessions, {self.kwh:.3f} kWh ({self.metered_kwh:.3f} by the devices), "
             f"{self.cents} cents",
             f"{self.topped_up_cents} cents topped up, {self.paid_at_stripe_cents} paid at Stripe; "
-            f"the fuse was over {self.fuse_amps} A for {self.longest_over_s} s at most",
+            f"the fuse was over {self.fuse_amps} A {self.times_over} times, for "
+            f"{self.longest_over_s} s at most, and shed {self.sheds} plugs",
             f"proof: {self.audited:,} audited, {len(self.differences)} differences; ledgers, "
             f"balances and buckets {'agree' if self.agrees else 'DO NOT AGREE'}",
         ]
@@ -93,7 +96,9 @@ async def outcome_of(yard: ChargingYard, audited: int, differences: list[str]) -
         balances=balances,
         expected_balances=expected,
         fuse_amps=yard.options.fuse_amps,
+        times_over=yard.times_over,
         longest_over_s=yard.longest_over_s,
+        sheds=yard.sheds,
         audited=audited,
         differences=differences,
     )

@@ -1,12 +1,13 @@
 """Kills of those who step plugs: SIGKILL at each failpoint, while 50 plugs charge.
 
 Four workers take what a site says: plugs, readings, answers to commands, and what users ask for,
-all of it twice and in any order. Each of the four is armed with another place at which it dies;
+all of it twice and in any order; two servers take what Stripe says of payments, twice and in any
+order too (charging_payments.py). Each of the four is armed with another place at which it dies;
 whoever has died is followed by the next, until all places were met and four are left that live.
 Sessions begin and end meanwhile. At the end ``psd verify`` finds nothing, each plug has one session
 a request, and every bill, ledger, balance and minute is what plain Python makes of the readings
-(tests/support/plain/plain_charging.py). Then the archive is replayed into the emptied store, and
-all of this holds again, plug by plug.
+and payments (tests/support/plain/plain_charging.py). Then the archive is replayed into the emptied
+store, and all of this holds again, plug by plug.
 
     python -m tests.chaos.run --only charging-kills --seed 5 --trials 1
 """
@@ -44,6 +45,7 @@ from psd.config_sources import load_settings
 from psd.engine.windows import Window
 from psd.runtime import Runtime, open_runtime
 from psd.users import uid_of
+from tests.chaos.experiments.charging_payments import SECRET, KilledPayments, payer_of
 from tests.chaos.stage import CHANNEL, Process, Stage
 from tests.chaos.trial import Say, Tally, run_in_lanes
 from tests.support.engine import sum_of
@@ -60,7 +62,12 @@ LOOK_S = 0.2
 MILLIVOLTS = 240_000
 ROUNDS_MAX = 6
 PATIENCE_S = 60.0
-FLAGS = {"charging.enabled": True, "charging.step_ms": 150, "charging.queue_settle_ms": 0}
+FLAGS = {
+    "charging.enabled": True,
+    "charging.step_ms": 150,
+    "charging.queue_settle_ms": 0,
+    "charging.stripe_webhook_secrets": SECRET,
+}
 
 
 class ChargingKills:
@@ -131,6 +138,8 @@ class KilledSite:
         self._rng = rng
         self._tally = tally
         self._names = [f"p{number}" for number in range(PLUGS)]
+        customers = [f"u-{name}" for name in self._names]
+        self._payments = KilledPayments(stage, self.plain, customers, psd.clock, rng)
         self._is_on: dict[str, bool] = {}
         self._places = rng.sample(FAILPOINTS, len(FAILPOINTS))
         self._armed: list[Process] = []
@@ -146,29 +155,35 @@ class KilledSite:
         await self._commands.start()
         reading = asyncio.create_task(self._read())
         obeying = asyncio.create_task(self._obey())
+        tasks = [reading, obeying]
         try:
             await self._begin()
+            paying = asyncio.create_task(self._payments.pay())
+            tasks.append(paying)
             while self._places or self._alive():
                 assert self._rounds < ROUNDS_MAX, (
                     f"never met: {[a.failpoint for a in self._alive()]}"
                 )
                 await self._round()
             self._is_over = True
-            await reading
+            self._payments.stop()
+            await asyncio.gather(reading, paying)
             await self._said_all()
         finally:
-            for task in (reading, obeying):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(reading, obeying, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._commands.close()
-        self._tally.kills += len(self._armed)
+        self._tally.kills += len(self._armed) + self._payments.kills
         self._tally.kills_before_fin += len(self._armed)
+        self._tally.notes.append(f"{self._payments.sent} webhooks")
         self._tally.notes += [each.failpoint for each in self._armed]
 
     async def _begin(self) -> None:
         for name in self._names:
             customer = f"u-{name}"
             await self._desk.begin(customer)
+            await self._desk._posting.tell(customer, stripe_id=payer_of(customer))
             at_ms = self._clock.now_ms()
             entry = LedgerEntry(id="opening/1", kind="opening", cents=OPENING_CENTS, at_ms=at_ms)
             await self._desk.post(customer, entry)

@@ -75,5 +75,6 @@ async def plugs(psd: Runtime) -> None:
     for session, revision in ((billed(), -1), (billed(), -1), (billed(1, 13), 0)):
         await sessions.keep(SITE, session, revision)
     await sessions.note(billed())
+    assert await sessions.release(billed(), 172_800) == 1
     await store.place("p1", SITE)
     await store.set(SITE, "fuse:f1", {"limit_ma": 32_000})
