@@ -27,7 +27,7 @@ READ_EVERY_S = 2
 SECONDS_MAX = 10_000_000
 """Of one tick: four months."""
 
-Count = Annotated[int, Meta(ge=0, le=SECONDS_MAX)]
+Seconds = Annotated[int, Meta(ge=0, le=SECONDS_MAX)]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
@@ -38,7 +38,7 @@ class PlugScenarioError(ValueError):
 class TickStep(msgspec.Struct, frozen=True):
     """Seconds pass; with ``cur`` there is a reading each ``every`` seconds."""
 
-    n: Count = 1
+    n: Seconds = 1
     cur: float | None = None
     volt: float = 240.0
     every: Annotated[int, Meta(ge=1)] = READ_EVERY_S
