@@ -25,6 +25,11 @@ and of the erasure of a user (psd/erasing/erasing.py)::
 and of a migration (psd/store/migration.py)::
 
     migrated_page      some hundred keys more are in the other store
+
+and of a backup and what it is restored into (psd/backup)::
+
+    copied_page        some hundred keys more are in the files of the backup
+    restored_page      some hundred keys more are in the store
 """
 
 from __future__ import annotations
@@ -39,6 +44,7 @@ VARIABLE = "PSD_FAILPOINT"
 PLACES = ("after_read", "before_script", "after_send", "after_reply", "before_fin", "after_fin")
 DECISION_PLACES = ("decision_archived", "decision_kept")
 MIGRATION_PLACES = ("migrated_page",)
+BACKUP_PLACES = ("copied_page", "restored_page")
 ERASING_PLACES = ("erasing_keys", "erasing_index", "erasing_settled", "archive_cut")
 
 
@@ -64,7 +70,8 @@ def failpoint_of(text: str) -> Failpoint | None:
         return None
     place, _, times = text.partition(":")
     of_domains = [place for domain in domains() for place in domain.failpoints]
-    places = (*PLACES, *of_domains, *DECISION_PLACES, *ERASING_PLACES, *MIGRATION_PLACES)
+    own = (*PLACES, *DECISION_PLACES, *ERASING_PLACES, *MIGRATION_PLACES, *BACKUP_PLACES)
+    places = (*own, *of_domains)
     if place not in places or not (times or "1").isdecimal() or int(times or "1") < 1:
         raise ConfigError(f"{VARIABLE} = {text!r}: PLACE or PLACE:TIMES, of {', '.join(places)}")
     return Failpoint(place, int(times or "1"))

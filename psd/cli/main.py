@@ -39,6 +39,8 @@ OWN: dict[str, Line] = {
     "verify": ("psd.cli.verify:verify", "Audit the buckets, and repair what is wrong."),
     "seal": ("psd.cli.seal:seal", "Seal logs of boards that are over."),
     "migrate": ("psd.cli.migrate:migrate", "Move what another store holds into this one."),
+    "backup": ("psd.cli.backup:backup", "Copy the store and the archive."),
+    "restore": ("psd.cli.restore:restore", "Bring a backup back into an empty store."),
     "query": ("psd.cli.query:query", "Print one user's sum of a thing over a range."),
     "sum": ("psd.cli.sums:sums", "Print what users have of things over a range."),
     "series": ("psd.cli.series:series", "Print sums by minute, day, month or another unit."),

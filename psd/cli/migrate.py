@@ -30,6 +30,7 @@ from psd.errors import ConfigError
 from psd.foreign_texts import on_one_line
 from psd.observe.metrics import Metrics
 from psd.secrets import masked
+from psd.store.filling import Filling
 from psd.store.migration import Migration, MovedKeys, Origin, counted, origin_of
 from psd.store.moved_names import MovedNames
 from psd.store.partitions import IN_A_CLUSTER, ON_ONE_SERVER, Partitions
@@ -117,17 +118,16 @@ async def migrated(
             names = MovedNames(found.schema, found.partitions, partitions)
             with progress() as bar:
                 task = bar.add_task("moved", total=found.keys)
-                migration = Migration(
-                    lane, store, masked(origin), names, lambda keys: bar.advance(task, keys)
-                )
-                await migration.begin()
+                filling = Filling(store, masked(origin), "migration")
+                migration = Migration(lane, filling, names, lambda keys: bar.advance(task, keys))
+                await filling.begin(clears=True)
                 moved = await migration.move()
             told = moved_text(moved, partitions, "moved")
             outcomes = None
             if verifies or not names.keeps_columns:
                 outcomes, differences = await repaired(settings)
                 told += "\n" + summary(outcomes, differences)
-            await migration.end()
+            await filling.end()
         finally:
             await store.close()
     return told, outcomes

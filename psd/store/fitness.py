@@ -174,10 +174,15 @@ def migration_problem(origin: str) -> str:
     """Whether a store is not whole yet."""
     if not origin:
         return ""
+    command = "psd restore" if origin.startswith(OF_A_BACKUP) else "psd migrate"
     return (
-        f"{MIGRATION_KEY}: the store is being filled from {origin[:200]}; `psd migrate` ends that, "
+        f"{MIGRATION_KEY}: the store is being filled from {origin[:200]}; `{command}` ends that, "
         "and continues it where it was broken off"
     )
+
+
+OF_A_BACKUP = "backup "
+"""What an origin begins with that is no store."""
 
 
 def policy_problem(memory: bytes) -> str:

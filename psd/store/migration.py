@@ -5,10 +5,8 @@ the first is only read. Each key is dumped and restored, some hundred a trip, wi
 
     DUMP psd:{7}:1:y   PTTL psd:{7}:1:y        RESTORE psd:{p0}:7:1:y 0 <dump> REPLACE
 
-The other store is empty when it begins. A note says from then on that it is not whole, so that no
-psd works with it (psd/store/standing.py); processes that have worked with it look at least every
-second, and it is waited that long before it is looked whether it is empty. What is broken off is
-begun anew: what was moved so far is deleted first.
+The other store is empty when it begins, and a note says from then on that it is not whole
+(psd/store/filling.py). What is broken off is begun anew: what was moved so far is deleted first.
 
 Nobody may book in the first store meanwhile. Its servers count their changes, and a migration
 during which they did is told to be none, and left with its note.
@@ -16,14 +14,14 @@ during which they did is told to be none, and left with its note.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import msgspec
 
 from psd.config import is_partition_count
-from psd.errors import ConfigError, StoreError, StoreUnavailableError
+from psd.errors import ConfigError, StoreUnavailableError
 from psd.failpoints import reach
+from psd.store.filling import Filling, pages_of
 from psd.store.fitness import info_field, migration_problem, schema_problem
 from psd.store.keys import (
     MIGRATION_KEY,
@@ -31,22 +29,11 @@ from psd.store.keys import (
     SCHEMA_KEY,
     SCHEMA_VERSION,
     SCHEMAS_BEFORE,
-    STORE_KEY,
 )
 from psd.store.lane import Command, Lane
-from psd.store.moved_names import BEGUN, MovedNames
+from psd.store.moved_names import MovedNames
 from psd.store.partitions import Partitions
-from psd.store.redis import Store
 from psd.store.routed import RoutedLane
-from psd.store.standing import LOOK_EVERY_S
-
-SCAN_KEYS = 250
-"""Keys of a trip: some 0.3 ms of each server where they are small."""
-
-SETTLES_S = 2 * LOOK_EVERY_S
-"""By then every process that works with a store has seen a note in it."""
-
-OLDER = "DUMP payload version"
 
 POSITION = "at"
 """The field of an owner's years that is its position in columns."""
@@ -90,57 +77,29 @@ async def origin_of(lane: RoutedLane) -> Origin:
 async def counted(lane: RoutedLane, names: MovedNames) -> MovedKeys:
     """What would be moved."""
     moved = MovedKeys()
-    async for _, page in _pages(lane):
+    async for _, page in pages_of(lane):
         _count(moved, [(name, names.moved(name)) for name in page])
     return moved
 
 
 class Migration:
-    """Moves what is in the store of ``source`` into ``store``, which ``origin`` tells where from.
+    """Moves what is in the store of ``source`` into the one that is being filled.
 
     ``tell`` is called with the number of keys of each page.
     """
 
     def __init__(
-        self,
-        source: RoutedLane,
-        store: Store,
-        origin: str,
-        names: MovedNames,
-        tell: Callable[[int], None],
+        self, source: RoutedLane, filling: Filling, names: MovedNames, tell: Callable[[int], None]
     ) -> None:
         self._source = source
-        self._store = store
-        self._origin = origin
+        self._filling = filling
         self._names = names
         self._tell = tell
-
-    async def begin(self) -> None:
-        """Note that the store is being filled, and make sure that it has nothing else.
-
-        Raises ConfigError for a store that has something, or is being filled from elsewhere.
-        """
-        lane = self._store.writes
-        note: Command = ("SET", MIGRATION_KEY, self._origin, "NX")
-        is_new, held = await lane.call_all([note, ("GET", MIGRATION_KEY)])
-        if held.decode(errors="replace") != self._origin:
-            raise ConfigError(f"redis.url: {migration_problem(held.decode(errors='replace'))}")
-        await asyncio.sleep(SETTLES_S)
-        async for at, page in _pages(lane):
-            found = [name for name in page if name not in BEGUN and name != STORE_KEY.encode()]
-            if found and is_new:
-                await lane.call(("DEL", MIGRATION_KEY))
-                name = found[0].decode(errors="backslashreplace")
-                raise ConfigError(
-                    f"redis.url: the store is not empty: it has {name}; a migration begins in an "
-                    "empty one"
-                )
-            await at.call_all([("UNLINK", name) for name in found])
 
     async def move(self) -> MovedKeys:
         """Move all keys; raises StoreUnavailableError where somebody wrote meanwhile."""
         moved, before = MovedKeys(), await _changes(self._source)
-        async for at, page in _pages(self._source):
+        async for at, page in pages_of(self._source):
             pairs = [(name, self._names.moved(name)) for name in page]
             _count(moved, pairs)
             await self._move(at, [(name, to) for name, to in pairs if to is not None])
@@ -153,10 +112,6 @@ class Migration:
             )
         return moved
 
-    async def end(self) -> None:
-        """The store is whole: whoever wants to may work with it."""
-        await self._store.writes.call(("DEL", MIGRATION_KEY))
-
     async def _move(self, at: Lane, pairs: list[tuple[bytes, bytes]]) -> None:
         asked: list[Command] = []
         for name, _ in pairs:
@@ -168,32 +123,12 @@ class Migration:
                 restored.append(("RESTORE", to, max(lives_ms, 0), dump, "REPLACE"))
                 if self._names.has_position(name):
                     restored.append(("HDEL", to, POSITION))
-        try:
-            await self._store.writes.call_all(restored)
-        except StoreError as error:
-            if OLDER not in str(error):
-                raise
-            raise ConfigError(
-                "redis.url: the server is older than that of --from, or another kind, and cannot "
-                "read what that one writes"
-            ) from error
+        await self._filling.put(restored)
 
 
 def _count(moved: MovedKeys, pairs: list[tuple[bytes, bytes | None]]) -> None:
     moved.keys += sum(to is not None for _, to in pairs)
     moved.tagged += sum(to is not None and to != name for name, to in pairs)
-
-
-async def _pages(lane: RoutedLane) -> AsyncIterator[tuple[Lane, list[bytes]]]:
-    """The names of psd's keys, some hundred of one server at a time; one may come twice."""
-    for each in await lane.lanes():
-        cursor = b"0"
-        while True:
-            asked: Command = ("SCAN", cursor, "MATCH", "psd:*", "COUNT", SCAN_KEYS)
-            cursor, names = await each.call(asked)
-            yield each, names
-            if cursor == b"0":
-                break
 
 
 async def _changes(lane: RoutedLane) -> dict[str, list[str]]:

@@ -44,6 +44,7 @@ MODULES = (
     "meter_kills",
     "charging_kills",
     "clocks",
+    "backups",
     "soak",
 )
 BESIDE = ("soak",)

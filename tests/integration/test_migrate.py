@@ -25,7 +25,7 @@ from psd.queries.requests import LeaderboardQuery
 from psd.rewards.part import RewardsPart
 from psd.rewards.weeks import week_of
 from psd.runtime import Runtime
-from psd.store import migration
+from psd.store import filling, migration
 from psd.store.keys import MIGRATION_KEY, PARTITIONS_KEY, SCHEMA_VERSION
 from tests.support.engine import engine_on
 from tests.support.servers.redis_server import RedisServer
@@ -93,7 +93,7 @@ def new(servers: tuple[RedisServer, RedisServer]) -> RedisServer:
 @pytest.fixture(autouse=True)
 def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """No other process works with these stores, so that nobody has to see a note."""
-    monkeypatch.setattr(migration, "SETTLES_S", 0.0)
+    monkeypatch.setattr(filling, "SETTLES_S", 0.0)
 
 
 async def fill(server: RedisServer, name: str) -> None:

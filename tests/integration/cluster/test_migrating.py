@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from psd.cli.main import psd as command
-from psd.store import migration
+from psd.store import filling
 from psd.store.slots import slot_of
 from tests.support.engine import EVER, engine_on
 from tests.support.servers.redis_cluster import RedisCluster
@@ -24,7 +24,7 @@ def one(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[RedisServer]:
     """A single server, with which nobody works."""
-    monkeypatch.setattr(migration, "SETTLES_S", 0.0)
+    monkeypatch.setattr(filling, "SETTLES_S", 0.0)
     with RedisServer(tmp_path_factory.mktemp("one")) as server:
         yield server
 

@@ -1,0 +1,73 @@
+"""The commands of docs/backup.md and docs/upgrade.md, run as they stand in an empty folder.
+
+A line that begins with ``$`` is run by a shell that remembers what the ones before it have set;
+what follows it is what it says. Ports are replaced by free ones.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.support.servers.ports import free_ports
+from tests.support.servers.redis_server import binary
+
+DOCS = Path(__file__).parents[2] / "docs"
+FENCE = re.compile(r"^```\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PORT = re.compile(r"\b63\d\d\b")
+COMMANDS_MIN = 10
+
+
+def commands(page: str) -> list[tuple[str, str]]:
+    """Each command of a page with what it says."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    blocks = [block for block in FENCE.findall(text) if block.startswith("$ ")]
+    found = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", "".join(blocks), re.MULTILINE)
+    return [(command, said) for command, said in found]
+
+
+def run(page: str, folder: Path, environ: Mapping[str, str]) -> None:
+    """Run a page's commands and compare what they say."""
+    told = commands(page)
+    assert len(told) >= COMMANDS_MIN
+    ports = sorted({port for command, _ in told for port in PORT.findall(command)})
+    free = dict(zip(ports, map(str, free_ports(len(ports))), strict=True))
+
+    def here(text: str) -> str:
+        return PORT.sub(lambda found: free.get(found[0], found[0]), text)
+
+    script = "".join(f"echo '@{n}@'\n{here(command)}\n" for n, (command, _) in enumerate(told))
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    said = re.split(r"^@\d+@\n", done.stdout, flags=re.MULTILINE)[1:]
+    assert done.returncode == 0, (told[len(said) - 1], done.stdout, done.stderr)
+    assert said == [here(each) for _, each in told]
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> Mapping[str, str]:
+    """As a person has it: psd and Redis on the path, and no settings of ours."""
+    binary("debian")
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PSD_")}
+    assert shutil.which("redis-cli")
+    return {**own, "PATH": f"{Path(sys.executable).parent}:{own['PATH']}", "HOME": str(tmp_path)}
+
+
+def test_the_drill_of_the_page_about_backups_is_what_happens(
+    tmp_path: Path, environ: Mapping[str, str]
+) -> None:
+    run("backup.md", tmp_path, environ)
