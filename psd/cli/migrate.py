@@ -3,7 +3,8 @@
 ::
 
     $ psd migrate --from redis://10.0.0.7:6379/0 --dry-run
-    12,345 keys would be moved, 12,101 of them under the tag of a partition (1)
+    from version 3 to version 4 of 1: columns of boards are made anew, and every owner is audited
+    12,345 keys would be moved, 12,101 of them under the tag of a partition (1), 3 left out
     $ psd migrate --from redis://10.0.0.7:6379/0
     12,345 keys moved, 12,101 of them under the tag of a partition (1)
     2,412 audited: 2,412 clean; 0 differences
@@ -31,6 +32,7 @@ from psd.foreign_texts import on_one_line
 from psd.observe.metrics import Metrics
 from psd.secrets import masked
 from psd.store.filling import Filling
+from psd.store.keys import SCHEMA_VERSION
 from psd.store.migration import Migration, MovedKeys, Origin, counted, origin_of
 from psd.store.moved_names import MovedNames
 from psd.store.partitions import IN_A_CLUSTER, ON_ONE_SERVER, Partitions
@@ -63,8 +65,11 @@ def store_url(text: str) -> str:
 )
 @click.option("--dry-run", is_flag=True, help="Count what would be moved; write nothing.")
 @click.option("--no-verify", is_flag=True, help="Do not audit what was moved.")
+@click.option("--json", "as_json", is_flag=True, help="With --dry-run: JSON instead of text.")
 @pass_settings
-def migrate(loaded: LoadedSettings, /, *, origin: str, dry_run: bool, no_verify: bool) -> None:
+def migrate(
+    loaded: LoadedSettings, /, *, origin: str, dry_run: bool, no_verify: bool, as_json: bool
+) -> None:
     """Move what another store holds into this one.
 
     This one (redis.url) must be empty. The other one is of a version before, or has another number
@@ -75,8 +80,11 @@ def migrate(loaded: LoadedSettings, /, *, origin: str, dry_run: bool, no_verify:
     not repair.
     """
     settings = patient(loaded.settings)
+    if as_json and not dry_run:
+        raise click.UsageError("--json tells what --dry-run found; give both")
     if dry_run:
-        click.echo(asyncio.run(preview(settings, origin)))
+        found = asyncio.run(preview(settings, origin))
+        click.echo(msgspec.json.encode(found) if as_json else preview_text(found))
         return
     told, outcomes = asyncio.run(migrated(settings, origin, verifies=not no_verify))
     click.echo(told)
@@ -91,18 +99,58 @@ def patient(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, redis=redis)
 
 
-async def preview(settings: Settings, origin: str) -> str:
-    """What would be moved, in words."""
+class MovePreview(msgspec.Struct):
+    """What a migration would do; of stores of version 3 and before there are no partitions."""
+
+    version: str
+    partitions: int | None
+    to_version: str
+    to_partitions: int
+    keys: int
+    tagged: int
+    left: int
+    makes_columns: bool
+    """Whether columns of boards are made anew, and every owner is audited for that."""
+
+
+async def preview(settings: Settings, origin: str) -> MovePreview:
+    """What would be moved; raises ConfigError where the store is none to move it into."""
     async with reading(settings, origin) as (lane, found):
         store = Store(settings.redis, Metrics())
         try:
-            await store.cluster.know()
+            async with store.lane_to_anyone() as target:
+                await Filling(store, masked(origin), "migration").check_empty(target)
             kind = IN_A_CLUSTER if store.cluster.is_spread else ON_ONE_SERVER
         finally:
             await store.close()
         partitions = Partitions(settings.redis.partitions or kind)
-        moved = await counted(lane, MovedNames(found.schema, found.partitions, partitions))
-        return moved_text(moved, partitions, "would be moved")
+        names = MovedNames(found.schema, found.partitions, partitions)
+        moved = await counted(lane, names)
+        return MovePreview(
+            found.schema,
+            found.partitions.count if found.partitions else None,
+            SCHEMA_VERSION,
+            partitions.count,
+            moved.keys,
+            moved.tagged,
+            moved.left,
+            not names.keeps_columns,
+        )
+
+
+def preview_text(found: MovePreview) -> str:
+    """What would be done, in two lines."""
+    version = f"version {found.version}" if found.version else "no version"
+    held = f" of {found.partitions} partitions" if found.partitions else ""
+    columns = (
+        "made anew, and every owner is audited" if found.makes_columns else "moved as they are"
+    )
+    return (
+        f"from {version}{held} to version {found.to_version} of {found.to_partitions}: columns of "
+        f"boards are {columns}\n"
+        f"{found.keys:,} keys would be moved, {found.tagged:,} of them under the tag of a "
+        f"partition ({found.to_partitions}), {found.left:,} left out"
+    )
 
 
 async def migrated(
@@ -122,7 +170,7 @@ async def migrated(
                 migration = Migration(lane, filling, names, lambda keys: bar.advance(task, keys))
                 await filling.begin(clears=True)
                 moved = await migration.move()
-            told = moved_text(moved, partitions, "moved")
+            told = moved_text(moved, partitions)
             outcomes = None
             if verifies or not names.keeps_columns:
                 outcomes, differences = await repaired(settings)
@@ -169,9 +217,9 @@ def address(redis: RedisSettings) -> tuple[str | None, int | None, str]:
     return parts.hostname, parts.port, parts.path.rstrip("/") or "/0"
 
 
-def moved_text(moved: MovedKeys, partitions: Partitions, done: str) -> str:
+def moved_text(moved: MovedKeys, partitions: Partitions) -> str:
     """``12,345 keys moved, 12,101 of them under the tag of a partition (1)``."""
     return (
-        f"{moved.keys:,} keys {done}, {moved.tagged:,} of them under the tag of a partition "
+        f"{moved.keys:,} keys moved, {moved.tagged:,} of them under the tag of a partition "
         f"({partitions.count})"
     )

@@ -130,7 +130,10 @@ def schema_problem(schema: str) -> FitnessProblem:
 
 
 UNMARKED = f"{SCHEMA_KEY}: the store holds no version"
-MIGRATES = "; `psd migrate` moves what it holds into another store, which psd then uses"
+MIGRATES = (
+    "; `psd migrate --from URL`, with the URL of this store, moves what it holds into an empty one "
+    "at redis.url, which psd then uses (docs/upgrade.md)"
+)
 NEWER = "; start a psd that is as new as the one that wrote it"
 
 

@@ -48,10 +48,11 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 class MovedKeys(msgspec.Struct):
-    """How many keys are moved, and how many of them are of owners, or of columns, by their tag."""
+    """How many keys are moved, how many of them under another tag, and how many are left."""
 
     keys: int = 0
     tagged: int = 0
+    left: int = 0
 
 
 async def origin_of(lane: RoutedLane) -> Origin:
@@ -128,6 +129,7 @@ class Migration:
 
 def _count(moved: MovedKeys, pairs: list[tuple[bytes, bytes | None]]) -> None:
     moved.keys += sum(to is not None for _, to in pairs)
+    moved.left += sum(to is None for _, to in pairs)
     moved.tagged += sum(to is not None and to != name for name, to in pairs)
 
 

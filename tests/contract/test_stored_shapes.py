@@ -90,11 +90,13 @@ async def test_a_store_of_a_version_before_is_refused_with_the_command_that_move
             pass
     said = str(refusal.value)
     assert f"psd:schema: the store holds version {shape.says}, this psd reads version 4" in said
-    assert "`psd migrate`" in said
+    assert "`psd migrate --from URL`" in said
     assert engine_server.ask("GET", "psd:schema") == shape.says.encode()
 
 
-@pytest.mark.parametrize(("shape", "said"), [("3", "`psd migrate`"), ("4", "set it to that")])
+@pytest.mark.parametrize(
+    ("shape", "said"), [("3", "`psd migrate --from URL`"), ("4", "set it to that")]
+)
 async def test_a_store_whose_version_was_taken_away_is_refused(
     shape: str, said: str, engine_server: RedisServer
 ) -> None:
@@ -169,4 +171,4 @@ async def test_the_doctor_says_what_to_do(engine_server: RedisServer, redis_url:
     arguments = ["--set", f"redis.url={redis_url}", "doctor"]
     done = await asyncio.to_thread(CliRunner().invoke, command, arguments)
     assert "UNFIT" in done.output
-    assert "`psd migrate`" in done.output
+    assert "`psd migrate --from URL`" in done.output

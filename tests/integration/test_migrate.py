@@ -7,7 +7,9 @@ they are. The third part of a test's store is never written: it is the one that 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -242,9 +244,30 @@ async def test_a_dry_run_counts_and_writes_nothing(old: RedisServer, new: RedisS
     await fill(old, "3")
     done = await migrate(old, new, "--dry-run", partitions=4)
     assert done.exit_code == 0
-    assert "keys would be moved" in done.output
+    assert "from version 3 to version 4 of 4: columns of boards are made anew" in done.output
+    counts = re.findall(r"[\d,]+(?= keys would be moved)|[\d,]+(?= left out)", done.output)
+    assert sum(map(int, counts)) == old.ask("DBSIZE")
     assert "of a partition (4)" in done.output
     assert new.ask("DBSIZE") == 0
+
+
+async def test_a_dry_run_is_also_told_as_json(old: RedisServer, new: RedisServer) -> None:
+    await fill(old, SCHEMA_VERSION)
+    found = json.loads((await migrate(old, new, "--dry-run", "--json")).output)
+    assert (found["version"], found["partitions"]) == (SCHEMA_VERSION, 1)
+    assert (found["to_version"], found["to_partitions"]) == (SCHEMA_VERSION, 1)
+    assert (found["tagged"], found["makes_columns"]) == (0, False)
+    assert found["keys"] + found["left"] == old.ask("DBSIZE")
+    assert (await migrate(old, new, "--json")).exit_code == 2
+
+
+async def test_a_dry_run_says_whether_there_is_room(old: RedisServer, new: RedisServer) -> None:
+    await fill(old, "3")
+    new.ask("SET", "psd:{p0}:7:1:y", "x")
+    done = await migrate(old, new, "--dry-run")
+    assert done.exit_code == 78
+    assert "the store is not empty: it has psd:{p0}:7:1:y" in done.output
+    assert new.ask("DBSIZE") == 1
 
 
 async def test_a_store_that_has_something_is_left_as_it_is(
