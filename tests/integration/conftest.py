@@ -17,6 +17,7 @@ from tests.conftest import ON_CLUSTER, AnyStore
 from tests.support.clients.http import HttpClient, serving
 from tests.support.engine import PATIENCE_S, erase_at_once
 from tests.support.processes.worker_stack import WorkerStack
+from tests.support.servers.memory import memory_folder
 from tests.support.servers.nsqd import Nsqd
 from tests.support.servers.redis_cluster import RedisCluster
 from tests.support.servers.redis_server import KEEP, RedisServer
@@ -152,7 +153,10 @@ def logs_as_they_were() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def kept_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
     """A cluster that the tests may kill, one after the other: it takes two seconds to form."""
-    with RedisCluster(tmp_path_factory.mktemp("cluster"), options=KEEP) as cluster:
+    with (
+        memory_folder(tmp_path_factory.mktemp("cluster")) as folder,
+        RedisCluster(folder, options=KEEP) as cluster,
+    ):
         yield cluster
 
 
@@ -164,7 +168,7 @@ def own_redis(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnySto
         cluster.restore()
         yield cluster
         return
-    with RedisServer(tmp_path / "redis", options=KEEP) as server:
+    with memory_folder(tmp_path / "redis") as folder, RedisServer(folder, options=KEEP) as server:
         yield server
 
 
