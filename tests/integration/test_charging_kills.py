@@ -14,7 +14,7 @@ from psd.charging.plug_readings import NJ_A_MWH
 from psd.charging.states import PlugState
 from psd.clock import ManualClock
 from psd.event_loop import new_event_loop
-from tests.integration.test_charging_sites import CENTS, NOON_S, SITE, Yard, yard_on
+from tests.support.charging.site_services import CENTS, NOON_S, SITE, Yard, yard_on
 from tests.support.engine import engine_on, sum_of
 
 SECONDS = 300
