@@ -45,6 +45,9 @@ from psd.queue.outlet import Outlet
 from psd.queue.stream import StreamQueue
 from psd.store.clocks import SlowerClock
 from psd.store.redis import Store
+from psd.vitals.queue_vitals import QueueVitals
+from psd.vitals.store_vitals import StoreVitals
+from psd.vitals.vitals import Vitals
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +101,15 @@ class Runtime:
         self.erasing = Erasing(
             self.store, settings, clock, self.engine, self.boards, self._turns, self.books.things
         )
+
+        self.vitals = self._watched()
+
+    def _watched(self) -> Vitals:
+        """What is told of store and queue to whoever asks for metrics."""
+        queue = self.settings.queue
+        topics = [queue.topic, *(each.name for each in self.topics)]
+        told = QueueVitals(queue, topics, self.store, self.clock)
+        return Vitals(StoreVitals(self.store), told, self.metrics)
 
     def _lent(self, archive: Appends, *, replays: bool) -> Core:
         """What domains may use of this process."""

@@ -7,6 +7,8 @@ belongs to the caller.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
+
 import msgspec
 from aiohttp import web
 
@@ -14,6 +16,7 @@ from psd import arrays
 from psd.engine.event_rules import EventRules
 from psd.observe.draining import Draining
 from psd.runtime import Runtime
+from psd.vitals.vitals import Vitals
 from server.access import Access
 from server.bodies import BodyReader
 from server.domains import domain_routes
@@ -97,9 +100,20 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
         register(app, route)
     app[FACES] = face_apps(runtime, gate, desk, rules, bodies)
     app.cleanup_ctx.append(minutes.running)
+    app.cleanup_ctx.append(_following(runtime.vitals))
     app.on_cleanup.append(enqueue.close)
     app.on_cleanup.append(access.close)
     return app
+
+
+def _following(vitals: Vitals) -> Callable[[web.Application], AsyncIterator[None]]:
+    """For as long as an application runs, its queue is followed."""
+
+    async def following(_app: web.Application) -> AsyncIterator[None]:
+        async with vitals.followed():
+            yield
+
+    return following
 
 
 def _writes(runtime: Runtime, rules: EventRules, bodies: BodyReader) -> list[Route]:

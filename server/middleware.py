@@ -50,13 +50,13 @@ ROOTS = web.AppKey("roots", Mapping[str, Style])
 class _Measured:
     """A route's style and its metrics, bound to their labels."""
 
-    __slots__ = ("_metrics", "_path", "_requests", "parameters", "route", "seconds", "style")
+    __slots__ = ("_metrics", "_path", "_requests", "_seconds", "parameters", "route", "style")
 
     def __init__(self, path: str, style: Style, metrics: Metrics, route: Route | None) -> None:
         self.style = style
         self.route = route
         self.parameters = None if route is None else parameters_of(path, route.about)
-        self.seconds: Histogram = metrics.request_seconds.labels(path)
+        self._seconds: Histogram | None = None
         self._path = path
         self._metrics = metrics
         self._requests: dict[int, Counter] = {}
@@ -68,7 +68,10 @@ class _Measured:
             counter = self._metrics.requests.labels(self._path, str(status))
             self._requests[status] = counter
         counter.inc()
-        self.seconds.observe(seconds)
+        if self._seconds is None:
+            # Only routes that were asked have series: 15 each, and there are hundreds of routes.
+            self._seconds = self._metrics.request_seconds.labels(self._path)
+        self._seconds.observe(seconds)
 
 
 class Gate:

@@ -26,11 +26,11 @@ from psd.addresses import Address
 from psd.config import Settings
 from psd.errors import PsdError
 from psd.observe.logs import configure_logging
+from psd.observe.metrics import METRICS_FOLDER
 from psd.observe.service_manager import ServiceManager, service_manager
 from server import serving
 from server.faces import ports_of
 from server.process_seats import Seat, illness_of
-from server.routes.operations import METRICS_FOLDER
 
 log = logging.getLogger("server.supervisor")
 

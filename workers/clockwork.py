@@ -39,6 +39,8 @@ class Clockwork:
         self._stopping = asyncio.Event()
         self._failed_in_row = 0
         self.trouble = ""
+        for outcome in ("done", "failed", "unavailable"):
+            metrics.clock_steps.labels(task.name, outcome)
 
     @property
     def name(self) -> str:

@@ -51,6 +51,10 @@ class Crew:
         """Whether nothing more is taken."""
         return any(each.worker.is_stopping for each in self.workers)
 
+    def held(self) -> dict[str, int]:
+        """By topic when the oldest message in hand was published, in ns; 0 for none."""
+        return {each.topic: each.worker.oldest_ns for each in self.workers}
+
     def stop(self) -> None:
         """Take and begin nothing more, finish what is in hand, return from :meth:`run`."""
         for each in self.workers:

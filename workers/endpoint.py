@@ -35,6 +35,9 @@ REQUEST_TIMEOUT_S = 5.0
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
 
+Look = Callable[[], Awaitable[None]]
+"""Reads what metrics tell beside the instruments."""
+
 Checks = Callable[[], Awaitable[Mapping[str, str]]]
 """What was checked, and ``ok``, ``ok: <advice>`` or what is wrong."""
 
@@ -59,9 +62,12 @@ class EndpointRequest(msgspec.Struct, frozen=True):
 class WorkerEndpoint:
     """The three pages; ``checks`` is what readiness asks."""
 
-    def __init__(self, registry: CollectorRegistry, checks: Checks) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, checks: Checks, look: Look | None = None
+    ) -> None:
         self._metrics: Callable[..., Any] = make_wsgi_app(registry)
         self._checks = checks
+        self._look = look
         self._open = 0
         self._server: asyncio.Server | None = None
 
@@ -103,6 +109,8 @@ class WorkerEndpoint:
 
     async def _exposition(self, asked: EndpointRequest) -> EndpointAnswer:
         """As prometheus_client answers, in the format and the coding that was asked for."""
+        if self._look is not None:
+            await self._look()
         return await asyncio.to_thread(self._collect, asked)
 
     def _collect(self, asked: EndpointRequest) -> EndpointAnswer:

@@ -76,6 +76,8 @@ class Worker:
         self._clock = clock
         self._intake = intake
         self._patience = Patience(queue, metrics)
+        for outcome in ("finished", "requeued", "dead_lettered"):
+            metrics.topic_messages.labels(self._topic, outcome)
         self._burials = BurialLog()
         self._waiting = ArrivalWait(metrics, store_ms)
         self._stopping = asyncio.Event()
@@ -106,6 +108,13 @@ class Worker:
             return 0.0
         since_s = max(self._taken_at_s, self._patience.answered_at_s)
         return asyncio.get_running_loop().time() - since_s
+
+    @property
+    def oldest_ns(self) -> int:
+        """When the oldest message in hand was published; 0 where there is none, or nobody says."""
+        batches = (messages for messages, _ in self._in_hand.values())
+        told = (each.published_at_ns for messages in batches for each in messages)
+        return min((published for published in told if published), default=0)
 
     async def run(self) -> None:
         """Work until :meth:`stop`; raises :class:`ConfigError` when it never can."""

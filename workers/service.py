@@ -83,13 +83,15 @@ async def endpoint(runtime: Runtime, crew: Crew) -> AsyncIterator[None]:
         return
     check_metrics_exposure(runtime.settings)
     readiness = readiness_of(runtime, crew)
-    served = WorkerEndpoint(runtime.metrics.registry, readiness.checks)
+    runtime.vitals.holds(crew.held)
+    served = WorkerEndpoint(runtime.metrics.registry, readiness.checks, runtime.vitals.look)
     try:
         await served.start(host, port)
     except OSError as exc:
         raise ConfigError(f"worker.metrics_port = {port}: {exc}") from exc
     try:
-        yield
+        async with runtime.vitals.followed():
+            yield
     finally:
         await served.close()
 

@@ -152,6 +152,7 @@ def _with_port(settings: Settings, url: str) -> Settings:
 @contextlib.asynccontextmanager
 async def _running_worker(runtime: Runtime) -> AsyncIterator[asyncio.Task[None]]:
     crew = build_crew(runtime)
+    runtime.vitals.holds(crew.held)
     running = asyncio.create_task(crew.run(), name="worker")
     try:
         yield running

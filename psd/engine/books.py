@@ -164,6 +164,9 @@ class Books(_Desk):
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         for status, number in Counter(outcome.status for outcome in outcomes).items():
             self._metrics.events.labels(status).inc(number)
+        for outcome in outcomes:
+            if outcome.error is not None:
+                self._metrics.events_refused.labels(outcome.error.code).inc()
 
 
 class BooksPreview(_Desk):

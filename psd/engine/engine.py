@@ -171,8 +171,9 @@ class Engine(Reads):
         too_late = 0
         for outcome in outcomes:
             counted[outcome.status] += 1
-            if outcome.error is not None and isinstance(outcome.error, TooLateError):
-                too_late += 1
+            if outcome.error is not None:
+                self._metrics.events_refused.labels(outcome.error.code).inc()
+                too_late += isinstance(outcome.error, TooLateError)
         for status, number in counted.items():
             counter = self._counters.get(status)
             if counter is None:

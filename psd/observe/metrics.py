@@ -6,23 +6,79 @@ not grow with the number of owners.
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+import os
+from collections.abc import Callable
 
-SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
-SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-AGES_S = (1, 5, 15, 60, 300, 3600, 86_400, 604_800, 2_592_000)
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+SECONDS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.5, 5.0)
+"""A sum takes 0.3 ms, a full batch of a worker 50 ms, and nothing of the store more than 1.5 s
+(redis.timeout_s)."""
+
+TRIP_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 512)
+"""512 is the most of one trip."""
+
+BATCH_SIZES = (1, 5, 20, 50, 100, 200, 500, 1000, 1200, 2500)
+"""1,200 is a full batch, 2,500 all that a worker may have unfinished, both by default."""
+
+AGES_S = (1, 5, 15, 60, 300, 3600, 86_400, 604_800, 2_592_000, 31_536_000)
+
+UNFIT = ("role", "policy", "version", "schema", "cluster", "store", "partitions", "migration")
+"""What a store may be unfit by (psd/store/fitness.py)."""
+
+REFUSED = ("connections", "room", "head_timeout", "line", "head", "malformed", "unread")
+"""What a connection is refused for (server/guard.py, server/protocol.py)."""
+
+EVENT_OUTCOMES = ("booked", "unchanged", "duplicate", "withdrawn", "superseded", "refused")
+
+# When a series began is known to whoever collects it, and was every fourth line.
+_without_created: Callable[[], None] = disable_created_metrics
+_without_created()
+
+
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""Set by the supervisor of several processes: where each keeps its part of the metrics."""
+
+_gather: Callable[[CollectorRegistry], object] = MultiProcessCollector
 
 
 class Metrics:
-    """The instruments of one process, on a registry of their own."""
+    """The instruments of one process, on a registry of their own.
+
+    What is read when somebody asks (psd/vitals) stands on it beside them.
+    """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = CollectorRegistry() if registry is None else registry
+        self._beside: list[Collector] = []
         self._add_events()
         self._add_workers()
         self._add_store()
         self._add_archive()
         self._add_http()
+
+    def tell_beside(self, collector: Collector) -> None:
+        """Have something told beside the instruments, read when it is asked for."""
+        self._beside.append(collector)
+        self.registry.register(collector)
+
+    def told(self) -> CollectorRegistry:
+        """All that there is to tell: of this process, or of all that share the port."""
+        if METRICS_FOLDER not in os.environ:
+            return self.registry
+        together = CollectorRegistry()
+        _gather(together)
+        for collector in self._beside:
+            together.register(collector)
+        return together
 
     def _add_events(self) -> None:
         """What became of events."""
@@ -31,6 +87,11 @@ class Metrics:
             "Events by outcome: booked, unchanged, duplicate, withdrawn, refused, superseded.",
             ["outcome"],
             registry=self.registry,
+        )
+        for outcome in EVENT_OUTCOMES:
+            self.events.labels(outcome)
+        self.events_refused = Counter(
+            "psd_events_refused", "Events refused, by error code.", ["code"], registry=self.registry
         )
         self.too_late = Counter(
             "psd_events_too_late", "Events refused as too late.", registry=self.registry
@@ -77,7 +138,7 @@ class Metrics:
         self.batch_messages = Histogram(
             "psd_batch_messages",
             "Messages per worker batch.",
-            buckets=SIZES,
+            buckets=BATCH_SIZES,
             registry=self.registry,
         )
 
@@ -93,7 +154,7 @@ class Metrics:
         self.trip_commands = Histogram(
             "psd_trip_commands",
             "Redis commands that travelled together in one trip.",
-            buckets=SIZES,
+            buckets=TRIP_SIZES,
             registry=self.registry,
         )
         self.store_unfit = Gauge(
@@ -103,12 +164,16 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livemax",
         )
+        for check in UNFIT:
+            self.store_unfit.labels(check)
         self.store_changes = Counter(
             "psd_store_changes",
             "Times that the store was found changed: its server another, or all of it emptied.",
             ["change"],
             registry=self.registry,
         )
+        for change in ("server", "emptied"):
+            self.store_changes.labels(change)
         self.clock_difference = Gauge(
             "psd_clock_difference_seconds",
             "How far the store's clock is ahead of this machine's.",
@@ -189,6 +254,8 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        for reason in REFUSED:
+            self.refused.labels(reason)
         self.draining = Gauge(
             "psd_draining",
             "1 while the process is shutting down.",

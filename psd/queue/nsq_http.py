@@ -1,6 +1,6 @@
 """One GET to the HTTP port of an nsqd or nsqlookupd, on the event loop.
 
-What lives here is the wire; what is asked is in nsq_lookup.py and nsq_depth.py. It goes through no
+What lives here is the wire; what is asked is in nsq_lookup.py and nsq_stats.py. It goes through no
 proxy that the environment may name::
 
     await get("127.0.0.1:4161", "lookup?topic=psd")   -> (200, b'{"channels":[],"producers":[...]}')

@@ -88,9 +88,11 @@ class Lane:
         self._timeout_s = timeout_s
         self._writes = writes
         self._metrics = metrics
-        self._script_seconds: dict[bytes | str | int, Histogram] = {
-            load_script(name).sha: metrics.script_seconds.labels(name) for name in script_names()
+        self._scripts: dict[bytes | str | int, str] = {
+            load_script(name).sha: name for name in script_names()
         }
+        # Only scripts that were called have series: 16 each, and there are some sixty.
+        self._script_seconds: dict[bytes | str | int, Histogram] = {}
         self._queue = FairQueue()
         self._room = LaneRoom(self._queue, timeout_s, connections)
         self._asked: deque[Parcel] = deque()
@@ -335,6 +337,8 @@ class Lane:
         self._room.learn(cost, seconds)
         for sha in {command[1] for command in commands if command[0] == "EVALSHA"}:
             seconds_of = self._script_seconds.get(sha)
+            if seconds_of is None and (name := self._scripts.get(sha)) is not None:
+                seconds_of = self._script_seconds[sha] = self._metrics.script_seconds.labels(name)
             if seconds_of is not None:
                 seconds_of.observe(seconds)
 

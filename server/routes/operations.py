@@ -9,15 +9,12 @@ whether it should get requests: store and archive take writes and the process is
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 from aiohttp import web
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from psd.errors import UnavailableError
 from psd.observe.draining import Draining
@@ -33,14 +30,22 @@ READINESS_TIMEOUT_S = 1.8
 TOLD_AGAIN_S = 1.0
 """For so long strangers are told what was found last: a check is four trips to the store."""
 
-_gather: Callable[[CollectorRegistry], object] = MultiProcessCollector
 
-METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""Set by the supervisor of several processes: where each keeps its part of the metrics."""
+class Looking(Protocol):
+    """What is needed of :class:`psd.vitals.vitals.Vitals`."""
+
+    async def look(self) -> None:
+        """Read what is told beside the instruments."""
+        ...
 
 
-class ReadinessChecks(Protocol):
-    """What readiness needs of :class:`psd.runtime.Runtime`."""
+class Operated(Protocol):
+    """What operations need of :class:`psd.runtime.Runtime`."""
+
+    @property
+    def vitals(self) -> Looking:
+        """What is read when somebody asks for metrics."""
+        ...
 
     async def readiness(self) -> dict[str, str]:
         """Check name -> ``ok`` or what is wrong."""
@@ -50,7 +55,7 @@ class ReadinessChecks(Protocol):
 class OperationRoutes:
     """The routes of operations."""
 
-    def __init__(self, runtime: ReadinessChecks, metrics: Metrics, draining: Draining) -> None:
+    def __init__(self, runtime: Operated, metrics: Metrics, draining: Draining) -> None:
         self._runtime = runtime
         self._found: dict[str, str] = {}
         self._found_at_s = float("-inf")
@@ -110,9 +115,12 @@ class OperationRoutes:
         """The page of metrics; all who ask while one is made wait for that one."""
         if self._exposing is None or self._exposing.done():
             # A thread each would be one more that the loop waits for whenever it is its turn.
-            making = asyncio.to_thread(exposition, self._metrics)
-            self._exposing = asyncio.create_task(making, name="metrics")
+            self._exposing = asyncio.create_task(self._expose(), name="metrics")
         return await asyncio.shield(self._exposing)
+
+    async def _expose(self) -> bytes:
+        await self._runtime.vitals.look()
+        return await asyncio.to_thread(exposition, self._metrics)
 
     async def _told_again(self) -> dict[str, str]:
         """What was found a moment ago, or now: strangers may ask as often as they like."""
@@ -146,8 +154,4 @@ class OperationRoutes:
 
 def exposition(metrics: Metrics) -> bytes:
     """The metrics of this process, or of all where a supervisor gave them a folder."""
-    registry = metrics.registry
-    if METRICS_FOLDER in os.environ:
-        registry = CollectorRegistry()
-        _gather(registry)
-    return generate_latest(registry)
+    return generate_latest(metrics.told())

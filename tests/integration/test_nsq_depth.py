@@ -8,7 +8,7 @@ import pytest
 
 from psd.config import QueueSettings, RedisSettings, ServerSettings, Settings
 from psd.errors import QueueUnavailableError
-from psd.queue import nsq_depth
+from psd.queue import nsq_depth, nsq_stats
 from psd.queue.nsq_depth import NsqDepth
 from psd.queue.nsq_queue import NsqQueue
 from psd.runtime import open_runtime
@@ -29,7 +29,7 @@ async def test_messages_that_wait_are_counted_whether_a_channel_has_them_or_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nsq_depth, "KEPT_S", 0.0)
-    monkeypatch.setattr(nsq_depth, "DEPTH_TIMEOUT_S", 10.0)
+    monkeypatch.setattr(nsq_stats, "STATS_TIMEOUT_S", 10.0)
     with Nsqd(tmp_path) as nsqd:
         depth = NsqDepth(QueueSettings(nsqd_http_addresses=(f"127.0.0.1:{nsqd.http_port}",)))
         assert await depth() == 0
@@ -41,7 +41,7 @@ async def test_every_nsqd_that_nsqlookupd_knows_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nsq_depth, "KEPT_S", 0.0)
-    monkeypatch.setattr(nsq_depth, "DEPTH_TIMEOUT_S", 10.0)
+    monkeypatch.setattr(nsq_stats, "STATS_TIMEOUT_S", 10.0)
     address = "-broadcast-address=127.0.0.1"
     with Nsqlookupd(tmp_path) as lookupd:
         first = Nsqd(tmp_path, [address], lookupds=[lookupd])
@@ -69,7 +69,7 @@ async def test_an_answer_of_v3_tells_the_depth_and_is_given_without_it_when_nsqd
     tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nsq_depth, "KEPT_S", 0.0)
-    monkeypatch.setattr(nsq_depth, "DEPTH_TIMEOUT_S", 10.0)
+    monkeypatch.setattr(nsq_stats, "STATS_TIMEOUT_S", 10.0)
     with Nsqd(tmp_path) as nsqd:
         settings = Settings(
             redis=RedisSettings(url=redis_url, durability="fast"),

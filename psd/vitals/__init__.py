@@ -1,0 +1,1 @@
+"""What of a process, its store and its queue is read whenever somebody asks for metrics."""
