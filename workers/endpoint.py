@@ -25,6 +25,8 @@ from typing import Any
 import msgspec
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
+from psd.observe.remedies import findings
+
 log = logging.getLogger("worker")
 
 HEAD_BYTES_MAX = 8192
@@ -104,7 +106,10 @@ class WorkerEndpoint:
     async def _ready(self, _asked: EndpointRequest) -> EndpointAnswer:
         checks = await self._checks()
         ready = all(found.partition(":")[0] == "ok" for found in checks.values())
-        body = msgspec.json.encode({"ready": ready, "checks": checks})
+        told: dict[str, object] = {"ready": ready, "checks": checks}
+        if not ready:
+            told["findings"] = findings(checks)
+        body = msgspec.json.encode(told)
         return EndpointAnswer(200 if ready else 503, body, (("Content-Type", JSON),))
 
     async def _exposition(self, asked: EndpointRequest) -> EndpointAnswer:

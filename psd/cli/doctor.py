@@ -1,7 +1,14 @@
 """``psd doctor``: what psd depends on, what is reachable, and what is wrong with it.
 
-Each line is a check, ``ok`` or ``BAD``, and what was found. Exit code 1 when one is bad. Store and
-queue are asked here; what a server opens beside them is in doctor_opens.py.
+Each line is a check, ``ok``, ``NOTE`` or ``BAD``, and what was found; below what is not well stands
+how it was seen and what mends it (psd/observe/remedies.py). Exit code 1 when one is bad::
+
+    store.policy  BAD   maxmemory-policy is allkeys-lru
+                        seen: INFO memory
+                        do:   CONFIG SET maxmemory-policy noeviction, and the same in redis.conf
+
+The store is asked here; the queue in doctor_queue.py, and what a server opens beside them is in
+doctor_opens.py.
 """
 
 from __future__ import annotations
@@ -12,20 +19,19 @@ import platform
 import time
 from collections.abc import AsyncIterator, Sequence
 from importlib.metadata import version
-from urllib.parse import urlsplit
 
 import click
 import msgspec
 
 from psd.cli.doctor_opens import Finding, examine_opened
+from psd.cli.doctor_queue import examine_nsq, examine_stream
 from psd.cli.options import pass_settings
 from psd.cli.printing import aligned, json_option
-from psd.config import QueueSettings, Settings
+from psd.config import Settings
 from psd.config_sources import LoadedSettings
-from psd.embedded.drain import queue_depth
-from psd.errors import PsdError
+from psd.errors import PsdError, UnfitStoreError
 from psd.observe.metrics import Metrics
-from psd.outages import outage
+from psd.observe.remedies import remedy_of
 from psd.secrets import masked
 from psd.store.clocks import DIFFERENCE_MAX_S
 from psd.store.fitness import info_field
@@ -35,7 +41,7 @@ from psd.store.redis import Store
 from psd.store.scripts import load_script, script_names
 from psd.version import VERSION
 
-CONNECT_TIMEOUT_S = 2.0
+INDENT = 6
 
 
 @click.command()
@@ -50,12 +56,33 @@ def doctor(loaded: LoadedSettings, /, *, as_json: bool) -> None:
     """
     findings = asyncio.run(examine(loaded))
     if as_json:
-        click.echo(msgspec.json.encode(findings))
+        click.echo(msgspec.json.encode([told(each) for each in findings]))
     else:
-        rows = [(each.check, "ok" if each.ok else "BAD", each.found) for each in findings]
-        click.echo("\n".join(line.rstrip() for line in aligned(rows)))
+        click.echo("\n".join(report(findings)))
     if not all(finding.ok for finding in findings):
         click.get_current_context().exit(1)
+
+
+def told(finding: Finding) -> dict[str, object]:
+    """A finding as JSON: ``level`` is ok, advice or bad; what is well has nothing to be done."""
+    level = "bad" if not finding.ok else "advice" if finding.is_advice else "ok"
+    fields = {"check": finding.check, "ok": finding.ok, "level": level, "found": finding.found}
+    if level == "ok":
+        return fields
+    return fields | msgspec.structs.asdict(remedy_of(finding.check, finding.found))
+
+
+def report(findings: Sequence[Finding]) -> list[str]:
+    """The lines for people."""
+    words = [("BAD" if not f.ok else "NOTE" if f.is_advice else "ok") for f in findings]
+    rows = [(f.check, word, f.found) for f, word in zip(findings, words, strict=True)]
+    lines: list[str] = []
+    for finding, word, line in zip(findings, words, aligned(rows), strict=True):
+        lines.append(line.rstrip())
+        if word != "ok":
+            remedy = remedy_of(finding.check, finding.found)
+            lines += [f"{' ' * INDENT}seen: {remedy.seen}", f"{' ' * INDENT}do:   {remedy.remedy}"]
+    return lines
 
 
 async def examine(loaded: LoadedSettings) -> list[Finding]:
@@ -91,12 +118,14 @@ async def examine_store(store: Store, settings: Settings) -> AsyncIterator[Findi
             kind, number = server_version(info)
             yield Finding("store", True, f"{kind} {number} at {node or url}")
             yield clock_finding(now)
-        for check, answer in (await store.readiness()).items():
+        readiness = await store.readiness()
+        for check, answer in readiness.items():
             if check == "clock":
                 # Found above to the millisecond, and bad where readiness only advises.
                 continue
-            yield Finding(f"store.{check}", answer.startswith("ok"), answer)
-        names = list(script_names())
+            yield Finding(f"store.{check}", answer.startswith("ok"), answer, is_advice(answer))
+        # Readiness loads them, where it comes so far.
+        names = list(script_names()) if "scripts" in readiness else []
         shas = [load_script(name).sha for name in names]
         scripts: list[Command] = [("SCRIPT", "EXISTS", *shas)]
         nodes = [known for [known] in (await store.reads.each_node(scripts)).values()]
@@ -105,10 +134,17 @@ async def examine_store(store: Store, settings: Settings) -> AsyncIterator[Findi
         if kept := lifetimes_told(settings):
             yield Finding("retention", True, kept)
         if settings.queue.kind == "stream":
-            depth = await queue_depth(store, settings.queue.topic)
-            yield Finding("queue", True, f"Redis stream, {depth} messages not finished")
+            for finding in await examine_stream(store, settings.queue):
+                yield finding
+    except UnfitStoreError as error:
+        yield Finding(f"store.{error.check}", False, f"{url}: {error}")
     except PsdError as error:
         yield Finding("store", False, f"{url}: {error}")
+
+
+def is_advice(answer: str) -> bool:
+    """Whether a check passes and something is to be done; masters of a cluster are told alike."""
+    return answer.startswith("ok: ") and not answer.endswith(" masters")
 
 
 def lifetimes_told(settings: Settings) -> str:
@@ -131,29 +167,3 @@ def server_version(info: bytes) -> tuple[str, str]:
     """What the server is, and its version: Valkey also tells the Redis it is compatible with."""
     valkey = info_field(info, "valkey_version")
     return ("Valkey", valkey) if valkey else ("Redis", info_field(info, "redis_version"))
-
-
-async def examine_nsq(settings: QueueSettings) -> list[Finding]:
-    """Whether each nsqd and nsqlookupd takes connections."""
-    addresses = [("nsqd", address) for address in settings.nsqd_addresses]
-    addresses += [("nsqlookupd", address) for address in settings.lookupd_addresses]
-    if not addresses:
-        return [Finding("queue", False, "neither nsqd nor nsqlookupd is configured")]
-    return [Finding(kind, *await knock(address)) for kind, address in addresses]
-
-
-async def knock(address: str) -> tuple[bool, str]:
-    """Whether a host:port takes a connection, and what happened."""
-    parts = urlsplit(address if "://" in address else f"//{address}")
-    default = {"https": 443}.get(parts.scheme, 80)
-    try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            _, writer = await asyncio.open_connection(parts.hostname, parts.port or default)
-    except TimeoutError:
-        return False, f"{address}: no answer within {CONNECT_TIMEOUT_S:g} s"
-    except (OSError, ValueError) as exc:
-        return False, f"{address}: {outage(exc)}"
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-    return True, address

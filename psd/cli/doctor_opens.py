@@ -35,11 +35,12 @@ from server.jwks import FETCH_TIMEOUT_S, Keys
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One line of the report."""
+    """One line of the report; with ``is_advice`` it is well enough, and something is to be done."""
 
     check: str
     ok: bool
     found: str
+    is_advice: bool = False
 
 
 async def examine_opened(settings: Settings) -> AsyncIterator[Finding]:

@@ -33,6 +33,7 @@ class Channel(msgspec.Struct):
     in_flight_count: int = 0
     deferred_count: int = 0
     message_count: int = 0
+    client_count: int = 0
 
 
 class Topic(msgspec.Struct):

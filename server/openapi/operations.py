@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from psd.observe.remedies import CheckFound
 from server.openapi.about import TEXT_TYPE, About, Answer, Example, json_answer
 
 
@@ -23,10 +24,15 @@ class Alive(msgspec.Struct):
 
 
 class Ready(msgspec.Struct):
-    """Whether the server should get requests; `checks` are for readers of everything."""
+    """Whether the server should get requests; what else is told is for readers of everything.
+
+    Where it is not ready, `findings` says of each of the `checks` that is not well how it was
+    seen and what mends it.
+    """
 
     ready: bool
     checks: dict[str, str] | UnsetType = UNSET
+    findings: list[CheckFound] | UnsetType = UNSET
 
 
 class RunningVersion(msgspec.Struct):

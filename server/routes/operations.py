@@ -3,7 +3,8 @@
 ``/healthz`` tells whether the process answers at all and asks nobody; ``/readyz`` tells
 whether it should get requests: store and archive take writes and the process is not draining::
 
-    GET /readyz -> 503 {"ready":false,"checks":{"draining":"ok","writable":"timed out"}}
+    GET /readyz -> 503 {"ready":false,"checks":{"draining":"ok","writable":"timed out"},
+                        "findings":[{"check":"writable",...,"remedy":"start the Redis ..."}]}
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from psd.errors import UnavailableError
 from psd.observe.draining import Draining
 from psd.observe.metrics import Metrics
+from psd.observe.remedies import findings
 from psd.version import VERSION
 from server import answers
 from server.access import IDENTITY, NOBODY
@@ -98,6 +100,8 @@ class OperationRoutes:
         told: dict[str, object] = {"ready": ready}
         if identity.may("read") and identity.owners is None:
             told["checks"] = checks
+            if not ready:
+                told["findings"] = findings(checks)
         body = msgspec.json.encode(told)
         return answers.json(body, 200 if ready else 503)
 

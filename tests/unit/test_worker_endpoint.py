@@ -70,7 +70,10 @@ async def test_a_check_that_fails_is_503_and_says_which() -> None:
     async with serving({"queue": "nsqd 10.0.0.1:4150: refused"}) as port:
         assert await ask(port, "/readyz") == (
             503,
-            b'{"ready":false,"checks":{"queue":"nsqd 10.0.0.1:4150: refused"}}',
+            b'{"ready":false,"checks":{"queue":"nsqd 10.0.0.1:4150: refused"},"findings":['
+            b'{"check":"queue","found":"nsqd 10.0.0.1:4150: refused","seen":"a connection to each '
+            b'nsqd","remedy":"start nsqd and nsqlookupd there, or set queue.nsqd_addresses and '
+            b'queue.lookupd_addresses"}]}',
         )
 
 
