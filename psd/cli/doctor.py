@@ -124,13 +124,10 @@ async def examine_store(store: Store, settings: Settings) -> AsyncIterator[Findi
                 # Found above to the millisecond, and bad where readiness only advises.
                 continue
             yield Finding(f"store.{check}", answer.startswith("ok"), answer, is_advice(answer))
-        # Readiness loads them, where it comes so far.
-        names = list(script_names()) if "scripts" in readiness else []
-        shas = [load_script(name).sha for name in names]
-        scripts: list[Command] = [("SCRIPT", "EXISTS", *shas)]
-        nodes = [known for [known] in (await store.reads.each_node(scripts)).values()]
-        for name, sha, *exists in zip(names, shas, *nodes, strict=True):
-            yield Finding(f"script {name}", all(exists), sha.decode())
+        if "scripts" in readiness:
+            # It loads them, where it comes so far.
+            async for finding in examine_scripts(store):
+                yield finding
         if kept := lifetimes_told(settings):
             yield Finding("retention", True, kept)
         if settings.queue.kind == "stream":
@@ -140,6 +137,16 @@ async def examine_store(store: Store, settings: Settings) -> AsyncIterator[Findi
         yield Finding(f"store.{error.check}", False, f"{url}: {error}")
     except PsdError as error:
         yield Finding("store", False, f"{url}: {error}")
+
+
+async def examine_scripts(store: Store) -> AsyncIterator[Finding]:
+    """Whether every server has each script."""
+    names = list(script_names())
+    shas = [load_script(name).sha for name in names]
+    scripts: list[Command] = [("SCRIPT", "EXISTS", *shas)]
+    nodes = [known for [known] in (await store.reads.each_node(scripts)).values()]
+    for name, sha, *exists in zip(names, shas, *nodes, strict=True):
+        yield Finding(f"script {name}", all(exists), sha.decode())
 
 
 def is_advice(answer: str) -> bool:

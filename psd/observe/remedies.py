@@ -132,7 +132,6 @@ REMEDIES: dict[str, Remedy] = {
         "a bind to it", "set server.host and server.port to what this machine has, and is free"
     ),
     "script": Remedy("SCRIPT EXISTS", "nothing: it is loaded with its first call"),
-    "tables": Remedy("the file, as a start reads it", "mend rewards.tables"),
 }
 """By the first word of a check: ``store.policy`` and ``policy`` are the same."""
 
@@ -150,7 +149,7 @@ def remedy_of(check: str, found: str) -> Remedy:
 def name_of(check: str) -> str:
     """What a check is called in the table.
 
-    >>> name_of("store.policy"), name_of("receiving.telemetry"), name_of("clock.swaps settle")
+    >>> name_of("store.policy"), name_of("receiving.telemetry"), name_of("clock.due plugs")
     ('policy', 'receiving', 'clockwork')
     """
     first, _, rest = check.partition(".")
