@@ -133,10 +133,13 @@ async def examine_store(store: Store, settings: Settings) -> AsyncIterator[Findi
         if settings.queue.kind == "stream":
             for finding in await examine_stream(store, settings.queue):
                 yield finding
-    except UnfitStoreError as error:
-        yield Finding(f"store.{error.check}", False, f"{url}: {error}")
     except PsdError as error:
-        yield Finding("store", False, f"{url}: {error}")
+        yield Finding(check_of(error), False, f"{url}: {error}")
+
+
+def check_of(error: PsdError) -> str:
+    """The check that an error of the store is about."""
+    return f"store.{error.check}" if isinstance(error, UnfitStoreError) else "store"
 
 
 async def examine_scripts(store: Store) -> AsyncIterator[Finding]:
