@@ -9,6 +9,7 @@ from server.pages.booked_minutes import BookedMinutes
 from server.pages.own_watching import OwnWatching
 from server.pages.state_page import StatePage
 from server.pages.user_pages import UserPages
+from server.pages.withdraw_page import WithdrawPage
 
 
 class OwnPart(Part):
@@ -21,5 +22,6 @@ class OwnPart(Part):
             state.page(),
             *BoardPages(runtime, watching).pages(),
             *UserPages(runtime, watching).pages(),
+            WithdrawPage(runtime).page(),
         )
         self.page_watchables = (state.watchable(), *watching.watchables())

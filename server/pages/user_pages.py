@@ -6,8 +6,6 @@
     GET /users/7?thing=steps&year=2016              the year, by the clocks of ?tz=
     GET /users/7?start=2016-04-12&end=2016-04-13    the chart and the activities of a day
     GET /users/7/chart?start=...                    the chart's numbers as JSON
-    GET /users/7/activities/41                      take it back? with a note
-    POST /users/7/activities/41                     done, archived, and in the user's log
 
 Without script a chart is a drawing with links; with script a range is dragged over, and the page is
 asked for that range (user_scripts/user.js). Who may not see a user is refused.
@@ -16,35 +14,27 @@ asked for that range (user_scripts/user.js). Who may not see a user is refused.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 from urllib.parse import quote, urlencode
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from psd.archive.entries import Entry
 from psd.clock import utc_text
 from psd.domain.web_page import Answer, Content, Moved, Shown, Visit, WebPage
 from psd.engine.plan import Range
 from psd.engine.series import BucketQuestion
-from psd.engine.withdrawal import (
-    WithdrawFields,
-    message_of,
-    things_of_owners,
-    withdrawal_of,
-)
-from psd.errors import BadQueryError, DetailExpiredError, ForbiddenError, InputError, PsdError
-from psd.queries.activities import ActivityQueries, nothing_known
+from psd.engine.withdrawal import things_of_owners
+from psd.errors import BadQueryError, DetailExpiredError, ForbiddenError, PsdError
+from psd.queries.activities import ActivityQueries
 from psd.queries.activity_answers import ActivitiesQuery, AuditQuery
 from psd.queries.calendar import bounds, zone
 from psd.queries.depth import depth_of
-from psd.queries.ids import asked_id
 from psd.queries.moments import asked_range
 from psd.runtime import Runtime
 from psd.users import user_of
 from psd.zones import DATE_S, beginning_of
+from server.pages.asked_user import AskedUser, goal_of, named_user, year_of
 from server.pages.own_watching import OwnWatching
 from server.pages.user_chart import (
     POINTS_MAX,
@@ -62,33 +52,7 @@ WITHDRAWALS_SHOWN = 10
 DAYS_MAX = 3_660
 """Ten years of days, of which streaks are."""
 
-YEARS = range(1970, 2200)
-
 _encode = msgspec.json.Encoder().encode
-
-
-class _Asked(msgspec.Struct, frozen=True):
-    """Whom a page is about, and how it is looked at."""
-
-    uid: int
-    name: str
-    tz: ZoneInfo
-    thing: str
-    number: int
-    things: list[str]
-    today: dt.date
-    now_s: int
-    query: Mapping[str, str]
-
-    @property
-    def path(self) -> str:
-        """Of the page, below the root."""
-        return f"/users/{quote(self.name, safe='')}"
-
-    def link(self, **more: str) -> str:
-        """The page with other parameters."""
-        kept = {"thing": self.thing, "tz": self.tz.key, **more}
-        return f"{self.path}?{urlencode(kept)}"
 
 
 class UserPages:
@@ -101,7 +65,6 @@ class UserPages:
         self._things = {name: at for name, at in known.items() if at in self._numbers}
         self._units = {name: settings.things[name].unit for name in self._things}
         self._engine = runtime.engine
-        self._intake = runtime.intake
         self._clock = runtime.clock
         self._activities = ActivityQueries(
             runtime.engine,
@@ -114,12 +77,10 @@ class UserPages:
 
     def pages(self) -> tuple[WebPage, ...]:
         """All of them."""
-        activity = "/users/{uid}/activities/{aid}"
         return (
             WebPage(path="/users/", show=self.search),
             WebPage(path="/users/{uid}", show=self.user, named=True),
             WebPage(path="/users/{uid}/chart", show=self.chart, named=True),
-            WebPage(path=activity, show=self.withdraw, named=True, scope="write", takes_forms=True),
         )
 
     async def search(self, visit: Visit) -> Answer:
@@ -139,9 +100,9 @@ class UserPages:
         """A user's page."""
         watch = await self._watching.user(visit.names["uid"], visit)
         asked = await self._asked(visit)
-        year = _year(asked)
+        year = year_of(asked)
         days = await self._days(asked)
-        goal = _goal(asked)
+        goal = goal_of(asked)
         shown = self._shown(asked, year)
         now, longest = streaks_of(days, goal, asked.today)
         return Shown(
@@ -168,35 +129,12 @@ class UserPages:
     async def chart(self, visit: Visit) -> Answer:
         """The chart's numbers."""
         asked = await self._asked(visit)
-        found = await self._chart(asked, self._shown(asked, _year(asked)))
+        found = await self._chart(asked, self._shown(asked, year_of(asked)))
         return Content("chart.json", "application/json", _encode(found))
 
-    async def withdraw(self, visit: Visit) -> Answer:
-        """Ask whether an activity is to be taken back, and take it back."""
-        uid, name = _user(visit)
-        visit.identity.require_owner(uid, name)
-        aid = asked_id(visit.names["aid"], "aid")
-        if not await self._engine.knows_activity(uid, aid, self._numbers):
-            raise nothing_known(name, aid)
-        if visit.form is None:
-            return Shown("withdraw.html", {"uid": name, "aid": aid, "error": ""})
-        now_ms = self._clock.now_ms()
-        fields = WithdrawFields(name, aid, visit.form.get("note", ""), visit.identity.who)
-        try:
-            withdrawal = withdrawal_of(fields, self._numbers, now_ms // 1000)
-            [done] = await self._intake.accept(
-                [withdrawal], lambda: [Entry(now_ms, "", message_of(withdrawal))]
-            )
-            if done.error is not None:
-                raise done.error
-        except InputError as error:
-            return Shown("withdraw.html", {"uid": name, "aid": aid, "error": str(error)})
-        told = f"Activity {aid} is taken back." if done.status == "booked" else "It was already."
-        return Moved(f"/users/{quote(name, safe='')}", told)
-
-    async def _asked(self, visit: Visit) -> _Asked:
+    async def _asked(self, visit: Visit) -> AskedUser:
         """Raises ForbiddenError for one who may not see the user."""
-        uid, name = _user(visit)
+        uid, name = named_user(visit)
         if not visit.sees(uid):
             raise ForbiddenError(f"user {name} is none that you may see")
         tz, now_s = zone(visit.query.get("tz") or "UTC"), self._clock.now_s()
@@ -205,7 +143,7 @@ class UserPages:
         thing = visit.query.get("thing") or next(iter(have or self._things), "")
         if thing not in self._things:
             raise BadQueryError(f"thing: {thing!r} is not known")
-        return _Asked(
+        return AskedUser(
             uid,
             name,
             tz,
@@ -217,7 +155,7 @@ class UserPages:
             visit.query,
         )
 
-    async def _days(self, asked: _Asked) -> Days:
+    async def _days(self, asked: AskedUser) -> Days:
         """Sums of local days since the first booking, ten years at most. 2 trips."""
         end = beginning_of(asked.today + dt.timedelta(days=1), asked.tz)
         whole = Range(max(end - DAYS_MAX * DATE_S, 0), end)
@@ -233,19 +171,19 @@ class UserPages:
             if value
         }
 
-    async def _chart(self, asked: _Asked, shown: Range) -> ChartAnswer:
+    async def _chart(self, asked: AskedUser, shown: Range) -> ChartAnswer:
         every = unit_of(shown.end - shown.start)
         edges = bounds(shown, every, asked.tz, POINTS_MAX)
         values = await self._sums(asked, edges)
         told = shown.start, shown.end, every, asked.tz.key
         return ChartAnswer(*told, [start for start, _ in pairwise(edges)], values)
 
-    async def _sums(self, asked: _Asked, edges: list[int]) -> list[int]:
+    async def _sums(self, asked: AskedUser, edges: list[int]) -> list[int]:
         question = BucketQuestion(asked.number, edges)
         [found] = await self._engine.series([asked.uid], question)
         return [*found[None].sums] if None in found else [0] * (len(edges) - 1)
 
-    async def _charted(self, asked: _Asked, shown: Range) -> dict[str, Any]:
+    async def _charted(self, asked: AskedUser, shown: Range) -> dict[str, Any]:
         """What the page says of the chart; one of a time without detail has none."""
         links = links_of(shown, asked.now_s)
         values: dict[str, Any] = {
@@ -263,7 +201,7 @@ class UserPages:
             values["expired"] = str(error)
         return values
 
-    async def _listed(self, asked: _Asked, shown: Range, visit: Visit) -> dict[str, Any]:
+    async def _listed(self, asked: AskedUser, shown: Range, visit: Visit) -> dict[str, Any]:
         """Activities of the range, and what was taken back."""
         query = ActivitiesQuery(
             thing=asked.thing,
@@ -286,7 +224,7 @@ class UserPages:
         withdrawn = await self._activities.audit(asked.uid, log, sees=True)
         return {**values, "may_write": visit.identity.may("write"), "withdrawn": withdrawn.data}
 
-    def _head(self, asked: _Asked, year: int, goal: int) -> dict[str, Any]:
+    def _head(self, asked: AskedUser, year: int, goal: int) -> dict[str, Any]:
         return {
             "uid": asked.name,
             "path": asked.path,
@@ -301,7 +239,7 @@ class UserPages:
             "after": asked.link(year=str(year + 1)) if year < asked.today.year else "",
         }
 
-    def _shown(self, asked: _Asked, year: int) -> Range:
+    def _shown(self, asked: AskedUser, year: int) -> Range:
         """The range of the chart: what is asked for, or the year."""
         if "start" in asked.query:
             end = asked.query.get("end") or None
@@ -309,27 +247,6 @@ class UserPages:
             return held(range_.start, range_.end)
         first, following = dt.date(year, 1, 1), dt.date(year + 1, 1, 1)
         return Range(beginning_of(first, asked.tz), beginning_of(following, asked.tz))
-
-
-def _user(visit: Visit) -> tuple[int, str]:
-    name = visit.names["uid"]
-    return user_of(name), name
-
-
-def _year(asked: _Asked) -> int:
-    text = asked.query.get("year") or asked.query.get("start", "")[:4]
-    if not text.isdecimal() or int(text) not in YEARS:
-        if asked.query.get("year"):
-            raise BadQueryError(f"year: {text!r} is none from 1970 to 2199")
-        return asked.today.year
-    return int(text)
-
-
-def _goal(asked: _Asked) -> int:
-    text = asked.query.get("goal") or "1"
-    if not text.isdecimal() or not 0 < int(text) < 1 << 53:
-        raise BadQueryError(f"goal: {text[:32]!r} is no number from 1 on")
-    return int(text)
 
 
 def _told(streak: DaysInARow) -> tuple[int, str, str]:

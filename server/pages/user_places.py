@@ -1,21 +1,21 @@
 """Where a user stands on named boards: the rank now, and the best one ever.
 
 A rank gets better by a user's own bookings, so it is looked at after each of these, at the ends of
-days, and now::
+days, and now; each time by the window that the board had then::
 
-    april  12 members, 40 own bookings in April, 30 days
+    april    12 members, 40 own bookings in April, 30 days
     -> one question about 12 users and 70 seconds: rank 4 now, the best 2 at 2016-04-12T10:31:07Z
+    rolling  12 members, 40 own bookings, 90 days since the first: 130 windows of a week
 
-Of a user with more bookings in the window than SECONDS_MAX the first are looked at, and ends of
-days up to now: a better rank between two of these is not seen. A board with more members than
-MEMBERS_MAX has no best rank, because nobody waits for it.
+Of a user with more bookings than SECONDS_MAX the first are looked at, and ends of days up to now,
+spread evenly where they are more: a better rank between two of these is not seen. Windows that move
+are half as many, because each has two ends. A board with more members than MEMBERS_MAX has no best
+rank, because nobody waits for it, and none of which the detail has expired.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Sequence
-from itertools import accumulate
+import asyncio
 
 import msgspec
 
@@ -23,11 +23,18 @@ from psd.clock import utc_text
 from psd.engine.plan import Range
 from psd.engine.reads import Reads
 from psd.engine.series import BucketQuestion
+from psd.errors import DetailExpiredError
 from psd.queries.boards.board_reads import BoardReads, NamedBoard
-from psd.queries.boards.board_windows import RollingWindow, window_at
+from psd.queries.boards.board_windows import (
+    BoardWindow,
+    FixedWindow,
+    standing_range,
+    window_at,
+)
 from psd.queries.queries import Queries
 from psd.queries.requests import LeaderboardQuery
 from psd.zones import DATE_S
+from server.pages.best_ranks import best_of, edges_of_windows
 
 BOARDS_MAX = 50
 MEMBERS_MAX = 500
@@ -66,12 +73,10 @@ class UserPlaces:
 
     async def of(self, uid: int, now_s: int) -> list[PlaceOnBoard]:
         """The places on the first boards by name."""
-        found = []
-        for stored in await self._boards.page("", BOARDS_MAX):
-            board = await self._boards.board(stored.name)
-            if board is not None and uid in board.members:
-                found.append(await self._place(board, uid, now_s))
-        return found
+        stored = await self._boards.page("", BOARDS_MAX)
+        boards = await asyncio.gather(*(self._boards.board(each.name) for each in stored))
+        own = [each for each in boards if each is not None and uid in each.members]
+        return [*await asyncio.gather(*(self._place(each, uid, now_s) for each in own))]
 
     async def _place(self, board: NamedBoard, uid: int, now_s: int) -> PlaceOnBoard:
         asked = LeaderboardQuery(board=board.name, around=uid, span=0)
@@ -88,38 +93,41 @@ class UserPlaces:
         )
 
     async def _best(self, board: NamedBoard, uid: int, now_s: int) -> BestRank | None:
-        """The best rank in the window as it is now."""
+        """The best rank in any window that the board ever had. 3 trips."""
         thing = self._numbers.get(board.definition.thing)
-        window = window_at(board.definition.window, now_s)
-        whole = Range(window.start, min(window.end, now_s + 1))
-        is_rolling = isinstance(board.definition.window, RollingWindow)
-        if (
-            thing is None
-            or is_rolling
-            or len(board.members) > MEMBERS_MAX
-            or whole.end <= whole.start
-        ):
+        if thing is None or len(board.members) > MEMBERS_MAX:
             return None
-        seconds = await self._seconds(uid, thing, whole)
-        question = BucketQuestion(thing, [whole.start, *seconds], board.definition.atids())
-        found = await self._engine.series(board.members, question)
-        upto = [
-            [*accumulate(each[None].sums)] if None in each else [0] * len(seconds) for each in found
-        ]
-        own = upto[board.members.index(uid)]
-        ranks = [1 + sum(each[at] > own[at] for each in upto) for at in range(len(seconds))]
-        at = min(range(len(seconds)), key=ranks.__getitem__)
-        return BestRank(ranks[at], utc_text(seconds[at]))
+        window = board.definition.window
+        try:
+            seconds = await self._seconds(uid, thing, window, now_s)
+            windows = [standing_range(window, second) for second in seconds]
+            edges = edges_of_windows(windows)
+            if len(edges) <= 1:
+                return None
+            question = BucketQuestion(thing, edges, board.definition.atids())
+            found = await self._engine.series(board.members, question)
+        except DetailExpiredError:
+            return None
+        nothing = [0] * (len(edges) - 1)
+        sums = [each[None].sums if None in each else nothing for each in found]
+        best = best_of(edges, sums, windows, board.members.index(uid))
+        return None if best is None else BestRank(best[0], utc_text(seconds[best[1]]))
 
-    async def _seconds(self, uid: int, thing: int, whole: Range) -> list[int]:
-        """Seconds at which a rank is looked at: in order, the last one is the end."""
-        bookings, _ = await self._engine.first_bookings(uid, thing, whole, SECONDS_MAX)
-        own = [second + 1 for second, *_ in bookings][:SECONDS_MAX]
-        days = range(whole.start + DATE_S, whole.end, DATE_S)
-        ends = days[:: max(len(days) // SECONDS_MAX, 1)]
-        return _within({*own, *ends, whole.end}, whole)
-
-
-def _within(seconds: set[int], whole: Range) -> list[int]:
-    listed: Sequence[int] = sorted(seconds)
-    return [*listed[bisect_right(listed, whole.start) :]]
+    async def _seconds(self, uid: int, thing: int, window: BoardWindow, now_s: int) -> list[int]:
+        """Seconds at which a rank is looked at, in order; none before the user's first booking."""
+        most = SECONDS_MAX
+        whole = Range(0, now_s + 1)
+        if isinstance(window, FixedWindow):
+            board = window_at(window, now_s)
+            whole = Range(board.start, min(board.end, now_s + 1))
+        else:
+            most //= 2
+        if whole.end <= whole.start:
+            return []
+        bookings, _ = await self._engine.first_bookings(uid, thing, whole, most)
+        if not bookings:
+            return []
+        own = [second + 1 for second, *_ in bookings][:most]
+        days = range(own[0] // DATE_S * DATE_S + DATE_S, whole.end, DATE_S)
+        ends = days[:: max(-(-len(days) // most), 1)]
+        return sorted({*own, *ends, whole.end})

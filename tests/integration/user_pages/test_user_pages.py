@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
+import msgspec
 import pytest
 
-from tests.support.boards.board_site import START_S, BoardSite, board_site
+from psd.times import timestamp
+from tests.support.boards.board_site import (
+    DAY_S,
+    DAYS,
+    START_S,
+    USERS,
+    BoardSite,
+    board_site,
+)
 from tests.support.clients.access import asked_of, token_for
 from tests.support.servers.redis_server import RedisServer
 
@@ -20,6 +30,54 @@ async def site(redis_server: RedisServer) -> AsyncIterator[BoardSite]:
     async with board_site(redis_server.url, STREAM) as found:
         await found.runtime.page_deciding.add("writer", "secret", ["read", "write"])
         yield found
+
+
+BOARDS: dict[str, dict[str, Any]] = {
+    "fixed": {"kind": "fixed", "start": "2016-04-12T00:00:00Z", "end": "2016-04-16T00:00:00Z"},
+    "rolling": {"kind": "rolling", "seconds": 2 * DAY_S},
+    "daily": {"kind": "calendar", "every": "day"},
+}
+
+
+def window(kind: str, second: int) -> tuple[int, int]:
+    """What of the week counts on a board at a second."""
+    if kind == "fixed":
+        return START_S + DAY_S, min(second, START_S + 5 * DAY_S)
+    if kind == "rolling":
+        return second - 2 * DAY_S, second
+    return second // DAY_S * DAY_S, second
+
+
+def best_rank(site: BoardSite, uid: int, kind: str) -> tuple[int, int]:
+    """The best rank and since when, by plain Python: after own bookings, at midnights, and now."""
+    end = START_S + DAYS * DAY_S + 1
+    seconds = {at_s + 1 for at_s, who, _ in site.history if who == uid}
+    seconds |= {*range(START_S, end, DAY_S), end}
+    found = []
+    for second in sorted(seconds):
+        start, until = window(kind, second)
+        totals = dict.fromkeys(range(1, USERS + 1), 0)
+        for at_s, who, steps in site.history:
+            totals[who] += steps if start <= at_s < until else 0
+        if totals[uid]:
+            rank = 1 + sum(each > totals[uid] for each in totals.values())
+            found.append((rank, min(second, window(kind, second)[1])))
+    return min(found)
+
+
+async def test_the_best_rank_ever_is_that_of_plain_python_whatever_window_a_board_has(
+    site: BoardSite,
+) -> None:
+    members = [str(uid) for uid in range(1, USERS + 1)]
+    for name, kind in BOARDS.items():
+        board = {"thing": "steps", "window": kind, "members": members}
+        body = msgspec.json.encode(board)
+        answer = await site.main.request("PUT", f"/v3/boards/{name}", body, "application/json")
+        assert answer.status == 201, answer.text
+    for uid in range(1, USERS + 1):
+        page = await site.browser.get(f"/users/{uid}?tz=UTC")
+        shown = {row[0]: (int(row[2]), timestamp(row[3])) for row in page.rows if row[0] in BOARDS}
+        assert shown == {kind: best_rank(site, uid, kind) for kind in BOARDS}, uid
 
 
 async def test_who_may_only_read_takes_nothing_back(site: BoardSite) -> None:
