@@ -13,6 +13,7 @@ only come level have not.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Literal
@@ -36,7 +37,10 @@ Tone = Literal["up", "down", "same", ""]
 
 
 class BoardLine(msgspec.Struct, frozen=True):
-    """A row; ``bar`` is hundredths of the greatest value of the page."""
+    """A row; ``bar`` is hundredths of the greatest value of the page.
+
+    Who shares a value with a neighbour on the page ``is_tied``.
+    """
 
     rank: int
     uid: str
@@ -46,6 +50,7 @@ class BoardLine(msgspec.Struct, frozen=True):
     change: str
     tone: Tone
     gained: str
+    is_tied: bool
 
 
 class TimePath(msgspec.Struct, frozen=True):
@@ -68,6 +73,7 @@ class Crossing(msgspec.Struct, frozen=True):
 def board_lines(rows: Sequence[Standing]) -> list[BoardLine]:
     """Rows of a standing as they are shown."""
     most = max((row.value for row in rows), default=0)
+    values = Counter(row.value for row in rows)
     return [
         BoardLine(
             row.rank,
@@ -77,6 +83,7 @@ def board_lines(rows: Sequence[Standing]) -> list[BoardLine]:
             row.reached_at or "",
             *_change(row),
             f"{row.value_change:+,}" if isinstance(row.value_change, int) else "",
+            values[row.value] > 1,
         )
         for row in rows
     ]

@@ -227,6 +227,9 @@ async def test_every_page_works_below_a_path_is_small_and_has_nothing_inline(sit
             assert all(link.startswith("/psd/") for link in page.links), page.links
             inline = r" style=| on\w+=|<style|<script(?! type=\"module\" src=\"/psd/rewards/)"
             assert not re.findall(inline, page.text), path
+            files = {*re.findall(r'(?:src|href)="(/psd/rewards/static/[^"]+)"', page.text)}
+            sizes = [len((await browser.get(each.removeprefix("/psd"))).text) for each in files]
+            assert len(page.text) + sum(sizes) < 100_000, path
 
 
 def test_what_is_left_is_told_in_two_units_and_levels_fill_a_bar() -> None:
