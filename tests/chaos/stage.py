@@ -134,6 +134,9 @@ class Stage:
             **(settings or {}),
         }
         self.program = program
+        self.code = CHECKOUT
+        """Where the psd is that is started from now on."""
+
         self._failpoint_variable = failpoint_variable
         self.workers: list[Process] = []
         self.servers: list[Server] = []
@@ -287,7 +290,7 @@ class Stage:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
-                env={**environment(), **armed},
+                env={**environment(), "PYTHONPATH": str(self.code), **armed},
             )
         return process, log_file
 

@@ -7,7 +7,8 @@ whoever has died is followed by the next, until all places were met and four are
 Sessions begin and end meanwhile. At the end ``psd verify`` finds nothing, each plug has one session
 a request, and every bill, ledger, balance and minute is what plain Python makes of the readings
 and payments (tests/support/plain/plain_charging.py). Then the archive is replayed into the emptied
-store, and all of this holds again, plug by plug.
+store, and all of this holds again, plug by plug; and so once more from a backup that was taken
+meanwhile, with a replay.
 
     python -m tests.chaos.run --only charging-kills --seed 5 --trials 1
 """
@@ -45,6 +46,7 @@ from psd.config_sources import load_settings
 from psd.engine.windows import Window
 from psd.runtime import Runtime, open_runtime
 from psd.users import uid_of
+from tests.chaos.drill import Drill
 from tests.chaos.experiments.charging_payments import SECRET, KilledPayments, payer_of
 from tests.chaos.stage import CHANNEL, Process, Stage
 from tests.chaos.trial import Say, Tally, run_in_lanes
@@ -93,16 +95,19 @@ class ChargingKills:
     async def _trial(self, stage: Stage, seed: int) -> Tally:
         rng, tally = random.Random(f"{self.name} {seed}"), Tally(trials=1)
         async with _psd(stage, archiving=True) as psd:
-            site = KilledSite(stage, psd, rng, tally)
+            site, drill = KilledSite(stage, psd, rng, tally), Drill(stage)
+            taking = asyncio.create_task(drill.take())
             await site.charged()
+            await taking
             await _hold(psd, site.plain, tally)
             plugs = await site.plugs()
         await asyncio.to_thread(stage.said, "verify", "--domain", "charging")
         await stage.client.flushall()
         tally.notes.append(await asyncio.to_thread(stage.said, "replay", "--from", "1"))
-        async with _psd(stage) as psd:
-            await _hold(psd, site.plain, tally)
-            assert (await psd.part(ChargingPart).services.store.view(SITE)).plugs == plugs
+        await _hold_still(stage, site.plain, plugs, tally)
+        await drill.lose()
+        tally.notes.append(await drill.restore())
+        await _hold_still(stage, site.plain, plugs, tally)
         await stage.client.flushall()
         return tally
 
@@ -305,6 +310,15 @@ class KilledSite:
 
             await wait_until(f"{topic} is finished", is_drained, PATIENCE_S)
         await wait_until("late readings are counted", self._is_settled, PATIENCE_S)
+
+
+async def _hold_still(
+    stage: Stage, plain: PlainCharging, plugs: dict[str, Plug], tally: Tally
+) -> None:
+    """All of it, by whoever starts anew, and every plug as it stood."""
+    async with _psd(stage) as psd:
+        await _hold(psd, plain, tally)
+        assert (await psd.part(ChargingPart).services.store.view(SITE)).plugs == plugs
 
 
 async def _hold(psd: Runtime, plain: PlainCharging, tally: Tally) -> None:

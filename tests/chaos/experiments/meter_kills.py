@@ -5,7 +5,7 @@ corrects them and the rest, everything twice and in any order, with what the met
 it. Two more workers die meanwhile, at ``energy_kept`` and ``energy_booked``. At the end ``psd
 verify --domain energy`` finds nothing, and each five minutes have the energy that plain Fractions
 say (tests/support/plain/plain_energy.py). Then the archive is replayed into the emptied store, and
-all of this holds again.
+all of this holds again; and so once more from a backup that was taken meanwhile, with a replay.
 
     python -m tests.chaos.run --only meter-kills --seed 5 --trials 1
 """
@@ -24,6 +24,7 @@ from psd.config_sources import load_settings
 from psd.energy.part import EnergyPart
 from psd.energy.usage import UsageQuery
 from psd.runtime import open_runtime
+from tests.chaos.drill import Drill
 from tests.chaos.stage import Stage
 from tests.chaos.trial import Say, Tally, run_in_lanes
 from tests.support.draws.random_meters import END, T0, Document, MeterHistory, check_usage
@@ -53,12 +54,18 @@ class MeterKills:
         history = MeterHistory(rng, f"m{seed}")
         history.draw()
         stage.keep_workers(WRITERS)
-        for documents, places in ((history.mistakes, ()), (history.sent, DIES_AT)):
-            await _sent(stage, documents, places, rng, tally)
+        drill = Drill(stage)
+        await _sent(stage, history.mistakes, (), rng, tally)
+        taking = asyncio.create_task(drill.take())
+        await _sent(stage, history.sent, DIES_AT, rng, tally)
+        await taking
         assert tally.kills, "nobody has died"
         await _hold(stage, history, f"m{seed}")
         await stage.client.flushall()
         tally.notes.append(await asyncio.to_thread(stage.said, "replay", "--from", "1"))
+        await _hold(stage, history, f"m{seed}")
+        await drill.lose()
+        tally.notes.append(await drill.restore())
         await _hold(stage, history, f"m{seed}")
         return tally
 

@@ -9,17 +9,27 @@ the other server where one does not answer, as a proxy does. A trial passes when
 - no answer was a 5xx, except 503 of a server that was draining;
 - every sum that was read while this went on was right;
 - nothing was lost or doubled: neither what was published, nor what HTTP clients were told is kept.
+
+A rolling upgrade is the same with another version in place of the one before: there in one trial,
+and back in the next. The other version is a copy of psd that knows neither swaps nor charging, or
+that of the checkout that OTHER_PSD names.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import json
+import os
 import random
+import re
+import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+from urllib.request import urlopen
 
 from psd.engine.events import Report
 from psd.store.owner_calls import ONE_SERVER
@@ -28,13 +38,18 @@ from tests.chaos.oracle import differences
 from tests.chaos.stage import CHANNEL, TOPIC, Process, Server, Stage
 from tests.chaos.stream import Stream, generate
 from tests.chaos.trial import Say, Tally, failures_of, run_in_lanes
+from tests.support.processes.house import PARTS
+from tests.support.processes.worker_process import CHECKOUT
 from tests.support.waiting import wait_until
 
-NAME = "rolling-restarts"
+NAME, UPGRADE = "rolling-restarts", "rolling-upgrade"
 MESSAGES = 300
 OWNERS = 4
 WORKERS = 2
 SERVERS = 2
+BEFORE = "0.0.0"
+"""What a copy says that it is."""
+
 WRITERS = 4
 READERS = 4
 NOON_S = 1_460_462_400
@@ -73,20 +88,52 @@ class RollingExperiment:
         leavings: list[Leaving] = []
 
         async def trial(stage: Stage, seed: int) -> Tally:
-            return await _trial(stage, seed, leavings)
+            return await self._trial(stage, seed, leavings)
 
-        tally = await run_in_lanes(NAME, trials, seed, _stage, trial, say, lanes=1)
+        tally = await run_in_lanes(self.name, trials, seed, self._stage, trial, say, lanes=1)
         slowest_s = max((each.until_s - each.from_s for each in leavings), default=0)
         tally.notes.append(f"{len(leavings)} left, the slowest in {slowest_s:.1f} s")
         return tally
 
+    def _stage(self, lane: int) -> Stage:
+        folder = Path(tempfile.mkdtemp(prefix=f"{self.name}-{lane}-"))
+        return Stage(folder, settings={"queue.msg_timeout_s": MSG_TIMEOUT_S})
 
-def _stage(lane: int) -> Stage:
-    folder = Path(tempfile.mkdtemp(prefix=f"{NAME}-{lane}-"))
-    return Stage(folder, settings={"queue.msg_timeout_s": MSG_TIMEOUT_S})
+    async def _trial(self, stage: Stage, seed: int, leavings: list[Leaving]) -> Tally:
+        return await _trial(stage, seed, leavings, self.name, lambda: None)
 
 
-async def _trial(stage: Stage, seed: int, leavings: list[Leaving]) -> Tally:
+class RollingUpgrade(RollingExperiment):
+    """Each trial brings the other of two versions."""
+
+    name = UPGRADE
+    short = 2
+    whole = 40
+
+    def _stage(self, lane: int) -> Stage:
+        stage = super()._stage(lane)
+        stage.code = other_version(stage.folder / "other")
+        return stage
+
+    async def _trial(self, stage: Stage, seed: int, leavings: list[Leaving]) -> Tally:
+        other = other_version(stage.folder / "other")
+        code = CHECKOUT if stage.code == other else other
+
+        def turn() -> None:
+            stage.code = code
+
+        tally = await _trial(stage, seed, leavings, self.name, turn)
+        versions = {await asyncio.to_thread(_version, server.url) for server in stage.servers}
+        if versions != {version_of(code)}:
+            tally.failures.append(f"{self.name} seed {seed}: servers are of {sorted(versions)}")
+        tally.notes.append(f"to {version_of(code)}")
+        return tally
+
+
+async def _trial(
+    stage: Stage, seed: int, leavings: list[Leaving], name: str, begin: Callable[[], None]
+) -> Tally:
+    """Replace everybody, by what ``begin`` has made of the stage once the old ones run."""
     while len(stage.remaining()) < WORKERS:
         stage.start_worker()
     while len(stage.servers) < SERVERS:
@@ -94,6 +141,7 @@ async def _trial(stage: Stage, seed: int, leavings: list[Leaving]) -> Tally:
     await stage.consuming()
     stream = generate(seed, MESSAGES, OWNERS)
     load = _Load(stage, seed, stream)
+    begin()
     roll = _Roll(stage, random.Random(f"{NAME} {seed}"), load)
     timed_out = _timed_out(stage)
     async with calling(lambda: [server.url for server in stage.servers]) as callers:
@@ -120,7 +168,7 @@ async def _trial(stage: Stage, seed: int, leavings: list[Leaving]) -> Tally:
             f"{callers.tried_again} tried again, {load.published} messages, "
             f"slowest exit {max(each.until_s - each.from_s for each in roll.leavings):.1f} s"
         ],
-        failures=failures_of(NAME, seed, [*found, *failures]),
+        failures=failures_of(name, seed, [*found, *failures]),
     )
 
 
@@ -271,4 +319,36 @@ class _Load:
         )
 
 
+def other_version(folder: Path) -> Path:
+    """Where the code of another version is: OTHER_PSD, or a copy with fewer domains."""
+    if named := os.environ.get("OTHER_PSD"):
+        return Path(named)
+    if folder.is_dir():
+        return folder
+    for part in PARTS:
+        shutil.copytree(CHECKOUT / part, folder / part)
+    for file, pattern, text in (
+        ("domains.py", r'    "psd\.(swaps|charging)\..*\n', ""),
+        ("version.py", r'VERSION = ".*"', f'VERSION = "{BEFORE}"'),
+    ):
+        path = folder / "psd" / file
+        changed, number = re.subn(pattern, text, path.read_text(encoding="utf-8"))
+        assert number, file
+        path.write_text(changed, encoding="utf-8")
+    return folder
+
+
+def version_of(code: Path) -> str:
+    """The version of a checkout."""
+    text = (code / "psd" / "version.py").read_text(encoding="utf-8")
+    return text.split('VERSION = "')[1].partition('"')[0]
+
+
+def _version(url: str) -> str:
+    """What a server says that it is."""
+    with urlopen(f"{url}/version", timeout=ENDS_WITHIN_S) as answer:
+        return str(json.load(answer)["psd"])
+
+
 EXPERIMENT = RollingExperiment()
+ROLLING_UPGRADE = RollingUpgrade()

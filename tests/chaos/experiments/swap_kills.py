@@ -6,7 +6,8 @@ each long round two more workers die, at ``swaps_appended`` and ``swaps_booked``
 twice. At the end ``psd swaps verify`` finds nothing, nothing is unsettled, and what the ledger
 tells is what a replay says that shares no code with it (tests/support/plain/plain_swaps.py):
 states, histories, days in three zones, sums of every owner; now, and as of some seconds. Then the
-archive is replayed into the emptied store, and all of this holds again.
+archive is replayed into the emptied store, and all of this holds again; and so once more from a
+backup that was taken meanwhile, with a replay.
 
     python -m tests.chaos.run --only swap-kills --seed 5 --trials 1
 """
@@ -22,6 +23,7 @@ from pathlib import Path
 from psd.config_sources import load_settings
 from psd.runtime import Runtime, open_runtime
 from psd.swaps.store import SwapsStore
+from tests.chaos.drill import Drill
 from tests.chaos.stage import Stage
 from tests.chaos.trial import Say, Tally, run_in_lanes
 from tests.support.draws.random_swaps import SECONDS, random_history
@@ -53,25 +55,38 @@ class SwapKills:
     async def _trial(self, stage: Stage, seed: int) -> Tally:
         rng = random.Random(f"{self.name} {seed}")
         tally = Tally(trials=1)
+        drill = Drill(stage)
         psd = await open_runtime(load_settings(flags={"redis.url": stage.redis.url}).settings)
         try:
-            network = await self._written(stage, psd, rng, tally, f"k{seed}")
+            network = await self._written(stage, psd, rng, tally, f"k{seed}", drill)
             assert tally.kills, "nobody has died"
             await _hold(stage, network, rng)
             await stage.client.flushall()
             tally.notes.append(await asyncio.to_thread(stage.said, "replay", "--from", "1"))
         finally:
             await psd.close()
+        await self._holds_still(stage, network, rng)
+        await drill.lose()
+        tally.notes.append(await drill.restore())
+        await self._holds_still(stage, network, rng)
+        return tally
+
+    async def _holds_still(self, stage: Stage, network: Network, rng: random.Random) -> None:
         psd = await open_runtime(load_settings(flags={"redis.url": stage.redis.url}).settings)
         try:
             network.psd = psd
             await _hold(stage, network, rng)
         finally:
             await psd.close()
-        return tally
 
     async def _written(
-        self, stage: Stage, psd: Runtime, rng: random.Random, tally: Tally, name: str
+        self,
+        stage: Stage,
+        psd: Runtime,
+        rng: random.Random,
+        tally: Tally,
+        name: str,
+        drill: Drill,
     ) -> Network:
         """A network that four writers have written; the oracle knows what they accepted."""
         stage.keep_workers(WRITERS)
@@ -80,10 +95,12 @@ class SwapKills:
         for wave in registration_waves(name):
             await stage.publish(wave)
             await stage.drained()
+        taking = asyncio.create_task(drill.take())
         waiting = random_history(rng, SIZE, explicit=True)
         while ready := [each for each in waiting if is_good(each, network)]:
             await _round(stage, network, ready, rng, tally)
             waiting = [each for each in waiting if each not in ready]
+        await taking
         return network
 
 
