@@ -47,6 +47,11 @@ class RedisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     replica_timeout_ms: int = 1000
     allow_eviction: bool = False
     allow_old_server: bool = False
+    sentinel: tuple[str, ...] = ()
+    sentinel_master: str = "mymaster"
+    sentinel_user: str = ""
+    sentinel_password: Secret = ""
+    sentinel_tls: bool = False
 
 
 class QueueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

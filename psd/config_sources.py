@@ -28,6 +28,7 @@ from psd.config import (
     OWN_LEVELS,
     PARTITIONS_MAX,
     QueueSettings,
+    RedisSettings,
     RetentionSettings,
     Section,
     Settings,
@@ -119,6 +120,7 @@ def check_consistent(settings: Settings) -> None:
     if settings.pages.proxies < 0:
         raise ConfigError(f"pages.proxies = {settings.pages.proxies}: expected 0 or more")
     check_things(settings.things)
+    _check_sentinels(settings.redis)
     _check_topics(settings.queue)
     _check_addresses(settings)
 
@@ -163,6 +165,21 @@ def _check_addresses(settings: Settings) -> None:
         check_http_address(each, "queue.lookupd_addresses", 4161)
     for each in queue.nsqd_http_addresses:
         check_http_address(each, "queue.nsqd_http_addresses", 4151)
+
+
+def _check_sentinels(redis: RedisSettings) -> None:
+    if not redis.sentinel:
+        return
+    for each in redis.sentinel:
+        read_address(each, "redis.sentinel", 26_379)
+    if redis.url.startswith("unix:"):
+        raise ConfigError("redis.sentinel: redis.url names a socket, which no sentinel tells of")
+    if redis.cluster == "yes":
+        raise ConfigError(
+            'redis.sentinel: redis.cluster is "yes", and a cluster promotes its replicas by itself'
+        )
+    if not redis.sentinel_master:
+        raise ConfigError("redis.sentinel_master: must be the name that sentinels give the master")
 
 
 def _check_topics(queue: QueueSettings) -> None:

@@ -200,7 +200,9 @@ async def repaired(settings: Settings) -> tuple[Counter[str], int]:
 @contextlib.asynccontextmanager
 async def reading(settings: Settings, origin: str) -> AsyncIterator[tuple[RoutedLane, Origin]]:
     """A lane to the store that is moved, and what it is."""
-    redis = msgspec.structs.replace(settings.redis, url=origin, cluster="auto", partitions=0)
+    redis = msgspec.structs.replace(
+        settings.redis, url=origin, cluster="auto", partitions=0, sentinel=()
+    )
     if address(redis) == address(settings.redis):
         raise ConfigError(f"--from: {masked(origin)} is redis.url, into which it would be moved")
     store = Store(redis, Metrics())

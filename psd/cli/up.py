@@ -103,6 +103,7 @@ def up(
     plan = cluster_plan(folder, cluster or 0) if folder else None
     flags = {
         "redis.url": redis or (plan and plan.url()) or (folder and folder.url),
+        "redis.sentinel": None if redis else (),
         "queue.kind": "stream",
         "server.host": host,
         "server.port": port,

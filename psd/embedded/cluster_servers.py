@@ -29,9 +29,9 @@ from psd.embedded.folder import DataFolder
 from psd.embedded.server_process import START_TIMEOUT_S, TETHER, ServerProcess, Tether, own_server
 from psd.errors import PsdError, StartError
 from psd.observe.metrics import Metrics
+from psd.store.clients import make_client
 from psd.store.fitness import info_field
 from psd.store.lane import Command, Lane
-from psd.store.redis import make_client
 from psd.store.slots import SLOTS
 
 HOST = "127.0.0.1"

@@ -57,7 +57,8 @@ class Cluster:
         open_client: Callable[[str, Address | None], Redis],
         plain_client: Callable[[str], Redis],
     ) -> None:
-        self.is_known = settings.cluster == "no"
+        # Behind sentinels there is one master, and no node of a cluster.
+        self.is_known = settings.cluster == "no" or bool(settings.sentinel)
         self.is_spread = False
         self.client = open_client(settings.url, None)
         self._open_client = open_client

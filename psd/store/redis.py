@@ -1,4 +1,4 @@
-"""The only maker of Redis clients, and what a server must be like to be written to."""
+"""The store of one process: its lanes, and what a server must be like to be written to."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import contextlib
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from redis.asyncio import Connection, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.driver_info import DriverInfo
 
 from psd.clock import Clock, SystemClock
 from psd.config import RedisSettings
 from psd.errors import ConfigError, PsdError, StoreError, StoreUnavailableError, UnfitStoreError
 from psd.observe.metrics import Metrics
-from psd.secrets import masked
+from psd.store.clients import make_client
 from psd.store.clocks import Clocks
 from psd.store.cluster import Cluster
 from psd.store.fitness import allowed, durability_check, worst
@@ -40,14 +37,9 @@ from psd.store.trail import Aside
 from psd.store.unmarked import Unmarked
 from psd.store.watch import Watch
 
-Greet = Callable[[Connection], Awaitable[None]]
-
 IDENTITY_BYTES = 6
 IDENTITY = r"[0-9a-f]{12}"
 """What a store calls itself: two of a thousand stores meet once in 560 million times."""
-
-DRIVER = DriverInfo()
-"""Made once: redis-py reads its own version from the disk for each connection, 1 ms."""
 
 READ_CONNECTIONS = 2
 """One trip is prepared and parsed while Redis works on the other."""
@@ -277,7 +269,7 @@ class Store:
 
         def open_lane(node: Address | None) -> Lane:
             url = self.settings.url if node is None else url_at(self.settings.url, node)
-            clients.append(make_client(url))
+            clients.append(make_client(url, None, self.settings))
             return Lane(clients[-1], self.settings.timeout_s, self._metrics)
 
         lane = RoutedLane(self.cluster, open_lane)
@@ -298,7 +290,7 @@ class Store:
         async def greet(connection: Connection) -> None:
             await self._watch(node).greet(connection)
 
-        return make_client(url, greet)
+        return make_client(url, greet, self.settings)
 
     async def _load_scripts(self) -> None:
         loads = [("SCRIPT", "LOAD", load_script(name).source) for name in script_names()]
@@ -324,23 +316,3 @@ def _identity_in(held: bytes) -> str:
     if not re.fullmatch(IDENTITY, name):
         raise StoreError(f"{STORE_KEY}: holds {name[:40]!r}, which psd never wrote")
     return name
-
-
-def make_client(url: str, greet: Greet | None = None) -> Redis:
-    """A client whose commands are sent once: redis-py 8 resends by default after a lost reply.
-
-    ``greet`` is awaited on each new connection, and introduces psd there; without one nobody
-    looks at the server.
-    """
-    try:
-        return Redis.from_url(
-            url,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-            socket_timeout=None,
-            redis_connect_func=greet,
-            driver_info=DRIVER,
-        )
-    except ValueError:
-        # What the library says repeats a part of the address, which may be of the password.
-        raise ConfigError(f"redis.url = {masked(url)!r}: it cannot be read as an address") from None

@@ -183,3 +183,10 @@ def test_the_image_is_built_of_what_the_package_is_built_of() -> None:
     forced = re.findall(r'^"([^"]+)" = "psd/', project, re.MULTILINE)
     assert forced
     assert set(forced) <= kept
+
+
+def test_the_user_of_redis_is_that_of_the_page() -> None:
+    page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    [line] = re.findall(r"^ACL SETUSER (psd .+)$", page, re.MULTILINE)
+    lines = (DEPLOY / "redis" / "users.acl").read_text(encoding="utf-8").splitlines()
+    assert lines == ["user default off", f"user {line}"]

@@ -128,6 +128,7 @@ async def _simulated(
 def _flags(url: str) -> dict[str, object]:
     return {
         "redis.url": url,
+        "redis.sentinel": (),
         "redis.durability": "fast",
         "redis.timeout_s": TIMEOUT_S,
         "archive.enabled": False,
