@@ -66,6 +66,11 @@ class QueueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nsqd_http_addresses: tuple[str, ...] = ()
     max_in_flight: int = 2500
     msg_timeout_s: int = 60
+    nsqd_tls: bool = False
+    nsqd_ca: FilePath = ""
+    nsqd_certificate: FilePath = ""
+    nsqd_key: FilePath = ""
+    nsqd_auth_secret: Secret = ""
 
 
 class ArchiveSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

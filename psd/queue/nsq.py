@@ -46,14 +46,24 @@ from nsq.util import pack
 from psd.errors import QueueUnavailableError, TooLargeError
 from psd.outages import outage
 from psd.queue.interface import Message
+from psd.queue.nsq_guard import NsqGuard
 from psd.queue.nsq_names import check_name
 from psd.queue.nsq_stream import FrameStream
 
 CONNECT_TIMEOUT_S = 1.0
+GUARDED_TIMEOUT_S = 3.0
+"""With TLS and AUTH there are four more trips, one of them of nsqd to whom it asks."""
+
+OPEN = NsqGuard()
+"""Neither TLS nor AUTH."""
+
 LEAVE_TIMEOUT_S = 2.0
 
 OUTPUT_BUFFER_TIMEOUT_MS = 25
 """nsqd holds messages back this long to fill its buffer: 250 by default, 25 at the least."""
+
+NO_TLS = "(TLS required)"
+"""What nsqd says behind its refusal where it was started with --tls-required."""
 
 USER_AGENT = Connection.USER_AGENT
 NOT_IN_FLIGHT = (FinFailedException, ReqFailedException, TouchFailedException)
@@ -81,6 +91,8 @@ class _Negotiated(msgspec.Struct):
     """What is read of nsqd's answer to IDENTIFY."""
 
     max_rdy_count: int
+    tls_v1: bool = False
+    auth_required: bool = False
 
 
 _NEGOTIATED = msgspec.json.Decoder(_Negotiated).decode
@@ -111,15 +123,17 @@ class NsqdConnection(FrameStream):
         address: str,
         identity: Mapping[str, Any],
         on_messages: Callable[[NsqdConnection, list[Message]], None],
+        guard: NsqGuard = OPEN,
     ) -> None:
         super().__init__(address)
+        self._guard = guard
         self.unfinished: set[bytes] = set()
         self._on_messages = on_messages
         self._arrived: list[Message] = []
         self._subscribed = False
         # These four are read and set by nsq-py's commands.
         self._identify_options = dict(identity)
-        self._auth_secret = None
+        self._auth_secret = guard.secret.encode() or None
         self.max_rdy_count = sys.maxsize
         self.last_ready_sent = 0
 
@@ -127,23 +141,40 @@ class NsqdConnection(FrameStream):
         """Connect and identify; raises QueueUnavailableError."""
         try:
             with _as_unavailable(f"nsqd {self.address}"):
-                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                timeout_s = CONNECT_TIMEOUT_S if self._guard == OPEN else GUARDED_TIMEOUT_S
+                async with asyncio.timeout(timeout_s):
                     await self.dial()
-                    self.write(MAGIC_V2)
-                    self.identify(self._identify_options)
-                    self.identified(self._negotiated(await self.answer()))
+                    await self._introduce()
         except BaseException:
             self.abort()
             raise
 
-    def _negotiated(self, answer: Any) -> Any:
+    async def _introduce(self) -> None:
+        """IDENTIFY, then TLS and AUTH where they are wanted (psd/queue/nsq_guard.py)."""
+        tls = self._guard.tls
+        self.write(MAGIC_V2)
+        self.identify({**self._identify_options, **({} if tls is None else {"tls_v1": True})})
+        answer = await self.answer()
+        told = self._negotiated(answer)
+        if tls is not None:
+            if not told.tls_v1:
+                raise ConnectionResetError("it has no TLS, which queue.nsqd_tls asks for")
+            await self.encrypt(tls)
+            await self.answer()
+        if told.auth_required and not self._auth_secret:
+            raise ConnectionResetError("it asks for AUTH: see queue.nsqd_auth_secret")
+        # This sends AUTH, if nsqd wants it.
+        self.identified(answer)
+        if told.auth_required:
+            await self.answer()
+
+    def _negotiated(self, answer: Any) -> _Negotiated:
         """The answer to IDENTIFY, which nsq-py would take whatever it is."""
         try:
-            _NEGOTIATED(answer.data)
+            return _NEGOTIATED(answer.data)
         except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
             self.break_off(f"no answer to IDENTIFY: {exc}")
             raise ConnectionResetError(f"no answer to IDENTIFY: {exc}") from exc
-        return answer
 
     async def subscribe(self, topic: str, channel: str) -> None:
         """Join a channel; nothing is delivered before the first RDY."""
@@ -234,6 +265,8 @@ class NsqdConnection(FrameStream):
 
     def _refused(self, content: Any) -> None:
         text = content.data.decode(errors="replace")
+        if NO_TLS in text:
+            text += ": see queue.nsqd_tls"
         try:
             # Made again, because nsq-py leaves the text in bytes.
             error = type(content.exception())(text)

@@ -9,6 +9,7 @@ proxy that the environment may name::
 from __future__ import annotations
 
 import asyncio
+import ssl
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,12 +27,18 @@ UNANSWERED = (
 """All that can go wrong between a wrong address and a reply that is not what was asked for."""
 
 
-async def get(address: str, path: str) -> tuple[int, bytes]:
-    """Status and body of a GET; HTTP/1.0, so that the end of the body is the end."""
+async def get(address: str, path: str, https: ssl.SSLContext | None = None) -> tuple[int, bytes]:
+    """Status and body of a GET; HTTP/1.0, so that the end of the body is the end.
+
+    ``https`` says whom to trust where the address is of HTTPS.
+    """
     url = urlsplit(address if "://" in address else f"http://{address}")
     secure = url.scheme == "https"
     reader, writer = await asyncio.open_connection(
-        url.hostname, url.port or (443 if secure else 80), ssl=secure or None, limit=REPLY_BYTES_MAX
+        url.hostname,
+        url.port or (443 if secure else 80),
+        ssl=(https or True) if secure else None,
+        limit=REPLY_BYTES_MAX,
     )
     try:
         request = f"GET {url.path.rstrip('/')}/{path} HTTP/1.0\r\nHost: {url.netloc}\r\n\r\n"

@@ -10,6 +10,7 @@ environment names; here it is one request on the event loop, within two seconds:
 from __future__ import annotations
 
 import asyncio
+import ssl
 from urllib.parse import quote
 
 import msgspec
@@ -42,20 +43,22 @@ class LookupReply(msgspec.Struct):
     message: str = ""
 
 
-async def look_up(lookupd: str, topic: str) -> list[str]:
+async def look_up(lookupd: str, topic: str, https: ssl.SSLContext | None = None) -> list[str]:
     """Addresses of the nsqd that have the topic; raises QueueUnavailableError.
 
     ``lookupd`` is ``host:port``, or a URL. A topic that no nsqd has yet is nowhere: [].
     """
-    found = await producers(lookupd, topic)
+    found = await producers(lookupd, topic, https)
     return [str(Address(each.host, each.tcp_port)) for each in found]
 
 
-async def producers(lookupd: str, topic: str) -> list[Producer]:
+async def producers(
+    lookupd: str, topic: str, https: ssl.SSLContext | None = None
+) -> list[Producer]:
     """The nsqd that have the topic, as nsqlookupd describes them; raises as :func:`look_up`."""
     try:
         async with asyncio.timeout(LOOKUP_TIMEOUT_S):
-            status, body = await get(lookupd, f"lookup?topic={quote(topic)}")
+            status, body = await get(lookupd, f"lookup?topic={quote(topic)}", https)
         reply = msgspec.json.decode(body, type=LookupReply)
     except UNANSWERED as exc:
         reason = outage(exc)

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from psd.config import QueueSettings
 from psd.queue.interface import Message, PublishProgress, Reach
 from psd.queue.nsq import OUTPUT_BUFFER_TIMEOUT_MS, USER_AGENT, NsqdConnection
+from psd.queue.nsq_guard import guard_of, https_of
 from psd.queue.nsq_inbox import Inbox
 from psd.queue.nsq_lookup import look_up
 from psd.queue.nsq_members import Members
@@ -41,6 +42,8 @@ class NsqQueue:
     ) -> None:
         check_settings(settings)
         self._settings = settings
+        self._guard = guard_of(settings)
+        self._https = https_of(settings)
         self._heartbeat_interval_s = heartbeat_interval_s
         self._inbox = Inbox()
         self._members = Members(self._subscribed_connection, self._look_up, self._changed)
@@ -132,7 +135,7 @@ class NsqQueue:
             "msg_timeout": self._settings.msg_timeout_s * 1000,
             "output_buffer_timeout": OUTPUT_BUFFER_TIMEOUT_MS,
         }
-        connection = NsqdConnection(address, identity, self._arrived)
+        connection = NsqdConnection(address, identity, self._arrived, self._guard)
         await connection.open()
         return connection
 
@@ -146,7 +149,7 @@ class NsqQueue:
         return connection
 
     async def _look_up(self, lookupd: str) -> Sequence[str]:
-        return await look_up(lookupd, self._settings.topic)
+        return await look_up(lookupd, self._settings.topic, self._https)
 
     def _arrived(self, connection: NsqdConnection, messages: list[Message]) -> None:
         if self._paused or self._stopped:

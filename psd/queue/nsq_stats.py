@@ -18,6 +18,7 @@ from psd.addresses import Address
 from psd.config import QueueSettings
 from psd.errors import QueueUnavailableError
 from psd.outages import outage
+from psd.queue.nsq_guard import https_of
 from psd.queue.nsq_http import UNANSWERED, get
 from psd.queue.nsq_lookup import producers
 
@@ -63,6 +64,7 @@ class NsqStats:
 
     def __init__(self, settings: QueueSettings) -> None:
         self._settings = settings
+        self._https = https_of(settings)
 
     async def ask(self, topic: str) -> Mapping[str, Topic]:
         """The topic by the address of each nsqd; empty where none is known.
@@ -79,13 +81,15 @@ class NsqStats:
 
     async def _addresses(self, topic: str) -> list[str]:
         found = set(self._settings.nsqd_http_addresses)
-        for lookupd in self._settings.lookupd_addresses:
-            for each in await producers(lookupd, topic):
+        # Their ports of HTTP are told, and no others: nothing is asked there in the clear.
+        lookupds = () if self._settings.nsqd_tls else self._settings.lookupd_addresses
+        for lookupd in lookupds:
+            for each in await producers(lookupd, topic, self._https):
                 found.add(str(Address(each.host, each.http_port)))
         return sorted(found)
 
     async def _of_nsqd(self, address: str, topic: str) -> Topic:
-        status, body = await get(address, f"stats?format=json&topic={quote(topic)}")
+        status, body = await get(address, f"stats?format=json&topic={quote(topic)}", self._https)
         if status != 200:
             raise ValueError(f"{address}: status {status}")
         told = msgspec.json.decode(body, type=Stats).topics or ()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 import struct
 from abc import ABC, abstractmethod
 from collections import deque
@@ -55,6 +56,17 @@ class FrameStream(asyncio.Protocol, ABC):
         except (ConfigError, ValueError) as exc:
             # nsqlookupd passes on whatever an nsqd calls itself.
             raise OSError(f"{self.address!r} is no address: {exc}") from exc
+
+    async def encrypt(self, context: ssl.SSLContext) -> None:
+        """Go on in TLS, with a server whose certificate is of the host; raises OSError."""
+        assert self._transport is not None, "it is open"
+        self._flush()
+        host, _ = read_address(self.address, "nsqd")
+        self._transport = await asyncio.get_running_loop().start_tls(
+            self._transport, self, context, server_hostname=host
+        )
+        if self._transport is None:
+            raise ConnectionResetError("connection lost")
 
     def write(self, data: bytes) -> None:
         """Send at the end of this turn of the event loop; nothing on a lost connection."""
@@ -98,7 +110,11 @@ class FrameStream(asyncio.Protocol, ABC):
         self._flush()
         if self.alive and self._transport is not None and not self._ended:
             self._ended = True
-            self._transport.write_eof()
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            else:
+                # TLS has no half of a connection; what was written leaves before it closes.
+                self._transport.close()
 
     def break_off(self, reason: str) -> None:
         """The other side does not speak the protocol: say why, and close at once."""

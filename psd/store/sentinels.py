@@ -14,6 +14,7 @@ part of the time that a trip has. No connection to a sentinel is kept: one that 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from redis.asyncio import Redis
@@ -34,7 +35,8 @@ class AskingPool(SentinelConnectionPool):
     async def get_master_address(self) -> Any:
         """Host and port; raises redis.exceptions.ConnectionError where no sentinel tells them."""
         try:
-            return await super().get_master_address()
+            asked: Callable[[], Awaitable[Any]] = super().get_master_address
+            return await asked()
         finally:
             for each in self.sentinel_manager.sentinels:
                 # Another connection may be asking at this moment.

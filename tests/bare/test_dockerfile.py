@@ -46,7 +46,8 @@ def test_the_image_has_a_psd_that_serves_and_is_healthy_without_root(image: Buil
     assert refused.endswith("exit 78\n"), "on every address it wants tokens"
     serving = run(
         f"{entry(last, 'server', '--insecure')} > /tmp/log 2>&1 &\n"
-        f"until {check} 2>/dev/null; do sleep 0.2; done; id -u; touch /var/lib/psd/archive/own; "
+        f"for _ in {{1..300}}; do {check} 2> /dev/null && break; sleep 0.2; done\n"
+        f"{check} || {{ cat /tmp/log; exit 1; }}; id -u; touch /var/lib/psd/archive/own; "
         "which pip || echo no pip; test -w /opt/psd || echo nothing to write",
         image.folder,
         image.user,

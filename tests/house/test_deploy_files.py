@@ -92,7 +92,7 @@ def settings_in(environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
     return {
         name: str(secret) if name.endswith("_FILE") else value
         for name, value in environment.items()
-        if name.startswith("PSD_") and name != "PSD_HEALTH_PORT"
+        if name.startswith("PSD_")
     }
 
 

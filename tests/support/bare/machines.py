@@ -38,7 +38,7 @@ PACKAGES = (
     *("ca-certificates", "curl", "nginx-light", "nginx", "openssl", "pipx"),
     *("python3", "python3-venv", "redis-server"),
 )
-PROGRAMS = ("debootstrap", "unshare", "nsenter", "ip", "mount", "chroot")
+PROGRAMS = ("debootstrap", "setpriv", "unshare", "nsenter", "ip", "mount", "chroot")
 RUN_TIMEOUT_S = 300.0
 START_TIMEOUT_S = 60.0
 
@@ -133,7 +133,20 @@ class Namespaces:
     """A process that holds namespaces; all within them ends with it."""
 
     def __init__(self, kinds: Sequence[str], script: str) -> None:
-        words = ["unshare", *kinds, "--pid", "--fork", "--kill-child=KILL", "sh", "-c", script]
+        # It ends with this process, also where that is killed.
+        words = [
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            "unshare",
+            *kinds,
+            "--pid",
+            "--fork",
+            "--kill-child=KILL",
+            "sh",
+            "-c",
+            script,
+        ]
         self._process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )

@@ -11,7 +11,7 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import redis
 
@@ -63,7 +63,7 @@ class SentinelGroup:
 
     def master_port(self) -> int:
         """Where the sentinels say that the master is; LookupError while they do not agree."""
-        found = set()
+        found: set[Any] = set()
         for port in self.sentinel_ports:
             client = redis.Redis(port=port, password=self._password or None, socket_timeout=5)
             with client:
