@@ -190,3 +190,21 @@ def test_the_user_of_redis_is_that_of_the_page() -> None:
     [line] = re.findall(r"^ACL SETUSER (psd .+)$", page, re.MULTILINE)
     lines = (DEPLOY / "redis" / "users.acl").read_text(encoding="utf-8").splitlines()
     assert lines == ["user default off", f"user {line}"]
+
+
+def test_prometheus_scrapes_in_compose_what_it_scrapes_elsewhere_and_shows_a_token() -> None:
+    plain, own = (
+        yaml.safe_load((DEPLOY / "prometheus" / name).read_text(encoding="utf-8"))
+        for name in ("prometheus.yml", "compose.yml")
+    )
+    [server] = [each for each in own["scrape_configs"] if each["job_name"] == "psd-server"]
+    assert server.pop("authorization") == {"credentials_file": "/run/secrets/psd_token"}
+    assert own == plain
+    services = compose()["services"]
+    asked = {job["dns_sd_configs"][0]["names"][0] for job in plain["scrape_configs"]}
+    named = {*services, *services["worker-1"]["networks"]["inside"]["aliases"]}
+    assert asked <= named
+    provider = DEPLOY / "grafana" / "provisioning" / "dashboards" / "psd.yml"
+    [folder] = yaml.safe_load(provider.read_text(encoding="utf-8"))["providers"]
+    mounted = [volume.split(":")[1] for volume in services["grafana"]["volumes"]]
+    assert folder["options"]["path"] in mounted

@@ -139,14 +139,11 @@ class Namespaces:
             "--pdeathsig",
             "KILL",
             "unshare",
-            *kinds,
             "--pid",
             "--fork",
             "--kill-child=KILL",
-            "sh",
-            "-c",
-            script,
         ]
+        words += [*kinds, "sh", "-c", script]
         self._process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
