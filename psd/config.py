@@ -237,6 +237,19 @@ def default_sections() -> dict[str, Section]:
     return {domain.name: domain.settings() for domain in domains()}
 
 
+class Sources(dict[str, str]):
+    """Where each value came from that is not a default: a file, ``PSD_...`` or ``flag``.
+
+    Settings are equal by what they are, wherever they came from.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        """Whatever else there is."""
+        return isinstance(other, dict)
+
+    __hash__ = None
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be configured, by section; those of domains are in ``domains``."""
 
@@ -253,6 +266,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     domains: dict[str, Section] = msgspec.field(default_factory=default_sections)
     log: LogSettings = LogSettings()
     things: dict[str, Thing] = msgspec.field(default_factory=default_things)
+    sources: dict[str, str] = msgspec.field(default_factory=Sources)
 
     @property
     def numbers(self) -> dict[str, int]:

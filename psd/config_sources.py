@@ -32,6 +32,7 @@ from psd.config import (
     RetentionSettings,
     Section,
     Settings,
+    Sources,
     is_partition_count,
 )
 from psd.config_things import check_things, parsed_things, thing_table
@@ -48,6 +49,10 @@ class LoadedSettings(msgspec.Struct, frozen=True):
     sources: dict[str, str]
 
 
+NO_SECTIONS = ("things", "sources")
+"""Fields of the settings that are a table, and what is told of all of them."""
+
+
 def kinds() -> dict[str, Any]:
     """The struct of each section, in the order of conf/settings.toml.dist."""
     found: dict[str, Any] = {}
@@ -58,7 +63,7 @@ def kinds() -> dict[str, Any]:
     for field in msgspec.structs.fields(Settings):
         if field.name == "domains":
             found |= {domain.name: domain.settings for domain in domains()}
-        elif field.name != "things":
+        elif field.name not in NO_SECTIONS:
             found[field.name] = field.type
     return found
 
@@ -96,7 +101,8 @@ def load_settings(
     settings = settings.with_sections(
         {name: section.checked() for name, section in settings.domains.items()}
     )
-    return LoadedSettings(settings, sources)
+    given = Sources({key: source for key, source in sources.items() if source != "default"})
+    return LoadedSettings(msgspec.structs.replace(settings, sources=given), sources)
 
 
 def check_consistent(settings: Settings) -> None:

@@ -146,14 +146,22 @@ class Runtime:
         """What this process has of a domain, by its type."""
         return next(part for part in self.parts.values() if isinstance(part, kind))
 
-    def new_queue(self, topic: str | None = None, channel: str | None = None) -> Queue:
+    def new_queue(
+        self,
+        topic: str | None = None,
+        channel: str | None = None,
+        max_in_flight: int | None = None,
+    ) -> Queue:
         """A queue of the configured kind, not started; the caller closes it.
 
-        ``topic`` and ``channel`` stand in for the configured ones.
+        ``topic``, ``channel`` and ``max_in_flight`` stand in for the configured ones.
         """
         queue = self.settings.queue
         queue = msgspec.structs.replace(
-            queue, topic=topic or queue.topic, channel=channel or queue.channel
+            queue,
+            topic=topic or queue.topic,
+            channel=channel or queue.channel,
+            max_in_flight=max_in_flight or queue.max_in_flight,
         )
         if queue.kind == "nsq":
             return NsqQueue(queue)

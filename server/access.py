@@ -122,6 +122,10 @@ class Access:
     async def _identity(self, request: web.Request) -> Identity:
         return await self.holder(bearer(request))
 
+    def look_again(self) -> None:
+        """The tokens of the file have changed just now."""
+        self._tokens.look_again()
+
     @property
     def is_checked(self) -> bool:
         """Whether requests must say who asks."""

@@ -22,6 +22,7 @@ from server.bodies import BodyReader
 from server.domains import domain_routes
 from server.faces import face_apps, site_routes
 from server.middleware import Gate
+from server.operating import Operating
 from server.pages.booked_minutes import BookedMinutes
 from server.pages.desk import Desk
 from server.routes.counts import CountRoutes
@@ -33,6 +34,7 @@ from server.routes.reference import ReferenceRoutes
 from server.routes.v3_activities import activity_routes
 from server.routes.v3_boards import BoardRoutes
 from server.routes.v3_events import event_routes
+from server.routes.v3_ops import ops_routes
 from server.routes.v3_reports import report_routes
 from server.routes.v3_standings import StandingRoutes
 from server.routes.v3_users import UserRoutes
@@ -74,10 +76,12 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
     access = Access(settings, runtime.clock)
     gate = Gate(runtime.metrics, draining, access)
     watching = Watching(runtime, gate, access, bodies)
+    operating = Operating(runtime, access.look_again)
     routes: list[Route] = [
         *_writes(runtime, rules, bodies),
         *_reads(runtime, bodies, depth_max),
         *WatchedRoutes(runtime, watching).routes(),
+        *ops_routes(operating, bodies, depth_max),
         *domain_routes(runtime, rules, bodies, watching),
         *enqueue.routes(),
         *OperationRoutes(runtime, runtime.metrics, draining).routes(),
@@ -87,7 +91,7 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
     # Pages stand in no reference: people read them, and programs what they are made of.
     desk = Desk(runtime, rules, bodies, watching, access)
     minutes = BookedMinutes(runtime.metrics)
-    pages, roots = site_routes(runtime, desk, minutes)
+    pages, roots = site_routes(runtime, desk, minutes, operating)
     gate.know(pages, roots)
     app = web.Application(
         middlewares=[gate.middleware], client_max_size=settings.server.body_bytes_max
@@ -101,6 +105,7 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
     app[FACES] = face_apps(runtime, gate, desk, rules, bodies)
     app.cleanup_ctx.append(minutes.running)
     app.cleanup_ctx.append(_following(runtime.vitals))
+    app.cleanup_ctx.append(operating.running)
     app.on_cleanup.append(enqueue.close)
     app.on_cleanup.append(access.close)
     return app

@@ -17,7 +17,9 @@ Every write of psd may be sent again: it is found done, or it is done then.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 
 from psd.errors import OutcomeUnknownError, StoreUnavailableError, UnavailableError
@@ -29,6 +31,11 @@ ANSWER_TIMEOUT_S = 1.8
 WRITE_TIMEOUT_S = 8.0
 """From the first write on: several trips of 1.5 s each. Past it somebody changes the same board
 all the time, or each trip is just not too late."""
+
+
+def deadline_unless(is_patient: bool) -> AbstractAsyncContextManager[None]:
+    """The deadline, but for what is not asked of the store alone."""
+    return contextlib.nullcontext() if is_patient else StoreDeadline()
 
 
 class StoreDeadline:

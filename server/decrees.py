@@ -18,7 +18,7 @@ from psd.domain.question import Asked
 from server import answers
 from server.access import IDENTITY, seen_by
 from server.bodies import BodyReader
-from server.deadline import StoreDeadline
+from server.deadline import deadline_unless
 from server.deeds import CREATED, OK, about_done, body_as
 from server.routing import Route
 
@@ -29,11 +29,11 @@ def decree_route(decree: Decree, group: str, bodies: BodyReader, depth_max: int)
     async def handle(request: web.Request) -> web.Response:
         sent = body_as(decree.body, await bodies.read(request), depth_max)
         asked = Asked(sent, dict(request.match_info), request[IDENTITY], seen_by(request))
-        async with StoreDeadline():
+        async with deadline_unless(decree.is_patient):
             done = await decree.decide(asked)
         return answers.json(msgspec.json.encode(done.answer), CREATED if done.is_new else OK)
 
     about = about_done(decree, group, {})
     return Route(
-        decree.method, decree.path, handle, "fields", "write", whole=decree.whole, about=about
+        decree.method, decree.path, handle, "fields", decree.scope, whole=decree.whole, about=about
     )

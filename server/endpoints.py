@@ -29,7 +29,7 @@ from server.access import IDENTITY, seen_by
 from server.answer_rows import ROWS, around_rows, rows_of
 from server.bodies import BodyReader
 from server.conditions import READING
-from server.deadline import StoreDeadline
+from server.deadline import deadline_unless
 from server.formats import (
     FORMATS,
     NOT_MODIFIED,
@@ -95,7 +95,7 @@ class EndpointAsking:
             if self._endpoint.dialect is None and not form:
                 asked_format(request, self._formats, self._endpoint.forms)
             asked = await self.asked(request, is_form=method == "POST")
-            async with StoreDeadline():
+            async with deadline_unless(self._endpoint.is_patient):
                 answer = await self._endpoint.ask(replace(asked, form=form))
             return self._in_form(request, answer) if form else await write(request, answer)
 

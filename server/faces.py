@@ -35,8 +35,9 @@ from server.errors import Style
 from server.hooking import hook_route, lead_route
 from server.middleware import ROOTS, Gate
 from server.openapi.about import group_of
+from server.operating import Operating
 from server.pages.booked_minutes import BookedMinutes
-from server.pages.desk import Desk
+from server.pages.desk import OPERATIONS, Desk
 from server.pages.own_part import OwnPart
 from server.pages.rendering import CORE
 from server.pages.site import Site
@@ -83,15 +84,17 @@ def ports_of(settings: Settings) -> dict[str, int]:
 
 
 def site_routes(
-    runtime: Runtime, desk: Desk, minutes: BookedMinutes
+    runtime: Runtime, desk: Desk, minutes: BookedMinutes, operating: Operating
 ) -> tuple[list[Route], dict[str, Style]]:
     """The pages on the main port, psd's own and domains', and how errors are told below them."""
     parts = {name: part for name, part in runtime.parts.items() if part.pages}
     areas = [("psd", "/"), ("Boards", "/boards/"), ("Users", "/users/")]
     areas += [(name.title(), f"/{name}/") for name in sorted(parts)]
+    areas.append(("Operations", OPERATIONS))
     is_open = not is_checked(runtime.settings.access)
-    own = Site(desk, CORE, "", OwnPart(runtime, minutes), is_open=is_open, areas=areas)
-    routes, roots = own.routes(), {"/boards/": own.style, "/users/": own.style}
+    own = Site(desk, CORE, "", OwnPart(runtime, minutes, operating), is_open=is_open, areas=areas)
+    routes = own.routes()
+    roots = dict.fromkeys(("/boards/", "/users/", OPERATIONS), own.style)
     for name, part in parts.items():
         site = Site(
             desk,

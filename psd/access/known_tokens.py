@@ -54,6 +54,10 @@ class KnownTokens:
                 log.error("tokens stay as they were", extra={"reason": str(error)})
         return self._table
 
+    def look_again(self) -> None:
+        """Whoever asks next has the file looked at: somebody here has changed it."""
+        self._looked_at_s = float("-inf")
+
     def _stamp(self) -> tuple[int, ...]:
         if not self._settings.tokens_file:
             return ()

@@ -88,7 +88,7 @@ def read_line(text: str, where: str) -> TokenLine:
     if wrong or len(fields) != len(pairs):
         known = ", ".join(_FIELDS)
         raise ConfigError(f"{where}: each of {known} stands once, as field=value; nothing else")
-    _require(where, "name", fields, _NAME, "1 to 64 letters, digits, _ . @ or -")
+    check_token_name(fields.get("name", ""), where)
     _require(where, "sha256", fields, _SHA256, "64 hexadecimal digits, as psd token new prints")
     scopes = _scopes(where, fields.get("scopes", ""))
     names, owners = _owners(where, fields["owners"]) if "owners" in fields else ((), None)
@@ -97,6 +97,11 @@ def read_line(text: str, where: str) -> TokenLine:
     expires_at_s = _expires(where, fields["expires"]) if "expires" in fields else None
     identity = Identity(fields["name"], scopes, owners, expires_at_s, names=names)
     return TokenLine(identity, fields["sha256"])
+
+
+def check_token_name(name: str, where: str) -> None:
+    """Raises ConfigError for what is no name of a token."""
+    _require(where, "name", {"name": name}, _NAME, "1 to 64 letters, digits, _ . @ or -")
 
 
 def _require(

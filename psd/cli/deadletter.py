@@ -17,23 +17,22 @@ psd/queue/deadletter.py), so two of these commands at the same time see each a p
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from typing import Any
 
 import click
 import msgspec
 
 from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
+from psd.cli.query import running
 from psd.clock import utc_text
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
-from psd.errors import QueueUnavailableError
-from psd.queue.deadletter import INSPECT_CHANNEL, LETTERS_MAX, DeadLetterBox, Letter
-from psd.queue.letter_runs import Action, LetterRun, act
-from psd.runtime import open_runtime
+from psd.errors import NotFoundError, QueueUnavailableError
+from psd.operations.dead_letters import LetterDesk, LettersFound, readable
+from psd.queue.deadletter import LETTERS_MAX, Letter
+from psd.queue.letter_runs import LetterRun
 
 LETTERS_DEFAULT = 1000
 SHOWN_MAX = 20
@@ -60,11 +59,12 @@ def dlq() -> None:
 @pass_settings
 def list_letters(loaded: LoadedSettings, /, *, limit: int, as_json: bool) -> None:
     """List the letters, oldest first: id, time, code, attempts, reason."""
-    found, away = asyncio.run(letters(loaded.settings, limit))
+    seen = asyncio.run(letters(loaded.settings, limit))
+    found = seen.letters
     for letter in found:
         click.echo(as_json_line(letter) if as_json else summary(letter))
-    if away:
-        raise QueueUnavailableError(away)
+    if seen.away:
+        raise QueueUnavailableError(seen.away)
     if not found:
         click.echo("the dead letter is empty", err=True)
     elif len(found) == limit:
@@ -80,15 +80,12 @@ def show(loaded: LoadedSettings, /, *, letter_id: str, limit: int) -> None:
 
     The body is base64 where it is not text.
     """
-    seen, away = asyncio.run(letters(loaded.settings, limit))
-    found = [each for each in seen if each.id == letter_id]
-    if away and not found:
-        raise QueueUnavailableError(away)
-    if not found:
-        raise click.ClickException(f"no letter {letter_id} among the first {limit}")
-    for letter in found:
-        for name, value in readable(letter).items():
-            click.echo(f"{name:<13} {value}")
+    try:
+        letter = asyncio.run(found_letter(loaded.settings, letter_id, limit))
+    except NotFoundError as error:
+        raise click.ClickException(str(error)) from error
+    for name, value in readable(letter).items():
+        click.echo(f"{name:<13} {value}")
 
 
 @dlq.command()
@@ -105,7 +102,7 @@ def replay(loaded: LoadedSettings, /, *, ids: tuple[str, ...], everything: bool)
     their own: those are known by the id of their message, and a replay is a new message.
     """
     check_choice(ids, everything)
-    finish_with("replayed", asyncio.run(run_over(loaded.settings, DeadLetterBox.replay, ids)), ids)
+    finish_with("replayed", asyncio.run(replayed(loaded.settings, ids)), ids)
 
 
 @dlq.command()
@@ -115,7 +112,7 @@ def replay(loaded: LoadedSettings, /, *, ids: tuple[str, ...], everything: bool)
 def drop(loaded: LoadedSettings, /, *, ids: tuple[str, ...], everything: bool) -> None:
     """Delete letters for good."""
     check_choice(ids, everything)
-    finish_with("dropped", asyncio.run(run_over(loaded.settings, DeadLetterBox.drop, ids)), ids)
+    finish_with("dropped", asyncio.run(dropped(loaded.settings, ids)), ids)
 
 
 def check_choice(ids: tuple[str, ...], everything: bool) -> None:
@@ -146,56 +143,41 @@ def finish_with(verb: str, run: LetterRun, ids: Collection[str]) -> None:
         click.get_current_context().exit(1)
 
 
-async def letters(settings: Settings, limit: int) -> tuple[list[Letter], str]:
-    """The letters that are there, all of which stay; and what of the queue was not reached."""
-    async with dead_letter_box(settings) as box:
-        found = [*await box.take(limit), *box.newer.values()]
-        away = await box.away()
-    return [held.letter for held in found[:limit]], away
-
-
-async def run_over(settings: Settings, action: Action, ids: Collection[str]) -> LetterRun:
-    """Do something with the letters of these ids, or with all when there are none."""
-    async with dead_letter_box(settings) as box:
-        return await act(box, action, ids)
-
-
 @asynccontextmanager
-async def dead_letter_box(settings: Settings) -> AsyncIterator[DeadLetterBox]:
-    """The box of the configured queue."""
-    queue_settings = msgspec.structs.replace(
-        settings.queue,
-        topic=settings.queue.deadletter_topic,
-        channel=INSPECT_CHANNEL,
-        max_in_flight=LETTERS_MAX,
-    )
-    runtime = await open_runtime(msgspec.structs.replace(settings, queue=queue_settings))
-    try:
-        queue = runtime.new_queue()
-        touch_every_s = settings.queue.msg_timeout_s / 3
-        async with DeadLetterBox(queue, clock=runtime.clock, touch_every_s=touch_every_s) as box:
-            yield box
-    finally:
-        await runtime.close()
+async def letter_desk(settings: Settings) -> AsyncIterator[LetterDesk]:
+    """The dead letter of the configured queue."""
+    async with running(settings) as runtime:
+        yield LetterDesk(runtime)
+
+
+async def letters(settings: Settings, limit: int) -> LettersFound:
+    """The letters that are there, all of which stay."""
+    async with letter_desk(settings) as desk:
+        return await desk.look(limit)
+
+
+async def found_letter(settings: Settings, letter_id: str, limit: int) -> Letter:
+    """One of them."""
+    async with letter_desk(settings) as desk:
+        return await desk.find(letter_id, limit)
+
+
+async def replayed(settings: Settings, ids: Collection[str]) -> LetterRun:
+    """Replay these letters, or all."""
+    async with letter_desk(settings) as desk:
+        return await desk.replay(ids)
+
+
+async def dropped(settings: Settings, ids: Collection[str]) -> LetterRun:
+    """Drop these letters, or all."""
+    async with letter_desk(settings) as desk:
+        return await desk.drop(ids)
 
 
 def summary(letter: Letter) -> str:
     """One line of ``psd dlq ls``."""
     at = utc_text(letter.first_seen_s)
     return f"{letter.id}  {at}  {letter.code}  attempts {letter.attempts}  {letter.reason}"
-
-
-def readable(letter: Letter) -> dict[str, Any]:
-    """The letter for people and for JSON; without ``cut_bytes`` where nothing was cut."""
-    fields = {**msgspec.structs.asdict(letter), "first_seen": utc_text(letter.first_seen_s)}
-    del fields["first_seen_s"], fields["body"]
-    if not letter.cut_bytes:
-        del fields["cut_bytes"]
-    text = letter.body.decode(errors="replace")
-    # Anything else may be a sequence that takes over the terminal.
-    if text.encode() == letter.body and all(c.isprintable() or c in "\n\t" for c in text):
-        return {**fields, "body": text}
-    return {**fields, "body_base64": base64.b64encode(letter.body).decode()}
 
 
 def as_json_line(letter: Letter) -> str:

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
-import msgspec
 from rich.console import Console
 from rich.progress import Progress as RichProgress
 
-from psd.cli.import_journal import SUFFIX, Begun, Ended, Journal, opened
 from psd.cli.import_sending import LABELS_IN_ORDER, ImportTally
-from psd.cli.import_undo import REFUSED, VERDICTS, Left, Undone
 from psd.cli.input_files import Progress
 from psd.cli.printing import show_table
-from psd.errors import ConfigError, UnavailableError
+from psd.operations.import_journal import Begun, Journal
+from psd.operations.import_undo import Undone
+from psd.operations.imports import imports_in
 
 REFUSALS_SHOWN = 20
 REPEATS_SHOWN = 5
@@ -110,57 +108,17 @@ def show_repeats(tally: ImportTally, *, has_aid: bool) -> None:
 def show_undone(undone: Undone) -> str:
     """Print what became of an import that was taken back, and what is left of it."""
     for left in undone.left:
-        click.echo(_left_text(left), err=True)
-    counts = [f"{undone.counts[each]} {each}" for each in VERDICTS if undone.counts[each]]
-    summary = ", ".join(counts) or "nothing to take back"
+        click.echo(left.text, err=True)
+    summary = undone.summary
     click.echo(summary)
     return summary
 
 
-def _left_text(left: Left) -> str:
-    fields = left.window.fields
-    what = f"line {left.window.line}: {fields.thing} of user {fields.uid}, activity {fields.aid}"
-    if left.verdict == REFUSED:
-        return f"{what}: {left.error}"
-    now = str(left.now.value) if left.now.status == "booked" else "nothing"
-    return f"{what}: {left.verdict}: the import booked {fields.value}, there is {now}"
-
-
-class ImportRow(msgspec.Struct, frozen=True):
-    """An import as it is listed."""
-
-    id: str
-    began: str
-    file: str
-    via: str
-    state: str
-
-
 def show_imports(folder: Path) -> None:
     """Every import that has a journal, the newest first."""
-    rows = sorted(_imports(folder), key=lambda row: row.id, reverse=True)
     names = ("id", "began", "file", "via", "state")
-    show_table(names, [[*msgspec.structs.astuple(row)] for row in rows], set())
-
-
-def _imports(folder: Path) -> Iterator[ImportRow]:
-    for path in folder.glob(f"*{SUFFIX}"):
-        import_id = path.name.removesuffix(SUFFIX)
-        try:
-            with contextlib.closing(opened(folder, import_id)) as journal:
-                begun = journal.begun()
-                state = _state(journal.ended("ended"), journal.ended("undone"))
-                yield ImportRow(begun.id, begun.began_at, begun.file, begun.via, state)
-        except UnavailableError:
-            yield ImportRow(import_id, "", "", "", "in hand")
-        except (ConfigError, sqlite3.Error) as error:
-            yield ImportRow(import_id, "", "", "", f"cannot be read: {error}")
-
-
-def _state(ended: Ended | None, undone: Ended | None) -> str:
-    if undone is not None:
-        return f"undone, {undone.left} left" if undone.left else "undone"
-    return "broke off" if ended is None else ended.summary
+    rows = [(each.id, each.began, each.file, each.via, each.state) for each in imports_in(folder)]
+    show_table(names, rows, set())
 
 
 def tell_id(begun: Begun) -> None:

@@ -7,50 +7,28 @@ report. Sending a batch again changes nothing, so an import that broke off is si
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Literal, Protocol
+from collections.abc import AsyncIterator, Sequence
+from typing import Literal
 
 import click
 import msgspec
 
-from psd.archive.messages import metrics_entries
 from psd.client import AsyncClient
 from psd.config import Settings
 from psd.engine.event_fields import MetricFields
 from psd.engine.events import Report
-from psd.engine.windows import ABSENT, StandingReport, Window
+from psd.engine.windows import ABSENT, StandingReport
 from psd.errors import INPUT_ERRORS, BadQueryError, ForbiddenError, InputError
+from psd.operations.ways_in import DirectRoute, ReportOutcome, StoreRoute, WayIn
 from psd.queries.reported import standing_of
 from psd.queue.interface import Queue
 from psd.runtime import Runtime, open_runtime
 from psd.secrets import masked
-from psd.users import user_of
 
 Via = Literal["queue", "http", "direct"]
 
 
-class ReportOutcome(msgspec.Struct, frozen=True):
-    """What became of a report: an outcome of the engine, or ``queued``; refused with an error."""
-
-    status: str
-    error: InputError | None = None
-
-
 QUEUED = ReportOutcome("queued")
-
-
-class WayIn(Protocol):
-    """A way in."""
-
-    async def standing(self, fields: Sequence[MetricFields]) -> list[StandingReport]:
-        """What stands in the windows of these reports."""
-        ...
-
-    async def send(
-        self, fields: Sequence[MetricFields], reports: Sequence[Report]
-    ) -> list[ReportOutcome]:
-        """Book or publish them; what became of each."""
-        ...
 
 
 class Rehearsal:
@@ -68,18 +46,6 @@ class Rehearsal:
         return [ReportOutcome("checked")] * len(reports)
 
 
-class StoreRoute:
-    """What two of the ways have in common: the store is asked what stands."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-
-    async def standing(self, fields: Sequence[MetricFields]) -> list[StandingReport]:
-        """What stands, as of what the workers have booked."""
-        things = self._runtime.settings.numbers
-        return await self._runtime.engine.reported([_window(each, things) for each in fields])
-
-
 class QueueRoute(StoreRoute):
     """As one ``metrics`` message a batch; a worker books it later."""
 
@@ -95,20 +61,6 @@ class QueueRoute(StoreRoute):
         body = msgspec.json.encode({"command": "metrics", "metrics": metrics})
         await self._queue.publish(self._runtime.settings.queue.topic, [body])
         return [QUEUED] * len(reports)
-
-
-class DirectRoute(StoreRoute):
-    """Through the archive and the books of this process."""
-
-    async def send(
-        self, fields: Sequence[MetricFields], reports: Sequence[Report]
-    ) -> list[ReportOutcome]:
-        """Book the batch."""
-        now_ms = self._runtime.clock.now_ms()
-        outcomes = await self._runtime.intake.accept(
-            reports, lambda: metrics_entries(now_ms, fields)
-        )
-        return [ReportOutcome(each.status, each.error) for each in outcomes]
 
 
 class HttpRoute:
@@ -187,8 +139,3 @@ def wire_fields(fields: MetricFields) -> dict[str, int | str]:
     """The seven fields of a report, without those that have their default."""
     names = ("thing", "uid", "atid", "aid", "value", "ts1", "ts2")
     return {name: getattr(fields, name) for name in names}
-
-
-def _window(fields: MetricFields, things: Mapping[str, int]) -> Window:
-    uid = user_of(fields.uid)
-    return Window(things[fields.thing], uid, fields.aid, fields.ts1, fields.ts2)

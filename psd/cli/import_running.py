@@ -13,7 +13,6 @@ from pathlib import Path
 import click
 import msgspec
 
-from psd.cli.import_journal import Begun, Ended, Journal, created, temporary
 from psd.cli.import_output import (
     progress_of,
     show_preview,
@@ -24,10 +23,9 @@ from psd.cli.import_output import (
     tell_id,
 )
 from psd.cli.import_plan import Plan
-from psd.cli.import_routes import Rehearsal, Via, WayIn, open_route, target_of
+from psd.cli.import_routes import Rehearsal, Via, open_route, target_of
 from psd.cli.import_sending import ImportTally, Sending
 from psd.cli.import_tables import read_rows
-from psd.cli.import_undo import Undoing, Undone
 from psd.cli.import_warnings import warnings_of
 from psd.cli.input_files import opened, parts_of
 from psd.cli.server_options import AskedServer
@@ -35,6 +33,9 @@ from psd.clock import SystemClock, utc_text
 from psd.config import Settings
 from psd.embedded.drain import wait_until_drained
 from psd.observe.metrics import Metrics
+from psd.operations.import_journal import Begun, Ended, Journal, created, temporary
+from psd.operations.import_undo import Undoing, Undone
+from psd.operations.ways_in import WayIn
 from psd.store.redis import Store
 
 

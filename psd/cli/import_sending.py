@@ -1,8 +1,8 @@
 """The rows of a file on their way: checked, written down, sent, and counted.
 
-Each batch is in the journal with what it replaces before it is sent (psd/cli/import_journal.py), so
-what becomes of a report is told by three things: the answer, whether a row of the file stood there,
-and what stood there before::
+Each batch is in the journal with what it replaces before it is sent
+(psd/operations/import_journal.py), so what becomes of a report is told by three things: the answer,
+whether a row of the file stood there, and what stood there before::
 
     line 2  user 7 at 08:00   100    booked
     line 3  user 7 at 08:00    50    replaced a row of the file
@@ -17,9 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from psd.cli.import_journal import Earlier, Journal
 from psd.cli.import_plan import Plan
-from psd.cli.import_routes import ReportOutcome, WayIn
 from psd.cli.import_rows import BookableRow, Columns, RefusedRow, bookable
 from psd.cli.import_tables import TableRow
 from psd.clock import SystemClock
@@ -29,6 +27,8 @@ from psd.engine.event_rules import rules_of
 from psd.engine.events import Report
 from psd.engine.windows import ABSENT, StandingReport
 from psd.errors import InputError
+from psd.operations.import_journal import Earlier, Journal
+from psd.operations.ways_in import ReportOutcome, WayIn
 
 BATCH_REPORTS = 500
 """A trip's worth: more makes no booking cheaper, and keeps the answer waiting longer."""

@@ -10,7 +10,7 @@ steps, read as steps with their users, are rows of numbers like others. It shows
 
 from __future__ import annotations
 
-from psd.cli.import_journal import Journal
+from psd.operations.import_journal import Journal
 
 YEAR_1971_S = 31_536_000
 FEW_ROWS = 10

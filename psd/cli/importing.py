@@ -22,7 +22,6 @@ from typing import Any
 
 import click
 
-from psd.cli.import_journal import Journal, opened
 from psd.cli.import_options import import_options
 from psd.cli.import_output import show_imports
 from psd.cli.import_plan import Plan, named_scales, named_things
@@ -33,6 +32,8 @@ from psd.cli.options import pass_settings
 from psd.cli.server_options import AskedServer
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
+from psd.errors import NotFoundError
+from psd.operations.import_journal import Journal, opened
 
 
 @click.command("import")
@@ -75,7 +76,7 @@ def import_file(
         show_imports(folder)
         return
     if import_id is not None:
-        with contextlib.closing(opened(folder, import_id)) as journal:
+        with contextlib.closing(_opened(folder, import_id)) as journal:
             way = _way(settings, via or _via_of(journal), server, wait=wait)
             code = undo(journal, way, is_named=via is not None, sends=not dry_run)
         click.get_current_context().exit(code)
@@ -115,6 +116,13 @@ def _plan(file: Path, settings: Settings, given: dict[str, Any]) -> Plan:
     scales: dict[str, Fraction] = named_scales(given.pop("scales"), things)
     form = Form(file_format or ("csv" if delimiter else format_of(file)), delimiter)
     return Plan(file=file, form=form, things=things, scales=scales, **given)
+
+
+def _opened(folder: Path, import_id: str) -> Journal:
+    try:
+        return opened(folder, import_id)
+    except NotFoundError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _via_of(journal: Journal) -> Via:

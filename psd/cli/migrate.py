@@ -24,12 +24,13 @@ import click
 import msgspec
 
 from psd.cli.options import pass_settings
-from psd.cli.verify import Orders, progress, results, summary, sweeping
+from psd.cli.verify import progress, results, summary, sweeping
 from psd.config import RedisSettings, Settings
 from psd.config_sources import LoadedSettings
 from psd.errors import ConfigError
 from psd.foreign_texts import on_one_line
 from psd.observe.metrics import Metrics
+from psd.operations.auditing import Orders
 from psd.secrets import masked
 from psd.store.filling import Filling
 from psd.store.keys import SCHEMA_VERSION

@@ -13,7 +13,6 @@ from pathlib import Path
 import click
 import msgspec
 
-from psd.cli.import_journal import temporary
 from psd.cli.import_output import progress_of
 from psd.cli.import_plan import Plan
 from psd.cli.import_routes import QueueRoute
@@ -28,6 +27,7 @@ from psd.domains import named
 from psd.embedded.drain import wait_until_drained
 from psd.engine.plan import Range
 from psd.errors import StartError
+from psd.operations.import_journal import temporary
 from psd.runtime import Runtime
 from server.faces import faces, ports_of
 

@@ -11,19 +11,22 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
+from typing import cast
 
 import click
 
-from psd.access.identity import Identity
-from psd.access.tokens import TokenLine, digest, new_token, read_line, token_table, write_line
+from psd.access.identity import Scope
+from psd.access.tokens import TokenLine, digest, token_table, write_line
 from psd.cli.access_options import owner_option, scope_option
 from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
-from psd.clock import SystemClock
+from psd.cli.printing import aligned
+from psd.clock import SystemClock, utc_text
 from psd.config_sources import LoadedSettings
 from psd.errors import UnauthorizedError
+from psd.operations.token_file import TokenFile, made_token
 from psd.times import read
-from psd.users import user_of
 
 LAST_END_S = 253_402_300_800
 """The year 10000: later times have no RFC 3339 form."""
@@ -55,16 +58,8 @@ def new(
     to the file of access.tokens_file, or put it into access.tokens. A running server reads the
     file again by itself.
     """
-    secret = new_token()
-    identity = Identity(
-        name,
-        frozenset(scopes),
-        frozenset(map(user_of, owners)) if owners else None,
-        None if expires is None else end_of(expires, SystemClock().now_s()),
-        names=tuple(owner for owner in owners if isinstance(owner, str)),
-    )
-    # Read back, so that what a server would refuse is refused here.
-    line = read_line(write_line(TokenLine(identity, digest(secret))), "psd token new")
+    ends = None if expires is None else end_of(expires, SystemClock().now_s())
+    secret, line = made_token(name, cast(Sequence[Scope], scopes), owners, ends, "psd token new")
     click.echo(secret)
     click.echo(write_line(line))
     click.echo("The first line is the token; psd cannot show it again.", err=True)
@@ -84,6 +79,31 @@ def check(loaded: LoadedSettings) -> None:
         click.echo(str(error), err=True)
         click.get_current_context().exit(1)
     click.echo(write_line(TokenLine(identity, digest(secret))))
+
+
+@token.command("ls")
+@pass_settings
+def list_tokens(loaded: LoadedSettings) -> None:
+    """List the tokens that the settings know: mark, name, scopes, owners, end, where it stands."""
+    rows = [("MARK", "NAME", "SCOPES", "OWNERS", "ENDS", "SOURCE")]
+    for each in TokenFile(loaded.settings.access).kept():
+        owners = "everybody" if each.owners is None else ",".join(each.owners)
+        ends = "never" if each.expires_at_s is None else utc_text(each.expires_at_s)
+        scopes = ",".join(each.scopes)
+        rows.append((each.mark, each.name, scopes, owners, ends, each.source))
+    click.echo("\n".join(line.rstrip() for line in aligned(rows)))
+
+
+@token.command()
+@click.argument("mark")
+@pass_settings
+def revoke(loaded: LoadedSettings, /, *, mark: str) -> None:
+    """Take a token out of access.tokens_file, by its mark (psd token ls).
+
+    Servers of this machine refuse it a second later.
+    """
+    revoked = TokenFile(loaded.settings.access).remove(mark)
+    click.echo(f"{revoked.name} is revoked", err=True)
 
 
 def end_of(text: str, now_s: int) -> int:

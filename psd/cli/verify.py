@@ -19,73 +19,42 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import click
-import msgspec
 from rich.console import Console
 from rich.progress import Progress as RichProgress
 
-from psd.archive.erasures import erasures_of
-from psd.archive.reader import Span, read_placed
-from psd.audit.archived import ArchivedReports
-from psd.audit.index_check import IndexAudit
-from psd.audit.layout import Limits
-from psd.audit.sweep import Audited, Auditor, OwnerRate, Scope, Sweep, lifetimes_of
+from psd.audit.sweep import Audited, Sweep
 from psd.cli.arguments import USER, NumbersCommand
 from psd.cli.options import pass_settings
 from psd.cli.query import running, thing_number
-from psd.columns.sealing import Sealer
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
-from psd.domain.rules import every_rule
 from psd.domains import domains
-from psd.engine.column_modes import kept_as, modes_of
-from psd.engine.events import TIME_END_S
 from psd.foreign_texts import on_one_line
+from psd.operations import auditing
+from psd.operations.auditing import RATE_DEFAULT, Orders, Steps, audit_summary, bucket_audits
 from psd.runtime import Runtime
 from psd.store.redis import Store
 from psd.users import user_of
 
-RATE_DEFAULT = 100.0
-"""Owners' things a second. One of 20 bookings takes 0.2 ms of Redis's time, one of 200 0.5 ms:
-with this rate an audit is 2 to 5 % of its core (docs/operations.md)."""
 
-ALL_TIME_MS = TIME_END_S * 1000
+class BarSteps(Steps):
+    """Told by a bar over owners."""
 
+    def __init__(self, bar: RichProgress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("audited", total=0)
 
-class Orders(msgspec.Struct, frozen=True):
-    """What the command line asks for; None is all users, all things, no archive."""
+    def expect(self, owners: int) -> None:
+        """The bar is longer."""
+        self._bar.update(self._task, total=(self._bar.tasks[0].total or 0) + owners)
 
-    uids: frozenset[int] | None
-    things: frozenset[int] | None
-    repair: bool
-    rate: float
-    archive: Path | None
-    domains: Collection[str] = ()
-
-    @property
-    def has_buckets(self) -> bool:
-        """Whether the buckets are audited: where domains are named, these alone are."""
-        return not self.domains
-
-    @property
-    def has_domains(self) -> bool:
-        """Whether domains are audited: not where somebody asks for some users or things."""
-        return self.uids is None and self.things is None
-
-    @property
-    def seals(self) -> bool:
-        """Whether logs that are over are packed: by a repair of all users."""
-        return self.repair and self.has_buckets and self.uids is None
-
-    def modes(self, settings: Settings) -> dict[int, str]:
-        """How the boards are kept of things all of whose columns are looked at."""
-        if self.uids is not None or not self.has_buckets:
-            return {}
-        modes, asked = modes_of(settings.things), self.things
-        return {thing: mode for thing, mode in modes.items() if asked is None or thing in asked}
+    def advance(self) -> None:
+        """One more is done."""
+        self._bar.advance(self._task)
 
 
 @click.command(cls=NumbersCommand)
@@ -158,95 +127,32 @@ async def audit(settings: Settings, orders: Orders) -> tuple[Counter[str], int]:
     outcomes: Counter[str] = Counter()
     differences = 0
     with progress() as bar:
-        async with sweeping(settings, orders) as (sweep, runtime):
-            store = runtime.store
-            sealer = Sealer(store.writes, runtime.clock.now_s(), orders.things)
-            over = await sealer.listed() if orders.seals else []
-            everything = results(sweep, store, settings, orders, bar)
-            async for audited in chained(everything, of_domains(runtime, orders)):
+        async with running(settings, any_columns=True) as runtime:
+            async for audited in auditing.whole_audit(runtime, orders, BarSteps(bar)):
                 outcomes[audited.outcome] += 1
                 differences += len(audited.differences)
                 for difference in audited.differences:
                     click.echo(on_one_line(str(difference)))
-            is_whole = orders.repair and not outcomes["found"] + outcomes["busy"]
-            if is_whole and (modes := orders.modes(settings)):
-                await store.writes.call(kept_as(modes))
-            if is_whole:
-                async for _ in sealer.run(over, waits=False):
-                    continue
     return outcomes, differences
 
 
-async def results(
+def results(
     sweep: Sweep, store: Store, settings: Settings, orders: Orders, bar: RichProgress
 ) -> AsyncIterator[Audited]:
-    """Every owner and thing once; those that miss reports after the archive was read."""
-    if not orders.has_buckets:
-        return
-    task = bar.add_task("audited", total=0)
-    wanting: dict[str, Audited] = {}
-
-    def expect(owners: int) -> None:
-        bar.update(task, total=(bar.tasks[0].total or 0) + owners)
-
-    async for audited in sweep.run(orders.repair, orders.archive is not None, expect):
-        bar.advance(task)
-        if audited.wants_archive:
-            wanting[audited.prefix] = audited
-        else:
-            yield audited
-    if not wanting or orders.archive is None:
-        return
-    # What another store accepted is nothing that this one lost (psd/archive/ownership.py).
-    own = {await store.known_identity()}
-    reports = ArchivedReports(
-        every_rule(settings), wanting, store.partitions, erasures_of(orders.archive, own)
-    )
-    for placed in read_placed(orders.archive, Span(0, ALL_TIME_MS, stores=own)):
-        reports.take(placed.entry, placed.stamp.number)
-    async for audited in sweep.complete(wanting, reports):
-        yield audited
-
-
-async def of_domains(runtime: Runtime, orders: Orders) -> AsyncIterator[Audited]:
-    """What domains keep beside buckets."""
-    for name, part in runtime.parts.items():
-        if part.audit is None or not orders.has_domains:
-            continue
-        if not orders.domains or name in orders.domains:
-            async for audited in part.audit(repair=orders.repair):
-                yield audited
-
-
-async def chained(*parts: AsyncIterator[Audited]) -> AsyncIterator[Audited]:
-    """One behind the other."""
-    for part in parts:
-        async for audited in part:
-            yield audited
+    """Every owner and thing once, told by a bar."""
+    return bucket_audits(sweep, store, settings, orders, BarSteps(bar))
 
 
 @contextlib.asynccontextmanager
 async def sweeping(
     settings: Settings, orders: Orders, *, migrates: bool = False
 ) -> AsyncIterator[tuple[Sweep, Runtime]]:
-    """The audit of a store, over a connection of its own; ``migrates``: of one not whole yet."""
-    async with running(settings, migrates=migrates, any_columns=True) as runtime:
-        lane = runtime.store.new_lane()
-        try:
-            auditor = Auditor(lane, settings, await lifetimes_of(lane, settings), Limits())
-            index = IndexAudit(runtime.store.writes)
-            scope = await scope_of(orders, runtime.store)
-            yield Sweep(auditor, lane, scope, OwnerRate(orders.rate), index), runtime
-        finally:
-            await lane.close()
-
-
-async def scope_of(orders: Orders, store: Store) -> Scope:
-    """What is audited: users by their roots in this store."""
-    if orders.uids is None:
-        return Scope(None, orders.things)
-    placement = await store.placed()
-    return Scope({placement.owner_root(uid) for uid in orders.uids}, orders.things)
+    """The audit of a store, by a runtime of its own; ``migrates``: of one not whole yet."""
+    async with (
+        running(settings, migrates=migrates, any_columns=True) as runtime,
+        auditing.sweeping(runtime, orders) as sweep,
+    ):
+        yield sweep, runtime
 
 
 @contextlib.contextmanager
@@ -257,12 +163,4 @@ def progress() -> Iterator[RichProgress]:
         yield bar
 
 
-WORDS = {"clean": "clean", "found": "different", "repaired": "repaired", "busy": "changing"}
-
-
-def summary(outcomes: Counter[str], differences: int) -> str:
-    """``2,412 audited: 2,411 clean, 1 different; 1 difference``."""
-    parts = [f"{outcomes[name]:,} {word}" for name, word in WORDS.items() if outcomes[name]]
-    noun = "difference" if differences == 1 else "differences"
-    told = f": {', '.join(parts)}" if parts else ""
-    return f"{outcomes.total():,} audited{told}; {differences:,} {noun}"
+summary = audit_summary

@@ -10,12 +10,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from psd.domain.deed import Done
 from psd.domain.question import Asked, Example
+
+if TYPE_CHECKING:
+    from psd.access.identity import Scope
 
 
 class Decree(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +26,8 @@ class Decree(msgspec.Struct, frozen=True, kw_only=True):
 
     ``decide`` does it, and archives what a replay is to know of it (psd/archive/decisions.py). It
     raises errors of psd/errors.py; what is wrong with a field is 422. Nobody who is restricted to
-    some owners may do one, unless it is not ``whole`` and ``decide`` refuses what is another's.
+    some owners may do one, unless it is not ``whole`` and ``decide`` refuses what is another's. One
+    that does more than the store is asked for ``is_patient``: it takes as long as it takes.
     """
 
     method: Literal["POST", "PUT"] = "POST"
@@ -38,3 +42,5 @@ class Decree(msgspec.Struct, frozen=True, kw_only=True):
     details: str = ""
     refused: tuple[int, ...] = ()
     whole: bool = True
+    scope: Scope = "write"
+    is_patient: bool = False

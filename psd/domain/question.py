@@ -57,7 +57,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     An answer is JSON or msgpack as the request says, and CSV where it has rows (``data``); it has
     an ETag. In a ``dialect`` it is JSON alone, as the other API has it. ``forms`` are further
     answers by the name that ``format`` calls them: others' objects, as JSON. Parameters that a URL
-    may say in several ways are ``read`` by rules of their own, of all that stand there.
+    may say in several ways are ``read`` by rules of their own, of all that stand there. What is
+    not asked of the store alone, and may take longer than it, ``is_patient``.
     """
 
     path: str
@@ -75,6 +76,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     dialect: Dialect | None = None
     forms: Mapping[str, Any] = {}
     read: Callable[[Iterable[tuple[str, str]]], msgspec.Struct] | None = None
+    is_patient: bool = False
 
 
 class Versioned(msgspec.Struct, frozen=True):

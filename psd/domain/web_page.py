@@ -139,7 +139,8 @@ class WebPage(msgspec.Struct, frozen=True, kw_only=True):
     ``takes_forms`` it is asked by POST too. A form has the token of its session, unless sending it
     ``changes`` nothing; one with files has up to ``upload_bytes_max``. A path at which programs
     have always been told that there is nothing is ``for_browsers``: who does not name
-    ``text/html`` among what he accepts is told so still.
+    ``text/html`` among what he accepts is told so still. One that shows or does more than the store
+    is asked for ``is_patient``.
     """
 
     path: str
@@ -151,3 +152,4 @@ class WebPage(msgspec.Struct, frozen=True, kw_only=True):
     named: bool = False
     for_browsers: bool = False
     upload_bytes_max: int = 0
+    is_patient: bool = False

@@ -58,6 +58,12 @@ ERASURES_KEY = "psd:erasures:{erasures}"
 ORDER_KEY = "psd:order"
 """The highest number of what was archived and booked (psd/store/highest.py)."""
 
+OPERATORS_KEY = "psd:operations:{operations}:log"
+"""What operators did, the newest first (psd/operations/deeds_log.py)."""
+
+AUDITS_KEY = "psd:operations:{operations}:audits"
+"""The last audits by their ids (psd/operations/audit_runs.py)."""
+
 PROBE_KEY = "psd:probe"
 
 MIGRATION_KEY = "psd:migration:{psd:schema}"
@@ -281,6 +287,8 @@ CORE_CATALOGUE: tuple[KeyKind, ...] = (
     KeyKind("retention", re.escape(RETENTION_KEY), "set", "", "levels that ever had a lifetime"),
     KeyKind("order", re.escape(ORDER_KEY), "zset", "", "the highest number that was archived"),
     KeyKind("probe", re.escape(PROBE_KEY), "string", "", "written by readiness, lives a second"),
+    KeyKind("operators", re.escape(OPERATORS_KEY), "list", "", "who did what; the newest 500"),
+    KeyKind("audits", re.escape(AUDITS_KEY), "hash", "", "audit: what it found; the newest 20"),
     KeyKind("stream", r"psd:stream:.+", "stream", "", "messages of the embedded queue"),
     KeyKind("log", rf"{OWNER_ROOT}:log", "stream", "", "who withdrew which activity, and why"),
     KeyKind(

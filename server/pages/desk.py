@@ -46,6 +46,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
+OPERATIONS = "/ops/"
+
 _LOCAL_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 """A path of this server: browsers take two slashes, or a backslash, for the beginning of a host."""
 
@@ -156,17 +158,19 @@ class Desk:
     ) -> web.Response:
         """A page, with the frame's own values."""
         session = request.get(SIGNED_IN)
+        identity = request.get(IDENTITY)
+        is_admin = identity is not None and identity.may("admin")
         frame = {
             "root": place.root,
             "site": place.title,
             "links": place.links,
-            "areas": place.areas,
+            "areas": [each for each in place.areas if is_admin or not is_for_admins(each[1])],
             "area": area_of(place, request.path),
             "is_own": place.title == CORE,
             "scripts": place.scripts,
             "style": f"{place.root}/static/style.css?{STYLE_MARK}",
             "takes_tokens": self.access.is_checked,
-            "is_open": request.get(IDENTITY) is ANYBODY,
+            "is_open": identity is ANYBODY,
             "user": "" if session is None else session.identity.name,
             "flash": "",
         }
@@ -199,6 +203,11 @@ class Desk:
             if text and await self.sessions.is_proved(token, f"flash {text}", signature):
                 return text
         return ""
+
+
+def is_for_admins(path: str) -> bool:
+    """Whether an area is shown to admins alone."""
+    return path.endswith(OPERATIONS)
 
 
 def area_of(place: SitePlace, path: str) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 from aiohttp import web
 
 from psd.access.identity import ANYBODY, Identity
-from psd.access.pages.sessions import FORM, Session
+from psd.access.pages.sessions import FORM, Session, new_token
 from psd.domain.part import Part
 from psd.domain.web_page import (
     Answer,
@@ -37,10 +37,11 @@ from psd.domain.web_page import (
 from psd.errors import ForbiddenError, InputError
 from server.access import IDENTITY, NOBODY, seen_by
 from server.answers import not_found
-from server.deadline import StoreDeadline
+from server.deadline import deadline_unless
 from server.errors import PageStyle
 from server.formats import accepts_pages
 from server.forms import Upload
+from server.pages.cookies import BEFORE, values_of
 from server.pages.desk import HEADERS, SIGNED_IN, Desk, SitePlace
 from server.pages.login import SigningIn, check_form
 from server.pages.rendering import CONTENT_TYPES, ICON, STYLE, mark_of, scripts_of
@@ -148,30 +149,31 @@ class Site:
             if page.for_browsers and not accepts_pages(request.headers.get("Accept", "")):
                 return not_found()
             session = request.get(SIGNED_IN)
-            async with StoreDeadline():
+            async with deadline_unless(page.is_patient):
                 if session is None and not self._is_open:
                     return await self._desk.to_sign_in(request, place)
                 answer = await page.show(self._visit(request, place, page))
-                return await self._answered(request, place, session, answer)
+                needs_token = page.takes_forms and self._is_open
+                return await self._answered(request, place, session, answer, needs_token)
 
         return show
 
     def _taker(self, page: WebPage) -> At:
         async def take(request: web.Request, place: SitePlace) -> web.Response:
             session = request.get(SIGNED_IN)
-            if session is None:
+            if session is None and not self._is_open:
                 return await self._desk.to_sign_in(request, place)
             sent = await self._sent(request, page)
             form = sent.fields
-            async with StoreDeadline():
+            async with deadline_unless(page.is_patient):
                 if page.changes:
-                    await check_form(self._desk, [session.token], form)
+                    await check_form(self._desk, _tokens_of(request, session), form)
                 answer = await page.show(self._visit(request, place, page, sent))
                 if isinstance(answer, Said):
                     answer = await self._said(answer)
                 elif isinstance(answer, SaidAll):
                     answer = await self._said_all(answer)
-                return await self._answered(request, place, session, answer)
+                return await self._answered(request, place, session, answer, self._is_open)
 
         return take
 
@@ -202,8 +204,9 @@ class Site:
         place: SitePlace,
         session: Session | None,
         answer: Answer | Said | SaidAll,
+        needs_token: bool,
     ) -> web.Response:
-        token = "" if session is None else session.token
+        token = next(iter(_tokens_of(request, session)), "")
         if isinstance(answer, Moved):
             return await self._desk.moved(place, answer.to, answer.flash, token, answer.wanted)
         if isinstance(answer, Away):
@@ -215,10 +218,16 @@ class Site:
         if isinstance(answer, Content):
             return _content(answer)
         assert isinstance(answer, Shown), "only a form says something"
+        fresh = new_token() if needs_token and not token else ""
+        token = token or fresh
         proof = await self._desk.sessions.proof(token, FORM) if token else ""
         values = {**answer.values, "csrf_token": proof, "here": request.rel_url}
         template = f"{self._name}/{answer.template}"
-        return await self._desk.page(request, place, template, values, token)
+        response = await self._desk.page(request, place, template, values, token)
+        if fresh:
+            # Where nobody signs in a form is bound to the browser that it was shown to.
+            self._desk.jar.give(response, BEFORE, fresh, f"{place.root}/")
+        return response
 
     def _visit(
         self, request: web.Request, place: SitePlace, page: WebPage, sent: Upload | None = None
@@ -238,6 +247,11 @@ class Site:
         title = TITLES.get(status, HTTPStatus(status).phrase)
         values = {"title": title, "message": message, "code": code}
         return self._desk.html(request, self._place(request), "psd/error.html", values, status)
+
+
+def _tokens_of(request: web.Request, session: Session | None) -> list[str]:
+    """What a form may be bound to: the session, or what a browser without one was given."""
+    return values_of(request, BEFORE) if session is None else [session.token]
 
 
 def _file(download: Download) -> web.Response:

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from psd.cli.import_journal import VERSION, opened
 from psd.cli.main import psd
 from psd.config_sources import load_settings
 from psd.embedded.stack import Stack, running_stack
+from psd.operations.import_journal import VERSION, opened
 from tests.support.processes.psd_up import without_settings
 
 COLUMNS = ("--uid", "user", "--time", "at", "--thing", "steps=steps")

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psd.cli.import_journal import Journal, created, opened
 from psd.config import BookingSettings, Settings
+from psd.operations.import_journal import Journal, created, opened
 from tests.support.stored.importing import AT_S, KilledError, PlainBooks, imported, rows_of, undone
 
 pytestmark = pytest.mark.slow("hundreds of imports")

@@ -13,7 +13,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from psd.cli.arguments import thing_then_user
-from psd.cli.config import things_text
 from psd.cli.main import COMMANDS, exit_code, psd
 from psd.cli.options import settings_path
 from psd.cli.up import called_as, status_text
@@ -30,6 +29,7 @@ from psd.errors import (
     TooLateError,
     UnknownThingError,
 )
+from psd.operations.setting_rows import things_text
 from psd.rewards.cli.group import RewardsGroup
 
 

@@ -64,6 +64,8 @@ KINDS = {
     "psd:store": "store",
     "psd:order": "order",
     "psd:probe": "probe",
+    "psd:operations:{operations}:log": "operators",
+    "psd:operations:{operations}:audits": "audits",
     "psd:life:{psd:schema}": "life",
     "psd:partitions:{psd:schema}": "partitions",
     "psd:migration:{psd:schema}": "migration",

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psd.cli.config import things_text
 from psd.cli.importing import named_things
 from psd.config import Settings, Thing, default_things
 from psd.config_sources import load_settings
@@ -20,6 +19,7 @@ from psd.config_things import needed_thing
 from psd.embedded.settings_file import settings_toml
 from psd.errors import ConfigError
 from psd.names import THING, THING_ID_MAX
+from psd.operations.setting_rows import things_text
 from psd.prometheus.parser import parsed, parsed_selector
 from psd.prometheus.selection import SUMS, selected
 from psd.prometheus.tree import Sum

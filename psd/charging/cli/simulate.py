@@ -27,12 +27,13 @@ from psd.charging.simulation.charging_yard import ChargingYard, YardOptions
 from psd.charging.simulation.yard_proof import YardOutcome, outcome_of
 from psd.cli.options import pass_settings
 from psd.cli.printing import say
-from psd.cli.verify import Orders, chained, of_domains, progress, results, sweeping
+from psd.cli.verify import progress, results, sweeping
 from psd.clock import ManualClock, SystemClock
 from psd.config import Settings
 from psd.config_sources import LoadedSettings, load_settings
 from psd.embedded.folder import DataFolder
 from psd.embedded.server_process import embedded_server
+from psd.operations.auditing import Orders, chained, of_domains
 from psd.runtime import open_runtime
 from psd.zones import DATE_S
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.support.access.cases import (
     Case,
+    allowed,
     booking,
     booking_of_vehicles,
     erasing,
@@ -163,6 +164,26 @@ def operations() -> dict[str, Case]:
     }
 
 
+def operators() -> dict[str, Case]:
+    """What operators do; there is nothing here to do it to."""
+    root = "/v3/ops"
+    read = {"audits": 200, "audits/{audit}": 404, "imports": 200, "imports/{import}": 404}
+    read |= {"tokens": 200, "settings": 200, "slow-scripts": 200, "log": 200}
+    read |= {"dead-letters": 200, "dead-letters/{letter}": 404}
+    sent = {"dead-letters/replay", "dead-letters/drop", "imports/{import}/undo", "tokens", "audits"}
+    found = {
+        f"GET {root}/{path}": allowed(
+            "admin", f"{root}/{path}".replace("{", "").replace("}", ""), status=status
+        )
+        for path, status in read.items()
+    }
+    # An empty body is refused to whoever may send one.
+    for path in (*sorted(sent), "tokens/{mark}/revoke"):
+        asked = f"{root}/{path}".replace("{", "").replace("}", "")
+        found[f"POST {root}/{path}"] = allowed("admin", asked, b"", 400)
+    return found
+
+
 def core() -> dict[str, Case]:
     """All of these."""
-    return {**original(), **questions(), **users(), **boards(), **operations()}
+    return {**original(), **questions(), **users(), **boards(), **operations(), **operators()}

@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from psd.cli.import_journal import Journal
 from psd.cli.import_plan import Plan
-from psd.cli.import_routes import ReportOutcome
 from psd.cli.import_sending import ImportTally, Sending
 from psd.cli.import_tables import Form, TableRow
-from psd.cli.import_undo import Undoing, Undone
 from psd.config import Settings
 from psd.engine.event_fields import MetricFields
 from psd.engine.events import Report
 from psd.engine.windows import ABSENT, StandingReport
+from psd.operations.import_journal import Journal
+from psd.operations.import_undo import Undoing, Undone
+from psd.operations.ways_in import ReportOutcome
 from psd.users import user_of
 
 AT_S = 1_460_451_600

@@ -24,6 +24,17 @@ _SENT = ("/", "/index", "/transactions/new/{id}/", "/transactions/edit/{id}/")
 _ACTIVITY = "/users/{uid}/activities/{aid}"
 _OWN_SHOWN = ("/", "/boards/", "/boards/{name}", "/board")
 _USERS_SHOWN = ("/users/", "/users/{uid}", "/users/{uid}/chart", _ACTIVITY)
+_OPS_SENT = tuple(
+    f"/ops/{path}"
+    for path in (
+        *("dead-letters/", "dead-letters/{letter}", "audits/", "imports/{import}"),
+        *("tokens/", "tokens/{mark}"),
+    )
+)
+_OPS_SHOWN = (
+    *("/ops/", "/ops/audits/{audit}", "/ops/imports/", "/ops/settings/", "/ops/slow-scripts/"),
+    *_OPS_SENT,
+)
 _USERS_FILES = ("user.js", "uPlot.iife.min.js", "uPlot.min.css")
 
 _ENERGY_SHOWN = ("/", "/meters/{meter}/", "/meters/{meter}/plans", "/upload")
@@ -49,6 +60,7 @@ def _signing_in(site: str) -> dict[str, tuple[str, int]]:
 def _led_to_sign_in(site: str, method: str, path: str) -> tuple[str, tuple[str, int]]:
     parts = {"id": "1", "meter": "m-1", "name": "june", "uid": "7", "aid": "41"}
     parts |= {"vehicle": "7", "owner": "42"}
+    parts |= {"letter": "1", "audit": "1", "import": "1", "mark": "9f86"}
     somewhere = path.format_map(parts)
     return f"{method} {site}{path}", (f"{site}{somewhere}", 302)
 
@@ -68,6 +80,8 @@ PAGE_ROUTES: dict[str, tuple[str, int]] = {
     **dict(_led_to_sign_in("", "GET", path) for path in _USERS_SHOWN),
     **dict([_led_to_sign_in("", "POST", _ACTIVITY)]),
     **{f"GET /static/{name}": (f"/static/{name}", 200) for name in _USERS_FILES},
+    **dict(_led_to_sign_in("", "GET", path) for path in _OPS_SHOWN),
+    **dict(_led_to_sign_in("", "POST", path) for path in _OPS_SENT),
     **_WATCHED,
     **_signing_in("/swaps"),
     **dict(_led_to_sign_in("/swaps", "GET", path) for path in _SHOWN),
@@ -84,7 +98,7 @@ PAGE_ROUTES: dict[str, tuple[str, int]] = {
 OPEN_PAGES = frozenset(
     {
         *_WATCHED,
-        *(f"GET {path}" for path in (*_OWN_SHOWN, *_USERS_SHOWN)),
+        *(f"GET {path}" for path in (*_OWN_SHOWN, *_USERS_SHOWN, *_OPS_SHOWN)),
         *(f"GET /rewards{path}" for path in _REWARDS_SHOWN if path != "/find"),
     }
 )

@@ -24,14 +24,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from psd.cli.import_journal import BookedWindow, Journal
-from psd.cli.import_routes import ReportOutcome, WayIn
 from psd.clock import SystemClock
 from psd.config import Settings
 from psd.engine.event_fields import MetricFields
 from psd.engine.event_rules import rules_of
 from psd.engine.windows import StandingReport
 from psd.errors import InputError
+from psd.operations.import_journal import BookedWindow, Journal
+from psd.operations.ways_in import ReportOutcome, WayIn
 
 BATCH_WINDOWS = 500
 LEFT_KEPT = 20
@@ -62,6 +62,17 @@ class Left(msgspec.Struct, frozen=True):
     now: StandingReport
     error: InputError | None = None
 
+    @property
+    def text(self) -> str:
+        """What is left, in a line."""
+        fields = self.window.fields
+        what = f"{fields.thing} of user {fields.uid}, activity {fields.aid}"
+        if self.verdict == REFUSED:
+            return f"line {self.window.line}: {what}: {self.error}"
+        now = str(self.now.value) if self.now.status == "booked" else "nothing"
+        told = f"{self.verdict}: the import booked {fields.value}, there is {now}"
+        return f"line {self.window.line}: {what}: {told}"
+
 
 class Undone(msgspec.Struct):
     """What became of the windows; ``left`` holds the first of those that are not as before."""
@@ -74,6 +85,12 @@ class Undone(msgspec.Struct):
         self.counts[left.verdict] += 1
         if left.verdict in OPEN and len(self.left) < LEFT_KEPT:
             self.left.append(left)
+
+    @property
+    def summary(self) -> str:
+        """``2 taken back, 1 replaced since``."""
+        counts = [f"{self.counts[each]} {each}" for each in VERDICTS if self.counts[each]]
+        return ", ".join(counts) or "nothing to take back"
 
     @property
     def is_waiting(self) -> bool:

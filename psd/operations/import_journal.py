@@ -24,13 +24,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import click
 import msgspec
 
 from psd.clock import utc_text
 from psd.engine.event_fields import MetricFields
 from psd.engine.windows import StandingReport
-from psd.errors import ConfigError, UnavailableError
+from psd.errors import ConfigError, NotFoundError, UnavailableError
 
 SUFFIX = ".journal"
 ID_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -294,10 +293,10 @@ def temporary() -> Journal:
 
 
 def opened(folder: Path, import_id: str) -> Journal:
-    """The journal of an earlier import, for this process alone; raises click.UsageError."""
+    """The journal of an earlier import, for this process alone; raises NotFoundError."""
     path = folder / f"{Path(import_id).name}{SUFFIX}"
     if not path.is_file():
-        raise click.UsageError(
+        raise NotFoundError(
             f"there is no import {import_id!r} in {folder} (imports.folder); --list shows them"
         )
     try:
