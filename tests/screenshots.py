@@ -21,6 +21,7 @@ from tests.support.boards.board_site import board_site
 from tests.support.charging.charging_yard import FUSE, ChargingYard, charging_yard
 from tests.support.clients.chromium import ARGUMENTS, CHEAP_PHONE, chromium
 from tests.support.energy.meter_site import NOON_S, PLAN, meter_site
+from tests.support.operations.ops_site import ops_site
 from tests.support.rewards.reward_weeks import weeks_served
 from tests.support.servers.redis_server import RedisServer
 from tests.support.swaps.swap_site import swap_site
@@ -67,6 +68,7 @@ async def main() -> None:
                 energy,
                 swaps,
                 partial(charging, folder=Path(folder) / "spool"),
+                partial(operations, folder=Path(folder)),
             ):
                 redis.flush()
                 await pictures(browser, redis.url)
@@ -141,6 +143,21 @@ async def charging(browser: Browser, url: str, folder: Path) -> None:
         pages = [("charging", "/"), ("plug", yard.page(0)), ("account", "/accounts/u1/")]
         named = [(name, f"/charging{path}") for name, path in pages]
         await taken(browser, yard.main.url, named, Person("u1", "/charging"))
+
+
+async def operations(browser: Browser, url: str, folder: Path) -> None:
+    """Two letters, tokens, an import that may be taken back, and what differs from the defaults."""
+    folder = folder / "operations"
+    folder.mkdir()
+    async with ops_site(url, folder) as site:
+        await site.runtime.page_deciding.add("amp", "secret", ["admin"])
+        await site.bury(b"poison", site.too_early())
+        await site.imported("user,at,steps\n7,2016-04-12T08:00:00Z,5\n")
+        await site.ask("POST", "/v3/ops/tokens", {"name": "phone", "scopes": ["read"]})
+        pages = [("dead-letters", "dead-letters/"), ("tokens", "tokens/"), ("imports", "imports/")]
+        pages += [("settings", "settings/?changed=1"), ("operations", "")]
+        named = [(name, f"/ops/{path}") for name, path in pages]
+        await taken(browser, site.main.url, named, Person("amp", ""))
 
 
 async def four_cars(yard: ChargingYard) -> None:
