@@ -97,7 +97,7 @@ def _of_the_queue(operating: Operating) -> tuple[Endpoint, ...]:
             LettersPage,
             letters,
             "dead letters",
-            ("/dead-letters?limit=10", '{"data":[{"id":"0f2a6c3b1d4e5f60",...}],"away":""}'),
+            ("/dead-letters?limit=10", '{"data":[...],"away":""}'),
             query=NewestQuery,
             refused=(503,),
             is_patient=True,
@@ -107,7 +107,7 @@ def _of_the_queue(operating: Operating) -> tuple[Endpoint, ...]:
             WholeLetter,
             letter,
             "a dead letter",
-            ("/dead-letters/0f2a6c3b1d4e5f60", '{"id":"0f2a6c3b1d4e5f60",...}'),
+            ("/dead-letters/0f2a6c3b1d4e5f60", "{...}"),
             refused=(404, 503),
             is_patient=True,
         ),
@@ -116,14 +116,14 @@ def _of_the_queue(operating: Operating) -> tuple[Endpoint, ...]:
             ImportsPage,
             imports,
             "imports",
-            ("/imports", '{"data":[{"id":"20160412-083015-x7k2","file":"steps.csv",...}]}'),
+            ("/imports", '{"data":[...]}'),
         ),
         _question(
             "/imports/{import}",
             UndoneImport,
             rehearsed,
             "what taking it back would do",
-            ("/imports/20160412-083015-x7k2", '{"id":"20160412-083015-x7k2",...}'),
+            ("/imports/20160412-083015-x7k2", "{...}"),
             refused=(404, 503),
             is_patient=True,
         ),
@@ -148,15 +148,13 @@ def _of_the_store(operating: Operating) -> tuple[Endpoint, ...]:
         return await operating.deeds(asked.query)
 
     return (
-        _question(
-            "/audits", AuditsPage, audits, "audits", ("/audits", '{"data":[{"id":"...",...}]}')
-        ),
+        _question("/audits", AuditsPage, audits, "audits", ("/audits", '{"data":[...]}')),
         _question(
             "/audits/{audit}",
             AuditTold,
             audit,
             "an audit",
-            ("/audits/20160412-083015-7f3a", '{"audit":{...},"outcomes":{...},...}'),
+            ("/audits/20160412-083015-7f3a", "{...}"),
             refused=(404,),
         ),
         _question(
@@ -164,14 +162,14 @@ def _of_the_store(operating: Operating) -> tuple[Endpoint, ...]:
             SlowPage,
             slow,
             "slow calls",
-            ("/slow-scripts", '{"data":[{"script":"engine.book","duration_us":12400,...}],...}'),
+            ("/slow-scripts", '{"data":[...],"refused":""}'),
         ),
         _question(
             "/log",
             DeedsPage,
             deeds,
             "what was done",
-            ("/log?limit=2", '{"data":[{"at":"...","by":"amp","what":"undo import",...}]}'),
+            ("/log?limit=2", '{"data":[...]}'),
             query=NewestQuery,
         ),
     )
@@ -192,13 +190,13 @@ def _of_tokens(operating: Operating) -> tuple[Endpoint, ...]:
             TokensPage,
             tokens,
             "tokens",
-            ("/tokens", '{"data":[{"mark":"9f86d081884c7d65","name":"phone",...}]}'),
+            ("/tokens", '{"data":[...]}'),
         ),
         _question(
             "/settings",
             SettingsPage,
             settings,
             "settings",
-            ("/settings", '{"data":[{"key":"redis.url","value":"redis://...",...},...]}'),
+            ("/settings", '{"data":[{"key":"redis.url","value":"...",...},...]}'),
         ),
     )

@@ -121,3 +121,28 @@ async def test_an_import_sends_the_token_of_a_file(redis_url: str, tmp_path: Pat
     assert "a token is needed" in refused.output
     assert "1 booked" in booked.output
     assert token.secret not in refused.output + booked.output
+
+
+def test_tokens_of_the_file_are_listed_and_revoked_by_their_marks(tmp_path: Path) -> None:
+    file, kept, gone = tmp_path / "tokens", token_for("amp", "admin"), token_for("phone", "read")
+    file.write_text(f"# who may ask\n{kept.line}\n{gone.line}\n")
+    options = ("--set", f"access.tokens_file={file}", "token")
+    listed = run(*options, "ls")
+    rows = [line.split() for line in listed.stdout.splitlines()]
+    mark = digest(gone.secret)[:16]
+    assert rows[2] == [mark, "phone", "read", "everybody", "never", "access.tokens_file"]
+    revoked = run(*options, "revoke", mark)
+    assert (revoked.exit_code, revoked.stderr) == (0, "phone is revoked\n")
+    assert file.read_text() == f"# who may ask\n{kept.line}\n"
+    again = run(*options, "revoke", mark)
+    assert (again.exit_code, "is the mark of none" in again.stderr) == (
+        1,
+        True,
+    )
+
+
+def test_a_token_of_the_settings_is_not_revoked(tmp_path: Path) -> None:
+    token = token_for("phone", "read")
+    told = run("--set", f"access.tokens={token.line}", "token", "revoke", digest(token.secret)[:16])
+    assert told.exit_code == 1
+    assert "access.tokens" in told.stderr
