@@ -43,6 +43,9 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     plug_sites: int = 1_000
     plug_chunks: int = 12_000
     plug_seconds: int = 30
+    yard_cars: int = 500
+    yard_plugs: int = 250
+    yard_amps: int = 600
 
 
 FULL = Sizes()
@@ -74,4 +77,7 @@ QUICK = Sizes(
     plug_sites=200,
     plug_chunks=2_000,
     plug_seconds=10,
+    yard_cars=60,
+    yard_plugs=30,
+    yard_amps=72,
 )

@@ -1,10 +1,12 @@
-"""(p) Plugs: chunks of readings a second of one worker, lag of due steps, and a commit.
+"""(p) Plugs: chunks of readings a second of one worker, lag of due steps, a commit, and a fuse.
 
 Chunks: ``plug_sites`` sites of 8 plugs, of which one charges, and a ``psd worker`` that drains
 ``telemetry``, with the archive, steps of the plugs beside it. Steps: a process with the same sites,
 at SESSIONS_A_S of which a session begins each second, looked at as a worker does; the lag is from
 when a plug was due. Commits: of one plug at a site of 8, and what Redis spent inside the script.
-Bills are held against what the readings come to.
+Bills are held against what the readings come to. The fuse is that of ``psd charging simulate`` with
+a crowd of thrifty cars, which melt it together: for how long it was over its limit at most. It
+counts only where it was over it, and where all of the yard adds up.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -19,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from unittest import mock
 
+import msgspec
 from msgspec.structs import replace
 
 from bench.figures import Figure, Row, Target
@@ -44,6 +48,9 @@ from psd.runtime import Runtime, open_runtime
 CHUNKS_TARGET = Target(">=", 600.0, 900.0, of="psd")
 LAG_TARGET = Target("<=", 500.0, 300.0, of="psd")
 COMMIT_TARGET = Target("<=", 150.0, 80.0, of="psd")
+FUSE_TARGET = Target("<=", 7.0, 6.0, of="psd")
+THRIFTY_SHARE = 0.8
+YARD_TIMEOUT_S = 1_200
 PLUGS = 8
 SESSIONS_A_S = 20
 COMMITS = 2_000
@@ -52,7 +59,7 @@ READ_MS = 2_000
 
 
 async def run(bench: Workbench) -> None:
-    """Chunks, steps, commits."""
+    """Chunks, steps, commits, the fuse."""
     bench.add(
         Row(
             "p",
@@ -73,7 +80,45 @@ async def run(bench: Workbench) -> None:
         ),
         Row("p", "lag of due steps, median", "ms", Figure((_percentile(lags, 0.5),))),
         Row("p", "a commit, Redis", "us", Figure((commit_us,)), target=COMMIT_TARGET),
+        *await asyncio.to_thread(_fuse, bench),
     )
+
+
+def _fuse(bench: Workbench) -> list[Row]:
+    """A crowded yard, second by second."""
+    sizes = bench.sizes
+    options = {
+        "--cars": sizes.yard_cars,
+        "--plugs": sizes.yard_plugs,
+        "--fuse-amps": sizes.yard_amps,
+        "--thrifty": THRIFTY_SHARE,
+    }
+    asked = [*psd_command("charging"), "simulate", "--json"]
+    asked += [str(word) for option in options.items() for word in option]
+    began_s = time.monotonic()
+    ended = subprocess.run(asked, capture_output=True, check=False, timeout=YARD_TIMEOUT_S)
+    took_s = time.monotonic() - began_s
+    told = msgspec.json.decode(ended.stdout)
+    check("psd", f"the yard adds up ({ended.stderr!r})", told["agrees"], expected=True)
+    check("psd", "the fuse was over its limit", told["times_over"] > 0, expected=True)
+    yard = f"{sizes.yard_cars} cars, {sizes.yard_plugs} plugs, {sizes.yard_amps} A"
+    return [
+        Row(
+            "p",
+            f"a fuse over its limit at most, {yard}",
+            "s",
+            Figure((told["longest_over_s"],)),
+            target=FUSE_TARGET,
+        ),
+        Row("p", "times that it was over it", "", Figure((told["times_over"],))),
+        Row("p", "plugs that it shed", "", Figure((told["sheds"],))),
+        Row(
+            "p",
+            f"seconds of the yard in one of ours, of {told['seconds']:,}",
+            "s/s",
+            Figure((told["seconds"] / took_s,)),
+        ),
+    ]
 
 
 def _environ(socket: Path) -> dict[str, str]:

@@ -11,6 +11,7 @@ is written only where it is still so.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
@@ -76,12 +77,11 @@ class Sites:
         """Keep a chunk of readings; new ones by plug, -1 for an unknown plug."""
         told = await self._store.take(telemetry, self._clock.now_ms())
         reach("charging_taken")
-        count = self._metrics.taken.readings.labels
-        for each in telemetry.readings:
-            new = told[each.plug]
-            count("unknown_plug" if new < 0 else "kept" if new else "repeated").inc()
-        count("refused").inc(telemetry.refused)
-        self._metrics.taken.chunks.labels("kept").inc()
+        taken = self._metrics.taken
+        taken.chunks.labels("kept").inc()
+        outcomes = Counter(_outcome(told[each.plug]) for each in telemetry.readings)
+        for outcome, count in {**outcomes, "refused": telemetry.refused}.items():
+            taken.readings.labels(outcome).inc(count)
         return told
 
     async def look(self, site: str, due: Mapping[str, int], now_ms: int) -> None:
@@ -318,6 +318,11 @@ class Sites:
             effects = [*zip(numbers, decided.effects, strict=True)]
             await self._outbox.carry_out(site, effects, now_ms)
         return True
+
+
+def _outcome(new: int) -> str:
+    """What became of a reading, by how many of its plug were new."""
+    return "unknown_plug" if new < 0 else "kept" if new else "repeated"
 
 
 def _same(known: RequestResult, asked: PlugRequest) -> RequestResult:

@@ -36,6 +36,8 @@ SLOW_S = 3.0
 STEP_MS = 10_000
 """A load is taken to be the same for so long."""
 
+CALLS_REMEMBERED = 1_000
+
 INVALID, MISSING, NO_HANDLER = -103, -105, 404
 
 
@@ -97,7 +99,7 @@ class FakeShelly:
         self.name = f"{model}{switches}pm-{mac.lower()}"
         self.switches = [FakeSwitch(seen_ms=clock.now_ms()) for _ in range(switches)]
         self.faults: deque[ShellyFault] = deque()
-        self.calls: list[tuple[str, Mapping[str, Any]]] = []
+        self.calls: deque[tuple[str, Mapping[str, Any]]] = deque(maxlen=CALLS_REMEMBERED)
         self.host = ""
         self.has_power = True
         self._began_ms = clock.now_ms()
