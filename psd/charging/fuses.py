@@ -16,7 +16,7 @@ plugs that were admitted last, until it is at 0.9 of its limit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -144,6 +144,17 @@ class FuseBoard:
         """Plugs in the queue, whoever waits longest first."""
         queued = [each for each in self._behind if each.plug.place is PlugState.IN_QUEUE]
         return sorted(queued, key=lambda each: each.turn)
+
+    def heads(self, admitted: Container[str] = ()) -> set[str]:
+        """Whoever waits longest at each fuse when these have left the queue.
+
+        Nobody behind him is let in before him.
+        """
+        found: dict[str, str] = {}
+        for each in self.waiting():
+            if each.name not in admitted:
+                found.setdefault(each.fuse, each.name)
+        return {*found.values()}
 
     def position(self, name: str) -> int:
         """The place of a plug in the queue of its fuse, from 1 on; 0 for one that does not wait."""

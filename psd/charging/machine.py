@@ -25,6 +25,9 @@ from psd.charging.step_changes import NewId, StepChanges
 from psd.charging.step_rules import COMMISSIONING_MS, StepRules
 from psd.charging.transitions import PROMPTS_OF_WISHES, ROWS, Transition, prompts_of
 
+BEHIND_STEPS = 5
+"""So many steps somebody in the queue waits for a look whose head has left it by himself."""
+
 
 class PlugMoved(msgspec.Struct, frozen=True):
     """A transition as it is told: what the plug was and is, by what, and whose it is now."""
@@ -129,9 +132,14 @@ class Machine:
         on, command = self._changes.switched_on(name, plug, now_ms)
         return self._entered(on, plug.place, PlugState.COMMISSIONING, "user", now_ms, command)
 
-    def due_ms(self, plug: Plug, now_ms: int) -> int | None:
-        """When a plug is to be looked at again, if no reading comes before; None is never."""
+    def due_ms(self, plug: Plug, now_ms: int, *, is_behind: bool = False) -> int | None:
+        """When a plug is to be looked at again, if no reading comes before; None is never.
+
+        One that ``is_behind`` another in the queue is let in when that one is looked at.
+        """
         place = plug.place
+        if is_behind and place is PlugState.IN_QUEUE and not plug.command_id:
+            return now_ms + BEHIND_STEPS * self._step_ms
         if place is PlugState.COMMISSIONING:
             return plug.entered_ms + COMMISSIONING_MS
         rules = {row.rule for row in ROWS[place] if row.by_clock}

@@ -12,7 +12,7 @@ is written only where it is still so.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec.structs import replace
 
@@ -68,6 +68,7 @@ class Sites:
         self._payments = payments
         self._outbox = outbox
         self._settle_ms = settings.settle_s * 1000
+        self._step_ms = settings.step_ms
         self._clock = clock
         self._metrics = metrics
         self._witness = witness
@@ -202,10 +203,13 @@ class Sites:
 
     async def _decided(self, view: SiteView, due: Mapping[str, int], now_ms: int) -> Decided:
         """A step of each plug that is due, where there is one."""
-        admitted, shed = self._by_fuses(view, due, now_ms)
+        board = view.board(now_ms, self._settle_ms) if view.has_limits else None
+        admitted = None if board is None else board.admitted()
+        shed = set() if board is None else board.shed()
+        heads = None if board is None else board.heads(admitted or ())
         credits_ = await self._credits(view, due, now_ms)
         decided = Decided(versions={})
-        for name, seen in due.items():
+        for name, seen in {**self._let_in(view, admitted or (), now_ms), **due}.items():
             plug = view.plugs.get(name)
             if plug is None:
                 decided.dues.append((name, seen, None))
@@ -218,7 +222,9 @@ class Sites:
             )
             step = self._machine.step(name, view.fused(name), look, now_ms)
             if step is None:
-                decided.dues.append((name, seen, self._machine.due_ms(plug, now_ms)))
+                is_behind = heads is not None and name not in heads
+                due_ms = self._machine.due_ms(plug, now_ms, is_behind=is_behind)
+                decided.dues.append((name, seen, due_ms))
                 continue
             decided.versions[name] = plug.version
             self._add(decided, name, step, seen, now_ms)
@@ -229,17 +235,13 @@ class Sites:
             decided.versions |= {name: plug.version for name, plug in view.plugs.items()}
         return decided
 
-    def _by_fuses(
-        self, view: SiteView, due: Mapping[str, int], now_ms: int
-    ) -> tuple[set[str] | None, set[str]]:
-        """Plugs that may leave the queue, None for any; and those that have to stop."""
-        if not view.has_limits:
-            return None, set()
-        board = view.board(now_ms, self._settle_ms)
-        # Who waits first is let in first, also where it is not due and those behind it are.
-        places = {view.plugs[name].place for name in due if name in view.plugs}
-        admitted = board.admitted() if PlugState.IN_QUEUE in places else set()
-        return admitted, board.shed()
+    def _let_in(self, view: SiteView, admitted: Iterable[str], now_ms: int) -> dict[str, None]:
+        """Plugs that leave the queue now, also where they are not due: they waited behind others.
+
+        None of them makes two steps in the time of one.
+        """
+        entered_by_ms = now_ms - self._step_ms
+        return {name: None for name in admitted if view.plugs[name].entered_ms <= entered_by_ms}
 
     async def _credits(
         self, view: SiteView, due: Mapping[str, int], now_ms: int

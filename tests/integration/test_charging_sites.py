@@ -215,6 +215,28 @@ async def test_a_fuse_lets_in_what_it_can_carry_in_the_order_of_the_queue(redis_
         assert (await yard.plug("p4")).place is PlugState.IN_QUEUE
 
 
+async def test_those_who_wait_behind_others_are_let_in_with_them_and_seldom_looked_at(
+    redis_url: str,
+) -> None:
+    names = [f"p{at}" for at in range(1, 5)]
+    async with yard_on(redis_url, *names) as yard:
+        await yard.store.set(SITE, "fuse:f1", {"limit_ma": 16_000})
+        for name in names:
+            await yard.store.set(SITE, f"plug:{name}", {"limit_ma": 16_000})
+            await yard.read(**{name: 0.0})
+            await yard.ask(name, user=f"u{name[1:]}")
+        await yard.tick(6)
+        waiting = {name: (await yard.plug(name)).place is PlugState.IN_QUEUE for name in names}
+        assert waiting == {"p1": False, "p2": True, "p3": True, "p4": True}
+        now_ms = yard.clock.now_ms()
+        due = (await yard.store.due([SITE], now_ms + 1000))[SITE]
+        assert set(due) == {"p2"}, "the head alone is looked at each second"
+        await yard.store.set(SITE, "fuse:f1", {"limit_ma": 64_000})
+        await yard.tick()
+        places = {(await yard.plug(name)).place for name in names[1:]}
+        assert places == {PlugState.SENSING_START_REQUESTED}
+
+
 async def test_a_fuse_over_its_limit_for_5_s_sheds_the_last_and_its_session_goes_on(
     redis_url: str,
 ) -> None:

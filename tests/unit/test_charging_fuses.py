@@ -58,6 +58,12 @@ def test_whoever_waits_longest_is_let_in_first_and_nobody_passes() -> None:
     assert board(settled("p1", 4), settled("p2", 4), first, second).admitted() == {"p3", "p4"}
 
 
+def test_whoever_waits_longest_at_each_fuse_is_its_head() -> None:
+    plugs = [waiting("p1", 3), waiting("p2", 1), waiting("p3", 2, fuse="f2")]
+    assert board(*plugs).heads() == {"p2", "p3"}
+    assert board(*plugs).heads({"p2", "p3"}) == {"p1"}
+
+
 def test_those_of_one_millisecond_come_by_name_and_all_that_fit_come_at_once() -> None:
     plugs = [waiting(name, 7) for name in ("p3", "p1", "p2")]
     assert board(*plugs).admitted() == {"p1", "p2"}

@@ -260,3 +260,8 @@ def test_a_plug_is_due_when_something_may_happen_and_not_before() -> None:
     checked = replace(before, last_credit_check_ms=NOW_MS - 10_000)
     assert due(checked, NOW_MS) == NOW_MS + 50_000
     assert due(owned(S.CHARGING), NOW_MS) == NOW_MS + 1000
+    assert due(owned(S.IN_QUEUE), NOW_MS) == NOW_MS + 1000
+    assert due(owned(S.IN_QUEUE), NOW_MS, is_behind=True) == NOW_MS + 5000
+    unanswered = owned(S.IN_QUEUE, command_id="c")
+    assert due(unanswered, NOW_MS, is_behind=True) == NOW_MS + 1000
+    assert due(owned(S.CHARGING), NOW_MS, is_behind=True) == NOW_MS + 1000

@@ -80,7 +80,7 @@ class Yard:
         for _ in range(seconds):
             self.clock.advance(1)
             if amps:
-                await self.read(**amps)
+                await self.read(None, **amps)
             await self.look()
 
     async def read(self, at_s: int | None = None, **amps: float) -> dict[str, int]:
