@@ -136,7 +136,6 @@ def _values(
     known = sorted(each.week for each in weeks)
     earlier = max((each for each in known if week is not None and each < week), default=None)
     later = min((each for each in known if week is not None and each > week), default=None)
-    drawn = bars(weeks)
     return {
         "vehicle": vehicle,
         "path": path,
@@ -146,8 +145,7 @@ def _values(
         "later": link(path, week=later) if later is not None else "",
         "csv": link(path, week=week, csv=1),
         "json": link(path, week=week, json=1),
-        "bars": drawn,
-        "width": max((each.x for each in drawn), default=0) + BAR_WIDTH,
+        "bars": bars(weeks),
         "newest": known[-1] if known else None,
         "error": error,
     }
