@@ -15,7 +15,7 @@ without, a form has the instant. Boards are nobody's own: whoever is restricted 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -94,7 +94,10 @@ class BoardPages:
         found = await self._boards.page(after, BOARDS + 1)
         counts = await self._boards.counts_of(found[:BOARDS])
         rows = [BoardRow.of(*each) for each in zip(found, counts, strict=False)]
+        if {"csv", "json"} & {*visit.query}:
+            return _boards_file(visit, rows)
         values = {
+            "after": after,
             "boards": [
                 (row.name, quote(row.name), row.title, row.thing, row.members, row.window)
                 for row in rows
@@ -263,6 +266,16 @@ class BoardPages:
         if board is None or board.definition.rounds is None:
             return None
         return await self._challenges.bracket(board.name, view.query.as_of)
+
+
+def _boards_file(visit: Visit, rows: Sequence[BoardRow]) -> Answer:
+    """The boards of a page as a file."""
+    if "json" in visit.query:
+        return Content("boards.json", "application/json", _encode({"data": rows}))
+    columns = ("name", "title", "thing", "members", "ties", "changed_at", "changed_by")
+    return Download(
+        "boards.csv", columns, [[getattr(row, each) for each in columns] for row in rows]
+    )
 
 
 def check_all(visit: Visit) -> None:

@@ -5,7 +5,7 @@
     GET /users/?uid=7&thing=steps                   a search, which leads to the page
     GET /users/7?thing=steps&year=2016              the year, by the clocks of ?tz=
     GET /users/7?start=2016-04-12&end=2016-04-13    the chart and the activities of a day
-    GET /users/7/chart?start=...                    the chart's numbers as JSON
+    GET /users/7/chart?start=...                    the chart's numbers as JSON, ... &csv=1 as CSV
 
 Without script a chart is a drawing with links; with script a range is dragged over, and the page is
 asked for that range (user_scripts/user.js). Who may not see a user is refused.
@@ -21,7 +21,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from psd.clock import utc_text
-from psd.domain.web_page import Answer, Content, Moved, Shown, Visit, WebPage
+from psd.domain.web_page import Answer, Content, Download, Moved, Shown, Visit, WebPage
 from psd.engine.plan import Range
 from psd.engine.series import BucketQuestion
 from psd.engine.withdrawal import things_of_owners
@@ -130,6 +130,9 @@ class UserPages:
         """The chart's numbers."""
         asked = await self._asked(visit)
         found = await self._chart(asked, self._shown(asked, year_of(asked)))
+        if "csv" in visit.query:
+            rows = zip(map(utc_text, found.times), found.values, strict=True)
+            return Download("chart.csv", ("start", asked.thing), [*rows])
         return Content("chart.json", "application/json", _encode(found))
 
     async def _asked(self, visit: Visit) -> AskedUser:
@@ -191,6 +194,9 @@ class UserPages:
             "until": utc_text(shown.end),
             "links": [(text, asked.link(start=a, end=b)) for text, a, b in links],
             "chart_url": f"{asked.path}/chart",
+            "files": asked.link(start=utc_text(shown.start), end=utc_text(shown.end)).replace(
+                "?", "/chart?", 1
+            ),
             "expired": "",
             "bars": None,
             "every": unit_of(shown.end - shown.start),

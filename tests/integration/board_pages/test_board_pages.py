@@ -99,6 +99,13 @@ async def test_a_named_board_has_its_rounds(site: BoardSite) -> None:
     page = await site.browser.get("/boards/")
     assert [row[:2] for row in page.rows] == [["The cup", "steps"]]
     assert "/boards/cup" in page.links
+    assert (
+        (await site.browser.get("/boards/?csv=1"))
+        .text.splitlines()[1]
+        .startswith("cup,The cup,steps,3,")
+    )
+    listed = json.loads((await site.browser.get("/boards/?json=1")).text)
+    assert listed["data"] == (await site.main.get("/v3/boards")).json()["data"]
     page = await site.browser.get("/boards/cup")
     told = (await site.main.get("/v3/boards/cup/bracket")).json()
     assert (f"<strong>{told['champion']}</strong> has won." in page.text) is True

@@ -178,6 +178,11 @@ async def test_the_charts_numbers_are_those_of_its_range_by_its_unit(site: Board
         expected[at // 3_600 * 3_600] += steps
     assert dict(zip(told["times"], told["values"], strict=True)) == expected
     assert (told["every"], told["tz"]) == ("hour", "UTC")
+    page = await site.browser.get(f"/users/7?start={START_S}&end={START_S + 86_400}")
+    [table] = [link for link in page.links if link.endswith("&csv=1")]
+    lines = (await site.browser.get(table)).text.splitlines()
+    assert lines[0] == "start,steps"
+    assert [int(line.split(",")[1]) for line in lines[1:]] == told["values"]
 
 
 async def test_where_tokens_are_asked_for_one_signs_in_and_sees_ones_own(
