@@ -117,6 +117,9 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     user_sums_max: int = 100_000
     board_members_max: int = 20_000
     range_span_max_s: int = 0
+    cors_origins: tuple[str, ...] = ()
+    cors_credentials: bool = False
+    header: bool = True
     shutdown_timeout_s: float = 10.0
 
 

@@ -15,6 +15,7 @@ silently leaves a default in place.
 from __future__ import annotations
 
 import itertools
+import re
 import stat
 import tomllib
 from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ from psd.config import (
     RedisSettings,
     RetentionSettings,
     Section,
+    ServerSettings,
     Settings,
     Sources,
     is_partition_count,
@@ -105,6 +107,9 @@ def load_settings(
     return LoadedSettings(msgspec.structs.replace(settings, sources=given), sources)
 
 
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
+
+
 def check_consistent(settings: Settings) -> None:
     """Refuse settings that are each allowed and together are not."""
     _check_partitions(settings.redis.partitions)
@@ -125,6 +130,7 @@ def check_consistent(settings: Settings) -> None:
             )
     if settings.pages.proxies < 0:
         raise ConfigError(f"pages.proxies = {settings.pages.proxies}: expected 0 or more")
+    _check_origins(settings.server)
     check_things(settings.things)
     _check_sentinels(settings.redis)
     _check_topics(settings.queue)
@@ -186,6 +192,21 @@ def _check_sentinels(redis: RedisSettings) -> None:
         )
     if not redis.sentinel_master:
         raise ConfigError("redis.sentinel_master: must be the name that sentinels give the master")
+
+
+def _check_origins(server: ServerSettings) -> None:
+    """An origin is what a browser sends: a scheme, a host and its port if it is not the usual."""
+    for origin in server.cors_origins:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise ConfigError(
+                f"server.cors_origins = {origin!r}: expected an origin, as "
+                "https://app.example:8443, in small letters and without a path, or * alone"
+            )
+    if "*" in server.cors_origins and (server.cors_credentials or len(server.cors_origins) > 1):
+        raise ConfigError(
+            "server.cors_origins = '*': stands alone, and without server.cors_credentials: no site "
+            "may act for whoever comes by"
+        )
 
 
 def _check_topics(queue: QueueSettings) -> None:

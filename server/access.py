@@ -38,6 +38,7 @@ from psd.errors import (
 )
 from psd.queries.sums import Sees, everybody
 from psd.store.callers import Caller, enter_caller
+from server.cors import Cors
 from server.jwks import Keys
 from server.routing import Route
 
@@ -69,6 +70,7 @@ class Access:
         check_exposure(settings)
         self._clock = clock
         self._own_names = own_names(settings)
+        self._cors = Cors(settings.server)
         self._checked = is_checked(settings.access)
         self._tokens = KnownTokens(settings.access)
         self._jwts = Jwts(settings.access, clock) if settings.access.jwks else None
@@ -87,12 +89,10 @@ class Access:
             and headers.get("Sec-Fetch-Mode") == "navigate"
             and headers.get("Sec-Fetch-Dest") == "document"
         )
-        self._own_names.check(
-            headers.get(HOST),
-            headers.get(ORIGIN),
-            headers.get(FETCH_SITE),
-            followed=followed,
-        )
+        origin, site = headers.get(ORIGIN), headers.get(FETCH_SITE)
+        if self._cors.names(origin):
+            origin = site = None
+        self._own_names.check(headers.get(HOST), origin, site, followed=followed)
 
     async def admit(self, request: web.Request, route: Route) -> Identity:
         """Who asks, when that one may have the route; raises AccessError or UnavailableError."""

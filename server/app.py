@@ -19,6 +19,7 @@ from psd.runtime import Runtime
 from psd.vitals.vitals import Vitals
 from server.access import Access
 from server.bodies import BodyReader
+from server.cors import Cors, without_server
 from server.domains import domain_routes
 from server.faces import face_apps, site_routes
 from server.middleware import Gate
@@ -74,7 +75,7 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
         commands=runtime.commands,
     )
     access = Access(settings, runtime.clock)
-    gate = Gate(runtime.metrics, draining, access)
+    gate = Gate(runtime.metrics, draining, access, Cors(settings.server))
     watching = Watching(runtime, gate, access, bodies)
     operating = Operating(runtime, access.look_again)
     routes: list[Route] = [
@@ -98,6 +99,10 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
     )
     # The parameter for it is deprecated, and nothing comes in its place.
     app._router = Routes()
+    if gate.cors.is_on:
+        app.on_response_prepare.append(gate.cors.sign)
+    if not settings.server.header:
+        app.on_response_prepare.append(without_server)
     app[GATE] = gate
     app[HUB] = watching.hub
     for route in (*routes, *pages):

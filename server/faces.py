@@ -29,6 +29,7 @@ from psd.engine.event_rules import EventRules
 from psd.errors import ConfigError
 from psd.runtime import Runtime
 from server.bodies import BodyReader
+from server.cors import without_server
 from server.deeds import DeedRoutes
 from server.endpoints import endpoint_routes
 from server.errors import Style
@@ -124,6 +125,8 @@ def face_apps(
         app = web.Application(
             middlewares=[gate.middleware], client_max_size=runtime.settings.server.body_bytes_max
         )
+        if not runtime.settings.server.header:
+            app.on_response_prepare.append(without_server)
         is_decoded = isinstance(served.style, Dialect) and served.style.as_starlette
         # The parameter for it is deprecated, and nothing comes in its place.
         app._router = DecodedRoutes() if is_decoded else Routes()

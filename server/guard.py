@@ -47,6 +47,7 @@ class Guard:
         connections_max: int,
         idle_timeout_s: float,
     ) -> None:
+        self.names_server = settings.header
         self.head_timeout_s = settings.head_timeout_s
         self.answer_timeout_s = settings.body_timeout_s
         self.head_bytes_max = settings.head_bytes_max

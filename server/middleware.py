@@ -17,6 +17,7 @@ from aiohttp.typedefs import Middleware
 from prometheus_client import Counter, Histogram
 
 from psd.access.identity import Identity
+from psd.config import ServerSettings
 from psd.domain.dialect import Dialect
 from psd.errors import PsdError
 from psd.observe.draining import Draining
@@ -26,6 +27,7 @@ from server import answers
 from server.access import IDENTITY, NOBODY, Access, enter_as
 from server.asking import OWN_ROOT, check_parameters, parameters_of
 from server.conditions import READING
+from server.cors import Cors
 from server.errors import PageStyle, Style, answer, answer_error
 from server.packing import is_worth_it, pack
 from server.prefixes import prefix_of
@@ -38,6 +40,8 @@ log = logging.getLogger("server")
 
 UNMATCHED = "unmatched"
 """The route label of requests that no route matches: their paths are anyone's words."""
+
+NO_CORS = Cors(ServerSettings())
 
 _CODES = {408: "timeout", 413: "too_large"}
 
@@ -77,7 +81,10 @@ class _Measured:
 class Gate:
     """What every request passes; :meth:`middleware` is given to aiohttp."""
 
-    def __init__(self, metrics: Metrics, draining: Draining, access: Access) -> None:
+    def __init__(
+        self, metrics: Metrics, draining: Draining, access: Access, cors: Cors = NO_CORS
+    ) -> None:
+        self.cors = cors
         self.in_hand = 0
         self._access = access
         self._empty = asyncio.Event()
@@ -170,7 +177,7 @@ class Gate:
         try:
             self._access.check_page(request, route.route)
             if route.route is None:
-                return await _answer_unmatched(request, request.app.get(ROOTS, self._roots))
+                return await self._elsewhere(request)
             _let_in(request, route.route, await self._access.admit(request, route.route))
             if route.parameters is not None:
                 check_parameters(request, route.parameters)
@@ -187,6 +194,13 @@ class Gate:
             log.exception("request failed", extra={"method": request.method, "path": request.path})
             style: Style = route.style if isinstance(route.style, PageStyle) else "problem"
             return answer(style, 500, "internal", "an unexpected error; it was logged", request)
+
+    async def _elsewhere(self, request: web.Request) -> web.StreamResponse:
+        """What no route matches: what a browser asks before it asks, or nothing that is here."""
+        told = self.cors.preflight(request) if self.cors.is_on else None
+        if told is not None:
+            return told
+        return await _answer_unmatched(request, request.app.get(ROOTS, self._roots))
 
 
 def _let_in(request: web.Request, route: Route, identity: Identity) -> None:

@@ -29,7 +29,7 @@ from aiohttp.web_protocol import _ErrInfo
 
 from server import answers
 from server.guard import Guard
-from server.refusals import LINGERING_TIME_S, Leftovers, TurnedAway, refusal_of
+from server.refusals import LINGERING_TIME_S, Leftovers, TurnedAway, refusal_of, unnamed
 from server.upgrades import Pieces
 
 
@@ -193,10 +193,11 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """The answer for what is no request; without a line in the log for each."""
         if isinstance(exc, HttpProcessingError):
-            return refusal_of(exc, self.max_line_size).response()
-        response = super().handle_error(request, status, exc, message)
-        response.headers["Server"] = answers.SERVER
-        return response
+            answer: web.StreamResponse = refusal_of(exc, self.max_line_size).response()
+        else:
+            answer = super().handle_error(request, status, exc, message)
+            answer.headers["Server"] = answers.SERVER
+        return answer if self._guard.names_server else unnamed(answer)
 
     def log_exception(self, *args: Any, **kwargs: Any) -> None:
         """Log what is our fault; a broken body after its answer is not."""

@@ -50,6 +50,23 @@ REASONS = {400: "malformed", 408: "head_timeout", 414: "line", 429: "connections
 _TOO_MANY_HEADERS = "Too many headers received"
 
 
+class Unnamed(web.Response):
+    """An answer that does not say who gives it: aiohttp writes its own name into one without."""
+
+    async def _prepare_headers(self) -> None:
+        await super()._prepare_headers()
+        self.headers.popall("Server", None)
+
+
+def unnamed(answer: web.StreamResponse) -> web.StreamResponse:
+    """The same answer without a name, for ``server.header = false``."""
+    if not isinstance(answer, web.Response):
+        return answer
+    same = Unnamed(body=answer.body, status=answer.status, headers=answer.headers)
+    same.force_close()
+    return same
+
+
 class UnroutedAnswer(msgspec.Struct, frozen=True):
     """Status and text of an answer that no route gives."""
 
