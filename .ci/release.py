@@ -85,10 +85,20 @@ def check_tree() -> None:
 
 
 def released(changelog: str, version: str, today: dt.date) -> str:
-    """The changelog with what is unreleased as the section of ``version``."""
+    """The changelog with what is unreleased as the section of ``version``.
+
+    One that has the section already was prepared, and stays as it is.
+    """
     before, heading, rest = changelog.partition(UNRELEASED)
     section = re.split(r"^## ", rest, maxsplit=1, flags=re.MULTILINE)[0]
-    if not heading or not re.search(r"^- \S", section, re.MULTILINE):
+    is_empty = not re.search(r"^- \S", section, re.MULTILINE)
+    if heading and re.search(rf"^## {re.escape(version)} \(", rest, re.MULTILINE):
+        if not is_empty:
+            raise RefusedError(
+                f"CHANGELOG.md: it has a section of {version}, and more under '## Unreleased'"
+            )
+        return changelog
+    if not heading or is_empty:
         raise RefusedError("CHANGELOG.md: there is nothing under '## Unreleased' to release")
     return f"{before}{UNRELEASED}\n## {version} ({today})\n{rest}"
 
@@ -135,7 +145,9 @@ def release(version: str) -> None:
         for artifact in built(version):
             for wanted in ([], extras()):
                 check_installed(artifact, version, wanted)
-        run("git", "commit", "--quiet", "--message", f"release: {version}", CHANGELOG, VERSION_FILE)
+        if {CHANGELOG: changelog, VERSION_FILE: line} != before:
+            files = (CHANGELOG, VERSION_FILE)
+            run("git", "commit", "--quiet", "--message", f"release: {version}", *files)
     except BaseException:
         for path, text in before.items():
             path.write_text(text, encoding="utf-8")

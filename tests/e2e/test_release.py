@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import importlib.util
 import os
 import re
 import shutil
@@ -135,3 +137,25 @@ def test_a_changelog_with_nothing_unreleased_is_refused(checkout: Checkout) -> N
     assert "nothing under '## Unreleased'" in done.stderr
     assert checkout.git("status", "--porcelain") == ""
     assert checkout.git("tag") == ""
+
+
+def released(changelog: str) -> str:
+    """The changelog with the section of 0.2.0, as the command writes it."""
+    spec = importlib.util.spec_from_file_location("release", ROOT / ".ci" / "release.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    try:
+        return str(module.released(changelog, "0.2.0", dt.date(2026, 12, 1)))
+    except module.RefusedError as refused:
+        return f"refused: {refused}"
+
+
+def test_a_version_that_was_prepared_is_released_as_it_stands() -> None:
+    new = "# Changes\n\n## Unreleased\n\n- New.\n\n## 0.1.0 (2026-01-01)\n\n- Old.\n"
+    prepared = released(new)
+    assert "## Unreleased\n\n## 0.2.0 (2026-12-01)\n\n- New.\n" in prepared
+    assert released(prepared) == prepared
+    more = prepared.replace("## Unreleased\n", "## Unreleased\n\n- More.\n")
+    assert released(more).startswith("refused: CHANGELOG.md: it has a section of 0.2.0, and more")
