@@ -1,3 +1,3 @@
 """The version of psd, its server and its workers: they are released together."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"

@@ -2,7 +2,7 @@
 
 ::
 
-    document = document_of(routes, "0.1.0")
+    document = document_of(routes, "0.2.0")
     document["paths"]["/v3/sum"]["get"]["parameters"][0]["name"]     -> "thing"
 
 Everything in it comes from the routes (server/openapi/about.py), so whoever adds a route adds it
