@@ -29,6 +29,8 @@ SAME_ON_A_CLUSTER = {
     "cluster": "they have clusters of their own, also beside the tests of one server",
     "test_in_chromium.py": "what a browser shows of pages that are asked for without one as well",
     "swap_pages/test_recorded_pages.py": "what pages show; test_swap_forms.py sends their forms",
+    "live_pages/test_live_in_chromium.py": "what windows show; test_watched_pages.py has streams",
+    "ops_pages": "what operators see and do; the tests of their commands have it on a cluster",
     "charging_pages": "what pages show; test_charging_http.py has the accounts",
     "energy_pages": "what pages show; test_energy.py has the meters",
     "http_limits": "what a connection may send is decided before any key is asked for",
