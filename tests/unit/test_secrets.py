@@ -41,6 +41,7 @@ def test_settings_that_are_secrets_have_the_type_of_secrets() -> None:
     known = {
         *("booking.marker_key", "pages.secret", "rewards.elasticsearch_api_key"),
         *("charging.stripe_key", "charging.stripe_webhook_secrets"),
+        *("queue.nsqd_auth_secret", "redis.sentinel_password"),
     }
     assert sounds_secret == SECRETS == known
 
