@@ -12,10 +12,12 @@ The machine's own zone is never asked for.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from psd.clock import EPOCH
+from psd.errors import BadQueryError
 
 DATE_S = 86_400
 """A date's length on a wall, however long it is in its zone."""
@@ -30,6 +32,22 @@ LAST_S = 253_402_214_399
 UTC = ZoneInfo("UTC")
 
 _EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
+
+
+_ZONE_NAME = re.compile(r"[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*", re.ASCII)
+"""Names of the IANA database. Its copies posix/ and right/ (which counts leap seconds) and the
+machine's own localtime begin with a small letter."""
+
+
+@lru_cache(maxsize=512)
+def zone(name: str) -> ZoneInfo:
+    """The IANA time zone of a name; raises BadQueryError."""
+    if len(name) <= 64 and _ZONE_NAME.fullmatch(name):
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            pass
+    raise BadQueryError(f"tz: {name[:64]!r} is no time zone of the IANA database")
 
 
 def wall_s(date: dt.date) -> int:

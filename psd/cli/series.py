@@ -35,9 +35,9 @@ from psd.cli.asking import (
     tell_range,
 )
 from psd.cli.sparkline import BAR_CHARACTERS, bar, sparkline
-from psd.queries.calendar import zone
 from psd.queries.requests import EVERY
 from psd.queries.results import SeriesPoint
+from psd.zones import zone
 
 Group = tuple[str, str]
 """A thing, and the user or the type of one of its series."""

@@ -39,10 +39,10 @@ from psd.engine.plan import Range
 from psd.errors import BadQueryError, NotFoundError, TooLargeError, UnpricedError
 from psd.foreign_texts import shown
 from psd.measures.units import text_of
-from psd.queries.calendar import zone
 from psd.queries.moments import asked_range
 from psd.queries.requests import LIMIT_MAX
 from psd.tariffs.cost import ranked
+from psd.zones import zone
 
 RANGE_MAX_S = 3_660 * 86_400
 """Ten years."""

@@ -50,8 +50,8 @@ from psd.errors import BadQueryError, InputError
 from psd.foreign_texts import shown
 from psd.measures.units import text_of
 from psd.names import unknown
-from psd.queries.calendar import zone
 from psd.slices import Stretch
+from psd.zones import zone
 
 REFUSALS_MAX = 100
 """Of an answer; ``more_refused`` says how many there are beside."""

@@ -41,8 +41,7 @@ from psd.engine.series import BucketQuestion
 from psd.errors import DetailExpiredError, InputError, NotFoundError
 from psd.foreign_texts import shown
 from psd.measures.units import text_of
-from psd.queries.calendar import zone
-from psd.zones import beginning_of
+from psd.zones import beginning_of, zone
 
 IMPORT = "energy_import"
 

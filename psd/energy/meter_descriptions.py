@@ -26,7 +26,7 @@ from psd.engine.events import Change
 from psd.errors import BadQueryError, OutOfBoundsError, TooLargeError, WrongTypeError
 from psd.foreign_texts import shown
 from psd.measures.units import ENERGY, POWER, milli
-from psd.queries.calendar import zone
+from psd.zones import zone
 
 PLAN_BYTES_MAX = 128
 DIGITS_MAX = 12

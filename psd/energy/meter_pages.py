@@ -33,8 +33,8 @@ from psd.energy.meter_reads import MeterReads, NewestReading
 from psd.energy.settings import EnergySettings
 from psd.engine.series import BucketQuestion
 from psd.errors import DetailExpiredError, InputError, NotFoundError
-from psd.queries.calendar import zone
 from psd.times import timestamp
+from psd.zones import zone
 
 METERS_MAX = 50
 """Of a page."""

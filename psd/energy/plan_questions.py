@@ -42,11 +42,10 @@ from psd.foreign_texts import shown
 from psd.measures.money import RATE_POWER
 from psd.measures.units import text_of
 from psd.queries.boards.versions import Versions
-from psd.queries.calendar import zone
 from psd.queries.moments import asked_range
 from psd.queries.requests import LIMIT_MAX
 from psd.tariffs.documents import PlanFields
-from psd.zones import DATE_S
+from psd.zones import DATE_S, zone
 
 PAGE = 100
 PRICE_DAYS_MAX = 366

@@ -11,7 +11,7 @@ from typing import Literal, Self
 from psd.config import FilePath, Section
 from psd.errors import BadQueryError, ConfigError
 from psd.measures.curve import HOUR_S
-from psd.queries.calendar import zone
+from psd.zones import zone
 
 PORT_MAX = 65_535
 

@@ -26,7 +26,7 @@ from psd.energy.meter_messages import IntervalFields
 from psd.engine.outcomes import Outcome
 from psd.errors import ForbiddenError, InputError, MalformedError, OutOfBoundsError, WrongTypeError
 from psd.measures.units import text_of
-from psd.queries.calendar import zone
+from psd.zones import zone
 
 FORMATS = {"greenbutton": "Green Button (XML)", "csv": "CSV"}
 UNITS = ("kWh", "Wh", "MWh")

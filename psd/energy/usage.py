@@ -47,10 +47,11 @@ from psd.errors import BadQueryError, NotFoundError, UnknownThingError
 from psd.foreign_texts import shown
 from psd.measures.units import text_of
 from psd.names import unknown
-from psd.queries.calendar import bounds, zone
+from psd.queries.calendar import bounds
 from psd.queries.moments import asked_range
 from psd.queries.questions import check_points
 from psd.queries.requests import EVERY, Every
+from psd.zones import zone
 
 SHARE_DECIMALS = 6
 GAPS_MAX = 1_000

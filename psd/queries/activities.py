@@ -32,7 +32,6 @@ from psd.queries.activity_answers import (
     TakenRow,
     WithdrawalRow,
 )
-from psd.queries.calendar import zone
 from psd.queries.freshness import QueueDepth, watermark, with_depth
 from psd.queries.ids import asked_ids
 from psd.queries.moments import asked_range
@@ -40,6 +39,7 @@ from psd.queries.requests import Ids, Names
 from psd.queries.results import AnsweredRange
 from psd.queries.things import asked_thing
 from psd.slices import in_slices
+from psd.zones import zone
 
 ROWS_SHOWN_AT_ONCE = 250
 """Rows that are made together: 1 to 2 ms."""

@@ -17,14 +17,12 @@ two buckets. Issuance weeks begin on Monday 05:00 UTC in every zone.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from itertools import count, islice, pairwise, takewhile
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from psd.engine.plan import DAY_S, ISSUANCE_START_S, WEEK_S, Range
-from psd.errors import BadQueryError, TooLargeError
+from psd.errors import TooLargeError
 from psd.queries.requests import Every
 from psd.zones import STEADY_S, UTC, beginning_of, next_jump, offset_s
 
@@ -45,21 +43,6 @@ SHORTEST_S = {
 """About the shortest of each unit, in seconds."""
 
 LONGEST_S = {**SHORTEST_S, "month": 31 * DAY_S, "quarter": 92 * DAY_S, "year": 366 * DAY_S}
-
-_ZONE_NAME = re.compile(r"[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*", re.ASCII)
-"""Names of the IANA database. Its copies posix/ and right/ (which counts leap seconds) and the
-machine's own localtime begin with a small letter."""
-
-
-@lru_cache(maxsize=512)
-def zone(name: str) -> ZoneInfo:
-    """The IANA time zone of a name; raises BadQueryError."""
-    if len(name) <= 64 and _ZONE_NAME.fullmatch(name):
-        try:
-            return ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            pass
-    raise BadQueryError(f"tz: {name[:64]!r} is no time zone of the IANA database")
 
 
 def bounds(range_: Range, every: Every, tz: ZoneInfo, count_max: int) -> list[int]:

@@ -24,7 +24,7 @@ from psd.errors import BadQueryError, TooLargeError
 from psd.queries.boards.board_reads import NamedBoard
 from psd.queries.boards.board_windows import BoardWindow, standing_range, zone_of
 from psd.queries.boards.definitions import Definition
-from psd.queries.calendar import bounds, zone
+from psd.queries.calendar import bounds
 from psd.queries.ids import asked_ids, asked_user, asked_users
 from psd.queries.moments import asked_range, held, moment
 from psd.queries.requests import (
@@ -43,6 +43,7 @@ from psd.queries.requests import (
 from psd.queries.things import asked_thing
 from psd.queries.user_sums import USER_SUMS_MAX
 from psd.users import name_of
+from psd.zones import zone
 
 LIMIT = 10
 SPAN = 5

@@ -24,7 +24,6 @@ from psd.domain.web_page import Answer, Moved, Said, Shown, Visit, WebPage
 from psd.engine.event_rules import EventRules
 from psd.engine.outcomes import Outcome
 from psd.errors import ConflictError, ForbiddenError, InputError
-from psd.queries.calendar import zone
 from psd.swaps.answers import Transaction
 from psd.swaps.asking import AskingRules
 from psd.swaps.ledger import Ledger
@@ -34,6 +33,7 @@ from psd.swaps.settings import SwapsSettings
 from psd.swaps.swap_forms import CONFIRM, Choices, FormField, fields_of, refused_at, typed
 from psd.swaps.swap_messages import CorrectionFields, SwapFields
 from psd.times import read
+from psd.zones import zone
 
 ADDED = "Transaction added"
 STATION = "charging_station_id"

@@ -22,7 +22,6 @@ import msgspec
 from psd.clock import Clock
 from psd.domain.web_page import Answer, Download, Moved, Shown, Visit, WebPage
 from psd.errors import BadQueryError, ForbiddenError, NotFoundError
-from psd.queries.calendar import zone
 from psd.swaps.answers import Transaction
 from psd.swaps.ledger import Ledger
 from psd.swaps.objects import KnownDriver
@@ -42,6 +41,7 @@ from psd.swaps.page_tables import (
 from psd.swaps.settings import SwapsSettings
 from psd.swaps.swap_bookings import owner_of
 from psd.times import read
+from psd.zones import zone
 
 LINES_MAX = 50
 """Transactions of a page: 6 kB of them."""

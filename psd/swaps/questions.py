@@ -20,7 +20,6 @@ from psd.cursors import read_cursor, write_cursor
 from psd.domain.question import Asked, Versioned
 from psd.engine.plan import Range
 from psd.errors import MalformedError, NotFoundError
-from psd.queries.calendar import zone
 from psd.queries.moments import asked_range, moment
 from psd.swaps import ledger_rows as shown
 from psd.swaps.answers import BatteryState, DriverDay
@@ -37,6 +36,7 @@ from psd.swaps.requests import (
 from psd.swaps.settings import NETWORK
 from psd.swaps.store import newest_events, newest_number
 from psd.swaps.swap_bookings import owner_of
+from psd.zones import zone
 
 LedgerOf = Callable[[str], Ledger]
 

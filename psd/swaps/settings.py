@@ -11,7 +11,7 @@ from typing import Self
 
 from psd.config import Section
 from psd.errors import BadQueryError, ConfigError
-from psd.queries.calendar import zone
+from psd.zones import zone
 
 NETWORK = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
 """What a network may be called."""

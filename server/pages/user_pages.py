@@ -28,7 +28,8 @@ from psd.engine.withdrawal import things_of_owners
 from psd.errors import BadQueryError, DetailExpiredError, ForbiddenError, PsdError
 from psd.queries.activities import ActivityQueries
 from psd.queries.activity_answers import ActivitiesQuery, AuditQuery
-from psd.queries.calendar import bounds, zone
+from psd.queries.calendar import bounds
+from psd.zones import zone
 from psd.queries.depth import depth_of
 from psd.queries.moments import asked_range
 from psd.runtime import Runtime

@@ -10,10 +10,11 @@ import pytest
 
 from psd.clock import ManualClock, utc_text
 from psd.engine.plan import Range
-from psd.queries.calendar import buckets, zone
+from psd.queries.calendar import buckets
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
 from psd.queries.results import Standing
 from psd.runtime import Runtime
+from psd.zones import zone
 from tests.support.draws.random_events import Population, uid_texts
 from tests.support.engine import DAY_S, engine_on
 

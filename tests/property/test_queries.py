@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from psd.engine.plan import ISSUANCE_START_S, WEEK_S, Range
 from psd.queries.boards.brackets import played, rounds_needed
-from psd.queries.calendar import bucket_of, buckets, zone
+from psd.queries.calendar import bucket_of, buckets
 from psd.queries.ranking import NEVER_S, Place, Ranking, Score, percentile
 from psd.queries.requests import EVERY, Ties
+from psd.zones import zone
 
 TIES = get_args(Ties)
 ZONES = [

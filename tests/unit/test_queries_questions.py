@@ -22,13 +22,14 @@ from psd.queries.boards.board_windows import (
     window_at,
 )
 from psd.queries.boards.definitions import Definition, checked
-from psd.queries.calendar import bucket_of, buckets, zone
+from psd.queries.calendar import bucket_of, buckets
 from psd.queries.freshness import Level, nearest_ranges, whole_units
 from psd.queries.ids import asked_users
 from psd.queries.moments import asked_range, moment
 from psd.queries.parsing import from_json, from_pairs
 from psd.queries.questions import QueryRules, leaderboard_question
 from psd.queries.requests import LeaderboardQuery, SeriesQuery, SumQuery
+from psd.zones import zone
 from server.formats import accepted
 from tests.support.engine import DAY_S, NOON_S, second
 

@@ -14,7 +14,7 @@ from psd.engine.plan import Range
 from psd.errors import BadQueryError
 from psd.queries.boards.board_reads import NamedBoard
 from psd.queries.boards.definitions import Definition, checked
-from psd.queries.calendar import buckets, is_whole, zone
+from psd.queries.calendar import buckets, is_whole
 from psd.queries.moments import asked_range
 from psd.queries.questions import (
     QueryRules,
@@ -23,7 +23,7 @@ from psd.queries.questions import (
     sum_question,
 )
 from psd.queries.requests import Every, LeaderboardQuery, SeriesQuery, SumQuery
-from psd.zones import offset_s
+from psd.zones import offset_s, zone
 from tests.support.engine import NOON_S
 
 RULES = QueryRules(things={"steps": 1})

@@ -25,6 +25,7 @@ import click
 import msgspec
 
 from psd.archive.entries import Entry
+from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
 from psd.cli.printing import say
 from psd.cli.query import running
@@ -36,8 +37,8 @@ from psd.domain.command import Command
 from psd.energy.price_files import CARBON_READERS, READERS, FileRow, PriceFile
 from psd.energy.price_messages import ROWS_MAX, CarbonFields, PricesFields, PriceUnit
 from psd.errors import MalformedError
-from psd.queries.calendar import zone
 from psd.runtime import Runtime
+from psd.zones import zone
 
 FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
@@ -67,7 +68,7 @@ def _file_options(function: Callable[..., R]) -> Callable[..., R]:
     return function
 
 
-@click.group()
+@click.group(cls=Group)
 def prices() -> None:
     """Keep prices of a market."""
 
@@ -110,7 +111,7 @@ def import_prices(
     _keep(loaded.settings, "prices", series, rows, fields, is_dry=given["dry_run"])
 
 
-@click.group()
+@click.group(cls=Group)
 def carbon() -> None:
     """Keep carbon of a region."""
 

@@ -23,10 +23,10 @@ from msgspec import Meta
 
 from psd.engine.plan import Range
 from psd.errors import BadQueryError
-from psd.queries.calendar import bucket_of, zone
+from psd.queries.calendar import bucket_of
 from psd.queries.moments import asked_range, held, moment
 from psd.queries.requests import Every, Name, Time
-from psd.zones import UTC
+from psd.zones import UTC, zone
 
 MEMBERS_MAX = 20_000
 """Members of one board (``server.board_members_max``): its standing is five user sums of each at

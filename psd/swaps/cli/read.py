@@ -26,7 +26,6 @@ from psd.cli.printing import Form, forms, say, show_rows
 from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
-from psd.queries.calendar import zone
 from psd.queries.moments import moment
 from psd.runtime import Runtime
 from psd.swaps import ledger_rows as shown
@@ -37,6 +36,7 @@ from psd.swaps.part import SwapsPart
 from psd.swaps.questions import SwapsQuestions
 from psd.swaps.requests import DaysQuery
 from psd.swaps.swap_bookings import owner_of
+from psd.zones import zone
 
 T = TypeVar("T")
 
