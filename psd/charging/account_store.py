@@ -130,6 +130,27 @@ class AccountStore:
         }
         return account_of(customer, held)
 
+    async def facts(self, customer: str) -> tuple[Fact, ...]:
+        """What was told of an account, by field. 1 trip."""
+        flat = await self._store.reads.call(("HGETALL", account_key(customer)))
+        held = {f.decode(): v.decode() for f, v in zip(flat[::2], flat[1::2], strict=True)}
+        told = (
+            (field, *value.split(" ", 1)) for field, value in sorted(held.items()) if " " in value
+        )
+        return tuple((field, moment, value) for field, moment, value in told)
+
+    async def stripe_ids(self) -> dict[str, str]:
+        """Customers of Stripe, and whose account each is. 1 trip a page of SCANNED."""
+        found: dict[str, str] = {}
+        cursor = b"0"
+        while True:
+            asked = ("HSCAN", STRIPE_CUSTOMERS_KEY, cursor, "COUNT", SCANNED)
+            cursor, flat = await self._store.reads.call(asked)
+            for id_, customer in zip(flat[::2], flat[1::2], strict=True):
+                found[id_.decode()] = customer.decode()
+            if cursor == b"0":
+                return dict(sorted(found.items()))
+
     async def ledger(self, customer: str, after: int, limit: int) -> list[NumberedEntry]:
         """Entries behind a number, in their order. 1 trip."""
         start = f"({after}-0" if after else "-"

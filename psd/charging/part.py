@@ -23,8 +23,11 @@ from psd.charging.replayed_readings import ReplayedReadings
 from psd.charging.session_audit import SessionAudit
 from psd.charging.settings import ChargingSettings
 from psd.charging.site_redoing import SiteKeeper
+from psd.charging.told_accounts import ToldCharging
+from psd.charging.whole_accounts import WholeAccounts
 from psd.domain.core import Core
 from psd.domain.part import ClockTask, Part
+from psd.domain.told_again import ToldAgain
 
 LOOK_AFTER_EVERY_MS = 5_000
 
@@ -65,6 +68,14 @@ class ChargingPart(Part):
             self.services, self.desk.accounts, core.engine, core.things
         )
         self.audit = self._audited
+        told = ToldCharging(
+            WholeAccounts(core.store),
+            self.desk.accounts,
+            self.services.store,
+            self.services.session_store,
+            self._session_audit,
+        )
+        self.told_again = (ToldAgain("ledgers", "charging", told.standing),)
         web = self.web = ChargingRoutes(self.services, self.desk, settings, core.clock)
         self.endpoints, self.watchables = web.endpoints(), web.watchables()
         self.deeds, self.decrees = web.deeds(), web.decrees()

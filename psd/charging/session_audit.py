@@ -159,6 +159,13 @@ class SessionAudit:
                 found += _of_cells(place, session, standing, known)
         return found
 
+    async def booked(self, session: ChargeSession) -> dict[int, int]:
+        """MWh that are booked of a session, by minutes; of its plug, or else of its customer."""
+        for name, _, uid in _owners(session):
+            if name in self._things:
+                return await self._standing(session, self._things[name], uid)
+        return {}
+
     async def _standing(self, session: ChargeSession, thing: int, uid: int) -> dict[int, int]:
         """MWh that stand in the minutes of a session."""
         first_s = session.start_ms // MS // CELL_S * CELL_S

@@ -140,6 +140,10 @@ class SessionStore:
         [now] = await write_kept(self._store, [("HINCRBY", key, plug, missing)])
         return int(now)
 
+    async def taken(self, site: str, plug: str) -> int:
+        """How many readings were ever kept of a plug. 1 trip."""
+        return int(await self._store.reads.call(("HGET", taken_key(site), plug)) or 0)
+
     async def session(self, site: str, id_: str) -> ChargeSession | None:
         """A session that has ended. 1 trip."""
         held = await self._store.writes.call(("GET", session_key_of(site, id_)))

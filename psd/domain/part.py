@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from psd.domain.hook import Hook, Lead
     from psd.domain.question import Endpoint, Watchable
     from psd.domain.resource import KeptResource
+    from psd.domain.told_again import ToldAgain
     from psd.domain.web_page import Search, WebPage
     from psd.engine.books import Follower
 
@@ -52,6 +53,8 @@ class Part:
     file_imports: Sequence[FileImport] = ()
     keepers: Sequence[Keeper] = ()
     """Who keeps what people decide, so that a replay decides it again."""
+    told_again: Sequence[ToldAgain] = ()
+    """By what messages what it keeps is exported and imported."""
     clock: ClockTask | None = None
     pages: Sequence[WebPage] = ()
     page_watchables: Sequence[Watchable] = ()

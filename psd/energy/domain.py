@@ -28,6 +28,7 @@ ENERGY = Domain(
     messages="psd.energy.commands:messages_of",
     posts="/v3/energy/readings",
     open="psd.energy.part:EnergyPart",
+    exports="ledgers",
     cli=("psd.energy.cli.group:energy", "Ask what meters used and what it costs."),
     client=("psd.energy.client:AsyncEnergy", "psd.energy.client:Energy"),
     failpoints=FAILPOINTS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from psd.domain.core import Core
 from psd.domain.part import Part
+from psd.domain.told_again import ToldAgain
 from psd.energy.cost_endpoints import (
     cost_endpoints,
     plan_endpoints,
@@ -33,6 +34,7 @@ from psd.energy.price_store import PriceStore
 from psd.energy.readings import ReadingQuestions
 from psd.energy.settings import EnergySettings
 from psd.energy.store import MeterStore
+from psd.energy.told_prices import ToldEnergy
 from psd.energy.upload_page import UploadPage
 from psd.energy.usage import UsageQuestions
 from psd.engine.event_rules import rules_of
@@ -62,6 +64,8 @@ class EnergyPart(Part):
         self.audit = EnergyAudit(store, reads, core.engine, keeper.booker).every
         self.followers = (JoiKeeper(keeper, batches), PriceKeeper(self.prices))
         self.keepers = (self.plans,)
+        told = ToldEnergy(self.plans, self.prices)
+        self.told_again = (ToldAgain("ledgers", "energy", told.standing),)
         plans = PlanQuestions(self.plans)
         prices = PriceQuestions(self.prices, core.clock)
         costs = self.cost_questions = CostQuestions(

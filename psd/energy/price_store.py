@@ -10,8 +10,9 @@ A day is read, laid over and put back if nobody did so meanwhile; else once more
 
 from __future__ import annotations
 
+import datetime as dt
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from psd.clock import utc_text
 from psd.energy.keys import plans_key, prices_key
@@ -28,6 +29,7 @@ from psd.tariffs.prices import Price, Prices
 from psd.zones import DATE_S
 
 TRIES = 20
+MONTHS_AT_ONCE = 120
 DAYS_AT_ONCE = 10
 """Days of half-hours that are read in one stretch: 0.5 ms."""
 
@@ -96,6 +98,22 @@ class PriceStore:
             if raws[day_s]:
                 found += prices_of_day(raws[day_s], day_s)
         return Prices(found)
+
+    async def months(self, kind: SeriesKind, series: str) -> AsyncIterator[list[Price]]:
+        """All that stands of a series, a month after the other; a trip for MONTHS_AT_ONCE."""
+        labels = [f"{year}{month:02}" for year in range(1970, 2200) for month in range(1, 13)]
+        for start in range(0, len(labels), MONTHS_AT_ONCE):
+            some = labels[start : start + MONTHS_AT_ONCE]
+            commands: list[Command] = [
+                ("HGETALL", prices_key(kind, series, month)) for month in some
+            ]
+            for month, flat in zip(some, await self._store.reads.call_all(commands), strict=True):
+                found: list[Price] = []
+                for day, raw in sorted(zip(flat[::2], flat[1::2], strict=True)):
+                    date = dt.datetime(int(month[:4]), int(month[4:]), int(day), tzinfo=dt.UTC)
+                    found += prices_of_day(raw, int(date.timestamp()))
+                if found:
+                    yield found
 
     async def _note(self, said: PricesSaid) -> None:
         field, key = f"{said.kind}:{said.series}", plans_key("series")

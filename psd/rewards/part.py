@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from psd.domain.core import Core
 from psd.domain.part import Part
+from psd.domain.told_again import ToldAgain
 from psd.domain.web_page import Search
 from psd.rewards.accounts import Accounts
 from psd.rewards.at_risk import AtRisk
@@ -20,6 +21,7 @@ from psd.rewards.reward_pages import RewardPages
 from psd.rewards.rulings import Rulings
 from psd.rewards.settings import RewardsSettings
 from psd.rewards.store import RewardsStore
+from psd.rewards.told_vehicles import ToldRewards
 from psd.rewards.vehicle_events import VehicleRules
 from psd.rewards.vehicle_pages import VehiclePages
 from psd.rewards.week_questions import WeekQuestions
@@ -68,3 +70,5 @@ class RewardsPart(Part):
             Search("Vehicle", "/find", "vehicle"),
             Search("Owner of vehicles", "/find", "owner"),
         )
+        told = ToldRewards(self.registry, self.ledger, self.results, self.tables)
+        self.told_again = (ToldAgain("rewards", "rewards", told.standing),)

@@ -154,6 +154,12 @@ class Registry:
             found[number] = _vehicle(number, packed)
         return found
 
+    async def records(self, shard: int) -> dict[int, VehicleRecord | None]:
+        """The same as it is kept, None of a vehicle of which nothing was said. 1 trip."""
+        flat = await self._store.reads.call(("HGETALL", vehicles_key(shard)))
+        pairs = zip(flat[::2], flat[1::2], strict=True)
+        return {int(field): _record(int(field), packed) for field, packed in pairs}
+
     async def shared_vins(self) -> list[list[Vehicle]]:
         """Groups of two or more vehicles that have one VIN now, each by number, in order of VINs.
 
@@ -251,12 +257,9 @@ def _full(change: VehicleChange) -> Outcome:
 
 def _vehicle(number: int, packed: bytes) -> Vehicle:
     """A vehicle from its record; raises ShapeError for bytes that are none."""
-    if not packed:
+    held = _record(number, packed)
+    if held is None:
         return Vehicle(number)
-    try:
-        held = _decode(packed)
-    except msgspec.MsgspecError as exc:
-        raise ShapeError(f"vehicle {number}: its record is none ({exc})") from exc
     return Vehicle(
         number,
         held.owner if isinstance(held.owner, str) else None,
@@ -266,6 +269,14 @@ def _vehicle(number: int, packed: bytes) -> Vehicle:
         None if held.minted is False else held.minted == 1,
         None if held.opted_in is False else held.opted_in == 1,
     )
+
+
+def _record(number: int, packed: bytes) -> VehicleRecord | None:
+    """A record, None for an empty one; raises ShapeError for bytes that are none."""
+    try:
+        return _decode(packed) if packed else None
+    except msgspec.MsgspecError as exc:
+        raise ShapeError(f"vehicle {number}: its record is none ({exc})") from exc
 
 
 @lru_cache(maxsize=4096)

@@ -171,6 +171,15 @@ class Rulings:
         payouts = (_read_payout(each) for each in found)
         return {each.vehicle: each for each in payouts}
 
+    async def kept_payouts(self, shard: int, week: int) -> list[tuple[int, Payout]]:
+        """The same with the versions of the decisions. 1 call."""
+        found = await self._store.reads.call(("HVALS", payouts_key(shard, week)))
+        return [(_read_kept(each).version, _read_payout(each)) for each in found]
+
+    async def version(self, subject: str) -> int:
+        """That of the last decision about a subject, 0 for none. 1 call."""
+        return int(await self._store.reads.call(("HGET", rewards_key("versions"), subject)) or 0)
+
     async def payouts(self, vehicles: Iterable[int], week: int) -> Mapping[int, Payout]:
         """What was paid for a week to these vehicles. 1 trip."""
         groups = by_shard(vehicles)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from psd.domain.core import Core
 from psd.domain.part import ClockTask, Part
+from psd.domain.told_again import ToldAgain
 from psd.engine.event_rules import rules_of
 from psd.swaps.accepted import AcceptedKeeper
 from psd.swaps.additions import Additions
@@ -18,6 +19,7 @@ from psd.swaps.questions import SwapsQuestions
 from psd.swaps.settings import SwapsSettings
 from psd.swaps.store import SwapsStore
 from psd.swaps.swap_bookings import THINGS, Bookkeeper
+from psd.swaps.told_events import ToldSwaps
 from psd.swaps.unsettled import Settler
 
 SETTLE_EVERY_MS = 10_000
@@ -35,6 +37,7 @@ class SwapsPart(Part):
         things = frozenset(core.things[name] for name in THINGS if name in core.things)
         self.followers = (LedgerFollower(self.ledger, things),)
         self.keepers = (AcceptedKeeper(self._store),)
+        self.told_again = (ToldAgain("ledgers", "swaps", ToldSwaps(self._store).standing),)
         views = PageViews(self.ledger, settings, core.clock)
         forms = PageForms(self.ledger, settings, core.clock, rules_of(core.settings))
         self.pages = (*views.pages(), *forms.pages())
