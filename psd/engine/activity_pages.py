@@ -99,6 +99,25 @@ class ActivityPages:
             start, place = until, (until - 1, ID_MAX)
         return ActivityPage(found, place)
 
+    async def booked_of(
+        self, root: str, thing: int, aid: int, within: Range, *, increments: bool = False
+    ) -> dict[tuple[int, int], int]:
+        """What an activity has booked by (second, atid), or what its increments have. 1 trip.
+
+        Raises TooLargeError for more than RECORDS_MAX reports.
+        """
+        found: dict[tuple[int, int], int] = defaultdict(int)
+        [by_thing] = await self._records_of(root, [thing], within, [(within.start, aid)])
+        for packed in by_thing[thing]:
+            unpacker = msgpack.Unpacker(raw=True)
+            unpacker.feed(packed)
+            values = list(unpacker)
+            for at in range(0, len(values), 4):
+                second, window, atid, booking = values[at : at + 4]
+                if within.start <= second < within.end and (window == -1 or not increments):
+                    found[second, _unpacked(atid)] += booking
+        return dict(found)
+
     async def _met(
         self,
         root: str,

@@ -104,6 +104,12 @@ class Reads(RangeSums):
         Complete up to the second that is told, None for the range's end. 1 trip.
         """
         root = (await self._store.placed()).owner_root(uid)
+        return await self.first_bookings_under(root, thing, range_, most)
+
+    async def first_bookings_under(
+        self, root: str, thing: int, range_: Range, most: int
+    ) -> tuple[list[Booking], int | None]:
+        """The same of whoever has this root, an owner or a count."""
         held = await self._listed.first_of(root, [thing], range_, most)
         found = [
             (leaf.start + (high << 16) + low, atid, aid, value)
@@ -142,6 +148,20 @@ class Reads(RangeSums):
         where more than ``most`` may have some.
         """
         return await self._index.population(thing, most)
+
+    async def indexed(self, thing: int) -> list[int]:
+        """Everybody who may have bookings of a thing, or had some that were taken back."""
+        return await self._index.indexed(thing)
+
+    async def reports_end(self, thing: int) -> bool:
+        """Whether reports of a thing may have ended by a lifetime."""
+        return (await self._known_levels()).activities_end([thing])
+
+    async def booked_of(
+        self, root: str, thing: int, aid: int, within: Range, *, increments: bool = False
+    ) -> dict[tuple[int, int], int]:
+        """What an activity has booked by (second, atid), or what its increments have. 1 trip."""
+        return await self._activity_pages.booked_of(root, thing, aid, within, increments=increments)
 
     async def of_everybody(
         self,

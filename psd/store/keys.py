@@ -132,6 +132,21 @@ def crowd_key(root: str, thing: int, second: int) -> str:
     return f"{root}:{thing}:b:{moment:%Y%m%d%H%M%S}"
 
 
+COUNTS_PATTERN = "psd:c:{*}:0:y"
+"""The years of all counts, as SCAN takes it."""
+
+
+def activities_key(root: str, thing: int, shard: int) -> str:
+    """One of the hashes of an owner's activities of a thing."""
+    return f"{root}:{thing}:a:{shard}"
+
+
+def reports_key(root: str, thing: int, aid: int, hour: int | None = None) -> str:
+    """The directory of a long activity, or its reports of an hour."""
+    directory = f"{root}:{thing}:r:{aid}"
+    return directory if hour is None else f"{directory}:{hour}"
+
+
 def stream_key(topic: str) -> str:
     """The stream that stands for an NSQ topic in the embedded queue."""
     return f"psd:stream:{topic}"
