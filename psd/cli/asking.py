@@ -16,7 +16,8 @@ import functools
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 import msgspec
@@ -24,10 +25,12 @@ from msgspec import UnsetType
 
 from psd.cli.printing import Form, forms, show_rows
 from psd.cli.server_options import AskedServer, server_options
-from psd.client import Client, Retries
-from psd.queries.results import AnsweredRange
 
-PATIENCE = Retries(tries_max=3)
+if TYPE_CHECKING:
+    from psd.client import Client
+    from psd.queries.results import AnsweredRange
+
+TRIES_MAX = 3
 """Somebody waits: what a second does not change is told."""
 
 
@@ -58,7 +61,10 @@ class Asking(msgspec.Struct, frozen=True):
 
     def client(self) -> Client:
         """A client of the server."""
-        return Client(self.server.url, token=self.server.token, retries=PATIENCE)
+        psd = import_module("psd.client")
+        patience = psd.Retries(tries_max=TRIES_MAX)
+        client: Client = psd.Client(self.server.url, token=self.server.token, retries=patience)
+        return client
 
     def show(
         self,

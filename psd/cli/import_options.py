@@ -11,7 +11,8 @@ from psd.cli.import_plan import delimiter_of
 from psd.cli.server_options import server_options
 from psd.cli.times import format_argument
 from psd.errors import BadQueryError
-from psd.queries.calendar import zone
+from psd.exports.row_kinds import kinds
+from psd.zones import zone
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -61,8 +62,13 @@ _READING = (
     click.option(
         "--format",
         "file_format",
-        type=click.Choice(["csv", "ndjson"]),
-        help="Default: by the name, else by the first character.",
+        type=click.Choice(["csv", "ndjson", "parquet"]),
+        help="Default: by the name, else by the first character. Parquet is read of exports.",
+    ),
+    click.option(
+        "--kind",
+        type=click.Choice(kinds()),
+        help="FILE is one of psd export, of this kind; a folder of an export says so itself.",
     ),
     click.option(
         "--delimiter",

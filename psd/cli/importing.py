@@ -30,6 +30,7 @@ from psd.cli.import_running import Way, book, rehearse, undo
 from psd.cli.import_tables import Form, format_of
 from psd.cli.options import pass_settings
 from psd.cli.server_options import AskedServer
+from psd.cli.taking_exports import take_export
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.errors import NotFoundError
@@ -40,7 +41,7 @@ from psd.operations.import_journal import Journal, opened
 @click.argument(
     "file",
     required=False,
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    type=click.Path(exists=True, allow_dash=True, path_type=Path),
 )
 @import_options
 @pass_settings
@@ -56,9 +57,10 @@ def import_file(
     no_undo: bool,
     import_id: str | None,
     lists: bool,
+    kind: str | None,
     **given: Any,
 ) -> None:
-    """Book the rows of a CSV or NDJSON file.
+    """Book the rows of a CSV or NDJSON file, or what psd export wrote.
 
     FILE may be packed by gzip; - is standard input. A row is one activity booked at its time.
     Importing the same file again changes nothing. Two rows of one user at the same second are the
@@ -68,8 +70,17 @@ def import_file(
 
     Each import has an id, and a journal in the folder of imports.folder. --undo ID brings back
     what stood before; what was replaced since is told and left, with exit code 1.
+
+    FILE may be the folder of an export, or with --kind one of its files: that is booked straight
+    into the store, has no journal, and takes none of the options about columns.
     """
     settings = loaded.settings
+    if file is not None and (kind is not None or file.is_dir()):
+        _check_export(file, kind, import_id, given, lists=lists)
+        row_format = given["file_format"]
+        code = take_export(settings, file, kind, row_format, is_dry=dry_run)
+        click.get_current_context().exit(code)
+    _check_form(given["file_format"])
     _check_usage(file, import_id, given, lists=lists)
     folder = Path(settings.imports.folder)
     if lists:
@@ -86,6 +97,24 @@ def import_file(
     tally = rehearse(plan, settings) if dry_run else book(plan, way, None if no_undo else folder)
     if tally.refused:
         click.get_current_context().exit(1)
+
+
+def _check_export(
+    file: Path, kind: str | None, import_id: str | None, given: dict[str, Any], *, lists: bool
+) -> None:
+    """Refuse options that an export has no use for."""
+    named = [name for name in ("uid", "time", "things", "aid", "atid", "scales") if given[name]]
+    if named or import_id is not None or lists:
+        raise click.UsageError("an export says itself what its columns are, and is not taken back")
+    if kind is None and given["file_format"] is not None:
+        raise click.UsageError("--format belongs to --kind: the folder says which it is of")
+    if str(file) == "-":
+        raise click.UsageError("--kind needs a file, or the folder of an export")
+
+
+def _check_form(file_format: str | None) -> None:
+    if file_format == "parquet":
+        raise click.UsageError("--format parquet is of exports: say --kind")
 
 
 def _check_usage(

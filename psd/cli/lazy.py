@@ -16,9 +16,25 @@ from typing import ClassVar
 
 import click
 
+from psd.cli.examples import Examples, with_examples
+
 
 class Group(click.Group):
-    """A group that tells what a mistyped command may have meant."""
+    """A group that tells what a mistyped command may have meant, and shows examples.
+
+    ``examples`` are those of commands below it (psd/cli/examples.py).
+    """
+
+    examples: ClassVar[Examples] = {}
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, with its examples."""
+        command = self.found(ctx, cmd_name)
+        return None if command is None else with_examples(command, ctx, cmd_name)
+
+    def found(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, wherever it is."""
+        return super().get_command(ctx, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -37,19 +53,28 @@ class LazyGroup(Group):
 
     table: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
+    def lines(self) -> Mapping[str, tuple[str, str]]:
+        """The table."""
+        return self.table
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names, in the order of the table."""
-        return [*self.table, *super().list_commands(ctx)]
+        return [*self.lines(), *super().list_commands(ctx)]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def found(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command."""
-        if cmd_name not in self.table:
-            return super().get_command(ctx, cmd_name)
-        module, _, name = self.table[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
-        return command
+        if cmd_name not in self.lines():
+            return super().found(ctx, cmd_name)
+        return imported(self.lines()[cmd_name])
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list from the table, without importing a command."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in self.table.items()])
+            formatter.write_dl([(name, line) for name, (_, line) in self.lines().items()])
+
+
+def imported(line: tuple[str, str]) -> click.Command:
+    """The command that a line of a table stands for."""
+    module, _, name = line[0].partition(":")
+    command: click.Command = getattr(importlib.import_module(module), name)
+    return command

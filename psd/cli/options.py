@@ -9,7 +9,8 @@ asks for the merged result, and adds what its own flags say::
     def server(loaded: LoadedSettings, port: int | None) -> None:
         loaded = loaded_with(click.get_current_context(), {"server.port": port})
 
-Nothing here opens a connection, so that ``psd --help`` stays quick.
+Nothing here opens a connection, and settings are imported when they are read, so that ``psd
+--help`` stays quick.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 import msgspec
 
-from psd.config_sources import LoadedSettings, load_settings
-from psd.embedded.settings_file import is_left_over, is_running_file
 from psd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from psd.config_sources import LoadedSettings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -86,10 +89,12 @@ def loaded_with(
 
     ``own`` is what a ``psd up`` will write: see :func:`settings_path`.
     """
+    sources = import_module("psd.config_sources")
     options = ctx.find_object(GlobalOptions) or GlobalOptions()
     given = {key: value for key, value in overrides.items() if value is not None}
     path = settings_path(options.config, own)
-    return load_settings(path, os.environ, {**options.flags, **given})
+    loaded: LoadedSettings = sources.load_settings(path, os.environ, {**options.flags, **given})
+    return loaded
 
 
 def settings_path(named: Path | None, own: Path | None = None) -> Path | None:
@@ -99,7 +104,13 @@ def settings_path(named: Path | None, own: Path | None = None) -> Path | None:
     others, whoever names that. Without, a file whose ``psd up`` has ended names a store that is
     gone and a port that may be another's by now.
     """
-    if own is not None and named is not None and (is_running_file(named) or _is_same(named, own)):
+    files = import_module("psd.embedded.settings_file")
+    is_left_over = files.is_left_over
+    if (
+        own is not None
+        and named is not None
+        and (files.is_running_file(named) or _is_same(named, own))
+    ):
         named = None
     if named is not None:
         if is_left_over(named):

@@ -24,7 +24,6 @@ from typing import Any, Literal
 import click
 import msgspec
 from msgspec import UNSET
-from rich.cells import cell_len
 
 from psd.foreign_texts import in_spreadsheet, on_one_line, on_terminal
 
@@ -69,7 +68,7 @@ def show_rows(
 
 def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
     """Rows as lines with aligned columns; ``right`` are columns of numbers."""
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(cell_width, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
             _padded(cell, width, to_right=at in right)
@@ -77,6 +76,14 @@ def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[
         )
         for row in rows
     ]
+
+
+def cell_width(text: str) -> int:
+    """How many columns of a terminal a text takes; only what is not ASCII needs a table."""
+    if text.isascii():
+        return len(text)
+    width: int = import_module("rich.cells").cell_len(text)
+    return width
 
 
 def show_table(names: Sequence[str], rows: Sequence[Sequence[str]], right: set[int]) -> None:
@@ -100,7 +107,7 @@ def write_csv(rows: Sequence[msgspec.Struct]) -> None:
 
 
 def _padded(cell: str, width: int, *, to_right: bool) -> str:
-    blanks = " " * (width - cell_len(cell))
+    blanks = " " * (width - cell_width(cell))
     return blanks + cell if to_right else cell + blanks
 
 

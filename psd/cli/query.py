@@ -21,6 +21,7 @@ import msgspec
 from psd.archive.messages import metrics_entries
 from psd.cli.arguments import USER, NumbersCommand, thing_then_user
 from psd.cli.options import pass_settings
+from psd.cli.printing import Form, forms, show_rows
 from psd.cli.times import fixed_time_argument, time_argument
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
@@ -38,11 +39,13 @@ from psd.users import user_of
 @click.option("--atid", type=int, help="Only activities of this type.")
 @click.option("--aid", type=int, help="Only this activity.")
 @click.option("--inclusive", is_flag=True, help="Count the second END too, as /v1 and /v2 do.")
+@forms
 @pass_settings
 def query(
     loaded: LoadedSettings,
     /,
     *,
+    form: Form,
     asked: tuple[str, str],
     start: str,
     end: str,
@@ -60,7 +63,12 @@ def query(
     first, last = time_argument(start), time_argument(end) + inclusive
     check_ends(first, last, (start, end))
     question = Question(user_of(uid), number, Range(first, last), atid, aid)
-    click.echo(asyncio.run(ask(loaded.settings, question)))
+    found = asyncio.run(ask(loaded.settings, question))
+    if form == "table":
+        click.echo(found)
+    else:
+        row = QueriedSum(str(uid), str(thing), found)
+        show_rows(form, [row], (), (), set())
 
 
 @click.command()
@@ -109,6 +117,14 @@ def thing_number(name: str, settings: Settings) -> int:
         known = ", ".join(sorted(settings.things))
         raise click.UsageError(f"thing {name!r} is not configured; known are {known}")
     return settings.things[name].id
+
+
+class QueriedSum(msgspec.Struct, frozen=True):
+    """The answer as a row."""
+
+    uid: str
+    thing: str
+    sum: int
 
 
 class Question(msgspec.Struct, frozen=True):

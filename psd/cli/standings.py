@@ -15,6 +15,7 @@ A board is that of everybody, of the users that ``--uid`` names, or a named one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, get_args
 
 import click
@@ -34,6 +35,8 @@ from psd.cli.asking import (
 from psd.cli.sparkline import BAR_CHARACTERS, bar
 from psd.queries.requests import LIMIT_MAX, SPAN_MAX, Ties
 from psd.queries.results import LeaderboardAnswer, Standing
+
+WATCH_S = 2.0
 
 
 def of_a_board(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,6 +77,8 @@ bars_option = click.option("--bars", is_flag=True, help="A bar beside each value
 @limit_option
 @cursor_option
 @bars_option
+@click.option("--watch", "watches", is_flag=True, help="Ask again every 2 s, until Ctrl-C.")
+@click.option("--looks", type=click.IntRange(1), metavar="N", help="With --watch: how many times.")
 @asks
 def top(
     asking: Asking,
@@ -84,16 +89,29 @@ def top(
     limit: int,
     cursor: str | None,
     bars: bool,
+    watches: bool,
+    looks: int | None,
     **board: Any,
 ) -> None:
     """Print the first of a board.
 
     A running server is asked. THING is needed unless --board names a board, which has its own.
     """
-    fields = _fields(thing, uid, board)
+    if looks is not None and not watches:
+        raise click.UsageError("--looks belongs to --watch")
+    fields = fields_of(thing, uid, board)
     with asking.client() as psd:
-        answer = psd.leaderboard(limit=limit, cursor=cursor, **fields)
-    _show(asking, answer, bars=bars)
+
+        def ask() -> LeaderboardAnswer:
+            return psd.leaderboard(limit=limit, cursor=cursor, **fields)
+
+        if watches:
+            watching = import_module("psd.cli.watching")
+            watching.look_again(
+                asking, ask, lambda answer: _show(asking, answer, bars=bars), WATCH_S, looks
+            )
+        else:
+            _show(asking, ask(), bars=bars)
 
 
 @click.command(cls=NumbersCommand)
@@ -123,7 +141,7 @@ def around(
     A running server is asked. THING is needed unless --board names a board, which has its own.
     """
     thing, user = asked
-    fields = _fields(thing, uid, board)
+    fields = fields_of(thing, uid, board)
     with asking.client() as psd:
         answer = psd.around(str(user), span=span, **fields)
     _show(asking, answer, bars=bars, user=str(user))
@@ -156,7 +174,7 @@ def compare(
 
     A running server is asked. THING is needed unless --board names a board, which has its own.
     """
-    fields = _fields(thing, uid, board)
+    fields = fields_of(thing, uid, board)
     with asking.client() as psd:
         answer = psd.leaderboard(compare_to=compare_to, limit=limit, cursor=cursor, **fields)
     names = ["rank", "change", "uid", "value", "was", "difference"]
@@ -192,7 +210,10 @@ def _told(number: int | UnsetType | None, form: str = "d") -> str:
     return "-" if number is None or number is UNSET else f"{number:{form}}"
 
 
-def _fields(thing: str | None, uid: tuple[int | str, ...], board: dict[str, Any]) -> dict[str, Any]:
+def fields_of(
+    thing: str | None, uid: tuple[int | str, ...], board: dict[str, Any]
+) -> dict[str, Any]:
+    """What is asked of a board, by the options that were given."""
     if thing is None and board["board"] is None:
         raise click.UsageError("Missing argument 'THING', or --board.")
     return given(thing=thing, uid=tuple(map(str, uid)), **board)

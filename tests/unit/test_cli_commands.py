@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from psd.cli.arguments import thing_then_user
-from psd.cli.main import COMMANDS, exit_code, psd
+from psd.cli.main import commands, exit_code, psd
 from psd.cli.options import settings_path
 from psd.cli.up import called_as, status_text
 from psd.config import default_things
@@ -62,7 +62,7 @@ def run(*arguments: str) -> Result:
 
 @pytest.mark.parametrize(
     ("where", "line"),
-    [*COMMANDS.values(), *RewardsGroup.table.values()],
+    [*commands().values(), *RewardsGroup.table.values()],
     ids=lambda text: text[:30],
 )
 def test_a_command_is_where_the_list_says_and_its_line_is_its_own_first_sentence(

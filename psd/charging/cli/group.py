@@ -7,12 +7,14 @@ from typing import ClassVar
 
 import click
 
+from psd.charging.cli.charging_examples import CHARGING_EXAMPLES
 from psd.cli.lazy import LazyGroup
 
 
 class ChargingGroup(LazyGroup):
     """The commands of charging."""
 
+    examples = CHARGING_EXAMPLES
     table: ClassVar[Mapping[str, tuple[str, str]]] = {
         "export": ("psd.charging.cli.sessions:export", "Write all sessions, also as OCPI CDRs."),
         "fuses": ("psd.charging.cli.plugs:fuses", "Show fuses and who waits at them."),

@@ -8,6 +8,7 @@ from typing import ClassVar
 import click
 
 from psd.cli.lazy import LazyGroup
+from psd.energy.cli.energy_examples import ENERGY_EXAMPLES
 
 
 class MeterGroup(LazyGroup):
@@ -28,6 +29,7 @@ def meter() -> None:
 class EnergyGroup(LazyGroup):
     """The commands of energy."""
 
+    examples = ENERGY_EXAMPLES
     table: ClassVar[Mapping[str, tuple[str, str]]] = {
         "import": ("psd.energy.cli.file_commands:import_energy", "Book what stands in a file."),
         "sample": ("psd.energy.cli.file_commands:energy_sample", "Book a month of one house."),

@@ -21,6 +21,7 @@ from typing import Any
 import click
 import msgspec
 
+from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
 from psd.cli.printing import Form, forms, say, show_rows
 from psd.cli.query import running
@@ -37,7 +38,7 @@ from psd.tariffs.urdb import plan_of_urdb
 FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
 
-@click.group()
+@click.group(cls=Group)
 def plans() -> None:
     """Keep price plans."""
 

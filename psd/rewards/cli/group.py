@@ -8,11 +8,13 @@ from typing import ClassVar
 import click
 
 from psd.cli.lazy import LazyGroup
+from psd.rewards.cli.rewards_examples import REWARDS_EXAMPLES
 
 
 class RewardsGroup(LazyGroup):
     """The weekly rewards' commands."""
 
+    examples = REWARDS_EXAMPLES
     table: ClassVar[Mapping[str, tuple[str, str]]] = {
         "calculate": (
             "psd.rewards.cli.job:calculate",

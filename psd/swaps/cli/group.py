@@ -8,11 +8,13 @@ from typing import ClassVar
 import click
 
 from psd.cli.lazy import LazyGroup
+from psd.swaps.cli.swaps_examples import SWAPS_EXAMPLES
 
 
 class SwapsGroup(LazyGroup):
     """The commands of the ledger."""
 
+    examples = SWAPS_EXAMPLES
     table: ClassVar[Mapping[str, tuple[str, str]]] = {
         "add": ("psd.swaps.cli.writing_swaps:add", "Add a swap."),
         "correct": ("psd.swaps.cli.writing_swaps:correct", "Correct a swap by another one."),
