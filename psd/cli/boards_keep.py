@@ -22,7 +22,7 @@ import click
 import msgspec
 
 from psd.cli.options import pass_settings
-from psd.cli.printing import Form, forms, json_option, show_rows, show_table
+from psd.cli.printing import Form, forms, show_rows, show_table, write_csv
 from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
@@ -99,17 +99,20 @@ def ls(loaded: LoadedSettings, /, *, form: Form) -> None:
 
 @click.command()
 @click.argument("name")
-@json_option
+@forms
 @pass_settings
-def show(loaded: LoadedSettings, /, *, name: str, as_json: bool) -> None:
+def show(loaded: LoadedSettings, /, *, name: str, form: Form) -> None:
     """Show what a board is made of."""
 
     async def read(runtime: Runtime) -> BoardRow:
         return await _row(runtime, await runtime.boards.get(name))
 
     row = asyncio.run(on_boards(loaded.settings, read))
-    if as_json:
+    if form == "json":
         click.echo(msgspec.json.encode(row))
+        return
+    if form == "csv":
+        write_csv([row])
         return
     rounds = [] if row.rounds is None else row.rounds.windows
     seeding = () if row.rounds is None else (("seeded by", _seeding(row)),)

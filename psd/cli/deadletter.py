@@ -25,6 +25,7 @@ import msgspec
 
 from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
+from psd.cli.printing import Form, forms, write_csv_cells
 from psd.cli.query import running
 from psd.clock import utc_text
 from psd.config import Settings
@@ -45,6 +46,11 @@ limit_option = click.option(
     help="Look at that many letters at most.",
 )
 all_option = click.option("--all", "everything", is_flag=True, help="All letters there are.")
+LETTER_COLUMNS = tuple(
+    ["id", "code", "reason", "attempts", "first_seen", "cut_bytes", "body", "body_base64"]
+)
+"""Of a CSV: a body is text, or base64 where it is none."""
+
 ids_argument = click.argument("ids", nargs=-1, metavar="[ID]...")
 
 
@@ -55,14 +61,13 @@ def dlq() -> None:
 
 @dlq.command("ls")
 @limit_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with the body.")
+@forms
 @pass_settings
-def list_letters(loaded: LoadedSettings, /, *, limit: int, as_json: bool) -> None:
+def list_letters(loaded: LoadedSettings, /, *, limit: int, form: Form) -> None:
     """List the letters, oldest first: id, time, code, attempts, reason."""
     seen = asyncio.run(letters(loaded.settings, limit))
     found = seen.letters
-    for letter in found:
-        click.echo(as_json_line(letter) if as_json else summary(letter))
+    show_letters(found, form)
     if seen.away:
         raise QueueUnavailableError(seen.away)
     if not found:
@@ -74,8 +79,9 @@ def list_letters(loaded: LoadedSettings, /, *, limit: int, as_json: bool) -> Non
 @dlq.command()
 @click.argument("letter_id", metavar="ID")
 @limit_option
+@forms
 @pass_settings
-def show(loaded: LoadedSettings, /, *, letter_id: str, limit: int) -> None:
+def show(loaded: LoadedSettings, /, *, letter_id: str, limit: int, form: Form) -> None:
     """Show one letter with the original message.
 
     The body is base64 where it is not text.
@@ -84,6 +90,9 @@ def show(loaded: LoadedSettings, /, *, letter_id: str, limit: int) -> None:
         letter = asyncio.run(found_letter(loaded.settings, letter_id, limit))
     except NotFoundError as error:
         raise click.ClickException(str(error)) from error
+    if form != "table":
+        show_letters([letter], form)
+        return
     for name, value in readable(letter).items():
         click.echo(f"{name:<13} {value}")
 
@@ -172,6 +181,17 @@ async def dropped(settings: Settings, ids: Collection[str]) -> LetterRun:
     """Drop these letters, or all."""
     async with letter_desk(settings) as desk:
         return await desk.drop(ids)
+
+
+def show_letters(found: Sequence[Letter], form: Form) -> None:
+    """Letters a line each, or as rows of a CSV."""
+    if form == "csv":
+        rows = [readable(letter) for letter in found]
+        cells = [[row.get(name) for name in LETTER_COLUMNS] for row in rows]
+        write_csv_cells(LETTER_COLUMNS, cells)
+        return
+    for letter in found:
+        click.echo(as_json_line(letter) if form == "json" else summary(letter))
 
 
 def summary(letter: Letter) -> str:

@@ -26,7 +26,7 @@ import msgspec
 from psd.cli.doctor_opens import Finding, examine_opened
 from psd.cli.doctor_queue import examine_nsq, examine_stream
 from psd.cli.options import pass_settings
-from psd.cli.printing import aligned, json_option
+from psd.cli.printing import Form, aligned, forms, write_csv
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.errors import PsdError, UnfitStoreError
@@ -45,9 +45,9 @@ INDENT = 6
 
 
 @click.command()
-@json_option
+@forms
 @pass_settings
-def doctor(loaded: LoadedSettings, /, *, as_json: bool) -> None:
+def doctor(loaded: LoadedSettings, /, *, form: Form) -> None:
     """Check what psd depends on.
 
     Versions, all that a server opens (tokens, keys, archive, tables, address), the store (policy,
@@ -55,8 +55,10 @@ def doctor(loaded: LoadedSettings, /, *, as_json: bool) -> None:
     key that expires after a second, and a file in the archive's folder that is gone at once.
     """
     findings = asyncio.run(examine(loaded))
-    if as_json:
+    if form == "json":
         click.echo(msgspec.json.encode([told(each) for each in findings]))
+    elif form == "csv":
+        write_csv(findings)
     else:
         click.echo("\n".join(report(findings)))
     if not all(finding.ok for finding in findings):

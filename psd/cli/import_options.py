@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from psd.cli.import_plan import delimiter_of
+from psd.cli.printing import forms
 from psd.cli.server_options import server_options
 from psd.cli.times import format_argument
 from psd.errors import BadQueryError
@@ -97,6 +98,7 @@ _GOING = (
     ),
     click.option("--undo", "import_id", metavar="ID", help="Take an import back."),
     click.option("--list", "lists", is_flag=True, help="List the imports that have a journal."),
+    forms,
 )
 
 

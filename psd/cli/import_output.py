@@ -11,12 +11,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import Progress as RichProgress
 
 from psd.cli.import_sending import LABELS_IN_ORDER, ImportTally
 from psd.cli.input_files import Progress
-from psd.cli.printing import show_table
+from psd.cli.printing import Form, show_rows, show_table
+from psd.cli.progress import progress
 from psd.operations.import_journal import Begun, Journal
 from psd.operations.import_undo import Undone
 from psd.operations.imports import imports_in
@@ -114,11 +113,12 @@ def show_undone(undone: Undone) -> str:
     return summary
 
 
-def show_imports(folder: Path) -> None:
+def show_imports(folder: Path, form: Form) -> None:
     """Every import that has a journal, the newest first."""
     names = ("id", "began", "file", "via", "state")
-    rows = [(each.id, each.began, each.file, each.via, each.state) for each in imports_in(folder)]
-    show_table(names, rows, set())
+    rows = imports_in(folder)
+    cells = [(each.id, each.began, each.file, each.via, each.state) for each in rows]
+    show_rows(form, rows, names, cells, set())
 
 
 def tell_id(begun: Begun) -> None:
@@ -135,8 +135,6 @@ def show_warnings(warnings: Sequence[str]) -> None:
 @contextlib.contextmanager
 def progress_of(file: Path) -> Iterator[Progress]:
     """A bar over the bytes of a file on a terminal's stderr; nothing elsewhere."""
-    console = Console(stderr=True)
     total = file.stat().st_size if file.is_file() else None
-    with RichProgress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(file.name, total=total)
-        yield lambda size: bar.update(task, advance=size)
+    with progress(file.name, total, "bytes") as advance:
+        yield advance

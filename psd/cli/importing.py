@@ -29,6 +29,7 @@ from psd.cli.import_routes import Via
 from psd.cli.import_running import Way, book, rehearse, undo
 from psd.cli.import_tables import Form, format_of
 from psd.cli.options import pass_settings
+from psd.cli.printing import Form as PrintedForm
 from psd.cli.server_options import AskedServer
 from psd.cli.taking_exports import take_export
 from psd.config import Settings
@@ -58,6 +59,7 @@ def import_file(
     import_id: str | None,
     lists: bool,
     kind: str | None,
+    form: PrintedForm,
     **given: Any,
 ) -> None:
     """Book the rows of a CSV or NDJSON file, or what psd export wrote.
@@ -84,8 +86,10 @@ def import_file(
     _check_usage(file, import_id, given, lists=lists)
     folder = Path(settings.imports.folder)
     if lists:
-        show_imports(folder)
+        show_imports(folder, form)
         return
+    if form != "table":
+        raise click.UsageError("--json and --csv belong to --list")
     if import_id is not None:
         with contextlib.closing(_opened(folder, import_id)) as journal:
             way = _way(settings, via or _via_of(journal), server, wait=wait)

@@ -165,7 +165,7 @@ async def migrated(
             await store.check_fit()
             partitions = (await store.placed()).partitions
             names = MovedNames(found.schema, found.partitions, partitions)
-            with progress() as bar:
+            with progress("keys") as bar:
                 task = bar.add_task("moved", total=found.keys)
                 filling = Filling(store, masked(origin), "migration")
                 migration = Migration(lane, filling, names, lambda keys: bar.advance(task, keys))

@@ -18,7 +18,7 @@ import msgspec
 
 from psd.cli.arguments import USER, NumbersCommand
 from psd.cli.options import pass_settings
-from psd.cli.printing import json_option, show_table
+from psd.cli.printing import Form, forms, show_table, write_csv
 from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
@@ -40,7 +40,7 @@ class NameRow(msgspec.Struct, frozen=True):
 @click.option(
     "--limit", type=click.IntRange(1), default=LIMIT, show_default=True, help="How many at most."
 )
-@json_option
+@forms
 @pass_settings
 def names(
     loaded: LoadedSettings,
@@ -49,7 +49,7 @@ def names(
     users: tuple[int | str, ...],
     prefix: str | None,
     limit: int,
-    as_json: bool,
+    form: Form,
 ) -> None:
     """Look up users' names.
 
@@ -58,8 +58,10 @@ def names(
     if bool(users) == (prefix is not None):
         raise click.UsageError("say names or numbers, or --prefix")
     found = asyncio.run(_found(loaded.settings, users, prefix, limit))
-    if as_json:
+    if form == "json":
         click.echo(msgspec.json.encode(found))
+    elif form == "csv":
+        write_csv(found)
     elif found:
         show_table(("name", "uid"), [(row.name, row.uid) for row in found], right={1})
     known = {int(row.uid) for row in found}

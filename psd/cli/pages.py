@@ -27,7 +27,7 @@ from psd.archive.page_decisions import PageDeciding
 from psd.cli.access_options import owner_option, scope_option
 from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
-from psd.cli.printing import json_option
+from psd.cli.printing import Form, forms, write_csv_cells
 from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
@@ -76,17 +76,18 @@ def add(
 
 
 @users.command("list")
-@json_option
+@forms
 @pass_settings
-def list_users(loaded: LoadedSettings, /, *, as_json: bool) -> None:
+def list_users(loaded: LoadedSettings, /, *, form: Form) -> None:
     """List who may sign in."""
     found = asyncio.run(everybody(loaded.settings))
-    if as_json:
-        rows = [
-            {"name": name, "scopes": user.scopes, "owners": user.owners}
-            for name, user in found.items()
-        ]
-        click.echo(msgspec.json.encode(rows))
+    names = ("name", "scopes", "owners")
+    rows = [(name, user.scopes, user.owners) for name, user in found.items()]
+    if form == "json":
+        click.echo(msgspec.json.encode([dict(zip(names, row, strict=True)) for row in rows]))
+        return
+    if form == "csv":
+        write_csv_cells(names, rows)
         return
     for name, user in found.items():
         click.echo(f"{name}  {'+'.join(user.scopes)}  {_whose(user.owners)}")

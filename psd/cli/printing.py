@@ -106,6 +106,13 @@ def write_csv(rows: Sequence[msgspec.Struct]) -> None:
     writer.writerows([_cell(getattr(row, name)) for name in names] for row in rows)
 
 
+def write_csv_cells(names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Rows that are no structs, below these names."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+
+
 def _padded(cell: str, width: int, *, to_right: bool) -> str:
     blanks = " " * (width - cell_width(cell))
     return blanks + cell if to_right else cell + blanks

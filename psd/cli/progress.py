@@ -43,49 +43,10 @@ def _bars() -> Iterator[Callable[[str, int | None, str], Advance]]:
     if not sys.stderr.isatty():
         yield lambda _what, _total, _unit: lambda _done: None
         return
-    drawing = import_module("rich.progress")
-    columns = (
-        drawing.TextColumn("{task.description}"),
-        drawing.BarColumn(),
-        drawing.TextColumn("{task.fields[told]}"),
-        drawing.TimeRemainingColumn(),
-    )
-    console = import_module("rich.console").Console(stderr=True)
-    with drawing.Progress(*columns, console=console, transient=True) as drawn:
+    with import_module("psd.cli.bars").bars("") as drawn:
 
         def begun(what: str, total: int | None, unit: str) -> Advance:
-            task = drawn.add_task(what, total=total, told="")
-
-            def advance(done: int) -> None:
-                drawn.advance(task, done)
-                [state] = [each for each in drawn.tasks if each.id == task]
-                drawn.update(task, told=told_of(state.completed, total, state.speed, unit))
-
-            return advance
+            task = drawn.add_task(what, total=total, unit=unit)
+            return lambda done: drawn.advance(task, done)
 
         yield begun
-
-
-def told_of(done: float, total: float | None, speed: float | None, unit: str) -> str:
-    """What stands beside a bar.
-
-    >>> told_of(9000, 22099, 3012.4, "rows"), told_of(3_200_000, None, None, "bytes")
-    ('9,000 of 22,099 rows  3,012 rows/s', '3.2 MB')
-    """
-    of = "" if total is None else f" of {_number(total, unit)}"
-    rate = "" if speed is None else f"  {_number(speed, unit)}/s"
-    return f"{_bare(done, total, unit)}{of}{rate}"
-
-
-def _bare(done: float, total: float | None, unit: str) -> str:
-    return f"{done:,.0f}" if total is not None and unit != "bytes" else _number(done, unit)
-
-
-def _number(number: float, unit: str) -> str:
-    if unit != "bytes":
-        return f"{number:,.0f} {unit}"
-    for name in ("bytes", "kB", "MB", "GB"):
-        if number < 1000 or name == "GB":
-            return f"{number:,.0f} {name}" if name == "bytes" else f"{number:,.1f} {name}"
-        number /= 1000
-    return ""

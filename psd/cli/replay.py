@@ -20,14 +20,13 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import Progress as RichProgress
 
 from psd.archive.erasures import UserErased
 from psd.archive.ownership import files_owned
 from psd.archive.reader import END_MS, files_by_store, highest_number, oldest_ms
 from psd.archive.redoing import Redoing
 from psd.archive.replay import BATCH_EVENTS, AcceptedTimes, Progress, Replay, ReplaySummary
+from psd.cli.bars import bars
 from psd.cli.options import pass_settings
 from psd.cli.times import time_argument
 from psd.clock import SystemClock
@@ -37,6 +36,8 @@ from psd.domain.rules import every_rule
 from psd.errors import ArchiveUnavailableError, ConfigError
 from psd.runtime import open_runtime
 from psd.store.redis import Store
+
+HOUR_MS = 3_600_000
 
 PREVIEWED_TOGETHER = 20_000
 """What a dry run sees of one activity in one batch, it counts as a real run does."""
@@ -236,9 +237,9 @@ def summary_line(summary: ReplaySummary, *, dry_run: bool) -> str:
 @contextlib.contextmanager
 def progress_of(folder: Path, window: AcceptedTimes) -> Iterator[Progress]:
     """A bar over the time of acceptance on a terminal's stderr; nothing elsewhere."""
-    console = Console(stderr=True)
     first_ms = max(window.from_ms, oldest_ms(folder) or window.from_ms)
     last_ms = max(first_ms + 1, min(window.to_ms, SystemClock().now_ms()))
-    with RichProgress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("replay", total=last_ms - first_ms)
-        yield lambda reached_ms: bar.update(task, completed=reached_ms - first_ms)
+    hours = (last_ms - first_ms) / HOUR_MS
+    with bars("hours of the archive") as bar:
+        task = bar.add_task("replay", total=hours)
+        yield lambda reached_ms: bar.update(task, completed=(reached_ms - first_ms) / HOUR_MS)

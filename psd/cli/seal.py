@@ -56,7 +56,7 @@ async def sealings(
     settings: Settings, things: Collection[int] | None, dry_run: bool
 ) -> list[Sealing]:
     """Seal all that is over, and tell of each log."""
-    with progress() as bar:
+    with progress("logs") as bar:
         task = bar.add_task("sealed", total=None)
         async with running(settings) as runtime:
             lane = runtime.store.new_lane()

@@ -23,11 +23,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.progress import Progress as RichProgress
 
 from psd.audit.sweep import Audited, Sweep
 from psd.cli.arguments import USER, NumbersCommand
+from psd.cli.bars import bars
 from psd.cli.options import pass_settings
 from psd.cli.query import running, thing_number
 from psd.config import Settings
@@ -156,10 +156,9 @@ async def sweeping(
 
 
 @contextlib.contextmanager
-def progress() -> Iterator[RichProgress]:
+def progress(unit: str = "users' things") -> Iterator[RichProgress]:
     """A bar over owners on a terminal's stderr; nothing elsewhere."""
-    console = Console(stderr=True)
-    with RichProgress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    with bars(unit) as bar:
         yield bar
 
 

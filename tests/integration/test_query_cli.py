@@ -343,3 +343,15 @@ async def test_a_person_sees_a_sparkline_and_bars() -> None:
     shown = await asyncio.to_thread(on_a_terminal, "top", "steps")
     assert "█" * 20 in shown
     assert "─" in shown
+
+
+async def test_a_board_is_watched_as_a_table_and_as_documents() -> None:
+    told = await lines("watch", "steps", *DAY, "--looks", "2", "--every-s", "0.1")
+    assert [line.split() for line in told] == [
+        ["rank", "moved", "uid", "value", "gained"],
+        ["1", "new", "1", "50", "="],
+        ["2", "new", "2", "40", "="],
+        ["3", "new", "-3", "20", "="],
+    ]
+    document = await json_of("top", "steps", *DAY, "--watch", "--looks", "1")
+    assert [row["value"] for row in document["data"]] == [50, 40, 20]

@@ -85,6 +85,35 @@ def test_every_command_shows_examples_that_it_reads(
         COMMANDS[words].make_context(words, rest, parent=parent)
 
 
+DOES = """
+    up server worker publish export seal write completion
+    convert_pointspaced migrate backup restore verify replay dlq_drop dlq_replay
+    boards_create boards_edit boards_rm boards_members_add boards_members_rm boards_members_import
+    users_erase users_cut pages_users_add pages_users_password pages_users_remove token_new
+    token_check
+    rewards_calculate rewards_what-if rewards_export rewards_paid rewards_serve
+    rewards_blacklist_add rewards_blacklist_rm rewards_override_set rewards_override_rm
+    swaps_add swaps_correct swaps_verify swaps_rebuild swaps_import swaps_sample swaps_scenario
+    energy_import energy_sample energy_meter_set energy_meter_exchange energy_plans_import
+    energy_plans_put energy_plans_rm energy_prices_import energy_carbon_import
+    charging_post charging_link charging_request charging_restore charging_scenario
+    charging_simulate charging_site charging_export
+"""
+"""They do something and say what became of it, or write a file of rows themselves."""
+
+A_DOCUMENT = "energy_plans_show energy_meter_show"
+"""One nested document, which is no rows: it is JSON."""
+
+
+def test_whatever_prints_rows_prints_them_as_json_and_csv() -> None:
+    lacking = set()
+    for words, command in COMMANDS.items():
+        options = {name for each in command.params for name in each.opts}
+        if not {"--json", "--csv"} <= options:
+            lacking.add(words.replace(" ", "_"))
+    assert lacking == set(DOES.split()) | set(A_DOCUMENT.split())
+
+
 def imported_by(*arguments: str) -> set[str]:
     """Those of HEAVY that a command imports, and of psd what stands for much."""
     code = (

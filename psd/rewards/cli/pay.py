@@ -22,7 +22,7 @@ import msgspec
 
 from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
-from psd.cli.printing import say
+from psd.cli.printing import Form, forms, say, write_csv
 from psd.cli.query import running
 from psd.clock import utc_text
 from psd.config import Settings
@@ -136,14 +136,17 @@ def blacklist_rm(loaded: LoadedSettings, /, *, owner: str) -> None:
 
 
 @blacklist.command("ls")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@forms
 @pass_settings
-def blacklist_ls(loaded: LoadedSettings, /, *, as_json: bool) -> None:
+def blacklist_ls(loaded: LoadedSettings, /, *, form: Form) -> None:
     """List the blacklist: owner, since when, by whom, and why."""
     entries = asyncio.run(_asking(loaded.settings, lambda ledger: ledger.blacklist()))
+    if form == "csv":
+        write_csv([*entries.values()])
+        return
     for each in entries.values():
         line = f"{each.owner}  {utc_text(each.created_at_s)}  {each.author}: {each.note}"
-        say(msgspec.json.encode(each).decode() if as_json else line)
+        say(msgspec.json.encode(each).decode() if form == "json" else line)
 
 
 @click.group(cls=Group)
@@ -202,17 +205,20 @@ def override_rm(loaded: LoadedSettings, /, *, vehicle: int, week: int) -> None:
 
 @override.command("ls")
 @click.option("--week", type=int, help="Only those of this week.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@forms
 @pass_settings
-def override_ls(loaded: LoadedSettings, /, *, week: int | None, as_json: bool) -> None:
+def override_ls(loaded: LoadedSettings, /, *, week: int | None, form: Form) -> None:
     """List the overrides: week, vehicle, streak, by whom, and why."""
     made = asyncio.run(_asking(loaded.settings, lambda ledger: ledger.overrides(week)))
+    if form == "csv":
+        write_csv(made)
+        return
     for each in made:
         line = (
             f"week {each.week}  vehicle {each.vehicle}  streak {each.streak}  "
             f"{utc_text(each.created_at_s)}  {each.author}: {each.note}"
         )
-        say(msgspec.json.encode(each).decode() if as_json else line)
+        say(msgspec.json.encode(each).decode() if form == "json" else line)
 
 
 async def _asking(settings: Settings, ask: Callable[[Rulings], Awaitable[T]]) -> T:

@@ -22,7 +22,7 @@ import click
 import msgspec
 
 from psd.cli.options import pass_settings
-from psd.cli.printing import json_option, show_table
+from psd.cli.printing import Form, forms, show_table, write_csv, write_csv_cells
 from psd.cli.query import running
 from psd.clock import utc_text
 from psd.config import Settings
@@ -43,34 +43,42 @@ DATE_CHARACTERS = len("2022-01-31")
 @click.command()
 @click.argument("vehicle", type=click.IntRange(0, 2**63 - 1))
 @click.option("--week", type=int, help="The week. Default: the newest that was computed.")
-@json_option
+@forms
 @pass_settings
-def statement(loaded: LoadedSettings, /, *, vehicle: int, week: int | None, as_json: bool) -> None:
+def statement(loaded: LoadedSettings, /, *, vehicle: int, week: int | None, form: Form) -> None:
     """Explain the week of a vehicle.
 
     Each number with the rule that led to it, the activity that was seen, and what was paid.
     """
     found = asyncio.run(_statement(loaded.settings, vehicle, week))
-    if as_json:
+    if form == "json":
         click.echo(msgspec.json.encode(found))
+        return
+    if form == "csv":
+        write_csv(found.explanation)
         return
     show_statement(found)
 
 
 @click.command()
 @click.argument("owner")
-@json_option
+@forms
 @pass_settings
-def history(loaded: LoadedSettings, /, *, owner: str, as_json: bool) -> None:
+def history(loaded: LoadedSettings, /, *, owner: str, form: Form) -> None:
     """List the weeks of an owner's vehicles.
 
     OWNER is a user id or an address. Newest first; points and tokens of all vehicles that are
     the owner's now.
     """
     sums = asyncio.run(_history(loaded.settings, owner))
-    if as_json:
+    if form == "json":
         for each in sums:
             click.echo(msgspec.json.encode(_history_line(each)))
+        return
+    if form == "csv":
+        told = [_history_line(each) for each in sums]
+        names = ("week", "start", "end", "points", "tokens")
+        write_csv_cells(names, [[line[name] for name in names] for line in told])
         return
     if not sums:
         click.echo(f"owner {owner}: no vehicle has a week yet", err=True)
@@ -80,18 +88,21 @@ def history(loaded: LoadedSettings, /, *, owner: str, as_json: bool) -> None:
 
 
 @click.command()
-@json_option
+@forms
 @pass_settings
-def weeks(loaded: LoadedSettings, /, *, as_json: bool) -> None:
+def weeks(loaded: LoadedSettings, /, *, form: Form) -> None:
     """List the weeks and the state of each.
 
     Newest first. `dirty` counts what came since a week was computed; `psd rewards calculate`
     computes it, and every week after it, again.
     """
     lines = asyncio.run(_weeks(loaded.settings))
-    if as_json:
+    if form == "json":
         for line in lines:
             click.echo(msgspec.json.encode(line))
+        return
+    if form == "csv":
+        write_csv(lines)
         return
     show_table(tuple(WEEK_COLUMNS), [_cells(line) for line in lines], right={0, *range(5, 12)})
 

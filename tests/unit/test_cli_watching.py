@@ -1,0 +1,71 @@
+"""Commands that go on until somebody ends them, and what is said then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from psd.cli import exporting
+from psd.cli.asking import Asking
+from psd.cli.bars import told_of
+from psd.cli.interrupted import EXIT_INTERRUPTED
+from psd.cli.main import psd
+from psd.cli.server_options import AskedServer
+from psd.cli.watching import look_again
+
+
+class Answer:
+    """A board of so many rows."""
+
+    def __init__(self, *data: int) -> None:
+        self.data = list(data)
+
+
+def test_elsewhere_than_on_a_terminal_only_another_answer_is_shown_again() -> None:
+    answers = iter([Answer(1), Answer(1), Answer(2), Answer(2), Answer(1)])
+    shown: list[list[int]] = []
+    asking = Asking(AskedServer("http://127.0.0.1:1"), "json")
+    ask: Any = lambda: next(answers)  # noqa: E731  (a line of it is all there is)
+    show: Any = lambda answer: shown.append(answer.data)  # noqa: E731  (likewise)
+    look_again(asking, ask, show, every_s=0, looks=5)
+    assert shown == [[1], [2], [1]]
+
+
+def test_an_interrupt_ends_with_130_and_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporting, "_to_folder", stopped)
+    out = tmp_path / "out"
+    done = CliRunner().invoke(psd, ["export", "bookings", str(out)])
+    assert done.exit_code == EXIT_INTERRUPTED
+    said = f"psd export bookings {out} ... --resume goes on behind the last whole part"
+    assert done.stderr == f"\npsd: interrupted; {said}\n"
+    again = CliRunner().invoke(psd, ["export", "bookings", str(out)])
+    assert again.exit_code == 1
+    assert "--resume goes on with it" in again.stderr
+
+
+def test_looks_are_of_a_watch_alone() -> None:
+    done = CliRunner().invoke(psd, ["top", "steps", "--looks", "3"])
+    assert done.exit_code == 2
+    assert "--looks belongs to --watch" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "speed", "unit", "told"),
+    [
+        (9_000, 22_099, 3_012.4, "rows", "9,000 of 22,099 rows  3,012 rows/s"),
+        (5, None, None, "messages", "5 messages"),
+        (1_500, 3_200_000, 2_000_000, "bytes", "1.5 kB of 3.2 MB  2.0 MB/s"),
+    ],
+)
+def test_a_bar_tells_how_far_how_fast_and_of_what(
+    done: float, total: float | None, speed: float | None, unit: str, told: str
+) -> None:
+    assert told_of(done, total, speed, unit) == told
