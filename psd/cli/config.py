@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
-from psd.cli.printing import Form, aligned, forms, write_csv_cells
+from psd.cli.printing import Form, forms, show_lines
 from psd.config_sources import LoadedSettings
 from psd.operations.setting_rows import setting_rows
 
@@ -29,12 +28,4 @@ def show(loaded: LoadedSettings, /, *, changed: bool, form: Form) -> None:
             rows.append((row.key, row.value, row.source))
         elif row.is_changed:
             rows.append((row.key, row.value, row.default, row.source))
-    heading, *values = rows
-    names = [name.lower() for name in heading]
-    if form == "table":
-        click.echo("\n".join(line.rstrip() for line in aligned(rows)))
-    elif form == "csv":
-        write_csv_cells(names, values)
-    else:
-        for each in values:
-            click.echo(msgspec.json.encode(dict(zip(names, each, strict=True))))
+    show_lines(form, rows)

@@ -17,7 +17,7 @@ psd/queue/deadletter.py), so two of these commands at the same time see each a p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
 import click
@@ -46,8 +46,15 @@ limit_option = click.option(
     help="Look at that many letters at most.",
 )
 all_option = click.option("--all", "everything", is_flag=True, help="All letters there are.")
-LETTER_COLUMNS = tuple(
-    ["id", "code", "reason", "attempts", "first_seen", "cut_bytes", "body", "body_base64"]
+LETTER_COLUMNS = (
+    "id",
+    "code",
+    "reason",
+    "attempts",
+    "first_seen",
+    "cut_bytes",
+    "body",
+    "body_base64",
 )
 """Of a CSV: a body is text, or base64 where it is none."""
 

@@ -99,6 +99,8 @@ EXAMPLES: Examples = {
     "pages users password": ("psd pages users password amp",),
     "pages users remove": ("psd pages users remove amp",),
     "token new": ("psd token new --name phone --scope read --owner 1503960366",),
+    "token ls": ("psd token ls",),
+    "token revoke": ("psd token revoke 3f2a6c3b",),
     "token check": ("psd token check < token.txt",),
     "config show": ("psd config show --changed",),
     "doctor": ("psd doctor", "psd doctor --json"),

@@ -106,6 +106,19 @@ def write_csv(rows: Sequence[msgspec.Struct]) -> None:
     writer.writerows([_cell(getattr(row, name)) for name in names] for row in rows)
 
 
+def show_lines(form: Form, rows: Sequence[Sequence[str]]) -> None:
+    """Rows below their heading as aligned lines, or by its names in small letters."""
+    heading, *values = rows
+    names = [name.lower() for name in heading]
+    if form == "table":
+        click.echo("\n".join(line.rstrip() for line in aligned(rows)))
+    elif form == "csv":
+        write_csv_cells(names, values)
+    else:
+        for row in values:
+            click.echo(msgspec.json.encode(dict(zip(names, row, strict=True))))
+
+
 def write_csv_cells(names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Rows that are no structs, below these names."""
     writer = csv.writer(sys.stdout, lineterminator="\n")

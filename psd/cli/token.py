@@ -21,7 +21,7 @@ from psd.access.tokens import TokenLine, digest, token_table, write_line
 from psd.cli.access_options import owner_option, scope_option
 from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
-from psd.cli.printing import aligned
+from psd.cli.printing import Form, forms, show_lines
 from psd.clock import SystemClock, utc_text
 from psd.config_sources import LoadedSettings
 from psd.errors import UnauthorizedError
@@ -82,8 +82,9 @@ def check(loaded: LoadedSettings) -> None:
 
 
 @token.command("ls")
+@forms
 @pass_settings
-def list_tokens(loaded: LoadedSettings) -> None:
+def list_tokens(loaded: LoadedSettings, /, *, form: Form) -> None:
     """List the tokens that the settings know: mark, name, scopes, owners, end, where it stands."""
     rows = [("MARK", "NAME", "SCOPES", "OWNERS", "ENDS", "SOURCE")]
     for each in TokenFile(loaded.settings.access).kept():
@@ -91,7 +92,7 @@ def list_tokens(loaded: LoadedSettings) -> None:
         ends = "never" if each.expires_at_s is None else utc_text(each.expires_at_s)
         scopes = ",".join(each.scopes)
         rows.append((each.mark, each.name, scopes, owners, ends, each.source))
-    click.echo("\n".join(line.rstrip() for line in aligned(rows)))
+    show_lines(form, rows)
 
 
 @token.command()

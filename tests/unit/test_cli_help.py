@@ -90,7 +90,7 @@ DOES = """
     convert_pointspaced migrate backup restore verify replay dlq_drop dlq_replay
     boards_create boards_edit boards_rm boards_members_add boards_members_rm boards_members_import
     users_erase users_cut pages_users_add pages_users_password pages_users_remove token_new
-    token_check
+    token_check token_revoke
     rewards_calculate rewards_what-if rewards_export rewards_paid rewards_serve
     rewards_blacklist_add rewards_blacklist_rm rewards_override_set rewards_override_rm
     swaps_add swaps_correct swaps_verify swaps_rebuild swaps_import swaps_sample swaps_scenario
