@@ -20,7 +20,7 @@ import msgspec
 from psd.audit.layout import Limits, shard_count
 from psd.audit.shapes import WITHDRAWN, id_of
 from psd.engine.events import ID_MIN
-from psd.store.keys import activities_key, reports_key
+from psd.store.activity_keys import activities_key, reports_key
 from psd.store.lane import Command
 from psd.store.redis import Store
 

@@ -81,6 +81,9 @@ OWNER_ROOT = rf"psd:\{{{OWNER_TAG}\}}:-?\d{{1,19}}"
 OLD_OWNER_ROOT = r"psd:\{-?\d{1,19}\}"
 """The roots of owners' keys up to version 3, as a pattern."""
 
+COUNTS_PATTERN = "psd:c:{*}:0:y"
+"""The years of all counts, as SCAN takes it."""
+
 COUNT_ROOT = r"psd:c:\{[^{}]*\}"
 ROOT = rf"(?:{OWNER_ROOT}|{COUNT_ROOT})"
 """The roots of what is summed, as patterns."""
@@ -130,21 +133,6 @@ def crowd_key(root: str, thing: int, second: int) -> str:
     """The bookings of a crowded second of an owner's thing."""
     moment = datetime.fromtimestamp(second, UTC)
     return f"{root}:{thing}:b:{moment:%Y%m%d%H%M%S}"
-
-
-COUNTS_PATTERN = "psd:c:{*}:0:y"
-"""The years of all counts, as SCAN takes it."""
-
-
-def activities_key(root: str, thing: int, shard: int) -> str:
-    """One of the hashes of an owner's activities of a thing."""
-    return f"{root}:{thing}:a:{shard}"
-
-
-def reports_key(root: str, thing: int, aid: int, hour: int | None = None) -> str:
-    """The directory of a long activity, or its reports of an hour."""
-    directory = f"{root}:{thing}:r:{aid}"
-    return directory if hour is None else f"{directory}:{hour}"
 
 
 def stream_key(topic: str) -> str:
