@@ -29,12 +29,11 @@ from psd.errors import BadQueryError, DetailExpiredError, ForbiddenError, PsdErr
 from psd.queries.activities import ActivityQueries
 from psd.queries.activity_answers import ActivitiesQuery, AuditQuery
 from psd.queries.calendar import bounds
-from psd.zones import zone
 from psd.queries.depth import depth_of
 from psd.queries.moments import asked_range
 from psd.runtime import Runtime
 from psd.users import user_of
-from psd.zones import DATE_S, beginning_of
+from psd.zones import DATE_S, beginning_of, zone
 from server.pages.asked_user import AskedUser, goal_of, named_user, year_of
 from server.pages.own_watching import OwnWatching
 from server.pages.user_chart import (
