@@ -16,8 +16,8 @@ from redis.asyncio import Redis
 from psd.errors import StoreError, StoreUnavailableError
 from psd.observe.metrics import Metrics
 from psd.store.callers import Caller, enter_caller
+from psd.store.clients import make_client
 from psd.store.lane import TRIP_COMMANDS_MAX, TRIP_US, Command, Lane
-from psd.store.redis import make_client
 from tests.support.engine import PATIENCE_S
 from tests.support.servers.redis_cluster import stalled
 from tests.support.servers.redis_server import RedisServer
