@@ -14,6 +14,7 @@ part of the time that a trip has. No connection to a sentinel is kept: one that 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -32,15 +33,20 @@ TIME_PART = 0.25
 class AskingPool(SentinelConnectionPool):
     """Asks for the master on connections that it does not keep."""
 
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        # redis-py loses a connection that one caller closes while another one opens it again.
+        self._turn = asyncio.Lock()
+
     async def get_master_address(self) -> Any:
         """Host and port; raises redis.exceptions.ConnectionError where no sentinel tells them."""
-        try:
-            asked: Callable[[], Awaitable[Any]] = super().get_master_address
-            return await asked()
-        finally:
-            for each in self.sentinel_manager.sentinels:
-                # Another connection may be asking at this moment.
-                await each.connection_pool.disconnect(inuse_connections=False)
+        asked: Callable[[], Awaitable[Any]] = super().get_master_address
+        async with self._turn:
+            try:
+                return await asked()
+            finally:
+                for each in self.sentinel_manager.sentinels:
+                    await each.connection_pool.disconnect()
 
 
 def sentinel_client(settings: RedisSettings, **options: Any) -> Redis:
