@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 from collections.abc import Iterator
@@ -24,6 +25,10 @@ from tests.support.servers.server_process import ended, started
 from tests.support.waiting import wait_until
 
 ACL = Path(__file__).parents[2] / "deploy" / "redis" / "users.acl"
+# A connection to a sentinel that is given up while it is opened may be closed by the collector of
+# garbage alone, which Python warns of.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 PASSWORD = "correct-horse"
 
 
@@ -57,6 +62,12 @@ class Guarded:
         }
         given = urlencode({name: value for name, value in options.items() if value is not None})
         return f"rediss://{user}@{place or f'127.0.0.1:{self.port}'}/0?{given}"
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="module")
