@@ -14,8 +14,6 @@ silently leaves a default in place.
 
 from __future__ import annotations
 
-import itertools
-import re
 import stat
 import tomllib
 from collections.abc import Callable, Mapping
@@ -24,23 +22,17 @@ from typing import Any, get_origin
 
 import msgspec
 
-from psd.addresses import check_http_address, read_address, read_host
+from psd.addresses import read_host
 from psd.config import (
-    OWN_LEVELS,
-    PARTITIONS_MAX,
-    QueueSettings,
-    RedisSettings,
-    RetentionSettings,
     Section,
-    ServerSettings,
     Settings,
     Sources,
-    is_partition_count,
 )
-from psd.config_things import check_things, parsed_things, thing_table
+from psd.config_checks import check_consistent
+from psd.config_things import parsed_things, thing_table
 from psd.domains import domains
 from psd.errors import ConfigError
-from psd.names import TOPIC, TOPIC_RULE, nearest
+from psd.names import nearest
 from psd.secrets import STARS, is_private, is_secret, masked
 
 
@@ -107,118 +99,12 @@ def load_settings(
     return LoadedSettings(msgspec.structs.replace(settings, sources=given), sources)
 
 
-_ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
-
-
-def check_consistent(settings: Settings) -> None:
-    """Refuse settings that are each allowed and together are not."""
-    _check_partitions(settings.redis.partitions)
-    _check_lifetimes(settings.retention, {})
-    for name, thing in settings.things.items():
-        own = {level: getattr(thing, level) for level in OWN_LEVELS}
-        own = {level: each for level, each in own.items() if each is not msgspec.UNSET}
-        keep = msgspec.structs.replace(settings.retention, **own)
-        _check_lifetimes(keep, {level: f"things.{name}.{level}" for level in own})
-    for name, limit in msgspec.structs.asdict(settings.server).items():
-        # 0 would refuse everything, which nobody means who writes it.
-        if name.endswith(("_max", "body_timeout_s", "head_timeout_s")) and limit <= 0:
-            raise ConfigError(f"server.{name} = {limit:g}: a limit is more than 0")
-    for name in ("session_s", "remember_s"):
-        if getattr(settings.pages, name) <= 0:
-            raise ConfigError(
-                f"pages.{name} = {getattr(settings.pages, name)}: a session lasts 1 s or more"
-            )
-    if settings.pages.proxies < 0:
-        raise ConfigError(f"pages.proxies = {settings.pages.proxies}: expected 0 or more")
-    _check_origins(settings.server)
-    check_things(settings.things)
-    _check_sentinels(settings.redis)
-    _check_topics(settings.queue)
-    _check_addresses(settings)
-
-
-def _check_lifetimes(keep: RetentionSettings, places: Mapping[str, str]) -> None:
-    """Refuse lifetimes that contradict each other; ``places`` tells where a level was said."""
-    told = {level: places.get(level, f"retention.{level}") for level in keep.__struct_fields__}
-    for level, place in told.items():
-        seconds = getattr(keep, level)
-        if seconds < 0:
-            raise ConfigError(f"{place} = {seconds}: a lifetime is 0 (for ever) or more")
-    for coarse, fine in itertools.pairwise(("year_s", "month_s", "day_s", "second_s")):
-        coarse_s, fine_s = getattr(keep, coarse), getattr(keep, fine)
-        if coarse_s and (fine_s == 0 or fine_s > coarse_s):
-            raise ConfigError(
-                f"{told[fine]} = {fine_s}: a finer level must not outlive the coarser one "
-                f"({told[coarse]} = {coarse_s} s; 0 is for ever)"
-            )
-
-
-def _check_partitions(count: int) -> None:
-    if count and not is_partition_count(count):
-        raise ConfigError(
-            f"redis.partitions = {count}: partitions are a power of two up to {PARTITIONS_MAX}, "
-            "or 0 for as many as the store has"
-        )
-
-
 def _with_hosts_read(settings: Settings) -> Settings:
     """The hosts to listen on without the brackets that an IPv6 address may have."""
     host = read_host(settings.server.host, "server.host")
     return msgspec.structs.replace(
         settings, server=msgspec.structs.replace(settings.server, host=host)
     )
-
-
-def _check_addresses(settings: Settings) -> None:
-    queue = settings.queue
-    for each in queue.nsqd_addresses:
-        read_address(each, "queue.nsqd_addresses")
-    for each in queue.lookupd_addresses:
-        check_http_address(each, "queue.lookupd_addresses", 4161)
-    for each in queue.nsqd_http_addresses:
-        check_http_address(each, "queue.nsqd_http_addresses", 4151)
-
-
-def _check_sentinels(redis: RedisSettings) -> None:
-    if not redis.sentinel:
-        return
-    for each in redis.sentinel:
-        read_address(each, "redis.sentinel", 26_379)
-    if redis.url.startswith("unix:"):
-        raise ConfigError("redis.sentinel: redis.url names a socket, which no sentinel tells of")
-    if redis.cluster == "yes":
-        raise ConfigError(
-            'redis.sentinel: redis.cluster is "yes", and a cluster promotes its replicas by itself'
-        )
-    if not redis.sentinel_master:
-        raise ConfigError("redis.sentinel_master: must be the name that sentinels give the master")
-
-
-def _check_origins(server: ServerSettings) -> None:
-    """An origin is what a browser sends: a scheme, a host and its port if it is not the usual."""
-    for origin in server.cors_origins:
-        if origin != "*" and not _ORIGIN.fullmatch(origin):
-            raise ConfigError(
-                f"server.cors_origins = {origin!r}: expected an origin, as "
-                "https://app.example:8443, in small letters and without a path, or * alone"
-            )
-    if "*" in server.cors_origins and (server.cors_credentials or len(server.cors_origins) > 1):
-        raise ConfigError(
-            "server.cors_origins = '*': stands alone, and without server.cors_credentials: no site "
-            "may act for whoever comes by"
-        )
-
-
-def _check_topics(queue: QueueSettings) -> None:
-    for name in ("topic", "channel", "deadletter_topic"):
-        value = getattr(queue, name)
-        if not TOPIC.fullmatch(value):
-            raise ConfigError(f"queue.{name} = {value!r}: {TOPIC_RULE}")
-    if queue.deadletter_topic == queue.topic:
-        raise ConfigError(
-            f"queue.deadletter_topic = {queue.topic!r}: that is queue.topic; what cannot be booked "
-            "would come again and again"
-        )
 
 
 def _convert(values: Mapping[str, Any]) -> Settings:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from psd.config import AccessSettings, Settings
-from psd.config_sources import check_consistent
+from psd.config_checks import check_consistent
 from psd.errors import ConfigError
 from psd.runtime import Runtime, open_runtime
 from tests.support.clients.http import HttpClient, serving
