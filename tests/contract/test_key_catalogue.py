@@ -12,6 +12,9 @@ from psd.access.pages.sessions import FORM, Sessions
 from psd.access.pages.sign_ins import SignIns
 from psd.engine.events import Withdrawal
 from psd.engine.plan import ISSUANCE_START_S, Range
+from psd.operations.audit_runs import AuditRuns
+from psd.operations.auditing import Orders
+from psd.operations.deeds_log import DeedsLog
 from psd.queries.boards.board_windows import FixedWindow
 from psd.queries.boards.definitions import Definition
 from psd.queries.requests import LeaderboardQuery
@@ -100,6 +103,14 @@ async def sign_in_to_pages(psd: Runtime) -> None:
     await sessions.proof(session.token, FORM)
 
 
+async def operate(psd: Runtime) -> None:
+    """An audit that somebody began and nobody waited for, noted as what it is."""
+    runs = AuditRuns(psd)
+    await runs.begin("amp", Orders(None, None, repair=False, rate=100.0))
+    await DeedsLog(psd.store, psd.clock).note("amp", "begin an audit", "of everybody")
+    await runs.close()
+
+
 async def changes(client: Redis) -> int:
     """Writes that the server has counted since it started."""
     info = await client.info("persistence")
@@ -119,6 +130,7 @@ async def test_every_key_is_of_a_kind_and_has_its_type(psd: Runtime) -> None:
     await payments(psd)
     await plugs(psd)
     await sign_in_to_pages(psd)
+    await operate(psd)
     client = psd.store.client
     await client.set(MIGRATION_KEY, "redis://10.0.0.7:6379/0")
     seen = set()
