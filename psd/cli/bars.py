@@ -1,39 +1,62 @@
-"""Bars on a terminal's stderr, as all commands draw them: done of all, rate, time left.
-
-Imported by what draws, and late by psd/cli/progress.py: rich costs a sixth of a command's start.
-"""
+"""Draws the bars of psd/cli/progress.py on a terminal's stderr: done of all, rate, time left."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from rich.console import Console
-from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as RichProgress
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
+
+from psd.cli.progress import Bars, ProgressBar
 
 
 class DoneColumn(ProgressColumn):
-    """``9,000 of 22,099 rows  3,012 rows/s``; a task may have a unit of its own."""
-
-    def __init__(self, unit: str) -> None:
-        super().__init__()
-        self._unit = unit
+    """``9,000 of 22,099 rows  3,012 rows/s``."""
 
     def render(self, task: Task) -> Text:
         """The column of one bar."""
-        unit = task.fields.get("unit", self._unit)
-        return Text(told_of(task.completed, task.total, task.speed, unit))
+        return Text(told_of(task.completed, task.total, task.speed, task.fields["unit"]))
 
 
-def bars(unit: str) -> RichProgress:
-    """Bars of things of a unit; nothing is drawn but on a terminal."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DoneColumn(unit),
-        TimeRemainingColumn(),
-    )
-    return RichProgress(*columns, console=console, transient=True, disable=not console.is_terminal)
+class DrawnBar(ProgressBar):
+    """One bar among those that are drawn."""
+
+    def __init__(self, drawn: Progress, task: TaskID) -> None:
+        self._drawn = drawn
+        self._task = task
+
+    def advance(self, done: float = 1) -> None:
+        """So much more is done."""
+        self._drawn.advance(self._task, done)
+
+    def expect(self, more: float) -> None:
+        """The bar is longer."""
+        task = next(each for each in self._drawn.tasks if each.id == self._task)
+        self._drawn.update(self._task, total=(task.total or 0) + more)
+
+    def reach(self, done: float, total: float | None = None) -> None:
+        """So much is done in all."""
+        self._drawn.update(self._task, completed=done, total=total)
+
+
+@contextlib.contextmanager
+def drawn() -> Iterator[Bars]:
+    """Makes bars, until all that they tell of has ended."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DoneColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield lambda what, total, unit: DrawnBar(
+            progress, progress.add_task(what, total=total, unit=unit)
+        )
 
 
 def told_of(done: float, total: float | None, speed: float | None, unit: str) -> str:

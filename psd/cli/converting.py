@@ -93,8 +93,8 @@ async def _converted(
             old = OldStore(lane)
             converter = Converter(runtime, old, coarse, is_dry=is_dry, compares=compares)
             size = sum([await each.call(("DBSIZE",)) for each in await lane.lanes()])
-            with progress("convert", size, "hashes") as advance:
-                told = await converter.run(advance)
+            with progress("convert", size, "hashes") as bar:
+                told = await converter.run(bar.advance)
     finally:
         await store.close()
     return _show(old, told, converter.taker.taken, is_dry=is_dry, compares=compares)

@@ -181,11 +181,11 @@ async def _to_folder(
 async def _followed(source: RowSource, after: Cursor) -> AsyncIterator[Chunk]:
     """The chunks, with a bar over what is done."""
     units = await source.units()
-    with progress("export", units or None, source.unit) as advance:
+    with progress("export", units or None, source.unit) as bar:
         done = 0
         async for chunk in source.chunks(after):
             yield chunk
-            advance(chunk.done - done)
+            bar.advance(chunk.done - done)
             done = chunk.done
 
 

@@ -136,5 +136,5 @@ def show_warnings(warnings: Sequence[str]) -> None:
 def progress_of(file: Path) -> Iterator[Progress]:
     """A bar over the bytes of a file on a terminal's stderr; nothing elsewhere."""
     total = file.stat().st_size if file.is_file() else None
-    with progress(file.name, total, "bytes") as advance:
-        yield advance
+    with progress(file.name, total, "bytes") as bar:
+        yield bar.advance

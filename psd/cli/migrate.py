@@ -24,13 +24,14 @@ import click
 import msgspec
 
 from psd.cli.options import pass_settings
-from psd.cli.verify import progress, results, summary, sweeping
+from psd.cli.progress import progress
+from psd.cli.query import running
 from psd.config import RedisSettings, Settings
 from psd.config_sources import LoadedSettings
 from psd.errors import ConfigError
 from psd.foreign_texts import on_one_line
 from psd.observe.metrics import Metrics
-from psd.operations.auditing import Orders
+from psd.operations.auditing import Orders, audit_summary, bucket_audits, sweeping
 from psd.secrets import masked
 from psd.store.filling import Filling
 from psd.store.keys import SCHEMA_VERSION
@@ -165,17 +166,16 @@ async def migrated(
             await store.check_fit()
             partitions = (await store.placed()).partitions
             names = MovedNames(found.schema, found.partitions, partitions)
-            with progress("keys") as bar:
-                task = bar.add_task("moved", total=found.keys)
+            with progress("moved", found.keys, "keys") as bar:
                 filling = Filling(store, masked(origin), "migration")
-                migration = Migration(lane, filling, names, lambda keys: bar.advance(task, keys))
+                migration = Migration(lane, filling, names, bar.advance)
                 await filling.begin(clears=True)
                 moved = await migration.move()
             told = moved_text(moved, partitions)
             outcomes = None
             if verifies or not names.keeps_columns:
                 outcomes, differences = await repaired(settings)
-                told += "\n" + summary(outcomes, differences)
+                told += "\n" + audit_summary(outcomes, differences)
             await filling.end()
         finally:
             await store.close()
@@ -187,9 +187,12 @@ async def repaired(settings: Settings) -> tuple[Counter[str], int]:
     outcomes: Counter[str] = Counter()
     differences = 0
     orders = Orders(None, None, repair=True, rate=0, archive=None)
-    with progress() as bar:
-        async with sweeping(settings, orders, migrates=True) as (sweep, runtime):
-            async for audited in results(sweep, runtime.store, settings, orders, bar):
+    with progress("audited", 0, "users' things") as bar:
+        async with (
+            running(settings, migrates=True, any_columns=True) as runtime,
+            sweeping(runtime, orders) as sweep,
+        ):
+            async for audited in bucket_audits(sweep, runtime.store, settings, orders, bar):
                 outcomes[audited.outcome] += 1
                 differences += len(audited.differences)
                 if audited.outcome in ("found", "busy"):

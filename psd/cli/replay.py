@@ -26,8 +26,8 @@ from psd.archive.ownership import files_owned
 from psd.archive.reader import END_MS, files_by_store, highest_number, oldest_ms
 from psd.archive.redoing import Redoing
 from psd.archive.replay import BATCH_EVENTS, AcceptedTimes, Progress, Replay, ReplaySummary
-from psd.cli.bars import bars
 from psd.cli.options import pass_settings
+from psd.cli.progress import progress
 from psd.cli.times import time_argument
 from psd.clock import SystemClock
 from psd.config import Settings
@@ -114,13 +114,13 @@ def replay(
         raise ConfigError(f"archive.folder = {str(folder)!r}: there is no such folder")
     window = AcceptedTimes(start_s * 1000, END_MS if end_s is None else end_s * 1000)
     try:
-        with progress_of(folder, window) as progress:
+        with progress_of(folder, window) as told:
             summary = asyncio.run(
                 run(
                     settings,
                     folder,
                     window,
-                    progress,
+                    told,
                     dry_run=dry_run,
                     forgotten=forgotten,
                     stores=stores,
@@ -139,7 +139,7 @@ async def run(
     settings: Settings,
     folder: Path,
     window: AcceptedTimes,
-    progress: Progress,
+    told: Progress,
     *,
     dry_run: bool,
     forgotten: bool,
@@ -166,7 +166,7 @@ async def run(
             horizon_s,
             forgotten=forgotten,
             rate_events_s=rate,
-            progress=progress,
+            progress=told,
             batch_events=PREVIEWED_TOGETHER if dry_run else BATCH_EVENTS,
             stores=owned,
             erasures=redoing.erasures,
@@ -240,6 +240,5 @@ def progress_of(folder: Path, window: AcceptedTimes) -> Iterator[Progress]:
     first_ms = max(window.from_ms, oldest_ms(folder) or window.from_ms)
     last_ms = max(first_ms + 1, min(window.to_ms, SystemClock().now_ms()))
     hours = (last_ms - first_ms) / HOUR_MS
-    with bars("hours of the archive") as bar:
-        task = bar.add_task("replay", total=hours)
-        yield lambda reached_ms: bar.update(task, completed=(reached_ms - first_ms) / HOUR_MS)
+    with progress("replay", hours, "hours of the archive") as bar:
+        yield lambda reached_ms: bar.reach((reached_ms - first_ms) / HOUR_MS, hours)

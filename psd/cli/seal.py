@@ -20,8 +20,8 @@ from collections.abc import Collection
 import click
 
 from psd.cli.options import pass_settings
+from psd.cli.progress import progress
 from psd.cli.query import running, thing_number
-from psd.cli.verify import progress
 from psd.columns.sealing import Sealer, Sealing
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
@@ -56,17 +56,16 @@ async def sealings(
     settings: Settings, things: Collection[int] | None, dry_run: bool
 ) -> list[Sealing]:
     """Seal all that is over, and tell of each log."""
-    with progress("logs") as bar:
-        task = bar.add_task("sealed", total=None)
+    with progress("sealed", None, "logs") as bar:
         async with running(settings) as runtime:
             lane = runtime.store.new_lane()
             try:
                 sealer = Sealer(lane, runtime.clock.now_ms() / 1000, things)
                 units = await sealer.listed()
-                bar.update(task, total=len(units))
+                bar.reach(0, len(units))
                 done: list[Sealing] = []
                 async for each in sealer.run(units, dry_run=dry_run):
-                    bar.advance(task)
+                    bar.advance()
                     done.append(each)
                 return done
             finally:

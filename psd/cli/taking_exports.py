@@ -54,11 +54,11 @@ def take_export(
 async def _taken(settings: Settings, found: OpenedExport, *, is_dry: bool) -> TakenRows:
     async with running(settings, archiving=not is_dry) as runtime:
         taker = _taker(runtime, found.kind, is_dry=is_dry)
-        with progress("import", found.rows, "rows") as advance:
+        with progress("import", found.rows, "rows") as bar:
             for _, rows in found.parts():
                 while some := [*islice(rows, AT_ONCE)]:
                     await taker.take(some)
-                    advance(len(some))
+                    bar.advance(len(some))
             await taker.finish()
         return taker.taken
 

@@ -17,44 +17,21 @@ keep more than buckets audit it themselves (psd/domain/part.py), after these.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import click
-from rich.progress import Progress as RichProgress
 
-from psd.audit.sweep import Audited, Sweep
 from psd.cli.arguments import USER, NumbersCommand
-from psd.cli.bars import bars
 from psd.cli.options import pass_settings
+from psd.cli.progress import progress
 from psd.cli.query import running, thing_number
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.domains import domains
 from psd.foreign_texts import on_one_line
-from psd.operations import auditing
-from psd.operations.auditing import RATE_DEFAULT, Orders, Steps, audit_summary, bucket_audits
-from psd.runtime import Runtime
-from psd.store.redis import Store
+from psd.operations.auditing import RATE_DEFAULT, Orders, audit_summary, whole_audit
 from psd.users import user_of
-
-
-class BarSteps(Steps):
-    """Told by a bar over owners."""
-
-    def __init__(self, bar: RichProgress) -> None:
-        self._bar = bar
-        self._task = bar.add_task("audited", total=0)
-
-    def expect(self, owners: int) -> None:
-        """The bar is longer."""
-        self._bar.update(self._task, total=(self._bar.tasks[0].total or 0) + owners)
-
-    def advance(self) -> None:
-        """One more is done."""
-        self._bar.advance(self._task)
 
 
 @click.command(cls=NumbersCommand)
@@ -117,7 +94,7 @@ def verify(
         only,
     )
     outcomes, differences = asyncio.run(audit(settings, orders))
-    click.echo(summary(outcomes, differences))
+    click.echo(audit_summary(outcomes, differences))
     if outcomes["found"] or outcomes["busy"]:
         click.get_current_context().exit(1)
 
@@ -126,40 +103,11 @@ async def audit(settings: Settings, orders: Orders) -> tuple[Counter[str], int]:
     """Audit all that is asked for and print the differences; owners by outcome, differences."""
     outcomes: Counter[str] = Counter()
     differences = 0
-    with progress() as bar:
+    with progress("audited", 0, "users' things") as bar:
         async with running(settings, any_columns=True) as runtime:
-            async for audited in auditing.whole_audit(runtime, orders, BarSteps(bar)):
+            async for audited in whole_audit(runtime, orders, bar):
                 outcomes[audited.outcome] += 1
                 differences += len(audited.differences)
                 for difference in audited.differences:
                     click.echo(on_one_line(str(difference)))
     return outcomes, differences
-
-
-def results(
-    sweep: Sweep, store: Store, settings: Settings, orders: Orders, bar: RichProgress
-) -> AsyncIterator[Audited]:
-    """Every owner and thing once, told by a bar."""
-    return bucket_audits(sweep, store, settings, orders, BarSteps(bar))
-
-
-@contextlib.asynccontextmanager
-async def sweeping(
-    settings: Settings, orders: Orders, *, migrates: bool = False
-) -> AsyncIterator[tuple[Sweep, Runtime]]:
-    """The audit of a store, by a runtime of its own; ``migrates``: of one not whole yet."""
-    async with (
-        running(settings, migrates=migrates, any_columns=True) as runtime,
-        auditing.sweeping(runtime, orders) as sweep,
-    ):
-        yield sweep, runtime
-
-
-@contextlib.contextmanager
-def progress(unit: str = "users' things") -> Iterator[RichProgress]:
-    """A bar over owners on a terminal's stderr; nothing elsewhere."""
-    with bars(unit) as bar:
-        yield bar
-
-
-summary = audit_summary

@@ -15,6 +15,7 @@ import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -74,14 +75,24 @@ class Orders(msgspec.Struct, frozen=True):
         return {thing: mode for thing, mode in modes.items() if asked is None or thing in asked}
 
 
-class Steps:
-    """Who is told how far an audit is; nobody, unless a method is another's."""
+class Steps(Protocol):
+    """Who is told how far an audit is."""
 
-    def expect(self, owners: int) -> None:
+    def expect(self, more: int, /) -> None:
         """So many more are there to be audited."""
 
     def advance(self) -> None:
         """One is."""
+
+
+class NoSteps:
+    """Nobody is told."""
+
+    def expect(self, more: int, /) -> None:
+        """Not told."""
+
+    def advance(self) -> None:
+        """Not told."""
 
 
 async def whole_audit(
@@ -93,7 +104,7 @@ async def whole_audit(
     async with sweeping(runtime, orders) as sweep:
         sealer = Sealer(store.writes, runtime.clock.now_s(), orders.things)
         over = await sealer.listed() if orders.seals else []
-        everything = bucket_audits(sweep, store, settings, orders, steps or Steps())
+        everything = bucket_audits(sweep, store, settings, orders, steps or NoSteps())
         async for audited in chained(everything, of_domains(runtime, orders)):
             outcomes[audited.outcome] += 1
             yield audited

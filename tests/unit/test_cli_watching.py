@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
+from rich.progress import Progress
 
 from psd.cli import exporting
 from psd.cli.asking import Asking
-from psd.cli.bars import told_of
+from psd.cli.bars import DrawnBar, told_of
 from psd.cli.interrupted import EXIT_INTERRUPTED
 from psd.cli.main import psd
 from psd.cli.server_options import AskedServer
@@ -69,3 +72,15 @@ def test_a_bar_tells_how_far_how_fast_and_of_what(
     done: float, total: float | None, speed: float | None, unit: str, told: str
 ) -> None:
     assert told_of(done, total, speed, unit) == told
+
+
+def test_a_bar_is_as_long_and_as_far_as_it_is_told() -> None:
+    console = Console(file=io.StringIO())
+    with Progress(console=console) as drawn:
+        bar = DrawnBar(drawn, drawn.add_task("audited", total=0, unit="users"))
+        bar.expect(5)
+        bar.advance()
+        bar.advance(2)
+        assert (drawn.tasks[0].completed, drawn.tasks[0].total) == (3, 5)
+        bar.reach(4, 8)
+        assert (drawn.tasks[0].completed, drawn.tasks[0].total) == (4, 8)

@@ -27,13 +27,14 @@ from psd.charging.simulation.charging_yard import ChargingYard, YardOptions
 from psd.charging.simulation.yard_proof import YardOutcome, outcome_of
 from psd.cli.options import pass_settings
 from psd.cli.printing import say
-from psd.cli.verify import progress, results, sweeping
+from psd.cli.progress import progress
+from psd.cli.query import running
 from psd.clock import ManualClock, SystemClock
 from psd.config import Settings
 from psd.config_sources import LoadedSettings, load_settings
 from psd.embedded.folder import DataFolder
 from psd.embedded.server_process import embedded_server
-from psd.operations.auditing import Orders, chained, of_domains
+from psd.operations.auditing import Orders, whole_audit
 from psd.runtime import open_runtime
 from psd.zones import DATE_S
 
@@ -176,10 +177,9 @@ async def _audited(settings: Settings) -> tuple[int, list[str]]:
     """What ``psd verify`` says of all of it: how much was audited, and the differences."""
     orders = Orders(uids=None, things=None, repair=False, rate=0.0, archive=None)
     audited, found = 0, []
-    with progress() as bar:
-        async with sweeping(settings, orders) as (sweep, runtime):
-            everything = results(sweep, runtime.store, settings, orders, bar)
-            async for each in chained(everything, of_domains(runtime, orders)):
+    with progress("audited", 0, "users' things") as bar:
+        async with running(settings, any_columns=True) as runtime:
+            async for each in whole_audit(runtime, orders, bar):
                 audited += 1
                 found += [str(difference) for difference in each.differences]
     return audited, found

@@ -23,6 +23,7 @@ from psd.cli.options import loaded_with, pass_settings
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.errors import InputError
+from psd.event_loop import new_event_loop
 from psd.observe.logs import configure_logging
 
 
@@ -106,7 +107,8 @@ def site(
     configure_logging(settings.log)
     contracts()
     options = SiteOptions(site, devices, spool, spool_mb * 1_000_000, discover)
-    asyncio.run(_until_signal(options, settings))
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(_until_signal(options, settings))
 
 
 async def _until_signal(options: SiteOptions, settings: Settings) -> None:

@@ -20,11 +20,9 @@ from typing import Any, TypeVar
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as RichProgress
 
 from psd.cli.options import pass_settings
+from psd.cli.progress import ProgressBar, bars
 from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
@@ -193,21 +191,14 @@ async def reading(
 
 @contextlib.contextmanager
 def watching(verb: str) -> Iterator[Callable[[RunProgress], None]]:
-    """A progress bar on a terminal, on stderr; elsewhere nothing."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with RichProgress(*columns, console=console, disable=not console.is_terminal) as bar:
-        tasks: dict[int, TaskID] = {}
+    """A bar for each week, over its shards."""
+    with bars() as begun:
+        weeks: dict[int, ProgressBar] = {}
 
         def watch(progress: RunProgress) -> None:
-            if progress.week not in tasks:
-                tasks[progress.week] = bar.add_task(f"{verb} week {progress.week}", total=None)
-            bar.update(tasks[progress.week], completed=progress.done, total=progress.total)
+            if progress.week not in weeks:
+                weeks[progress.week] = begun(f"{verb} week {progress.week}", None, "shards")
+            weeks[progress.week].reach(progress.done, progress.total)
 
         yield watch
 

@@ -21,10 +21,10 @@ import click
 
 from psd.cli.options import pass_settings
 from psd.cli.query import running
-from psd.cli.verify import summary
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.foreign_texts import on_one_line
+from psd.operations.auditing import audit_summary
 from psd.swaps.cli.read import network_option
 from psd.swaps.part import SwapsPart
 
@@ -70,6 +70,6 @@ async def audited(settings: Settings, network: str, *, repair: bool) -> tuple[Co
 def finish(found: tuple[Counter[str], int]) -> None:
     """Print the summary, and end with the exit code."""
     outcomes, differences = found
-    click.echo(summary(outcomes, differences))
+    click.echo(audit_summary(outcomes, differences))
     if outcomes["found"] or outcomes["busy"]:
         click.get_current_context().exit(1)
