@@ -12,7 +12,9 @@ from tests.support.scripts.small_leaves import small_lua_folder
 
 # The machine's asserts say what they compared.
 pytest.register_assert_rewrite(
-    "tests.support.draws.machine", "tests.support.draws.machine_questions"
+    "tests.support.draws.machine",
+    "tests.support.draws.machine_questions",
+    "tests.support.draws.machine_totals",
 )
 
 

@@ -17,7 +17,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from redis.asyncio import Redis
 
 from psd.engine.engine import Engine
 from psd.engine.events import Count, Event, Report, Withdrawal
@@ -40,12 +39,12 @@ from tests.support.draws.machine_draws import (
     sorted_edges,
 )
 from tests.support.draws.machine_questions import Questions
+from tests.support.draws.machine_totals import expected_unforgotten, owners_keys, unforgotten
 from tests.support.engine import EVER, emptied
 from tests.support.plain.model import Model
 from tests.support.servers.four_engines import FourEngines
 from tests.support.stored.expiry import forget_part
 from tests.support.stored.held_bookings import mistakes
-from tests.support.stored.keyspace import calendar_totals, expected_totals, keyspace
 
 BURST = 40
 """Reports of a burst: four of them pass the 128 bookings that a month's leaf may have."""
@@ -244,7 +243,7 @@ class PsdMachine(RuleBasedStateMachine):
         client = self.psd.store.client
         held = self.run(owners_keys(client))
         if self.forgotten:
-            assert _unforgotten(held, self.forgotten) == _unforgotten_expected(
+            assert unforgotten(held, self.forgotten) == expected_unforgotten(
                 self.model, self.forgotten
             )
             return
@@ -309,15 +308,6 @@ class ExpiringMachine(PsdMachine):
     always_expires = True
 
 
-async def owners_keys(client: Redis) -> dict[str, Any]:
-    """All keys of owners and counts that events make, in whatever order they come.
-
-    Of the others psd:retention is written once for many machines, and a log tells when.
-    """
-    held = await keyspace(client)
-    return {key: content for key, content in held.items() if "{" in key and key[-4:] != ":log"}
-
-
 def _place(report: Report) -> tuple[int, ...]:
     return (report.uid, report.thing, report.aid, report.ts1, report.ts2)
 
@@ -327,27 +317,3 @@ def _with(report: Report, atid: int, value: int) -> Report:
     return Report(
         report.thing, report.uid, atid, report.aid, value, report.ts1, report.ts2, report.event_id
     )
-
-
-def _unforgotten(held: dict[str, Any], forgotten: set[str]) -> dict[tuple[str, str], str]:
-    """Totals of the levels that never lost a key; a month's end took its days along."""
-    lost = _lost_letters(forgotten)
-    owners = {key: content for key, content in held.items() if key.startswith("psd:{")}
-    totals = calendar_totals(owners)
-    return {place: total for place, total in totals.items() if _letter(place[0]) not in lost}
-
-
-def _unforgotten_expected(model: Model, forgotten: set[str]) -> dict[tuple[str, str], str]:
-    lost = _lost_letters(forgotten)
-    totals = expected_totals(model)
-    return {place: total for place, total in totals.items() if _letter(place[0]) not in lost}
-
-
-def _letter(key: str) -> str:
-    """``d`` of the owner's key ``psd:{p0}:7:1:d:201604``."""
-    return key.split("}")[1].split(":")[3]
-
-
-def _lost_letters(forgotten: set[str]) -> set[str]:
-    lost = {"month": "md", "day": "d", "week": "w", "second": ""}
-    return {letter for level in forgotten for letter in lost[level]}
