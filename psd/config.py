@@ -206,6 +206,11 @@ class Thing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     activity_s: int | msgspec.UnsetType = msgspec.UNSET
 
 
+def numbers_of(things: Mapping[str, Thing]) -> dict[str, int]:
+    """The number of each thing, by name."""
+    return {name: thing.id for name, thing in things.items()}
+
+
 OWN_LEVELS = ("second_s", "activity_s")
 """Levels of which a thing may have a lifetime of its own."""
 
@@ -274,7 +279,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def numbers(self) -> dict[str, int]:
         """The number of each thing, by name."""
-        return {name: thing.id for name, thing in self.things.items()}
+        return numbers_of(self.things)
 
     def of(self, kind: type[S]) -> S:
         """The section of a domain, by its type."""

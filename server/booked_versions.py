@@ -22,7 +22,8 @@ from psd.clock import Clock
 from psd.columns.column_keys import CHANGES, column_key
 from psd.domain.question import Versioned
 from psd.queries.boards.store import BoardsStore
-from psd.store.keys import boards_key, columns_root, year_key
+from psd.queries.boards.writes import looked_at
+from psd.store.keys import columns_root, year_key
 from psd.store.lane import Command
 from psd.store.redis import Store
 
@@ -50,11 +51,8 @@ class BookedVersions:
     async def of_board(self, name: str, thing: int) -> Versioned:
         """Of a named board of a thing; raises NotFoundError for none."""
         board = await self._boards.get(name)
-        own: tuple[Command, ...] = (
-            ("HGET", boards_key("definitions"), name),
-            ("HGETALL", f"{board.root}:versions"),
-        )
-        return Versioned((*await self._changes([thing]), *own), self._of_named)
+        changes = await self._changes([thing])
+        return Versioned((*changes, *looked_at(board)), self._of_named)
 
     async def of_users(self, things: Sequence[int], uids: Sequence[int]) -> Versioned:
         """Of some users' bookings of some things; many users are looked at as everybody is."""

@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import logging
 
+from psd.backoff import backoff_s
 from psd.clock import Clock
 from psd.domain.part import ClockTask
 from psd.errors import UnavailableError
@@ -82,7 +83,7 @@ class Clockwork:
         except UnavailableError as error:
             self._note(str(error), "unavailable")
             self._failed_in_row += 1
-            await self._rest(min(self._wait_s() * 2**self._failed_in_row, AWAY_WAIT_MAX_S))
+            await self._rest(backoff_s(self._failed_in_row, 2 * self._wait_s(), AWAY_WAIT_MAX_S))
         except Exception as error:
             log.exception("a step failed", extra={"task": self.name})
             self._note(f"{type(error).__name__}: {error}", "failed")

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from psd.clock import Clock
-from psd.config import Thing
+from psd.config import Thing, numbers_of
 from psd.engine.reads import Reads
 from psd.errors import BadQueryError
 from psd.prometheus.catalogue import Catalogue, Listed
@@ -64,7 +64,7 @@ class PrometheusApi:
         self._engine = engine
         self._boards = boards
         self._units = {name: thing.unit for name, thing in things.items()}
-        self._things = {name: thing.id for name, thing in things.items()}
+        self._things = numbers_of(things)
         self._clock = clock
 
     async def query(

@@ -21,6 +21,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import MovedError
 
+from psd.backoff import backoff_s
 from psd.config import RedisSettings
 from psd.errors import ConfigError, MisplacedError, StoreUnavailableError
 from psd.observe.metrics import Metrics
@@ -132,7 +133,7 @@ class Cluster:
         After each failed one the map is learned anew. Raises the error that is left at the end.
         """
         give_up_s = time.monotonic() + PATIENCE * self._settings.timeout_s
-        pause_s = PAUSE_FIRST_S
+        tried = 0
         while True:
             await self.know()
             version = self._version
@@ -144,9 +145,9 @@ class Cluster:
                 raise misplaced[0]
             await self.learn(version, misplaced)
             # A node that names another is right at once, unless both are of different opinions.
-            if pause_s > PAUSE_FIRST_S or not any(error.moved for error in misplaced):
-                await asyncio.sleep(pause_s)
-            pause_s = min(PAUSE_MAX_S, pause_s * 2)
+            tried += 1
+            if tried > 1 or not any(error.moved for error in misplaced):
+                await asyncio.sleep(backoff_s(tried, PAUSE_FIRST_S, PAUSE_MAX_S))
 
     async def learn(self, version: int, misplaced: Iterable[MisplacedError]) -> None:
         """Ask for the map of slots, unless somebody did since ``version``.

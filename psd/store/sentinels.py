@@ -34,7 +34,8 @@ class AskingPool(SentinelConnectionPool):
     """Asks for the master on connections that it does not keep."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)  # type: ignore[no-untyped-call]
+        made: Callable[..., None] = super().__init__
+        made(*given, **named)
         # redis-py loses a connection that one caller closes while another one opens it again.
         self._turn = asyncio.Lock()
 

@@ -25,6 +25,7 @@ import msgspec
 from msgspec import Meta
 
 from psd.domains import domains
+from psd.integers import CANONICAL
 
 JSON_TYPE = "application/json"
 TEXT_TYPE = "text/plain"
@@ -64,7 +65,7 @@ Uid = Annotated[
     str,
     Meta(
         description="a 64-bit integer as psd writes it",
-        pattern=r"^(0|-?[1-9][0-9]{0,18})$",
+        pattern=f"^({CANONICAL.pattern})$",
         examples=["1503960366"],
     ),
 ]

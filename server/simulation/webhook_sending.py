@@ -22,9 +22,11 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from psd.backoff import backoff_s
 from psd.clock import Clock
 
 TRIES = 8
+LONGEST_WAIT_S = 60.0
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -86,10 +88,10 @@ class WebhookSending:
 
     async def _send(self, event: Mapping[str, Any]) -> None:
         body = msgspec.json.encode(event)
-        for number in range(TRIES):
+        for tried in range(1, TRIES + 1):
             if 200 <= await self._tried(event, body) < 300:
                 break
-            await asyncio.sleep(self._retry_s * 2**number)
+            await asyncio.sleep(backoff_s(tried, self._retry_s, LONGEST_WAIT_S))
         else:
             self.refused.append(event["id"])
             return

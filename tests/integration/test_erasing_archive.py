@@ -7,17 +7,21 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from psd.archive.messages import metrics_entries
 from psd.archive.reader import read_entries
+from psd.client import AsyncClient
 from psd.engine.event_fields import MetricFields
 from psd.queries.boards.board_windows import RollingWindow
 from psd.queries.boards.definitions import Definition
 from psd.runtime import Runtime
 from psd.users import user_of
+from tests.support.clients.http import HttpClient, serving
 from tests.support.engine import EVER, NOON_S, engine_on
 from tests.support.processes.commands import run
 from tests.support.servers.redis_server import RedisServer
@@ -94,6 +98,39 @@ async def test_an_erased_user_goes_from_the_files_and_a_replay_has_the_others(
         assert await psd.engine.names.names([user_of(ALICE), user_of(BOB)]) == {user_of(BOB): BOB}
     names = await run("names", "--prefix", "bo", "--json")
     assert json.loads(names.stdout) == [{"name": BOB, "uid": str(user_of(BOB))}]
+
+
+async def by_command(_http: HttpClient, user: str) -> None:
+    erased = await run("users", "erase", user, "--yes")
+    assert erased.exit_code == 0, erased.output
+
+
+async def by_request(http: HttpClient, user: str) -> None:
+    answer = await http.request("DELETE", f"/v3/users/{quote(user, safe='')}")
+    assert (answer.status, answer.json()["uid"]) == (200, user)
+
+
+async def by_client(http: HttpClient, user: str) -> None:
+    async with AsyncClient(http.url) as asking:
+        assert (await asking.erase_user(user)).uid == user
+
+
+@pytest.mark.parametrize("erase", [by_command, by_request, by_client])
+async def test_however_users_are_erased_no_replay_brings_them_back(
+    redis_server: RedisServer, folder: Path, erase: Callable[[HttpClient, str], Awaitable[None]]
+) -> None:
+    """By name and by number, into a store that is there and into one that was lost."""
+    async with engine_on(redis_server.url, archive=folder) as psd, serving(psd) as http:
+        await accepted(psd, metric(ALICE, 30), metric(BOB, 20), metric(7, 5))
+        await asyncio.gather(*(erase(http, user) for user in (ALICE, "7")))
+        for flushes in (False, True):
+            if flushes:
+                redis_server.flush()
+            replayed = await run("replay", "--from", "1")
+            assert replayed.exit_code == 0, replayed.output
+            assert [await total(psd, user) for user in (ALICE, BOB, 7)] == [0, 20, 0]
+    assert (await run("names", ALICE)).exit_code == 1
+    assert (await run("verify")).exit_code == 0
 
 
 async def test_what_is_not_cut_yet_is_not_replayed_and_a_new_beginning_is(

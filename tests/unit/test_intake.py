@@ -123,12 +123,12 @@ def test_the_things_of_no_users_are_those_of_the_books() -> None:
 
 DOORS = {
     "append": {"psd/intake.py", "psd/archive/turns.py", "psd/swaps/unsettled.py"}
-    | {"psd/charging/ledger_posting.py", "psd/charging/site_decisions.py"},
+    | {"psd/charging/ledger_posting.py", "psd/charging/site_decisions.py"}
+    | {"psd/exports/message_taking.py"},
     "book": {
         *("psd/intake.py", "psd/engine/books.py", "psd/archive/replay.py"),
         *("psd/swaps/unsettled.py", "psd/swaps/audit.py"),
         *("psd/energy/meter_keeper.py", "psd/energy/energy_booker.py"),
-        "psd/energy/meter_keeper.py",
         "psd/charging/session_booking.py",
         "psd/charging/ledger_booking.py",
     },
@@ -138,7 +138,8 @@ DOORS = {
 decisions have a door of their own, and a replay has everything from the archive. What the ledger of
 swaps has accepted is archived with its number, and what it derives is booked with a fence, as
 the energy of readings is. So it is with what is posted to ledgers of customers, and with
-what plugs and sessions have become."""
+what plugs and sessions have become. Decisions of
+an export are archived anew."""
 
 KEEPERS = {
     "append": ("archive",),

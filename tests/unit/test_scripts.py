@@ -90,6 +90,22 @@ def test_a_part_that_is_missing_is_an_error(folder: Path) -> None:
         load_script("engine.lost", folder)
 
 
+@pytest.mark.parametrize(
+    ("include", "refusal"),
+    [
+        ("-- @include lib/numbers: one, three", "includes three of lib/numbers, which has no such"),
+        ("-- @include lib/numbers", "is not '-- @include <part>: <name>, <name>'"),
+    ],
+)
+def test_an_include_line_that_is_not_true_is_refused(
+    folder: Path, include: str, refusal: str
+) -> None:
+    text = f"-- Wrong.\n-- Mode: read\n{include}\nreturn one\n"
+    write(folder, "engine/wrong.lua", text)
+    with pytest.raises(ValueError, match=refusal):
+        load_script("engine.wrong", folder)
+
+
 def test_a_script_with_more_names_than_lua_allows_is_an_error(folder: Path) -> None:
     names = "".join(f"local name_{number} = {number}\n" for number in range(201))
     write(folder, "engine/many.lua", f"-- Many.\n-- Mode: read\n{names}")

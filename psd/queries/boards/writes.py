@@ -56,7 +56,7 @@ class BoardWrites:
 
     async def version_of(self, board: StoredBoard, subject: str) -> int:
         """That of the last decision about its ``members`` or its ``final``. 1 call."""
-        key = f"{board.root}:versions"
+        key = versions_key(board)
         return int(await self._store.writes.call(("HGET", key, subject)) or 0)
 
     async def boards(self) -> int:
@@ -119,7 +119,7 @@ class BoardWrites:
         prepared: Staged | Membership,
     ) -> Membership:
         """Make a change that was prepared; all of it or nothing."""
-        versions = f"{board.root}:versions"
+        versions = versions_key(board)
         try:
             if isinstance(prepared, Staged):
                 return await self.staged.put(prepared, versions, version)
@@ -131,7 +131,7 @@ class BoardWrites:
         """Keep what was declared final."""
         commands: list[Command] = [
             ("SET", final_key(board), final),
-            ("HSET", f"{board.root}:versions", "final", version),
+            ("HSET", versions_key(board), "final", version),
         ]
         await write_kept(self._store, commands)
 
@@ -142,7 +142,7 @@ class BoardWrites:
     async def _change_at_once(
         self, board: StoredBoard, change: StagedChange, most: int, version: int
     ) -> Membership:
-        keys = (members_key(board), f"{board.root}:versions")
+        keys = (members_key(board), versions_key(board))
         asked = (_packed(change.add), _packed(change.remove), most, int(change.is_all), version)
         [reply] = await write_kept(
             self._store, [("EVALSHA", self._members.sha, len(keys), *keys, *asked)]
@@ -188,6 +188,16 @@ def definition_of(name: str) -> Command:
 def board_in(raw: bytes | None) -> StoredBoard | None:
     """The board that is kept so; None for nothing."""
     return _decode(raw) if raw else None
+
+
+def versions_key(board: StoredBoard) -> str:
+    """The versions of a board's members and of its final."""
+    return f"{board.root}:versions"
+
+
+def looked_at(board: StoredBoard) -> tuple[Command, ...]:
+    """Commands whose replies are others whenever a board's definition, members or final is."""
+    return definition_of(board.name), ("HGETALL", versions_key(board))
 
 
 def members_key(board: StoredBoard) -> str:

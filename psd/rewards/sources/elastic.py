@@ -29,6 +29,7 @@ from urllib.parse import quote, unquote, urlsplit
 import msgspec
 
 from psd.addresses import bracketed
+from psd.backoff import backoff_s
 from psd.engine.plan import Range
 from psd.errors import ConfigError, SourceError, SourceUnavailableError
 from psd.integers import integer_of
@@ -214,7 +215,6 @@ class _Search:
             raise SourceError(f"{self._asked}: {exc}") from exc
 
     async def _patiently(self, request: dict[str, Any]) -> object:
-        wait_s = WAIT_FIRST_S
         for attempt in range(1, self._settings.attempts_max + 1):
             try:
                 return await self._post(request)
@@ -225,8 +225,8 @@ class _Search:
                         f"{self._asked}: {problem}; gave up after {attempt} tries"
                     ) from exc
                 asked_s = _retry_after_s(exc)
-            await self._sleep(wait_s if asked_s is None else min(asked_s, WAIT_MAX_S))
-            wait_s = min(wait_s * 2, WAIT_MAX_S)
+            own_s = backoff_s(attempt, WAIT_FIRST_S, WAIT_MAX_S, chance=0.0)
+            await self._sleep(own_s if asked_s is None else min(asked_s, WAIT_MAX_S))
         raise ConfigError("elasticsearch: attempts_max must be 1 or more")
 
     async def _post(self, request: dict[str, Any]) -> object:
