@@ -17,6 +17,7 @@ plugs that were admitted last, until it is at 0.9 of its limit.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from functools import cached_property
 
 import msgspec
 
@@ -105,7 +106,7 @@ class FuseBoard:
         reserved = self._reserved()
         blocked: set[str] = set()
         found = set()
-        for each in self.waiting():
+        for each in self.waiting:
             chain, need = self._chains[each.name], self._need(each)
             without = [
                 name
@@ -140,7 +141,8 @@ class FuseBoard:
                 left -= _current(each, self._now_ms)
         return found
 
-    def waiting(self) -> list[Behind]:
+    @cached_property
+    def waiting(self) -> Sequence[Behind]:
         """Plugs in the queue, whoever waits longest first."""
         queued = [each for each in self._behind if each.plug.place is PlugState.IN_QUEUE]
         return sorted(queued, key=lambda each: each.turn)
@@ -151,14 +153,14 @@ class FuseBoard:
         Nobody behind him is let in before him.
         """
         found: dict[str, str] = {}
-        for each in self.waiting():
+        for each in self.waiting:
             if each.name not in admitted:
                 found.setdefault(each.fuse, each.name)
         return {*found.values()}
 
     def position(self, name: str) -> int:
         """The place of a plug in the queue of its fuse, from 1 on; 0 for one that does not wait."""
-        waiting = self.waiting()
+        waiting = self.waiting
         fuse = next((each.fuse for each in waiting if each.name == name), None)
         queue = [each.name for each in waiting if each.fuse == fuse]
         return queue.index(name) + 1 if name in queue else 0
@@ -177,7 +179,7 @@ class FuseBoard:
 
     def loads(self) -> dict[str, FuseLoad]:
         """What each fuse carries; one that is not set has no limit."""
-        reserved, waiting = self._reserved(), self.waiting()
+        reserved, waiting = self._reserved(), self.waiting
         names = {*self._fuses, *(name for chain in self._chains.values() for name in chain)}
         found = {}
         for name in sorted(names):

@@ -26,7 +26,7 @@ from psd.charging.step_rules import COMMISSIONING_MS, StepRules
 from psd.charging.transitions import PROMPTS_OF_WISHES, ROWS, Transition, prompts_of
 
 BEHIND_STEPS = 5
-"""So many steps somebody in the queue waits for a look whose head has left it by himself."""
+"""So many steps pass between two looks at somebody in the queue who is not its head."""
 
 
 class PlugMoved(msgspec.Struct, frozen=True):

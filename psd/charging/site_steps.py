@@ -271,8 +271,8 @@ class Sites:
     ) -> tuple[Decided, RequestResult]:
         name = asked.plug
         plug = view.plugs[name]
-        too_large = view.board(now_ms, self._settle_ms).too_large(name) if view.has_limits else ""
-        look = Look(too_large=too_large)
+        board = view.board(now_ms, self._settle_ms) if view.has_limits else None
+        look = Look(too_large="" if board is None else board.too_large(name))
         step = self._machine.request(name, view.fused(name), asked.wanted, asked.user, look, now_ms)
         is_refused = isinstance(step, RequestRefusal)
         result = RequestResult(
@@ -287,7 +287,18 @@ class Sites:
         decided = Decided(versions={name: plug.version}, request=(asked, result))
         if isinstance(step, Step):
             self._add(decided, name, step, None, now_ms)
+            if board is not None and plug.place is PlugState.IN_QUEUE:
+                self._add_heads(decided, view, board.heads({name}), now_ms)
         return decided, result
+
+    def _add_heads(
+        self, decided: Decided, view: SiteView, heads: Iterable[str], now_ms: int
+    ) -> None:
+        """Have those looked at at once who wait longest since somebody left."""
+        for name in heads:
+            plug = view.plugs[name]
+            decided.versions[name] = plug.version
+            decided.dues.append((name, None, max(now_ms, plug.entered_ms + self._step_ms)))
 
     def _add(
         self, decided: Decided, name: str, step: Step, seen_ms: int | None, now_ms: int

@@ -86,6 +86,19 @@ async def test_a_plug_and_its_site_have_the_original_s_names_for_their_fields(
         assert (fuse["current_limit"], fuse["state"], fuse["queue"]) == (32.0, 1, [])
 
 
+async def test_a_plug_that_is_silent_for_30_s_is_shown_so_and_stays_what_it_was(
+    redis_url: str,
+) -> None:
+    async with site_on(redis_url) as (psd, clock, client):
+        before = (await psd.part(ChargingPart).services.store.view("s1")).plugs
+        await tick(psd, clock, NOON_S + 30 - clock.now_s())
+        assert (await ask(client, "/plugs/p1"))["latest_reading"]["state"] == 2
+        await tick(psd, clock)
+        silent = await ask(client, "/plugs/p1")
+        assert (silent["latest_reading"]["state"], silent["state"]["state"]) == (3, 7)
+        assert (await psd.part(ChargingPart).services.store.view("s1")).plugs == before
+
+
 async def test_a_request_is_answered_at_once_and_done_once(redis_url: str) -> None:
     async with site_on(redis_url) as (psd, clock, client):
         wish = {"id": "r1", "user_id": "u1", "requested_state": "enable"}

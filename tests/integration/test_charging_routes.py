@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.support.charging.charging_routes import CHARGING_ROUTES
 from tests.support.charging.yard import CENTS, FINISH_MS, NJ, ended, keep, yard
 from tests.support.clients.access import asked_of, bearer, token_for
 from tests.support.clients.http import Answer, HttpClient, serving
+from tests.support.clients.watching import Watcher
 from tests.support.engine import engine_on
 
 NOON_S = FINISH_MS // 1000 + 86_400
@@ -24,6 +26,7 @@ OF_U1 = token_for("of-u1", "read write", frozenset({user_of("u1")}), names=("u1"
 OF_U2 = token_for("of-u2", "read write", frozenset({user_of("u2")}), names=("u2",))
 WHO = {"operator": OPERATOR, "u1": OF_U1, "u2": OF_U2}
 SETTINGS = {"charging.enabled": True, "queue.kind": "stream", **asked_of(*WHO.values())}
+DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|\+00:00)?")
 SECRETS_OF_U1 = ("u1", "id-1", "id-2", "4988")
 
 
@@ -164,6 +167,70 @@ async def test_a_session_is_a_cdr_and_a_corrected_one_is_credited(there: Yard) -
     assert unknown.status == 400
 
 
+CDR_FIELDS = {
+    "country_code": str,
+    "party_id": str,
+    "id": str,
+    "start_date_time": str,
+    "end_date_time": str,
+    "cdr_token": {
+        "country_code": str,
+        "party_id": str,
+        "uid": str,
+        "type": str,
+        "contract_id": str,
+    },
+    "auth_method": str,
+    "cdr_location": {
+        "id": str,
+        "address": str,
+        "city": str,
+        "country": str,
+        "coordinates": {"latitude": str, "longitude": str},
+        "evse_uid": str,
+        "evse_id": str,
+        "connector_id": str,
+        "connector_standard": str,
+        "connector_format": str,
+        "connector_power_type": str,
+    },
+    "currency": str,
+    "charging_periods": [{"start_date_time": str, "dimensions": [{"type": str, "volume": float}]}],
+    "total_cost": {"excl_vat": float},
+    "total_energy": float,
+    "total_time": float,
+    "last_updated": str,
+}
+"""What OCPI 2.2.1 asks for of a CDR, with all that it asks for below."""
+
+
+def has_all(told: Any, wanted: Any, where: str) -> None:
+    if isinstance(wanted, dict):
+        for field, each in wanted.items():
+            assert field in told, f"{where}.{field}"
+            has_all(told[field], each, f"{where}.{field}")
+    elif isinstance(wanted, list):
+        assert told, where
+        for at, each in enumerate(told):
+            has_all(each, wanted[0], f"{where}[{at}]")
+    else:
+        assert isinstance(told, wanted), where
+        assert told != "", where
+
+
+async def test_every_record_has_all_fields_that_ocpi_asks_for(there: Yard) -> None:
+    id_ = "5f2c8a10-0000-4000-8000-000000000001"
+    earlier = (EarlierBill(NJ, CENTS, FINISH_MS),)
+    await keep(there.psd, ended(id_, "u1", FINISH_MS + 5000, cents=13, earlier=earlier))
+    records = (await there.told("/sessions?format=ocpi"))["data"]
+    assert len(records) == 6
+    for record in [*records, await there.told(f"/sessions/{id_}?format=ocpi")]:
+        has_all(record, CDR_FIELDS, "cdr")
+        assert DATE_TIME.fullmatch(record["start_date_time"])
+        assert DATE_TIME.fullmatch(record["end_date_time"])
+        assert DATE_TIME.fullmatch(record["last_updated"])
+
+
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [
@@ -224,3 +291,39 @@ async def test_a_watcher_that_waits_is_told_of_the_next_version(there: Yard) -> 
     changed = await there.ask("u1", "GET", path)
     assert changed.status == 200
     assert changed.json()["state"]["state"] == 17
+
+
+WATCHED = [name.removeprefix("GET ") for name in CHARGING_ROUTES if name.endswith("/watch")]
+
+
+@pytest.mark.parametrize("pattern", WATCHED)
+async def test_what_is_watched_is_told_as_an_event_at_first_and_with_each_change(
+    there: Yard, pattern: str
+) -> None:
+    path = CHARGING_ROUTES[f"GET {pattern}"].path.partition("?")[0]
+    whole = path.removesuffix("/watch")
+    operator = bearer(WHO["operator"].secret)
+    async with Watcher.of(there.client, path, operator) as watcher:
+        first = await watcher.event()
+        assert first is not None
+        assert first.name == pattern.split("/")[3].removesuffix("s")
+        assert first.data == (await there.ask("operator", "GET", whole)).json()
+        wish, topup = {"requested_state": "disable"}, "/v3/charging/customers/u1/autotopup"
+        asked = await there.ask("u1", "POST", "/v3/charging/plugs/p1/requests", wish)
+        assert asked.status == 201, asked.text
+        assert (await there.ask("u1", "PUT", topup, {"enabled": True})).status == 200
+        changed = await watcher.event()
+        assert changed is not None
+        assert changed.id != first.id
+        assert changed.data != first.data
+    assert watcher.response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+
+
+async def test_a_customer_who_watches_another_s_plug_is_told_what_he_may_see(there: Yard) -> None:
+    path = "/v3/charging/plugs/p1"
+    async with Watcher.of(there.client, f"{path}/watch", bearer(WHO["u2"].secret)) as watcher:
+        event = await watcher.event()
+        assert event is not None
+        assert event.data == (await there.ask("u2", "GET", path)).json()
+        for secret in SECRETS_OF_U1:
+            assert f'"{secret}"' not in json.dumps(event.data)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -11,16 +14,20 @@ from psd.charging.charging_changes import (
     Announcement,
     PlugRequest,
 )
+from psd.charging.effects import SwitchRelay
 from psd.charging.keys import site_root
-from psd.charging.ledger_entries import customer_uid
+from psd.charging.ledger_entries import LedgerEntry, customer_uid
 from psd.charging.plug_readings import NJ_A_MWH
 from psd.charging.session_energy import fuse_number
 from psd.charging.site_store import OUTBOX
-from psd.charging.states import PlugState
+from psd.charging.states import PlugState, RequestStatus
+from psd.charging.wire import ON
 from psd.errors import ConflictError, IdempotencyMismatchError
 from psd.users import uid_of
 from tests.support.charging.site_services import CENTS, NOON_S, SITE, Yard, yard_on
 from tests.support.engine import sum_of
+
+RECORDING = json.loads((Path(__file__).parents[1] / "golden" / "charging.json").read_text())
 
 
 async def booked(yard: Yard, name: str, thing: str) -> int:
@@ -237,6 +244,45 @@ async def test_those_who_wait_behind_others_are_let_in_with_them_and_seldom_look
         assert places == {PlugState.SENSING_START_REQUESTED}
 
 
+async def test_when_the_head_leaves_the_queue_by_itself_the_next_is_let_in_at_once(
+    redis_url: str,
+) -> None:
+    async with yard_on(redis_url, "p1", "p2", "p3") as yard:
+        await yard.store.set(SITE, "fuse:f1", {"limit_ma": 20_000})
+        for name, limit_ma in (("p1", 10_000), ("p2", 16_000), ("p3", 6_000)):
+            await yard.store.set(SITE, f"plug:{name}", {"limit_ma": limit_ma})
+            await yard.read(**{name: 0.0})
+            await yard.ask(name, user=f"u{name[1:]}")
+        await yard.tick(6)
+        assert (await yard.plug("p2")).place is (await yard.plug("p3")).place is PlugState.IN_QUEUE
+        assert await yard.ask("p2", "disable", "u2") is RequestStatus.SUCCESS
+        assert set((await yard.store.due([SITE], yard.clock.now_ms()))[SITE]) == {"p3"}
+        await yard.look()
+        assert (await yard.plug("p3")).place is PlugState.SENSING_START_REQUESTED
+
+
+async def test_whoever_has_just_come_into_the_queue_makes_no_second_step_in_one_second(
+    redis_url: str,
+) -> None:
+    async with yard_on(redis_url, "p1", "p2", "p3") as yard:
+        await yard.store.set(SITE, "fuse:f1", {"limit_ma": 20_000})
+        for name, limit_ma in (("p1", 10_000), ("p2", 16_000), ("p3", 6_000)):
+            await yard.store.set(SITE, f"plug:{name}", {"limit_ma": limit_ma})
+            await yard.read(**{name: 0.0})
+        await yard.ask("p1", user="u1")
+        await yard.ask("p2", user="u2")
+        await yard.tick(4)
+        await yard.ask("p3", user="u3")
+        await yard.tick(2)
+        entered = await yard.plug("p3")
+        assert (entered.place, entered.entered_ms) == (PlugState.IN_QUEUE, yard.clock.now_ms())
+        await yard.ask("p2", "disable", "u2")
+        await yard.look()
+        assert await yard.plug("p3") == entered
+        await yard.tick()
+        assert (await yard.plug("p3")).place is PlugState.SENSING_START_REQUESTED
+
+
 async def test_a_fuse_over_its_limit_for_5_s_sheds_the_last_and_its_session_goes_on(
     redis_url: str,
 ) -> None:
@@ -260,3 +306,58 @@ async def test_a_fuse_over_its_limit_for_5_s_sheds_the_last_and_its_session_goes
         await yard.store.set(SITE, "fuse:f1", {"limit_ma": 40_000})
         await yard.tick(2, p1=10, p2=0)
         assert (await yard.plug("p2")).place is not PlugState.IN_QUEUE
+
+
+async def test_credit_is_that_of_all_open_sessions_of_an_owner(redis_url: str) -> None:
+    """Each of two alone costs less than he has, and both together more."""
+    async with yard_on(redis_url, "p1", "p2") as yard:
+        spent = LedgerEntry(id="adj/s/1", kind="adjustment", cents=3 - CENTS, at_ms=NOON_S * 1000)
+        await yard.desk.post("u1", spent)
+        for name in ("p1", "p2"):
+            await yard.ask(name, user="u1")
+        await yard.tick(5)
+        for name in ("p1", "p2"):
+            await yard.answer(name)
+        await yard.tick(65, p1=10, p2=10)
+        states = {name: (await yard.plug(name)).place for name in ("p1", "p2")}
+        assert states == {"p1": PlugState.CHARGING, "p2": PlugState.CHARGING}, "2 cents of 3"
+        await yard.tick(60, p1=10, p2=10)
+        for name in ("p1", "p2"):
+            plug = await yard.plug(name)
+            so_far = await yard.services.sessions.so_far(
+                SITE, name, plug.session_start_ms, yard.clock.now_ms()
+            )
+            assert so_far.cents < 3, "alone it would go on"
+            assert (plug.place, plug.owner) == (PlugState.ACCOUNT_REMOVAL_ISSUED_LOCALLY, "u1")
+
+
+async def test_a_plug_waits_in_the_queue_as_long_as_is_set(redis_url: str) -> None:
+    async with yard_on(redis_url, "p1", queue_settle_ms=5_000) as yard:
+        await yard.ask("p1")
+        await yard.tick(3)
+        queued = await yard.plug("p1")
+        assert queued.place is PlugState.IN_QUEUE
+        entered_s = queued.queue_entered_ms // 1000
+        await yard.tick(entered_s + 4 - yard.clock.now_s())
+        assert (await yard.plug("p1")).place is PlugState.IN_QUEUE
+        await yard.tick()
+        assert (await yard.plug("p1")).place is PlugState.SENSING_START_REQUESTED
+
+
+async def test_a_charge_without_readings_for_30_s_goes_on(redis_url: str) -> None:
+    async with yard_on(redis_url, "p1") as yard:
+        await yard.charge("p1")
+        before = await yard.plug("p1")
+        await yard.tick(50)
+        silent = await yard.plug("p1")
+        assert (silent.place, silent.session_id) == (PlugState.CHARGING, before.session_id)
+        assert [command.requested_state for command in yard.commands()] == [ON]
+
+
+async def test_a_command_is_the_recorded_one_byte_for_byte(redis_url: str) -> None:
+    recorded = next(each for each in RECORDING["protobuf"] if each["name"] == "command on")
+    async with yard_on(redis_url, "p1") as yard:
+        command = SwitchRelay("p1", "r1", True, 1_723_939_200_000)
+        assert await yard.services.outbox.carry_out(SITE, [(1, command)], yard.clock.now_ms())
+        [body] = [body for topic, body in yard.published if topic == "commands_s1"]
+        assert gzip.decompress(body) == bytes.fromhex(recorded["hex"])

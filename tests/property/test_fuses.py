@@ -76,7 +76,7 @@ def test_whoever_is_let_in_fits_at_every_fuse_and_nobody_of_a_fuse_is_passed(see
         if load.limit_ma and after[name].reserved_ma > load.reserved_ma:
             assert after[name].reserved_ma <= load.limit_ma, name
     for fuse in fuses:
-        queue = [each.name for each in before.waiting() if each.fuse == fuse]
+        queue = [each.name for each in before.waiting if each.fuse == fuse]
         in_order = [name in admitted for name in queue]
         assert in_order == sorted(in_order, reverse=True), fuse
 
