@@ -21,6 +21,7 @@ import msgspec
 
 from psd.backup.manifest import ARCHIVE, Manifest
 from psd.backup.taking import Begun, take, unfinished
+from psd.cli.interrupted import going_on
 from psd.cli.options import pass_settings
 from psd.cli.printing import json_option
 from psd.cli.progress import progress_of_parts
@@ -81,11 +82,12 @@ def backup(
     folders = [] if no_archive else [*archives] or own_archive(settings)
     began_s = time.monotonic()
     try:
-        with unfinished(folder) as within, progress_of_parts(store="keys", archive="bytes") as bars:
+        with (
+            going_on(f"nothing is left of it: psd backup {folder} begins anew"),
+            unfinished(folder) as within,
+            progress_of_parts(store="keys", archive="bytes") as bars,
+        ):
             manifest = asyncio.run(run(settings, within, folders, bars, rate))
-    except KeyboardInterrupt:
-        click.echo(f"psd: stopped, and nothing is left: psd backup {folder} begins anew", err=True)
-        click.get_current_context().exit(1)
     except OSError as error:
         raise ConfigError(f"{folder}: it cannot be written ({error.strerror})") from error
     if as_json:

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 EXIT_INTERRUPTED = 130
 """As shells have it: 128 and the number of SIGINT."""
@@ -22,13 +22,16 @@ _said: list[str] = []
 
 
 @contextlib.contextmanager
-def going_on(how: str) -> Iterator[None]:
-    """Say so if what is within is interrupted; the innermost is what is said."""
+def going_on(how: str | Callable[[], str]) -> Iterator[None]:
+    """Say so if what is within is interrupted; the innermost is what is said.
+
+    What depends on how far it came is asked then.
+    """
     try:
         yield
     except KeyboardInterrupt:
         if not _said:
-            _said.append(how)
+            _said.append(how if isinstance(how, str) else how())
         raise
 
 

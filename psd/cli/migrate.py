@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
+from psd.cli.interrupted import going_on
 from psd.cli.options import pass_settings
 from psd.cli.progress import progress
 from psd.cli.query import running
@@ -88,7 +89,8 @@ def migrate(
         found = asyncio.run(preview(settings, origin))
         click.echo(msgspec.json.encode(found) if as_json else preview_text(found))
         return
-    told, outcomes = asyncio.run(migrated(settings, origin, verifies=not no_verify))
+    with going_on("no psd works with this store until psd migrate has ended, which begins anew"):
+        told, outcomes = asyncio.run(migrated(settings, origin, verifies=not no_verify))
     click.echo(told)
     if outcomes is not None and outcomes["found"] + outcomes["busy"]:
         click.get_current_context().exit(1)

@@ -18,6 +18,7 @@ from typing import BinaryIO
 import click
 
 from psd.cli.input_files import LINE_BYTES_MAX, NumberedLine, lines_of, opened, parts_of
+from psd.cli.interrupted import going_on
 from psd.cli.options import pass_settings
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
@@ -48,14 +49,24 @@ def publish(loaded: LoadedSettings, /, *, file: Path, skip: int) -> None:
     the exit code is 1; the other lines are published. Where the queue stops answering, the exit
     code is 75, and the last line says how many lines are queued and how to go on behind them.
     """
-    with opened(file) as source:
-        published, refused = asyncio.run(publish_lines(loaded.settings, source, skip))
+    sent = SentLines(skip)
+    with opened(file) as source, going_on(lambda: how_to_go_on(sent.lines, sent.progress, skip)):
+        published, refused = asyncio.run(publish_lines(loaded.settings, source, sent))
     click.echo(f"{published} published, {refused} refused", err=True)
     if refused:
         click.get_current_context().exit(1)
 
 
-async def publish_lines(settings: Settings, source: BinaryIO, skip: int = 0) -> tuple[int, int]:
+class SentLines:
+    """The numbered lines that are sent just now, or were last; and how far they are."""
+
+    def __init__(self, skip: int) -> None:
+        self.skip = skip
+        self.lines: Sequence[tuple[int, bytes]] = ()
+        self.progress = PublishProgress()
+
+
+async def publish_lines(settings: Settings, source: BinaryIO, sent: SentLines) -> tuple[int, int]:
     """How many lines were published and how many refused."""
     runtime = await open_runtime(settings)
     queue = runtime.new_queue()
@@ -63,13 +74,13 @@ async def publish_lines(settings: Settings, source: BinaryIO, skip: int = 0) -> 
     portions = lines_of(parts_of(source))
     try:
         while portion := await asyncio.to_thread(next, portions, None):
-            due = [numbered for numbered in portion if numbered[0] > skip]
+            due = [numbered for numbered in portion if numbered[0] > sent.skip]
             good = [
                 (numbered[0], line)
                 for numbered in due
                 if (line := good_line(runtime, numbered)) is not None
             ]
-            await publish_portion(queue, settings.queue.topic, good)
+            await publish_portion(queue, settings.queue.topic, good, sent)
             published += len(good)
             refused += len(due) - len(good)
     finally:
@@ -78,19 +89,26 @@ async def publish_lines(settings: Settings, source: BinaryIO, skip: int = 0) -> 
     return published, refused
 
 
-async def publish_portion(queue: Queue, topic: str, lines: Sequence[tuple[int, bytes]]) -> None:
+async def publish_portion(
+    queue: Queue, topic: str, lines: Sequence[tuple[int, bytes]], sent: SentLines
+) -> None:
     """Publish numbered lines; an error says behind which line to go on."""
-    progress = PublishProgress()
+    if not lines:
+        return
+    sent.lines, sent.progress = lines, PublishProgress()
     try:
-        await queue.publish(topic, [line for _, line in lines], progress)
+        await queue.publish(topic, [line for _, line in lines], sent.progress)
     except (QueueUnavailableError, TooLargeError) as exc:
-        raise type(exc)(f"{exc}; {how_to_go_on(lines, progress)}") from exc
+        raise type(exc)(f"{exc}; {how_to_go_on(lines, sent.progress, sent.skip)}") from exc
 
 
-def how_to_go_on(lines: Sequence[tuple[int, bytes]], progress: PublishProgress) -> str:
+def how_to_go_on(
+    lines: Sequence[tuple[int, bytes]], progress: PublishProgress, skip: int = 0
+) -> str:
     """``published everything before line 1241, and perhaps lines 1241 to 1304; go on with ...``."""
     numbers = [number for number, _ in lines]
-    first = numbers[progress.known]
+    behind = numbers[-1] if numbers else skip
+    first = numbers[progress.known] if progress.known < len(numbers) else behind + 1
     perhaps = ""
     if progress.unknown:
         last = numbers[progress.known + progress.unknown - 1]

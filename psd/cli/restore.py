@@ -26,6 +26,7 @@ from psd.backup.restoring import Restore, check_target, is_forgetful
 from psd.backup.store_copy import Pace
 from psd.backup.taking import Begun
 from psd.cli.backup import RATE, patient, told
+from psd.cli.interrupted import going_on
 from psd.cli.options import pass_settings
 from psd.cli.printing import json_option
 from psd.cli.progress import progress_of_parts
@@ -91,14 +92,13 @@ def restore(
     settings = patient(loaded.settings)
     target = None if no_archive else archive or Path(settings.archive.folder)
     began_s = time.monotonic()
-    try:
-        with progress_of_parts(checked="bytes", archive="bytes", store="keys") as begun:
-            manifest = read_manifest(folder)
-            check_files(folder, manifest, begun("checked", sum(f.bytes for f in manifest.files)))
-            found = asyncio.run(run(settings, folder, manifest, target, begun, rate, dry_run))
-    except KeyboardInterrupt:
-        click.echo(f"psd: {STOPPED.format(folder)}", err=True)
-        click.get_current_context().exit(1)
+    with (
+        going_on(STOPPED.format(folder)),
+        progress_of_parts(checked="bytes", archive="bytes", store="keys") as begun,
+    ):
+        manifest = read_manifest(folder)
+        check_files(folder, manifest, begun("checked", sum(f.bytes for f in manifest.files)))
+        found = asyncio.run(run(settings, folder, manifest, target, begun, rate, dry_run))
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:
@@ -182,6 +182,6 @@ WORDS = {
 }
 
 STOPPED = (
-    "stopped; where keys were restored no psd works with the store until `psd restore {}` has "
-    "ended, which goes on"
+    "where keys were restored no psd works with the store until psd restore {} has ended, which "
+    "goes on"
 )

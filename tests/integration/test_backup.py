@@ -26,6 +26,7 @@ from click.testing import CliRunner, Result
 from psd.backup import manifest as manifests
 from psd.backup import store_copy
 from psd.backup.manifest import NAME, read_manifest
+from psd.cli.interrupted import EXIT_INTERRUPTED
 from psd.cli.main import psd as command
 from psd.errors import ConfigError
 from psd.store import filling
@@ -411,8 +412,8 @@ async def test_ctrl_c_leaves_nothing_and_says_how_to_go_on(
     await wait_until("it writes", lambda: [*beside.glob("store/*")] != [])
     process.send_signal(signal.SIGINT)
     out, err = await asyncio.to_thread(process.communicate)
-    assert (process.returncode, out) == (1, "")
-    assert f"psd backup {folder} begins anew" in err
+    assert (process.returncode, out) == (EXIT_INTERRUPTED, "")
+    assert f"psd: interrupted; nothing is left of it: psd backup {folder} begins anew" in err
     assert not is_there(folder)
     assert not is_there(beside)
 

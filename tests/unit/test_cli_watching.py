@@ -11,13 +11,14 @@ from click.testing import CliRunner
 from rich.console import Console
 from rich.progress import Progress
 
-from psd.cli import exporting
+from psd.cli import exporting, publish, restore
 from psd.cli.asking import Asking
 from psd.cli.bars import DrawnBar, told_of
 from psd.cli.interrupted import EXIT_INTERRUPTED
 from psd.cli.main import psd
 from psd.cli.server_options import AskedServer
 from psd.cli.watching import look_again
+from psd.queue.interface import PublishProgress
 
 
 class Answer:
@@ -52,6 +53,49 @@ def test_an_interrupt_ends_with_130_and_says_how_to_go_on(
     again = CliRunner().invoke(psd, ["export", "bookings", str(out)])
     assert again.exit_code == 1
     assert "--resume goes on with it" in again.stderr
+
+
+def test_a_restore_that_is_interrupted_says_that_the_same_command_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(restore, "read_manifest", stopped)
+    done = CliRunner().invoke(psd, ["restore", str(tmp_path)])
+    assert done.exit_code == EXIT_INTERRUPTED
+    assert done.stderr == f"\npsd: interrupted; {restore.STOPPED.format(tmp_path)}\n"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "known", "unknown", "told"),
+    [
+        ([], 0, 0, "published everything before line 8; go on with --skip 7"),
+        ([8, 9, 11], 0, 3, "before line 8, and perhaps lines 8 to 11; go on with --skip 7"),
+        ([8, 9, 11], 2, 1, "before line 11, and perhaps 11; go on with --skip 10"),
+        ([8, 9, 11], 3, 0, "published everything before line 12; go on with --skip 11"),
+    ],
+)
+def test_a_publish_that_is_interrupted_says_which_lines_are_queued(
+    numbers: list[int],
+    known: int,
+    unknown: int,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def stopped(_settings: Any, _source: Any, sent: publish.SentLines) -> tuple[int, int]:
+        sent.lines = [(number, b"{}") for number in numbers]
+        sent.progress = PublishProgress(known, unknown)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(publish, "publish_lines", stopped)
+    lines = tmp_path / "lines.ndjson"
+    lines.touch()
+    done = CliRunner().invoke(psd, ["publish", str(lines), "--skip", "7"])
+    assert done.exit_code == EXIT_INTERRUPTED
+    assert done.stderr.startswith("\npsd: interrupted; published everything")
+    assert done.stderr.endswith(f"{told}\n")
 
 
 def test_looks_are_of_a_watch_alone() -> None:
