@@ -22,7 +22,7 @@ def config() -> None:
 @pass_settings
 def show(loaded: LoadedSettings, /, *, changed: bool, form: Form) -> None:
     """Print each setting, its value and its source; secrets are masked."""
-    rows = [("KEY", "VALUE", "DEFAULT", "SOURCE") if changed else ("KEY", "VALUE", "SOURCE")]
+    rows = [("key", "value", "default", "source") if changed else ("key", "value", "source")]
     for row in setting_rows(loaded.settings):
         if not changed:
             rows.append((row.key, row.value, row.source))

@@ -3,9 +3,10 @@
 Each line is a check, ``ok``, ``NOTE`` or ``BAD``, and what was found; below what is not well stands
 how it was seen and what mends it (psd/observe/remedies.py). Exit code 1 when one is bad::
 
-    store.policy  BAD   maxmemory-policy is allkeys-lru
-                        seen: INFO memory
-                        do:   CONFIG SET maxmemory-policy noeviction, and the same in redis.conf
+     check         level  found
+     store.policy  BAD    maxmemory-policy is allkeys-lru
+                   seen:  INFO memory
+                   do:    CONFIG SET maxmemory-policy noeviction, and the same in redis.conf
 
 The store is asked here; the queue in doctor_queue.py, and what a server opens beside them is in
 doctor_opens.py.
@@ -26,7 +27,7 @@ import msgspec
 from psd.cli.doctor_opens import Finding, examine_opened
 from psd.cli.doctor_queue import examine_nsq, examine_stream
 from psd.cli.options import pass_settings
-from psd.cli.printing import Form, aligned, forms, write_csv
+from psd.cli.printing import Form, forms, show_table, write_csv
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.errors import PsdError, UnfitStoreError
@@ -40,8 +41,6 @@ from psd.store.lifetimes import own_lifetimes
 from psd.store.redis import Store
 from psd.store.scripts import load_script, script_names
 from psd.version import VERSION
-
-INDENT = 6
 
 
 @click.command()
@@ -60,7 +59,7 @@ def doctor(loaded: LoadedSettings, /, *, form: Form) -> None:
     elif form == "csv":
         write_csv(findings)
     else:
-        click.echo("\n".join(report(findings)))
+        show_table(("check", "level", "found"), report(findings), set())
     if not all(finding.ok for finding in findings):
         click.get_current_context().exit(1)
 
@@ -74,17 +73,16 @@ def told(finding: Finding) -> dict[str, object]:
     return fields | msgspec.structs.asdict(remedy_of(finding.check, finding.found))
 
 
-def report(findings: Sequence[Finding]) -> list[str]:
-    """The lines for people."""
-    words = [("BAD" if not f.ok else "NOTE" if f.is_advice else "ok") for f in findings]
-    rows = [(f.check, word, f.found) for f, word in zip(findings, words, strict=True)]
-    lines: list[str] = []
-    for finding, word, line in zip(findings, words, aligned(rows), strict=True):
-        lines.append(line.rstrip())
+def report(findings: Sequence[Finding]) -> list[tuple[str, str, str]]:
+    """The rows for people."""
+    rows: list[tuple[str, str, str]] = []
+    for finding in findings:
+        word = "BAD" if not finding.ok else "NOTE" if finding.is_advice else "ok"
+        rows.append((finding.check, word, finding.found))
         if word != "ok":
             remedy = remedy_of(finding.check, finding.found)
-            lines += [f"{' ' * INDENT}seen: {remedy.seen}", f"{' ' * INDENT}do:   {remedy.remedy}"]
-    return lines
+            rows += [("", "seen:", remedy.seen), ("", "do:", remedy.remedy)]
+    return rows
 
 
 async def examine(loaded: LoadedSettings) -> list[Finding]:

@@ -107,11 +107,10 @@ def write_csv(rows: Sequence[msgspec.Struct]) -> None:
 
 
 def show_lines(form: Form, rows: Sequence[Sequence[str]]) -> None:
-    """Rows below their heading as aligned lines, or by its names in small letters."""
-    heading, *values = rows
-    names = [name.lower() for name in heading]
+    """Rows of texts below their names, the first of them, in a form."""
+    names, *values = rows
     if form == "table":
-        click.echo("\n".join(line.rstrip() for line in aligned(rows)))
+        show_table(names, values, set())
     elif form == "csv":
         write_csv_cells(names, values)
     else:
@@ -147,7 +146,9 @@ def _cell(value: object) -> str | int | float | None:
         return in_spreadsheet(value)
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
-    return msgspec.json.encode(value).decode()
+    told = msgspec.json.encode(value)
+    # A date or a decimal is a text in JSON, and stands as it is written.
+    return in_spreadsheet(msgspec.json.decode(told)) if told[:1] == b'"' else told.decode()
 
 
 def say(text: str, *, err: bool = False) -> None:

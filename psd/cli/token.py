@@ -86,7 +86,7 @@ def check(loaded: LoadedSettings) -> None:
 @pass_settings
 def list_tokens(loaded: LoadedSettings, /, *, form: Form) -> None:
     """List the tokens that the settings know: mark, name, scopes, owners, end, where it stands."""
-    rows = [("MARK", "NAME", "SCOPES", "OWNERS", "ENDS", "SOURCE")]
+    rows = [("mark", "name", "scopes", "owners", "ends", "source")]
     for each in TokenFile(loaded.settings.access).kept():
         owners = "everybody" if each.owners is None else ",".join(each.owners)
         ends = "never" if each.expires_at_s is None else utc_text(each.expires_at_s)

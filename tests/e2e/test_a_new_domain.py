@@ -259,7 +259,7 @@ def by_client_and_command_line(house: House) -> None:
     [line] = [
         line.split()
         for line in house.run("-m", "psd", "config", "show").splitlines()
-        if line.startswith("meters.wh_max")
+        if line.split()[0] == "meters.wh_max"
     ]
     assert line[1:] == ["200", "PSD_METERS_WH_MAX"]
     known = "from psd.store.keys import kind_of; print(kind_of('psd:meters:{all}').name)"

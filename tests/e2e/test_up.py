@@ -187,8 +187,8 @@ async def test_doctor_finds_everything_well(tmp_path: Path) -> None:
         found = run(tmp_path, "doctor")
     assert found.returncode == 0, found.stdout
     assert "BAD" not in found.stdout
-    assert re.search(r"^store +ok +(Redis|Valkey) \d+\.\d+", found.stdout, re.MULTILINE)
-    assert re.search(r"^script engine\.book +ok +[0-9a-f]{40}$", found.stdout, re.MULTILINE)
+    assert re.search(r"^ store +ok +(Redis|Valkey) \d+\.\d+", found.stdout, re.MULTILINE)
+    assert re.search(r"^ script engine\.book +ok +[0-9a-f]{40} *$", found.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

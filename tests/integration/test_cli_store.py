@@ -119,17 +119,20 @@ def test_doctor_tells_what_is_wrong_and_fails(redis_url: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         up = f"queue.nsqd_addresses=127.0.0.1:{listening.getsockname()[1]},127.0.0.1:1"
         result = run(redis_url, "--set", up, "doctor", kind="nsq")
-    told = [line for line in result.stdout.splitlines() if not line.startswith(" ")]
-    lines = {line.split()[0]: line.split()[1] for line in told}
+    rows = [line.split() for line in result.stdout.splitlines()[1:]]
+    told = [row for row in rows if row[0] not in ("seen:", "do:")]
+    lines = {check: level for check, level, *_ in told}
     assert result.exit_code == 1
     assert (lines["store"], lines["store.clock"], lines["store.policy"]) == ("ok", "ok", "ok")
-    assert [line.split()[1] for line in told[-2:]] == ["ok", "BAD"]
+    assert [level for _, level, *_ in told[-2:]] == ["ok", "BAD"]
+    assert rows[-2][0] == "seen:"
+    assert rows[-1][0] == "do:"
 
 
 def test_doctor_without_a_store_says_so_and_fails() -> None:
     result = run("redis://:secret@127.0.0.1:1/0", "doctor")
     assert result.exit_code == 1
-    [line] = [line for line in result.stdout.splitlines() if line.startswith("store")]
+    [line] = [line for line in result.stdout.splitlines() if line.startswith(" store")]
     assert line.split()[1] == "BAD"
     assert "secret" not in result.stdout
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -55,9 +56,18 @@ async def test_plans_are_put_listed_shown_and_taken_away(tmp_path: Path) -> None
     assert await printed("energy", "plans", "put", "eco", file) == "eco: kept\n"
     again = await run("energy", "plans", "put", "eco", file, "--new")
     assert (again.exit_code, "not for: any version" in again.output) == (1, True)
-    shown = json.loads(await printed("energy", "plans", "show", "eco"))
+    shown = json.loads(await printed("energy", "plans", "show", "eco", "--json"))
     assert shown["versions"] == [{"plan": "eco", "currency": "GBP", "rates": [BASE]}]
     assert "eco" in (await printed("energy", "plans", "ls")).splitlines()[1]
+    [version] = csv.DictReader(
+        (await printed("energy", "plans", "show", "eco", "--csv")).split("\n")
+    )
+    assert (version["currency"], version["vat_percent"]) == ("GBP", "0")
+    assert json.loads(version["rates"]) == [BASE]
+    [listed] = csv.DictReader((await printed("energy", "plans", "ls", "--csv")).splitlines())
+    assert (listed["plan"], json.loads(listed["versions"])) == ("eco", shown["versions"])
+    told = (await printed("energy", "plans", "show", "eco")).splitlines()
+    assert told[1].split() == ["ever", "-", "GBP", "UTC", "1", "-"]
     wrong = kept(tmp_path, "wrong.json", {"rates": [{**BASE, "to": "25:00"}]})
     refused = await run("energy", "plans", "put", "eco", wrong)
     assert (refused.exit_code, "rates[0].to: '25:00'" in refused.output) == (1, True)

@@ -175,6 +175,9 @@ def test_a_terminal_says_what_a_meter_is_and_shows_it(redis_url: str) -> None:
     assert "up to 100 kW" in forgotten.stdout
     shown = json.loads(psd("meter", "show", "house", "--json", url=redis_url).stdout)
     assert shown["channels"][0]["newest"] == {"time": "2020-11-02T00:00:00Z"}
+    heading, row = psd("meter", "show", "house", "--csv", url=redis_url).stdout.splitlines()
+    assert heading == "flow,register,kind,counts,newest"
+    assert row == 'import,0,intervals,true,"{""time"":""2020-11-02T00:00:00Z""}"'
     assert psd("meter", "set", "house", url=redis_url).returncode == 2
     assert psd("meter", "show", "nobody", url=redis_url).returncode == 1
 

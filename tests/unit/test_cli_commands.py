@@ -230,7 +230,7 @@ def test_config_show_tells_value_and_source_and_hides_passwords(
     output = run(*options, "config", "show", "--changed").stdout
     listed_things = ",".join(things_text(default_things()))
     assert [line.split() for line in output.splitlines()] == [
-        ["KEY", "VALUE", "DEFAULT", "SOURCE"],
+        ["key", "value", "default", "source"],
         ["redis.url", "redis://me:***@host/0", "redis://127.0.0.1:6379/0", "PSD_REDIS_URL"],
         ["queue.topic", "a", "psd", str(file)],
         ["queue.nsqd_addresses", "a:1,b:2", "127.0.0.1:4150", "flag"],

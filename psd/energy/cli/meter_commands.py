@@ -17,10 +17,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import click
-import msgspec
 
 from psd.cli.options import pass_settings
-from psd.cli.printing import json_option, say, show_table
+from psd.cli.printing import Form, forms, json_option, say, show_rows
 from psd.cli.query import running
 from psd.cli.times import time_argument
 from psd.config import Settings
@@ -36,16 +35,16 @@ NONE = "none"
 
 @click.command()
 @click.argument("meter")
-@json_option
+@forms
 @pass_settings
-def show(loaded: LoadedSettings, /, *, meter: str, as_json: bool) -> None:
+def show(loaded: LoadedSettings, /, *, meter: str, form: Form) -> None:
     """Show METER, its channels and how good its energy is."""
 
     async def run() -> MeterAnswer:
         async with running(loaded.settings) as runtime:
             return await runtime.part(EnergyPart).meters.one(meter)
 
-    _shown(asyncio.run(run()), as_json=as_json)
+    _shown(asyncio.run(run()), form)
 
 
 @click.command("set")
@@ -111,19 +110,13 @@ def _say(settings: Settings, fields: MeterFields, *, as_json: bool) -> None:
             await taken(runtime, "meter", fields)
             return await runtime.part(EnergyPart).meters.one(fields.meter)
 
-    _shown(asyncio.run(run()), as_json=as_json)
+    _shown(asyncio.run(run()), "json" if as_json else "table")
 
 
-def _shown(answer: MeterAnswer, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(msgspec.json.encode(answer))
-        return
-    say(
-        f"{answer.meter}: {answer.tz}, plan {answer.plan or NONE}, up to {answer.max_kw} kW, "
-        f"digits {answer.digits or NONE}, gaps up to {answer.gap_max_s} s"
-    )
-    for each in answer.exchanges:
-        say(f"exchanged {each.time}: {each.final} kWh, then {each.first} kWh ({each.flow})")
+def _shown(answer: MeterAnswer, form: Form) -> None:
+    """What a meter is, and a row for each of its channels; CSV has the rows alone."""
+    if form == "table":
+        _say_meter(answer)
     rows = []
     for channel in answer.channels:
         newest = channel.newest
@@ -131,4 +124,14 @@ def _shown(answer: MeterAnswer, *, as_json: bool) -> None:
         counts = "yes" if channel.counts else "no"
         row = (channel.flow, str(channel.register), channel.kind, counts)
         rows.append((*row, newest.time if newest else "", value))
-    show_table(("flow", "register", "kind", "counts", "newest", "value"), rows, {1, 5})
+    names = ("flow", "register", "kind", "counts", "newest", "value")
+    show_rows(form, answer.channels, names, rows, {1, 5}, answer)
+
+
+def _say_meter(answer: MeterAnswer) -> None:
+    say(
+        f"{answer.meter}: {answer.tz}, plan {answer.plan or NONE}, up to {answer.max_kw} kW, "
+        f"digits {answer.digits or NONE}, gaps up to {answer.gap_max_s} s"
+    )
+    for each in answer.exchanges:
+        say(f"exchanged {each.time}: {each.final} kWh, then {each.first} kWh ({each.flow})")

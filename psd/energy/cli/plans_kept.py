@@ -28,7 +28,7 @@ from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.energy.part import EnergyPart
-from psd.energy.plan_questions import plan_answer
+from psd.energy.plan_questions import PlanAnswer, plan_answer
 from psd.energy.plan_records import plan_name, plan_sent
 from psd.energy.plan_store import PLANS_MAX
 from psd.errors import MalformedError
@@ -61,20 +61,40 @@ def ls(loaded: LoadedSettings, /, *, form: Form) -> None:
         )
         for row in rows
     ]
-    show_rows("table" if form == "csv" else form, rows, names, cells, {3, 4})
+    show_rows(form, rows, names, cells, {3, 4})
 
 
 @plans.command()
 @click.argument("plan")
+@forms
 @pass_settings
-def show(loaded: LoadedSettings, /, *, plan: str) -> None:
-    """Print a plan as JSON."""
+def show(loaded: LoadedSettings, /, *, plan: str, form: Form) -> None:
+    """Print the versions of a plan.
 
-    async def read() -> Any:
+    JSON is the whole plan.
+    """
+
+    async def read() -> PlanAnswer:
         async with running(loaded.settings) as runtime:
             return plan_answer((await runtime.part(EnergyPart).plans.get(plan)).stored)
 
-    click.echo(msgspec.json.format(msgspec.json.encode(asyncio.run(read()))))
+    answer = asyncio.run(read())
+    if form == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(answer)))
+        return
+    names = ("valid from", "supplier", "currency", "zone", "rates", "series")
+    cells = [
+        (
+            "ever" if each.valid_from is None else each.valid_from.isoformat(),
+            each.supplier or "-",
+            each.currency,
+            each.tz,
+            str(len(each.rates)),
+            each.series or "-",
+        )
+        for each in answer.versions
+    ]
+    show_rows(form, answer.versions, names, cells, {4})
 
 
 @plans.command()
