@@ -191,6 +191,15 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: LogFormat = "auto"
 
 
+class TracingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where spans are sent by OTLP, and of which requests and messages."""
+
+    endpoint: str = ""
+    ca: FilePath = ""
+    sample_ratio: float = 0.01
+    trust_callers: bool = True
+
+
 class Thing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is summed: a number that never changes, the unit of its values, and its boards.
 
@@ -273,6 +282,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retention: RetentionSettings = RetentionSettings()
     domains: dict[str, Section] = msgspec.field(default_factory=default_sections)
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
     things: dict[str, Thing] = msgspec.field(default_factory=default_things)
     sources: dict[str, str] = msgspec.field(default_factory=Sources)
 

@@ -23,6 +23,7 @@ from psd.config import (
     RetentionSettings,
     ServerSettings,
     Settings,
+    TracingSettings,
     is_partition_count,
 )
 from psd.config_things import check_things
@@ -57,6 +58,7 @@ def check_consistent(settings: Settings) -> None:
     _check_sentinels(settings.redis)
     _check_topics(settings.queue)
     _check_addresses(settings)
+    _check_tracing(settings.tracing)
 
 
 def _check_lifetimes(keep: RetentionSettings, places: Mapping[str, str]) -> None:
@@ -121,6 +123,20 @@ def _check_origins(server: ServerSettings) -> None:
             "server.cors_origins = '*': stands alone, and without server.cors_credentials: no site "
             "may act for whoever comes by"
         )
+
+
+def _check_tracing(tracing: TracingSettings) -> None:
+    if tracing.endpoint and not _ORIGIN.fullmatch(tracing.endpoint):
+        raise ConfigError(
+            f"tracing.endpoint = {tracing.endpoint!r}: expected http://collector:4317, or https:// "
+            "for TLS, in small letters and without a path"
+        )
+    if not 0 <= tracing.sample_ratio <= 1:
+        raise ConfigError(
+            f"tracing.sample_ratio = {tracing.sample_ratio:g}: expected a part, from 0 to 1"
+        )
+    if tracing.ca and not tracing.endpoint.startswith("https://"):
+        raise ConfigError("tracing.ca: certificates are checked where tracing.endpoint is https://")
 
 
 def _check_topics(queue: QueueSettings) -> None:

@@ -33,6 +33,7 @@ from psd.erasing.erasing import Erasing
 from psd.errors import PsdError, StoreUnavailableError
 from psd.intake import Intake
 from psd.observe.metrics import Metrics
+from psd.observe.spans import Tracer, open_tracer
 from psd.queries.boards.challenges import Challenges
 from psd.queries.boards.finals import Finals
 from psd.queries.boards.store import BoardsStore
@@ -68,8 +69,10 @@ class Runtime:
         archive: Appends,
         *,
         replays: bool = False,
+        tracer: Tracer | None = None,
     ) -> None:
         self.settings = settings
+        self.tracer = tracer
         self.clock = clock
         self.metrics = metrics
         self.archive = archive
@@ -197,6 +200,8 @@ class Runtime:
         await self._turns.close()
         await self.archive.close()
         await self.store.close()
+        if self.tracer is not None:
+            await self.tracer.close()
 
 
 def _opened(core: Core) -> dict[str, Part]:
@@ -217,6 +222,7 @@ async def open_runtime(
     any_columns: bool = False,
     migrates: bool = False,
     replays: bool = False,
+    traces: str = "",
 ) -> Runtime:
     """Build the graph; raises ConfigError for a store of another schema, or one that is unfit.
 
@@ -225,7 +231,8 @@ async def open_runtime(
     keeps what was accepted once, and nothing that happened because of it happens again.
 
     With ``archiving``, what this process accepts goes to the configured archive, and a folder
-    that cannot be written is a ConfigError too.
+    that cannot be written is a ConfigError too. ``traces`` is the name that its spans are sent
+    under where ``tracing.endpoint`` is set; without one none are recorded.
     Does not wait for Redis: a process starts also while it is away. What answers later is looked
     at before anything is sent to it; one that is unfit then is one that is away.
     """
@@ -241,7 +248,10 @@ async def open_runtime(
     archive: Appends = NoArchive()
     if archiving:
         archive = open_archive(settings.archive, metrics, identity, number)
-    runtime = Runtime(settings, clock or SystemClock(), metrics, archive, replays=replays)
+    tracer = open_tracer(settings.tracing, traces) if traces else None
+    runtime = Runtime(
+        settings, clock or SystemClock(), metrics, archive, replays=replays, tracer=tracer
+    )
     runtime.store.standing.migrates = migrates
     try:
         with contextlib.suppress(StoreUnavailableError):

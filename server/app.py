@@ -26,6 +26,7 @@ from server.middleware import Gate
 from server.operating import Operating
 from server.pages.booked_minutes import BookedMinutes
 from server.pages.desk import Desk
+from server.request_spans import RequestSpans
 from server.routes.counts import CountRoutes
 from server.routes.enqueue import EnqueueRoutes
 from server.routes.operations import OperationRoutes
@@ -75,7 +76,8 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
         commands=runtime.commands,
     )
     access = Access(settings, runtime.clock)
-    gate = Gate(runtime.metrics, draining, access, Cors(settings.server))
+    spans = None if runtime.tracer is None else RequestSpans(runtime.tracer, settings.tracing)
+    gate = Gate(runtime.metrics, draining, access, Cors(settings.server), spans)
     watching = Watching(runtime, gate, access, bodies)
     operating = Operating(runtime, access.look_again)
     routes: list[Route] = [

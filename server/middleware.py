@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from aiohttp import web
@@ -32,9 +32,10 @@ from server.errors import PageStyle, Style, answer, answer_error
 from server.packing import is_worth_it, pack
 from server.prefixes import prefix_of
 from server.protocol import Connection
+from server.request_spans import RequestSpans
 from server.routing import Handler, Route
 from server.starlette_paths import answer_elsewhere
-from server.tracing import enter, leave, sign, trace_of
+from server.tracing import Trace, enter, leave, sign, trace_of, trace_of_request
 
 log = logging.getLogger("server")
 
@@ -54,14 +55,14 @@ ROOTS = web.AppKey("roots", Mapping[str, Style])
 class _Measured:
     """A route's style and its metrics, bound to their labels."""
 
-    __slots__ = ("_metrics", "_path", "_requests", "_seconds", "parameters", "route", "style")
+    __slots__ = ("_metrics", "_requests", "_seconds", "parameters", "path", "route", "style")
 
     def __init__(self, path: str, style: Style, metrics: Metrics, route: Route | None) -> None:
         self.style = style
         self.route = route
         self.parameters = None if route is None else parameters_of(path, route.about)
         self._seconds: Histogram | None = None
-        self._path = path
+        self.path = path
         self._metrics = metrics
         self._requests: dict[int, Counter] = {}
 
@@ -69,12 +70,12 @@ class _Measured:
         """One answer was given."""
         counter = self._requests.get(status)
         if counter is None:
-            counter = self._metrics.requests.labels(self._path, str(status))
+            counter = self._metrics.requests.labels(self.path, str(status))
             self._requests[status] = counter
         counter.inc()
         if self._seconds is None:
             # Only routes that were asked have series: 15 each, and there are hundreds of routes.
-            self._seconds = self._metrics.request_seconds.labels(self._path)
+            self._seconds = self._metrics.request_seconds.labels(self.path)
         self._seconds.observe(seconds)
 
 
@@ -82,11 +83,17 @@ class Gate:
     """What every request passes; :meth:`middleware` is given to aiohttp."""
 
     def __init__(
-        self, metrics: Metrics, draining: Draining, access: Access, cors: Cors = NO_CORS
+        self,
+        metrics: Metrics,
+        draining: Draining,
+        access: Access,
+        cors: Cors = NO_CORS,
+        spans: RequestSpans | None = None,
     ) -> None:
         self.cors = cors
         self.in_hand = 0
         self._access = access
+        self._spans = spans
         self._empty = asyncio.Event()
         self._draining = draining
         self._metrics = metrics
@@ -139,14 +146,31 @@ class Gate:
 
     @property
     def middleware(self) -> Middleware:
-        """The function that aiohttp calls, closed over what it needs."""
+        """The function that aiohttp calls; with spans around it where they are recorded."""
+        if self._spans is None:
+            return self._gate(lambda request: trace_of(request.headers))
+        return self._traced(self._spans, self._gate(trace_of_request))
+
+    def _traced(self, spans: RequestSpans, gate: Middleware) -> Middleware:
+        routes = self._routes
+
+        @web.middleware
+        async def traced(request: web.Request, handler: Handler) -> web.StreamResponse:
+            route = routes.get(handler)
+            path = None if route is None else route.path
+            return await spans.answered(request, handler, gate, path)
+
+        return traced
+
+    def _gate(self, named: Callable[[web.Request], Trace]) -> Middleware:
+        """What every request passes, closed over what it needs; ``named`` says who it is."""
         routes, unmatched, draining = self._routes, self._unmatched, self._draining
         answered, clock = self._answered, time.perf_counter
 
         @web.middleware
         async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
             started = clock()
-            trace = trace_of(request.headers)
+            trace = named(request)
             entered = enter(trace)
             self.in_hand += 1
             route = routes.get(handler, unmatched)

@@ -160,7 +160,7 @@ async def serve(settings: Settings, manager: ServiceManager, *, supervised: bool
     """Open the runtime, serve, and drain at the first signal."""
     stopping = asyncio.Event()
     _watch_signals(stopping, supervised=supervised)
-    runtime = await open_runtime(settings, archiving=True)
+    runtime = await open_runtime(settings, archiving=True, traces="psd-server")
     try:
         await runtime.warn_of_durability()
         server = HttpServer(runtime)

@@ -8,8 +8,9 @@ log line as it is, and otherwise the span::
     -> traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-b7ad6b7169203331-01
        X-Request-Id: b7ad6b7169203331
 
-Every log line of the request carries all three (psd/observe/logs.py). psd records no spans of its
-own: whether others do is the sender's flag, which goes back as it came.
+Every log line of the request carries all three (psd/observe/logs.py). Where psd records spans
+(server/request_spans.py), trace and span are those of the collector; where it does not, whether
+others do is the sender's flag, which goes back as it came.
 """
 
 from __future__ import annotations
@@ -18,26 +19,23 @@ import random
 import re
 from contextvars import Token
 
+from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
+from psd.observe import traceparents
 from psd.observe.logs import CURRENT_REQUEST, RequestNames
+from psd.observe.spans import TraceSpan
+from psd.observe.traceparents import Traceparent, read_traceparent
 from server import answers
 
-TRACEPARENT = istr("traceparent")
+SPAN = web.RequestKey("span", TraceSpan)
+"""The span of a request that is recorded."""
+
+TRACEPARENT = istr(traceparents.TRACEPARENT)
 REQUEST_ID = istr("X-Request-Id")
 SERVER = istr("Server")
 
-_TRACEPARENT = re.compile(
-    r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?",
-    re.ASCII,
-)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}", re.ASCII)
-
-VERSION = "00"
-SAMPLED, NOT_SAMPLED = "01", "00"
-"""The one flag that is passed on: the others mean nothing in our version of the header."""
-
-_ODD = frozenset("13579bdf")
 
 _random_bits = random.getrandbits
 """Ids are no secrets, and the system's own random numbers took as long as all the rest. Each
@@ -52,16 +50,26 @@ class Trace(RequestNames, frozen=True, gc=False):
 
 def trace_of(headers: CIMultiDictProxy[str]) -> Trace:
     """The names of a request by its headers."""
-    told = headers.get(TRACEPARENT)
-    found = None if told is None else _continued(headers, told)
+    told = told_by(headers)
     # Zero would be none; of 2^64 requests one has it.
     drawn = f"{_random_bits(192):048x}"
-    trace_id, flags = found or (drawn[:32], NOT_SAMPLED)
-    span_id = drawn[32:]
-    request_id = headers.get(REQUEST_ID)
-    if request_id is None or not _REQUEST_ID.fullmatch(request_id):
-        request_id = span_id
-    return Trace(trace_id, span_id, request_id, f"{VERSION}-{trace_id}-{span_id}-{flags}")
+    if told is None:
+        return _named(headers, Traceparent(drawn[:32], drawn[32:], is_sampled=False))
+    return _named(headers, Traceparent(told.trace_id, drawn[32:], told.is_sampled))
+
+
+def trace_of_request(request: web.Request) -> Trace:
+    """The same where traces are recorded: those of its span, if it has one."""
+    span = request.get(SPAN)
+    return trace_of(request.headers) if span is None else _named(request.headers, span.named)
+
+
+def told_by(headers: CIMultiDictProxy[str]) -> Traceparent | None:
+    """The span of the sender; None where the header is not valid, or not there once."""
+    told = headers.get(TRACEPARENT)
+    if told is None or len(headers.getall(TRACEPARENT)) > 1:
+        return None
+    return read_traceparent(told)
 
 
 def enter(trace: Trace) -> Token[RequestNames | None]:
@@ -82,12 +90,8 @@ def sign(headers: CIMultiDict[str], trace: Trace) -> None:
     headers[REQUEST_ID] = trace.request_id
 
 
-def _continued(headers: CIMultiDictProxy[str], told: str) -> tuple[str, str] | None:
-    """Trace id and flags of a header that is valid and there once."""
-    found = _TRACEPARENT.fullmatch(told)
-    if found is None or len(headers.getall(TRACEPARENT)) > 1:
-        return None
-    version, trace_id, flags, rest = found.groups()
-    if version == VERSION and rest is not None:
-        return None
-    return trace_id, SAMPLED if flags[1] in _ODD else NOT_SAMPLED
+def _named(headers: CIMultiDictProxy[str], span: Traceparent) -> Trace:
+    request_id = headers.get(REQUEST_ID)
+    if request_id is None or not _REQUEST_ID.fullmatch(request_id):
+        request_id = span.span_id
+    return Trace(span.trace_id, span.span_id, request_id, str(span))

@@ -125,5 +125,6 @@ def _worker_of(runtime: Runtime, topic: str, handler: Handler) -> TopicWorker:
         runtime.intake,
         runtime.store.time_ms,
         topic=topic,
+        tracer=runtime.tracer,
     )
     return TopicWorker(topic, queue, worker)

@@ -28,10 +28,12 @@ from psd.errors import ConfigError, PsdError, QueueUnavailableError
 from psd.failpoints import reach
 from psd.intake import Intake
 from psd.observe.metrics import Metrics
+from psd.observe.spans import Tracer
 from psd.queue.deadletter import DeadLetters, letter_of
 from psd.queue.interface import Message, Queue
 from workers.burials import BurialLog
 from workers.handlers.interface import Handler, Prepared
+from workers.message_spans import MessageSpans, SettledSpans
 from workers.retry import Patience
 from workers.waiting import ArrivalWait, StoreTime
 
@@ -65,11 +67,13 @@ class Worker:
         store_ms: StoreTime | None = None,
         *,
         topic: str = "",
+        tracer: Tracer | None = None,
     ) -> None:
         self._queue = queue
         self._handler = handler
         self._dead_letters = DeadLetters(queue, settings.queue.deadletter_topic)
         self._topic = topic or settings.queue.topic
+        self._spans = MessageSpans(tracer, settings.queue, self._topic)
         self._timeout_s = float(settings.queue.msg_timeout_s)
         self._settings = settings.worker
         self._metrics = metrics
@@ -187,6 +191,10 @@ class Worker:
                 await self._settle_alone(message)
 
     async def _settle_together(self, messages: list[Message]) -> None:
+        with self._spans.over(messages) as told:
+            await self._book_and_finish(messages, told)
+
+    async def _book_and_finish(self, messages: list[Message], told: SettledSpans) -> None:
         until_answered = self._patience.until_answered
         reach("after_read")
         now_ms = self._clock.now_ms()
@@ -202,6 +210,7 @@ class Worker:
         finished = [message for at, message in enumerate(messages) if at not in waits]
         await until_answered(lambda: self._queue.finish(finished))
         self._metrics.topic_messages.labels(self._topic, "finished").inc(len(finished))
+        told.settled(batch.refused, waits)
         reach("after_fin")
         self._observe_age(batch)
 

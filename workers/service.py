@@ -38,7 +38,7 @@ def run(settings: Settings) -> None:
 async def work(settings: Settings) -> None:
     """Open the runtime, work, and stop at the first signal with nothing in hand."""
     manager = service_manager()
-    runtime = await open_runtime(settings, archiving=True)
+    runtime = await open_runtime(settings, archiving=True, traces="psd-worker")
     try:
         await runtime.warn_of_durability()
         crew = build_crew(runtime)

@@ -104,7 +104,7 @@ async def running_stack(
             for store in await exits.enter_async_context(stores):
                 program = store.binary
                 parts.append(await exits.enter_async_context(_background(store.watch(), "store")))
-        runtime = await open_runtime(settings, archiving=True)
+        runtime = await open_runtime(settings, archiving=True, traces="psd")
         exits.push_async_callback(runtime.close)
         await runtime.store.check_fit()
         await runtime.warn_of_durability()

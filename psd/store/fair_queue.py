@@ -19,9 +19,11 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from psd.observe.spans import current_span
+from psd.store.call_spans import CallSpan
 from psd.store.callers import Caller
 from psd.store.sending import Command
-from psd.store.trail import Trail
+from psd.store.trail import Trail, trail_of
 
 QUANTUM_US = 1_000.0
 """A round's share of a group: some 50 reports, or 15 sums."""
@@ -30,7 +32,9 @@ QUANTUM_US = 1_000.0
 class Parcel:
     """Commands that travel in one trip, one behind the other, and who waits for their replies."""
 
-    __slots__ = ("caller", "commands", "cost_us", "future", "is_waiting", "since_s", "trails")
+    __slots__ = (
+        *("call", "caller", "commands", "cost_us", "future", "is_waiting", "since_s", "trails"),
+    )
 
     def __init__(
         self,
@@ -47,9 +51,26 @@ class Parcel:
         self.since_s = since_s
         self.is_waiting = False
         self.trails: Sequence[Trail | None] = ()
+        self.call: CallSpan | None = None
+
+    def follow(self, *, writes: bool) -> None:
+        """From here on trail and trace of the request are told of it."""
+        if writes:
+            self.trails = [trail_of(command[0]) for command in self.commands]
+        span = current_span()
+        if span is not None and span.is_open:
+            self.call = CallSpan(span, self.commands)
+            self.future.add_done_callback(self.call.answered)
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether somebody is told when it leaves."""
+        return bool(self.trails) or self.call is not None
 
     def note_sent(self) -> None:
         """It leaves for Redis."""
+        if self.call is not None:
+            self.call.sent()
         for trail in self.trails:
             if trail is not None:
                 trail.sent()

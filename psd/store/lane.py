@@ -43,7 +43,6 @@ from psd.store.room import LaneRoom
 from psd.store.scripts import load_script, script_names
 from psd.store.sending import Command as LinkCommand
 from psd.store.sending import RefusedError
-from psd.store.trail import trail_of
 from psd.store.watch import Watch
 
 TRIP_COMMANDS_MIN = 8
@@ -214,8 +213,7 @@ class Lane:
     def _submit(self, commands: tuple[Command, ...], cost: float, caller: Caller | None) -> Parcel:
         loop = asyncio.get_running_loop()
         parcel = Parcel(commands, cost, caller, loop.create_future(), loop.time())
-        if self._writes:
-            parcel.trails = [trail_of(command[0]) for command in commands]
+        parcel.follow(writes=self._writes)
         self._queue.put(parcel)
         self._asked.append(parcel)
         if self._alarm is None:
@@ -271,7 +269,7 @@ class Lane:
         for parcel in trip:
             commands += parcel.commands
             newest_s = max(newest_s, parcel.since_s)
-            if parcel.trails:
+            if parcel.is_followed:
                 parcel.note_sent()
         try:
             async with asyncio.timeout_at(newest_s + self._timeout_s):

@@ -25,6 +25,7 @@ from psd.access.identity import Identity
 from psd.clock import Clock
 from psd.domain.command import Command
 from psd.engine.event_rules import EventRules
+from psd.engine.message_traces import sending
 from psd.errors import (
     InputError,
     MalformedError,
@@ -91,10 +92,11 @@ class EnqueueRoutes:
         messages = self._checked(await self._bodies.read(request), request[IDENTITY])
         if self._queue is None:
             self._queue = self._new_queue()
-        await self._publish(self._queue, messages)
+        with sending(self._topic, messages) as sent:
+            await self._publish(self._queue, sent)
         return answers.json(msgspec.json.encode({"enqueued": len(messages)}), 202)
 
-    async def _publish(self, queue: Queue, messages: list[bytes]) -> None:
+    async def _publish(self, queue: Queue, messages: Sequence[bytes]) -> None:
         """Publish within the time limits.
 
         A portion that is late is left to end by itself: cut off in the middle, its answer
