@@ -44,11 +44,6 @@ class MonthView:
         """Bytes, about."""
         return 3 * len(self._rows) * RECORD_BYTES + sum(map(len, self.keys.values()))
 
-    @property
-    def log_bytes(self) -> int:
-        """Of the month's own log."""
-        return len(self.keys.get(f"{LOG}:{self._month}", b""))
-
     async def load(self, lane: Lane, root: str) -> None:
         """Read it. Two trips."""
         days = [f"{self._month}{day:02d}" for day in DAYS]

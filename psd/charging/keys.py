@@ -77,11 +77,6 @@ def taken_key(site: str) -> str:
     return f"{site_root(site)}:taken"
 
 
-def sequence_key(site: str) -> str:
-    """The number of the newest effect."""
-    return f"{site_root(site)}:seq"
-
-
 def outbox_key(site: str) -> str:
     """Effects that were decided and are not known to be carried out."""
     return f"{site_root(site)}:outbox"

@@ -17,24 +17,21 @@ from __future__ import annotations
 import asyncio
 
 import click
-import msgspec
 
 from psd.cli.interrupted import going_on
 from psd.cli.lazy import Group
-from psd.cli.migrate import address, store_url
+from psd.cli.migrate import settings_of, store_url
 from psd.cli.options import pass_settings
 from psd.cli.progress import progress
 from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
-from psd.errors import ConfigError
 from psd.exports.booking_taking import TakenRows
 from psd.exports.converting import Coarse, Converter, OldConversion
 from psd.exports.old_buckets import LEVELS
 from psd.exports.old_store import OldStore
 from psd.foreign_texts import on_one_line
 from psd.observe.metrics import Metrics
-from psd.secrets import masked
 from psd.store.redis import Store
 
 SHOWN = 20
@@ -83,8 +80,7 @@ def pointspaced(
 async def _converted(
     settings: Settings, origin: str, coarse: Coarse, is_dry: bool, compares: bool
 ) -> int:
-    old_settings = _settings_of(settings, origin)
-    store = Store(old_settings.redis, Metrics())
+    store = Store(settings_of(settings, origin).redis, Metrics())
     try:
         async with (
             store.lane_to_anyone() as lane,
@@ -98,13 +94,6 @@ async def _converted(
     finally:
         await store.close()
     return _show(old, told, converter.taker.taken, is_dry=is_dry, compares=compares)
-
-
-def _settings_of(settings: Settings, origin: str) -> Settings:
-    redis = msgspec.structs.replace(settings.redis, url=origin, cluster="auto", partitions=0)
-    if address(redis) == address(settings.redis):
-        raise ConfigError(f"--from: {masked(origin)} is redis.url, into which it would be moved")
-    return msgspec.structs.replace(settings, redis=redis)
 
 
 def _show(

@@ -206,17 +206,25 @@ async def repaired(settings: Settings) -> tuple[Counter[str], int]:
 @contextlib.asynccontextmanager
 async def reading(settings: Settings, origin: str) -> AsyncIterator[tuple[RoutedLane, Origin]]:
     """A lane to the store that is moved, and what it is."""
-    redis = msgspec.structs.replace(
-        settings.redis, url=origin, cluster="auto", partitions=0, sentinel=()
-    )
-    if address(redis) == address(settings.redis):
-        raise ConfigError(f"--from: {masked(origin)} is redis.url, into which it would be moved")
-    store = Store(redis, Metrics())
+    store = Store(settings_of(settings, origin).redis, Metrics())
     try:
         async with store.lane_to_anyone() as lane:
             yield lane, await origin_of(lane)
     finally:
         await store.close()
+
+
+def settings_of(settings: Settings, origin: str) -> Settings:
+    """The settings by which the store of ``--from`` is reached, without sentinels between.
+
+    Raises ConfigError where it is the store into which it would be moved.
+    """
+    redis = msgspec.structs.replace(
+        settings.redis, url=origin, cluster="auto", partitions=0, sentinel=()
+    )
+    if address(redis) == address(settings.redis):
+        raise ConfigError(f"--from: {masked(origin)} is redis.url, into which it would be moved")
+    return msgspec.structs.replace(settings, redis=redis)
 
 
 def address(redis: RedisSettings) -> tuple[str | None, int | None, str]:

@@ -23,7 +23,6 @@ from psd.exports.row_files import Columns, NumberedRow, row_of
 from psd.exports.row_kinds import Cells
 
 ROWS_AT_ONCE = 65_536
-EXTRA = "parquet"
 
 _encode_json = msgspec.json.Encoder().encode
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import msgspec
 
-from psd.swaps.swap_events import Correction, Numbered, Swap
+from psd.swaps.swap_events import Numbered
 
 DIGITS = 12
 
@@ -47,8 +47,3 @@ def member_of(transaction: Numbered) -> str:
 def root_of_correction(second: int, wrong: Numbered) -> int:
     """The root of a correction at a second: 0 where it has a place of its own."""
     return wrong.root if second == wrong.swap.second else 0
-
-
-def corrected_by(swap: Swap) -> int | None:
-    """The number of what it corrects."""
-    return swap.corrects if isinstance(swap, Correction) else None

@@ -293,16 +293,3 @@ def _multiple(tier: Tier, multiplier: Decimal) -> Tier:
     except InputError as exc:
         raise OutOfBoundsError(f"peak_multipliers: {multiplier} makes a price of none") from exc
     return Tier(rate, tier.up_to_mwh)
-
-
-def plan_of_joi(id_: str, supplier: str, rate: int, multipliers: Mapping[int, int]) -> PricePlan:
-    """A plan of the JOI system, and its multipliers by weekday; 0 and 7 are Sunday."""
-    peaks = [{"day_of_week": day, "multiplier": by} for day, by in multipliers.items()]
-    return load_plan(
-        {
-            "plan": id_,
-            "supplier": supplier,
-            "rates": [{"name": "base", "rate": rate}],
-            "peak_multipliers": peaks,
-        }
-    )

@@ -50,8 +50,6 @@ COMMANDS = frozenset(
 
 _STATS = re.compile(rb"cmdstat_([a-z0-9.]+)(?:\|[^:]*)?:calls=(\d+),usec=(\d+)")
 
-Families = dict[str, Metric]
-
 
 class Gauged(msgspec.Struct, frozen=True):
     """One number of INFO, or more of them added up: its metric, and where it stands."""

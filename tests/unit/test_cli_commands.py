@@ -14,9 +14,10 @@ from click.testing import CliRunner, Result
 
 from psd.cli.arguments import thing_then_user
 from psd.cli.main import commands, exit_code, psd
+from psd.cli.migrate import settings_of
 from psd.cli.options import settings_path
 from psd.cli.up import called_as, status_text
-from psd.config import default_things
+from psd.config import RedisSettings, Settings, default_things
 from psd.config_sources import load_settings
 from psd.embedded.settings_file import settings_file, settings_toml, with_absolute_paths
 from psd.embedded.stack import Status
@@ -302,3 +303,11 @@ def test_the_lines_to_try_call_psd_as_it_can_be_called(
     monkeypatch.setattr("sys.argv", [argument.format(folder=empty_folder)])
     monkeypatch.setenv("PATH", path.format(folder=empty_folder))
     assert called_as() == called
+
+
+def test_another_store_is_reached_at_its_address_and_not_through_sentinels() -> None:
+    own = RedisSettings(url="redis://10.0.0.1:6379/0", sentinel=("10.0.0.2:26379",))
+    other = settings_of(Settings(redis=own), "redis://10.0.0.7:6379/0").redis
+    assert (other.url, other.sentinel) == ("redis://10.0.0.7:6379/0", ())
+    with pytest.raises(ConfigError, match=r"--from: redis://10\.0\.0\.1:6379 is redis\.url"):
+        settings_of(Settings(redis=own), "redis://10.0.0.1:6379")

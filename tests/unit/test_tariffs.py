@@ -12,7 +12,7 @@ import pytest
 from psd.errors import InputError
 from psd.tariffs.cells import edges_of, price_cells
 from psd.tariffs.cost import Bill, cost_of, ranked
-from psd.tariffs.documents import load_plan, plan_of_joi
+from psd.tariffs.documents import load_plan
 from psd.tariffs.plans import PricePlan
 from psd.tariffs.prices import Price, Prices
 from tests.support.energy.plain_bills import (
@@ -123,7 +123,10 @@ def test_two_versions_of_a_plan_are_one_bill() -> None:
 
 
 def test_every_day_of_a_joi_plan_has_its_multiplier_sunday_too() -> None:
-    plan = plan_of_joi("price-plan-0", "Dr Evil", 10, {0: 3, 3: 10})
+    peaks = [{"day_of_week": day, "multiplier": by} for day, by in ((0, 3), (3, 10))]
+    plan = plan_of(
+        {"plan": "p", "rates": [{"name": "base", "rate": 10}], "peak_multipliers": peaks}, "UTC"
+    )
     cells = price_cells(plan, at("2026-06-01", ZoneInfo("UTC")), at("2026-06-08", ZoneInfo("UTC")))
     costs = [cost_of(plan, each.start, each.end, [each], [10**6]).total for each in cells]
     assert costs == [1_000, 10_000, 1_000, 3_000]
