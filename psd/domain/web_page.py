@@ -138,9 +138,9 @@ class WebPage(msgspec.Struct, frozen=True, kw_only=True):
     site, where it stands there. Whoever sees it must be signed in and have the ``scope``. With
     ``takes_forms`` it is asked by POST too. A form has the token of its session, unless sending it
     ``changes`` nothing; one with files has up to ``upload_bytes_max``. A path at which programs
-    have always been told that there is nothing is ``for_browsers``: who does not name
-    ``text/html`` among what he accepts is told so still. One that shows or does more than the store
-    is asked for ``is_patient``.
+    have always been told that there is nothing is ``for_browsers``: who does not name ``text/html``
+    among what he accepts, nor asks for its file by ``?json=1``, is told so still. One that shows or
+    does more than the store is asked for ``is_patient``.
     """
 
     path: str

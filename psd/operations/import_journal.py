@@ -16,11 +16,12 @@ memory, and nothing is left.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -71,6 +72,7 @@ class Ended(msgspec.Struct, frozen=True):
 
 
 F = TypeVar("F", Begun, Ended)
+T = TypeVar("T")
 
 
 class Earlier(msgspec.Struct, frozen=True):
@@ -99,7 +101,10 @@ class Journal:
 
     def __init__(self, path: str, *, is_durable: bool) -> None:
         self._path = path
-        self._database = sqlite3.connect(path, isolation_level=None, timeout=0)
+        # One thread after the other: who takes an import back waits in another than his own.
+        self._database = sqlite3.connect(
+            path, isolation_level=None, timeout=0, check_same_thread=False
+        )
         # Exclusive first: a log that one process has needs no shared memory beside it.
         self._run("PRAGMA locking_mode = EXCLUSIVE")
         if is_durable:
@@ -315,3 +320,19 @@ def _locked(path: str) -> Journal:
         journal.give_up()
         raise
     return journal
+
+
+async def in_thread(work: Callable[..., T], *given: Any) -> T:
+    """Do what waits for the disk, beside the event loop.
+
+    Who is cancelled meanwhile waits for it all the same: the next thing is that the journal is
+    closed.
+    """
+    task = asyncio.ensure_future(asyncio.to_thread(work, *given))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()
+        raise

@@ -30,7 +30,7 @@ from psd.engine.event_fields import MetricFields
 from psd.engine.event_rules import rules_of
 from psd.engine.windows import StandingReport
 from psd.errors import InputError
-from psd.operations.import_journal import BookedWindow, Journal
+from psd.operations.import_journal import BookedWindow, Journal, in_thread
 from psd.operations.ways_in import ReportOutcome, WayIn
 
 BATCH_WINDOWS = 500
@@ -119,7 +119,8 @@ class Undoing:
 
     async def run(self) -> Undone:
         """Go through every window that is not settled."""
-        for windows in self._journal.open_windows(self._batch):
+        portions = self._journal.open_windows(self._batch)
+        while windows := await in_thread(next, portions, None):
             standing = await self._route.standing([each.fields for each in windows])
             found = [
                 Left(window, _verdict(window, now, is_queued=self._is_queued), now)
@@ -127,7 +128,7 @@ class Undoing:
             ]
             if self._sends:
                 found = await self._corrected(found)
-                self._write_down(found)
+                await in_thread(self._write_down, found)
             for each in found:
                 self._undone.take(each)
         return self._undone

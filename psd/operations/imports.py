@@ -17,14 +17,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import msgspec
 
 from psd.clock import utc_text
 from psd.errors import ConfigError, ConflictError, UnavailableError
-from psd.operations.import_journal import SUFFIX, Ended, Journal, opened
+from psd.operations.import_journal import SUFFIX, Ended, Journal, in_thread, opened
 from psd.operations.import_undo import Undoing, Undone
 from psd.operations.ways_in import DirectRoute
 from psd.runtime import Runtime
@@ -57,31 +57,44 @@ class ImportDesk:
 
     async def find(self, import_id: str) -> KeptImport:
         """One of them; raises NotFoundError, UnavailableError while somebody works on it."""
-        with contextlib.closing(opened(self._folder, import_id)) as journal:
-            return _kept(journal)
+        async with self._opened(import_id) as journal:
+            return await in_thread(_kept, journal)
 
     async def rehearsed(self, import_id: str) -> Undone:
         """What taking it back would do."""
-        with contextlib.closing(opened(self._folder, import_id)) as journal:
+        async with self._opened(import_id) as journal:
             return await self._undo(journal, sends=False)
 
     async def undone(self, import_id: str, target: str) -> Undone:
         """Take it back; raises ConflictError where it went somewhere else than is said."""
-        with contextlib.closing(opened(self._folder, import_id)) as journal:
-            begun = journal.begun()
+        async with self._opened(import_id) as journal:
+            begun = await in_thread(journal.begun)
             if begun.target != target:
                 raise ConflictError(
                     f"target: {import_id} went to {begun.target}; say so if that is this store"
                 )
             found = await self._undo(journal, sends=True)
-            with journal.batch():
-                now = utc_text(self._runtime.clock.now_s())
-                journal.tell("undone", Ended(now, found.summary, found.open))
+            now = utc_text(self._runtime.clock.now_s())
+            await in_thread(_end, journal, Ended(now, found.summary, found.open))
         return found
+
+    @contextlib.asynccontextmanager
+    async def _opened(self, import_id: str) -> AsyncIterator[Journal]:
+        journal = opened(self._folder, import_id)
+        try:
+            yield journal
+        finally:
+            # It brings what the log of SQLite has into the file, and waits for the disk.
+            await in_thread(journal.close)
 
     async def _undo(self, journal: Journal, *, sends: bool) -> Undone:
         route = DirectRoute(self._runtime)
         return await Undoing(route, journal, self._runtime.settings, sends=sends).run()
+
+
+def _end(journal: Journal, ended: Ended) -> None:
+    with journal.batch():
+        journal.tell("undone", ended)
 
 
 def imports_in(folder: Path) -> list[KeptImport]:

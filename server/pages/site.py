@@ -146,7 +146,8 @@ class Site:
 
     def _shower(self, page: WebPage) -> At:
         async def show(request: web.Request, place: SitePlace) -> web.Response:
-            if page.for_browsers and not accepts_pages(request.headers.get("Accept", "")):
+            accepts = accepts_pages(request.headers.get("Accept", "")) or "json" in request.query
+            if page.for_browsers and not accepts:
                 return not_found()
             session = request.get(SIGNED_IN)
             async with deadline_unless(page.is_patient):

@@ -2,8 +2,9 @@
 
 ::
 
-    GET /         version, store, queue, newest booking, dead letters; boards; a search
-    GET /watch    server-sent events for it
+    GET /          version, store, queue, newest booking, dead letters; boards; a search
+    GET /?json=1   the same as a file
+    GET /watch     server-sent events for it
 
 A program that asks for ``/`` gets the 404 of pointspaced, as it always has.
 
@@ -23,7 +24,7 @@ from msgspec.structs import replace
 
 from psd.clock import utc_text
 from psd.domain.question import Asked, Endpoint, Versioned, Watchable
-from psd.domain.web_page import Answer, Shown, Visit, WebPage
+from psd.domain.web_page import Answer, Content, Shown, Visit, WebPage
 from psd.errors import UnavailableError
 from psd.queries.depth import depth_of
 from psd.queries.requests import LeaderboardQuery
@@ -49,6 +50,22 @@ class State(msgspec.Struct, frozen=True):
     queue_depth: int | None
     dead_letters: int | None
     newest: str | None
+
+
+class LinkedBoard(msgspec.Struct, frozen=True):
+    """A board to which the page leads."""
+
+    name: str
+    title: str
+    thing: str
+
+
+class StateFile(msgspec.Struct, frozen=True):
+    """The page as a file; ``booked`` is what this process booked in each of the last minutes."""
+
+    state: State
+    booked: list[int]
+    boards: list[LinkedBoard]
 
 
 class StatePage:
@@ -107,20 +124,28 @@ class StatePage:
         asked = Asked(None, {}, visit.identity, visit.sees)
         sees_all = visit.identity.owners is None
         if not sees_all:
-            return Shown("state_of_one.html", {"version": VERSION})
+            own = {"version": VERSION}
+            return _file(own) if "json" in visit.query else Shown("state_of_one.html", own)
         state = await self._state(asked)
-        boards = await self._runtime.boards.page("", BOARDS)
+        boards = [
+            LinkedBoard(each.name, each.definition.title or each.name, each.definition.thing)
+            for each in await self._runtime.boards.page("", BOARDS)
+        ]
+        if "json" in visit.query:
+            return _file(StateFile(state, [*self._minutes.counts], boards))
+        is_admin = visit.identity.may("admin")
+        return Shown("state.html", {**self._values(state, boards), "is_admin": is_admin})
+
+    def _values(self, state: State, boards: Sequence[LinkedBoard]) -> dict[str, Any]:
+        """What the page says."""
         age_s = self._runtime.clock.now_s() - timestamp(state.newest) if state.newest else 0
         counts = self._minutes.counts
-        values = {
+        return {
             "state": state,
             "queue": "-" if state.queue_depth is None else f"{state.queue_depth:,}",
             "letters": "-" if state.dead_letters is None else f"{state.dead_letters:,}",
             "age": age(age_s) if state.newest else "nothing yet",
-            "boards": [
-                (each.definition.title or each.name, quote(each.name), each.definition.thing)
-                for each in boards
-            ],
+            "boards": [(each.title, quote(each.name), each.thing) for each in boards],
             "booked": f"{counts[-1]:,}" if counts else "-",
             "sparkline": sparkline(counts),
             "minutes": len(counts),
@@ -128,7 +153,6 @@ class StatePage:
             "things": self._things,
             "searches": self._searches,
         }
-        return Shown("state.html", values)
 
     async def _state(self, asked: Asked) -> State:
         """What runs, found out once a second for all who look."""
@@ -156,6 +180,10 @@ class StatePage:
         if valkey := fields.get(b"valkey_version"):
             return f"Valkey {valkey.decode()}"
         return f"Redis {fields.get(b'redis_version', b'?').decode()}"
+
+
+def _file(told: object) -> Content:
+    return Content("state.json", "application/json", msgspec.json.encode(told))
 
 
 def age(seconds: int) -> str:

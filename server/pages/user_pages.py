@@ -5,6 +5,7 @@
     GET /users/?uid=7&thing=steps                   a search, which leads to the page
     GET /users/7?thing=steps&year=2016              the year, by the clocks of ?tz=
     GET /users/7?start=2016-04-12&end=2016-04-13    the chart and the activities of a day
+    GET /users/7?thing=steps&json=1                 what the page shows; &csv=1 its activities
     GET /users/7/chart?start=...                    the chart's numbers as JSON, ... &csv=1 as CSV
 
 Without script a chart is a drawing with links; with script a range is dragged over, and the page is
@@ -44,11 +45,13 @@ from server.pages.user_chart import (
     links_of,
     unit_of,
 )
+from server.pages.user_file import UserFile, csv_of, json_of
 from server.pages.user_places import UserPlaces
 from server.pages.user_year import Days, DaysInARow, months_of, squares_of, streaks_of
 
 ACTIVITIES_SHOWN = 20
 WITHDRAWALS_SHOWN = 10
+FILES = (("csv", "Activities as CSV"), ("json", "All of this page as JSON"))
 DAYS_MAX = 3_660
 """Ten years of days, of which streaks are."""
 
@@ -105,6 +108,8 @@ class UserPages:
         goal = goal_of(asked)
         shown = self._shown(asked, year)
         now, longest = streaks_of(days, goal, asked.today)
+        if {"json", "csv"} & {*visit.query}:
+            return await self._file(visit, asked, days, shown)
         return Shown(
             "user.html",
             {
@@ -125,6 +130,31 @@ class UserPages:
                 "places": await self._places.of(asked.uid, asked.now_s),
             },
         )
+
+    async def _file(self, visit: Visit, asked: AskedUser, days: Days, shown: Range) -> Answer:
+        """The page as JSON, or its activities as CSV."""
+        listed = await self._listed(asked, shown, visit)
+        if "json" not in visit.query:
+            return csv_of(asked.thing, listed["activities"])
+        year, goal = year_of(asked), goal_of(asked)
+        now, longest = streaks_of(days, goal, asked.today)
+        told = UserFile(
+            asked.name,
+            asked.thing,
+            asked.tz.key,
+            year,
+            goal,
+            {date: value for date, value in days.items() if date.year == year},
+            now,
+            longest,
+            utc_text(shown.start),
+            utc_text(shown.end),
+            listed["activities"],
+            bool(listed["next"]),
+            listed["withdrawn"],
+            await self._places.of(asked.uid, asked.now_s),
+        )
+        return json_of(told)
 
     async def chart(self, visit: Visit) -> Answer:
         """The chart's numbers."""
@@ -189,14 +219,14 @@ class UserPages:
     async def _charted(self, asked: AskedUser, shown: Range) -> dict[str, Any]:
         """What the page says of the chart; one of a time without detail has none."""
         links = links_of(shown, asked.now_s)
+        within = {"start": utc_text(shown.start), "end": utc_text(shown.end)}
         values: dict[str, Any] = {
             "from": utc_text(shown.start),
             "until": utc_text(shown.end),
             "links": [(text, asked.link(start=a, end=b)) for text, a, b in links],
             "chart_url": f"{asked.path}/chart",
-            "files": asked.link(start=utc_text(shown.start), end=utc_text(shown.end)).replace(
-                "?", "/chart?", 1
-            ),
+            "page_files": [(text, asked.link(**{name: "1"}, **within)) for name, text in FILES],
+            "files": asked.link(**within).replace("?", "/chart?", 1),
             "expired": "",
             "bars": None,
             "every": unit_of(shown.end - shown.start),

@@ -9,8 +9,15 @@ days, and now; each time by the window that the board had then::
 
 Of a user with more bookings than SECONDS_MAX the first are looked at, and ends of days up to now,
 spread evenly where they are more: a better rank between two of these is not seen. Windows that move
-are half as many, because each has two ends. A board with more members than MEMBERS_MAX has no best
-rank, because nobody waits for it, and none of which the detail has expired.
+are half as many, because each has two ends. The boards of a page share SUMS_MAX sums of a member
+between two edges, so that many large ones are looked at in fewer seconds::
+
+    1 board of 12 members       300 own bookings and 300 ends of days, 7,200 sums
+    2 boards of 500 members     30 and 30 on each, 30,000 sums a board
+    50 boards of 500 members    1 and 1 on each
+
+A board with more members than MEMBERS_MAX has no best rank, because nobody waits for it, and none
+of which the detail has expired.
 """
 
 from __future__ import annotations
@@ -39,6 +46,7 @@ from server.pages.best_ranks import best_of, edges_of_windows
 BOARDS_MAX = 50
 MEMBERS_MAX = 500
 SECONDS_MAX = 300
+SUMS_MAX = 60_000
 
 
 class BestRank(msgspec.Struct, frozen=True):
@@ -76,9 +84,11 @@ class UserPlaces:
         stored = await self._boards.page("", BOARDS_MAX)
         boards = await asyncio.gather(*(self._boards.board(each.name) for each in stored))
         own = [each for each in boards if each is not None and uid in each.members]
-        return [*await asyncio.gather(*(self._place(each, uid, now_s) for each in own))]
+        asked = [each for each in own if len(each.members) <= MEMBERS_MAX]
+        share = SUMS_MAX // max(len(asked), 1)
+        return [*await asyncio.gather(*(self._place(each, uid, now_s, share) for each in own))]
 
-    async def _place(self, board: NamedBoard, uid: int, now_s: int) -> PlaceOnBoard:
+    async def _place(self, board: NamedBoard, uid: int, now_s: int, share: int) -> PlaceOnBoard:
         asked = LeaderboardQuery(board=board.name, around=uid, span=0)
         answer = await self._queries.leaderboard(asked)
         own = next(row for row in answer.data if row.rank)
@@ -89,17 +99,18 @@ class UserPlaces:
             own.rank,
             answer.total,
             f"{own.value:,}",
-            await self._best(board, uid, now_s),
+            await self._best(board, uid, now_s, share),
         )
 
-    async def _best(self, board: NamedBoard, uid: int, now_s: int) -> BestRank | None:
-        """The best rank in any window that the board ever had. 3 trips."""
+    async def _best(self, board: NamedBoard, uid: int, now_s: int, share: int) -> BestRank | None:
+        """The best rank in any window that the board ever had, by its share of sums. 3 trips."""
         thing = self._numbers.get(board.definition.thing)
         if thing is None or len(board.members) > MEMBERS_MAX:
             return None
         window = board.definition.window
         try:
-            seconds = await self._seconds(uid, thing, window, now_s)
+            most = seconds_of(share, len(board.members))
+            seconds = await self._seconds(uid, thing, window, now_s, most)
             windows = [standing_range(window, second) for second in seconds]
             edges = edges_of_windows(windows)
             if len(edges) <= 1:
@@ -113,15 +124,16 @@ class UserPlaces:
         best = best_of(edges, sums, windows, board.members.index(uid))
         return None if best is None else BestRank(best[0], utc_text(seconds[best[1]]))
 
-    async def _seconds(self, uid: int, thing: int, window: BoardWindow, now_s: int) -> list[int]:
+    async def _seconds(
+        self, uid: int, thing: int, window: BoardWindow, now_s: int, most: int
+    ) -> list[int]:
         """Seconds at which a rank is looked at, in order; none before the user's first booking."""
-        most = SECONDS_MAX
         whole = Range(0, now_s + 1)
         if isinstance(window, FixedWindow):
             board = window_at(window, now_s)
             whole = Range(board.start, min(board.end, now_s + 1))
         else:
-            most //= 2
+            most = max(most // 2, 1)
         if whole.end <= whole.start:
             return []
         bookings, _ = await self._engine.first_bookings(uid, thing, whole, most)
@@ -131,3 +143,12 @@ class UserPlaces:
         days = range(own[0] // DATE_S * DATE_S + DATE_S, whole.end, DATE_S)
         ends = days[:: max(-(-len(days) // most), 1)]
         return sorted({*own, *ends, whole.end})
+
+
+def seconds_of(sums: int, members: int) -> int:
+    """How many own bookings, and how many ends of days, so many sums are enough for.
+
+    >>> seconds_of(60_000, 12), seconds_of(30_000, 500), seconds_of(1_200, 500)
+    (300, 30, 1)
+    """
+    return min(max(sums // (2 * members), 1), SECONDS_MAX)

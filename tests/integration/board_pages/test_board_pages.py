@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import re
+import shlex
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from psd.cli.main import psd as command
 from psd.clock import utc_text
 from psd.engine.plan import Range
 from psd.observe.metrics import Metrics
 from server.pages.board_tables import Crossing, TimePath, edges_of, overtakes, passed, time_path
 from server.pages.booked_minutes import BookedMinutes, sparkline
 from server.pages.overtaking import EDGES, Overtaking, RaceScope
-from server.pages.state_page import age
+from server.pages.state_page import State, StatePage, age
 from tests.support.boards.board_site import (
     DAY_S,
     DAYS,
@@ -34,6 +39,7 @@ from tests.support.engine import engine_on
 from tests.support.servers.redis_server import RedisServer
 
 END_S = START_S + DAYS * DAY_S
+COMMANDS = re.compile(r"<code>(psd [^<]+)</code></pre>")
 TOKEN = token_for("reader", "read")
 STREAM = {"queue.kind": "stream"}
 CUP = {
@@ -177,6 +183,7 @@ def newest_of_a_piece(
 
 
 async def test_the_state_says_what_runs(site: BoardSite) -> None:
+    await put(site, "cup", CUP)
     page = await site.browser.get("/")
     assert page.status == 200
     for told in ("Redis", "Newest booking", "ago", "Dead letters", "Booked in a minute"):
@@ -184,6 +191,28 @@ async def test_the_state_says_what_runs(site: BoardSite) -> None:
     assert "psd up --sample" not in page.text
     shown = await site.browser.get("/watch?wait=0")
     assert json.loads(shown.text)["queue_depth"] == 0
+    assert "/?json=1" in page.links
+    file = json.loads((await site.main.get("/?json=1")).text)
+    assert file["state"] == json.loads(shown.text)
+    assert file["boards"] == [{"name": "cup", "title": "The cup", "thing": "steps"}]
+
+
+async def test_an_admin_is_led_to_dead_letters_and_others_are_told_the_command(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def three(*_: object) -> State:
+        return State("1", "Redis 7", 0, 3, None)
+
+    monkeypatch.setattr(StatePage, "state", three)
+    redis_server.flush()
+    admin = token_for("admin", "read write admin")
+    async with board_site(redis_server.url, {**STREAM, **asked_of(TOKEN, admin)}) as site:
+        for token, is_led in ((TOKEN, False), (admin, True)):
+            await site.browser.send("/auth/login", {"token": token.secret})
+            page = await site.browser.get("/")
+            assert ("/ops/dead-letters/" in page.links) == is_led
+            assert ("psd dlq ls" in page.text) != is_led
+            await site.browser.get("/auth/logout")
 
 
 @pytest.mark.parametrize("accept", ["*/*", "", "application/json, */*", "text/html;q=0"])
@@ -196,7 +225,9 @@ async def test_a_program_is_told_at_the_root_what_pointspaced_tells(
     assert page.headers["Content-Type"] == "text/plain"
 
 
-async def test_an_empty_store_says_how_it_is_filled(redis_server: RedisServer) -> None:
+async def test_an_empty_store_says_how_it_is_filled(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
     redis_server.flush()
     async with (
         engine_on(redis_server.url, STREAM) as psd,
@@ -206,6 +237,16 @@ async def test_an_empty_store_says_how_it_is_filled(redis_server: RedisServer) -
         page = await browser.get("/")
         assert page.text.count("<pre") == 3
         assert "nothing yet" in page.text
+        file = tmp_path / "steps.csv"
+        file.touch()
+        told = [shlex.split(html.unescape(line)) for line in COMMANDS.findall(page.text)]
+        assert [words[1] for words in told] == ["up", "write", "import"]
+        for _, name, *arguments in told:
+            parent = click.Context(command, info_name="psd")
+            known = command.get_command(parent, name)
+            assert known is not None
+            given = [str(file) if each == "FILE.csv" else each for each in arguments]
+            known.make_context(name, given, parent=parent)
         assert (await browser.get("/boards/")).rows == []
         assert "Nobody is on this board." in (await browser.get("/board")).text
 

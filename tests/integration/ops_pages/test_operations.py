@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from psd.operations.import_journal import Journal
 from psd.operations.slow_scripts import slow_scripts
 from psd.store.keys import AUDITS_KEY, OPERATORS_KEY
 from psd.store.scripts import load_script
@@ -145,8 +147,24 @@ async def test_without_a_file_no_token_is_made(redis_server: RedisServer, tmp_pa
         assert (answer.status, "access.tokens_file" in answer.text) == (409, True)
 
 
+def threads_of(patch: pytest.MonkeyPatch, kind: type, *names: str) -> set[tuple[str, int]]:
+    """In which threads methods of a class are called from now on."""
+    found: set[tuple[str, int]] = set()
+
+    def told(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*given: Any) -> Any:
+            found.add((name, threading.get_ident()))
+            return method(*given)
+
+        return called
+
+    for name in names:
+        patch.setattr(kind, name, told(name, getattr(kind, name)))
+    return found
+
+
 async def test_an_import_is_rehearsed_and_taken_back_once_its_target_is_named(
-    site: OpsSite,
+    site: OpsSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong, later = await site.imported(TABLE), await site.imported(LATER_TABLE)
     assert await site.steps() == 56
@@ -158,7 +176,10 @@ async def test_an_import_is_rehearsed_and_taken_back_once_its_target_is_named(
     undo = f"/v3/ops/imports/{wrong}/undo"
     assert (await site.ask("POST", undo, {"target": "http://elsewhere:1155"})).status == 409
     assert await site.steps() == 56
+    threads = threads_of(monkeypatch, Journal, "settle", "tell", "close")
     undone = (await site.ask("POST", undo, {"target": rehearsed["target"]})).json()
+    assert {name for name, _ in threads} == {"settle", "tell", "close"}
+    assert threading.get_ident() not in {thread for _, thread in threads}
     assert (undone["is_done"], undone["open"], await site.steps()) == (True, 1, 50)
     assert "there is 50" in undone["left"][0]
     last = await site.ask("POST", f"/v3/ops/imports/{later}/undo", {"target": undone["target"]})

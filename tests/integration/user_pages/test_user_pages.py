@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from psd.clock import utc_text
 from psd.times import timestamp
 from tests.support.boards.board_site import (
     DAY_S,
@@ -183,6 +186,26 @@ async def test_the_charts_numbers_are_those_of_its_range_by_its_unit(site: Board
     lines = (await site.browser.get(table)).text.splitlines()
     assert lines[0] == "start,steps"
     assert [int(line.split(",")[1]) for line in lines[1:]] == told["values"]
+
+
+async def test_a_page_is_there_as_json_and_its_activities_as_csv(site: BoardSite) -> None:
+    page = await site.browser.get("/users/7?year=2016&tz=UTC")
+    [file] = [link for link in page.links if "&json=1" in link]
+    [table] = [link for link in page.links if "/chart" not in link and "&csv=1" in link]
+    told = json.loads((await site.browser.get(file)).text)
+    days: dict[str, int] = {}
+    for at, uid, steps in site.history:
+        if uid == 7:
+            date = utc_text(at)[:10]
+            days[date] = days.get(date, 0) + steps
+    assert (told["user"], told["thing"], told["year"], told["days"]) == ("7", "steps", 2016, days)
+    assert told["longest_streak"]["days"] >= 1
+    asked = f"/v3/users/7/activities?thing=steps&start={told['start']}&end={told['end']}&limit=20"
+    assert told["activities"] == (await site.main.get(asked)).json()["data"]
+    lines = [*csv.DictReader((await site.browser.get(table)).text.splitlines())]
+    assert [(each["aid"], int(each["steps"])) for each in lines] == [
+        (each["aid"], each["sums"]["steps"]) for each in told["activities"]
+    ]
 
 
 async def test_where_tokens_are_asked_for_one_signs_in_and_sees_ones_own(
