@@ -8,8 +8,8 @@ how it was seen and what mends it (psd/observe/remedies.py). Exit code 1 when on
                    seen:  INFO memory
                    do:    CONFIG SET maxmemory-policy noeviction, and the same in redis.conf
 
-The store is asked here; the queue in doctor_queue.py, and what a server opens beside them is in
-doctor_opens.py.
+The store is asked here, what its boards lack in doctor_columns.py, the queue in doctor_queue.py;
+what a server opens beside them is in doctor_opens.py.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from importlib.metadata import version
 import click
 import msgspec
 
+from psd.cli.doctor_columns import examine_columns
 from psd.cli.doctor_opens import Finding, examine_opened
 from psd.cli.doctor_queue import examine_nsq, examine_stream
 from psd.cli.options import pass_settings
@@ -128,13 +129,21 @@ async def examine_store(store: Store, settings: Settings) -> AsyncIterator[Findi
             # It loads them, where it comes so far.
             async for finding in examine_scripts(store):
                 yield finding
-        if kept := lifetimes_told(settings):
-            yield Finding("retention", True, kept)
+        for finding in await examine_kept(store, settings):
+            yield finding
         if settings.queue.kind == "stream":
             for finding in await examine_stream(store, settings.queue):
                 yield finding
     except PsdError as error:
         yield Finding(check_of(error), False, f"{url}: {error}")
+
+
+async def examine_kept(store: Store, settings: Settings) -> list[Finding]:
+    """Whose boards lack somebody, and what is not kept for ever."""
+    findings = await examine_columns(store, settings)
+    if kept := lifetimes_told(settings):
+        findings.append(Finding("retention", True, kept))
+    return findings
 
 
 def check_of(error: PsdError) -> str:

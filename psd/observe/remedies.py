@@ -98,6 +98,10 @@ REMEDIES: dict[str, Remedy] = {
         "CONFIG SET appendonly yes, CONFIG SET appendfsync always, and both in redis.conf; or "
         'knowingly redis.durability = "fast"',
     ),
+    "columns": Remedy(
+        "the hashes of years of an owner of each part of the index: a booking, and no position",
+        "stop every psd, `psd verify --repair` makes columns of boards anew, start them again",
+    ),
     "clock": Remedy("TIME, against this machine's", "mend NTP on the machine that is wrong"),
     "contents": Remedy(
         "GET psd:life:{psd:schema}",

@@ -20,6 +20,7 @@ from psd.queue.nsq_queue import NsqQueue
 from psd.store import fitness
 from psd.store.keys import SCHEMA_KEY, stream_key
 from tests.support.clients.http import HttpClient, serving
+from tests.support.engine import engine_on, forget_columns, report
 from tests.support.processes.worker_stack import WorkerStack, steps, worker_running
 from tests.support.servers.nsqd import Nsqd
 from tests.support.servers.redis_server import RedisServer
@@ -128,6 +129,26 @@ async def test_each_cause_is_named_with_how_it_was_seen_and_what_mends_it(
     assert found in told[check]["found"]
     assert remedy in told[check]["remedy"]
     assert told[check]["seen"]
+
+
+async def test_boards_that_lack_who_was_booked_without_columns_are_found_until_they_are_repaired(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    async with engine_on(server.url) as runtime:
+        await runtime.engine.book([report(uid=uid, aid=uid) for uid in range(1, 9)])
+        await forget_columns(runtime.store.client)
+        for uid in (3, 4, 5):
+            root = runtime.store.placement.owner_root(uid)
+            assert await runtime.store.client.hdel(f"{root}:1:y", "at") == 1
+    told, code = await examined(server.url, tmp_path)
+    assert code == 1
+    assert told["store.columns"]["found"] == (
+        "boards of steps lack 3 and 2 others, of 8 owners that were looked at"
+    )
+    assert "psd verify --repair" in told["store.columns"]["remedy"]
+    flags = ["--set", f"redis.url={server.url}", "--set", f"archive.folder={tmp_path}/archive"]
+    await asyncio.to_thread(CliRunner().invoke, psd, [*flags, "verify", "--repair"])
+    assert "store.columns" not in (await examined(server.url, tmp_path))[0]
 
 
 async def test_a_user_without_a_right_is_told_which_line_gives_it(
