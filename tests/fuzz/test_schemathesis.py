@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from psd.queue.deadletter import DeadLetterBox
 from tests.support.clients import schemathesis_hooks
 from tests.support.clients.access import Token, asked_of, bearer, token_for
 from tests.support.clients.http import HttpClient, serving
@@ -38,6 +39,8 @@ ADMIN: Token = token_for("admin", "admin")
 @pytest.fixture
 async def client(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HttpClient]:
     erase_at_once(monkeypatch)
+    # Who looks for dead letters waits until none comes any more.
+    monkeypatch.setattr(DeadLetterBox.__init__, "__defaults__", (0.01, 0.01))
     flags = {"queue.kind": "stream", **asked_of(ADMIN)}
     async with engine_on(redis_url, flags) as runtime, serving(runtime) as client:
         yield client

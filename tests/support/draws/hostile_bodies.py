@@ -149,6 +149,19 @@ def final_body(rng: random.Random) -> bytes:
     return b"" if rng.random() < 0.5 else hostile_body(rng, {"as_of": 9, "replace": True})
 
 
+def operations_body(rng: random.Random) -> bytes:
+    """What an operator orders: letters, an audit, a token, or an import that is taken back."""
+    some: dict[str, Any] = rng.choice(
+        (
+            {"ids": ["0f2a6c3b1d4e5f60"], "all": False},
+            {"uid": 1, "repair": False, "rate": 100.0},
+            {"name": "amp", "scopes": ["read"], "owners": [7], "expires": "2030-01-01"},
+            {"dry_run": True},
+        )
+    )
+    return hostile_body(rng, {**some, rng.choice(sorted(some)): hostile_json(rng)})
+
+
 def promql_body(rng: random.Random) -> bytes:
     """A form with an expression, one of whose fields is anything."""
     fields = {"query": 'increase(steps{uid="1"}[1h])', "start": "0", "end": "9", "step": "1"}
