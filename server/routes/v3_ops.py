@@ -99,7 +99,7 @@ def _of_the_queue(operating: Operating) -> tuple[Endpoint, ...]:
             "dead letters",
             ("/dead-letters?limit=10", '{"data":[...],"away":""}'),
             query=NewestQuery,
-            refused=(503,),
+            refused=(406, 503),
             is_patient=True,
         ),
         _question(
@@ -171,6 +171,7 @@ def _of_the_store(operating: Operating) -> tuple[Endpoint, ...]:
             "what was done",
             ("/log?limit=2", '{"data":[...]}'),
             query=NewestQuery,
+            refused=(406,),
         ),
     )
 

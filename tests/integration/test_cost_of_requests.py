@@ -12,6 +12,7 @@ from redis.asyncio import Connection
 from redis.exceptions import ResponseError
 
 from psd.charging.part import ChargingPart
+from psd.queue.deadletter import DeadLetterBox
 from psd.runtime import Runtime
 from psd.store.link import Link
 from psd.store.scripts import load_script, script_names
@@ -41,6 +42,14 @@ OTHERWISE: dict[str, set[int]] = {
     "GET /v3/boards/{name}/bracket": {400},
     "GET /v3/boards/{name}/final": {404},
     "DELETE /v3/energy/plans/{plan}": {404},
+    # What operators ask of one that is not there.
+    "GET /v3/ops/audits/{audit}": {404},
+    "GET /v3/ops/dead-letters/{letter}": {404},
+    "GET /v3/ops/imports/{import}": {404},
+    "POST /v3/ops/imports/{import}/undo": {404, 422},
+    "POST /v3/ops/tokens": {404, 409, 422},
+    "POST /v3/ops/tokens/{mark}/revoke": {404, 422},
+    "POST /v3/ops/audits": {409},
 }
 """Answers beside success, 429 and 503: pages without a session; one board, without rounds, and no
 final where the machine was too slow for one."""
@@ -48,7 +57,7 @@ final where the machine was too slow for one."""
 NOT_OF_REQUESTS = {
     **{
         f"charging.{name}": "of workers, webhooks and replays"
-        for name in ("post", "restore", "session", "take")
+        for name in ("post", "release", "restore", "session", "take")
     },
     "columns.seal": "of psd seal",
     "columns.there": "asked where there are several partitions, which this store has not",
@@ -123,6 +132,8 @@ async def test_the_heaviest_of_every_route_is_bounded_and_strangers_are_answered
     client: HttpClient, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert set(HEAVIEST) == served_routes(runtime), "say what its heaviest request is"
+    # Who looks for dead letters waits until none comes any more.
+    monkeypatch.setattr(DeadLetterBox.__init__, "__defaults__", (0.01, 0.01))
     counting = Counting(monkeypatch)
     statuses: dict[str, set[int]] = defaultdict(set)
     answers: Counter[int] = Counter()
