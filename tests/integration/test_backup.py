@@ -369,11 +369,20 @@ async def test_a_store_of_other_partitions_is_refused(server: RedisServer, folde
     assert "redis.partitions = 4: the backup is of a store of 1" in found.stderr
 
 
+AT_A_TERMINAL = """
+import signal
+from psd.__main__ import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+"""A shell without jobs gives what it starts behind itself deaf ears for Ctrl-C, these tests too."""
+
+
 def started(server: RedisServer, tmp_path: Path, *words: str, **environ: str) -> Any:
-    """A command in a process of its own."""
+    """A command in a process of its own, which Ctrl-C reaches."""
     flags = ["--set", f"redis.url={server.url}"]
     return subprocess.Popen(
-        [sys.executable, "-m", "psd", *flags, *words],
+        [sys.executable, "-c", AT_A_TERMINAL, *flags, *words],
         env={**os.environ, "PSD_ARCHIVE_FOLDER": str(tmp_path / "archive"), **environ},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
