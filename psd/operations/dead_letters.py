@@ -22,8 +22,9 @@ from typing import Any
 import msgspec
 
 from psd.clock import utc_text
-from psd.errors import NotFoundError, QueueUnavailableError
+from psd.errors import NotFoundError, PsdError, QueueUnavailableError
 from psd.foreign_texts import on_one_line
+from psd.queries.depth import depth_of
 from psd.queue.deadletter import INSPECT_CHANNEL, LETTERS_MAX, DeadLetterBox, Letter
 from psd.queue.letter_runs import Action, LetterRun, act
 from psd.runtime import Runtime
@@ -44,7 +45,13 @@ class LetterDesk:
         self._turn = asyncio.Lock()
 
     async def look(self, limit: int) -> LettersFound:
-        """The letters that are there, all of which stay."""
+        """The letters that are there, all of which stay.
+
+        Where there are some, a look ends when none came for a while; where the queue says that
+        there are none, at once.
+        """
+        if await self._is_known_empty():
+            return LettersFound([], "")
         async with self._box() as box:
             found = [*await box.take(limit), *box.newer.values()]
             away = await box.away()
@@ -71,6 +78,21 @@ class LetterDesk:
     async def _run(self, action: Action, ids: Collection[str]) -> LetterRun:
         async with self._box() as box:
             return await act(box, action, ids)
+
+    async def _is_known_empty(self) -> bool:
+        """Whether every server of the queue says so; one that does not answer may have some."""
+        queue = self._runtime.settings.queue
+        if queue.kind == "nsq" and (
+            queue.lookupd_addresses or len(queue.nsqd_http_addresses) < len(queue.nsqd_addresses)
+        ):
+            return False
+        letters = msgspec.structs.replace(
+            queue, topic=queue.deadletter_topic, channel=INSPECT_CHANNEL
+        )
+        try:
+            return await depth_of(letters, self._runtime.store)() == 0
+        except PsdError:
+            return False
 
     @asynccontextmanager
     async def _box(self) -> AsyncIterator[DeadLetterBox]:

@@ -28,6 +28,7 @@ from psd.domain.web_page import Answer, Content, Shown, Visit, WebPage
 from psd.errors import UnavailableError
 from psd.queries.depth import depth_of
 from psd.queries.requests import LeaderboardQuery
+from psd.queue.deadletter import INSPECT_CHANNEL
 from psd.runtime import Runtime
 from psd.times import timestamp
 from psd.version import VERSION
@@ -78,7 +79,7 @@ class StatePage:
         queue = runtime.settings.queue
         self._runtime = runtime
         self._depth = depth_of(queue, runtime.store)
-        letters = replace(queue, topic=queue.deadletter_topic)
+        letters = replace(queue, topic=queue.deadletter_topic, channel=INSPECT_CHANNEL)
         self._letters = depth_of(letters, runtime.store)
         self._searches = [
             (each.label, f"/{name}{each.path}", each.field)
