@@ -29,6 +29,7 @@ SAME_ON_A_CLUSTER = {
     "cluster": "they have clusters of their own, also beside the tests of one server",
     "test_in_chromium.py": "what a browser shows of pages that are asked for without one as well",
     "swap_pages/test_recorded_pages.py": "what pages show; test_swap_forms.py sends their forms",
+    "first_views": "what they ask is counted at one server",
     "live_pages/test_live_in_chromium.py": "what windows show; test_watched_pages.py has streams",
     "ops_pages": "what operators see and do; the tests of their commands have it on a cluster",
     "charging_pages": "what pages show; test_charging_http.py has the accounts",
