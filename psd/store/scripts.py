@@ -64,6 +64,14 @@ def load_script(name: str, folder: Path | None = None) -> Script:
     return _load(name, folder or lua_folder())
 
 
+def name_of(sha: bytes | str | int) -> str | None:
+    """What a script is called that this process has loaded; reads nothing."""
+    return _NAMES.get(sha)
+
+
+_NAMES: dict[bytes | str | int, str] = {}
+
+
 @cache
 def _load(name: str, root: Path) -> Script:
     parts: dict[str, str] = {}
@@ -75,10 +83,12 @@ def _load(name: str, root: Path) -> Script:
     if names > NAMES_MAX:
         raise ValueError(f"{name} has {names} names at once, and Lua allows {NAMES_MAX}")
     source = _packed(source)
+    sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest().encode()
+    _NAMES[sha] = name
     return Script(
         name=name,
         source=source,
-        sha=hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest().encode(),
+        sha=sha,
         reads_only=_mode_of(entry, parts[entry]) == "read",
     )
 
