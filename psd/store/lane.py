@@ -40,7 +40,7 @@ from psd.store.link import Link
 from psd.store.parcels import parts_of, together
 from psd.store.replies import psd_error
 from psd.store.room import LaneRoom
-from psd.store.scripts import load_script, script_names
+from psd.store.scripts import name_of
 from psd.store.sending import Command as LinkCommand
 from psd.store.sending import RefusedError
 from psd.store.watch import Watch
@@ -87,9 +87,6 @@ class Lane:
         self._timeout_s = timeout_s
         self._writes = writes
         self._metrics = metrics
-        self._scripts: dict[bytes | str | int, str] = {
-            load_script(name).sha: name for name in script_names()
-        }
         # Only scripts that were called have series: 16 each, and there are some sixty.
         self._script_seconds: dict[bytes | str | int, Histogram] = {}
         self._queue = FairQueue()
@@ -335,7 +332,7 @@ class Lane:
         self._room.learn(cost, seconds)
         for sha in {command[1] for command in commands if command[0] == "EVALSHA"}:
             seconds_of = self._script_seconds.get(sha)
-            if seconds_of is None and (name := self._scripts.get(sha)) is not None:
+            if seconds_of is None and (name := name_of(sha)) is not None:
                 seconds_of = self._script_seconds[sha] = self._metrics.script_seconds.labels(name)
             if seconds_of is not None:
                 seconds_of.observe(seconds)
