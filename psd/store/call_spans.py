@@ -13,12 +13,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 from psd.errors import PsdError
 from psd.observe.spans import TraceSpan
-from psd.store.scripts import load_script, script_names
+from psd.store.scripts import loaded_name
 from psd.store.sending import Command
 
 
@@ -67,14 +66,8 @@ def attributes_of(commands: Sequence[Command]) -> dict[str, str | int | Sequence
 
 def script_names_in(commands: Sequence[Command]) -> list[str]:
     """Those that are called, each once, in the order of their first call."""
-    known = _names()
     shas = dict.fromkeys(command[1] for command in commands if command[0] == "EVALSHA")
-    return [known.get(sha, "unknown") for sha in shas]
-
-
-@cache
-def _names() -> dict[bytes | str | int, str]:
-    return {load_script(name).sha: name for name in script_names()}
+    return [loaded_name(sha) or "unknown" for sha in shas]
 
 
 def _error_in(future: asyncio.Future[list[Any]]) -> str:

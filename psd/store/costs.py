@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import msgspec
 
-from psd.store.scripts import name_of
+from psd.store.scripts import loaded_name
 from psd.store.sending import Command
 
 CALL_MAX_US = 15_000.0
@@ -69,7 +69,7 @@ def cost_us(command: Command) -> float:
     """The estimate of one command."""
     if command[0] == "EVALSHA":
         # By what is loaded: to read all scripts for this took a command 0.3 s at its start.
-        rates = RATES.get(name_of(command[1]) or "", _PLAIN)
+        rates = RATES.get(loaded_name(command[1]) or "", _PLAIN)
         owners = int(command[2])
         cost: float = rates.call_us + rates.owner_us * owners
         for each in command[3 + owners :]:

@@ -40,7 +40,7 @@ from psd.store.link import Link
 from psd.store.parcels import parts_of, together
 from psd.store.replies import psd_error
 from psd.store.room import LaneRoom
-from psd.store.scripts import name_of
+from psd.store.scripts import loaded_name
 from psd.store.sending import Command as LinkCommand
 from psd.store.sending import RefusedError
 from psd.store.watch import Watch
@@ -332,7 +332,7 @@ class Lane:
         self._room.learn(cost, seconds)
         for sha in {command[1] for command in commands if command[0] == "EVALSHA"}:
             seconds_of = self._script_seconds.get(sha)
-            if seconds_of is None and (name := name_of(sha)) is not None:
+            if seconds_of is None and (name := loaded_name(sha)) is not None:
                 seconds_of = self._script_seconds[sha] = self._metrics.script_seconds.labels(name)
             if seconds_of is not None:
                 seconds_of.observe(seconds)

@@ -64,7 +64,7 @@ def load_script(name: str, folder: Path | None = None) -> Script:
     return _load(name, folder or lua_folder())
 
 
-def name_of(sha: bytes | str | int) -> str | None:
+def loaded_name(sha: bytes | str | int) -> str | None:
     """What a script is called that this process has loaded; reads nothing."""
     return _NAMES.get(sha)
 
