@@ -20,7 +20,7 @@ from psd.engine.newest import Newest, asks
 from psd.engine.owner_reads import OwnerReader
 from psd.engine.plan import Levels, Range, plan_range
 from psd.engine.sums import packed_atids
-from psd.slices import give_way, sorted_in_slices
+from psd.slices import Stretch, give_way, sorted_in_slices
 from psd.store.scripts import load_script
 
 PAGE_OWNERS_MAX = 250
@@ -77,7 +77,7 @@ class StandingsReader:
         pages = await self._reader.of_owners(
             self._standings, uids, asked, PAGE_OWNERS_MAX, newest, PARTED_MAX
         )
-        sums = array("q", bytes(8 * len(uids)))
+        sums, stretch = array("q", bytes(8 * len(uids))), Stretch(PAGES_AT_ONCE * PAGE_OWNERS_MAX)
         for places, [packed] in pages:
             page = array("q", packed)
             if sys.byteorder == "little":
@@ -85,6 +85,8 @@ class StandingsReader:
             if places[-1] - places[0] == len(places) - 1:
                 sums[places[0] : places[-1] + 1] = page
             else:
+                # Of several servers the places of a page are scattered over all who are asked.
+                await stretch.after(len(places))
                 for place, number in zip(places, page, strict=True):
                     sums[place] = number
         return sums

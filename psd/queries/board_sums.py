@@ -29,6 +29,7 @@ from psd.queries.freshness import Exactly, Level, answered
 from psd.queries.questions import LeaderboardQuestion
 from psd.queries.sums import Sees, everybody
 from psd.queries.user_sums import UserSums, sums_of
+from psd.slices import in_slices
 
 T = TypeVar("T")
 
@@ -134,7 +135,7 @@ class BoardSums:
             return await engine.booked_standings(seen, thing, range_, atids=atids, newest=newest)
         sums = await engine.standings(seen, thing, range_, atids=atids, newest=newest)
         known = dict(zip(seen, sums, strict=True))
-        return [(uid, known.get(uid, 0)) for uid in uids]
+        return await in_slices(uids, lambda some: [(uid, known.get(uid, 0)) for uid in some])
 
     async def _upper(self, uids: Sequence[int], range_: Range) -> Upper:
         """The largest of these sums; all, where some of those who were named are hidden."""

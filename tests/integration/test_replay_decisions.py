@@ -222,9 +222,9 @@ async def test_one_at_a_time_decides_and_a_turn_ends_by_itself(runtime: Runtime)
     other: Any = await open_runtime(runtime.settings)
     try:
         async with runtime.part(RewardsPart).ledger.turn() as turn:
+            assert 0 < await runtime.store.client.pttl(decisions_key("turn:rewards")) <= 3_000
             with pytest.raises(StoreUnavailableError, match="rewards: another process"):
                 await other.part(RewardsPart).ledger.bar("42", "n", "me")
-            assert 0 < await runtime.store.client.pttl(decisions_key("turn:rewards")) <= 3_000
             first = turn.version
         assert await other.part(RewardsPart).ledger.bar("42", "n", "me")
         async with other.part(RewardsPart).ledger.turn() as turn:
