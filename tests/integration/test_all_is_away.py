@@ -102,7 +102,7 @@ STAYS_AND_WAITS = {"server", "worker"}
 """They start without their dependencies, answer 503 or pause, and go on by themselves."""
 
 BEGINS_WITH_FILES = {"restore"}
-"""Asks nobody before its files are whole; tests/integration/test_backup.py has the rest."""
+"""Asks nobody before its files are whole; tests/integration/backups has the rest."""
 
 REPORTS_ITSELF = {"doctor"}
 """What is away is what it is there to say: exit code 1."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from psd.backup import store_copy
-from psd.cli.main import psd as command
 from psd.store import filling
 from tests.support.engine import EVER, engine_on, report
+from tests.support.processes.commands import printed
 from tests.support.servers.redis_cluster import RedisCluster
 from tests.support.servers.redis_server import RedisServer
 
@@ -30,14 +28,6 @@ def one(tmp_path: Path) -> Iterator[RedisServer]:
     """A single server."""
     with RedisServer(tmp_path / "one") as server:
         yield server
-
-
-async def done(url: str, *words: str) -> str:
-    """What a command prints that ends well."""
-    arguments = ["--set", f"redis.url={url}", *words]
-    found = await asyncio.to_thread(CliRunner().invoke, command, arguments)
-    assert found.exit_code == 0, found.output
-    return found.stdout
 
 
 async def sums_in(url: str) -> list[int]:
@@ -62,15 +52,15 @@ async def test_what_a_cluster_holds_comes_back_into_one_and_into_a_server(
 
     monkeypatch.setattr(store_copy, "OWNERS_KEYS", 20)
     monkeypatch.setattr(store_copy, "reach", lambda _: write())
-    await done(cluster.url, "backup", str(tmp_path / "backup"), "--no-archive")
+    await printed("backup", str(tmp_path / "backup"), "--no-archive", url=cluster.url)
     before = await sums_in(cluster.url)
     cluster.flush()
-    await done(cluster.url, "restore", str(tmp_path / "backup"), "--no-archive")
+    await printed("restore", str(tmp_path / "backup"), "--no-archive", url=cluster.url)
     assert await sums_in(cluster.url) == before == [*OWNERS]
     last = str(next(rounds) - 1).encode()
     held = [node.ask("GET", key) for node, key in zip(cluster.nodes, keys, strict=True)]
     assert held == [last] * len(keys)
-    await done(one.url, "restore", str(tmp_path / "backup"), "--no-archive")
+    await printed("restore", str(tmp_path / "backup"), "--no-archive", url=one.url)
     assert await sums_in(one.url) == before
     assert one.ask("GET", "psd:partitions:{psd:schema}") == b"16"
 
