@@ -11,6 +11,7 @@ numbers or nothing. All other single values of the answer are headers of its CSV
 
 from __future__ import annotations
 
+from functools import cache
 from urllib.parse import quote
 
 import msgspec
@@ -34,6 +35,7 @@ FLAT = (
 """What a cell can hold."""
 
 
+@cache
 def rows_of(answer: type[msgspec.Struct]) -> type[msgspec.Struct] | None:
     """What the rows of an answer are, None where it has none, or some that no table can have."""
     info = inspect.type_info(answer)
