@@ -8,8 +8,9 @@ be carried out, and a spreadsheet computes a cell that begins like a formula::
     >>> in_spreadsheet('=cmd|"/c calc"!A1'), in_spreadsheet("-5"), in_spreadsheet("0x12ab")
     ('\'=cmd|"/c calc"!A1', '-5', '0x12ab')
 
-JSON needs nothing of this: its encoder escapes, and nothing computes it. An error that quotes what
-was sent shows its beginning (:func:`shown`).
+Nothing computes JSON, and its encoder escapes what ASCII has of control characters; others are
+escaped for a terminal (:func:`json_on_terminal`). An error that quotes what was sent shows its
+beginning (:func:`shown`).
 """
 
 from __future__ import annotations
@@ -37,6 +38,17 @@ def on_one_line(text: str) -> str:
     return "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 
+def json_on_terminal(text: str) -> str:
+    r"""A JSON document that says the same without what is not printable, but for line ends.
+
+    >>> json_on_terminal('{"name":"\x9b2J"}')
+    '{"name":"\\u009b2J"}'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else _escaped_in_json(c) for c in text)
+
+
 def in_spreadsheet(text: str) -> str:
     """A cell of a CSV file; what would be computed gets the apostrophe that marks a text."""
     if text and text[0] in _FORMULA_BEGINS and not _NUMBER.fullmatch(text):
@@ -56,6 +68,11 @@ def shown(value: object) -> str:
     if isinstance(value, str) or len(text) <= SHOWN_CHARACTERS:
         return text
     return f"{text[:SHOWN_CHARACTERS]}..."
+
+
+def _escaped_in_json(character: str) -> str:
+    units = character.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def _escaped(character: str) -> str:

@@ -1,4 +1,4 @@
-"""The original daemon's layout and access pattern, as a baseline (spec: pointspaced).
+"""The original daemon's layout and access pattern, as a baseline.
 
 An event is five hashes ``hz:<thing>:<uid>:<bucket>`` (year, month, day, hour, minute) with
 fields ``<finer bucket>:<atid>:<aid>``; each write first reads the activity's sum in the

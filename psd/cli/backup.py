@@ -23,7 +23,7 @@ from psd.backup.manifest import ARCHIVE, Manifest
 from psd.backup.taking import Begun, take, unfinished
 from psd.cli.interrupted import going_on
 from psd.cli.options import pass_settings
-from psd.cli.printing import json_option
+from psd.cli.printing import json_option, show_json
 from psd.cli.progress import progress_of_parts
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
@@ -91,7 +91,7 @@ def backup(
     except OSError as error:
         raise ConfigError(f"{folder}: it cannot be written ({error.strerror})") from error
     if as_json:
-        click.echo(msgspec.json.encode(manifest))
+        show_json(manifest)
         return
     click.echo(f"{told(manifest)}, in {time.monotonic() - began_s:.1f} s")
     if not folders:

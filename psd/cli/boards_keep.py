@@ -19,10 +19,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar, get_args
 
 import click
-import msgspec
 
 from psd.cli.options import pass_settings
-from psd.cli.printing import Form, forms, show_rows, show_table, write_csv
+from psd.cli.printing import Form, forms, show_json, show_rows, show_table, write_csv
 from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
@@ -109,7 +108,7 @@ def show(loaded: LoadedSettings, /, *, name: str, form: Form) -> None:
 
     row = asyncio.run(on_boards(loaded.settings, read))
     if form == "json":
-        click.echo(msgspec.json.encode(row))
+        show_json(row)
         return
     if form == "csv":
         write_csv([row])

@@ -14,12 +14,11 @@ import asyncio
 from typing import IO
 
 import click
-import msgspec
 
 from psd.cli.arguments import NumbersCommand
 from psd.cli.boards_keep import deciding, on_boards
 from psd.cli.options import pass_settings
-from psd.cli.printing import Form, forms, write_csv
+from psd.cli.printing import Form, forms, show_json, write_csv
 from psd.config_sources import LoadedSettings
 from psd.errors import MalformedError
 from psd.queries.boards.definitions import Membership
@@ -42,7 +41,7 @@ def ls(loaded: LoadedSettings, /, *, name: str, form: Form) -> None:
     if form == "csv":
         write_csv([MemberRow(user) for user in users])
     elif form == "json":
-        click.echo(msgspec.json.encode(users))
+        show_json(users)
     elif users:
         click.echo("\n".join(users))
 

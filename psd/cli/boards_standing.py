@@ -22,7 +22,7 @@ from msgspec import UNSET
 
 from psd.cli.boards_keep import deciding, on_boards
 from psd.cli.options import pass_settings
-from psd.cli.printing import Form, forms, show_rows, show_table, write_csv
+from psd.cli.printing import Form, forms, show_json, show_rows, show_table, write_csv
 from psd.cli.sparkline import BAR_CHARACTERS, bar
 from psd.config_sources import LoadedSettings
 from psd.queries.boards.answers import (
@@ -76,7 +76,7 @@ def bracket(loaded: LoadedSettings, /, *, name: str, as_of: str | None, form: Fo
         on_boards(loaded.settings, lambda runtime: runtime.challenges.bracket(name, as_of))
     )
     if form == "json":
-        click.echo(msgspec.json.encode(answer))
+        show_json(answer)
     elif form == "csv":
         write_csv([_line(each, match) for each in answer.rounds for match in each.matches])
     else:

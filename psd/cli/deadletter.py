@@ -21,11 +21,10 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
 import click
-import msgspec
 
 from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
-from psd.cli.printing import Form, forms, write_csv_cells
+from psd.cli.printing import Form, forms, show_json, write_csv_cells
 from psd.cli.query import running
 from psd.clock import utc_text
 from psd.config import Settings
@@ -197,16 +196,14 @@ def show_letters(found: Sequence[Letter], form: Form) -> None:
         cells = [[row.get(name) for name in LETTER_COLUMNS] for row in rows]
         write_csv_cells(LETTER_COLUMNS, cells)
         return
+    if form == "json":
+        show_json(*map(readable, found))
+        return
     for letter in found:
-        click.echo(as_json_line(letter) if form == "json" else summary(letter))
+        click.echo(summary(letter))
 
 
 def summary(letter: Letter) -> str:
     """One line of ``psd dlq ls``."""
     at = utc_text(letter.first_seen_s)
     return f"{letter.id}  {at}  {letter.code}  attempts {letter.attempts}  {letter.reason}"
-
-
-def as_json_line(letter: Letter) -> str:
-    """One line of ``psd dlq ls --json``."""
-    return msgspec.json.encode(readable(letter)).decode()

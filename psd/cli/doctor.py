@@ -28,7 +28,7 @@ from psd.cli.doctor_columns import examine_columns
 from psd.cli.doctor_opens import Finding, examine_opened
 from psd.cli.doctor_queue import examine_nsq, examine_stream
 from psd.cli.options import pass_settings
-from psd.cli.printing import Form, forms, show_table, write_csv
+from psd.cli.printing import Form, forms, show_json, show_table, write_csv
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.errors import PsdError, UnfitStoreError
@@ -56,7 +56,7 @@ def doctor(loaded: LoadedSettings, /, *, form: Form) -> None:
     """
     findings = asyncio.run(examine(loaded))
     if form == "json":
-        click.echo(msgspec.json.encode([told(each) for each in findings]))
+        show_json([told(each) for each in findings])
     elif form == "csv":
         write_csv(findings)
     else:

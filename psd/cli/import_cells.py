@@ -19,7 +19,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from psd.errors import MalformedError, WrongTypeError
-from psd.users import canonical
+from psd.users import canonical, name_of
 
 SHOWN_CHARACTERS = 100
 
@@ -81,9 +81,11 @@ def user_of_cell(cell: object, column: str) -> int | str:
     """The user that a cell names: a whole number, or a canonical name.
 
     What a spreadsheet would call a number is one, or refused as one: it may be a user's number that
-    was rounded on its way.
+    was rounded on its way. ``007`` is refused as everywhere: it is neither user 7 nor another one.
     """
     text = text_of(cell, column)
+    if isinstance(cell, str) and _WHOLE.match(text):
+        name_of(text.partition(".")[0], column)
     if not isinstance(cell, str) or _is_numeric(text):
         return whole_number(cell, column)
     return canonical(text, column)

@@ -25,6 +25,7 @@ import msgspec
 
 from psd.cli.interrupted import going_on
 from psd.cli.options import pass_settings
+from psd.cli.printing import show_json
 from psd.cli.progress import progress
 from psd.cli.query import running
 from psd.config import RedisSettings, Settings
@@ -87,7 +88,10 @@ def migrate(
         raise click.UsageError("--json tells what --dry-run found; give both")
     if dry_run:
         found = asyncio.run(preview(settings, origin))
-        click.echo(msgspec.json.encode(found) if as_json else preview_text(found))
+        if as_json:
+            show_json(found)
+        else:
+            click.echo(preview_text(found))
         return
     with going_on("no psd works with this store until psd migrate has ended, which begins anew"):
         told, outcomes = asyncio.run(migrated(settings, origin, verifies=not no_verify))

@@ -18,7 +18,7 @@ import msgspec
 
 from psd.cli.arguments import USER, NumbersCommand
 from psd.cli.options import pass_settings
-from psd.cli.printing import Form, forms, show_table, write_csv
+from psd.cli.printing import Form, forms, show_json, show_table, write_csv
 from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
@@ -59,7 +59,7 @@ def names(
         raise click.UsageError("say names or numbers, or --prefix")
     found = asyncio.run(_found(loaded.settings, users, prefix, limit))
     if form == "json":
-        click.echo(msgspec.json.encode(found))
+        show_json(found)
     elif form == "csv":
         write_csv(found)
     elif found:

@@ -20,14 +20,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import click
-import msgspec
 
 from psd.access.pages.page_users import PageUser, PageUsers
 from psd.archive.page_decisions import PageDeciding
 from psd.cli.access_options import owner_option, scope_option
 from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
-from psd.cli.printing import Form, forms, write_csv_cells
+from psd.cli.printing import Form, forms, show_json, write_csv_cells
 from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
@@ -84,7 +83,7 @@ def list_users(loaded: LoadedSettings, /, *, form: Form) -> None:
     names = ("name", "scopes", "owners")
     rows = [(name, user.scopes, user.owners) for name, user in found.items()]
     if form == "json":
-        click.echo(msgspec.json.encode([dict(zip(names, row, strict=True)) for row in rows]))
+        show_json([dict(zip(names, row, strict=True)) for row in rows])
         return
     if form == "csv":
         write_csv_cells(names, rows)

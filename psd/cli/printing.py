@@ -25,7 +25,7 @@ import click
 import msgspec
 from msgspec import UNSET
 
-from psd.foreign_texts import in_spreadsheet, on_one_line, on_terminal
+from psd.foreign_texts import in_spreadsheet, json_on_terminal, on_one_line, on_terminal
 
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 csv_option = click.option("--csv", "as_csv", is_flag=True, help="CSV instead of a table.")
@@ -58,8 +58,7 @@ def show_rows(
     JSON is the document that the rows are of, or else a line a row.
     """
     if form == "json":
-        for each in rows if document is None else (document,):
-            click.echo(msgspec.json.encode(each))
+        show_json(*(rows if document is None else (document,)))
     elif form == "csv":
         write_csv(rows)
     else:
@@ -96,6 +95,14 @@ def show_table(names: Sequence[str], rows: Sequence[Sequence[str]], right: set[i
         click.echo(f" {line} ")
 
 
+def show_json(*documents: object, indented: bool = False) -> None:
+    """Documents as JSON, each on a line of its own where it is not indented."""
+    for each in documents:
+        told = msgspec.json.encode(each)
+        shown = msgspec.json.format(told) if indented else told
+        click.echo(json_on_terminal(shown.decode()))
+
+
 def write_csv(rows: Sequence[msgspec.Struct]) -> None:
     """Rows below the names of their fields; what is nested stands as JSON, null as nothing."""
     if not rows:
@@ -114,8 +121,7 @@ def show_lines(form: Form, rows: Sequence[Sequence[str]]) -> None:
     elif form == "csv":
         write_csv_cells(names, values)
     else:
-        for row in values:
-            click.echo(msgspec.json.encode(dict(zip(names, row, strict=True))))
+        show_json(*(dict(zip(names, row, strict=True)) for row in values))
 
 
 def write_csv_cells(names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

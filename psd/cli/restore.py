@@ -28,7 +28,7 @@ from psd.backup.taking import Begun
 from psd.cli.backup import RATE, patient, told
 from psd.cli.interrupted import going_on
 from psd.cli.options import pass_settings
-from psd.cli.printing import json_option
+from psd.cli.printing import json_option, show_json
 from psd.cli.progress import progress_of_parts
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
@@ -100,7 +100,7 @@ def restore(
         check_files(folder, manifest, begun("checked", sum(f.bytes for f in manifest.files)))
         found = asyncio.run(run(settings, folder, manifest, target, begun, rate, dry_run))
     if as_json:
-        click.echo(msgspec.json.encode(found))
+        show_json(found)
     else:
         show(manifest, found, time.monotonic() - began_s, dry_run=dry_run)
 

@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import ClassVar
 
 import click
-import msgspec
 
 from psd.archive.cutting import CutSummary
 from psd.cli.arguments import USER, NumbersCommand
 from psd.cli.lazy import LazyGroup
 from psd.cli.options import pass_settings
-from psd.cli.printing import json_option
+from psd.cli.printing import json_option, show_json
 from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
@@ -68,7 +67,7 @@ def erase(
         click.confirm(f"Erase {user} and all that is known of this user?", abort=True, err=True)
     told = asyncio.run(_erase(loaded.settings, user, note))
     if as_json:
-        click.echo(msgspec.json.encode(told))
+        show_json(told)
         return
     click.echo(f"{told.uid}: {told.status}, {told.keys:,} keys, {told.boards:,} boards")
     click.echo(cut_line(told.archive))
@@ -90,7 +89,10 @@ def cut_files(loaded: LoadedSettings, /, *, archive: Path | None, as_json: bool)
     written anew without it. Safe while psd works, and safe to run again.
     """
     found = asyncio.run(_cut(loaded.settings, archive))
-    click.echo(msgspec.json.encode(found) if as_json else cut_line(found))
+    if as_json:
+        show_json(found)
+    else:
+        click.echo(cut_line(found))
 
 
 def cut_line(found: CutSummary | ArchiveCut) -> str:

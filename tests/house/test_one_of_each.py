@@ -27,6 +27,10 @@ ONCE: dict[str, tuple[str, Sequence[str]]] = {
         ("psd/charging/cli/simulate.py", "psd/cli/bars.py", "psd/cli/printing.py"),
     ),
     "who has bars drawn": (r"psd\.cli\.bars", ("psd/cli/progress.py",)),
+    "JSON on a terminal": (
+        r"\b(?:echo|say|print)\(.*json\.(?:encode|format)|\bimport .*\bjson_on_terminal\b",
+        ("psd/cli/printing.py",),
+    ),
     "tables as CSV on a terminal": (r"csv\.writer\(sys\.stdout", ("psd/cli/printing.py",)),
     "where boards are kept": (
         r"\bboards_key\(|\bnamed_board_root\(|root\}:(?:members|final|versions)\b",
@@ -72,6 +76,7 @@ def test_it_is_written_once(what: str) -> None:
     ("what", "line"),
     [
         ("what draws on a terminal", "from rich.table import Table"),
+        ("JSON on a terminal", "click.echo(msgspec.json.encode(answer))"),
         ("how a 64-bit number is written", 're.compile("0|-?[1-9][0-9]{0,18}")'),
         ("the number of each thing by name", "{name: each.id for name, each in things.items()}"),
         (

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psd.cli.import_cells import scale_of, value_of, whole_number
+from psd.cli.import_cells import scale_of, user_of_cell, value_of, whole_number
 from psd.errors import InputError, MalformedError, WrongTypeError
 
 
@@ -110,3 +110,29 @@ def test_a_text_is_a_whole_number_or_refused(text: str) -> None:
 def test_a_scale_is_a_decimal_above_0(text: str) -> None:
     with pytest.raises(ValueError, match="is not a decimal above 0"):
         scale_of(text)
+
+
+@pytest.mark.parametrize(
+    ("cell", "user"),
+    [
+        ("7", 7),
+        ("-7", -7),
+        ("7.0", 7),
+        (7, 7),
+        (Decimal("7.0"), 7),
+        (" alice@example.com ", "alice@example.com"),
+        ("9007199254740993", 9007199254740993),
+        ("0x7", "0x7"),
+    ],
+)
+def test_a_cell_is_a_user_by_number_or_by_name(cell: object, user: int | str) -> None:
+    assert user_of_cell(cell, "who") == user
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["007", "+5", "-0", "007.0", "\u0667", "9" * 20, "1.5e+09", "1,200", "7.5", 7.5, True, ""],
+)
+def test_what_is_written_like_a_number_and_is_no_user_is_refused(cell: object) -> None:
+    with pytest.raises(InputError, match=r"^who: "):
+        user_of_cell(cell, "who")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from psd.cli.printing import say, show_table, write_csv
+from psd.cli.printing import say, show_json, show_table, write_csv
 from psd.errors import OutOfBoundsError
 from psd.foreign_texts import in_spreadsheet, on_one_line, on_terminal
 from psd.rewards.vehicle_events import _owner
@@ -53,6 +53,23 @@ def test_tables_lines_and_csv_are_written_so(capsys: pytest.CaptureFixture[str])
     assert "\x1b" not in told
     assert told.endswith("owner,points\n'=1+1,5\n-7,-7\n")
     assert csv_rows([Row("@x")]) == b"owner,points\r\n'@x,5\r\n"
+
+
+@pytest.mark.parametrize("owner", ["a\x9b2J", "a\u202eb", "a\x7f", "\U000e0001", "日本 ünïcode"])
+@pytest.mark.parametrize("indented", [False, True])
+def test_json_on_a_terminal_is_printable_and_says_the_same(
+    owner: str, indented: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_json(Row(owner), indented=indented)
+    told = capsys.readouterr().out
+    assert msgspec.json.decode(told) == {"owner": owner, "points": 5}
+    assert told.replace("\n", "").isprintable()
+    assert (owner in told) == owner.isprintable()
+
+
+def test_documents_of_json_stand_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    show_json(Row("a"), Row("b"))
+    assert capsys.readouterr().out == '{"owner":"a","points":5}\n{"owner":"b","points":5}\n'
 
 
 @pytest.mark.parametrize("owner", ["x\x1b[2J", "a\nb", "\x00", "a\u202eb", ""])

@@ -28,7 +28,7 @@ from psd.charging.plug_scenarios import (
 )
 from psd.cli.input_files import opened, parts_of
 from psd.cli.options import pass_settings
-from psd.cli.printing import show_table
+from psd.cli.printing import show_json, show_table
 from psd.config import RedisSettings, Settings
 from psd.config_sources import LoadedSettings
 from psd.embedded.folder import DataFolder
@@ -58,7 +58,7 @@ def scenario(loaded: LoadedSettings, /, *, file: Path, name: str | None, as_json
     except (PlugScenarioError, OSError) as exc:
         raise click.UsageError(str(exc)) from exc
     if as_json:
-        click.echo(msgspec.json.encode(told))
+        show_json(told)
         return
     _show(told)
 

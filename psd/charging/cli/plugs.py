@@ -29,7 +29,7 @@ from psd.charging.settings import ChargingSettings
 from psd.charging.site_store import RequestResult
 from psd.charging.states import PlugState, RequestStatus
 from psd.cli.options import pass_settings
-from psd.cli.printing import Form, forms, say, show_rows
+from psd.cli.printing import Form, forms, say, show_json, show_rows
 from psd.cli.query import running
 from psd.clock import SystemClock
 from psd.config import Settings
@@ -143,7 +143,7 @@ def request(
     result = asyncio.run(_request(loaded.settings, fields))
     if as_json:
         told = {name: getattr(result, name) for name in ("time_entered_state", "status", "reason")}
-        click.echo(msgspec.json.encode(told))
+        show_json(told)
     if result.status != RequestStatus.SUCCESS:
         raise click.ClickException(f"{plug}: {result.reason}")
     if not as_json:

@@ -25,7 +25,7 @@ from psd.charging.session_answers import SessionRow, SessionRows, session_row
 from psd.charging.session_reads import SessionMark, SessionScope
 from psd.charging.session_store import ChargeSession
 from psd.cli.options import pass_settings
-from psd.cli.printing import Form, forms, say, show_rows
+from psd.cli.printing import Form, forms, say, show_json, show_rows
 from psd.cli.query import running
 from psd.clock import SystemClock, utc_text
 from psd.config import Settings
@@ -156,8 +156,7 @@ async def _exported(settings: Settings, scope: SessionScope, after_ms: int, *, o
             rows: list[msgspec.Struct] = [session_row(each) for each in page]
             if ocpi:
                 rows = [*await part.web.sessions.records(page)]
-            for each in rows:
-                click.echo(msgspec.json.encode(each))
+            show_json(*rows)
             count += len(rows)
     return count
 

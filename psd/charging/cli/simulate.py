@@ -18,7 +18,6 @@ import tempfile
 from pathlib import Path
 
 import click
-import msgspec
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -26,7 +25,7 @@ from rich.table import Table
 from psd.charging.simulation.charging_yard import ChargingYard, YardOptions
 from psd.charging.simulation.yard_proof import YardOutcome, outcome_of
 from psd.cli.options import pass_settings
-from psd.cli.printing import say
+from psd.cli.printing import say, show_json
 from psd.cli.progress import progress
 from psd.cli.query import running
 from psd.clock import ManualClock, SystemClock
@@ -100,7 +99,7 @@ def simulate(
     options = YardOptions(count, fuse_amps or max(32, 4 * count), cars, seed, thrifty)
     outcome = asyncio.run(_simulated(loaded.settings, options, speed, is_shown=not as_json))
     if as_json:
-        click.echo(msgspec.json.encode(outcome))
+        show_json(outcome)
     else:
         for line in outcome.lines():
             say(line)

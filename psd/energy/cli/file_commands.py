@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
-import msgspec
 
 from psd.cli.import_routes import client_of
 from psd.cli.input_files import opened, parts_of
 from psd.cli.options import pass_settings
-from psd.cli.printing import json_option, say
+from psd.cli.printing import json_option, say, show_json
 from psd.cli.query import running
 from psd.cli.server_options import AskedServer, server_options
 from psd.cli.times import fixed_time_argument
@@ -132,7 +131,7 @@ async def _booked(settings: Settings, query: ImportQuery, body: bytes) -> Import
 
 def _show(answer: ImportAnswer, *, as_json: bool) -> None:
     if as_json:
-        click.echo(msgspec.json.encode(answer))
+        show_json(answer)
         return
     for each in answer.refused:
         say(f"line {each.line}: {each.message}", err=True)

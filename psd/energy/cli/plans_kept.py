@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
-from psd.cli.printing import Form, forms, say, show_rows
+from psd.cli.printing import Form, forms, say, show_json, show_rows
 from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
@@ -80,7 +79,7 @@ def show(loaded: LoadedSettings, /, *, plan: str, form: Form) -> None:
 
     answer = asyncio.run(read())
     if form == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(answer)))
+        show_json(answer, indented=True)
         return
     names = ("valid from", "supplier", "currency", "zone", "rates", "series")
     cells = [

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import msgspec
 
 from psd.cli.options import pass_settings
+from psd.cli.printing import show_json
 from psd.cli.progress import ProgressBar, bars
 from psd.cli.query import running
 from psd.config import Settings
@@ -205,10 +205,13 @@ def watching(verb: str) -> Iterator[Callable[[RunProgress], None]]:
 
 def show_summary(summary: RunSummary, *, as_json: bool) -> None:
     """A line a week."""
-    if summary.continued and not as_json:
+    if as_json:
+        show_json(*summary.results)
+        return
+    if summary.continued:
         click.echo("a run that had been broken off was continued")
     for result in summary.results:
-        click.echo(msgspec.json.encode(result) if as_json else result_line(result))
+        click.echo(result_line(result))
 
 
 def result_line(result: WeekResult) -> str:
@@ -221,10 +224,10 @@ def result_line(result: WeekResult) -> str:
 
 def show_differences(differences: Sequence[WeekDifference], *, as_json: bool) -> None:
     """What would change, a block a week."""
+    if as_json:
+        show_json(*differences)
+        return
     for each in differences:
-        if as_json:
-            click.echo(msgspec.json.encode(each))
-            continue
         click.echo(difference_line(each))
         if each.before is not None and each.before.levels != each.after.levels:
             click.echo(f"  levels {each.before.levels} -> {each.after.levels}")

@@ -22,7 +22,7 @@ import msgspec
 
 from psd.cli.lazy import Group
 from psd.cli.options import pass_settings
-from psd.cli.printing import Form, forms, say, write_csv
+from psd.cli.printing import Form, forms, say, show_json, write_csv
 from psd.cli.query import running
 from psd.clock import utc_text
 from psd.config import Settings
@@ -143,10 +143,11 @@ def blacklist_ls(loaded: LoadedSettings, /, *, form: Form) -> None:
     entries = asyncio.run(_asking(loaded.settings, lambda ledger: ledger.blacklist()))
     if form == "csv":
         write_csv([*entries.values()])
-        return
-    for each in entries.values():
-        line = f"{each.owner}  {utc_text(each.created_at_s)}  {each.author}: {each.note}"
-        say(msgspec.json.encode(each).decode() if form == "json" else line)
+    elif form == "json":
+        show_json(*entries.values())
+    else:
+        for each in entries.values():
+            say(f"{each.owner}  {utc_text(each.created_at_s)}  {each.author}: {each.note}")
 
 
 @click.group(cls=Group)
@@ -212,13 +213,14 @@ def override_ls(loaded: LoadedSettings, /, *, week: int | None, form: Form) -> N
     made = asyncio.run(_asking(loaded.settings, lambda ledger: ledger.overrides(week)))
     if form == "csv":
         write_csv(made)
-        return
-    for each in made:
-        line = (
-            f"week {each.week}  vehicle {each.vehicle}  streak {each.streak}  "
-            f"{utc_text(each.created_at_s)}  {each.author}: {each.note}"
-        )
-        say(msgspec.json.encode(each).decode() if form == "json" else line)
+    elif form == "json":
+        show_json(*made)
+    else:
+        for each in made:
+            say(
+                f"week {each.week}  vehicle {each.vehicle}  streak {each.streak}  "
+                f"{utc_text(each.created_at_s)}  {each.author}: {each.note}"
+            )
 
 
 async def _asking(settings: Settings, ask: Callable[[Rulings], Awaitable[T]]) -> T:

@@ -19,10 +19,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
-import msgspec
 
 from psd.cli.options import pass_settings
-from psd.cli.printing import Form, forms, show_table, write_csv, write_csv_cells
+from psd.cli.printing import Form, forms, show_json, show_table, write_csv, write_csv_cells
 from psd.cli.query import running
 from psd.clock import utc_text
 from psd.config import Settings
@@ -52,7 +51,7 @@ def statement(loaded: LoadedSettings, /, *, vehicle: int, week: int | None, form
     """
     found = asyncio.run(_statement(loaded.settings, vehicle, week))
     if form == "json":
-        click.echo(msgspec.json.encode(found))
+        show_json(found)
         return
     if form == "csv":
         write_csv(found.explanation)
@@ -72,8 +71,7 @@ def history(loaded: LoadedSettings, /, *, owner: str, form: Form) -> None:
     """
     sums = asyncio.run(_history(loaded.settings, owner))
     if form == "json":
-        for each in sums:
-            click.echo(msgspec.json.encode(_history_line(each)))
+        show_json(*map(_history_line, sums))
         return
     if form == "csv":
         told = [_history_line(each) for each in sums]
@@ -98,8 +96,7 @@ def weeks(loaded: LoadedSettings, /, *, form: Form) -> None:
     """
     lines = asyncio.run(_weeks(loaded.settings))
     if form == "json":
-        for line in lines:
-            click.echo(msgspec.json.encode(line))
+        show_json(*lines)
         return
     if form == "csv":
         write_csv(lines)

@@ -23,7 +23,7 @@ import msgspec
 
 from psd.cli.input_files import opened, parts_of
 from psd.cli.options import pass_settings
-from psd.cli.printing import show_table
+from psd.cli.printing import show_json, show_table
 from psd.config import RedisSettings, Settings
 from psd.config_sources import LoadedSettings
 from psd.embedded.folder import DataFolder
@@ -54,7 +54,7 @@ def scenario(loaded: LoadedSettings, /, *, file: Path, name: str | None, as_json
     for each in refused:
         click.echo(f"refused: {on_one_line(each)}", err=True)
     if as_json:
-        click.echo(msgspec.json.encode(states))
+        show_json(states)
         return
     for at, state in enumerate(states):
         _show(at, state)

@@ -1,4 +1,4 @@
-"""The original's pages, as they are recorded, but where the spec decides otherwise."""
+"""The original's pages, as they are recorded, but where psd answers otherwise on purpose."""
 
 from __future__ import annotations
 
