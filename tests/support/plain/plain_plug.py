@@ -1,4 +1,4 @@
-"""One plug and its customers in plain Python, by the rules of docs/charging.md: no store, no effects.
+"""One plug and its customers in plain Python, by docs/charging.md alone: no store, no effects.
 
 It is told what a scenario of a recording says, second by second, and tells what a recording tells::
 
