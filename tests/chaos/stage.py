@@ -39,10 +39,10 @@ from tests.support.waiting import wait_until
 
 TOPIC, CHANNEL, DEADLETTER_TOPIC = "psd", "psd", "psd.dlq"
 MSG_TIMEOUT_S = 1
-DRAIN_TIMEOUT_S = 60.0
-START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 20.0
-COMMAND_TIMEOUT_S = 60.0
+DRAIN_TIMEOUT_S = 180.0
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 60.0
+COMMAND_TIMEOUT_S = 180.0
 POLL_S = 0.02
 
 SETTINGS: Mapping[str, object] = {

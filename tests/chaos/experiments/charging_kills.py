@@ -63,7 +63,7 @@ CHARGED_READS = 4
 LOOK_S = 0.2
 MILLIVOLTS = 240_000
 ROUNDS_MAX = 6
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 FLAGS = {
     "charging.enabled": True,
     "charging.step_ms": 150,

@@ -44,7 +44,7 @@ COMMANDS_MAX = {WORKER: 30, SERVER: 10, SEAL: 30, ERASE: 40}
 
 RANGES = 6
 STORE_TIMEOUT_S = 5
-COMMAND_TIMEOUT_S = 60.0
+COMMAND_TIMEOUT_S = 180.0
 THINGS = (1, 3)
 
 _HTTP = urllib.request.build_opener(urllib.request.ProxyHandler({}))

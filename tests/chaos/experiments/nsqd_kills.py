@@ -43,7 +43,7 @@ PUBLISHED_TOGETHER = 20
 MOMENT_MAX_S = {"memory": 0.3, "disk": 1.0}
 """A kill comes while the stream is published, which the disk makes slower."""
 
-BACK_S = 30.0
+BACK_S = 120.0
 END_MS = 2**53
 RULES = rules_of(Settings())
 

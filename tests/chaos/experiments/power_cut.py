@@ -55,8 +55,8 @@ REPLIES = (14, 28)
 """Of some 30: those at the start, then one for each batch of 20 messages."""
 
 TIMEOUT_S = 0.3
-DRAIN_TIMEOUT_S = 30.0
-REPLAY_TIMEOUT_S = 60.0
+DRAIN_TIMEOUT_S = 120.0
+REPLAY_TIMEOUT_S = 180.0
 EVERY_SECOND = ("--appendonly", "yes", "--appendfsync", "everysec")
 
 # What a worker says of an outage goes nowhere, as outages are what this is about.
@@ -277,7 +277,11 @@ async def _differences(site: Site, stream: Stream) -> list[Difference]:
 
 def _replay(site: Site) -> int:
     """Replay everything that the archive holds, by the command; how many events it booked."""
-    flags = {"redis.url": site.server.url, "archive.folder": site.settings.archive.folder}
+    flags = {
+        "redis.url": site.server.url,
+        "redis.timeout_s": REPLAY_TIMEOUT_S,
+        "archive.folder": site.settings.archive.folder,
+    }
     command = [sys.executable, "-m", "psd"]
     for key, value in flags.items():
         command += ["--set", f"{key}={value}"]

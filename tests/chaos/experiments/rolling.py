@@ -61,7 +61,7 @@ SERVER_SHUTDOWN_S = 10.0
 MSG_TIMEOUT_S = 10
 """Longer than a slow machine holds a batch up: a timeout is one that a leaving worker caused."""
 
-ENDS_WITHIN_S = 30.0
+ENDS_WITHIN_S = 120.0
 PUBLISHED_TOGETHER = 10
 BETWEEN_PUBLISHES_S = 0.01
 BETWEEN_REQUESTS_S = 0.01
