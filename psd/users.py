@@ -61,14 +61,6 @@ def uid_of(space: str, name: str) -> int:
     return NAMED | CODES[space] << HASH_BITS | int.from_bytes(digest) >> 64 - HASH_BITS
 
 
-def space_of(uid: int) -> str | None:
-    """The space that a number may be a name's of; None for one that is no name's."""
-    return _SPACES.get(uid >> HASH_BITS)
-
-
-_SPACES = {NAMED >> HASH_BITS | code: space for space, code in CODES.items()}
-
-
 def is_named(uid: int) -> bool:
     """Whether a number may be that of a user's name."""
     return uid >> HASH_BITS == _OF_USERS

@@ -19,7 +19,7 @@ from psd.runtime import Runtime
 from psd.vitals.vitals import Vitals
 from server.access import Access
 from server.bodies import BodyReader
-from server.cors import Cors, without_server
+from server.cors import Cors
 from server.domains import domain_routes
 from server.faces import face_apps, site_routes
 from server.middleware import Gate
@@ -42,7 +42,7 @@ from server.routes.v3_standings import StandingRoutes
 from server.routes.v3_users import UserRoutes
 from server.routes.v3_watching import WatchedRoutes
 from server.routes.write import WriteRoutes
-from server.routing import Route, Routes, register
+from server.routing import Route, Routes, new_application, register
 from server.watch_hub import Hub
 from server.watching import Watching
 
@@ -61,30 +61,17 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
     arrays.load()
     settings = runtime.settings
     draining = draining or Draining(runtime.metrics)
-    bodies = BodyReader(settings.server.body_timeout_s)
-    # What a worker would refuse is not put on its queue, so the setting can only be narrower.
-    depth_max = min(settings.server.json_depth_max, runtime.rules.depth_max)
-    rules = msgspec.structs.replace(runtime.rules, depth_max=depth_max)
-    enqueue = EnqueueRoutes(
-        new_queue=runtime.new_queue,
-        topic=settings.queue.topic,
-        rules=rules,
-        clock=runtime.clock,
-        bodies=bodies,
-        messages_max=settings.booking.batch_reports_max,
-        domain_things=runtime.books.things,
-        commands=runtime.commands,
-    )
+    bodies, rules = BodyReader(settings.server.body_timeout_s), _rules(runtime)
     access = Access(settings, runtime.clock)
-    spans = None if runtime.tracer is None else RequestSpans(runtime.tracer, settings.tracing)
-    gate = Gate(runtime.metrics, draining, access, Cors(settings.server), spans)
+    gate = _gate(runtime, draining, access)
     watching = Watching(runtime, gate, access, bodies)
     operating = Operating(runtime, access.look_again)
+    enqueue = _enqueue(runtime, rules, bodies)
     routes: list[Route] = [
         *_writes(runtime, rules, bodies),
-        *_reads(runtime, bodies, depth_max),
+        *_reads(runtime, bodies, rules.depth_max),
         *WatchedRoutes(runtime, watching).routes(),
-        *ops_routes(operating, bodies, depth_max),
+        *ops_routes(operating, bodies, rules.depth_max),
         *domain_routes(runtime, rules, bodies, watching),
         *enqueue.routes(),
         *OperationRoutes(runtime, runtime.metrics, draining).routes(),
@@ -96,26 +83,41 @@ def build_app(runtime: Runtime, draining: Draining | None = None) -> web.Applica
     minutes = BookedMinutes(runtime.metrics)
     pages, roots = site_routes(runtime, desk, minutes, operating)
     gate.know(pages, roots)
-    app = web.Application(
-        middlewares=[gate.middleware], client_max_size=settings.server.body_bytes_max
-    )
-    # The parameter for it is deprecated, and nothing comes in its place.
-    app._router = Routes()
+    app = new_application(gate.middleware, settings.server, Routes())
     if gate.cors.is_on:
         app.on_response_prepare.append(gate.cors.sign)
-    if not settings.server.header:
-        app.on_response_prepare.append(without_server)
-    app[GATE] = gate
-    app[HUB] = watching.hub
+    app[GATE], app[HUB] = gate, watching.hub
     for route in (*routes, *pages):
         register(app, route)
     app[FACES] = face_apps(runtime, gate, desk, rules, bodies)
-    app.cleanup_ctx.append(minutes.running)
-    app.cleanup_ctx.append(_following(runtime.vitals))
-    app.cleanup_ctx.append(operating.running)
-    app.on_cleanup.append(enqueue.close)
-    app.on_cleanup.append(access.close)
+    app.cleanup_ctx.extend([minutes.running, _following(runtime.vitals), operating.running])
+    app.on_cleanup.extend([enqueue.close, access.close])
     return app
+
+
+def _rules(runtime: Runtime) -> EventRules:
+    """What a worker would refuse is not put on its queue, so the setting can only be narrower."""
+    depth_max = min(runtime.settings.server.json_depth_max, runtime.rules.depth_max)
+    return msgspec.structs.replace(runtime.rules, depth_max=depth_max)
+
+
+def _gate(runtime: Runtime, draining: Draining, access: Access) -> Gate:
+    settings, tracer = runtime.settings, runtime.tracer
+    spans = None if tracer is None else RequestSpans(tracer, settings.tracing)
+    return Gate(runtime.metrics, draining, access, Cors(settings.server), spans)
+
+
+def _enqueue(runtime: Runtime, rules: EventRules, bodies: BodyReader) -> EnqueueRoutes:
+    return EnqueueRoutes(
+        new_queue=runtime.new_queue,
+        topic=runtime.settings.queue.topic,
+        rules=rules,
+        clock=runtime.clock,
+        bodies=bodies,
+        messages_max=runtime.settings.booking.batch_reports_max,
+        domain_things=runtime.books.things,
+        commands=runtime.commands,
+    )
 
 
 def _following(vitals: Vitals) -> Callable[[web.Application], AsyncIterator[None]]:

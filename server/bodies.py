@@ -17,9 +17,12 @@ Of a stranger only the form is read with which he signs in, unpacked and short.
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+import msgspec
 from aiohttp import HttpVersion11, web
 
+from psd.engine.nesting import JSON, check_nesting
 from psd.errors import MalformedError, UnsupportedCodingError
 from server.codings import Coding, body_coding, check_charset, unpacked
 from server.forms import Upload, read_form, read_upload
@@ -97,6 +100,15 @@ class BodyReader:
             raise UnsupportedCodingError("Content-Encoding: a form to sign in is not packed")
         body = await self._received(request.clone(client_max_size=STRANGERS_BYTES_MAX))
         return read_form(request.headers.get("Content-Type", ""), body)
+
+
+def object_in(body: bytes, depth_max: int) -> dict[str, Any]:
+    """The JSON object that a body is; raises MalformedError, or as check_nesting does."""
+    check_nesting(body, JSON, depth_max=depth_max)
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        raise MalformedError(f"body: expected one JSON object ({exc})") from exc
 
 
 async def _ask_for_it(request: web.Request) -> None:

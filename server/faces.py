@@ -29,7 +29,6 @@ from psd.engine.event_rules import EventRules
 from psd.errors import ConfigError
 from psd.runtime import Runtime
 from server.bodies import BodyReader
-from server.cors import without_server
 from server.deeds import DeedRoutes
 from server.endpoints import endpoint_routes
 from server.errors import Style
@@ -43,7 +42,7 @@ from server.pages.own_part import OwnPart
 from server.pages.rendering import CORE
 from server.pages.site import Site
 from server.routes.reference import ReferenceRoutes
-from server.routing import Route, Routes, register, register_alone
+from server.routing import Route, Routes, new_application, register, register_alone
 from server.starlette_paths import DecodedRoutes
 
 
@@ -122,14 +121,9 @@ def face_apps(
             runtime, domain, domain.face, runtime.parts[domain.name], desk, rules, bodies
         )
         gate.know(served.routes, face=name)
-        app = web.Application(
-            middlewares=[gate.middleware], client_max_size=runtime.settings.server.body_bytes_max
-        )
-        if not runtime.settings.server.header:
-            app.on_response_prepare.append(without_server)
         is_decoded = isinstance(served.style, Dialect) and served.style.as_starlette
-        # The parameter for it is deprecated, and nothing comes in its place.
-        app._router = DecodedRoutes() if is_decoded else Routes()
+        router = DecodedRoutes() if is_decoded else Routes()
+        app = new_application(gate.middleware, runtime.settings.server, router)
         app[ROOTS] = {"/": served.style}
         for route in served.routes:
             add = register_alone if is_decoded and route.style is served.style else register

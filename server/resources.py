@@ -20,11 +20,9 @@ from aiohttp import web
 
 from psd.domain.question import Asked, NoParameters
 from psd.domain.resource import KeptResource, KeptVersion
-from psd.engine.nesting import JSON, check_nesting
-from psd.errors import MalformedError
 from server import answers
 from server.access import IDENTITY, seen_by
-from server.bodies import BodyReader
+from server.bodies import BodyReader, object_in
 from server.conditions import asked_versions, has_already
 from server.deadline import StoreDeadline
 from server.openapi.about import JSON_TYPE, About, Answer, Example, json_answer
@@ -72,7 +70,7 @@ class _Serving:
     async def put(self, request: web.Request) -> web.Response:
         """Put what is sent under the name."""
         versions = asked_versions(request)
-        fields = self._fields(await self._bodies.read(request))
+        fields = object_in(await self._bodies.read(request), self._depth_max)
         path = self._parts.read(request.match_info)
         asked = self._asked(request, self._resource.read(path, fields))
         async with StoreDeadline():
@@ -89,13 +87,6 @@ class _Serving:
     def _asked(self, request: web.Request, query: Any) -> Asked:
         path = self._parts.read(request.match_info)
         return Asked(query, path, request[IDENTITY], seen_by(request))
-
-    def _fields(self, body: bytes) -> dict[str, Any]:
-        check_nesting(body, JSON, depth_max=self._depth_max)
-        try:
-            return msgspec.json.decode(body, type=dict[str, Any])
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-            raise MalformedError(f"body: expected one JSON object ({exc})") from exc
 
 
 def _shown(found: KeptVersion, status: int) -> web.Response:

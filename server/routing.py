@@ -13,9 +13,12 @@ from typing import Any, Literal
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from aiohttp.web_urldispatcher import MatchInfoError, UrlMappingMatchInfo
 
 from psd.access.identity import Identity, Scope
+from psd.config import ServerSettings
+from server.cors import without_server
 from server.errors import Style
 from server.openapi.about import About
 
@@ -81,6 +84,18 @@ class Routes(web.UrlDispatcher):
             return NoRouteError(web.HTTPNotFound())
         found = await super().resolve(request)
         return found if found.http_exception is None else NoRouteError(found.http_exception)
+
+
+def new_application(
+    middleware: Middleware, settings: ServerSettings, router: Routes
+) -> web.Application:
+    """An application that has no route yet, behind a middleware."""
+    app = web.Application(middlewares=[middleware], client_max_size=settings.body_bytes_max)
+    # The parameter for it is deprecated, and nothing comes in its place.
+    app._router = router
+    if not settings.header:
+        app.on_response_prepare.append(without_server)
+    return app
 
 
 def register(app: web.Application, route: Route) -> None:

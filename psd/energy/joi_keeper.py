@@ -22,11 +22,15 @@ IsNew = Callable[[JoiBatch], Awaitable[bool]]
 
 
 class JoiKeeper:
-    """A :class:`~psd.engine.books.Follower` around that of meters."""
+    """A :class:`~psd.engine.books.Follower` around that of meters.
 
-    def __init__(self, meters: Follower, batches: BatchStore) -> None:
+    ``keep`` tells whether a batch is new; that of the store keeps it too.
+    """
+
+    def __init__(self, meters: Follower, batches: BatchStore, keep: IsNew | None = None) -> None:
         self._meters = meters
         self._batches = batches
+        self._keep = batches.keep if keep is None else keep
         self.things = meters.things
         self.keeps: frozenset[type[Change]] = meters.keeps | {JoiBatch}
 
@@ -34,54 +38,28 @@ class JoiKeeper:
         """Reports are the meters' alone."""
         await self._meters.follow(events, outcomes)
 
-    def preview(self) -> JoiPreview:
-        """Stands for it in a run that writes nothing."""
-        return JoiPreview(self._meters.preview(), self._batches)
+    def preview(self) -> JoiKeeper:
+        """Stands for it in a run that writes nothing, and says what was new before the run."""
+        return JoiKeeper(self._meters.preview(), self._batches, self._is_new)
 
     async def keep(self, changes: Sequence[Any]) -> list[Outcome]:
         """Keep what came, in its order; outcomes by position. Safe to repeat."""
-        return await _kept(changes, self._batches.keep, self._meters)
-
-
-class JoiPreview:
-    """Says what :class:`JoiKeeper` would."""
-
-    def __init__(self, meters: Follower, batches: BatchStore) -> None:
-        self._meters = meters
-        self._batches = batches
-        self.things = meters.things
-        self.keeps: frozenset[type[Change]] = meters.keeps | {JoiBatch}
-
-    async def follow(self, events: Sequence[Report], outcomes: Sequence[Outcome]) -> None:
-        """Reports are the meters' alone."""
-        await self._meters.follow(events, outcomes)
-
-    def preview(self) -> JoiPreview:
-        """Another one."""
-        return JoiPreview(self._meters.preview(), self._batches)
-
-    async def keep(self, changes: Sequence[Any]) -> list[Outcome]:
-        """Outcomes by position, as of what is kept before the run."""
-        return await _kept(changes, self._is_new, self._meters)
+        batches = {
+            place: await self._keep(each)
+            for place, each in enumerate(changes)
+            if isinstance(each, JoiBatch)
+        }
+        if not batches:
+            return await self._meters.keep(changes)
+        passed = [each.power if isinstance(each, JoiBatch) else each for each in changes]
+        told = iter(await self._meters.keep([each for each in passed if each is not None]))
+        outcomes = []
+        for place, each in enumerate(passed):
+            outcome = UNCHANGED if each is None else next(told)
+            if place in batches:
+                outcome = BOOKED if batches[place] else UNCHANGED
+            outcomes.append(outcome)
+        return outcomes
 
     async def _is_new(self, batch: JoiBatch) -> bool:
         return not await self._batches.has(batch)
-
-
-async def _kept(changes: Sequence[Any], is_new: IsNew, meters: Follower) -> list[Outcome]:
-    batches = {
-        place: await is_new(each)
-        for place, each in enumerate(changes)
-        if isinstance(each, JoiBatch)
-    }
-    if not batches:
-        return await meters.keep(changes)
-    passed = [each.power if isinstance(each, JoiBatch) else each for each in changes]
-    told = iter(await meters.keep([each for each in passed if each is not None]))
-    outcomes = []
-    for place, each in enumerate(passed):
-        outcome = UNCHANGED if each is None else next(told)
-        if place in batches:
-            outcome = BOOKED if batches[place] else UNCHANGED
-        outcomes.append(outcome)
-    return outcomes

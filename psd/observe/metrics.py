@@ -64,6 +64,8 @@ class Metrics:
         self._add_store()
         self._add_archive()
         self._add_http()
+        self._add_watching()
+        self._add_process()
 
     def tell_beside(self, collector: Collector) -> None:
         """Have something told beside the instruments, read when it is asked for."""
@@ -206,7 +208,7 @@ class Metrics:
         )
 
     def _add_http(self) -> None:
-        """The HTTP side, and the end of a process."""
+        """Requests, and who signs in."""
         self.page_sign_ins = Counter(
             "psd_pages_logins",
             "Sign-ins to pages: done, wrong, limited.",
@@ -232,6 +234,9 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
+
+    def _add_watching(self) -> None:
+        """Who watches, and what that costs."""
         self.watchers = Gauge(
             "psd_http_watchers",
             "Who watches something just now.",
@@ -248,6 +253,9 @@ class Metrics:
             "Answers that were asked for because what is watched has changed.",
             registry=self.registry,
         )
+
+    def _add_process(self) -> None:
+        """Whom a process turns away, and its end."""
         self.refused = Counter(
             "psd_http_refused",
             "HTTP connections that were refused before any route, by reason.",

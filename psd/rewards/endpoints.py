@@ -41,32 +41,38 @@ def endpoints(
 ) -> list[Endpoint]:
     """All of them: v3, and the original's pages."""
     return [
-        *_of_v3(questions),
-        *_of_weeks(weeks),
+        _of_a_statement(questions),
+        *_of_streaks(questions),
+        _of_weeks(weeks),
+        *_of_an_owners_vehicles(weeks),
+        _of_a_vehicle(weeks),
         _of_what_if(what_if),
         *_of_an_owner(pages),
         *_of_worth(pages),
     ]
 
 
-def _of_v3(questions: RewardsQuestions) -> list[Endpoint]:
-    return [
-        Endpoint(
-            path="/v3/vehicles/{id}/statement",
-            parts={"id": Vehicle},
-            query=WeekQuery,
-            answer=Statement,
-            ask=questions.statement,
-            meaning="the statement",
-            example=(
-                "/v3/vehicles/7/statement?week=4",
-                '{"vehicle":"7","week":4,"start":"2022-02-28T05:00:00Z",'
-                '"end":"2022-03-07T05:00:00Z","connection_streak":5,...,"points":8000,...,'
-                '"explanation":[{"number":"connection_streak","value":5,'
-                '"rule":"Connected: one more than the 4 weeks before."},...]}',
-            ),
-            refused=(404, 406, 410),
+def _of_a_statement(questions: RewardsQuestions) -> Endpoint:
+    return Endpoint(
+        path="/v3/vehicles/{id}/statement",
+        parts={"id": Vehicle},
+        query=WeekQuery,
+        answer=Statement,
+        ask=questions.statement,
+        meaning="the statement",
+        example=(
+            "/v3/vehicles/7/statement?week=4",
+            '{"vehicle":"7","week":4,"start":"2022-02-28T05:00:00Z",'
+            '"end":"2022-03-07T05:00:00Z","connection_streak":5,...,"points":8000,...,'
+            '"explanation":[{"number":"connection_streak","value":5,'
+            '"rule":"Connected: one more than the 4 weeks before."},...]}',
         ),
+        refused=(404, 406, 410),
+    )
+
+
+def _of_streaks(questions: RewardsQuestions) -> list[Endpoint]:
+    return [
         Endpoint(
             path="/v3/streaks",
             query=StreaksQuery,
@@ -100,25 +106,28 @@ def _of_v3(questions: RewardsQuestions) -> list[Endpoint]:
     ]
 
 
-def _of_weeks(questions: WeekQuestions) -> list[Endpoint]:
-    """Weeks as such, an owner's, and a vehicle's."""
-    return [
-        Endpoint(
-            path="/v3/rewards/weeks",
-            query=WeeksQuery,
-            answer=WeeksPage,
-            ask=questions.weeks,
-            meaning="a part of the weeks",
-            details="`dirty` counts what came since a week was computed.",
-            example=(
-                "/v3/rewards/weeks?limit=1",
-                '{"data":[{"week":4,"start":"2022-02-28T05:00:00Z","end":"2022-03-07T05:00:00Z",'
-                '"status":"Finished","reason":"","vehicles":1,"connected":1,"points":8000,...}],'
-                '"next":"NC4w"}',
-            ),
-            refused=(406,),
-            whole=True,
+def _of_weeks(questions: WeekQuestions) -> Endpoint:
+    return Endpoint(
+        path="/v3/rewards/weeks",
+        query=WeeksQuery,
+        answer=WeeksPage,
+        ask=questions.weeks,
+        meaning="a part of the weeks",
+        details="`dirty` counts what came since a week was computed.",
+        example=(
+            "/v3/rewards/weeks?limit=1",
+            '{"data":[{"week":4,"start":"2022-02-28T05:00:00Z","end":"2022-03-07T05:00:00Z",'
+            '"status":"Finished","reason":"","vehicles":1,"connected":1,"points":8000,...}],'
+            '"next":"NC4w"}',
         ),
+        refused=(406,),
+        whole=True,
+    )
+
+
+def _of_an_owners_vehicles(questions: WeekQuestions) -> list[Endpoint]:
+    """What they are now, and what they had week by week."""
+    return [
         Endpoint(
             path="/v3/rewards/vehicles",
             query=OwnerOfQuery,
@@ -145,19 +154,22 @@ def _of_weeks(questions: WeekQuestions) -> list[Endpoint]:
             ),
             refused=(406, 422),
         ),
-        Endpoint(
-            path="/v3/vehicles/{id}/weeks",
-            parts={"id": Vehicle},
-            answer=VehicleHistory,
-            ask=questions.of_vehicle,
-            meaning="the weeks, newest first",
-            example=(
-                "/v3/vehicles/7/weeks",
-                '{"vehicle":"7","data":[{"week":4,...,"points":8000,"tokens":"1105000..."},...]}',
-            ),
-            refused=(406,),
-        ),
     ]
+
+
+def _of_a_vehicle(questions: WeekQuestions) -> Endpoint:
+    return Endpoint(
+        path="/v3/vehicles/{id}/weeks",
+        parts={"id": Vehicle},
+        answer=VehicleHistory,
+        ask=questions.of_vehicle,
+        meaning="the weeks, newest first",
+        example=(
+            "/v3/vehicles/7/weeks",
+            '{"vehicle":"7","data":[{"week":4,...,"points":8000,"tokens":"1105000..."},...]}',
+        ),
+        refused=(406,),
+    )
 
 
 def _of_what_if(questions: WhatIfQuestions) -> Endpoint:

@@ -21,7 +21,6 @@ from typing import Literal
 import msgspec
 
 from psd.measures.money import RATE_UNIT, amount_of, minor
-from psd.tariffs.cells import PricedCell
 from psd.tariffs.periods import Month, shares, times_charged
 from psd.tariffs.plans import Charge, PricePlan, Rate, Tier, TiersBy
 
@@ -71,19 +70,8 @@ class Bill:
         self.unpriced_mwh = 0
         self.has_standing = self.has_minimum = self.has_vat = False
 
-    def add(
-        self,
-        plan: PricePlan,
-        start: int,
-        end: int,
-        cells: Sequence[PricedCell],
-        sums_mwh: Sequence[int],
-    ) -> None:
-        """What a plan takes for [start, end): its cells, and the energy of each."""
-        self.add_taken(plan, start, end, _taken(cells, sums_mwh))
-
     def add_taken(self, plan: PricePlan, start: int, end: int, taken: Sequence[Taken]) -> None:
-        """The same of energy that is added up already."""
+        """What a plan takes for [start, end), and the energy in it."""
         by_month = self._energy(plan, taken)
         days = shares(start, end, plan.zone)
         standing = _charged(plan.standing, days)
@@ -100,14 +88,8 @@ class Bill:
         net = sum(by_month.values(), Fraction(0)) + due + least
         self.vat += net * plan.vat / (HUNDRED * RATE_UNIT)
 
-    def add_export(
-        self, plan: PricePlan, cells: Sequence[PricedCell], sums_mwh: Sequence[int]
-    ) -> None:
-        """What a plan pays for energy that is delivered; one without such rates pays nothing."""
-        self.add_delivered(plan, _taken(cells, sums_mwh))
-
     def add_delivered(self, plan: PricePlan, delivered: Sequence[Taken]) -> None:
-        """The same of energy that is added up already."""
+        """What a plan pays for energy that is delivered; one without such rates pays nothing."""
         groups = _groups(plan.export, delivered)
         for (name, _, _), (rate, mwh) in groups.items():
             self.export_mwh[name] += mwh
@@ -179,15 +161,6 @@ def tiered(tiers: Sequence[Tier], mwh: int, by: TiersBy) -> int:
     return product
 
 
-def cost_of(
-    plan: PricePlan, start: int, end: int, cells: Sequence[PricedCell], sums_mwh: Sequence[int]
-) -> Cost:
-    """The bill of a plan of one version, of energy that was taken."""
-    exact = Bill()
-    exact.add(plan, start, end, cells, sums_mwh)
-    return exact.rounded(plan)
-
-
 def ranked(costs: Iterable[Cost], limit: int | None = None) -> list[Cost]:
     """The cheapest first, equal ones by their id; behind them what is not priced as a whole."""
     return sorted(costs, key=_place)[:limit]
@@ -196,12 +169,6 @@ def ranked(costs: Iterable[Cost], limit: int | None = None) -> list[Cost]:
 def _place(cost: Cost) -> tuple[bool, Fraction, str]:
     total: int = 10**cost.decimals
     return cost.unpriced_mwh > 0, Fraction(cost.total, total), cost.plan
-
-
-def _taken(cells: Sequence[PricedCell], sums_mwh: Sequence[int]) -> list[Taken]:
-    return [
-        (cell.rate, cell.price, cell.period, mwh) for cell, mwh in zip(cells, sums_mwh, strict=True)
-    ]
 
 
 def _groups(

@@ -17,14 +17,12 @@ server/routes/v3_standings.py.
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from psd.cursors import read_cursor, write_cursor
-from psd.engine.nesting import JSON, check_nesting
-from psd.errors import BadQueryError, MalformedError
+from psd.errors import BadQueryError
 from psd.queries.boards.definitions import Membership, StoredBoard
 from psd.queries.boards.member_lists import uids_of_csv
 from psd.queries.boards.requests import (
@@ -43,7 +41,7 @@ from psd.queries.parsing import from_json
 from server import answers
 from server.access import IDENTITY
 from server.asking import asked
-from server.bodies import BodyReader
+from server.bodies import BodyReader, object_in
 from server.conditions import asked_versions, has_already
 from server.deadline import StoreDeadline
 from server.formats import CONTENT_TYPES, asked_format, csv_of_many
@@ -129,7 +127,7 @@ class BoardRoutes:
     async def patch(self, request: web.Request) -> web.Response:
         """Replace single fields; null gives one its default."""
         versions = asked_versions(request)
-        fields = self._fields(await self._bodies.read(request))
+        fields = object_in(await self._bodies.read(request), self._depth_max)
         author = request[IDENTITY].name
         async with StoreDeadline():
             board = await self._boards.patch(request.match_info["name"], fields, author, versions)
@@ -191,13 +189,6 @@ class BoardRoutes:
         # The members are counted in what is shown, so another number is another answer.
         response.headers["ETag"] = f'"{board.tag}.{count}"'
         return response
-
-    def _fields(self, body: bytes) -> dict[str, Any]:
-        check_nesting(body, JSON, depth_max=self._depth_max)
-        try:
-            return msgspec.json.decode(body, type=dict[str, Any])
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-            raise MalformedError(f"body: expected one JSON object ({exc})") from exc
 
 
 def _membership(found: Membership) -> web.Response:

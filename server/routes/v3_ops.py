@@ -43,8 +43,9 @@ GROUP = "Operations"
 def ops_routes(operating: Operating, bodies: BodyReader, depth_max: int) -> list[Route]:
     """All of them."""
     routes: list[Route] = []
-    for endpoint in (*_of_the_queue(operating), *_of_the_store(operating), *_of_tokens(operating)):
-        routes += endpoint_routes(endpoint, GROUP, bodies)
+    for questions in (_of_letters, _of_imports, _of_audits, _of_what_happened, _of_what_is_set):
+        for endpoint in questions(operating):
+            routes += endpoint_routes(endpoint, GROUP, bodies)
     routes += [decree_route(each, GROUP, bodies, depth_max) for each in ops_decrees(operating)]
     return routes
 
@@ -74,7 +75,7 @@ def _question(
     )
 
 
-def _of_the_queue(operating: Operating) -> tuple[Endpoint, ...]:
+def _of_letters(operating: Operating) -> tuple[Endpoint, ...]:
     async def letters(asked: Asked) -> LettersPage:
         """The dead letters, oldest first: they stay."""
         return await operating.letters(asked.query)
@@ -82,14 +83,6 @@ def _of_the_queue(operating: Operating) -> tuple[Endpoint, ...]:
     async def letter(asked: Asked) -> WholeLetter:
         """A dead letter with the original message: it stays."""
         return await operating.letter(asked.path["letter"])
-
-    async def imports(_asked: Asked) -> ImportsPage:
-        """Imports that were, by the journals on the server's machine."""
-        return await operating.imports()
-
-    async def rehearsed(asked: Asked) -> UndoneImport:
-        """What taking an import back would do: nothing is done."""
-        return await operating.rehearse_undo(asked.path["import"])
 
     return (
         _question(
@@ -111,6 +104,19 @@ def _of_the_queue(operating: Operating) -> tuple[Endpoint, ...]:
             refused=(404, 503),
             is_patient=True,
         ),
+    )
+
+
+def _of_imports(operating: Operating) -> tuple[Endpoint, ...]:
+    async def imports(_asked: Asked) -> ImportsPage:
+        """Imports that were, by the journals on the server's machine."""
+        return await operating.imports()
+
+    async def rehearsed(asked: Asked) -> UndoneImport:
+        """What taking an import back would do: nothing is done."""
+        return await operating.rehearse_undo(asked.path["import"])
+
+    return (
         _question(
             "/imports",
             ImportsPage,
@@ -130,7 +136,7 @@ def _of_the_queue(operating: Operating) -> tuple[Endpoint, ...]:
     )
 
 
-def _of_the_store(operating: Operating) -> tuple[Endpoint, ...]:
+def _of_audits(operating: Operating) -> tuple[Endpoint, ...]:
     async def audits(_asked: Asked) -> AuditsPage:
         """The last audits that a server ran."""
         return await operating.audits()
@@ -138,14 +144,6 @@ def _of_the_store(operating: Operating) -> tuple[Endpoint, ...]:
     async def audit(asked: Asked) -> AuditTold:
         """An audit with the first of the differences that it found."""
         return await operating.audit(asked.path["audit"])
-
-    async def slow(_asked: Asked) -> SlowPage:
-        """Scripts that the store noted as slow, the slowest first."""
-        return await operating.slow_scripts()
-
-    async def deeds(asked: Asked) -> DeedsPage:
-        """What operators did over HTTP, the newest first."""
-        return await operating.deeds(asked.query)
 
     return (
         _question("/audits", AuditsPage, audits, "audits", ("/audits", '{"data":[...]}')),
@@ -157,6 +155,19 @@ def _of_the_store(operating: Operating) -> tuple[Endpoint, ...]:
             ("/audits/20160412-083015-7f3a", "{...}"),
             refused=(404,),
         ),
+    )
+
+
+def _of_what_happened(operating: Operating) -> tuple[Endpoint, ...]:
+    async def slow(_asked: Asked) -> SlowPage:
+        """Scripts that the store noted as slow, the slowest first."""
+        return await operating.slow_scripts()
+
+    async def deeds(asked: Asked) -> DeedsPage:
+        """What operators did over HTTP, the newest first."""
+        return await operating.deeds(asked.query)
+
+    return (
         _question(
             "/slow-scripts",
             SlowPage,
@@ -176,7 +187,7 @@ def _of_the_store(operating: Operating) -> tuple[Endpoint, ...]:
     )
 
 
-def _of_tokens(operating: Operating) -> tuple[Endpoint, ...]:
+def _of_what_is_set(operating: Operating) -> tuple[Endpoint, ...]:
     async def tokens(_asked: Asked) -> TokensPage:
         """The tokens that are known, by their marks; no token is told."""
         return await operating.tokens()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from psd.errors import InputError
-from psd.tariffs.cells import edges_of, price_cells
-from psd.tariffs.cost import Bill, cost_of, ranked
+from psd.tariffs.cells import PricedCell, edges_of, price_cells
+from psd.tariffs.cost import Bill, Cost, Taken, ranked
 from psd.tariffs.documents import load_plan
 from psd.tariffs.plans import PricePlan
 from psd.tariffs.prices import Price, Prices
@@ -30,6 +31,21 @@ LONDON = ZoneInfo("Europe/London")
 
 def plan_of(document: dict[str, Any], tz: str = "Europe/London") -> PricePlan:
     return load_plan({"plan": "p", "currency": "GBP", "tz": tz, **document})
+
+
+def taken_of(cells: Sequence[PricedCell], sums_mwh: Sequence[int]) -> list[Taken]:
+    return [
+        (cell.rate, cell.price, cell.period, mwh) for cell, mwh in zip(cells, sums_mwh, strict=True)
+    ]
+
+
+def cost_of(
+    plan: PricePlan, start: int, end: int, cells: Sequence[PricedCell], sums_mwh: Sequence[int]
+) -> Cost:
+    """The bill of a plan of one version, of energy that was taken."""
+    exact = Bill()
+    exact.add_taken(plan, start, end, taken_of(cells, sums_mwh))
+    return exact.rounded(plan)
 
 
 def at(text: str, tz: ZoneInfo = LONDON) -> int:
@@ -100,8 +116,8 @@ def test_what_is_delivered_is_paid_and_has_no_vat() -> None:
     plan = plan_of({"rates": [BASE], "export": {"rates": [BASE]}, "vat_percent": 20})
     exact = Bill()
     [cell] = price_cells(plan, at("2026-06-05"), at("2026-06-06"))
-    exact.add(plan, cell.start, cell.end, [cell], [10**6])
-    exact.add_export(plan, [cell], [3 * 10**6])
+    exact.add_taken(plan, cell.start, cell.end, taken_of([cell], [10**6]))
+    exact.add_delivered(plan, taken_of([cell], [3 * 10**6]))
     lines = [(line.name, line.amount) for line in exact.rounded(plan).lines]
     assert lines == [("base", 24), ("vat", 5), ("export base", -72)]
 
@@ -118,7 +134,7 @@ def test_two_versions_of_a_plan_are_one_bill() -> None:
     exact = Bill()
     for plan in (old, new):
         [cell] = price_cells(plan, at("2026-06-05"), at("2026-06-06"))
-        exact.add(plan, cell.start, cell.end, [cell], [10**6])
+        exact.add_taken(plan, cell.start, cell.end, taken_of([cell], [10**6]))
     assert [(line.mwh, line.amount) for line in exact.rounded(new).lines] == [(2 * 10**6, 125)]
 
 
