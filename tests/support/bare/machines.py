@@ -21,7 +21,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn, Self
 
@@ -41,7 +41,7 @@ PACKAGES = (
     *("python3", "python3-venv", "redis-server"),
 )
 PROGRAMS = ("debootstrap", "setpriv", "unshare", "nsenter", "ip", "mount", "chroot")
-RUN_TIMEOUT_S = 300.0
+RUN_TIMEOUT_S = 900.0
 START_TIMEOUT_S = 60.0
 
 OWN = {
@@ -61,10 +61,11 @@ mount --make-rprivate / &&
 (mount -t overlay overlay -o lowerdir={tree},upperdir={upper},workdir={work} {top} ||
  (mount -t tmpfs tmpfs {scratch} && mkdir {upper} {work} &&
   mount -t overlay overlay -o lowerdir={tree},upperdir={upper},workdir={work} {top})) &&
-mount -t proc proc {top}/proc && mkdir {top}/wheels {top}/more-wheels &&
-mount --bind {wheels} {top}/wheels && mount --bind {more} {top}/more-wheels &&
+mount -t proc proc {top}/proc && {lent} &&
 hostname {name} && ip link set lo up && echo up && exec sleep infinity
 """
+
+LENT = "mkdir {place} && mount --bind {source} {place} && mount -o remount,bind,ro {place}"
 
 
 def needed(why: str) -> NoReturn:
@@ -170,9 +171,12 @@ class Namespaces:
 
 
 class Machine:
-    """One machine; ``folder`` is its scratch, ``root`` its file system as seen from here."""
+    """One machine; ``folder`` is its scratch, ``root`` its file system as seen from here.
 
-    def __init__(self, name: str, tree: Path, folder: Path) -> None:
+    ``lent`` are folders of this machine by the names that they have at its root, to read alone.
+    """
+
+    def __init__(self, name: str, tree: Path, folder: Path, lent: Mapping[str, Path]) -> None:
         self.name = name
         parts = {each: folder / each for each in ("scratch", "top")}
         for path in parts.values():
@@ -180,9 +184,14 @@ class Machine:
         upper, work = parts["scratch"] / "upper", parts["scratch"] / "work"
         upper.mkdir()
         work.mkdir()
-        wheels = {"wheels": WHEELS, "more": more_wheels()}
-        script = INIT.format(tree=tree, upper=upper, work=work, name=name, **wheels, **parts)
         self._top = parts["top"]
+        folders = {"wheels": WHEELS, "more-wheels": more_wheels(), **lent}
+        binds = [
+            LENT.format(place=self._top / place, source=source) for place, source in folders.items()
+        ]
+        script = INIT.format(
+            tree=tree, upper=upper, work=work, name=name, lent=" && ".join(binds), **parts
+        )
         self.namespaces = Namespaces(("--net", "--uts", "--ipc", "--mount"), script)
         self.root = Path(f"/proc/{self.namespaces.pid}/root{self._top}")
         self.put(STAND_IN, "usr/local/bin/systemctl", 0o755)
@@ -218,9 +227,9 @@ class Network:
         called(*self._in_switch, "ip", "link", "set", "switch", "up")
         self._machines: list[Machine] = []
 
-    def machine(self, name: str, folder: Path) -> Machine:
+    def machine(self, name: str, folder: Path, lent: Mapping[str, Path] | None = None) -> Machine:
         """One more."""
-        made = Machine(name, self._tree, folder / name)
+        made = Machine(name, self._tree, folder / name, lent or {})
         self._machines.append(made)
         number = len(self._machines)
         link, enter = f"m{number}", ("nsenter", "--target", made.namespaces.pid, "--net")
