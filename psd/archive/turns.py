@@ -37,7 +37,7 @@ from psd.errors import ArchiveUnavailableError, OutcomeUnknownError, StoreUnavai
 from psd.failpoints import reach
 from psd.store.keys import decisions_key
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 from psd.store.trail import Aside, trail_of
 
 TURN_MS = 3_000
@@ -141,7 +141,7 @@ class Turns:
         self._clock = clock
         self._numbers = numbers
         self._archive = archive
-        self._script = load_script("decisions.turn")
+        self._script = Script("decisions.turn")
         # Tasks of this process wait here, in order, and not at the store.
         self._ending: set[asyncio.Task[None]] = set()
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()

@@ -30,7 +30,7 @@ from psd.store.kept import write_in_order, write_kept
 from psd.store.keys import names_key, names_shard
 from psd.store.lane import Command
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 CUSTOMERS = "customer"
 SCANNED = 500
@@ -59,9 +59,9 @@ class AccountStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._post = load_script("charging.post")
-        self._credit = load_script("charging.credit")
-        self._tell = load_script("charging.tell")
+        self._post = Script("charging.post")
+        self._credit = Script("charging.credit")
+        self._tell = Script("charging.tell")
         self._named: set[str] = set()
         self._epoch = -1
 

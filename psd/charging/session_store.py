@@ -22,7 +22,7 @@ from psd.store.kept import write_kept
 from psd.store.keys import names_key, names_shard
 from psd.store.lane import Command
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 from psd.users import uid_of
 
 SCANNED = 500
@@ -89,8 +89,8 @@ class SessionStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._keep = load_script("charging.session")
-        self._release = load_script("charging.release")
+        self._keep = Script("charging.session")
+        self._release = Script("charging.release")
 
     async def logs(
         self, site: str, plug: str, first_ms: int, last_ms: int

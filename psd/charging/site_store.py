@@ -43,7 +43,7 @@ from psd.store.kept import write_kept
 from psd.store.keys import names_key, names_shard
 from psd.store.lane import Command
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 from psd.users import uid_of
 from psd.zones import DATE_S
 
@@ -94,9 +94,9 @@ class SiteStore:
     def __init__(self, store: Store, settings: ChargingSettings) -> None:
         self._store = store
         self._settings = settings
-        self._take = load_script("charging.take")
-        self._commit = load_script("charging.commit")
-        self._done = load_script("charging.done")
+        self._take = Script("charging.take")
+        self._commit = Script("charging.commit")
+        self._done = Script("charging.done")
 
     async def take(
         self, telemetry: Telemetry, now_ms: int, *, recounts: bool = True

@@ -19,7 +19,7 @@ from psd.store.kept import write_kept
 from psd.store.keys import NAME_SHARDS, names_key
 from psd.store.lane import Command
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -29,7 +29,7 @@ class WholeAccounts:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._restore = load_script("charging.restore")
+        self._restore = Script("charging.restore")
 
     async def customers(self) -> list[str]:
         """Everybody who ever had an account or an entry; reads all names, SCANNED a call."""

@@ -33,7 +33,7 @@ from psd.store.keys import RETENTION_KEY, columns_root
 from psd.store.lane import Command, Lane
 from psd.store.lifetimes import ended
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 ATTEMPTS = 10
 """What makes a board be read anew happens once to a unit: its first booking, its sealing."""
@@ -56,9 +56,9 @@ class ColumnReader:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._script = load_script("columns.sizes")
+        self._script = Script("columns.sizes")
         self._places: dict[int, OwnerPlaces] = {}
-        self._there = load_script("columns.there")
+        self._there = Script("columns.there")
         self._little: set[int] = set()
         self._seen: dict[int, set[str]] = {}
 

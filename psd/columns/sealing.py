@@ -32,7 +32,7 @@ from psd.errors import ShapeError
 from psd.store.keys import LOG_OF_COLUMNS, LOGS_PATTERN
 from psd.store.lane import Lane
 from psd.store.routed import RoutedLane
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 OVER_S = 86_400
 """A unit is over so long after its end; bookings are seldom later."""
@@ -91,7 +91,7 @@ class Sealer:
         self._lane = lane
         self._over_s = now_s - OVER_S
         self._things = things
-        self._script = load_script("columns.seal")
+        self._script = Script("columns.seal")
         self._listed_s = 0.0
 
     async def listed(self) -> list[Unit]:

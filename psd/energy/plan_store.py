@@ -39,7 +39,7 @@ from psd.queries.boards.versions import EITHER, Versions
 from psd.store.kept import write_kept
 from psd.store.records import json_record
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 from psd.tariffs.plans import PricePlan
 
 PLANS_MAX = 1_000
@@ -75,7 +75,7 @@ class PlanStore:
         self._store = store
         self._clock = clock
         self._turns = turns
-        self._put = load_script("energy.put_plan")
+        self._put = Script("energy.put_plan")
 
     async def get(self, name: str) -> KeptPlan:
         """A plan; raises NotFoundError. 1 trip."""

@@ -23,7 +23,7 @@ from psd.slices import Stretch
 from psd.store.kept import write_kept
 from psd.store.lane import Command
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 from psd.tariffs.price_days import day_with, prices_of_day, rates_of_day
 from psd.tariffs.prices import Price, Prices
 from psd.zones import DATE_S
@@ -39,7 +39,7 @@ class PriceStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._put = load_script("energy.put_prices")
+        self._put = Script("energy.put_prices")
 
     async def currency(self, kind: SeriesKind, series: str) -> str | None:
         """What a series is in, None for one that has no prices. 1 trip."""

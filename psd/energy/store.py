@@ -32,7 +32,7 @@ from psd.store.keys import names_key, names_shard
 from psd.store.lane import Command
 from psd.store.owner_calls import owner_call
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 from psd.zones import DATE_S
 
 UNIT_S: Mapping[Kind, int] = {"power": HOUR_S, "register": DATE_S, "intervals": DATE_S}
@@ -124,9 +124,9 @@ class MeterStore:
         fences_s = settings.retention.activity_s
         self._fences_s = fences_s and fences_s + settings.booking.max_event_lead_s
         self._lifetimes = ChannelLifetimes(store, settings)
-        self._keep = load_script("energy.keep")
-        self._cover = load_script("energy.cover")
-        self._describe = load_script("energy.describe")
+        self._keep = Script("energy.keep")
+        self._cover = Script("energy.cover")
+        self._describe = Script("energy.describe")
         self._named: dict[int, str] = {}
         self._epoch = -1
 

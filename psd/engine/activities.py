@@ -24,7 +24,7 @@ from psd.engine.whole import sum_error
 from psd.errors import StoreError, TooLargeError
 from psd.store.codec import pack_id
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 NEWEST_OWNERS_MAX = 500
 
@@ -46,8 +46,8 @@ class BookingReader:
         self._store = store
         self._reader = reader
         self._bookings = bookings
-        self._newest = load_script("engine.newest")
-        self._activity_sum = load_script("engine.activity_sum")
+        self._newest = Script("engine.newest")
+        self._activity_sum = Script("engine.activity_sum")
 
     async def activities(
         self,

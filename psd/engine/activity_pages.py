@@ -29,7 +29,7 @@ from psd.errors import TooLargeError
 from psd.store.codec import pack_id
 from psd.store.keys import crowd_key
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 WINDOW_BOOKINGS = 500
 """Bookings of a thing in a window at least; twice as many as activities are asked for, if more."""
@@ -69,7 +69,7 @@ class ActivityPages:
     def __init__(self, store: Store, bookings: BookingsReader) -> None:
         self._store = store
         self._bookings = bookings
-        self._records = load_script("engine.records")
+        self._records = Script("engine.records")
 
     async def page(
         self,

@@ -34,7 +34,7 @@ from psd.store.lane import Command
 from psd.store.owner_calls import Page, owner_call
 from psd.store.redis import Store
 from psd.store.routed import Answers
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 Found = dict[int, Outcome]
 """Outcomes by position."""
@@ -45,7 +45,7 @@ class Tools:
 
     def __init__(self, store: Store, settings: Settings, withdrawals: WithdrawalScripts) -> None:
         self.store = store
-        self.book = load_script("engine.book")
+        self.book = Script("engine.book")
         self.withdrawals = withdrawals
         self.marker_key = settings.booking.marker_key.encode()
         self._redis = settings.redis

@@ -20,7 +20,7 @@ from psd.engine.newest import Newest, asks
 from psd.engine.owner_reads import OwnerCall, OwnerPage, OwnerReader
 from psd.engine.plan import Range
 from psd.errors import TooLargeError
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 USER_BOOKINGS_MAX = 200_000
 """Bookings of one owner that a call hands over: 5 to 10 ms of Redis."""
@@ -70,7 +70,7 @@ class BookingsReader:
         self._reader = reader
         self._bookings_max = bookings_max
         self._most = min(USER_BOOKINGS_MAX, bookings_max)
-        self._script = load_script("engine.bookings")
+        self._script = Script("engine.bookings")
 
     def pace(self) -> ReadingPace:
         """The pace of one question."""

@@ -38,7 +38,7 @@ from psd.store.keys import OWNER_SHARDS, owner_shard, owners_key
 from psd.store.lane import Command
 from psd.store.owner_calls import owner_call, owner_pages
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 REMEMBERED_MAX = 500_000
 """Owners' things that a process knows to be indexed, some 60 MB; past it, it begins anew."""
@@ -86,8 +86,8 @@ class OwnerIndex:
         self._epoch = -1
         self._indexed: dict[int, Indexed] = {}
         self._reader = OwnerReader(store)
-        self._counts = load_script("engine.owner_counts")
-        self._booked = load_script("engine.booked")
+        self._counts = Script("engine.owner_counts")
+        self._booked = Script("engine.booked")
 
     def missing(self, events: Sequence[Accepted], positions: Iterable[int]) -> Unindexed:
         """Owners' things of the events there, unless this process knows them to be indexed.

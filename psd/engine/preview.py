@@ -27,7 +27,7 @@ from psd.engine.windows import Window
 from psd.store.lane import Command
 from psd.store.owner_calls import Page, owner_call
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 DAY_S = 86_400
 Id = tuple[int | str, int, int, str]
@@ -40,7 +40,7 @@ class Preview:
     def __init__(self, engine: Engine, store: Store, settings: Settings) -> None:
         self._engine = engine
         self._store = store
-        self._script = load_script("engine.preview")
+        self._script = Script("engine.preview")
         self._marker_key = settings.booking.marker_key.encode()
         self._lifetimes = lifetimes(settings.retention, settings.booking, ())
         self._ids: set[Id] = set()

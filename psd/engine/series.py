@@ -31,7 +31,7 @@ from psd.engine.sums import packed_atids
 from psd.engine.totals import Buckets, FoundTotals, pieces
 from psd.engine.unpacking import handed_of, read_in_turns
 from psd.engine.whole import check_levels
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 BUCKETS_MAX = 10_000
 
@@ -108,7 +108,7 @@ class SeriesReader:
     def __init__(self, reader: OwnerReader, bookings: BookingsReader) -> None:
         self._reader = reader
         self._bookings = bookings
-        self._script = load_script("engine.series")
+        self._script = Script("engine.series")
 
     async def of_owners(
         self,

@@ -15,7 +15,7 @@ import msgpack
 from psd.engine.windows import ABSENT, WITHDRAWN, StandingReport, Window
 from psd.store.codec import pack_id
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 WINDOWS_MAX = 1000
 """Windows of one script call."""
@@ -29,7 +29,7 @@ class ReportReader:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._script = load_script("engine.reported")
+        self._script = Script("engine.reported")
 
     async def standing(self, windows: Sequence[Window]) -> list[StandingReport]:
         """What stands in each window, by position.

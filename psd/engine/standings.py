@@ -21,7 +21,7 @@ from psd.engine.owner_reads import OwnerReader
 from psd.engine.plan import Levels, Range, plan_range
 from psd.engine.sums import packed_atids
 from psd.slices import Stretch, give_way, sorted_in_slices
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 PAGE_OWNERS_MAX = 250
 """Owners of one call: some 5 ms of Redis. 100 take 12 % longer in all, 1,000 are no faster."""
@@ -56,8 +56,8 @@ class StandingsReader:
 
     def __init__(self, reader: OwnerReader) -> None:
         self._reader = reader
-        self._standings = load_script("engine.standings")
-        self._top = load_script("engine.top")
+        self._standings = Script("engine.standings")
+        self._top = Script("engine.top")
 
     async def standings(
         self,

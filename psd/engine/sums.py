@@ -19,7 +19,7 @@ from psd.engine.owner_reads import OwnerCall, OwnerPage, OwnerReader
 from psd.engine.plan import Levels, Range, plan_range
 from psd.engine.tallies import AtidSum, Tally, summed, summed_by_atid, tallied
 from psd.store.codec import pack_id
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 PAGE_OWNERS_MAX = 100
 """Owners of one script call, so that a call holds Redis for a few milliseconds."""
@@ -42,7 +42,7 @@ class SumReader:
     def __init__(self, reader: OwnerReader, bookings: BookingsReader) -> None:
         self._reader = reader
         self._bookings = bookings
-        self._sum = load_script("engine.sum")
+        self._sum = Script("engine.sum")
 
     async def of_roots(
         self,

@@ -37,7 +37,7 @@ from psd.store.codec import pack_id
 from psd.store.keys import log_key
 from psd.store.lane import Command
 from psd.store.owner_calls import ONE_SERVER, Placement
-from psd.store.scripts import Script, load_script
+from psd.store.scripts import Script
 from psd.users import name_of, user_of
 
 COMMAND = "withdraw"
@@ -181,8 +181,8 @@ class WithdrawalScripts:
     """The calls about withdrawals, and what their replies say."""
 
     def __init__(self) -> None:
-        self._withdraw = load_script("engine.withdraw")
-        self._find = load_script("engine.find_activity")
+        self._withdraw = Script("engine.withdraw")
+        self._find = Script("engine.find_activity")
 
     def withdraw(
         self, root: str, withdrawal: Withdrawal, lifetimes: bytes, reports: int = PORTION_REPORTS

@@ -21,7 +21,7 @@ from psd.errors import RunInProgressError, StoreUnavailableError
 from psd.rewards.keys import rewards_key
 from psd.store.records import json_record
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class JobLock:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._script = load_script("rewards.hold_lock")
+        self._script = Script("rewards.hold_lock")
         self._key = rewards_key("lock")
 
     @contextlib.asynccontextmanager

@@ -29,7 +29,7 @@ from psd.rewards.week_results import DECODE_RUN, ENCODE, Run, WeekResult, WeekSt
 from psd.store.kept import write_kept
 from psd.store.lane import Command
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 KEPT_S = 600
 """How long replaced rows stay: a reader has long finished, and an export of a large week too."""
@@ -41,7 +41,7 @@ class Publishing:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._script = load_script("rewards.publish")
+        self._script = Script("rewards.publish")
 
     async def begin(
         self, first: int, last: int, inputs: str, newest_generation: int

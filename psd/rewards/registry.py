@@ -28,7 +28,7 @@ from psd.rewards.vehicles import Vehicle, owner_text
 from psd.store.kept import write_in_order, write_kept
 from psd.store.lane import Command
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 VIN_VEHICLES_MAX = 1000
 """Vehicles of one VIN. Real ones have a few over the years; a sender's placeholder has any
@@ -72,8 +72,8 @@ class Registry:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._merge = load_script("rewards.merge_vehicle")
-        self._add_vin = load_script("rewards.add_vin")
+        self._merge = Script("rewards.merge_vehicle")
+        self._add_vin = Script("rewards.add_vin")
 
     async def change(self, changes: Sequence[VehicleChange]) -> list[Outcome]:
         """Keep what was said, in this order; outcomes by position. Safe to repeat.

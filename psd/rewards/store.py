@@ -24,7 +24,7 @@ from psd.slices import Stretch
 from psd.store.lane import Command
 from psd.store.records import json_record
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 WEEKS_OF_A_CALL_MAX = 60
 """Keys of one call of rows.lua, which then holds Redis for some 0.3 ms a vehicle."""
@@ -51,7 +51,7 @@ class RewardsStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._rows = load_script("rewards.rows")
+        self._rows = Script("rewards.rows")
 
     async def results(self) -> dict[int, WeekResult]:
         """Every visible week, as of one moment. 1 call."""

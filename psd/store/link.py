@@ -20,7 +20,7 @@ from redis.exceptions import NoScriptError, RedisError
 
 from psd.failpoints import reach
 from psd.store.replies import is_of_replica
-from psd.store.scripts import load_script, script_names
+from psd.store.scripts import read_sources
 from psd.store.sending import Command, receive, send, write
 from psd.store.watch import Watch
 
@@ -60,9 +60,7 @@ class Link:
             # A WAIT that was answered speaks of the writes before it; it follows them again.
             missing += [at for at in range(missing[0], len(commands)) if commands[at][0] == "WAIT"]
             missing.sort()
-            loads: list[Command] = [
-                ("SCRIPT", "LOAD", load_script(name).source) for name in script_names()
-            ]
+            loads: list[Command] = [("SCRIPT", "LOAD", source) for source in read_sources()]
             await send(connection, loads)
             again = await send(connection, [commands[at] for at in missing])
             for at, reply in zip(missing, again, strict=True):

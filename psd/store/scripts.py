@@ -6,6 +6,14 @@ what the script uses of it (psd/store/lua_includes.py); a cycle is an error. ``-
 ``-- Mode: write`` in the header says whether it writes. Comment lines and most spaces do not travel
 to Redis, and what a part keeps to itself stands in a block (psd/store/lua_parts.py). Nothing here
 talks to Redis.
+
+To read and pack a script takes some milliseconds, and there are dozens. So a :class:`Script` is
+read when something of it is first asked for: a command of the command line that asks one question
+reads one. Whoever serves reads them all before it is ready (:func:`read_every_script`), and what
+has been read is known by its SHA (:func:`loaded_name`)::
+
+    script = Script(name)     nothing is read
+    script.sha                its file and what that includes are
 """
 
 from __future__ import annotations
@@ -13,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import msgspec
@@ -29,13 +37,42 @@ _SPACED = re.compile(r"('(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\")| ?(,|==?) ")
 """A text, which stays as it is, or a sign with spaces that Lua does not need."""
 
 
-class Script(msgspec.Struct, frozen=True):
-    """One entry script, ready to be sent. ``sha`` is what EVALSHA takes."""
+class LoadedScript(msgspec.Struct, frozen=True):
+    """One entry script that has been read, ready to be sent."""
 
     name: str
     source: str
     sha: bytes
     reads_only: bool
+
+
+class Script:
+    """One entry script by its name; it is read once something of it is asked for."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"Script({self.name!r})"
+
+    @cached_property
+    def source(self) -> str:
+        """The program, as Redis gets it."""
+        return self._loaded.source
+
+    @cached_property
+    def sha(self) -> bytes:
+        """What EVALSHA takes."""
+        return self._loaded.sha
+
+    @cached_property
+    def reads_only(self) -> bool:
+        """Whether its header says so."""
+        return self._loaded.reads_only
+
+    @property
+    def _loaded(self) -> LoadedScript:
+        return load_script(self.name)
 
 
 @cache
@@ -59,21 +96,33 @@ def _names(root: Path) -> Sequence[str]:
     return tuple(f"{path.parent.name}.{path.stem}" for path in paths if path.parent.name != "lib")
 
 
-def load_script(name: str, folder: Path | None = None) -> Script:
+def load_script(name: str, folder: Path | None = None) -> LoadedScript:
     """Read one entry script with everything it includes."""
     return _load(name, folder or lua_folder())
 
 
+def read_every_script() -> None:
+    """Read all there are: whoever serves learns of a broken one before it is ready."""
+    for name in script_names():
+        load_script(name)
+
+
+def read_sources() -> list[str]:
+    """The programs that this process has read so far."""
+    return [script.source for script in _READ.values()]
+
+
 def loaded_name(sha: bytes | str | int) -> str | None:
-    """What a script is called that this process has loaded; reads nothing."""
-    return _NAMES.get(sha)
+    """What a script is called that this process has read; reads nothing."""
+    script = _READ.get(sha)
+    return script.name if script else None
 
 
-_NAMES: dict[bytes | str | int, str] = {}
+_READ: dict[bytes | str | int, LoadedScript] = {}
 
 
 @cache
-def _load(name: str, root: Path) -> Script:
+def _load(name: str, root: Path) -> LoadedScript:
     parts: dict[str, str] = {}
     entry = name.replace(".", "/")
     _resolve(root, entry, parts, ())
@@ -84,13 +133,8 @@ def _load(name: str, root: Path) -> Script:
         raise ValueError(f"{name} has {names} names at once, and Lua allows {NAMES_MAX}")
     source = _packed(source)
     sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest().encode()
-    _NAMES[sha] = name
-    return Script(
-        name=name,
-        source=source,
-        sha=sha,
-        reads_only=_mode_of(entry, parts[entry]) == "read",
-    )
+    reads_only = _mode_of(entry, parts[entry]) == "read"
+    return _READ.setdefault(sha, LoadedScript(name, source, sha, reads_only))
 
 
 def _mode_of(entry: str, text: str) -> str:

@@ -18,7 +18,7 @@ from psd.errors import ChangedError, ConflictError, ShapeError, StoreError
 from psd.store.kept import write_in_order, write_kept
 from psd.store.lane import Command
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 from psd.swaps.append import Append, Member, Named
 from psd.swaps.around_asks import Ask
 from psd.swaps.keys import (
@@ -60,9 +60,9 @@ class SwapsStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._append = load_script("swaps.append")
-        self._around = load_script("swaps.around")
-        self._there = load_script("swaps.there")
+        self._append = Script("swaps.append")
+        self._around = Script("swaps.around")
+        self._there = Script("swaps.there")
         self._known: set[str] = set()
         self._epoch = -1
 

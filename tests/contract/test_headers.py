@@ -80,7 +80,7 @@ def test_a_script_has_exactly_one_caller(name: str) -> None:
     calls = [
         path.name
         for path in PYTHON_FILES
-        for _ in re.findall(rf'load_script\("{re.escape(name)}"\)', path.read_text("utf-8"))
+        for _ in re.findall(rf'Script\("{re.escape(name)}"\)', path.read_text("utf-8"))
     ]
     assert len(calls) == 1, calls
 

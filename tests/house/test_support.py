@@ -60,7 +60,7 @@ def test_a_script_is_tested_by_who_tests_its_caller() -> None:
     sources = {
         "lua/lib/cells.lua": "",
         "lua/engine/sum.lua": "-- @include lib/cells: sum_of\n",
-        "psd/engine/sums.py": 'load_script("engine.sum")\n',
+        "psd/engine/sums.py": 'Script("engine.sum")\n',
         "psd/store/costs.py": 'RATES = {"engine.sum": 70}\n',
         "tests/integration/test_sum.py": "import psd.engine.sums\n",
         "tests/integration/test_cost.py": "import psd.store.costs\n",

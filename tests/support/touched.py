@@ -72,7 +72,7 @@ def with_callers(changed: Iterable[str], sources: Mapping[str, str]) -> set[str]
     scripts = {path for path in found if path.endswith(".lua")}
     while scripts:
         parts = {path.removeprefix("lua/").removesuffix(".lua") for path in scripts}
-        loaded = {f'load_script("{part.replace("/", ".")}")' for part in parts}
+        loaded = {f'Script("{part.replace("/", ".")}")' for part in parts}
         found |= {
             path
             for path, source in sources.items()

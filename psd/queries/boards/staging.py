@@ -27,7 +27,7 @@ from psd.slices import in_slices
 from psd.store.kept import write_kept
 from psd.store.lane import Command
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 PART = 1000
 """Members of one command, which holds Redis for some 1 ms."""
@@ -92,7 +92,7 @@ class StagedMembers:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._swap = load_script("boards.swap")
+        self._swap = Script("boards.swap")
 
     async def stage(self, key: str, change: StagedChange, most: int) -> Staged:
         """Prepare a change of the members that are kept under a key; there may be ``most``.

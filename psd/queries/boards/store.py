@@ -63,7 +63,7 @@ from psd.slices import sorted_in_slices
 from psd.store.keys import boards_key
 from psd.store.lane import Command
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 BOARDS_MAX = 10_000
 
@@ -93,7 +93,7 @@ class BoardsStore:
     ) -> None:
         self._store = store
         self._most = most
-        self._listed = load_script("boards.listed")
+        self._listed = Script("boards.listed")
         self._clock = clock
         self._things = things
         self._turns = turns

@@ -25,7 +25,7 @@ from psd.store.keys import boards_key, named_board_root
 from psd.store.lane import Command
 from psd.store.records import json_record
 from psd.store.redis import Store
-from psd.store.scripts import load_script
+from psd.store.scripts import Script
 
 SCRIPT_MEMBERS_MAX = 2000
 """Members that one script call changes, in 1 to 7 ms; more are staged."""
@@ -42,8 +42,8 @@ class BoardWrites:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._change = load_script("boards.change")
-        self._members = load_script("boards.members")
+        self._change = Script("boards.change")
+        self._members = Script("boards.members")
         self.staged = StagedMembers(store)
 
     async def held(self, name: str) -> StoredBoard | None:
