@@ -18,9 +18,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-import aiohttp
 import msgspec
 
+from psd.charging.sources import late_aiohttp
 from psd.errors import DeviceUnavailableError
 
 TIMEOUT_S = 1.5
@@ -68,14 +68,14 @@ class _Info(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def shellies() -> AsyncIterator[Callable[[str], Shelly]]:
     """Makes devices of addresses, asked over connections that are kept."""
-    async with aiohttp.ClientSession() as session:
+    async with late_aiohttp.aiohttp.ClientSession() as session:
         yield lambda host: Shelly(host, session)
 
 
 class Shelly:
     """One device at an address."""
 
-    def __init__(self, host: str, session: aiohttp.ClientSession) -> None:
+    def __init__(self, host: str, session: late_aiohttp.aiohttp.ClientSession) -> None:
         self.host = host
         self._session = session
         self._asked = 0
@@ -104,13 +104,13 @@ class Shelly:
     async def _call(self, method: str, params: dict[str, Any], kind: type[T]) -> T:
         self._asked += 1
         frame = {"id": self._asked, "method": method, "params": params}
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        timeout = late_aiohttp.aiohttp.ClientTimeout(total=TIMEOUT_S)
         try:
             async with self._session.post(
                 f"http://{self.host}/rpc", json=frame, timeout=timeout, allow_redirects=False
             ) as answer:
                 body = await answer.content.read(ANSWER_BYTES_MAX)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as exc:
+        except (late_aiohttp.aiohttp.ClientError, TimeoutError, ValueError) as exc:
             raise DeviceUnavailableError(
                 f"{self.host}: {method}: no answer ({type(exc).__name__})"
             ) from exc

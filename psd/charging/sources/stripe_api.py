@@ -19,11 +19,11 @@ import time
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import aiohttp
 import msgspec
 
 from psd.backoff import backoff_s
 from psd.charging.payment_metrics import PaymentMetrics
+from psd.charging.sources import late_aiohttp
 from psd.errors import PaymentError, PaymentUnavailableError
 
 TRIES = 3
@@ -89,7 +89,7 @@ class StripeApi:
         self._key = key
         self._currency = currency
         self._metrics = metrics
-        self._session: aiohttp.ClientSession | None = None
+        self._session: late_aiohttp.aiohttp.ClientSession | None = None
 
     async def create_customer(self, customer: str, email: str) -> str:
         """The id of a new customer; the same one however often it is asked for within a day."""
@@ -179,15 +179,15 @@ class StripeApi:
         }
         body: dict[str, Any] = {"data" if method == "POST" else "params": form}
         if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-            self._session = aiohttp.ClientSession(timeout=timeout)
+            timeout = late_aiohttp.aiohttp.ClientTimeout(total=TIMEOUT_S)
+            self._session = late_aiohttp.aiohttp.ClientSession(timeout=timeout)
         began_s = time.monotonic()
         try:
             async with self._session.request(
                 method, f"{self._url}/v1/{path}", headers=headers, allow_redirects=False, **body
             ) as answer:
                 return answer.status, await answer.read()
-        except (aiohttp.ClientError, TimeoutError) as exc:
+        except (late_aiohttp.aiohttp.ClientError, TimeoutError) as exc:
             raise PaymentUnavailableError(
                 f"stripe: {path}: no answer ({type(exc).__name__})"
             ) from exc
