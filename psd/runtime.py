@@ -1,54 +1,58 @@
-"""Builds the object graph once, from the settings: what the server, worker and CLI run on."""
+"""Builds the object graph once, from the settings: what the server, worker and CLI run on.
+
+A process has of it what it asks for: a command of the command line that reads one sum imports
+neither the queue nor the domains, and is quick. Whoever serves has all of it before it is ready
+(:func:`open_service`).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
+from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from psd.archive.decisions import Keeper
 from psd.archive.numbers import StoreNumbers
 from psd.archive.order import Stamp
-from psd.archive.ownership import name_of_lost_store
-from psd.archive.page_decisions import PageDeciding
 from psd.archive.places import Places
+from psd.archive.store_identity import noted_identity
 from psd.archive.turns import Turns
 from psd.archive.writer import Appends, NoArchive, open_archive
 from psd.clock import Clock, SystemClock
 from psd.config import Settings
-from psd.domain.command import Command, RawTopic
 from psd.domain.core import Core
 from psd.domain.part import ClockTask, Part
-from psd.domain.rules import every_rule, messages_of
-from psd.domains import domains, named
+from psd.domain.parts import DomainParts
+from psd.domains import named
 from psd.engine.books import Books, BooksPreview
 from psd.engine.column_modes import settle_modes
 from psd.engine.engine import Engine
-from psd.engine.preview import Preview
-from psd.erasing.erasing import Erasing
 from psd.errors import PsdError, StoreUnavailableError
 from psd.intake import Intake
 from psd.observe.metrics import Metrics
 from psd.observe.spans import Tracer, open_tracer
-from psd.queries.boards.challenges import Challenges
-from psd.queries.boards.finals import Finals
-from psd.queries.boards.store import BoardsStore
-from psd.queries.depth import depth_of
-from psd.queries.queries import Queries
-from psd.queries.questions import rules_of_queries
 from psd.queue.interface import Queue
-from psd.queue.nsq_queue import NsqQueue
 from psd.queue.outlet import Outlet
-from psd.queue.stream import StreamQueue
 from psd.store.clocks import SlowerClock
 from psd.store.redis import Store
-from psd.vitals.queue_vitals import QueueVitals
-from psd.vitals.store_vitals import StoreVitals
-from psd.vitals.vitals import Vitals
+from psd.store.scripts import read_every_script
+
+if TYPE_CHECKING:
+    from psd.archive.decisions import Keeper
+    from psd.archive.page_decisions import PageDeciding
+    from psd.domain.command import Command, Messages, RawTopic
+    from psd.engine.event_rules import EventRules
+    from psd.erasing.erasing import Erasing
+    from psd.queries.boards.challenges import Challenges
+    from psd.queries.boards.finals import Finals
+    from psd.queries.boards.store import BoardsStore
+    from psd.queries.freshness import QueueDepth
+    from psd.queries.queries import Queries
+    from psd.vitals.vitals import Vitals
 
 log = logging.getLogger(__name__)
 
@@ -76,45 +80,71 @@ class Runtime:
         self.clock = clock
         self.metrics = metrics
         self.archive = archive
-        self.messages = messages_of(settings)
-        self.rules = every_rule(settings, self.messages)
+        self.replays = replays
         self.store = Store(settings.redis, metrics, clock)
-        slower = SlowerClock(clock, self.store.clocks)
         self.numbers = StoreNumbers(self.store.order, clock, Path(settings.archive.folder))
         self.engine = Engine(self.store, settings, clock, metrics)
-        depth = depth_of(settings.queue, self.store)
-        things_by_name = settings.numbers
         self._turns = Turns(self.store, clock, self.numbers, archive)
-        most, sums_max = settings.server.board_members_max, settings.server.user_sums_max
-        engine, names = self.engine, self.engine.names
-        self.boards = BoardsStore(self.store, clock, things_by_name, self._turns, names, most)
-        self.challenges = Challenges(
-            engine, self.boards, things_by_name, clock, depth, sums_max, names
-        )
-        self.finals = Finals(self.boards, self.challenges, slower, names)
-        rules = rules_of_queries(settings)
-        self.queries = Queries(engine, rules, clock, self.boards, depth, names)
         self._outlet = Outlet(self.new_queue)
-        self.core = self._lent(archive, replays=replays)
-        self.parts = _opened(self.core)
-        followers = [each for part in self.parts.values() for each in part.followers]
-        self.books = Books(self.engine, self.store.order, metrics, followers)
-        self.intake = Intake(self.books, archive)
-        self.page_deciding = PageDeciding(self.store, self._turns)
-        self.erasing = Erasing(
-            self.store, settings, clock, self.engine, self.boards, self._turns, self.books.things
+        self.parts = DomainParts(lambda: self.core)
+
+    @cached_property
+    def messages(self) -> dict[str, Messages]:
+        """What domains add to the queue, by their names."""
+        found: dict[str, Messages] = named("psd.domain.rules:messages_of")(self.settings)
+        return found
+
+    @cached_property
+    def rules(self) -> EventRules:
+        """The rules of every message."""
+        rules: EventRules = named("psd.domain.rules:every_rule")(self.settings, self.messages)
+        return rules
+
+    @cached_property
+    def _depth(self) -> QueueDepth:
+        depth: QueueDepth = named("psd.queries.depth:depth_of")(self.settings.queue, self.store)
+        return depth
+
+    @cached_property
+    def boards(self) -> BoardsStore:
+        """Named boards and who is on them."""
+        kind, most = named("psd.queries.boards.store:BoardsStore"), self.settings.server
+        things, names = self.settings.numbers, self.engine.names
+        boards: BoardsStore = kind(
+            self.store, self.clock, things, self._turns, names, most.board_members_max
         )
+        return boards
 
-        self.vitals = self._watched()
+    @cached_property
+    def challenges(self) -> Challenges:
+        """Who stands where on named boards."""
+        kind, most = named("psd.queries.boards.challenges:Challenges"), self.settings.server
+        things, names = self.settings.numbers, self.engine.names
+        challenges: Challenges = kind(
+            self.engine, self.boards, things, self.clock, self._depth, most.user_sums_max, names
+        )
+        return challenges
 
-    def _watched(self) -> Vitals:
-        """What is told of store and queue to whoever asks for metrics."""
-        queue = self.settings.queue
-        topics = [queue.topic, *(each.name for each in self.topics)]
-        told = QueueVitals(queue, topics, self.store, self.clock)
-        return Vitals(StoreVitals(self.store), told, self.metrics)
+    @cached_property
+    def finals(self) -> Finals:
+        """What was declared of them."""
+        slower = SlowerClock(self.clock, self.store.clocks)
+        finals: Finals = named("psd.queries.boards.finals:Finals")(
+            self.boards, self.challenges, slower, self.engine.names
+        )
+        return finals
 
-    def _lent(self, archive: Appends, *, replays: bool) -> Core:
+    @cached_property
+    def queries(self) -> Queries:
+        """Sums, series and boards, as they are asked for over HTTP."""
+        rules = named("psd.queries.questions:rules_of_queries")(self.settings)
+        queries: Queries = named("psd.queries.queries:Queries")(
+            self.engine, rules, self.clock, self.boards, self._depth, self.engine.names
+        )
+        return queries
+
+    @cached_property
+    def core(self) -> Core:
         """What domains may use of this process."""
         return Core(
             settings=self.settings,
@@ -125,10 +155,53 @@ class Runtime:
             turns=self._turns,
             boards=self.boards,
             names=self.engine.names,
-            archive=archive,
+            archive=self.archive,
             publish=self._outlet.publish,
-            replays=replays,
+            replays=self.replays,
         )
+
+    @cached_property
+    def books(self) -> Books:
+        """Books events, and has every domain follow them."""
+        followers = [each for part in self.parts.values() for each in part.followers]
+        return Books(self.engine, self.store.order, self.metrics, followers)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """Archives, and then books."""
+        return Intake(self.books, self.archive)
+
+    @cached_property
+    def page_deciding(self) -> PageDeciding:
+        """Who may sign in to pages."""
+        kind = named("psd.archive.page_decisions:PageDeciding")
+        deciding: PageDeciding = kind(self.store, self._turns)
+        return deciding
+
+    @cached_property
+    def erasing(self) -> Erasing:
+        """Forgets users."""
+        kind, whose = named("psd.erasing.erasing:Erasing"), self.books.things
+        erasing: Erasing = kind(
+            self.store, self.settings, self.clock, self.engine, self.boards, self._turns, whose
+        )
+        return erasing
+
+    @cached_property
+    def vitals(self) -> Vitals:
+        """What is told of store and queue to whoever asks for metrics."""
+        queue = self.settings.queue
+        topics = [queue.topic, *(each.name for each in self.topics)]
+        told = named("psd.vitals.queue_vitals:QueueVitals")(queue, topics, self.store, self.clock)
+        of_store = named("psd.vitals.store_vitals:StoreVitals")(self.store)
+        vitals: Vitals = named("psd.vitals.vitals:Vitals")(of_store, told, self.metrics)
+        return vitals
+
+    def have_all(self) -> None:
+        """Make now what else is made when it is asked for."""
+        for name, what in vars(type(self)).items():
+            if isinstance(what, cached_property):
+                getattr(self, name)
 
     @property
     def commands(self) -> list[Command]:
@@ -147,7 +220,7 @@ class Runtime:
 
     def part(self, kind: type[P]) -> P:
         """What this process has of a domain, by its type."""
-        return next(part for part in self.parts.values() if isinstance(part, kind))
+        return self.parts.of(kind)
 
     def new_queue(
         self,
@@ -166,11 +239,8 @@ class Runtime:
             channel=channel or queue.channel,
             max_in_flight=max_in_flight or queue.max_in_flight,
         )
-        if queue.kind == "nsq":
-            return NsqQueue(queue)
-        return StreamQueue(
-            self.store.cluster, queue.topic, queue.channel, queue.msg_timeout_s, queue.max_in_flight
-        )
+        made: Queue = named("psd.queue.configured:queue_of")(queue, self.store.cluster)
+        return made
 
     def keepers(self) -> list[Keeper]:
         """Who keeps what people decide, each of kinds that no other has."""
@@ -179,7 +249,8 @@ class Runtime:
 
     def preview(self) -> BooksPreview:
         """Stands for ``books`` in one run that writes nothing."""
-        return self.books.preview(Preview(self.engine, self.store, self.settings))
+        preview = named("psd.engine.preview:Preview")(self.engine, self.store, self.settings)
+        return self.books.preview(preview)
 
     async def readiness(self) -> dict[str, str]:
         """Each check of the store and of the archive: ``ok``, ``ok: <advice>`` or what is wrong."""
@@ -194,23 +265,13 @@ class Runtime:
 
     async def close(self) -> None:
         """Close the archive and every connection to the store; queues are closed before."""
-        for part in self.parts.values():
-            await part.close()
+        await self.parts.close()
         await self._outlet.close()
         await self._turns.close()
         await self.archive.close()
         await self.store.close()
         if self.tracer is not None:
             await self.tracer.close()
-
-
-def _opened(core: Core) -> dict[str, Part]:
-    """What a process has of each domain, by its name."""
-    return {
-        domain.name: named(domain.open)(core, core.settings.section(domain.name))
-        for domain in domains()
-        if domain.open
-    }
 
 
 async def open_runtime(
@@ -240,7 +301,7 @@ async def open_runtime(
     noted = Places(Path(settings.archive.folder))
 
     async def identity() -> str:
-        return await _noted_identity(runtime.store, noted)
+        return await noted_identity(runtime.store, noted)
 
     async def number(accepted_ms: int) -> Stamp:
         return await runtime.numbers.next(accepted_ms)
@@ -268,18 +329,16 @@ async def open_runtime(
     return runtime
 
 
-async def _noted_identity(store: Store, noted: Places) -> str:
-    """What the store calls itself; the archive's folder notes by that name where it was."""
-    name = await identity_of(store, noted.folder)
-    await asyncio.to_thread(noted.note, name, store.places)
-    return name
+async def open_service(settings: Settings, traces: str) -> Runtime:
+    """What a process that serves, or works, runs on; it has all of it, and read every script.
 
-
-async def identity_of(store: Store, archive: Path) -> str:
-    """What the store calls itself, or did; one without a name gets its old one, or a new one."""
-    if not store.last_identity:
-        lost = await asyncio.to_thread(name_of_lost_store, archive, store.places)
-        return await store.identity(lost)
-    with contextlib.suppress(StoreUnavailableError):
-        return await store.identity()
-    return store.last_identity
+    A script that is broken, or a part that cannot be made, is an error of its start.
+    """
+    read_every_script()
+    runtime = await open_runtime(settings, archiving=True, traces=traces)
+    try:
+        runtime.have_all()
+    except BaseException:
+        await runtime.close()
+        raise
+    return runtime

@@ -25,7 +25,7 @@ from psd.event_loop import new_event_loop
 from psd.memory import keep_what_is_there
 from psd.observe.draining import Draining
 from psd.observe.service_manager import ServiceManager, service_manager
-from psd.runtime import Runtime, open_runtime
+from psd.runtime import Runtime, open_service
 from server.app import FACES, GATE, HUB, build_app
 from server.faces import ports_of
 from server.guard import Guard
@@ -160,7 +160,7 @@ async def serve(settings: Settings, manager: ServiceManager, *, supervised: bool
     """Open the runtime, serve, and drain at the first signal."""
     stopping = asyncio.Event()
     _watch_signals(stopping, supervised=supervised)
-    runtime = await open_runtime(settings, archiving=True, traces="psd-server")
+    runtime = await open_service(settings, "psd-server")
     try:
         await runtime.warn_of_durability()
         server = HttpServer(runtime)

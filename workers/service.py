@@ -21,7 +21,7 @@ from psd.errors import ConfigError
 from psd.event_loop import new_event_loop
 from psd.memory import keep_what_is_there
 from psd.observe.service_manager import ServiceManager, service_manager
-from psd.runtime import Runtime, open_runtime
+from psd.runtime import Runtime, open_service
 from workers.crew import Crew, build_crew
 from workers.endpoint import WorkerEndpoint
 from workers.readiness import WorkerReadiness
@@ -38,7 +38,7 @@ def run(settings: Settings) -> None:
 async def work(settings: Settings) -> None:
     """Open the runtime, work, and stop at the first signal with nothing in hand."""
     manager = service_manager()
-    runtime = await open_runtime(settings, archiving=True, traces="psd-worker")
+    runtime = await open_service(settings, "psd-worker")
     try:
         await runtime.warn_of_durability()
         crew = build_crew(runtime)

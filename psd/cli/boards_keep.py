@@ -16,7 +16,7 @@ import asyncio
 import functools
 import getpass
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
@@ -32,7 +32,9 @@ from psd.queries.boards.requests import BoardRow
 from psd.queries.boards.versions import NEW
 from psd.queries.parsing import from_fields
 from psd.queries.requests import EVERY, LIMIT_MAX, Ties
-from psd.runtime import Runtime
+
+if TYPE_CHECKING:
+    from psd.runtime import Runtime
 
 R = TypeVar("R")
 T = TypeVar("T")

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -25,7 +25,9 @@ from psd.queries.boards.definitions import Membership
 from psd.queries.boards.member_lists import uids_of_csv
 from psd.queries.boards.requests import MemberRow
 from psd.queries.boards.staging import StagedChange
-from psd.runtime import Runtime
+
+if TYPE_CHECKING:
+    from psd.runtime import Runtime
 
 
 @click.command()

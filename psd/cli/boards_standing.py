@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import sys
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 import msgspec
@@ -36,7 +36,9 @@ from psd.queries.boards.requests import StandingQuery
 from psd.queries.parsing import from_pairs
 from psd.queries.requests import LIMIT_MAX, SPAN_MAX, Ties
 from psd.queries.results import LeaderboardAnswer, Standing
-from psd.runtime import Runtime
+
+if TYPE_CHECKING:
+    from psd.runtime import Runtime
 
 as_of_option = click.option("--as-of", metavar="TIME", help="The instant. Default: now.")
 

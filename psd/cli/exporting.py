@@ -17,6 +17,7 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -44,8 +45,10 @@ from psd.exports.export_parts import (
 )
 from psd.exports.message_source import MessageSource
 from psd.exports.row_kinds import OF_BOOKINGS, columns_of, kinds
-from psd.runtime import Runtime
 from psd.users import user_of
+
+if TYPE_CHECKING:
+    from psd.runtime import Runtime
 
 
 class Choice(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from typing import ClassVar
 import click
 
 from psd.cli.examples import Examples, with_examples
+from psd.cli.lean_imports import lean
 
 
 class Group(click.Group):
@@ -76,5 +77,6 @@ class LazyGroup(Group):
 def imported(line: tuple[str, str]) -> click.Command:
     """The command that a line of a table stands for."""
     module, _, name = line[0].partition(":")
-    command: click.Command = getattr(importlib.import_module(module), name)
+    with lean():
+        command: click.Command = getattr(importlib.import_module(module), name)
     return command

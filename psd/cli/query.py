@@ -13,13 +13,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from psd.archive.messages import metrics_entries
 from psd.cli.arguments import USER, NumbersCommand, thing_then_user
+from psd.cli.lean_imports import lean
 from psd.cli.options import pass_settings
 from psd.cli.printing import Form, forms, show_rows
 from psd.cli.times import fixed_time_argument, time_argument
@@ -28,8 +30,10 @@ from psd.config_sources import LoadedSettings
 from psd.engine.event_fields import MetricFields
 from psd.engine.plan import Range
 from psd.queries.moments import check_ends
-from psd.runtime import Runtime, open_runtime
 from psd.users import user_of
+
+if TYPE_CHECKING:
+    from psd.runtime import Runtime
 
 
 @click.command(cls=NumbersCommand)
@@ -169,8 +173,10 @@ async def running(
     migrates: bool = False,
     any_columns: bool = False,
 ) -> AsyncIterator[Runtime]:
-    """A runtime that is closed at the end."""
-    runtime = await open_runtime(
+    """A runtime that is closed at the end; it is imported here, so that help needs none."""
+    with lean():
+        opening = import_module("psd.runtime")
+    runtime: Runtime = await opening.open_runtime(
         settings, archiving=archiving, migrates=migrates, any_columns=any_columns
     )
     try:

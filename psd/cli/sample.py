@@ -9,6 +9,7 @@ import contextlib
 import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -28,8 +29,10 @@ from psd.embedded.drain import wait_until_drained
 from psd.engine.plan import Range
 from psd.errors import StartError
 from psd.operations.import_journal import temporary
-from psd.runtime import Runtime
 from server.faces import faces, ports_of
+
+if TYPE_CHECKING:
+    from psd.runtime import Runtime
 
 THING = "steps"
 """What the file counts."""

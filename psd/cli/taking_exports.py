@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -27,7 +28,9 @@ from psd.exports.export_parts import RowFormat
 from psd.exports.message_taking import MessageTaker
 from psd.exports.opened_exports import OpenedExport, opened_export
 from psd.foreign_texts import on_one_line
-from psd.runtime import Runtime
+
+if TYPE_CHECKING:
+    from psd.runtime import Runtime
 
 AT_ONCE = 1_000
 REFUSALS_SHOWN = 20

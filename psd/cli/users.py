@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import click
 
@@ -27,8 +27,10 @@ from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.erasing.archive import cut_erased
 from psd.queries.activity_answers import ArchiveCut, ErasedAnswer
-from psd.runtime import Runtime
 from psd.users import user_of
+
+if TYPE_CHECKING:
+    from psd.runtime import Runtime
 
 AUTHOR = "psd users erase"
 

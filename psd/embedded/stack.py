@@ -28,7 +28,7 @@ from psd.embedded.folder import DataFolder
 from psd.embedded.server_process import ServerProcess, embedded_server
 from psd.embedded.settings_file import settings_file
 from psd.errors import StartError
-from psd.runtime import Runtime, open_runtime
+from psd.runtime import Runtime, open_service
 from psd.store.fitness import info_field
 from server.serving import HttpServer
 from workers.crew import build_crew
@@ -104,7 +104,7 @@ async def running_stack(
             for store in await exits.enter_async_context(stores):
                 program = store.binary
                 parts.append(await exits.enter_async_context(_background(store.watch(), "store")))
-        runtime = await open_runtime(settings, archiving=True, traces="psd")
+        runtime = await open_service(settings, "psd")
         exits.push_async_callback(runtime.close)
         await runtime.store.check_fit()
         await runtime.warn_of_durability()

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
@@ -37,8 +37,10 @@ from psd.domain.command import Command
 from psd.energy.price_files import CARBON_READERS, READERS, FileRow, PriceFile
 from psd.energy.price_messages import ROWS_MAX, CarbonFields, PricesFields, PriceUnit
 from psd.errors import MalformedError
-from psd.runtime import Runtime
 from psd.zones import zone
+
+if TYPE_CHECKING:
+    from psd.runtime import Runtime
 
 FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from psd.archive.entries import Entry
 from psd.engine.outcomes import Outcome
-from psd.runtime import Runtime
+
+if TYPE_CHECKING:
+    from psd.runtime import Runtime
 
 
 async def taken(

@@ -16,7 +16,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -40,7 +40,9 @@ from psd.rewards.shares import tokens_text
 from psd.rewards.sources.choice import NAMES, open_sources
 from psd.rewards.tables import Tables, load_tables
 from psd.rewards.week_results import WeekResult
-from psd.runtime import Runtime
+
+if TYPE_CHECKING:
+    from psd.runtime import Runtime
 
 T = TypeVar("T")
 

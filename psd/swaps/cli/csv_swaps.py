@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -32,7 +32,6 @@ from psd.config_sources import LoadedSettings
 from psd.csv_table import Table
 from psd.errors import InputError, WrongTypeError
 from psd.foreign_texts import on_one_line, shown
-from psd.runtime import Runtime
 from psd.swaps.cli.writing_swaps import NONE, taken
 from psd.swaps.part import SwapsPart
 from psd.swaps.sample_history import mistake
@@ -48,6 +47,9 @@ from psd.swaps.swap_messages import (
 )
 from psd.times import read
 from psd.zones import UTC
+
+if TYPE_CHECKING:
+    from psd.runtime import Runtime
 
 KINDS: dict[str, type[msgspec.Struct]] = {
     "swap": SwapFields,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 import msgspec
@@ -27,7 +27,6 @@ from psd.cli.query import running
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.queries.moments import moment
-from psd.runtime import Runtime
 from psd.swaps import ledger_rows as shown
 from psd.swaps.answers import StocktakeCheck
 from psd.swaps.cli.swap_tables import show_batteries, show_transactions, text_of
@@ -38,9 +37,12 @@ from psd.swaps.requests import DaysQuery
 from psd.swaps.swap_bookings import owner_of
 from psd.zones import zone
 
+if TYPE_CHECKING:
+    from psd.runtime import Runtime
+
 T = TypeVar("T")
 
-Asking = Callable[[Runtime, Ledger], Awaitable[T]]
+Asking = Callable[["Runtime", Ledger], Awaitable[T]]
 
 network_option = click.option(
     "--network", default="", metavar="NAME", help="Default: setting swaps.network."

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -29,9 +29,11 @@ from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.domain.rules import kinds_of
 from psd.foreign_texts import on_one_line
-from psd.runtime import Runtime
 from psd.swaps.part import SwapsPart
 from psd.swaps.swap_messages import CorrectionFields, SwapFields
+
+if TYPE_CHECKING:
+    from psd.runtime import Runtime
 
 NONE = "none"
 

@@ -27,7 +27,9 @@ from psd.cli.main import main
 COMMANDS = ("deadletter", "importing", "publish", "query", "replay", "users", "verify", "worker")
 
 _forking = multiprocessing.get_context("forkserver")
-_forking.set_forkserver_preload([*(f"psd.cli.{name}" for name in COMMANDS), __name__])
+_forking.set_forkserver_preload(
+    [*(f"psd.cli.{name}" for name in COMMANDS), "tests.support.processes.loaded_psd", __name__]
+)
 
 
 def psd_ended(
