@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import os
+import signal
+import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,6 +19,7 @@ from psd.charging.simulation.charging_cars import planned_cars
 from psd.charging.simulation.charging_yard import YardOptions
 from psd.charging.simulation.yard_proof import OVER_MAX_S, YardOutcome
 from psd.cli.main import psd
+from tests.support.waiting import wait_until
 
 ONE = ["charging", "simulate", "--cars", "1", "--plugs", "8", "--seed", "322"]
 """It comes soon, goes soon, and is topped up."""
@@ -98,3 +105,23 @@ def test_the_same_seed_has_the_same_cars() -> None:
     assert cars == planned_cars(options.cars, options.plugs, 5)
     assert cars != planned_cars(options.cars, options.plugs, 6)
     assert [car.arrives_s for car in cars] == sorted(car.arrives_s for car in cars)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_it_and_nothing_of_it_is_left(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    yard = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "psd", *ONE, "--speed", "1"),
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        await wait_until("there is a yard", lambda: any(tmp_path.glob("psd-yard-*/spool")))
+        yard.send_signal(number)
+        _, told = await yard.communicate()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            yard.kill()
+    assert (yard.returncode, b"interrupted" in told) == (130, True), told
+    assert os.listdir(tmp_path) == []

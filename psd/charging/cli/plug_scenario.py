@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +30,7 @@ from psd.cli.options import pass_settings
 from psd.cli.printing import show_json, show_table
 from psd.config import RedisSettings, Settings
 from psd.config_sources import LoadedSettings
-from psd.embedded.folder import DataFolder
-from psd.embedded.server_process import embedded_server
+from psd.embedded.throwaway import throwaway_store
 from psd.errors import InputError
 from psd.foreign_texts import on_one_line
 from psd.runtime import open_runtime
@@ -85,17 +83,13 @@ async def _played(settings: Settings, played: PlugScenario) -> Told:
     clock = clock_of_scenario()
     # Its clock stands in the past, and that of the store does not: here that is nobody's mistake.
     logging.getLogger("psd.store.clocks").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory(prefix="psd-charging-") as folder:
-        data = DataFolder(Path(folder))
-        async with embedded_server(data, settings.redis.server):
-            own = Settings(
-                redis=RedisSettings(url=data.url, durability="fast", timeout_s=TIMEOUT_S)
-            )
-            runtime = await open_runtime(own, clock)
-            try:
-                return await PlugPlay(played, runtime.core, clock).told()
-            finally:
-                await runtime.close()
+    async with throwaway_store("psd-charging-", settings.redis.server) as data:
+        own = Settings(redis=RedisSettings(url=data.url, durability="fast", timeout_s=TIMEOUT_S))
+        runtime = await open_runtime(own, clock)
+        try:
+            return await PlugPlay(played, runtime.core, clock).told()
+        finally:
+            await runtime.close()
 
 
 def _show(told: Told) -> None:

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import tempfile
-from pathlib import Path
 
 import click
 from rich.console import Console
@@ -31,8 +29,7 @@ from psd.cli.query import running
 from psd.clock import ManualClock, SystemClock
 from psd.config import Settings
 from psd.config_sources import LoadedSettings, load_settings
-from psd.embedded.folder import DataFolder
-from psd.embedded.server_process import embedded_server
+from psd.embedded.throwaway import throwaway_store
 from psd.operations.auditing import Orders, whole_audit
 from psd.runtime import open_runtime
 from psd.zones import DATE_S
@@ -113,17 +110,15 @@ async def _simulated(
     # Its clock is its own, and runs ahead of that of the store: here that is nobody's mistake.
     logging.getLogger("psd.store.clocks").setLevel(logging.ERROR)
     clock = ManualClock((SystemClock().now_s() // DATE_S - DAYS_MAX) * DATE_S)
-    with tempfile.TemporaryDirectory(prefix="psd-yard-") as folder:
-        data = DataFolder(Path(folder))
-        async with embedded_server(data, settings.redis.server):
-            own = load_settings(flags=_flags(data.url)).settings
-            runtime = await open_runtime(own, clock)
-            try:
-                async with ChargingYard.on(runtime, clock, options, Path(folder)) as yard:
-                    await _run(yard, speed, is_shown=is_shown)
-                    return await outcome_of(yard, *await _audited(own))
-            finally:
-                await runtime.close()
+    async with throwaway_store("psd-yard-", settings.redis.server) as data:
+        own = load_settings(flags=_flags(data.url)).settings
+        runtime = await open_runtime(own, clock)
+        try:
+            async with ChargingYard.on(runtime, clock, options, data.path) as yard:
+                await _run(yard, speed, is_shown=is_shown)
+                return await outcome_of(yard, *await _audited(own))
+        finally:
+            await runtime.close()
 
 
 def _flags(url: str) -> dict[str, object]:
@@ -160,13 +155,13 @@ async def _picture(yard: ChargingYard) -> Table:
         f"{len(yard.waiting)} waiting   {yard.gone} of {len(yard.cars)} gone"
     )
     table = Table("plug", "state", "place", "A", "car", "cents so far", "balance", title=title)
-    board = yard.board()
+    board = await yard.board()
     for plug in yard.plugs[:SHOWN]:
         car = yard.parked.get(plug)
         name = car.plan.name if car is not None else ""
-        place = yard.view.plugs[plug].place.name if plug in yard.view.plugs else ""
+        place = yard.states[plug].place.name if plug in yard.states else ""
         balance, cents = await yard.money_of(name, plug) if name else ("", "")
-        position = board.position(plug) if plug in yard.view.plugs else 0
+        position = board.position(plug) if plug in yard.states else 0
         amps = f"{yard.plug_amps(plug):.1f}"
         table.add_row(plug, place, str(position or ""), amps, name, cents, balance)
     return table

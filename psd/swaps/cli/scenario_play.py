@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,7 @@ from psd.cli.options import pass_settings
 from psd.cli.printing import show_json, show_table
 from psd.config import RedisSettings, Settings
 from psd.config_sources import LoadedSettings
-from psd.embedded.folder import DataFolder
-from psd.embedded.server_process import embedded_server
+from psd.embedded.throwaway import throwaway_store
 from psd.errors import InputError
 from psd.foreign_texts import on_one_line
 from psd.runtime import open_runtime
@@ -82,16 +80,14 @@ async def _played(settings: Settings, played: Mapping[str, Any]) -> tuple[list[S
     clock = clock_of(played)
     # Its clock stands in the past, and that of the store does not: here that is nobody's mistake.
     logging.getLogger("psd.store.clocks").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory(prefix="psd-swaps-") as folder:
-        data = DataFolder(Path(folder))
-        async with embedded_server(data, settings.redis.server):
-            own = Settings(redis=RedisSettings(url=data.url, durability="fast"))
-            runtime = await open_runtime(own, clock)
-            try:
-                play = Play(played, runtime.part(SwapsPart).ledger(), clock)
-                return await play.states(), play.refused
-            finally:
-                await runtime.close()
+    async with throwaway_store("psd-swaps-", settings.redis.server) as data:
+        own = Settings(redis=RedisSettings(url=data.url, durability="fast"))
+        runtime = await open_runtime(own, clock)
+        try:
+            play = Play(played, runtime.part(SwapsPart).ledger(), clock)
+            return await play.states(), play.refused
+        finally:
+            await runtime.close()
 
 
 def _show(at: int, state: State) -> None:
