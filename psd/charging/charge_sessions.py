@@ -21,14 +21,13 @@ from msgspec.structs import replace
 from psd.charging.effects import BookSession, CloseSession, RecountSessions
 from psd.charging.ledger_entries import adjustment, usage
 from psd.charging.paying import Payments
-from psd.charging.plug_readings import cents_of
 from psd.charging.price_plans import ChargingPrices
+from psd.charging.running_sums import RunningSums, SoFar
 from psd.charging.session_booking import SessionBooking, closing
 from psd.charging.session_energy import (
     CELL_S,
     MS,
     SessionSum,
-    session_nj,
     session_sum,
 )
 from psd.charging.session_store import ChargeSession, EarlierBill, SessionStore
@@ -64,13 +63,6 @@ class Measured(msgspec.Struct, frozen=True):
         return session.readings <= self.sum.readings
 
 
-class SoFar(msgspec.Struct, frozen=True):
-    """What a session that goes on has come to."""
-
-    nj: int = 0
-    cents: int = 0
-
-
 class ChargeSessions:
     """Bills and books sessions; ``things`` are numbers by name."""
 
@@ -90,16 +82,12 @@ class ChargeSessions:
         self._archive = archive
         self._settings = settings
         self._prices = ChargingPrices(settings)
+        self._running = RunningSums(store, settings, self._prices)
         self._clock = clock
 
     async def so_far(self, site: str, plug: str, first_ms: int, last_ms: int) -> SoFar:
         """What a plug delivered between two milliseconds, both included, and its price. 1 trip."""
-        if self._prices.has_plan:
-            sum_ = (await self._measured(site, plug, first_ms, last_ms)).sum
-            return SoFar(sum_.nj, self._prices.between(first_ms, last_ms).cents(sum_))
-        _, logs = await self._store.logs(site, plug, first_ms, last_ms)
-        nj = self._energy(logs, first_ms, last_ms)
-        return SoFar(nj, cents_of(nj, self._settings.cents_per_kwh))
+        return await self._running.so_far(site, plug, first_ms, last_ms)
 
     async def book(self, site: str, effect: BookSession) -> None:
         """Book the last minutes of a session that goes on."""
@@ -218,10 +206,6 @@ class ChargeSessions:
             if await self.booking.book(effect, due, found.taken):
                 return
         raise _goes_on(effect.plug)
-
-    def _energy(self, logs: list[bytes], first_ms: int, last_ms: int) -> int:
-        rule, gap_max_ms = self._settings.energy_rule, self._settings.gap_max_ms
-        return session_nj(logs, first_ms, last_ms, rule, gap_max_ms)
 
 
 def _goes_on(plug: str) -> StoreUnavailableError:

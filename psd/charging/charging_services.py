@@ -16,10 +16,12 @@ from psd.charging.session_reads import SessionReads
 from psd.charging.session_store import SessionStore
 from psd.charging.settings import ChargingSettings
 from psd.charging.site_decisions import SiteArchive
+from psd.charging.site_looks import SiteLooks
 from psd.charging.site_reads import SiteReads
-from psd.charging.site_steps import Sites, Witness
+from psd.charging.site_steps import Sites
 from psd.charging.site_store import SiteStore
 from psd.charging.step_changes import NewId
+from psd.charging.step_keeping import StepKeeping, Witness
 from psd.clock import Clock
 from psd.domain.core import Core
 
@@ -56,16 +58,18 @@ class ChargingServices:
         )
         self.outbox = Outbox(self.store, self.sessions, archive, publish, metrics.outbox)
         self.machine = Machine(settings, new_id)
-        self.sites = Sites(
+        keeping = StepKeeping(
+            self.store, self.machine, self.outbox, metrics, witness, archives=archive.is_kept
+        )
+        self.sites = Sites(self.store, self.machine, keeping, settings, clock, metrics)
+        self.looks = SiteLooks(
             self.store,
             self.machine,
             self.sessions,
             payments,
             self.outbox,
+            keeping,
             settings,
-            clock,
             metrics,
-            witness,
-            archives=archive.is_kept,
         )
-        self.clock = PlugClock(core.store, self.store, self.sites, name)
+        self.clock = PlugClock(core.store, self.store, self.looks, name)

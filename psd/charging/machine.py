@@ -52,7 +52,7 @@ class PlugMoved(msgspec.Struct, frozen=True):
             return ""
         if target is PlugState.INSUFFICIENT_CREDIT:
             return "credit"
-        if (source, target) == (PlugState.CHARGING, PlugState.CHARGE_COMPLETE):
+        if source in WATCHED and target is PlugState.CHARGE_COMPLETE:
             return "complete"
         # Whoever disables a silent plug again has ended its session before.
         begins = source is not PlugState.ACCOUNT_REMOVAL_NOT_RESPONDING

@@ -11,6 +11,7 @@ some two seconds later. Each is safe to carry out twice (psd/charging/effects.py
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -65,25 +66,40 @@ class Outbox:
     async def carry_out(
         self, site: str, effects: Sequence[tuple[int, AnyEffect]], now_ms: int
     ) -> bool:
-        """Carry effects out in their order; whether all are.
+        """Carry effects out, those of a plug in their order; whether all are.
 
-        What a dependency is away for stays in the outbox, and so does what comes behind it.
+        What a dependency is away for stays in the outbox, and so does what comes behind it: what
+        else is to be done of the same plug, and what is told of all of them.
         """
         done: list[int] = []
-        try:
-            for number, effect in effects:
-                reach("charging_effect")
-                await self._carry_out(site, effect)
-                done.append(number)
-                self._metrics.effects.labels(_kind(effect), "done").inc()
-        except UnavailableError as error:
-            self._metrics.effects.labels(_kind(effect), "unavailable").inc()
-            log.warning("an effect waits", extra={"site": site, "error": str(error)})
+        chains = [self._in_order(site, chain, done) for chain in _by_plug(effects)]
+        ended = await asyncio.gather(*chains, return_exceptions=True)
+        failed = [each for each in ended if isinstance(each, BaseException)]
+        if not failed and all(ended):
+            await self._in_order(site, _told_last(effects), done)
         if done:
-            left = await self._store.done(site, done, now_ms)
+            left = await self._store.done(site, sorted(done), now_ms)
             self._metrics.left.set(left)
             reach("charging_done")
+        if failed:
+            raise failed[0]
         return len(done) == len(effects)
+
+    async def _in_order(
+        self, site: str, effects: Sequence[tuple[int, AnyEffect]], done: list[int]
+    ) -> bool:
+        """One after the other, up to one that a dependency is away for; whether all are done."""
+        for number, effect in effects:
+            reach("charging_effect")
+            try:
+                await self._carry_out(site, effect)
+            except UnavailableError as error:
+                self._metrics.effects.labels(_kind(effect), "unavailable").inc()
+                log.warning("an effect waits", extra={"site": site, "error": str(error)})
+                return False
+            done.append(number)
+            self._metrics.effects.labels(_kind(effect), "done").inc()
+        return True
 
     async def carry_out_left(self, site: str, now_ms: int) -> int:
         """Carry out what somebody left; how much that was."""
@@ -109,6 +125,20 @@ class Outbox:
         else:
             assert isinstance(effect, TellArchive)
             await self._archive.tell_plugs(site, effect.plugs)
+
+
+def _by_plug(effects: Sequence[tuple[int, AnyEffect]]) -> list[list[tuple[int, AnyEffect]]]:
+    """What is to be done of each plug, in its order; an acknowledgement is of none."""
+    found: dict[str, list[tuple[int, AnyEffect]]] = {}
+    for number, effect in effects:
+        if not isinstance(effect, TellArchive):
+            plug = "" if isinstance(effect, Acknowledge) else effect.plug
+            found.setdefault(plug, []).append((number, effect))
+    return [*found.values()]
+
+
+def _told_last(effects: Sequence[tuple[int, AnyEffect]]) -> list[tuple[int, AnyEffect]]:
+    return [each for each in effects if isinstance(each[1], TellArchive)]
 
 
 def _command(site: str, effect: SwitchRelay) -> object:

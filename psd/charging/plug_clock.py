@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 
 from psd.charging.keys import TURNS, turn_key
-from psd.charging.site_steps import Sites
+from psd.charging.site_looks import SiteLooks
 from psd.charging.site_store import SiteStore
 from psd.store.lane import Command
 from psd.store.redis import Store
@@ -36,10 +36,10 @@ def part_of(site: str) -> int:
 class PlugClock:
     """One process's; ``name`` tells it from others."""
 
-    def __init__(self, store: Store, site_store: SiteStore, sites: Sites, name: str) -> None:
+    def __init__(self, store: Store, site_store: SiteStore, looks: SiteLooks, name: str) -> None:
         self._store = store
         self._site_store = site_store
-        self._sites = sites
+        self._looks = looks
         self._name = name.encode()
         self._mine: set[int] = set()
         self._known: list[str] = []
@@ -61,7 +61,7 @@ class PlugClock:
         listed = [*due.items()]
         for start in range(0, len(listed), SITES_AT_ONCE):
             some = listed[start : start + SITES_AT_ONCE]
-            looks = (self._sites.look(site, plugs, now_ms) for site, plugs in some)
+            looks = (self._looks.look(site, plugs, now_ms) for site, plugs in some)
             for outcome in await asyncio.gather(*looks, return_exceptions=True):
                 if isinstance(outcome, BaseException):
                     raise outcome

@@ -10,7 +10,6 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from psd.charging.charge_sessions import SoFar
 from psd.charging.charging_services import ChargingServices
 from psd.charging.fuses import FRESH_MS
 from psd.charging.plug import Plug
@@ -26,6 +25,7 @@ from psd.charging.plug_answers import (
 )
 from psd.charging.plug_readings import NJ_A_KWH
 from psd.charging.plug_visibility import seen_by
+from psd.charging.running_sums import SoFar
 from psd.charging.session_energy import MS, STRIP_MS
 from psd.charging.settings import ChargingSettings
 from psd.charging.site_view import SiteView
@@ -113,7 +113,7 @@ class PlugQuestions:
         if start_ms > end_ms:
             raise BadQueryError(f"start: {shown(query.start)} lies behind end")
         # Logs live for so long behind the end of a session; before them is nothing to read.
-        plug = (await self._services.store.view(site)).plugs.get(name, Plug())
+        plug = (await self._services.store.plugs(site, name)).get(name, Plug())
         kept_ms = min(plug.session_start_ms or now_ms, now_ms - self._kept_ms)
         first_ms = max(start_ms, kept_ms - STRIP_MS)
         last_ms = min(end_ms - 1, now_ms + STRIP_MS)
@@ -168,7 +168,7 @@ def _second_text(ms: int) -> str:
 
 def _reading(view: SiteView, name: str, now_ms: int) -> ShownReading | None:
     """The newest reading; a plug that is silent is MIA, one past its own limit OVERCURRENT."""
-    latest = view.latest.get(name)
+    latest = view.latest(name)
     if latest is None:
         return None
     state, limit = latest.state, view.settings.limit_ma(f"plug:{name}")

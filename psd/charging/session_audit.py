@@ -82,7 +82,7 @@ class SessionAudit:
 
     async def _open(self, site: str) -> dict[str, str]:
         """Owners by plugs of whom energy may be booked at any moment."""
-        plugs = (await self._sites.view(site)).plugs
+        plugs = await self._sites.plugs(site)
         left = await self._unsettled(site)
         return {name: plug.owner for name, plug in plugs.items() if plug.session_id or name in left}
 

@@ -4,8 +4,8 @@ A session's readings lie in logs of ten minutes. Cells of an hour add up to the 
 is ``R(cum(b)) - R(cum(a))``, cum the exact energy since the beginning of the clock hour, R half to
 even (as psd/measures/curve.py does). 2.4 kW from 00:00:00 on, a reading each 2 s::
 
-    session_nj(...an hour of it)    -> 8_640_000_000_000_000
-    session_sum(...).cells          -> {0: 40_000, 60: 40_000, ...}      60 of 40 Wh
+    session_sum(...an hour of it).nj       -> 8_640_000_000_000_000
+    session_sum(...an hour of it).cells    -> {0: 40_000, 60: 40_000, ...}      60 of 40 Wh
 """
 
 from __future__ import annotations
@@ -54,20 +54,16 @@ class SessionSum(msgspec.Struct, frozen=True):
         return sum(self.cells.values())
 
 
-def session_nj(
-    logs: Sequence[bytes], first_ms: int, last_ms: int, rule: EnergyRule, gap_max_ms: int
-) -> int:
-    """The energy of readings from a millisecond to another, both included."""
-    return sum(part.nj for part in _parts(logs, first_ms, last_ms, rule, gap_max_ms))
-
-
 def session_sum(
     logs: Sequence[bytes], first_ms: int, last_ms: int, rule: EnergyRule, gap_max_ms: int
 ) -> SessionSum:
-    """The same with its cells; of an hour's cells all before must be among them."""
+    """The energy of readings from a millisecond to another, both included, and its cells.
+
+    Of an hour's cells all before must be among them.
+    """
     areas: dict[int, Area] = {}
     readings = nj = 0
-    for part in _parts(logs, first_ms, last_ms, rule, gap_max_ms):
+    for part in log_sums(logs, first_ms, last_ms, rule, gap_max_ms):
         readings, nj = readings + part.readings, nj + part.nj
         for cell, area in part.areas.items():
             areas[cell] = areas.get(cell, 0) + area
@@ -124,8 +120,8 @@ def _bent(before: PlugReading, after: PlugReading, part: Fraction) -> Fraction:
     return (2 * before.power_uw * part + rise * part * part) / total
 
 
-class _Part(msgspec.Struct, frozen=True):
-    """Readings of a log, or two that are neighbours in different ones."""
+class LogSum(msgspec.Struct, frozen=True):
+    """What readings of a log come to, or two that are neighbours in different ones."""
 
     readings: int = 0
     nj: int = 0
@@ -134,11 +130,15 @@ class _Part(msgspec.Struct, frozen=True):
     last: PlugReading | None = None
 
 
-def _parts(
-    logs: Sequence[bytes], first_ms: int, last_ms: int, rule: EnergyRule, gap_max_ms: int
-) -> Iterator[_Part]:
-    """Each log, and what lies between it and the one before."""
-    before: PlugReading | None = None
+def log_sums(
+    logs: Sequence[bytes],
+    first_ms: int,
+    last_ms: int,
+    rule: EnergyRule,
+    gap_max_ms: int,
+    before: PlugReading | None = None,
+) -> Iterator[LogSum]:
+    """Each log, and what lies between it and the one before; ``before`` is the last before all."""
     for at, log in enumerate(logs):
         if at in (0, len(logs) - 1):
             part = _summed(_within(log, first_ms, last_ms), rule, gap_max_ms)
@@ -148,7 +148,7 @@ def _parts(
             continue
         if before is not None:
             both = (before, part.first)
-            yield _Part(0, energy_nj(both, rule, gap_max_ms), _areas(both, rule, gap_max_ms))
+            yield LogSum(0, energy_nj(both, rule, gap_max_ms), _areas(both, rule, gap_max_ms))
         yield part
         before = part.last
 
@@ -157,10 +157,10 @@ def _within(log: bytes, first_ms: int, last_ms: int) -> list[PlugReading]:
     return [each for each in unpack(log) if first_ms <= each.ms <= last_ms]
 
 
-def _summed(readings: Sequence[PlugReading], rule: EnergyRule, gap_max_ms: int) -> _Part:
+def _summed(readings: Sequence[PlugReading], rule: EnergyRule, gap_max_ms: int) -> LogSum:
     if not readings:
-        return _Part()
-    return _Part(
+        return LogSum()
+    return LogSum(
         len(readings),
         energy_nj(readings, rule, gap_max_ms),
         _areas(readings, rule, gap_max_ms),
@@ -170,8 +170,8 @@ def _summed(readings: Sequence[PlugReading], rule: EnergyRule, gap_max_ms: int) 
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _summed_log(log: bytes, rule: EnergyRule, gap_max_ms: int) -> _Part:
-    """Of a whole log: one that is full is asked for again each minute of a long session."""
+def _summed_log(log: bytes, rule: EnergyRule, gap_max_ms: int) -> LogSum:
+    """Of a whole log: one that is full may be read again each minute for an hour, to be booked."""
     return _summed(unpack(log), rule, gap_max_ms)
 
 

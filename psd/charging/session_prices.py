@@ -39,9 +39,17 @@ class SessionPrice(msgspec.Struct, frozen=True):
 
     def cents(self, found: SessionSum) -> int:
         """What energy costs."""
+        return self.cents_of(found.nj, self.product(found.areas))
+
+    def product(self, areas: Mapping[int, Area]) -> Area:
+        """Nanojoules by the first second of their minute, times their rates; 0 by one price."""
+        return 0 if self.steps is msgspec.UNSET else stepped_product(self.steps, areas)
+
+    def cents_of(self, nj: int, product: Area) -> int:
+        """What energy costs of which both are known."""
         if self.steps is msgspec.UNSET:
-            return cents_of(found.nj, self.cents_per_kwh)
-        return stepped_cents(self.steps, found.areas)
+            return cents_of(nj, self.cents_per_kwh)
+        return _rounded_cents(product)
 
     def is_met(self, found: SessionSum, cents: int) -> bool:
         """Whether energy that adds up to what was billed may still cost what was billed.
@@ -58,8 +66,16 @@ def stepped_cents(steps: Sequence[PriceStep], areas: Mapping[int, Area]) -> int:
     >>> stepped_cents(steps, {0: NJ_A_KWH, 60: NJ_A_KWH, 120: NJ_A_KWH * 4 // 10})
     63
     """
+    return _rounded_cents(stepped_product(steps, areas))
+
+
+def stepped_product(steps: Sequence[PriceStep], areas: Mapping[int, Area]) -> Area:
+    """The same before it is rounded: nanojoules times 10^-9 units of money a kWh."""
     begins = [step.from_s for step in steps]
-    product = sum(
+    return sum(
         nj * steps[max(bisect_right(begins, cell) - 1, 0)].rate for cell, nj in areas.items()
     )
+
+
+def _rounded_cents(product: Area) -> int:
     return minor(Fraction(product) / (RATE_UNIT * NJ_A_KWH))

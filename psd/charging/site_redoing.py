@@ -62,7 +62,7 @@ class SiteRedo:
     async def finish(self) -> None:
         """Keep the newest of each plug."""
         for site, plugs in self._plugs.items():
-            held = (await self._services.store.view(site)).plugs
+            held = await self._services.store.plugs(site, *plugs)
             news = {
                 name: plug
                 for name, plug in plugs.items()

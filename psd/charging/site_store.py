@@ -37,7 +37,7 @@ from psd.charging.plug import Plug, packed_plug, plug_of
 from psd.charging.plug_readings import READING_BYTES, pack
 from psd.charging.plug_rings import PlugRing
 from psd.charging.settings import ChargingSettings
-from psd.charging.site_view import LatestReading, SiteView, settings_of
+from psd.charging.site_view import LatestReading, SiteView, packed_latest, settings_of
 from psd.errors import ChangedError, StoreError
 from psd.store.kept import write_kept
 from psd.store.keys import names_key, names_shard
@@ -57,9 +57,6 @@ OUTBOX = ""
 
 EFFECTS_AT_ONCE = 200
 REQUEST_DAYS = 2
-
-_latest = msgspec.msgpack.Encoder().encode
-_latest_of = msgspec.msgpack.Decoder(LatestReading).decode
 
 
 class RequestResult(msgspec.Struct, frozen=True):
@@ -109,7 +106,7 @@ class SiteStore:
         plugs = _by_plug(telemetry.readings)
         for plug, readings in plugs.items():
             packed = b"".join(pack(each.reading) for each in readings)
-            newest = _latest(_latest_reading(readings[-1]))
+            newest = packed_latest(_latest_reading(readings[-1]))
             flat += (plug, str(uid_of(PLUG_SPACE, plug)), packed, newest)
         told = await self._call(
             self._take.sha,
@@ -135,11 +132,21 @@ class SiteStore:
         )
         return SiteView(
             site,
-            {name.decode(): plug_of(held) for name, held in pairs(plugs)},
+            _plugs_of(plugs),
             {name.decode(): PlugRing(held) for name, held in pairs(rings)},
             settings_of(tuple(settings)),
-            {name.decode(): _latest_of(held) for name, held in pairs(latest)},
+            {name.decode(): held for name, held in pairs(latest)},
         )
+
+    async def plugs(self, site: str, *names: str) -> dict[str, Plug]:
+        """Plugs of a site by these names, or all, without what is around them. 1 trip."""
+        key = plugs_key(site)
+        if not names:
+            return _plugs_of(await self._store.writes.call(("HGETALL", key)))
+        found = await self._store.writes.call(("HMGET", key, *names))
+        return {
+            name: plug_of(held) for name, held in zip(names, found, strict=True) if held is not None
+        }
 
     async def commit(self, site: str, decided: Decided, now_ms: int) -> list[int]:
         """Keep what was decided; numbers of its effects. 1 trip. Raises ChangedError."""
@@ -292,6 +299,10 @@ def _asked(request: tuple[PlugRequest, RequestResult] | None, now_ms: int) -> li
     asked, result = request
     kept_s = REQUEST_DAYS * DATE_S
     return [day_of(now_ms), asked.id, msgspec.json.encode(result), kept_s]
+
+
+def _plugs_of(flat: Sequence[bytes]) -> dict[str, Plug]:
+    return {name.decode(): plug_of(held) for name, held in pairs(flat)}
 
 
 def day_of(now_ms: int) -> int:

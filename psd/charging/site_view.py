@@ -34,6 +34,10 @@ class LatestReading(msgspec.Struct, frozen=True, array_like=True):
     flags: int = 0
 
 
+packed_latest = msgspec.msgpack.Encoder().encode
+latest_of = msgspec.msgpack.Decoder(LatestReading).decode
+
+
 class SiteSettings(msgspec.Struct, frozen=True):
     """What is set of a site, by the names ``site``, ``plug:<plug>`` and ``fuse:<fuse>``."""
 
@@ -77,19 +81,26 @@ class SiteView:
         plugs: Mapping[str, Plug],
         rings: Mapping[str, PlugRing],
         settings: SiteSettings,
-        latest: Mapping[str, LatestReading],
+        latest: Mapping[str, bytes],
     ) -> None:
         self.site = site
         self.plugs = plugs
         self.rings = rings
         self.settings = settings
-        self.latest = latest
+        self._latest = latest
+
+    def latest(self, name: str) -> LatestReading | None:
+        """The newest reading of a plug; few are ever looked at."""
+        held = self._latest.get(name)
+        return None if held is None else latest_of(held)
 
     def fuse_of(self, name: str) -> str:
         """The fuse that a plug is behind: as it is set, else as its newest reading says."""
-        latest = self.latest.get(name)
-        told = latest.fuse if latest is not None else ""
-        return self.settings.text(f"plug:{name}", "fuze_id") or told or self.plugs[name].fuse
+        told = self.settings.text(f"plug:{name}", "fuze_id")
+        if told:
+            return told
+        latest = self.latest(name)
+        return (latest.fuse if latest is not None else "") or self.plugs[name].fuse
 
     def fused(self, name: str) -> Plug:
         """A plug with the fuse that it is behind now."""

@@ -41,6 +41,7 @@ class StepRules:
             "admitted": self._is_admitted,
             "starts": lambda _plug, look, _now_ms: self._draws(look),
             "complete": lambda _plug, look, _now_ms: self._is_idle(look),
+            "sensed_complete": lambda plug, look, _now_ms: self._stays_idle(plug, look),
             "shed": lambda _plug, look, _now_ms: look.is_shed,
             "silent": lambda plug, _look, now_ms: now_ms - plug.entered_ms > self._timeout_ms,
             "shown": lambda plug, _look, now_ms: now_ms - plug.entered_ms >= COMMISSIONING_MS,
@@ -83,6 +84,15 @@ class StepRules:
 
     def _draws(self, look: Look) -> bool:
         return bool(look.ring) and look.ring[-1].ma > self._start_ma
+
+    def _stays_idle(self, plug: Plug, look: Look) -> bool:
+        """Whether a car that has charged before, and was let in again, draws nothing any more.
+
+        A whole ring says so that was read since: it may take its time to begin again.
+        """
+        ring = look.ring[-self._settings.ring :]
+        is_whole = len(ring) == self._settings.ring and ring[0].ms > plug.entered_ms
+        return is_whole and plug.charge_start_ms > 0 and self._is_idle(look)
 
     def _is_idle(self, look: Look) -> bool:
         ring = look.ring[-self._settings.ring :]

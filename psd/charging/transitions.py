@@ -94,6 +94,12 @@ TRANSITIONS = (
         "sensing_credit",
         "a load below 5 A never begins to charge, and would never be checked",
     ),
+    _clock(
+        S.SENSING_CHARGE,
+        S.CHARGE_COMPLETE,
+        "sensed_complete",
+        "a car that was shed and is full by then never begins again, and would keep others waiting",
+    ),
     _disable(S.SENSING_CHARGE),
     _clock(
         S.CHARGING,

@@ -37,6 +37,10 @@ def owned(state: PlugState, **fields: Any) -> Plug:
     return plug(state, **{**began, **fields})
 
 
+SHED = owned(S.SENSING_CHARGE, charge_start_ms=NOW_MS - 500, entered_ms=NOW_MS - 1)
+"""It has charged before, and was let in again."""
+
+
 def ring(*amps: float) -> tuple[PlugReading, ...]:
     return tuple(
         PlugReading(NOW_MS + 2000 * at, round(each * 1000), 240_000) for at, each in enumerate(amps)
@@ -89,6 +93,12 @@ def test_states_have_the_recorded_numbers() -> None:
         (owned(S.CHARGING), Look(ring=ring(*[0.041] * 20)), 0, "CHARGE_COMPLETE"),
         (owned(S.CHARGING), Look(ring=ring(9, *[0] * 60)), 0, "CHARGE_COMPLETE"),
         (owned(S.CHARGING), Look(ring=ring(9), is_shed=True), 0, "IN_QUEUE"),
+        (owned(S.SENSING_CHARGE), Look(ring=ring(*[0] * 60)), 0, None),
+        (SHED, Look(ring=ring(*[0] * 59)), 0, None),
+        (SHED, Look(ring=ring(*[0] * 60)), 0, "CHARGE_COMPLETE"),
+        (SHED, Look(ring=ring(*[0.041] * 60)), 0, "CHARGE_COMPLETE"),
+        (SHED, Look(ring=ring(*[1] * 60)), 0, None),
+        (replace(SHED, entered_ms=NOW_MS), Look(ring=ring(*[0] * 60)), 0, None),
         (owned(S.INSUFFICIENT_CREDIT), Look(), 0, "CHARGE_COMPLETE"),
         (plug(S.WAITING_FOR_PLUG_IN), Look(), 10**9, None),
         (plug(S.COMMISSIONING), Look(), 4_999, None),
@@ -198,6 +208,7 @@ def test_the_end_of_a_session_is_its_bill_and_a_plug_of_nobody() -> None:
 
 
 ENDINGS = {
+    (S.SENSING_CHARGE, S.CHARGE_COMPLETE): "complete",
     (S.ENTERING_QUEUE, S.INSUFFICIENT_CREDIT): "credit",
     (S.SENSING_CHARGE, S.INSUFFICIENT_CREDIT): "credit",
     (S.CHARGING, S.INSUFFICIENT_CREDIT): "credit",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -24,6 +24,7 @@ from psd.charging.charging_changes import PlugRequest
 from psd.charging.customer_accounts import AutoTopup
 from psd.charging.fuses import FuseBoard
 from psd.charging.ledger_entries import LedgerEntry
+from psd.charging.plug import Plug
 from psd.charging.settings import ChargingSettings
 from psd.charging.simulation.charging_cars import (
     THRIFTY_AMPS,
@@ -33,7 +34,6 @@ from psd.charging.simulation.charging_cars import (
 )
 from psd.charging.simulation.charging_site import SimulatedSite
 from psd.charging.simulation.charging_worker import ChargingWorker
-from psd.charging.site_view import SiteView
 from psd.charging.states import PlugState, RequestStatus
 from psd.clock import ManualClock
 from psd.runtime import Runtime
@@ -88,7 +88,7 @@ class ChargingYard:
         self.gone = self.passed_s = self.over_s = self.longest_over_s = self.times_over = 0
         self.worker: ChargingWorker
         self.stripe: FakeStripe
-        self.view: SiteView
+        self.states: Mapping[str, Plug] = {}
         self._runtime = runtime
         self._site = SimulatedSite(SITE, options.plugs, clock, folder / "spool", self.settings)
         self._coming = list(self.cars)
@@ -147,13 +147,14 @@ class ChargingYard:
         """All plugs, in their order."""
         return list(self._site.switches)
 
-    def board(self) -> FuseBoard:
+    async def board(self) -> FuseBoard:
         """The fuse, and who waits for it."""
-        return self.view.board(self.clock.now_ms(), self.settings.settle_s * 1000)
+        view = await self.worker.part.services.store.view(SITE)
+        return view.board(self.clock.now_ms(), self.settings.settle_s * 1000)
 
     async def money_of(self, customer: str, plug: str) -> tuple[str, str]:
         """What a customer has, and what a plug's session has come to, as texts."""
-        part, known = self.worker.part, self.view.plugs[plug]
+        part, known = self.worker.part, self.states[plug]
         balance = (await part.desk.account(customer)).balance_cents
         since_ms, now_ms = known.session_start_ms, self.clock.now_ms()
         sessions, cents = part.services.sessions, 0
@@ -188,7 +189,7 @@ class ChargingYard:
         await self._site.obey()
         await self._hear()
         await self._pay()
-        self.view = await self.worker.part.services.store.view(SITE)
+        self.states = await self.worker.part.services.store.plugs(SITE)
         await self._leave()
         self._watch_fuse()
 
@@ -202,7 +203,7 @@ class ChargingYard:
             await self._set("plug", {"site_id": SITE, **fields})
         for car in self.cars:
             await self._begin_account(car)
-        self.view = await self.worker.part.services.store.view(SITE)
+        self.states = await self.worker.part.services.store.plugs(SITE)
 
     async def _set(self, what: str, fields: dict[str, object]) -> None:
         command = f"{what}_settings"
@@ -264,13 +265,13 @@ class ChargingYard:
                 load.held_to_amps = held_to
 
     def _is_free(self, plug: str) -> bool:
-        known = self.view.plugs.get(plug)
+        known = self.states.get(plug)
         return known is not None and known.place is PlugState.ACCOUNT_NULL
 
     async def _leave(self) -> None:
         """Cars go whose session has ended, and those that want no more say so."""
         for plug, car in list(self.parked.items()):
-            known = self.view.plugs[plug]
+            known = self.states[plug]
             if known.place is PlugState.ACCOUNT_NULL:
                 self._drive_off(plug)
                 continue

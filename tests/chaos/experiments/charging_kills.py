@@ -26,10 +26,9 @@ from pathlib import Path
 import msgspec
 
 from psd.charging.domain import FAILPOINTS
-from psd.charging.ledger_entries import LedgerEntry, customer_uid
+from psd.charging.ledger_entries import LedgerEntry
 from psd.charging.part import ChargingPart
 from psd.charging.plug import Plug
-from psd.charging.session_energy import session_number
 from psd.charging.states import PlugState
 from psd.charging.wire import (
     COMMAND_RESULTS,
@@ -43,20 +42,16 @@ from psd.charging.wire import (
     unpacked,
 )
 from psd.config_sources import load_settings
-from psd.engine.windows import Window
 from psd.runtime import Runtime, open_runtime
-from psd.users import uid_of
 from tests.chaos.drill import Drill
+from tests.chaos.experiments.charging_holds import PLUGS, SITE, hold
 from tests.chaos.experiments.charging_payments import SECRET, KilledPayments, payer_of
 from tests.chaos.stage import CHANNEL, Process, Stage
 from tests.chaos.trial import Say, Tally, run_in_lanes
-from tests.support.engine import sum_of
 from tests.support.plain.plain_charging import PlainCharging
 from tests.support.waiting import wait_until
 
-SITE = "s1"
 WORKERS = 4
-PLUGS = 50
 OPENING_CENTS = 5_000
 READ_S = 0.4
 CHARGED_READS = 4
@@ -99,7 +94,7 @@ class ChargingKills:
             taking = asyncio.create_task(drill.take())
             await site.charged()
             await taking
-            await _hold(psd, site.plain, tally)
+            await hold(psd, site.plain, tally)
             plugs = await site.plugs()
         await asyncio.to_thread(stage.said, "verify", "--domain", "charging")
         await stage.client.flushall()
@@ -317,36 +312,5 @@ async def _hold_still(
 ) -> None:
     """All of it, by whoever starts anew, and every plug as it stood."""
     async with _psd(stage) as psd:
-        await _hold(psd, plain, tally)
+        await hold(psd, plain, tally)
         assert (await psd.part(ChargingPart).services.store.view(SITE)).plugs == plugs
-
-
-async def _hold(psd: Runtime, plain: PlainCharging, tally: Tally) -> None:
-    """Every session, minute, ledger and balance, against the readings."""
-    services, desk = psd.part(ChargingPart).services, psd.part(ChargingPart).desk
-    held = await services.session_store.newest(SITE, 100_000)
-    for each in held:
-        plain.session(each.session_id, each.plug_id, each.owner_id, each.start_ms, each.finish_ms)
-    assert len(held) % PLUGS == 0, f"{len(held)} sessions of {PLUGS} plugs"
-    things = psd.settings.numbers
-    for each in held:
-        id_ = each.session_id
-        assert (each.nj, each.cents) == (plain.nj(id_), plain.cents(id_)), id_
-        cells = plain.cells(id_)
-        for thing, uid in (
-            (things["charge_energy"], uid_of("plug", each.plug_id)),
-            (things["customer_energy"], customer_uid(each.owner_id)),
-        ):
-            aid = session_number(id_)
-            windows = [Window(thing, uid, aid, minute, minute + 59) for minute in cells]
-            standing = await psd.engine.reported(windows)
-            assert [stands.value for stands in standing] == list(cells.values()), id_
-    for customer in plain.entries:
-        balance, uid = plain.balance(customer), customer_uid(customer)
-        assert (await desk.account(customer)).balance_cents == balance, customer
-        entries = await desk.accounts.ledger(customer, 0, 10_000)
-        assert sum(each.entry.cents for each in entries) == balance
-        assert await sum_of(psd, uid=uid, thing=things["ledger"]) == balance
-        mwh = plain.mwh_of(customer=customer)
-        assert await sum_of(psd, uid=uid, thing=things["customer_energy"]) == mwh
-    tally.notes.append(f"{len(held)} sessions")
