@@ -1,7 +1,6 @@
 """The commands of docs/backup.md and docs/upgrade.md, run as they stand in an empty folder.
 
-A line that begins with ``$`` is run by a shell that remembers what the ones before it have set;
-what follows it is what it says. Ports are replaced by free ones.
+Ports are replaced by free ones; tests/bare runs the pages on a machine that has nothing else.
 """
 
 from __future__ import annotations
@@ -16,37 +15,25 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes.page_commands import commands_of, said_in, script_of
 from tests.support.servers.ports import free_ports
 from tests.support.servers.redis_server import SYSTEM_FOLDERS, RedisServer, binary
 from tests.support.stored.stored_shapes import restore as fill
 
-DOCS = Path(__file__).parents[2] / "docs"
-FENCE = re.compile(r"^```\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PORT = re.compile(r"\b63\d\d\b")
-COMMANDS_MIN = 10
-
-
-def commands(page: str) -> list[tuple[str, str]]:
-    """Each command of a page with what it says."""
-    text = (DOCS / page).read_text(encoding="utf-8")
-    blocks = [block for block in FENCE.findall(text) if block.startswith("$ ")]
-    found = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", "".join(blocks), re.MULTILINE)
-    return [(command, said) for command, said in found]
 
 
 def run(page: str, folder: Path, environ: Mapping[str, str], known: Mapping[str, str] = {}) -> None:
     """Run a page's commands and compare what they say; ``known`` are ports that are there."""
-    told = commands(page)
-    assert len(told) >= COMMANDS_MIN
+    told = commands_of(page)
     ports = sorted({port for command, _ in told for port in PORT.findall(command)})
     free = {**dict(zip(ports, map(str, free_ports(len(ports))), strict=True)), **known}
 
     def here(text: str) -> str:
         return PORT.sub(lambda found: free.get(found[0], found[0]), text)
 
-    script = "".join(f"echo '@{n}@'\n{here(command)}\n" for n, (command, _) in enumerate(told))
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
+        ["bash", "-euo", "pipefail", "-c", script_of(told, here)],
         cwd=folder,
         env=environ,
         capture_output=True,
@@ -54,7 +41,7 @@ def run(page: str, folder: Path, environ: Mapping[str, str], known: Mapping[str,
         timeout=600,
         check=False,
     )
-    said = re.split(r"^@\d+@\n", done.stdout, flags=re.MULTILINE)[1:]
+    said = said_in(done.stdout)
     assert done.returncode == 0, (told[len(said) - 1], done.stdout, done.stderr)
     assert said == [here(each) for _, each in told]
 

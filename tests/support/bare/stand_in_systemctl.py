@@ -148,7 +148,7 @@ def main() -> None:
     verb, *names = [word for word in sys.argv[1:] if word != "--now"]
     if verb == "daemon-reload":
         return
-    assert verb in ("enable", "restart", "stop"), sys.argv
+    assert verb in ("enable", "start", "restart", "stop"), sys.argv
     for name in names:
         stop(name)
         if verb != "stop":
