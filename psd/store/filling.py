@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from psd.errors import ConfigError, StoreError
 from psd.store.fitness import migration_problem
-from psd.store.keys import MIGRATION_KEY, RETENTION_KEY, STORE_KEY
+from psd.store.keys import MIGRATION_KEY, RETENTION_KEY, STORE_KEY, stream_key
 from psd.store.lane import Command, Lane
 from psd.store.moved_names import BEGUN
 from psd.store.redis import Store
@@ -35,6 +35,9 @@ OLDER = "DUMP payload version"
 
 OF_ANY_BEGUN = BEGUN | {STORE_KEY.encode(), RETENTION_KEY.encode()}
 """What a psd that starts on a store may write into it before anything is booked."""
+
+STREAMS = stream_key("").encode()
+"""So begin the streams of queues, which whoever waits for a message makes anew, empty."""
 
 
 class Filling:
@@ -62,7 +65,7 @@ class Filling:
             return
         await asyncio.sleep(SETTLES_S)
         async for at, page in pages_of(lane):
-            found = [name for name in page if name not in OF_ANY_BEGUN]
+            found = await _holding(at, page)
             if found and is_new:
                 await lane.call(("DEL", MIGRATION_KEY))
                 raise self._not_empty(found[0])
@@ -75,10 +78,9 @@ class Filling:
             return
         if held:
             raise ConfigError(f"redis.url: {migration_problem(held)}")
-        async for _, page in pages_of(lane):
-            for name in page:
-                if name not in OF_ANY_BEGUN:
-                    raise self._not_empty(name)
+        async for at, page in pages_of(lane):
+            for name in await _holding(at, page):
+                raise self._not_empty(name)
 
     async def put(self, commands: Sequence[Command]) -> None:
         """Restore keys; raises ConfigError where the server cannot read them."""
@@ -102,6 +104,15 @@ class Filling:
             f"redis.url: the store is not empty: it has {key}; a {self._what} begins in an empty "
             "one"
         )
+
+
+async def _holding(lane: Lane, names: Sequence[bytes]) -> list[bytes]:
+    """Those that a psd without any data would not have. 1 trip more where there are streams."""
+    found = [name for name in names if name not in OF_ANY_BEGUN]
+    streams = [name for name in found if name.startswith(STREAMS)]
+    lengths = await lane.call_all([("XLEN", name) for name in streams]) if streams else []
+    empty = {name for name, length in zip(streams, lengths, strict=True) if length == 0}
+    return [name for name in found if name not in empty]
 
 
 async def pages_of(lane: RoutedLane) -> AsyncIterator[tuple[Lane, list[bytes]]]:

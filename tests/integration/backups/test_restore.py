@@ -65,6 +65,24 @@ async def test_a_store_that_has_something_is_left_as_it_is(
     assert server.ask("EXISTS", MIGRATION_KEY) == 0
 
 
+@pytest.mark.usefixtures("archive")
+async def test_who_waits_for_messages_in_a_store_that_was_lost_is_in_nobodys_way(
+    server: RedisServer, folder: Path
+) -> None:
+    await printed("backup", str(folder), url=server.url)
+    before = await held(server)
+    server.flush()
+    server.ask("XGROUP", "CREATE", "psd:stream:psd", "psd", "0", "MKSTREAM")
+    server.ask("XADD", "psd:stream:psd", "1-1", "b", "a message")
+    found = await run("restore", str(folder), url=server.url)
+    assert found.exit_code == 78
+    assert "it has psd:stream:psd" in found.stderr
+    server.ask("XDEL", "psd:stream:psd", "1-1")
+    await printed("restore", str(folder), url=server.url)
+    assert server.ask("DEL", "psd:stream:psd") == 1
+    assert await held(server) == before
+
+
 def _cut(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-2])
 
