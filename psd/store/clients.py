@@ -14,6 +14,7 @@ from psd.config import RedisSettings
 from psd.errors import ConfigError
 from psd.secrets import masked
 from psd.store.sentinels import sentinel_client
+from psd.store.tls_connections import close_at_once
 
 Greet = Callable[[Connection], Awaitable[None]]
 
@@ -38,8 +39,11 @@ def make_client(
     }
     try:
         if sentinels is not None and sentinels.sentinel:
-            return sentinel_client(sentinels, **options)
-        return Redis.from_url(url, **options)
+            client = sentinel_client(sentinels, **options)
+        else:
+            client = Redis.from_url(url, **options)
     except ValueError:
         # What the library says repeats a part of the address, which may be of the password.
         raise ConfigError(f"redis.url = {masked(url)!r}: it cannot be read as an address") from None
+    close_at_once(client.connection_pool)
+    return client

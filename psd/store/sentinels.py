@@ -24,6 +24,7 @@ from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 
 from psd.addresses import read_address
 from psd.config import RedisSettings
+from psd.store.tls_connections import close_at_once
 
 PORT = 26_379
 TIME_PART = 0.25
@@ -74,6 +75,8 @@ def sentinel_client(settings: RedisSettings, **options: Any) -> Redis:
     }
     addresses = [tuple(read_address(each, "redis.sentinel", PORT)) for each in settings.sentinel]
     sentinels = Sentinel(addresses, sentinel_kwargs=asking)
+    for each in sentinels.sentinels:
+        close_at_once(each.connection_pool)
     client: Redis = sentinels.master_for(
         settings.sentinel_master,
         connection_pool_class=AskingPool,

@@ -25,10 +25,6 @@ from tests.support.servers.server_process import ended, started
 from tests.support.waiting import wait_until
 
 ACL = Path(__file__).parents[2] / "deploy" / "redis" / "users.acl"
-# A connection to a sentinel that is given up while it is opened may be closed by the collector of
-# garbage alone, which Python warns of.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 PASSWORD = "correct-horse"
 
 

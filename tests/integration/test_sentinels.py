@@ -24,10 +24,6 @@ from tests.support.stored.audits import audit_of
 from tests.support.stored.cluster_load import OWNERS, book_on, busy
 from tests.support.waiting import wait_until
 
-# A connection to a sentinel that is given up while it is opened may be closed by the collector of
-# garbage alone, which Python warns of.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 PASSWORD = "sentinels-own"
 USER = 10_007
 MESSAGES = 400
