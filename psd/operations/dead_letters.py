@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 
 from psd.clock import utc_text
+from psd.config import QueueSettings
 from psd.errors import NotFoundError, PsdError, QueueUnavailableError
 from psd.foreign_texts import on_one_line
 from psd.queries.depth import depth_of
@@ -80,19 +81,22 @@ class LetterDesk:
             return await act(box, action, ids)
 
     async def _is_known_empty(self) -> bool:
-        """Whether every server of the queue says so; one that does not answer may have some."""
+        """Whether every server of the queue says so; one that does not answer may have some.
+
+        With nsqlookupd these are the nsqd that have the topic by its word, which are all that a
+        look would reach; so where it says that none has it, there is no letter either.
+        """
         queue = self._runtime.settings.queue
-        if queue.kind == "nsq" and (
-            queue.lookupd_addresses or len(queue.nsqd_http_addresses) < len(queue.nsqd_addresses)
-        ):
+        if queue.kind == "nsq" and not _tells_all(queue):
             return False
         letters = msgspec.structs.replace(
             queue, topic=queue.deadletter_topic, channel=INSPECT_CHANNEL
         )
         try:
-            return await depth_of(letters, self._runtime.store)() == 0
+            depth = await depth_of(letters, self._runtime.store)()
         except PsdError:
             return False
+        return depth == 0 or (depth is None and bool(queue.lookupd_addresses))
 
     @asynccontextmanager
     async def _box(self) -> AsyncIterator[DeadLetterBox]:
@@ -105,6 +109,14 @@ class LetterDesk:
                 queue, clock=self._runtime.clock, touch_every_s=settings.msg_timeout_s / 3
             ) as box:
                 yield box
+
+
+def _tells_all(queue: QueueSettings) -> bool:
+    """Whether each nsqd that letters are read of is asked for its depth as well."""
+    if queue.lookupd_addresses:
+        # Behind TLS nsqlookupd is not asked for depths (psd/queue/nsq_stats.py).
+        return not queue.nsqd_tls
+    return len(queue.nsqd_http_addresses) >= len(queue.nsqd_addresses)
 
 
 def readable(letter: Letter) -> dict[str, Any]:
