@@ -23,7 +23,7 @@ ANY = "*"
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 HEADERS = (
     "Authorization, Content-Encoding, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
-    "Last-Event-ID, Prefer, traceparent, X-Request-Id"
+    "Last-Event-ID, Prefer, traceparent, tracestate, X-Request-Id"
 )
 EXPOSED = "ETag, Location, Link, Retry-After, Allow, traceparent, X-Request-Id"
 MAX_AGE_S = 600

@@ -17,7 +17,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from psd.config import TracingSettings
 from psd.observe.spans import Attributes, Tracer, working_for
-from server.tracing import SPAN, told_by
+from server.tracing import SPAN, told_by, with_state
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -37,7 +37,8 @@ class RequestSpans:
         parent = told if self._trusts else None
         if not self._tracer.records(parent):
             return await gate(request, handler)
-        link = None if self._trusts else told
+        told = None if told is None else with_state(told, request.headers)
+        parent, link = (told, None) if self._trusts else (None, told)
         verb = request.method if request.method in METHODS else "HTTP"
         name = verb if route is None else f"{verb} {route}"
         attributes = _attributes_of(request, route)

@@ -9,8 +9,9 @@ log line as it is, and otherwise the span::
        X-Request-Id: b7ad6b7169203331
 
 Every log line of the request carries all three (psd/observe/logs.py). Where psd records spans
-(server/request_spans.py), trace and span are those of the collector; where it does not, whether
-others do is the sender's flag, which goes back as it came.
+(server/request_spans.py), trace and span are those of the collector, and ``tracestate`` goes on
+with them to other spans and messages; where it does not, whether others do is the sender's flag,
+which goes back as it came.
 """
 
 from __future__ import annotations
@@ -19,19 +20,21 @@ import random
 import re
 from contextvars import Token
 
+import msgspec
 from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from psd.observe import traceparents
 from psd.observe.logs import CURRENT_REQUEST, RequestNames
 from psd.observe.spans import TraceSpan
-from psd.observe.traceparents import Traceparent, read_traceparent
+from psd.observe.traceparents import Traceparent, read_traceparent, read_tracestate
 from server import answers
 
 SPAN = web.RequestKey("span", TraceSpan)
 """The span of a request that is recorded."""
 
 TRACEPARENT = istr(traceparents.TRACEPARENT)
+TRACESTATE = istr(traceparents.TRACESTATE)
 REQUEST_ID = istr("X-Request-Id")
 SERVER = istr("Server")
 
@@ -70,6 +73,12 @@ def told_by(headers: CIMultiDictProxy[str]) -> Traceparent | None:
     if told is None or len(headers.getall(TRACEPARENT)) > 1:
         return None
     return read_traceparent(told)
+
+
+def with_state(told: Traceparent, headers: CIMultiDictProxy[str]) -> Traceparent:
+    """The same with what others say of its trace, which may stand in several headers."""
+    given = headers.getall(TRACESTATE, ())
+    return msgspec.structs.replace(told, state=read_tracestate(",".join(given))) if given else told
 
 
 def enter(trace: Trace) -> Token[RequestNames | None]:

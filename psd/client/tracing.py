@@ -4,7 +4,7 @@ A service that answers somebody else asks psd in the name of that request, so th
 of both carry the same ids::
 
     with tracing(traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-                 request_id="order-91"):
+                 tracestate="congo=t61rcWkgMzE", request_id="order-91"):
         await psd.sum(thing="steps", uid="7")
 
 A program that records spans with OpenTelemetry need not say so: its current span is passed on.
@@ -24,9 +24,9 @@ _PASSED_ON: ContextVar[Mapping[str, str]] = ContextVar("passed_on", default=_NOT
 
 
 @contextmanager
-def tracing(*, traceparent: str = "", request_id: str = "") -> Iterator[None]:
+def tracing(*, traceparent: str = "", tracestate: str = "", request_id: str = "") -> Iterator[None]:
     """Send these headers with every request from here on, in this task or thread."""
-    given = {"traceparent": traceparent, "X-Request-Id": request_id}
+    given = {"traceparent": traceparent, "tracestate": tracestate, "X-Request-Id": request_id}
     token = _PASSED_ON.set({name: value for name, value in given.items() if value})
     try:
         yield
@@ -45,4 +45,7 @@ def passed_on() -> Mapping[str, str]:
     if not at.is_valid:
         return given
     flags = int(at.trace_flags) & 1
-    return {**given, "traceparent": f"00-{at.trace_id:032x}-{at.span_id:016x}-{flags:02x}"}
+    named = {"traceparent": f"00-{at.trace_id:032x}-{at.span_id:016x}-{flags:02x}"}
+    if at.trace_state:
+        named["tracestate"] = at.trace_state.to_header()
+    return {**given, **named}

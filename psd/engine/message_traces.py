@@ -1,11 +1,13 @@
-"""The trace that a message is of: its optional field ``traceparent``, read and added. Pure.
+"""The trace that a message is of: its optional fields ``traceparent`` and ``tracestate``. Pure.
 
 ::
 
-    {"command": "count", "count": {...}, "traceparent": "00-4bf92f35...-00f067aa...-01"}
+    {"command": "count", "count": {...}, "traceparent": "00-4bf92f35...-00f067aa...-01",
+     "tracestate": "congo=t61rcWkgMzE"}
 
-The field stands in the envelope, where everybody passes over what he does not know; one that is
-no traceparent is passed over as well. Nobody reads it, and nobody adds it, who records no traces.
+They are read and added here. They stand in the envelope, where everybody passes over what he does
+not know; what is none is passed over as well. Nobody reads them, and nobody adds them, who records
+no traces.
 """
 
 from __future__ import annotations
@@ -18,10 +20,17 @@ import msgspec
 from psd.engine.decoding import Decoders, decode_message, is_json
 from psd.errors import InputError
 from psd.observe.spans import Attributes, current_span
-from psd.observe.traceparents import TRACEPARENT, Traceparent, read_traceparent
+from psd.observe.traceparents import (
+    TRACEPARENT,
+    TRACESTATE,
+    Traceparent,
+    read_traceparent,
+    read_tracestate,
+)
 
 CARRYING_BYTES_MAX = 262_144
-"""A message that is longer carries none: the 70 bytes may be those that a queue does not take."""
+"""A message that is longer carries none: the 70 bytes, or 600 with a state, may be those that a
+queue does not take."""
 
 _FIELD = TRACEPARENT.encode()
 _FIXMAP, _FIXMAP_LAST = 0x80, 0x8F
@@ -30,6 +39,8 @@ _FIXMAP, _FIXMAP_LAST = 0x80, 0x8F
 
 class _Traced(msgspec.Struct):
     traceparent: str = ""
+    # One that is no text is passed over, and its traceparent is not.
+    tracestate: object = None
 
 
 _DECODERS = Decoders(_Traced)
@@ -40,22 +51,28 @@ def trace_of_message(body: bytes) -> Traceparent | None:
     if _FIELD not in body:
         return None
     try:
-        return read_traceparent(decode_message(body, _DECODERS).traceparent)
+        told = decode_message(body, _DECODERS)
     except InputError:
         return None
+    named = read_traceparent(told.traceparent)
+    if named is None or not isinstance(told.tracestate, str):
+        return named
+    return msgspec.structs.replace(named, state=read_tracestate(told.tracestate))
 
 
 def carrying(body: bytes, traceparent: Traceparent) -> bytes:
-    """A valid message with the field before its others, unless it has one, or is too long."""
+    """A valid message with the fields before its others, unless it has one, or is too long."""
     if _FIELD in body or len(body) > CARRYING_BYTES_MAX:
         return body
+    fields = {TRACEPARENT: str(traceparent)}
+    if traceparent.state and TRACESTATE.encode() not in body:
+        fields[TRACESTATE] = traceparent.state
     if is_json(body):
         begin = body.index(b"{") + 1
-        return body[:begin] + f'"{TRACEPARENT}":"{traceparent}",'.encode() + body[begin:]
-    if not _FIXMAP <= body[0] < _FIXMAP_LAST:
+        return body[:begin] + msgspec.json.encode(fields)[1:-1] + b"," + body[begin:]
+    if not _FIXMAP <= body[0] <= _FIXMAP_LAST - len(fields):
         return body
-    field = msgspec.msgpack.encode(TRACEPARENT) + msgspec.msgpack.encode(str(traceparent))
-    return bytes([body[0] + 1]) + field + body[1:]
+    return bytes([body[0] + len(fields)]) + msgspec.msgpack.encode(fields)[1:] + body[1:]
 
 
 @contextmanager

@@ -38,6 +38,7 @@ from opentelemetry.trace import (
     Status,
     StatusCode,
     TraceFlags,
+    TraceState,
     set_span_in_context,
 )
 from opentelemetry.trace import Span as OpenSpan
@@ -70,7 +71,10 @@ class OtlpSpan:
     def named(self) -> Traceparent:
         """What others call it."""
         at = self._open.get_span_context()
-        return Traceparent(f"{at.trace_id:032x}", f"{at.span_id:016x}", at.trace_flags.sampled)
+        state = at.trace_state.to_header() if at.trace_state else ""
+        return Traceparent(
+            f"{at.trace_id:032x}", f"{at.span_id:016x}", at.trace_flags.sampled, state
+        )
 
     @property
     def is_open(self) -> bool:
@@ -186,6 +190,11 @@ def _credentials(ca: str) -> ChannelCredentials:
 
 def _context_of(named: Traceparent) -> SpanContext:
     flags = TraceFlags(TraceFlags.SAMPLED if named.is_sampled else TraceFlags.DEFAULT)
+    members = [member.partition("=")[::2] for member in named.state.split(",") if member]
     return SpanContext(
-        int(named.trace_id, 16), int(named.span_id, 16), is_remote=True, trace_flags=flags
+        int(named.trace_id, 16),
+        int(named.span_id, 16),
+        is_remote=True,
+        trace_flags=flags,
+        trace_state=TraceState(members),
     )

@@ -42,8 +42,12 @@ DESCRIPTION = (
 
 COMMON_HEADERS: dict[str, str] = {
     "traceparent": "W3C Trace Context: continued under a new span where it is valid.",
+    "tracestate": "What others say of that trace; it goes on to psd's spans and messages.",
     "X-Request-Id": "A name for this request in logs: up to 128 letters, digits and ._~:/+=@-",
 }
+
+SIGNED_HEADERS = ("traceparent", "X-Request-Id")
+"""Those that each answer has."""
 
 ANSWER_HEADERS: dict[str, str] = {
     "traceparent": "The trace of the request, and its span in psd.",
@@ -159,7 +163,7 @@ def _answer(answer: Answer, schemas: Schemas) -> Schema:
 
 
 def _named_headers() -> Schema:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in COMMON_HEADERS}
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in SIGNED_HEADERS}
 
 
 def _refusals(routes: Iterable[Route], schemas: Schemas) -> Iterator[tuple[str, Schema]]:

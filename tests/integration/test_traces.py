@@ -26,6 +26,7 @@ from workers.crew import build_worker
 
 TRACE, SENDER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SAMPLED = f"00-{TRACE}-{SENDER}-01"
+STATE = "congo=t61rcWkgMzE,1a@rojo=00f067aa0ba902b7"
 SUM = "/v3/sum?thing=steps&uid=7&start=2016-04-12&end=2016-04-13"
 
 
@@ -82,7 +83,10 @@ async def test_one_trace_leads_from_a_published_message_to_its_booking(
     stack: WorkerStack, collector: TraceCollector
 ) -> None:
     async with traced(stack, collector.endpoint) as runtime, serving(runtime) as client:
-        body, sent = steps(7, 1, 90), {"traceparent": SAMPLED}
+        body, sent = (
+            steps(7, 1, 90),
+            {"traceparent": SAMPLED, "tracestate": f"{STATE} ,Not=a member"},
+        )
         before_ns = time.time_ns()
         answer = await client.request("POST", "/v1/enqueue", body, "application/json", sent)
         assert answer.status == 202, answer.text
@@ -108,7 +112,8 @@ async def test_one_trace_leads_from_a_published_message_to_its_booking(
         ("client", "redis")
     ]
     assert booked[0].attributes["psd.lane.wait_ms"] >= 0
-    assert {each.trace_id for each in (request, publish, message, batch, *booked)} == {TRACE}
+    whole = (request, publish, message, batch, *booked)
+    assert {(each.trace_id, each.state) for each in whole} == {(TRACE, STATE)}
     # From publication on, and by nsqd's clock, which is that of this machine.
     assert (
         before_ns // 1_000_000 <= message.start_ns // 1_000_000 <= booked[0].start_ns // 1_000_000

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState, use_span
 
 from psd.client import tracing
 from psd.client.tracing import passed_on
@@ -151,9 +151,13 @@ async def test_what_outlives_its_span_adds_nothing_to_it() -> None:
 
 
 def test_a_client_passes_on_the_span_of_its_program() -> None:
-    context = SpanContext(0xABC, 0xDEF, is_remote=False, trace_flags=TraceFlags(1))
+    flags, state = TraceFlags(1), TraceState([("congo", "1"), ("rojo", "2")])
+    context = SpanContext(0xABC, 0xDEF, is_remote=False, trace_flags=flags)
+    stated = SpanContext(0xABC, 0xDEF, is_remote=False, trace_flags=flags, trace_state=state)
     expected = f"00-{0xABC:032x}-{0xDEF:016x}-01"
     assert dict(passed_on()) == {}
+    with use_span(NonRecordingSpan(stated)):
+        assert dict(passed_on()) == {"traceparent": expected, "tracestate": "congo=1,rojo=2"}
     with use_span(NonRecordingSpan(context)):
         assert dict(passed_on()) == {"traceparent": expected}
         with tracing(request_id="order-91"):

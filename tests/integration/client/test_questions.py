@@ -121,7 +121,7 @@ async def test_a_callers_trace_is_passed_on_by_each_task_for_itself(url: str) ->
     async with unsteady(url) as front, AsyncClient(front.url, token=ADMIN.secret) as client:
 
         async def ask(name: str) -> None:
-            with tracing(traceparent=trace, request_id=name):
+            with tracing(traceparent=trace, tracestate="congo=1", request_id=name):
                 await client.activities(name.removeprefix("r"))
 
         await asyncio.gather(*(ask(f"r{number}") for number in range(20)))
@@ -130,5 +130,6 @@ async def test_a_callers_trace_is_passed_on_by_each_task_for_itself(url: str) ->
         name = request.headers["X-Request-Id"]
         assert f"/users/{name[1:]}/" in request.path
         assert request.headers["traceparent"] == trace
+        assert request.headers["tracestate"] == "congo=1"
     assert "traceparent" not in front.requests[20].headers
     assert front.requests[20].headers["User-Agent"].startswith("psd-client/")

@@ -34,6 +34,7 @@ class SentSpan(msgspec.Struct, frozen=True):
     is_error: bool
     links: tuple[str, ...]
     attributes: Mapping[str, Any]
+    state: str
 
 
 class TraceCollector(trace_service_pb2_grpc.TraceServiceServicer):
@@ -105,6 +106,7 @@ def _read(span: trace_pb2.Span) -> SentSpan:
         is_error=span.status.code == trace_pb2.Status.STATUS_CODE_ERROR,
         links=tuple(link.span_id.hex() for link in span.links),
         attributes=_attributes(span.attributes),
+        state=span.trace_state,
     )
 
 
