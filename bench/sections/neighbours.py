@@ -2,7 +2,7 @@
 
 Four connections send one request over and over, each as heavy as the limits allow; eight steady
 clients ask for a sum of somebody else (bench/sections/slowloris.py). Every route is walked once
-(tests/support/clients/heaviest_requests.py has the request of each); then those beside which a
+(tests/support/heaviest has the request of each); then those beside which a
 stranger waited longest, and three that were the worst once, are measured by turns with a quiet
 server. An answer that says that psd failed ends the run.
 """
@@ -24,7 +24,8 @@ from bench.sections.slowloris import p99_ms
 from bench.workbench import Workbench
 from psd.config_sources import load_settings
 from psd.runtime import open_runtime
-from tests.support.clients.heaviest_requests import HEAVIEST, heavy_owner, heavy_weeks
+from tests.support.heaviest.every_route import HEAVIEST
+from tests.support.heaviest.heavy_owners import heavy_owner, heavy_weeks
 
 CONNECTIONS = 4
 BOOKINGS = 6_000

@@ -49,7 +49,7 @@ SAME_ON_A_CLUSTER = {
     "test_rewards_scenario.py": "twelve weeks of figures; test_rewards_job.py has their keys",
     "test_grafana.py": "what panels ask is asked of a sum or a series",
     "test_prometheus.py": "what PromQL means; what it asks is asked of a sum or a series",
-    "test_query_cli.py": "how answers are printed",
+    "query_commands": "how answers are printed",
     "test_import_files.py": "how files are read",
     "test_energy_imports.py": "how files are read",
     "test_v3_cloud_events.py": "how events are written",

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from click.testing import Result
 
@@ -36,11 +33,11 @@ async def output(*arguments: str, text: str | None = None) -> str:
 
 
 async def json_of(*arguments: str) -> Any:
-    return msgspec.json.decode(await output(*arguments, "--json"))
+    return await commands.json_of("boards", *arguments)
 
 
 async def rows(*arguments: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(await output(*arguments, "--csv"))))
+    return await commands.rows_of("boards", *arguments)
 
 
 async def steps(runtime: Runtime, uid: int, value: int, second_s: int) -> None:

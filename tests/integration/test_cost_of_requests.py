@@ -20,9 +20,10 @@ from psd.store.sending import Command
 from server.app import build_app
 from tests.support.charging.yard import yard
 from tests.support.clients.access import asked_of, bearer, token_for
-from tests.support.clients.heaviest_requests import HEAVIEST, heavy_owner, heavy_weeks
 from tests.support.clients.http import HttpClient
 from tests.support.engine import book, report
+from tests.support.heaviest.every_route import HEAVIEST
+from tests.support.heaviest.heavy_owners import heavy_owner, heavy_weeks
 from tests.support.scripts.counted_lua import Touched
 from tests.support.scripts.payment_scene import top_up
 from tests.support.swaps.page_routes import PAGE_ROUTES

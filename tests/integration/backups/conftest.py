@@ -10,7 +10,7 @@ import pytest
 from psd.store import filling
 from psd.store.keys import SCHEMA_VERSION
 from tests.support.servers.redis_server import RedisServer
-from tests.support.stored.stored_shapes import restore
+from tests.support.stored.whole_stores import fill
 
 
 @pytest.fixture(scope="session")
@@ -25,8 +25,7 @@ async def server(running: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Redis
     """The same with some of everything in it; nobody else works with it."""
     monkeypatch.setattr(filling, "SETTLES_S", 0.0)
     running.flush()
-    async with running.client() as client:
-        await restore(client, SCHEMA_VERSION)
+    await fill(running, SCHEMA_VERSION)
     running.ask("SET", "psd:store", "5a1e09c3b7d2")
     return running
 

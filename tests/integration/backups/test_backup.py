@@ -24,7 +24,8 @@ from psd.cli.interrupted import EXIT_INTERRUPTED
 from psd.store.changed_keys import ChangedKeys
 from tests.support.processes.commands import printed, run
 from tests.support.servers.redis_server import RedisServer
-from tests.support.stored.backed_up import SUM, held, is_there, names_in, started
+from tests.support.stored.backed_up import SUM, is_there, names_in, started
+from tests.support.stored.whole_stores import held
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.one_server("tests/integration/cluster/test_backing_up.py has a cluster")

@@ -21,7 +21,8 @@ from psd.store.keys import LIFE_KEY, MIGRATION_KEY, PARTITIONS_KEY
 from tests.support.engine import engine_on
 from tests.support.processes.commands import printed, run
 from tests.support.servers.redis_server import RedisServer
-from tests.support.stored.backed_up import SUM, ends_at_ms, held, is_there, names_in, started
+from tests.support.stored.backed_up import SUM, ends_at_ms, is_there, names_in, started
+from tests.support.stored.whole_stores import held
 
 pytestmark = pytest.mark.one_server("tests/integration/cluster/test_backing_up.py has a cluster")
 

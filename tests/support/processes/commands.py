@@ -3,6 +3,8 @@ r"""The ``psd`` command in this process, in a thread of its own: it runs a loop 
 ::
 
     await printed("sum", "steps", "7")                      -> "  7  steps  120\n"; it ended well
+    await json_of("sum", "steps", "7")                      -> {"data": [{"uid": "7", ...}], ...}
+    await rows_of("sum", "steps", "7")                      -> [{"uid": "7", "sum": "120", ...}]
     (await run("sum", "floors", "7")).exit_code             -> 2
     await printed("names", url=redis_url)                   of that store
 """
@@ -10,7 +12,11 @@ r"""The ``psd`` command in this process, in a thread of its own: it runs a loop 
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
+from typing import Any
 
+import msgspec
 from click.testing import CliRunner, Result
 
 from psd.cli.main import psd
@@ -27,3 +33,18 @@ async def printed(*words: str, text: str | None = None, url: str = "") -> str:
     result = await run(*words, text=text, url=url)
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+async def lines_of(*words: str) -> list[str]:
+    """The lines that a command printed, without the space at their ends."""
+    return [line.rstrip() for line in (await printed(*words)).splitlines()]
+
+
+async def json_of(*words: str) -> Any:
+    """What a command told with ``--json``."""
+    return msgspec.json.decode(await printed(*words, "--json"))
+
+
+async def rows_of(*words: str) -> list[dict[str, str]]:
+    """What a command told with ``--csv``, by the names of its columns."""
+    return list(csv.DictReader(io.StringIO(await printed(*words, "--csv"))))

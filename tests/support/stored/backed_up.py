@@ -17,7 +17,6 @@ import sys
 from pathlib import Path
 
 from tests.support.servers.redis_server import RedisServer
-from tests.support.stored.stored_shapes import Stored, held_by
 
 SUM = "psd:{p0}:1:1:y"
 """A key that every store of these tests has."""
@@ -28,12 +27,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 main()
 """
 """A shell without jobs gives what it starts behind itself deaf ears for Ctrl-C, these tests too."""
-
-
-async def held(server: RedisServer) -> Stored:
-    """All that a store holds."""
-    async with server.client() as client:
-        return await held_by(client)
 
 
 def ends_at_ms(server: RedisServer, key: str) -> int:

@@ -7,19 +7,13 @@ they are. The third part of a test's store is never written: it is the one that 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
-from click.testing import CliRunner, Result
 
-from psd.cli.main import psd as command
 from psd.clock import ManualClock
 from psd.engine.plan import Range
 from psd.errors import ConfigError
@@ -27,11 +21,11 @@ from psd.queries.requests import LeaderboardQuery
 from psd.rewards.part import RewardsPart
 from psd.rewards.weeks import week_of
 from psd.runtime import Runtime
-from psd.store import filling, migration
-from psd.store.keys import MIGRATION_KEY, PARTITIONS_KEY, SCHEMA_VERSION
+from psd.store.keys import PARTITIONS_KEY, SCHEMA_VERSION
 from tests.support.engine import engine_on
 from tests.support.servers.redis_server import RedisServer
 from tests.support.stored.audits import verified
+from tests.support.stored.migrating import moved
 from tests.support.stored.stored_history import (
     DAY_S,
     HOUR_S,
@@ -45,10 +39,9 @@ from tests.support.stored.stored_shapes import (
     Shape,
     Stored,
     change_between,
-    held_by,
-    restore,
     stored,
 )
+from tests.support.stored.whole_stores import fill, held
 
 pytestmark = pytest.mark.one_server(
     "tests/integration/cluster/test_migrating.py is about a cluster"
@@ -69,55 +62,6 @@ MARKERS_BEFORE_1_2 = "psd:{p0}:1:k:"
 """Until then the mark of an increment's id did not depend on its thing."""
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RedisServer, RedisServer]]:
-    """Two for all of these tests."""
-    with ExitStack() as running:
-        folders = [tmp_path_factory.mktemp(name) for name in ("old", "new")]
-        old, new = (running.enter_context(RedisServer(folder)) for folder in folders)
-        yield old, new
-
-
-@pytest.fixture
-def old(servers: tuple[RedisServer, RedisServer]) -> RedisServer:
-    """The server that is moved, empty."""
-    servers[0].flush()
-    return servers[0]
-
-
-@pytest.fixture
-def new(servers: tuple[RedisServer, RedisServer]) -> RedisServer:
-    """The server that it is moved into, empty."""
-    servers[1].flush()
-    return servers[1]
-
-
-@pytest.fixture(autouse=True)
-def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No other process works with these stores, so that nobody has to see a note."""
-    monkeypatch.setattr(filling, "SETTLES_S", 0.0)
-
-
-async def fill(server: RedisServer, name: str) -> None:
-    """Make the store one of that shape."""
-    async with server.client() as client:
-        await restore(client, name)
-
-
-async def migrate(old: RedisServer, new: RedisServer, *words: str, partitions: int = 0) -> Result:
-    """What the command says."""
-    flags = ["--set", f"redis.url={new.url}", "--set", f"redis.partitions={partitions}"]
-    arguments = [*flags, "migrate", "--from", old.url, *words]
-    return await asyncio.to_thread(CliRunner().invoke, command, arguments)
-
-
-async def moved(old: RedisServer, new: RedisServer, partitions: int = 0) -> None:
-    """Move it, and find it whole."""
-    done = await migrate(old, new, partitions=partitions)
-    assert done.exit_code == 0, done.output
-    assert new.ask("EXISTS", MIGRATION_KEY) == 0
-
-
 def buckets(held: Stored) -> Stored:
     """What is held of owners and counts, without columns and places in them."""
     others = ("psd:columns", "psd:rewards", "psd:board", "psd:decisions")
@@ -130,12 +74,6 @@ def buckets(held: Stored) -> Stored:
                 }
                 kept.setdefault(kind, {})[key] = fields or content
     return kept
-
-
-async def held(server: RedisServer) -> Stored:
-    """All that a store holds."""
-    async with server.client() as client:
-        return await held_by(client)
 
 
 def differing(one: Stored, other: Stored, *but: str) -> list[str]:
@@ -238,84 +176,6 @@ async def test_lifetimes_are_moved(old: RedisServer, new: RedisServer) -> None:
     await moved(old, new)
     assert 990 < new.ask("TTL", "psd:{p0}:1:1:y") <= 1000
     assert new.ask("TTL", "psd:{p0}:2:1:y") == -1
-
-
-async def test_a_dry_run_counts_and_writes_nothing(old: RedisServer, new: RedisServer) -> None:
-    await fill(old, "3")
-    done = await migrate(old, new, "--dry-run", partitions=4)
-    assert done.exit_code == 0
-    assert "from version 3 to version 4 of 4: columns of boards are made anew" in done.output
-    counts = re.findall(r"[\d,]+(?= keys would be moved)|[\d,]+(?= left out)", done.output)
-    assert sum(map(int, counts)) == old.ask("DBSIZE")
-    assert "of a partition (4)" in done.output
-    assert new.ask("DBSIZE") == 0
-
-
-async def test_a_dry_run_is_also_told_as_json(old: RedisServer, new: RedisServer) -> None:
-    await fill(old, SCHEMA_VERSION)
-    found = json.loads((await migrate(old, new, "--dry-run", "--json")).output)
-    assert (found["version"], found["partitions"]) == (SCHEMA_VERSION, 1)
-    assert (found["to_version"], found["to_partitions"]) == (SCHEMA_VERSION, 1)
-    assert (found["tagged"], found["makes_columns"]) == (0, False)
-    assert found["keys"] + found["left"] == old.ask("DBSIZE")
-    assert (await migrate(old, new, "--json")).exit_code == 2
-
-
-async def test_a_dry_run_says_whether_there_is_room(old: RedisServer, new: RedisServer) -> None:
-    await fill(old, "3")
-    new.ask("SET", "psd:{p0}:7:1:y", "x")
-    done = await migrate(old, new, "--dry-run")
-    assert done.exit_code == 78
-    assert "the store is not empty: it has psd:{p0}:7:1:y" in done.output
-    assert new.ask("DBSIZE") == 1
-
-
-async def test_a_store_that_has_something_is_left_as_it_is(
-    old: RedisServer, new: RedisServer
-) -> None:
-    await fill(old, "3")
-    await fill(new, SCHEMA_VERSION)
-    before = await held(new)
-    done = await migrate(old, new)
-    assert done.exit_code == 78
-    assert "redis.url: the store is not empty: it has psd:" in done.output
-    assert await held(new) == before
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "said"),
-    [
-        ("psd:schema", "5", "start a psd that is as new"),
-        (PARTITIONS_KEY, "x", "does not hold its partitions"),
-        (MIGRATION_KEY, "redis://10.0.0.7:6379/0", "is being filled from redis://10.0.0.7"),
-    ],
-)
-async def test_what_cannot_be_moved_is_refused(
-    key: str, value: str, said: str, old: RedisServer, new: RedisServer
-) -> None:
-    await fill(old, SCHEMA_VERSION)
-    old.ask("SET", key, value)
-    done = await migrate(old, new)
-    assert done.exit_code == 78
-    assert said in done.output
-    assert new.ask("DBSIZE") == 0
-
-
-async def test_a_store_is_not_moved_into_itself(old: RedisServer) -> None:
-    done = await migrate(old, old)
-    assert done.exit_code == 78
-    assert "is redis.url" in done.output
-
-
-async def test_a_store_that_is_written_to_meanwhile_is_not_taken_for_whole(
-    old: RedisServer, new: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await fill(old, "3")
-    monkeypatch.setattr(migration, "reach", lambda _: old.ask("SADD", "psd:owners:{o1}:1", "1"))
-    done = await migrate(old, new)
-    assert done.exit_code == 75
-    assert "stop every psd on it" in done.output
-    assert new.ask("EXISTS", MIGRATION_KEY) == 1
 
 
 async def test_one_that_is_killed_is_begun_anew(old: RedisServer, new: RedisServer) -> None:
