@@ -29,6 +29,7 @@ from tests.chaos.dead_letters import pauses
 from tests.chaos.redis_troubles import Trouble
 from tests.chaos.stage import Stage
 from tests.chaos.stream import Stream
+from tests.chaos.trial import within_s
 from tests.support.clients.http import Answer, HttpClient, client_of
 from tests.support.waiting import wait_until
 
@@ -92,7 +93,9 @@ class Outage:
             not self._check or (told != "" and not told.startswith("ok")),
             f"/readyz says nothing of {self._check}: {ready.text}",
         )
-        await wait_until("a worker pauses", lambda: pauses(self._stage) > paused, PAUSED_WITHIN_S)
+        await wait_until(
+            "a worker pauses", lambda: pauses(self._stage) > paused, within_s(PAUSED_WITHIN_S)
+        )
         self._expect(self._stage.dead_letters() == letters, "something was dead-lettered")
         self._expect(self._stage.unfinished() >= len(bodies), "messages were finished")
 
@@ -103,7 +106,8 @@ class Outage:
         await self._written(client, self._refused)
         self.resumed_s = time.monotonic() - started_s
         self._expect(
-            self.resumed_s <= RESUMED_WITHIN_S, f"resumed only after {self.resumed_s:.1f} s"
+            self.resumed_s <= within_s(RESUMED_WITHIN_S),
+            f"resumed only after {self.resumed_s:.1f} s",
         )
 
     async def _written(self, client: HttpClient, report: Report) -> None:
@@ -131,7 +135,7 @@ class Outage:
         answer = await client.request(method, path, body)
         self.slowest_s = max(self.slowest_s, time.monotonic() - started_s)
         self._expect(
-            time.monotonic() - started_s <= ANSWERED_WITHIN_S,
+            time.monotonic() - started_s <= within_s(ANSWERED_WITHIN_S),
             f"{method} {path}: answered after {time.monotonic() - started_s:.1f} s",
         )
         return answer

@@ -23,7 +23,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
-from tests.chaos.trial import BROKEN, Experiment, Say, Tally
+from tests.chaos.trial import BROKEN, SHORT, Experiment, Say, Tally
 
 MODULES = (
     "kills",
@@ -188,6 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tempfile.tempdir = folder
     # A server that is missing is a failure here, never a skip.
     os.environ["CI"] = "true"
+    os.environ[SHORT] = str(int(options.short))
     try:
         rows = asyncio.run(_until_done(chosen, options))
     except (KeyboardInterrupt, asyncio.CancelledError):

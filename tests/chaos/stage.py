@@ -31,6 +31,7 @@ from redis.asyncio import Redis
 
 from tests.chaos.stored import forget
 from tests.chaos.stream import Stream
+from tests.support.engine import PATIENCE_S
 from tests.support.processes.worker_process import CHECKOUT, environment
 from tests.support.servers.nsqd import Nsqd
 from tests.support.servers.ports import free_ports
@@ -50,7 +51,8 @@ SETTINGS: Mapping[str, object] = {
     # Small batches, so that a stream of 300 messages is many of them on their way at once.
     "queue.max_in_flight": 60,
     "worker.batch_messages": 20,
-    "redis.timeout_s": 1.0,
+    # A busy machine answers a start that loads every script later than the default of 1.5 s.
+    "redis.timeout_s": 3.0,
     "log.format": "json",
 }
 
@@ -187,6 +189,8 @@ class Stage:
         self.servers.append(server)
 
         async def listens() -> bool:
+            if not server.running:
+                raise RuntimeError(f"the server ended: {server.log[-2000:]}")
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.close()
             return True
@@ -245,7 +249,7 @@ class Stage:
     def said(self, *arguments: str) -> str:
         """What a command says that must end well."""
         ended = subprocess.run(
-            self.command(*arguments),
+            self.command(*arguments, redis__timeout_s=PATIENCE_S),
             capture_output=True,
             text=True,
             timeout=COMMAND_TIMEOUT_S,

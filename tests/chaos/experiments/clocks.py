@@ -31,6 +31,7 @@ from tests.chaos.oracle import differences
 from tests.chaos.stage import Stage
 from tests.chaos.stream import Stream, generate
 from tests.chaos.trial import InLanes, Tally, failures_of
+from tests.support.engine import PATIENCE_S
 from tests.support.processes.worker_process import environment
 
 MESSAGES, OWNERS = 150, 3
@@ -192,7 +193,7 @@ def _old_days(archive: Path) -> list[Path]:
 def _replay(stage: Stage) -> str:
     """Replay everything that the archive holds onto the lost store; what the command said."""
     done = subprocess.run(
-        stage.command("replay", "--from", "2000-01-01", "--forgotten"),
+        stage.command("replay", "--from", "2000-01-01", "--forgotten", redis__timeout_s=PATIENCE_S),
         capture_output=True,
         text=True,
         timeout=REPLAY_TIMEOUT_S,

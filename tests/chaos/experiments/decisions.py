@@ -30,6 +30,7 @@ from tests.chaos.oracle import differences
 from tests.chaos.stage import Stage
 from tests.chaos.stream import Stream, generate
 from tests.chaos.trial import InLanes, Tally, failures_of
+from tests.support.engine import PATIENCE_S
 from tests.support.processes.worker_process import CHECKOUT, environment
 from tests.support.rewards.decisions import Deed, plain, random_deeds, told
 from tests.support.waiting import wait_until
@@ -189,7 +190,7 @@ async def _copied(stage: Stage, after_s: float, copies: list[list[Any]]) -> None
 def _replay(stage: Stage) -> str:
     """Replay everything that the archive holds, by the command; what it said."""
     done = subprocess.run(
-        stage.command("replay", "--from", "1"),
+        stage.command("replay", "--from", "1", redis__timeout_s=PATIENCE_S),
         capture_output=True,
         text=True,
         timeout=REPLAY_TIMEOUT_S,

@@ -91,7 +91,7 @@ class ReplicatedStage(Stage):
     async def follow(self) -> None:
         """The replica follows the master, and has what it has."""
         self.replica.ask("REPLICAOF", "127.0.0.1", self.port_of(self.master))
-        await wait_until("the replica follows", self._follows, timeout_s=20)
+        await wait_until("the replica follows", self._follows, timeout_s=120)
 
     def _follows(self) -> bool:
         told = self.replica.ask("INFO", "replication")
@@ -105,7 +105,7 @@ class ReplicatedStage(Stage):
         yield
         self.replica.ask("REPLICAOF", "127.0.0.1", self.port_of(self.master))
         self.address.lead_to(self.master)
-        await wait_until("the replica follows", self._follows, timeout_s=20)
+        await wait_until("the replica follows", self._follows, timeout_s=120)
 
     async def fail_over(self, seed: int) -> str:
         """Promote the replica and demote the master, in the way whose turn it is; how."""
@@ -123,7 +123,7 @@ class ReplicatedStage(Stage):
             await asyncio.sleep(rng.random() * 0.5)
             self.address.lead_to(new, hang_up=hangs_up)
         self.master, self.replica = new, old
-        await wait_until("the old master follows", self._follows, timeout_s=20)
+        await wait_until("the old master follows", self._follows, timeout_s=120)
         by = "by a Sentinel" if hangs_up else "by hand"
         return f"{by}, {'demoted' if demotes_first else 'switched'} first"
 

@@ -41,8 +41,8 @@ PACKAGES = (
     *("python3", "python3-venv", "redis-server"),
 )
 PROGRAMS = ("debootstrap", "setpriv", "unshare", "nsenter", "ip", "mount", "chroot")
-RUN_TIMEOUT_S = 900.0
-START_TIMEOUT_S = 60.0
+RUN_TIMEOUT_S = 600.0
+START_TIMEOUT_S = 180.0
 
 OWN = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

@@ -24,7 +24,7 @@ from pathlib import Path
 
 UNIT_FOLDERS = (Path("/etc/systemd/system"), Path("/lib/systemd/system"))
 RUNNING = Path("/run/stand-in")
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 180.0
 
 Unit = Mapping[str, list[str]]
 
