@@ -25,12 +25,17 @@ from tests.support.servers.whole_client import StoreClient
 
 HERE = Path(__file__).parent
 
+IN_CHROMIUM = "*_in_chromium.py"
+
 SAME_ON_A_CLUSTER = {
     "cluster": "they have clusters of their own, also beside the tests of one server",
-    "test_in_chromium.py": "what a browser shows of pages that are asked for without one as well",
+    IN_CHROMIUM: "what a browser shows of pages that are asked for without one as well",
+    "board_pages": "what pages show; v3_boards has the boards",
     "swap_pages/test_recorded_pages.py": "what pages show; test_swap_forms.py sends their forms",
     "first_views": "what they ask is counted at one server",
-    "live_pages/test_live_in_chromium.py": "what windows show; test_watched_pages.py has streams",
+    "reward_pages": "what pages show; rewards_http has the statements",
+    "rewards_http/test_refusals.py": "what is no question; the files beside it have those that are",
+    "user_pages": "what pages show; test_v3_sum.py and test_v3_series.py have the numbers",
     "ops_pages": "what operators see and do; the tests of their commands have it on a cluster",
     "charging_pages": "what pages show; test_charging_http.py has the accounts",
     "energy_pages": "what pages show; test_energy.py has the meters",
@@ -52,6 +57,12 @@ SAME_ON_A_CLUSTER = {
     "query_commands": "how answers are printed",
     "test_import_files.py": "how files are read",
     "test_energy_imports.py": "how files are read",
+    "test_energy_oracle.py": "what readings cost; test_energy_costs.py has the plans and prices",
+    "test_joi_face.py": "meters told in other words; test_energy.py has them",
+    "test_payment_face.py": "payments told in other words; test_payments.py has them",
+    "test_charging_routes.py": "who is told what; test_charging_http.py has the accounts",
+    "test_proxies.py": "what stands before a server",
+    "test_service_manager.py": "what processes tell their manager",
     "test_v3_cloud_events.py": "how events are written",
     "test_messages_page.py": "the examples of a page",
     "test_http_docs.py": "the examples of a page",
@@ -60,8 +71,7 @@ SAME_ON_A_CLUSTER = {
     "test_v3_times.py": "how times are written",
     "test_all_is_away.py": "nothing is there, and no node of it",
     "test_cost_of_requests.py": "what one server does, of which a node has a part",
-    "client/test_synchronous.py": "the client, and a server that answers",
-    "client/test_unsteady_server.py": "the client, and a server that does not answer",
+    "client": "the client, and what a server answers on any store",
     "grpc_service": "reads rows from memory",
     "source_elastic": "its peer is Elasticsearch",
     "test_source_grpc.py": "its peers are gRPC services",
@@ -72,7 +82,8 @@ SAME_ON_A_CLUSTER = {
     "test_nsq_publish.py": "nsqd alone",
     "test_nsq_queue.py": "nsqd alone",
 }
-"""Folders and files whose tests a cluster would only repeat, and why."""
+"""Folders and files whose tests a cluster would only repeat, and why: that is so where every key
+that they ask for is asked for in the same way by tests that stay."""
 
 
 STORES = {"redis_server", "own_redis", "kept_cluster"}
@@ -90,12 +101,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if asks_no_store(item):
                 item.add_marker(pytest.mark.one_server("it asks no store"))
-            path = item.path.relative_to(HERE) if item.path.is_relative_to(HERE) else item.path
-            for place in (Path(path.name), path, *path.parents):
-                if (why := SAME_ON_A_CLUSTER.get(place.as_posix())) is not None:
-                    item.add_marker(pytest.mark.one_server(why))
+            if (why := same_on_a_cluster(item.path)) is not None:
+                item.add_marker(pytest.mark.one_server(why))
         config.hook.pytest_deselected(items=list(filter(is_about_one_server, items)))
         items[:] = itertools.filterfalse(is_about_one_server, items)
+
+
+def same_on_a_cluster(file: Path) -> str | None:
+    """Why a cluster would only repeat the tests of a file, None where it would not."""
+    path = file.relative_to(HERE) if file.is_relative_to(HERE) else file
+    if path.match(IN_CHROMIUM):
+        return SAME_ON_A_CLUSTER[IN_CHROMIUM]
+    places = (Path(path.name), path, *path.parents)
+    found = (SAME_ON_A_CLUSTER.get(place.as_posix()) for place in places)
+    return next((why for why in found if why is not None), None)
 
 
 def asks_no_store(item: pytest.Item) -> bool:
