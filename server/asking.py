@@ -9,17 +9,21 @@ none of them has, on every route of v3, before a handler runs; a handler reads o
     GET /v3/boards/june/members?limits=2
     -> 400 limits: unknown; known are limit, cursor, format; did you mean limit?
 
-The original's routes and those of a dialect ignore what they do not know, as they always did.
+Bytes behind a ``%`` that are no UTF-8 are refused there as well (:func:`check_encoding`): no two
+users become one. The original's routes and those of a dialect ignore what they do not know, as they
+always did.
 """
 
 from __future__ import annotations
 
 from typing import TypeVar
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from aiohttp import web
 
 from psd.errors import BadQueryError
+from psd.foreign_texts import shown
 from psd.queries.parsing import from_pairs, unknown_field
 from server.openapi.about import About
 
@@ -37,10 +41,28 @@ def parameters_of(path: str, about: About) -> tuple[str, ...] | None:
 
 
 def check_parameters(request: web.Request, known: tuple[str, ...]) -> None:
-    """Refuse the first parameter of a URL that is none of these; raises BadQueryError."""
+    """Refuse a URL that is no text, or whose parameter is none of these; raises BadQueryError."""
+    check_encoding(request)
     for name in request.query:
         if name not in known:
             raise BadQueryError(unknown_field(name, known))
+
+
+def check_encoding(request: web.Request) -> None:
+    """Refuse a URL that is no text, which would be read as another one; raises BadQueryError.
+
+    >>> check_encoding(GET /v3/sum?thing=steps&uid=al%FF)
+    BadQueryError: uid: 'al%FF' is no UTF-8 behind its %
+    """
+    url = request.rel_url
+    if "%" not in url.raw_path and "%" not in url.raw_query_string:
+        return
+    for raw in (f"path={url.raw_path}", *url.raw_query_string.split("&")):
+        name, _, value = raw.partition("=")
+        try:
+            unquote_to_bytes(raw).decode("utf-8")
+        except UnicodeDecodeError as exc:
+            raise BadQueryError(f"{name}: {shown(value)} is no UTF-8 behind its %") from exc
 
 
 def asked(request: web.Request, kind: type[Q]) -> Q:

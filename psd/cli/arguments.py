@@ -21,13 +21,12 @@ from psd.errors import InputError
 from psd.users import name_of, user_of
 
 _NUMBER = re.compile(r"-?\d+", re.ASCII)
-_LENIENT = re.compile(r"[+-]?\d{1,40}", re.ASCII)
 
 
 class UserType(click.ParamType[int | str]):
     """A user: its number, or its canonical name (psd/users.py).
 
-    Numbers may have zeros and a plus before them, as those of every option.
+    ``007`` and ``+5`` are neither, as everywhere: psd users erase 007 shall erase nobody.
     """
 
     name = "user"
@@ -37,7 +36,7 @@ class UserType(click.ParamType[int | str]):
     ) -> int | str:
         """The number, or the name."""
         try:
-            return named_or_numbered(str(int(value)) if _LENIENT.fullmatch(value) else value)
+            return named_or_numbered(value)
         except InputError as error:
             self.fail(str(error).removeprefix("uid: "), param, ctx)
 

@@ -20,6 +20,7 @@ import click
 import msgspec
 from msgspec import UNSET
 
+from psd.cli.arguments import USER
 from psd.cli.boards_keep import deciding, on_boards
 from psd.cli.options import pass_settings
 from psd.cli.printing import Form, forms, show_json, show_rows, show_table, write_csv
@@ -51,7 +52,7 @@ as_of_option = click.option("--as-of", metavar="TIME", help="The instant. Defaul
 @click.option("--ties", type=click.Choice(get_args(Ties)), help="How equal values rank.")
 @click.option("--limit", type=click.IntRange(1, LIMIT_MAX), help="How many. Default: 10.")
 @click.option("--cursor", help="What an answer gave as next.")
-@click.option("--around", metavar="UID", help="Those around this user.")
+@click.option("--around", type=USER, metavar="UID", help="Those around this user.")
 @click.option("--span", type=click.IntRange(0, SPAN_MAX), help="How many on each side.")
 @forms
 @pass_settings

@@ -218,6 +218,33 @@ def test_what_is_no_user_is_told(words: tuple[str, ...]) -> None:
         thing_then_user(words)
 
 
+@pytest.mark.parametrize("user", ["007", "\u0667"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("users", "erase", "--yes"),
+        ("names",),
+        ("verify",),
+        ("activities",),
+        ("sum", "steps"),
+        ("series", "steps"),
+        ("around", "steps"),
+        ("boards", "members", "add", "april"),
+        ("boards", "standing", "april", "--around"),
+        ("top", "steps", "--uid"),
+        ("token", "new", "phone", "--owner"),
+        ("export", "bookings", "--uid"),
+    ],
+    ids=" ".join,
+)
+def test_a_command_takes_no_user_that_looks_like_a_number_and_is_none(
+    empty_folder: Path, words: tuple[str, ...], user: str
+) -> None:
+    result = CliRunner().invoke(psd, [*words, user])
+    assert result.exit_code == 2
+    assert "is not a 64-bit integer" in result.output
+
+
 def test_config_show_tells_value_and_source_and_hides_passwords(
     empty_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
