@@ -28,7 +28,7 @@ CHARGING = Domain(
     keys=KEYS,
     messages="psd.charging.charging_events:messages_of",
     open="psd.charging.part:ChargingPart",
-    exports="ledgers",
+    exports=("ledgers",),
     cli=("psd.charging.cli.group:charging", "Charge cars at plugs."),
     failpoints=FAILPOINTS,
     face=Face(name="charging", port=4242),

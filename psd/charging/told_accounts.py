@@ -23,6 +23,7 @@ from psd.charging.site_decisions import session_told
 from psd.charging.site_store import SiteStore
 from psd.charging.whole_accounts import WholeAccounts
 from psd.domain.told_again import ToldMessage, decided
+from psd.engine.plan import Range
 
 AT_ONCE = 500
 MS = 1_000
@@ -45,7 +46,7 @@ class ToldCharging:
         self._sessions = sessions
         self._audit = audit
 
-    async def standing(self) -> AsyncIterator[ToldMessage]:
+    async def standing(self, _within: Range) -> AsyncIterator[ToldMessage]:
         """Customers by their names, then sessions by their sites."""
         for customer in await self._whole.customers():
             account = await self._accounts.account(customer)

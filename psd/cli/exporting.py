@@ -80,7 +80,7 @@ class Choice(msgspec.Struct, frozen=True):
     "--about",
     multiple=True,
     metavar="TEXT",
-    help="Only about this board, vehicle, owner, customer, network or plan. Repeatable.",
+    help="Only about this board, vehicle, owner, customer, network, plan or meter. Repeatable.",
 )
 @click.option("--resume", is_flag=True, help="Go on with an export that was broken off.")
 @click.option(

@@ -43,7 +43,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     others; ``open`` one of the core and its settings that gives its :class:`Part`. ``cli`` is where
     its group is and the line of its help, ``client`` its part of both clients. ``checks`` are lines
     of ``psd doctor``: a name, and a function of all settings that tells what it found, or raises.
-    ``exports`` is the kind under which ``psd export`` writes what its part tells again.
+    ``exports`` are the kinds under which ``psd export`` writes what its part tells again.
     ``face`` is the site of the original that it stands for, on the port that its settings have.
     ``page`` is its page in docs/, ``behind`` the part of the reference that its own stands behind.
     """
@@ -62,5 +62,5 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     client: tuple[str, str] | None = None
     checks: Mapping[str, str] = {}
     failpoints: Sequence[str] = ()
-    exports: str = ""
+    exports: Sequence[str] = ()
     face: Face | None = None

@@ -4,7 +4,8 @@ They are of two forms, as the archive has them: decisions (psd/archive/decisions
 as a queue carries them. What is kept is the same after either was carried out::
 
     ToldAgain("ledgers", "meters", standing)
-    standing() -> ToldMessage("eco", 1460462400, b'{"command":"decision","decision":{...}}')
+    standing(Range(...))
+    -> ToldMessage("eco", 1460462400, b'{"command":"decision","decision":{...}}')
 
 ``psd export`` writes them under the kind, ``psd import`` carries them out.
 """
@@ -16,6 +17,7 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 
 from psd.archive.decisions import Decision, entry_of
+from psd.engine.plan import Range
 
 _encode = msgspec.json.Encoder().encode
 
@@ -29,11 +31,14 @@ class ToldMessage(msgspec.Struct, frozen=True):
 
 
 class ToldAgain(msgspec.Struct, frozen=True):
-    """Messages of a domain that belong to a kind of export, in an order that stays."""
+    """Messages of a domain that belong to a kind of export, in an order that stays.
+
+    ``standing`` may leave out and cut what does not lie within; whoever asks looks at seconds too.
+    """
 
     kind: str
     domain: str
-    standing: Callable[[], AsyncIterator[ToldMessage]]
+    standing: Callable[[Range], AsyncIterator[ToldMessage]]
 
 
 def decided(about: str, second: int, decision: Decision) -> ToldMessage:

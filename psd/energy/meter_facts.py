@@ -41,9 +41,10 @@ class MeterFact(msgspec.Struct, frozen=True):
 
 
 class MeterRecord(msgspec.Struct, frozen=True):
-    """What is known of a meter, by field."""
+    """What is known of a meter, by field; ``forgotten`` are seconds since which nothing is."""
 
     facts: dict[str, MeterFact]
+    forgotten: dict[str, int] = {}
 
     def text(self, field: str) -> str | None:
         """What a field is, None where nothing was said."""
@@ -81,12 +82,15 @@ def packed_of(said: Said) -> bytes:
 def record_of(packed: bytes) -> MeterRecord:
     """What energy/describe.lua keeps, as it is read."""
     flat: Sequence[str | int | bool] = msgpack.unpackb(packed) if packed else ()
-    facts = {
-        str(field): MeterFact(int(since), str(value))
-        for field, since, value in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
-        if value is not False
-    }
-    return MeterRecord(facts)
+    said = [*zip(flat[::3], flat[1::3], flat[2::3], strict=True)]
+    return MeterRecord(
+        {
+            str(name): MeterFact(int(at), str(value))
+            for name, at, value in said
+            if value is not False
+        },
+        {str(name): int(at) for name, at, value in said if value is False},
+    )
 
 
 @lru_cache(maxsize=16_384)

@@ -35,6 +35,7 @@ from psd.energy.readings import ReadingQuestions
 from psd.energy.settings import EnergySettings
 from psd.energy.store import MeterStore
 from psd.energy.told_prices import ToldEnergy
+from psd.energy.told_readings import ToldReadings
 from psd.energy.upload_page import UploadPage
 from psd.energy.usage import UsageQuestions
 from psd.engine.event_rules import rules_of
@@ -65,7 +66,11 @@ class EnergyPart(Part):
         self.followers = (JoiKeeper(keeper, batches), PriceKeeper(self.prices))
         self.keepers = (self.plans,)
         told = ToldEnergy(self.plans, self.prices)
-        self.told_again = (ToldAgain("ledgers", "energy", told.standing),)
+        said = ToldReadings(store, reads, core.engine, core.store, things)
+        self.told_again = (
+            ToldAgain("ledgers", "energy", told.standing),
+            ToldAgain("readings", "energy", said.standing),
+        )
         plans = PlanQuestions(self.plans)
         prices = PriceQuestions(self.prices, core.clock)
         costs = self.cost_questions = CostQuestions(

@@ -6,7 +6,7 @@
     {"command":"prices","prices":{"series":"agile-c","currency":"GBP","rows":[[...]]}}
 
 Of prices what stands is told, a month a message: when each was said is not. Readings of meters are
-none of it: they are in the archive, and the energy that they make is among bookings.
+told by psd/energy/told_readings.py.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from psd.energy.price_messages import (
     SeriesKind,
 )
 from psd.energy.price_store import PriceStore
+from psd.engine.plan import Range
 from psd.measures.money import RATE_POWER
 from psd.tariffs.prices import Price
 
@@ -38,7 +39,7 @@ class ToldEnergy:
         self._plans = plans
         self._prices = prices
 
-    async def standing(self) -> AsyncIterator[ToldMessage]:
+    async def standing(self, _within: Range) -> AsyncIterator[ToldMessage]:
         """All of them."""
         after = ""
         while page := await self._plans.page(after, AT_ONCE):

@@ -18,11 +18,11 @@ from typing import Any, Protocol
 
 import msgspec
 
+from psd.audit.owner_walk import BEGINNING, HeldRecords, OwnerWalk, WalkPlace
+from psd.audit.placed_records import PlacedReport, placed
 from psd.engine.booking import COUNT_THING
 from psd.engine.plan import Range
 from psd.exports.leaf_walk import LeafWalk
-from psd.exports.owner_walk import BEGINNING, HeldRecords, OwnerWalk, WalkPlace
-from psd.exports.placed_records import PlacedReport, placed
 from psd.exports.row_kinds import ActivityCells, BookingCells, Cells
 from psd.exports.withdrawal_notes import NO_NOTE, WithdrawalNote, notes_of
 from psd.runtime import Runtime

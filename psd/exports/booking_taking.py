@@ -20,6 +20,7 @@ import msgspec
 
 from psd.archive.entries import Entry
 from psd.archive.messages import metrics_entries
+from psd.audit.placed_records import INCREMENT, TOTAL
 from psd.engine.booking import COUNT_THING
 from psd.engine.event_fields import CountFields, MetricFields
 from psd.engine.events import Accepted
@@ -27,7 +28,6 @@ from psd.engine.outcomes import Outcome
 from psd.engine.plan import Range
 from psd.engine.withdrawal import WithdrawFields, message_of, things_of_owners, withdrawal_of
 from psd.errors import ConflictError, InputError, WrongTypeError
-from psd.exports.placed_records import INCREMENT, TOTAL
 from psd.exports.row_files import NumberedRow
 from psd.exports.row_kinds import ActivityCells, BookingCells
 from psd.runtime import Runtime

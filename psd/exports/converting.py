@@ -18,6 +18,7 @@ from typing import Literal
 
 import msgspec
 
+from psd.audit.placed_records import at_seconds
 from psd.engine.booking import COUNT_THING
 from psd.engine.plan import Range
 from psd.errors import InputError, UnknownThingError
@@ -36,7 +37,6 @@ from psd.exports.old_buckets import (
     rests,
 )
 from psd.exports.old_store import OldActivities, OldStore
-from psd.exports.placed_records import at_seconds
 from psd.exports.row_kinds import BookingCells, Cells
 from psd.runtime import Runtime
 from psd.store.keys import count_root

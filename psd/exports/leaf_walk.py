@@ -1,7 +1,7 @@
 """Bookings from the leaves, for what has no reports any more; and the names of counts.
 
 A window of bookings is read by one call, and told as what books them again at their own seconds
-(psd/exports/placed_records.py)::
+(psd/audit/placed_records.py)::
 
     first bookings from 1460419200 on: +373 of aid 41 at 1460419201, ... until 1460505600
     -> {41: [PlacedReport(0, "total", 1460419201, 1460419201, 373, 373)]}, 1460505600
@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 
+from psd.audit.placed_records import PlacedReport, at_seconds
 from psd.audit.shapes import crowd_bookings
 from psd.engine.plan import Range
 from psd.engine.reads import Booking, Reads
-from psd.exports.placed_records import PlacedReport, at_seconds
 from psd.store.keys import COUNTS_PATTERN, crowd_key
 from psd.store.redis import Store
 

@@ -69,7 +69,7 @@ class MessageSource:
         for told in self._told:
             if self._domains and told.domain not in self._domains:
                 continue
-            async for message in told.standing():
+            async for message in told.standing(self._within):
                 second = message.second
                 is_in = not second or self._within.start <= second < self._within.end
                 if is_in and (not self._abouts or message.about in self._abouts):
@@ -80,7 +80,7 @@ def told_again(runtime: Runtime) -> list[ToldAgain]:
     """What psd and its domains can tell again."""
     boards = ToldBoards(runtime.boards, runtime.store)
 
-    async def standing() -> AsyncIterator[ToldMessage]:
+    async def standing(_: Range) -> AsyncIterator[ToldMessage]:
         async for name, second, decision in boards.decisions():
             yield decided(name, second, decision)
 

@@ -68,7 +68,7 @@ OF_BOOKINGS = tuple(_OF_BOOKINGS)
 @cache
 def kinds() -> tuple[str, ...]:
     """All kinds: psd's own, and those that domains bring."""
-    of_domains = [domain.exports for domain in domains() if domain.exports]
+    of_domains = [kind for domain in domains() for kind in domain.exports]
     return tuple(dict.fromkeys((*OF_BOOKINGS, BOARDS, *of_domains)))
 
 

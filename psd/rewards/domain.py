@@ -30,7 +30,7 @@ REWARDS = Domain(
     open="psd.rewards.part:RewardsPart",
     client=("psd.rewards.client:AsyncRewards", "psd.rewards.client:Rewards"),
     checks={"tables": "psd.rewards.configuration:tables_told"},
-    exports="rewards",
+    exports=("rewards",),
     cli=("psd.rewards.cli.group:rewards", "Compute, explain and pay the weekly rewards."),
     failpoints=FAILPOINTS,
 )

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Iterator
 import msgspec
 
 from psd.domain.told_again import ToldMessage, commanded, decided
+from psd.engine.plan import Range
 from psd.rewards.decisions import Barred, Overridden, Paid, Payout
 from psd.rewards.registry import Registry, VehicleRecord
 from psd.rewards.rulings import Rulings
@@ -39,7 +40,7 @@ class ToldRewards:
         self._results = results
         self._tables = tables
 
-    async def standing(self) -> AsyncIterator[ToldMessage]:
+    async def standing(self, _within: Range) -> AsyncIterator[ToldMessage]:
         """Vehicles by their shards, then who is barred, streaks set by hand, and payouts."""
         shards = await self._registry.shards()
         for shard in shards:

@@ -21,7 +21,7 @@ SWAPS_DOMAIN = Domain(
     keys=KEYS,
     messages="psd.swaps.asking:messages_of",
     open="psd.swaps.part:SwapsPart",
-    exports="ledgers",
+    exports=("ledgers",),
     cli=("psd.swaps.cli.group:swaps", "Keep the ledger of battery swaps."),
     failpoints=(
         "swaps_appended",  # the stream has the event, nothing is booked

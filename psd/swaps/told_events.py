@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from psd.domain.told_again import ToldMessage, decided
+from psd.engine.plan import Range
 from psd.swaps.accepted import SwapAccepted
 from psd.swaps.store import SwapsStore
 
@@ -17,7 +18,7 @@ class ToldSwaps:
     def __init__(self, store: SwapsStore) -> None:
         self._store = store
 
-    async def standing(self) -> AsyncIterator[ToldMessage]:
+    async def standing(self, _within: Range) -> AsyncIterator[ToldMessage]:
         """All of them."""
         for network in sorted(await self._store.networks()):
             last = 0
