@@ -80,6 +80,8 @@ def test_every_domain_is_in_the_contract_that_none_imports_another() -> None:
 
 def test_keys_are_built_in_keys_modules_alone() -> None:
     allowed = {"psd/store/keys.py", *(f"psd/{domain.name}/keys.py" for domain in domains())}
+    # What keys of older versions are called today.
+    allowed.add("psd/store/moved_names.py")
     building = {
         f"{path}: {text}"
         for path in tracked(*CODE)
@@ -92,7 +94,8 @@ def test_keys_are_built_in_keys_modules_alone() -> None:
 
 def test_a_key_that_is_built_elsewhere_would_be_seen() -> None:
     text = '"""psd:{p0}:7 is a key."""\nkey = f"psd:{{p0}}:{uid}:log"\nother = "psd:schema"\n'
-    assert sorted(filter(KEY.match, source_in(text).texts)) == ["psd:schema", "psd:{p0}:"]
+    texts = source_in(f'{text}old = b"psd:life"\n').texts
+    assert sorted(filter(KEY.match, texts)) == ["psd:life", "psd:schema", "psd:{p0}:"]
 
 
 @pytest.mark.parametrize("domain", domains(), ids=lambda domain: domain.name)

@@ -22,8 +22,8 @@ _TYPE = re.compile(r"[A-Z][a-z]\w*")
 class Source(NamedTuple):
     """One module: ``imports`` are (module, names) of its ``from ... import``, at any depth.
 
-    ``aliases`` are names of the module that stand for a type; ``texts`` are its strings, of which
-    those of docstrings are none.
+    ``aliases`` are names of the module that stand for a type; ``texts`` are its strings, also of
+    bytes; those of docstrings are none.
     """
 
     lines: int
@@ -66,10 +66,10 @@ def source_in(text: str) -> Source:
             if isinstance(node, ast.ImportFrom) and node.module
         ),
         tuple(
-            node.value
+            node.value if isinstance(node.value, str) else node.value.decode("latin-1")
             for node in nodes
             if isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
+            and isinstance(node.value, str | bytes)
             and id(node) not in told
         ),
     )
