@@ -31,7 +31,7 @@ StoreKind = RedisCluster if ON_CLUSTER else RedisServer
 
 # A busy machine may take its time for an example.
 hypothesis.settings.register_profile("patient", deadline=None)
-hypothesis.settings.register_profile("quick", max_examples=20, deadline=None)
+hypothesis.settings.register_profile("quick", max_examples=10, deadline=None)
 hypothesis.settings.load_profile("patient")
 
 
@@ -44,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "psd(settings, now_s, archives, holds): what psd and runtime are in this test"
     )
     config.addinivalue_line("markers", "bare: on machines with nothing but Debian; make test-bare")
+    config.addinivalue_line("markers", "long(what): many cases of a rule; make unit leaves it out")
     config.addinivalue_line("markers", "slow(why): tries very much; make property runs it, and CI")
 
 

@@ -30,14 +30,18 @@ def test_what_has_changed_is_tested_by_who_imports_it_or_a_module_that_does() ->
         "tests/integration/test_of_something_else.py": "import psd.store.slots\n",
         "tests/unit/test_unit.py": "import psd.store.lane\n",
         "tests/support/engine.py": "from psd.store.lane import Lane\n",
+        "psd/cli/query.py": 'opening = import_module("psd.store.lane")\n',
+        "tests/integration/test_late.py": "import psd.cli.query\n",
     }
     assert files_about(["psd/store/lane.py"], sources) == [
         "tests/integration/test_by_itself.py",
+        "tests/integration/test_late.py",
         "tests/integration/test_by_another.py",
     ]
     changed = ["tests/integration/test_of_something_else.py", "docs/http.md"]
     assert files_about(changed, sources) == ["tests/integration/test_of_something_else.py"]
     assert files_about(["docs/http.md"], sources) == []
+    assert files_about(["tests/unit/test_unit.py"], sources) == []
 
 
 def test_of_those_that_are_as_near_the_one_that_is_named_alike_comes_first() -> None:

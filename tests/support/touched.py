@@ -27,6 +27,9 @@ PACKAGES = ("psd", "server", "workers", "tests")
 FOLDERS = ("tests/integration/", "tests/fuzz/", "tests/property/", "tests/chaos/")
 """Where tests are that test-quick does not run anyway; those of e2e are run when they change."""
 
+RUN_ANYWAY = ("tests/unit/", "tests/house/", "tests/contract/")
+"""Those are run whatever has changed, so they take no place of the others."""
+
 WORDS_OF_MANY = {"psd", "server", "worker", "test", "init", "support", "integration"}
 
 FILES_MAX = 12
@@ -34,7 +37,7 @@ FILES_MAX = 12
 
 _FROM = re.compile(r"^\s*from\s+([\w.]+)\s+import\s+(\([^)]*\)|[^\n]*)", re.MULTILINE)
 _IMPORT = re.compile(r"^\s*import\s+([\w.]+)", re.MULTILINE)
-_LAZY = re.compile(r'"((?:psd|server|workers)(?:\.\w+)+):\w')
+_LAZY = re.compile(r'"((?:psd|server|workers)(?:\.\w+)+)(?::\w|"\))')
 _INCLUDE = re.compile(r"^-- @include ([\w/]+)", re.MULTILINE)
 
 
@@ -117,6 +120,7 @@ def files_about(changed: Iterable[str], sources: Mapping[str, str]) -> list[str]
         )
         for path, source in sources.items()
         if Path(path).name.startswith("test_")
+        and not path.startswith(RUN_ANYWAY)
         and (path in paths or (path in away and path.startswith(FOLDERS)))
     }
     return sorted(sorted(about), key=lambda path: about[path])

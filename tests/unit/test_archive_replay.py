@@ -291,6 +291,7 @@ async def test_what_a_clock_accepted_ahead_of_now_is_part_of_a_replay(kept: Kept
     assert summary.outcomes["booked"] == 2
 
 
+@pytest.mark.long("1,200 messages")
 async def test_a_store_that_is_away_ends_the_replay_and_it_can_be_run_again(kept: Kept) -> None:
     await kept.live(*(entry(ago_s, metric(ago_s, aid=ago_s)) for ago_s in range(1200, 0, -1)))
 
@@ -311,6 +312,7 @@ async def test_a_store_that_is_away_ends_the_replay_and_it_can_be_run_again(kept
     assert _state(store) == kept.state()
 
 
+@pytest.mark.long("800 messages")
 async def test_progress_reaches_the_end_and_never_goes_back(kept: Kept) -> None:
     kept.keep(*(entry(ago_s, metric(1, aid=ago_s)) for ago_s in range(800, 0, -1)))
     reached: list[int] = []

@@ -82,6 +82,7 @@ def money(readings: list[PlugReading]) -> Fraction:
     return Fraction(product, RATE_UNIT * NJ_A_KWH)
 
 
+@pytest.mark.long("each second of ten hours")
 @pytest.mark.parametrize("night", NIGHTS)
 def test_a_session_costs_what_its_seconds_cost_rounded_once(tmp_path: Path, night: str) -> None:
     evening, steps = NIGHTS[night]

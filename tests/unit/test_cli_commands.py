@@ -169,6 +169,7 @@ def every_command(group: click.Group, *words: str) -> list[tuple[tuple[str, ...]
     return found
 
 
+@pytest.mark.long("each option of each command")
 def test_a_mistyped_option_is_told_with_the_nearest() -> None:
     options = [
         (words, parameter.opts[0])

@@ -16,6 +16,7 @@ from psd.errors import InputError, UnitError
 FILE = "uk-electricity-hdd-only-hourly-sample-1.csv.gz"
 
 
+@pytest.mark.long("a file of two years")
 def test_a_house_of_two_years_has_its_energy_once_where_rows_are_repeated() -> None:
     path = Path(__file__).parents[1] / "golden" / "energy" / FILE
     found = strictly(read([gzip.decompress(path.read_bytes())], EnergyColumns()))

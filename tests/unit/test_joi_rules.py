@@ -45,6 +45,7 @@ def test_the_number_is_the_recorded_one_to_its_last_bit(row: dict[str, Any]) -> 
     assert list(costs) == ["price-plan-2", "price-plan-1", "price-plan-0"]
 
 
+@pytest.mark.long("one history is added up by fractions for 0.3 s")
 @pytest.mark.parametrize("row", PHYSICS, ids=lambda row: row["name"])
 def test_the_energy_is_the_recorded_one_where_no_gap_is_too_long(row: dict[str, Any]) -> None:
     found = documented.true_kwh([row["readings"]], 10**10)

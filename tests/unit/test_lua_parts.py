@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from psd.store.lua_parts import NAMES_MAX, declared, most_at_once, scoped, without_unused
-from psd.store.scripts import load_script, script_names
+from psd.store.lua_parts import declared, most_at_once, scoped, without_unused
 
 PART = """local WIDE, NARROW = 3, 1
 local later
@@ -61,12 +58,6 @@ def test_names_in_blocks_are_there_one_block_at_a_time() -> None:
 def test_a_function_in_a_block_ends_before_the_block_does() -> None:
     block = "local c\ndo\nlocal d\nfunction c()\nreturn d\nend\nlocal e\nend\n"
     assert most_at_once(f"local a, b\n{block}local f, g, h\n") == 6
-
-
-@pytest.mark.parametrize("name", list(script_names()))
-def test_a_script_has_room_for_more_names(name: str) -> None:
-    """Redis refuses to compile a script with more; book and withdraw stand at some 130."""
-    assert most_at_once(load_script(name).source) <= NAMES_MAX * 17 // 20
 
 
 def test_functions_that_a_script_does_not_name_do_not_travel_with_it() -> None:

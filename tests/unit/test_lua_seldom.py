@@ -7,7 +7,6 @@ import re
 import pytest
 
 from psd.store.lua_seldom import parted, seldom_names
-from psd.store.scripts import load_script
 
 PART = """local TABLE = { five = 5 }
 local seen = 0
@@ -111,11 +110,3 @@ def test_a_script_of_many_seldom_functions_has_several_makers() -> None:
     bodies = makers.split("local function make_seldom_")[1:]
     assert len(bodies) >= 3
     assert all(len(set(re.findall(r"\bstate_\d+", body))) <= 50 for body in bodies)
-
-
-@pytest.mark.parametrize("name", ["engine.sum", "engine.book"])
-def test_the_commonest_calls_make_few_functions(name: str) -> None:
-    """Redis makes them anew with each call; of booking's 250 a single report needs some 120."""
-    at_once = load_script(name).source.partition("local function make_seldom")[0]
-    whole = load_script(name).source
-    assert 0 < at_once.count("function ") < whole.count("function ") * 2 // 3

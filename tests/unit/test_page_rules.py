@@ -12,6 +12,7 @@ from server.pages.desk import is_local
 from server.prefixes import origin_of, prefix_of
 
 
+@pytest.mark.long("hashes that are slow on purpose")
 def test_a_password_is_known_by_its_hash_which_is_another_each_time() -> None:
     kept = hashed("correct horse")
     assert kept != hashed("correct horse")
@@ -21,6 +22,7 @@ def test_a_password_is_known_by_its_hash_which_is_another_each_time() -> None:
     assert not is_right("", UNKNOWN)
 
 
+@pytest.mark.long("hashes that are slow on purpose")
 def test_no_password_is_cut_short() -> None:
     long = "x" * 1024
     assert is_right(long, hashed(long))

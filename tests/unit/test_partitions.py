@@ -31,6 +31,7 @@ def slots_of(count: int) -> list[int]:
     return [slot_of(f"psd:{{{partitions.tag(at)}}}:7") for at in range(count)]
 
 
+@pytest.mark.long("each of up to 256 partitions")
 @pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("masters", [1, 2, 3, 4, 5, 7])
 def test_no_master_has_more_than_one_partition_more_than_another(count: int, masters: int) -> None:

@@ -52,6 +52,7 @@ def at(text: str, tz: ZoneInfo = LONDON) -> int:
     return int(dt.datetime.fromisoformat(text).replace(tzinfo=tz).timestamp())
 
 
+@pytest.mark.long("each half-hour of a month")
 @pytest.mark.parametrize("month", [3, 4, 10, 11])
 @pytest.mark.parametrize("place", range(len(PLANS)))
 def test_a_plan_of_each_kind_costs_what_half_hours_one_by_one_do(place: int, month: int) -> None:

@@ -74,6 +74,7 @@ def rate_at(plan: PricePlan, second: int) -> int:
     raise AssertionError("the last rate matches always")
 
 
+@pytest.mark.long("each quarter of an hour of six days, of 12 plans")
 @pytest.mark.parametrize("tz", JUMPS)
 def test_each_quarter_of_an_hour_has_the_rate_and_period_that_its_clocks_say(tz: str) -> None:
     first, zone = dt.date.fromisoformat(JUMPS[tz]), ZoneInfo(tz)

@@ -38,6 +38,7 @@ def drawn(draw: random.Random, periods: int) -> list[list[int]]:
     return [draw.choice(kinds) for _ in range(12)]
 
 
+@pytest.mark.long("each hour of a year")
 @pytest.mark.parametrize("seed", range(12))
 def test_each_hour_has_the_price_of_its_period(seed: int) -> None:
     draw = random.Random(f"urdb {seed}")
