@@ -39,7 +39,7 @@ class UsersGroup(LazyGroup):
     """The commands about users as people."""
 
     table: ClassVar[Mapping[str, tuple[str, str]]] = {
-        "erase": ("psd.cli.users:erase", "Erase a user and all that is known of him."),
+        "erase": ("psd.cli.users:erase", "Erase a user and all that is known of them."),
         "cut": ("psd.cli.users:cut_files", "Cut erased users out of the archive."),
     }
 
@@ -58,10 +58,10 @@ def users() -> None:
 def erase(
     loaded: LoadedSettings, /, *, user: int | str, yes: bool, note: str, as_json: bool
 ) -> None:
-    """Erase a user and all that is known of him.
+    """Erase a user and all that is known of them.
 
     NAME is a name or a number. All keys, the places on boards and the name go; in finals another
-    number takes his place. Files of the archive that nobody writes are cut; for the others run psd
+    number takes the place. Files of the archive that nobody writes are cut; for the others run psd
     users cut a day later. What comes for the user afterwards begins anew. Safe to run again, also
     after it was interrupted.
     """

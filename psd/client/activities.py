@@ -92,7 +92,7 @@ class Activities(Resource):
         return (await self._transport.send(sent)).read(WithdrawnAnswer)
 
     async def erase_user(self, uid: Id, note: str = "") -> ErasedAnswer:
-        """Erase a user and all that is known of him; the note stays, so it names nobody."""
+        """Erase a user and all that is known of them; the note stays, so it names nobody."""
         path = path_of("v3", "users", uid) + parameters({"note": note or None})
         sent = Request("DELETE", path, is_repeatable=True)
         return (await self._transport.send(sent)).read(ErasedAnswer)

@@ -84,7 +84,7 @@ AUDIT = About(
 )
 ERASE = About(
     group="Activities",
-    summary="Erase a user and all that is known of him.",
+    summary="Erase a user and all that is known of them.",
     details="All that was booked, the places on boards, the log and the name; in finals another "
     "number takes the user's place. It takes some 3 s. What `archive.left` counts are files that "
     "are being written: `psd users cut` cuts them later. What comes for the user afterwards begins "
