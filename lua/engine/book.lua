@@ -1,11 +1,11 @@
 -- Book batches of reports and increments: of each owner all of it, or of a refused one nothing.
 -- KEYS     roots of the owners' keys, hash tag included, e.g. psd:{p0}:1503960366 of one
 --          partition
--- ARGV[1]  msgpack array by owner of arrays of reports, each [thing, atid, aid, value, ts1, ts2,
---          marker]: thing a number, atid and aid packed ids, value an integer within
---          +-(2^53 - 1), times Unix seconds, marker 8 bytes for an increment, nil for a report;
---          behind it, where an owner has a fence, another array by owner of [name, number] or
---          false, numbers from 0 to 2^53 - 1
+-- ARGV[1]  msgpack array by owner of one array of its reports, seven elements each: thing, atid,
+--          aid, value, ts1, ts2 and marker; thing a number, atid and aid packed ids, value an
+--          integer within +-(2^53 - 1), times Unix seconds, marker 8 bytes for an increment, false
+--          for a report; behind it, where an owner has a fence, another array by owner of
+--          [name, number] or false, numbers from 0 to 2^53 - 1
 -- ARGV[2]  seven msgpack numbers: lifetimes in seconds of year, month, week, day, second and
 --          activity keys and of markers; 0 is for ever, -1 again for ever; then a map of things
 --          whose boards are not kept to the second: their numbers as texts, "day" or "none"; then,

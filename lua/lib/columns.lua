@@ -94,11 +94,12 @@ do
     local place = '#' .. position_text
     for number = 1, count do
       local buckets, report = days[number], reports[number]
-      if buckets.month ~= known then
-        known = buckets.month
-        month = month_at(columns, buckets.day.month_label, buckets.day.month_start)
-        meet_month(buckets.day.month_label)
-        set_totals(columns, month, place, buckets.year.sum_text, known.sum_text)
+      if buckets[3] ~= known then
+        known = buckets[3]
+        local day = buckets[1]
+        month = month_at(columns, day.month_label, day.month_start)
+        meet_month(day.month_label)
+        set_totals(columns, month, place, buckets[2][5], known[5])
       end
       add_delta(month.records, report[6], position, report[4])
     end

@@ -30,49 +30,61 @@ do
     return true
   end
 
+  -- The reports by the shard of their activities, of so many, as { key, places of reports, .. }.
+  local function by_shard(prefix, reports, shards)
+    local found, numbers = {}, {}
+    for at = 1, #reports do
+      local number = shard_of(reports[at][3], shards)
+      local shard = numbers[number]
+      if shard then
+        shard[#shard + 1] = at
+      else
+        shard = { shard_key(prefix, number), at, nil, nil }
+        numbers[number], found[#found + 1] = shard, shard
+      end
+    end
+    return found
+  end
+
   -- Whether no activity of the reports is known; what is found of one is handed over.
   local function are_new(prefix, reports, shards)
-    for at = 1, #reports do
-      local aid = reports[at][3]
-      local held = redis.call('HGET', shard_key(prefix, shard_of(aid, shards)), aid)
-      if held then
-        hand_over_activity(prefix, aid, held)
-        return false
+    for number = 1, #shards do
+      local shard, command = shards[number], { 'HMGET', shards[number][1], nil, nil, nil, nil }
+      for at = 2, #shard do command[at + 1] = reports[shard[at]][3] end
+      local held = redis.call(unpack(command))
+      for at = 1, #held do
+        if held[at] then
+          hand_over_activity(prefix, command[at + 2], held[at])
+          return false
+        end
       end
     end
     return true
   end
 
-  -- Note what is kept of the activities, in so many shards. Those of one shard are one command.
-  local function note_activities(prefix, reports, shards)
-    local commands = {}
-    for at = 1, #reports do
-      local report = reports[at]
-      local shard = shard_of(report[3], shards)
-      local packed = cmsgpack.pack(report[6], report[6] - report[5], report[2], report[4])
-      local command = commands[shard]
-      local size = command and #command or math.huge
-      if size <= 1000 then
-        command[size + 1], command[size + 2] = report[3], packed
-      else
-        local key = shard_key(prefix, shard)
-        command = { 'HSET', key, report[3], packed }
-        commands[shard] = command
-        write_command(command)
-        keep_at(key, 'activity')
-      end
+  -- Note what is kept of the activities of a shard.
+  local function note_activities(reports, shard)
+    local command, size = { 'HSET', shard[1], nil, nil, nil, nil, nil, nil }, 2
+    for at = 2, #shard do
+      local report = reports[shard[at]]
+      command[size + 1] = report[3]
+      command[size + 2] =
+        cmsgpack.pack(report[6], report[6] - report[5], report[2], report[4])
+      size = size + 2
     end
+    write_command(command)
+    keep_at(shard[1], 'activity')
   end
 
   -- Label and first second of the leaf that takes bookings of a day; nil where it is to be split,
   -- or the day is.
   local function leaf_for(buckets)
-    local month, date, day = buckets.month, buckets.date, buckets.day
-    if month.before + month.count <= LEAF_RECORDS.month then
+    local day, month, date = buckets[1], buckets[3], buckets[4]
+    if month[4] + month[3] <= LEAF_RECORDS.month then
       return day.month_label, day.month_start
     end
-    local in_day = date.before + date.count
-    if month.before <= LEAF_RECORDS.month or in_day > LEAF_RECORDS.day then return nil end
+    local in_day = date[4] + date[3]
+    if month[4] <= LEAF_RECORDS.month or in_day > LEAF_RECORDS.day then return nil end
     return day.label, day.start
   end
 
@@ -82,7 +94,7 @@ do
     local leaves = {}
     for at = 1, #reports do
       local report, buckets = reports[at], days[at]
-      local leaf = buckets.leaf
+      local leaf = buckets[6]
       if not leaf then
         local label, start = leaf_for(buckets)
         if not label then return nil end
@@ -91,7 +103,7 @@ do
           leaf = { label, start, {} }
           leaves[label], leaves[#leaves + 1] = leaf, leaf
         end
-        buckets.leaf = leaf
+        buckets[6] = leaf
       end
       local changes = leaf[3]
       changes[#changes + 1] = { report[6], report[2], report[3], 0, report[4] }
@@ -111,19 +123,28 @@ do
     end
   end
 
-  -- Note the reports, with the number of activities and the newest second before them.
-  local function note_reports(prefix, reports, totals, leaves, before)
-    local newest_second, count = before.newest_second, before.count + #reports
+  -- Note the activities, of which there are `count` with them, in the shards that were read, or
+  -- where they are then.
+  local function note_shards(prefix, reports, shards, count)
+    local before, number = shard_count(count - #reports), shard_count(count)
+    if number ~= before then
+      grow_shards(prefix, before, number)
+      shards = by_shard(prefix, reports, number)
+    end
+    for at = 1, #shards do note_activities(reports, shards[at]) end
+  end
+
+  -- Note the bookings, in leaves, columns and totals; so many activities there are with them.
+  local function note_booked(prefix, reports, totals, leaves, count, newest_before, position)
+    local newest_second = newest_before
     for at = 1, #reports do
       if reports[at][6] > newest_second then newest_second = reports[at][6] end
     end
-    local shards, newest_text = shard_count(count), text(newest_second)
-    if shards ~= before.shards then grow_shards(prefix, before.shards, shards) end
-    note_activities(prefix, reports, shards)
+    local newest_text = text(newest_second)
     note_leaves(prefix, leaves)
-    local position = note_bookings(prefix, before.position, reports, totals.days,
-      newest_second > before.newest_second and newest_text)
-    note_totals(totals, text(count), newest_text, position)
+    local given = note_bookings(prefix, position, reports, totals.days,
+      newest_second > newest_before and newest_text)
+    note_totals(totals, text(count), newest_text, given)
   end
 
   -- Book the reports of an owner's thing, or answer false and have noted nothing.
@@ -132,15 +153,17 @@ do
     local totals = gather_totals(prefix, reports)
     local activities, newest_value, position = read_years(totals)
     local count = activity_count(activities)
-    local before = { count = count, newest_second = newest_of(newest_value, count),
-      shards = shard_count(count), position = position }
-    if not before.newest_second or not are_new(prefix, reports, before.shards) then
+    local newest_before = newest_of(newest_value, count)
+    local shards = newest_before and by_shard(prefix, reports, shard_count(count))
+    if not shards or not are_new(prefix, reports, shards) then
       hand_over_years(totals)
       return false
     end
     local leaves = read_totals(totals) and leaves_of(reports, totals.days)
     if not leaves then return false end
-    note_reports(prefix, reports, totals, leaves, before)
+    count = count + #reports
+    note_shards(prefix, reports, shards, count)
+    note_booked(prefix, reports, totals, leaves, count, newest_before, position)
     return true
   end
 end

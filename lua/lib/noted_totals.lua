@@ -5,7 +5,7 @@
 -- @include lib/calendar: ISSUANCE_OFFSET_S, day_of
 -- @include lib/cells: hash_at, new_bucket, new_part, take_activities
 -- @include lib/numbers: SUM_MAX
--- @include lib/totals: read_total
+-- @include lib/totals: read_total, total_of_text
 -- @include lib/writes: keep, writes, keep_for
 
 local read_year, hand_over_year, add_to_year, note_position, add_below_year
@@ -28,7 +28,7 @@ do
     sum, count = sum + booking, count + 1
     if not (sum <= SUM_MAX and sum >= -SUM_MAX) then return nil end
     local sum_text = format('%d', sum)
-    return format('%s:%d', sum_text, count), count, sum_text
+    return total_of_text(sum_text, count), count, sum_text
   end
 
   -- The same of what one atid has in it.

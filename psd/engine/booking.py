@@ -7,6 +7,7 @@ and the outcomes find their way back to the positions they came from.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
 
 import msgpack
 import msgspec
@@ -34,12 +35,13 @@ class Call(msgspec.Struct):
     """One script call: owners' roots, their reports, and the positions these came from."""
 
     roots: list[str]
-    reports: list[list[object]]
+    reports: list[list[tuple[object, ...]]]
     positions: list[int]
 
     def packed(self, fences: Fences = NO_FENCES) -> bytes:
         """The reports by owner, and the fences of those that have one, as book.lua reads them."""
-        packed: bytes = msgpack.packb(self.reports, use_bin_type=False)
+        flat = [list(chain.from_iterable(entries)) for entries in self.reports]
+        packed: bytes = msgpack.packb(flat, use_bin_type=False)
         if fences and not fences.keys().isdisjoint(self.roots):
             packed += msgpack.packb([fences.get(root, False) for root in self.roots])
         return packed
@@ -55,7 +57,7 @@ def calls_for(
 
     A call's owners share a partition.
     """
-    owners: dict[str, tuple[list[int], list[object]]] = {}
+    owners: dict[str, tuple[list[int], list[tuple[object, ...]]]] = {}
     root_of = placement.owner_root
     for position in positions:
         event = events[position]
@@ -75,7 +77,7 @@ def calls_for(
 
 
 def _group_calls(
-    owners: Mapping[str, tuple[list[int], list[object]]], roots: Iterable[str]
+    owners: Mapping[str, tuple[list[int], list[tuple[object, ...]]]], roots: Iterable[str]
 ) -> list[Call]:
     """Calls for some owners, as few as CALL_REPORTS_MAX allows."""
     calls: list[Call] = []
@@ -154,9 +156,7 @@ def _report_entry(report: Report, marker_key: bytes) -> tuple[object, ...]:
         report.value,
         report.ts1,
         report.ts2,
-        None
-        if report.event_id is None
-        else marker_of(f"{report.thing}:{report.event_id}", marker_key),
+        report.event_id is not None and marker_of(f"{report.thing}:{report.event_id}", marker_key),
     )
 
 

@@ -31,8 +31,8 @@ def test_a_number_that_a_script_cannot_hold_is_told(number: int) -> None:
 
 
 def test_a_call_without_fences_is_packed_as_it_was() -> None:
-    call = Call(["psd:{p0}:1", "psd:{p0}:2"], [[[1]], [[2]]], [0, 1])
-    plain = msgpack.packb([[[1]], [[2]]])
+    call = Call(["psd:{p0}:1", "psd:{p0}:2"], [[(1,)], [(2,)]], [0, 1])
+    plain = msgpack.packb([[1], [2]])
     assert call.packed() == plain
     assert call.packed({"psd:{p0}:3": ("rides", 5)}) == plain
     fenced = call.packed({"psd:{p0}:2": ("rides", 5)})
