@@ -20,7 +20,7 @@ from psd.vitals.vitals import Vitals
 from server.access import Access
 from server.bodies import BodyReader
 from server.cors import Cors
-from server.domains import domain_routes
+from server.domain.routes import domain_routes
 from server.faces import face_apps, site_routes
 from server.middleware import Gate
 from server.operating import Operating

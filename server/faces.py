@@ -29,10 +29,10 @@ from psd.engine.event_rules import EventRules
 from psd.errors import ConfigError
 from psd.runtime import Runtime
 from server.bodies import BodyReader
-from server.deeds import DeedRoutes
-from server.endpoints import endpoint_routes
+from server.domain.deeds import DeedRoutes
+from server.domain.hooks import hook_route, lead_route
+from server.domain.questions import endpoint_routes
 from server.errors import Style
-from server.hooking import hook_route, lead_route
 from server.middleware import ROOTS, Gate
 from server.openapi.about import group_of
 from server.operating import Operating

@@ -27,11 +27,11 @@ from server import answers
 from server.access import IDENTITY, NOBODY, Access, enter_as
 from server.asking import OWN_ROOT, check_parameters, parameters_of
 from server.conditions import READING
+from server.connections.protocol import Connection
 from server.cors import Cors
 from server.errors import PageStyle, Style, answer, answer_error
 from server.packing import is_worth_it, pack
 from server.prefixes import prefix_of
-from server.protocol import Connection
 from server.request_spans import RequestSpans
 from server.routing import Handler, Route
 from server.starlette_paths import answer_elsewhere

@@ -27,9 +27,9 @@ from psd.observe.draining import Draining
 from psd.observe.service_manager import ServiceManager, service_manager
 from psd.runtime import Runtime, open_service
 from server.app import FACES, GATE, HUB, build_app
+from server.connections.guard import Guard
+from server.connections.protocol import Connection
 from server.faces import ports_of
-from server.guard import Guard
-from server.protocol import Connection
 
 log = logging.getLogger("server")
 

@@ -37,7 +37,7 @@ from server import answers
 from server.access import IDENTITY, Access, enter_as, require
 from server.bodies import BodyReader
 from server.deadline import StoreDeadline
-from server.endpoints import EndpointAsking
+from server.domain.questions import EndpointAsking
 from server.middleware import Gate
 from server.openapi.about import JSON_TYPE, About, Answer, Example
 from server.parameters import QueryReader

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Decree(msgspec.Struct, frozen=True, kw_only=True):
-    """A body in, a struct out (server/decrees.py), and no message says it, so no producer can.
+    """A body in, a struct out (server/domain/decrees.py), which no message says: no producer can.
 
     ``decide`` does it, and archives what a replay is to know of it (psd/archive/decisions.py). It
     raises errors of psd/errors.py; what is wrong with a field is 422. Nobody who is restricted to

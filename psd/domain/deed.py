@@ -30,7 +30,9 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Deed(msgspec.Struct, frozen=True, kw_only=True):
-    """One command over HTTP that is answered by itself: a body in, a struct out (server/deeds.py).
+    """One command over HTTP that is answered by itself: a body in, a struct out.
+
+    server/domain/deeds.py makes routes of it.
 
     ``command`` is the name of one of the domain's :class:`Command`. ``fields`` makes of the body,
     which is ``Asked.query``, and of the path what the queue would carry under that name; it may

@@ -30,7 +30,7 @@ class FileMessages(msgspec.Struct, frozen=True):
 
 
 class FileImport(msgspec.Struct, frozen=True, kw_only=True):
-    """A file over HTTP that becomes messages of one command (server/file_imports.py).
+    """A file over HTTP that becomes messages of one command (server/domain/file_imports.py).
 
     Parameters are read as ``query`` says. ``read`` is handed what is asked, as an endpoint is, and
     makes of the file, which has ``bytes_max`` at

@@ -8,7 +8,7 @@
         GET /topup/u1   303 to where ``lead`` says
 
 Neither needs a token: what comes by a hook is signed by whoever sent it, and a link may carry its
-own proof. server/hooking.py makes routes of them.
+own proof. server/domain/hooks.py makes routes of them.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class NoParameters(msgspec.Struct, frozen=True):
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A question over HTTP: struct in, struct out. server/endpoints.py makes routes of it.
+    """A question over HTTP: struct in, struct out. server/domain/questions.py makes routes of it.
 
     Parameters are read as ``query`` says; a list is one that comes several times. Parts of the path
     are read as ``parts`` say; one that is not told is a text. ``by_form`` asks the same by POST,

@@ -28,7 +28,9 @@ class KeptVersion(msgspec.Struct, frozen=True):
 
 
 class KeptResource(msgspec.Struct, frozen=True, kw_only=True):
-    """What people put under a name, read and take away: GET, PUT, DELETE (server/resources.py).
+    """What people put under a name, read and take away: GET, PUT, DELETE.
+
+    server/domain/resources.py makes routes of it.
 
     It is decided, not reported (psd/archive/turns.py): ``put`` and ``drop`` archive it themselves.
     ``read`` makes ``Asked.query`` of the path and the fields of a body and raises errors that name

@@ -35,7 +35,7 @@ UNFIT = ("role", "policy", "version", "schema", "cluster", "store", "partitions"
 """What a store may be unfit by (psd/store/fitness.py)."""
 
 REFUSED = ("connections", "room", "head_timeout", "line", "head", "malformed", "unread")
-"""What a connection is refused for (server/guard.py, server/protocol.py)."""
+"""What a connection is refused for (server/connections)."""
 
 EVENT_OUTCOMES = ("booked", "unchanged", "duplicate", "withdrawn", "superseded", "refused")
 

@@ -1,7 +1,7 @@
 """The answers of a document that follow from a route: its errors, in its words. Pure.
 
-Which statuses there are is in server/errors.py, and in server/refusals.py for what no route
-answers. A route adds what is its own (``About.refused``)::
+Which statuses there are is in server/errors.py, and in server/connections/refusals.py for what no
+route answers. A route adds what is its own (``About.refused``)::
 
     refused_by(Route("GET", "/v3/sum", ..., scope="read", about=...)) -> [400, 401, 403, 414, ...]
 """

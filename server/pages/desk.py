@@ -29,7 +29,7 @@ from server import answers
 from server.access import IDENTITY, NOBODY, Access
 from server.bodies import BodyReader
 from server.deadline import StoreDeadline
-from server.deeds import Taker
+from server.domain.deeds import Taker
 from server.pages.cookies import FLASH, SESSION, TOKEN, Jar, flash_of, flash_value, values_of
 from server.pages.rendering import CORE, STYLE_MARK, Templates
 from server.prefixes import origin_of, prefix_of

@@ -18,8 +18,8 @@ import msgspec
 
 from psd.domain.question import Asked, Endpoint, NoParameters
 from server.bodies import BodyReader
-from server.decrees import decree_route
-from server.endpoints import endpoint_routes
+from server.domain.decrees import decree_route
+from server.domain.questions import endpoint_routes
 from server.operating import Operating
 from server.operating_answers import (
     AuditsPage,

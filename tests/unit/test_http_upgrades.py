@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.upgrades import HEAD_END, Pieces
+from server.connections.upgrades import HEAD_END, Pieces
 
 WARY = b"GET / HTTP/1.1\r\nUpGrAdE: h2c\r\n\r\n"
 

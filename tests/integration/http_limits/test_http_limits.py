@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from psd.descriptors import BACKLOG_MAX, OTHERS, ConnectionRoom, allowed_room
-from server import refusals
+from server.connections import refusals
 from tests.support.clients.limited_server import (
     BODY_TIMEOUT_S,
     HEAD_TIMEOUT_S,

@@ -19,7 +19,7 @@ from server import answers
 from server.access import IDENTITY, seen_by
 from server.bodies import BodyReader
 from server.deadline import deadline_unless
-from server.deeds import CREATED, OK, about_done, body_as
+from server.domain.deeds import CREATED, OK, about_done, body_as
 from server.routing import Route
 
 

@@ -1,7 +1,7 @@
 """One connection, within the limits that aiohttp does not have.
 
 Each :class:`Connection` is aiohttp's handler with a deadline and a size for the head of every
-request, and a place among all of the process (server/guard.py). With ``head_timeout_s`` 10 and
+request, and a place among all of the process (guard.py). With ``head_timeout_s`` 10 and
 ``head_bytes_max`` 32768::
 
     nothing at all for 10 s                -> closed
@@ -28,9 +28,9 @@ from aiohttp.http import (
 from aiohttp.web_protocol import _ErrInfo
 
 from server import answers
-from server.guard import Guard
-from server.refusals import LINGERING_TIME_S, Leftovers, TurnedAway, refusal_of, unnamed
-from server.upgrades import Pieces
+from server.connections.guard import Guard
+from server.connections.refusals import LINGERING_TIME_S, Leftovers, TurnedAway, refusal_of, unnamed
+from server.connections.upgrades import Pieces
 
 
 class Connection(web.RequestHandler):

@@ -28,7 +28,7 @@ from server import answers
 from server.access import IDENTITY, seen_by
 from server.bodies import BodyReader
 from server.deadline import StoreDeadline
-from server.deeds import Taker
+from server.domain.deeds import Taker
 from server.openapi.about import About, Example, json_answer
 from server.parameters import QueryReader
 from server.routing import Route

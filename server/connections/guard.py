@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from psd.config import ServerSettings
 from psd.observe.metrics import Metrics
-from server.refusals import LINGERING_TIME_S, UnroutedAnswer
+from server.connections.refusals import LINGERING_TIME_S, UnroutedAnswer
 
 LINE_BYTES_AROUND = len("POST  HTTP/1.1")
 """What a request line has besides its target, with the longer of our two methods."""
@@ -30,7 +30,7 @@ HEADERS_MAX = 128
 
 
 class GuardedConnection(Protocol):
-    """What the guard needs of :class:`server.protocol.Connection`."""
+    """What the guard needs of :class:`server.connections.protocol.Connection`."""
 
     def make_room(self) -> None:
         """Leave, and end soon."""
