@@ -21,6 +21,7 @@ from psd.charging.plug_answers import (
 from psd.charging.plug_deeds import PlugDeeds
 from psd.charging.plug_questions import PlugQuestions, PlugReadingsQuery, TransitionsQuery
 from psd.charging.session_questions import SessionQuestions
+from psd.charging.setting_deeds import SettingDeeds
 from psd.charging.settings import ChargingSettings
 from psd.charging.site_questions import SiteQuestions
 from psd.clock import Clock
@@ -50,7 +51,8 @@ class ChargingRoutes:
         self.accounts = AccountQuestions(desk)
         self.versions = LiveVersions(services, desk, clock)
         self._documents = Documents(services, self.plugs, self.sessions, desk, clock)
-        self._deeds = PlugDeeds(services.store, services.reads, settings, clock)
+        self._wishes = PlugDeeds(services.store, settings, clock)
+        self._set = SettingDeeds(services.store, services.reads)
         self._commissioning = Commissioning(services.store, services.sites, settings, clock)
         self._decrees = AccountDecrees(desk)
 
@@ -87,7 +89,7 @@ class ChargingRoutes:
 
     def deeds(self) -> Sequence[Deed]:
         """All that may be said."""
-        return self._deeds.deeds()
+        return [self._wishes.deed(), *self._set.deeds()]
 
     def decrees(self) -> Sequence[Decree]:
         """All that may be decided."""

@@ -5,7 +5,8 @@
     {"init": "INITIALISING", "steps": [{"op": "balance", "user": "u1", "cents": 5000},
                                        {"op": "tick", "n": 5, "cur": 0, "volt": 240}, ...]}
     -> PlugScenario(init=INITIALISING, steps=(BalanceStep("u1", 5000), TickStep(5, 0.0, 240.0), ..))
-    {"op": "jump"}   -> PlugScenarioError: steps[3]: op: 'jump' is none of tick, user, ...
+    {"op": "jump"}              -> PlugScenarioError: steps[3]: op: 'jump' is none of tick, ...
+    {"op": "tick", "n": "5"}    -> steps[3]: tick: n: '5': expected `int`, got `str`
 
 Fields that say how the recording came about (``trace``, ``flush_lag_10s``, ...) are none of these.
 """
@@ -18,9 +19,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from psd.charging.plug_readings import MILLI_MAX
 from psd.charging.states import PlugState, state_of
-from psd.errors import InputError
+from psd.engine.events import VALUE_MAX
+from psd.errors import BadQueryError, InputError
 from psd.foreign_texts import shown
+from psd.queries.parsing import from_fields
 
 PLUG = "p1"
 READ_EVERY_S = 2
@@ -29,6 +33,10 @@ SECONDS_MAX = 10_000_000
 
 Seconds = Annotated[int, Meta(ge=0, le=SECONDS_MAX)]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
+Cents = Annotated[int, Meta(ge=-VALUE_MAX, le=VALUE_MAX)]
+Volts = Annotated[float, Meta(ge=0, le=MILLI_MAX / 1000)]
+Amps = Annotated[float, Meta(ge=-MILLI_MAX / 1000, le=MILLI_MAX / 1000)]
+"""Below 0 it is taken in as 0."""
 
 
 class PlugScenarioError(ValueError):
@@ -39,8 +47,8 @@ class TickStep(msgspec.Struct, frozen=True):
     """Seconds pass; with ``cur`` there is a reading each ``every`` seconds."""
 
     n: Seconds = 1
-    cur: float | None = None
-    volt: float = 240.0
+    cur: Amps | None = None
+    volt: Volts = 240.0
     every: Annotated[int, Meta(ge=1)] = READ_EVERY_S
 
 
@@ -80,15 +88,15 @@ class BalanceStep(msgspec.Struct, frozen=True):
     """An account has so much from now on."""
 
     user: Name
-    cents: int = 0
+    cents: Cents = 0
 
 
 class TopupStep(msgspec.Struct, frozen=True):
     """Whether and how an account is topped up by itself; there is a card for it."""
 
     user: Name
-    threshold: int = 0
-    value: int = 0
+    threshold: Cents = 0
+    value: Annotated[int, Meta(ge=0, le=VALUE_MAX)] = 0
     enabled: bool = False
     on: bool = False
 
@@ -164,6 +172,6 @@ def _step(at: int, told: Any) -> PlugStep:
         named = op if isinstance(told, Mapping) else told
         raise PlugScenarioError(f"steps[{at}]: op: {shown(named)} is none of {', '.join(OPS)}")
     try:
-        return msgspec.convert(told, kind)
-    except msgspec.ValidationError as exc:
+        return from_fields(told, kind)
+    except BadQueryError as exc:
         raise PlugScenarioError(f"steps[{at}]: {op}: {exc}") from exc

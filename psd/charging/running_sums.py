@@ -78,8 +78,11 @@ class RunningSums:
     async def so_far(self, site: str, plug: str, first_ms: int, last_ms: int) -> SoFar:
         """What a plug delivered between two milliseconds, both included, and its price. 1 trip.
 
-        Where readings have come late all is read again: 2 trips.
+        Where readings have come late all is read again: 2 trips. Of a plug without a session, whose
+        first millisecond is 0, nothing is.
         """
+        if not first_ms:
+            return SoFar()
         session, last_ms = _Session(site, plug, first_ms), max(first_ms, last_ms)
         before = self._before.pop(session, None)
         if before is not None and before.strip * STRIP_MS <= last_ms:

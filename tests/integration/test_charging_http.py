@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from psd.charging.charging_changes import Announcement, PlugRequest, PlugTaken, Telemetry
+from psd.charging.ledger_entries import LedgerEntry
 from psd.charging.part import ChargingPart
 from psd.charging.plug_keeper import PlugKeeper
 from psd.charging.plug_readings import PlugReading
@@ -84,6 +85,42 @@ async def test_a_plug_and_its_site_have_the_original_s_names_for_their_fields(
         [own, fuse] = site["fuses"]
         assert (own["id"], fuse["id"], fuse["name"]) == ("", "f1", "left")
         assert (fuse["current_limit"], fuse["state"], fuse["queue"]) == (32.0, 1, [])
+
+
+async def test_a_plug_past_its_own_limit_is_overcurrent_and_a_fuse_past_its_is_limiting(
+    redis_url: str,
+) -> None:
+    async with site_on(redis_url) as (psd, clock, client):
+        services = psd.part(ChargingPart).services
+
+        async def shown(ma: int) -> tuple[int, int]:
+            """The states of the plug's newest reading and of its fuse."""
+            clock.advance(2)
+            reading = PlugTaken("p1", PlugReading(clock.now_ms(), ma, 240_000), 1, 1.0, "f1")
+            await services.sites.take(Telemetry(clock.now_s(), "s1", (reading,)))
+            plug, site = await ask(client, "/plugs/p1"), await ask(client, "/sites/s1")
+            return plug["latest_reading"]["state"], site["fuses"][1]["state"]
+
+        assert await shown(16_000) == (1, 1)
+        assert await shown(16_001) == (4, 1)
+        assert await shown(32_001) == (4, 2)
+        assert await shown(0) == (1, 1)
+
+
+async def test_a_fuse_is_limiting_while_somebody_waits(redis_url: str) -> None:
+    async with site_on(redis_url) as (psd, clock, client):
+        services = psd.part(ChargingPart).services
+        await services.store.set("s1", "fuse:f1", {"limit_ma": 16_000})
+        drawing = PlugTaken("p1", PlugReading(clock.now_ms(), 1_000, 240_000), 1, 1.0, "f1")
+        await services.sites.take(Telemetry(clock.now_s(), "s1", (drawing,)))
+        await psd.part(ChargingPart).desk.begin("u1")
+        entry = LedgerEntry(id="opening/1", kind="opening", cents=100, at_ms=clock.now_ms())
+        await psd.part(ChargingPart).desk.post("u1", entry)
+        assert (await wished(client, {"user_id": "u1", "requested_state": "enable"})).status == 201
+        await tick(psd, clock, 4)
+        [_, fuse] = (await ask(client, "/sites/s1"))["fuses"]
+        assert (fuse["state"], fuse["queue"], fuse["current"]) == (2, ["p1"], 1.0)
+        assert (await ask(client, "/plugs/p1"))["state_machine_details"]["queue_position"] == 1
 
 
 async def test_a_plug_that_is_silent_for_30_s_is_shown_so_and_stays_what_it_was(

@@ -15,6 +15,7 @@ import pytest
 
 from psd.charging.plug_play import PlugPlay, clock_of_scenario
 from psd.charging.plug_scenarios import scenario_of
+from psd.charging.states import PlugState
 from tests.conftest import AnyStore
 from tests.support.draws.random_scenarios import random_scenario
 from tests.support.engine import engine_on
@@ -59,3 +60,24 @@ async def test_a_plug_does_what_plain_python_says_whatever_happens_to_it(
     for part in PARTS:
         assert told[part] == expected[part], (part, steps)
     assert told["sessions"] == expected_of(expected["sessions"]), steps
+
+
+@pytest.mark.parametrize("seed", range(SEEDS // 2))
+async def test_it_does_so_in_whatever_state_and_whosever_it_is_at_first(
+    redis_server: AnyStore, seed: int
+) -> None:
+    redis_server.empty()
+    rng = random.Random(f"beginning {seed}")
+    init = rng.choice(sorted(PlugState.__members__))
+    owner = rng.choice(("", "u1", "u2", "u3"))
+    steps = random_scenario(rng, PHRASES // 2)
+    plain = PlainPlug(init, owner)
+    plain.play(steps)
+    expected = plain.told()
+    clock = clock_of_scenario()
+    async with engine_on(redis_server.url, clock=clock) as psd:
+        played = scenario_of({"steps": steps, "init": init, "init_owner": owner})
+        told = await PlugPlay(played, psd.core, clock).told()
+    for part in PARTS:
+        assert told[part] == expected[part], (part, init, owner, steps)
+    assert told["sessions"] == expected_of(expected["sessions"]), (init, owner, steps)

@@ -108,6 +108,7 @@ async def test_of_a_long_session_only_what_is_new_is_read_again(
             yard.clock.advance(3_600)
             now_ms = yard.clock.now_ms()
             await take(yard, plain, [(now_ms - back, 10_000) for back in (8_000, 4_000)])
+        assert await yard.services.sessions.so_far(SITE, "p1", 0, now_ms) == SoFar()
         days_logs = (now_ms - first_ms) // STRIP_MS
         [all_of_it] = await so_far()
         assert all_of_it >= days_logs

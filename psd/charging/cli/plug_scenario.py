@@ -65,7 +65,7 @@ def _document(file: Path) -> Any:
     try:
         with opened(file) as source:
             return msgspec.json.decode(b"".join(parts_of(source)))
-    except (msgspec.MsgspecError, UnicodeDecodeError, InputError) as exc:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InputError) as exc:
         raise PlugScenarioError(f"{file}: cannot be read ({exc})") from exc
 
 

@@ -46,11 +46,12 @@ SHOWN_S = 5
 class PlainPlug:
     """What becomes of one plug."""
 
-    def __init__(self) -> None:
+    def __init__(self, init: str = "INITIALISING", owner: str = "") -> None:
         self.t = 0
-        self.state = "INITIALISING"
+        self.state = init
         self.entered_t = 0
-        self.owner = self.session = self.command = ""
+        self.owner = owner
+        self.session = self.command = ""
         self.start_t = 0
         self.checked_t = self.sensing_t = -MINUTE_S
         self.readings: list[tuple[int, int, int]] = []
@@ -215,6 +216,11 @@ class PlainPlug:
     def _end(self) -> None:
         """The bill, then an automatic top-up."""
         session, owner, nj = self.session, self.owner, self._nj()
+        if not session:
+            self.owner = self.command = ""
+            self.sensing_t = -MINUTE_S
+            self._move("ACCOUNT_NULL", "response")
+            return
         self.events.append(f"SessionEventType_FINISH@{self.t}:{session}")
         self.sessions[session] = {
             "cents": self._cents(nj),
@@ -235,7 +241,9 @@ class PlainPlug:
             self.trace.append({**charge, "t": self.t})
 
     def _command(self, requested: str, target: str) -> None:
-        """The relay is to be ON or OFF."""
+        """The relay is to be ON or OFF; whoever came with an owner and no session has one now."""
+        if requested == "ON" and not self.session:
+            self._open()
         self.command = self._id()
         self._move(target, "tick")
         self._say(requested)
