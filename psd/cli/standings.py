@@ -15,7 +15,6 @@ A board is that of everybody, of the users that ``--uid`` names, or a named one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any, get_args
 
 import click
@@ -32,6 +31,7 @@ from psd.cli.asking import (
     tell_range,
     zone_option,
 )
+from psd.cli.looking_again import look_again
 from psd.cli.sparkline import BAR_CHARACTERS, bar
 from psd.queries.requests import LIMIT_MAX, SPAN_MAX, Ties
 from psd.queries.results import LeaderboardAnswer, Standing
@@ -106,10 +106,7 @@ def top(
             return psd.leaderboard(limit=limit, cursor=cursor, **fields)
 
         if watches:
-            watching = import_module("psd.cli.watching")
-            watching.look_again(
-                asking, ask, lambda answer: _show(asking, answer, bars=bars), WATCH_S, looks
-            )
+            look_again(asking, ask, lambda answer: _show(asking, answer, bars=bars), WATCH_S, looks)
         else:
             _show(asking, ask(), bars=bars)
 

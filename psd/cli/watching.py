@@ -1,4 +1,4 @@
-"""``psd watch`` and ``psd top --watch``: a board that is asked for again and again.
+"""``psd watch``: a board that is asked for again and again.
 
 ::
 
@@ -8,30 +8,22 @@
         2     ▼1     11   9000       =
     12:00:05  every 2 s, Ctrl-C ends it
 
-On a terminal it is drawn in place. Elsewhere each answer that is another than the one before is
-printed, with --json as a document a line.
+looking_again.py says how it is drawn.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import sys
-import time
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from psd.cli.asking import Asking, asks, is_looked_at
-from psd.cli.interrupted import going_on
+from psd.cli.asking import Asking, asks
+from psd.cli.looking_again import look_again
 from psd.cli.standings import arrow, fields_of, limit_option, of_a_board
 
 if TYPE_CHECKING:
     from psd.client import Client
     from psd.queries.results import LeaderboardAnswer
-
-HOME_AND_CLEAR = "\x1b[H\x1b[J"
-WATCHED = "what was shown stays as it was"
 
 every_option = click.option(
     "--every-s",
@@ -95,43 +87,8 @@ def watch(
         look_again(asking, lambda: _board(psd, limit, fields), show, every_s, looks)
 
 
-def look_again(
-    asking: Asking,
-    ask: Callable[[], LeaderboardAnswer],
-    show: Callable[[LeaderboardAnswer], None],
-    every_s: float,
-    looks: int | None,
-) -> None:
-    """Ask and show until somebody ends it, or so many times."""
-    is_drawn = is_looked_at() and asking.form == "table"
-    last: object = None
-    with going_on(WATCHED):
-        for _ in _looks(every_s, looks):
-            answer = ask()
-            if not is_drawn and answer.data == last:
-                continue
-            last = answer.data
-            if is_drawn:
-                sys.stdout.write(HOME_AND_CLEAR)
-            show(answer)
-            if is_drawn:
-                now = dt.datetime.now(dt.UTC)
-                click.echo(f"{now:%H:%M:%S}Z  every {every_s:g} s, Ctrl-C ends it")
-            sys.stdout.flush()
-
-
 def _board(psd: Client, limit: int, fields: dict[str, Any]) -> LeaderboardAnswer:
     return psd.leaderboard(limit=limit, **fields)
-
-
-def _looks(every_s: float, looks: int | None) -> Iterator[int]:
-    look = 0
-    while True:
-        look += 1
-        yield look
-        if look == looks:
-            return
-        time.sleep(every_s)
 
 
 def _gained(value: int) -> str:

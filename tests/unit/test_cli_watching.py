@@ -15,9 +15,9 @@ from psd.cli import exporting, publish, restore
 from psd.cli.asking import Asking
 from psd.cli.bars import DrawnBar, told_of
 from psd.cli.interrupted import EXIT_INTERRUPTED
+from psd.cli.looking_again import look_again
 from psd.cli.main import psd
 from psd.cli.server_options import AskedServer
-from psd.cli.watching import look_again
 from psd.queue.interface import PublishProgress
 
 
