@@ -36,7 +36,7 @@ from psd.swaps.objects import (
     changed,
     known_of,
 )
-from psd.swaps.positions import whereabouts
+from psd.swaps.positions import Whereabouts, whereabouts
 from psd.swaps.scene import Scene, check_energies
 from psd.swaps.settings import SwapsSettings
 from psd.swaps.store import SwapsStore
@@ -189,20 +189,7 @@ class Preparing:
             )
 
     async def _scene(self, asked: SwapAsked, place: SwapPlace, wrong: Numbered | None) -> Scene:
-        wanted: list[Wanted] = [
-            ("driver", "driver", asked.driver),
-            ("station", "station", asked.station),
-        ]
-        for field, ref in (("battery_in", asked.battery_in), ("battery_out", asked.battery_out)):
-            if ref is not None and ref is not UNSET:
-                wanted.append((field, "battery", ref))
-        found = dict(
-            zip(
-                (field for field, _, _ in wanted),
-                await self.known(asked.network, wanted),
-                strict=True,
-            )
-        )
+        found = await self._named(asked)
         driver = cast("KnownDriver", found["driver"])
         if driver.vehicle is None:
             raise InputError(f"driver: {shown(driver.label)} has no vehicle")
@@ -223,18 +210,39 @@ class Preparing:
         if asked.battery_in is UNSET and carried is not None:
             [known] = await self.known(asked.network, [("battery_in", "battery", carried)])
             scene.battery_in = cast("KnownBattery", known)
-        asks: list[Ask] = []
         batteries = [each for each in (scene.battery_in, scene.battery_out) if each]
+        scene.where = await self._where(asked.network, batteries, place, without)
+        return scene
+
+    async def _named(self, asked: SwapAsked) -> dict[str, Known]:
+        """What a swap names, by the field that does. 2 trips."""
+        wanted: list[Wanted] = [
+            ("driver", "driver", asked.driver),
+            ("station", "station", asked.station),
+        ]
+        for field, ref in (("battery_in", asked.battery_in), ("battery_out", asked.battery_out)):
+            if ref is not None and ref is not UNSET:
+                wanted.append((field, "battery", ref))
+        found = await self.known(asked.network, wanted)
+        return {field: known for (field, _, _), known in zip(wanted, found, strict=True)}
+
+    async def _where(
+        self, network: str, batteries: Sequence[KnownBattery], place: SwapPlace, without: int
+    ) -> dict[int, Whereabouts]:
+        """Where batteries are before a place, by id."""
+        asks: list[Ask] = []
         for battery in batteries:
             asks += [
                 before("battery_in", battery.id, place, without),
                 before("battery_out", battery.id, place, without),
             ]
-        neighbours = await self._neighbours(asked.network, asks)
-        for at, battery in enumerate(batteries):
-            came_in, went_out = neighbours[2 * at : 2 * at + 2]
-            scene.where[battery.id] = whereabouts(came_in, went_out, battery.station)
-        return scene
+        neighbours = await self._neighbours(network, asks)
+        return {
+            battery.id: whereabouts(came_in, went_out, battery.station)
+            for battery, came_in, went_out in zip(
+                batteries, neighbours[::2], neighbours[1::2], strict=True
+            )
+        }
 
     async def _versions(self, network: str, wrong: Numbered | None) -> dict[Named, int]:
         """Versions of what a wrong transaction names: it is about these, too."""
