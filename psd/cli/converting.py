@@ -15,13 +15,16 @@ What is booked is in psd/exports/old_buckets.py.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import click
+import msgspec
 
 from psd.cli.interrupted import going_on
 from psd.cli.lazy import Group
 from psd.cli.migrate import settings_of, store_url
 from psd.cli.options import pass_settings
+from psd.cli.printing import json_option, show_json
 from psd.cli.progress import progress
 from psd.cli.query import running
 from psd.config import Settings
@@ -35,6 +38,22 @@ from psd.observe.metrics import Metrics
 from psd.store.redis import Store
 
 SHOWN = 20
+
+
+class Converted(msgspec.Struct):
+    """What a conversion came to, or would.
+
+    ``coarse`` are units of which only coarser buckets were left, ``compared`` buckets of which psd
+    was asked, both by level; ``different`` of these are answered otherwise.
+    """
+
+    hashes: int
+    owners: int
+    outcomes: dict[str, int]
+    refusals: list[str]
+    coarse: dict[str, int]
+    compared: dict[str, int]
+    different: int
 
 
 @click.group(cls=Group)
@@ -60,9 +79,17 @@ def convert() -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Check everything; write nothing.")
 @click.option("--no-compare", is_flag=True, help="Do not ask psd for every bucket afterwards.")
+@json_option
 @pass_settings
 def pointspaced(
-    loaded: LoadedSettings, /, *, origin: str, coarse: Coarse, dry_run: bool, no_compare: bool
+    loaded: LoadedSettings,
+    /,
+    *,
+    origin: str,
+    coarse: Coarse,
+    dry_run: bool,
+    no_compare: bool,
+    as_json: bool,
 ) -> None:
     """Book what the hashes of a pointspaced hold.
 
@@ -73,13 +100,25 @@ def pointspaced(
     bucket.
     """
     with going_on("the same command again goes on, and books nothing twice"):
-        code = asyncio.run(_converted(loaded.settings, origin, coarse, dry_run, not no_compare))
-    click.get_current_context().exit(code)
+        old, told, taken = asyncio.run(
+            _converted(loaded.settings, origin, coarse, dry_run, not no_compare)
+        )
+    refusals = [*told.refused, *(str(error) for _, error in taken.refusals), *old.spoiled]
+    _warn(old, refusals)
+    if as_json:
+        show_json(_document(old, told, taken, refusals))
+    else:
+        _show(old, told, taken, len(refusals))
+    if dry_run:
+        click.echo("dry run: nothing was written", err=True)
+    elif not no_compare:
+        _show_compared(told, shows=not as_json)
+    click.get_current_context().exit(1 if refusals or told.different else 0)
 
 
 async def _converted(
     settings: Settings, origin: str, coarse: Coarse, is_dry: bool, compares: bool
-) -> int:
+) -> tuple[OldStore, OldConversion, TakenRows]:
     store = Store(settings_of(settings, origin).redis, Metrics())
     try:
         async with (
@@ -93,13 +132,10 @@ async def _converted(
                 told = await converter.run(bar.advance)
     finally:
         await store.close()
-    return _show(old, told, converter.taker.taken, is_dry=is_dry, compares=compares)
+    return old, told, converter.taker.taken
 
 
-def _show(
-    old: OldStore, told: OldConversion, taken: TakenRows, *, is_dry: bool, compares: bool
-) -> int:
-    refusals = [*told.refused, *(str(error) for _, error in taken.refusals), *old.spoiled]
+def _warn(old: OldStore, refusals: Sequence[str]) -> None:
     for line in refusals[:SHOWN]:
         click.echo(on_one_line(line), err=True)
     if len(refusals) > SHOWN:
@@ -107,24 +143,40 @@ def _show(
     if old.others:
         example = on_one_line(old.example)
         click.echo(f"{old.others:,} keys are none of pointspaced's, such as {example}", err=True)
-    counts = [
-        f"{n:,} {status}" for status, n in taken.outcomes.items() if n and status != "refused"
-    ]
+
+
+def _show(old: OldStore, told: OldConversion, taken: TakenRows, refused: int) -> None:
+    counts = [f"{n:,} {status}" for status, n in _outcomes(taken).items()]
     of = f"{old.hashes:,} hashes of {told.owners:,} users' things and counts"
-    click.echo(f"{of}: {', '.join([*counts, f'{len(refusals):,} refused'])}")
+    click.echo(f"{of}: {', '.join([*counts, f'{refused:,} refused'])}")
     if told.coarse:
         units = _by_level(told.coarse)
         click.echo(f"only coarser buckets were left of some units, booked at their starts: {units}")
-    if is_dry:
-        click.echo("dry run: nothing was written", err=True)
-    elif compares:
-        _show_compared(told)
-    return 1 if refusals or told.different else 0
 
 
-def _show_compared(told: OldConversion) -> None:
+def _document(
+    old: OldStore, told: OldConversion, taken: TakenRows, refusals: list[str]
+) -> Converted:
+    return Converted(
+        old.hashes,
+        told.owners,
+        _outcomes(taken),
+        refusals,
+        dict(told.coarse),
+        dict(told.compared),
+        told.different,
+    )
+
+
+def _outcomes(taken: TakenRows) -> dict[str, int]:
+    return {status: n for status, n in taken.outcomes.items() if n and status != "refused"}
+
+
+def _show_compared(told: OldConversion, *, shows: bool) -> None:
     for line in told.differences:
         click.echo(on_one_line(line), err=True)
+    if not shows:
+        return
     levels = _by_level(told.compared)
     verdict = (
         f"{told.different:,} are answered otherwise"

@@ -25,6 +25,7 @@ import msgspec
 from psd.cli.arguments import USER
 from psd.cli.interrupted import going_on
 from psd.cli.options import pass_settings
+from psd.cli.printing import json_option, show_json
 from psd.cli.progress import progress
 from psd.cli.query import running, thing_number
 from psd.cli.times import time_argument
@@ -91,6 +92,7 @@ class Choice(msgspec.Struct, frozen=True):
     metavar="N",
     help="Rows of a part at least, but for the last.",
 )
+@json_option
 @pass_settings
 def export_rows(
     loaded: LoadedSettings,
@@ -107,6 +109,7 @@ def export_rows(
     about: tuple[str, ...],
     resume: bool,
     part_rows: int,
+    as_json: bool,
 ) -> None:
     """Write what psd holds of a kind to files.
 
@@ -117,8 +120,8 @@ def export_rows(
     """
     choice = Choice(thing, uid, domain, about)
     _check_choice(kind, choice)
-    if folder is None and (resume or row_format == "parquet"):
-        raise click.UsageError("--resume and Parquet need a FOLDER")
+    if folder is None and (resume or as_json or row_format == "parquet"):
+        raise click.UsageError("--resume, --json and Parquet need a FOLDER")
     asked = {
         "start": start,
         "end": end,
@@ -142,6 +145,9 @@ def export_rows(
     if not manifest.is_whole:
         with going_on(hint):
             manifest = asyncio.run(_to_folder(loaded.settings, folder, manifest, choice, part_rows))
+    if as_json:
+        show_json(manifest)
+        return
     parts = len(manifest.parts)
     click.echo(f"{manifest.rows:,} rows in {parts} part{'s' * (parts != 1)}: {folder}")
 

@@ -27,7 +27,7 @@ from msgspec import UNSET
 
 from psd.foreign_texts import in_spreadsheet, json_on_terminal, on_one_line, on_terminal
 
-json_option = click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
 csv_option = click.option("--csv", "as_csv", is_flag=True, help="CSV instead of a table.")
 
 Form = Literal["table", "json", "csv"]

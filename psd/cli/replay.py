@@ -20,13 +20,16 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import click
+import msgspec
 
+from psd.archive.decisions import Redone
 from psd.archive.erasures import UserErased
 from psd.archive.ownership import files_owned
 from psd.archive.reader import END_MS, files_by_store, highest_number, oldest_ms
 from psd.archive.redoing import Redoing
 from psd.archive.replay import BATCH_EVENTS, AcceptedTimes, Progress, Replay, ReplaySummary
 from psd.cli.options import pass_settings
+from psd.cli.printing import json_option, show_json
 from psd.cli.progress import progress
 from psd.cli.times import time_argument
 from psd.clock import SystemClock
@@ -41,6 +44,18 @@ HOUR_MS = 3_600_000
 
 PREVIEWED_TOGETHER = 20_000
 """What a dry run sees of one activity in one batch, it counts as a real run does."""
+
+
+class Replayed(msgspec.Struct):
+    """What a replay came to, or would: ``outcomes`` are those of events."""
+
+    entries: int
+    outcomes: dict[str, int]
+    superseded: int
+    forgotten: int
+    refused: int
+    decisions: Redone
+    damages: list[str]
 
 
 def moment(text: str) -> int | None:
@@ -84,6 +99,7 @@ def moment(text: str) -> int | None:
 @click.option(
     "--rate", type=click.IntRange(0), default=0, metavar="N", help="At most N events a second."
 )
+@json_option
 @pass_settings
 def replay(
     loaded: LoadedSettings,
@@ -96,6 +112,7 @@ def replay(
     forgotten: bool,
     stores: tuple[str, ...],
     rate: int,
+    as_json: bool,
 ) -> None:
     """Book again what was accepted from one time to another.
 
@@ -130,7 +147,7 @@ def replay(
     except OSError as exc:
         # keep_days may delete a day while it is read.
         raise ArchiveUnavailableError(f"archive: {exc}") from exc
-    show(summary, dry_run=dry_run)
+    show(summary, dry_run=dry_run, as_json=as_json)
     if not summary.is_whole:
         click.get_current_context().exit(1)
 
@@ -193,7 +210,7 @@ async def files_to_read(
     return owned.stores
 
 
-def show(summary: ReplaySummary, *, dry_run: bool) -> None:
+def show(summary: ReplaySummary, *, dry_run: bool, as_json: bool) -> None:
     """Print the summary; what was refused or spoiled goes to stderr."""
     for refusal in summary.refusals:
         click.echo(refusal, err=True)
@@ -203,7 +220,20 @@ def show(summary: ReplaySummary, *, dry_run: bool) -> None:
         click.echo(refusal, err=True)
     for damage in summary.damages.values():
         click.echo(str(damage), err=True)
-    click.echo(summary_line(summary, dry_run=dry_run))
+    if as_json:
+        show_json(
+            Replayed(
+                summary.entries,
+                dict(summary.outcomes),
+                summary.superseded,
+                summary.forgotten,
+                summary.refused,
+                summary.decisions,
+                [str(each) for each in summary.damages.values()],
+            )
+        )
+    else:
+        click.echo(summary_line(summary, dry_run=dry_run))
     if summary.forgotten:
         click.echo(
             f"{summary.forgotten:,} increments and counts were left out: their ids are older than "

@@ -18,8 +18,10 @@ import asyncio
 from collections.abc import Collection
 
 import click
+import msgspec
 
 from psd.cli.options import pass_settings
+from psd.cli.printing import json_option, show_json
 from psd.cli.progress import progress
 from psd.cli.query import running, thing_number
 from psd.columns.sealing import Sealer, Sealing
@@ -27,13 +29,26 @@ from psd.config import Settings
 from psd.config_sources import LoadedSettings
 
 
+class Sealed(msgspec.Struct):
+    """What a run has sealed, or would; ``changed`` logs were written meanwhile."""
+
+    sealed: int
+    bytes_before: int
+    bytes_after: int
+    changed: int
+    spoiled: list[str]
+
+
 @click.command()
 @click.option(
     "--thing", "things", multiple=True, metavar="THING", help="Only this thing. Repeatable."
 )
 @click.option("--dry-run", is_flag=True, help="Count what would be sealed; write nothing.")
+@json_option
 @pass_settings
-def seal(loaded: LoadedSettings, /, *, things: tuple[str, ...], dry_run: bool) -> None:
+def seal(
+    loaded: LoadedSettings, /, *, things: tuple[str, ...], dry_run: bool, as_json: bool
+) -> None:
     """Seal logs of boards that are over.
 
     What boards of everybody read of months, days and hours that ended more than a day ago is
@@ -43,12 +58,14 @@ def seal(loaded: LoadedSettings, /, *, things: tuple[str, ...], dry_run: bool) -
     """
     settings = loaded.settings
     numbers = frozenset(thing_number(thing, settings) for thing in things) or None
-    done = asyncio.run(sealings(settings, numbers, dry_run))
-    for each in done:
-        if each.verdict == "spoiled":
-            click.echo(f"{each.unit.log}: spoiled, see psd verify")
-    click.echo(summary(done, dry_run))
-    if any(each.verdict == "spoiled" for each in done):
+    found = sealed_of(asyncio.run(sealings(settings, numbers, dry_run)))
+    if as_json:
+        show_json(found)
+    else:
+        for log in found.spoiled:
+            click.echo(f"{log}: spoiled, see psd verify")
+        click.echo(summary(found, dry_run))
+    if found.spoiled:
         click.get_current_context().exit(1)
 
 
@@ -72,11 +89,22 @@ async def sealings(
                 await lane.close()
 
 
-def summary(done: Collection[Sealing], dry_run: bool) -> str:
-    """``26 logs sealed: 421,936 -> 160,212 bytes; 1 changed meanwhile``."""
+def sealed_of(done: Collection[Sealing]) -> Sealed:
+    """All of them together."""
     packed = [each for each in done if each.verdict == "sealed"]
-    before, after = sum(each.before for each in packed), sum(each.after for each in packed)
-    noun, verb = "log" if len(packed) == 1 else "logs", "would be sealed" if dry_run else "sealed"
-    changed = sum(each.verdict == "changed" for each in done)
-    told = f"; {changed:,} changed meanwhile" if changed else ""
-    return f"{len(packed):,} {noun} {verb}: {before:,} -> {after:,} bytes{told}"
+    return Sealed(
+        len(packed),
+        sum(each.before for each in packed),
+        sum(each.after for each in packed),
+        sum(each.verdict == "changed" for each in done),
+        [str(each.unit.log) for each in done if each.verdict == "spoiled"],
+    )
+
+
+def summary(found: Sealed, dry_run: bool) -> str:
+    """``26 logs sealed: 421,936 -> 160,212 bytes; 1 changed meanwhile``."""
+    noun = "log" if found.sealed == 1 else "logs"
+    verb = "would be sealed" if dry_run else "sealed"
+    changed = f"; {found.changed:,} changed meanwhile" if found.changed else ""
+    sizes = f"{found.bytes_before:,} -> {found.bytes_after:,} bytes"
+    return f"{found.sealed:,} {noun} {verb}: {sizes}{changed}"

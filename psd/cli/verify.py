@@ -21,9 +21,12 @@ from collections import Counter
 from pathlib import Path
 
 import click
+import msgspec
 
+from psd.audit.examine import Discrepancy
 from psd.cli.arguments import USER, NumbersCommand
 from psd.cli.options import pass_settings
+from psd.cli.printing import json_option, show_json
 from psd.cli.progress import progress
 from psd.cli.query import running, thing_number
 from psd.config import Settings
@@ -32,6 +35,14 @@ from psd.domains import domains
 from psd.foreign_texts import on_one_line
 from psd.operations.auditing import RATE_DEFAULT, Orders, audit_summary, whole_audit
 from psd.users import user_of
+
+
+class Verified(msgspec.Struct):
+    """What an audit came to: users' things by outcome, and each difference."""
+
+    audited: int
+    outcomes: dict[str, int]
+    differences: list[Discrepancy]
 
 
 @click.command(cls=NumbersCommand)
@@ -61,6 +72,7 @@ from psd.users import user_of
     metavar="N",
     help="At most N owners' things a second; 0 is as fast as it goes.",
 )
+@json_option
 @pass_settings
 def verify(
     loaded: LoadedSettings,
@@ -72,6 +84,7 @@ def verify(
     repair: bool,
     archive: Path | None,
     rate: float,
+    as_json: bool,
 ) -> None:
     """Audit the buckets, and repair what is wrong.
 
@@ -93,21 +106,26 @@ def verify(
         folder if repair and folder.is_dir() else None,
         only,
     )
-    outcomes, differences = asyncio.run(audit(settings, orders))
-    click.echo(audit_summary(outcomes, differences))
+    outcomes, differences = asyncio.run(audit(settings, orders, shows=not as_json))
+    if as_json:
+        show_json(Verified(outcomes.total(), dict(outcomes), differences))
+    else:
+        click.echo(audit_summary(outcomes, len(differences)))
     if outcomes["found"] or outcomes["busy"]:
         click.get_current_context().exit(1)
 
 
-async def audit(settings: Settings, orders: Orders) -> tuple[Counter[str], int]:
-    """Audit all that is asked for and print the differences; owners by outcome, differences."""
+async def audit(
+    settings: Settings, orders: Orders, *, shows: bool
+) -> tuple[Counter[str], list[Discrepancy]]:
+    """Audit all that is asked for; owners by outcome, and differences, which it may print."""
     outcomes: Counter[str] = Counter()
-    differences = 0
+    differences: list[Discrepancy] = []
     with progress("audited", 0, "users' things") as bar:
         async with running(settings, any_columns=True) as runtime:
             async for audited in whole_audit(runtime, orders, bar):
                 outcomes[audited.outcome] += 1
-                differences += len(audited.differences)
-                for difference in audited.differences:
+                differences += audited.differences
+                for difference in audited.differences if shows else ():
                     click.echo(on_one_line(str(difference)))
     return outcomes, differences

@@ -241,6 +241,11 @@ async def test_the_commands_go_there_and_back(
     again = await run("export", "bookings", out, "--thing", "steps", "--uid", "1", "--uid", "2")
     assert again.exit_code == 1
     assert "a whole export of bookings is there" in again.stderr
+    told = json.loads(await printed("export", "bookings", str(tmp_path / "more"), "--json"))
+    rows = sum(part["rows"] for part in told["parts"])
+    assert (told["kind"], rows, told["is_whole"]) == ("bookings", 7, True)
+    refused = await run("export", "bookings", "--json")
+    assert (refused.exit_code, "--json" in refused.stderr) == (2, True)
     lines = (await printed("export", "bookings", "--thing", "steps")).splitlines()
     assert [json.loads(line)["value"] for line in lines] == [3, 6, 1, 4, 7, 2, 5]
     assert await printed("import", out, "--dry-run") == "5 rows of bookings, 5 checked, 0 refused\n"
