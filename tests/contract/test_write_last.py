@@ -25,9 +25,9 @@ from tests.support.scripts.guarded_lua import BROKEN, guarded_lua_folder
 from tests.support.scripts.script_calls import (
     Dumps,
     ScriptCall,
-    dumps,
+    dumps_of_one,
     recorded_calls,
-    restore,
+    restore_one,
 )
 from tests.support.scripts.small_leaves import small_lua_folder
 from tests.support.servers.redis_server import RedisServer
@@ -133,10 +133,10 @@ def failures(client: redis.Redis, calls: list[ScriptCall], most: int) -> int:
 
 def spoiled_calls(client: redis.Redis, call: ScriptCall, most: Most, rng: random.Random) -> int:
     """Make a call on each spoiled store; in how many of them it failed."""
-    restore(client, call.before)
+    restore_one(client, call.before)
     client.execute_command(*call.command)
-    after = dumps(client)
-    restore(client, call.before)
+    after = dumps_of_one(client)
+    restore_one(client, call.before)
     touched = sorted(
         key for key in {**call.before, **after} if call.before.get(key) != after.get(key)
     )
@@ -168,7 +168,7 @@ def spoilings(
     client: redis.Redis, key: bytes, held: Dumps, most_fields: int, rng: random.Random
 ) -> list[Spoiling]:
     """Other types, and of what the key holds each part with other bytes."""
-    restore(client, held)
+    restore_one(client, held)
     kind = client.type(key)
     found: list[Spoiling] = [
         (("DEL", key), ("RPUSH", key, "foreign")),
@@ -198,17 +198,17 @@ def spoilings(
 
 def fails_whole(client: redis.Redis, call: ScriptCall, commands: Spoiling) -> bool:
     """Whether a call fails on a store that is spoiled; then it must have left it as it was."""
-    restore(client, call.before)
+    restore_one(client, call.before)
     for command in commands:
         client.execute_command(*command)
-    before = dumps(client)
+    before = dumps_of_one(client)
     try:
         client.execute_command(*call.command)
     except redis.ResponseError as error:
         refusal = str(error)
     else:
         return False
-    assert dumps(client) == before, (call.script, commands, refusal)
+    assert dumps_of_one(client) == before, (call.script, commands, refusal)
     return True
 
 
@@ -235,13 +235,13 @@ async def test_no_week_becomes_visible_beside_one_whose_result_is_none(
     with server.sync_client() as client:
         client.hset("psd:rewards:{rewards}:weeks", "2", spoiled)
         client.hset("psd:rewards:{rewards}:dirty", "1", "1")
-        before = {**dumps(client)}
+        before = {**dumps_of_one(client)}
         with pytest.raises(redis.ResponseError, match="PSD_BAD_RESULT what stands for week 2"):
             publish(client, [("1", RESULT), ("2", RESULT), ("3", RESULT)])
         with pytest.raises(redis.ResponseError, match="PSD_BAD_RESULT what stands for week 3"):
             publish(client, [("1", RESULT), ("3", spoiled)])
         client.delete("psd:rewards:{rewards}:lock")
-        assert dumps(client) == before
+        assert dumps_of_one(client) == before
 
 
 @pytest.mark.parametrize("name", STORED)
@@ -253,11 +253,11 @@ async def test_no_week_becomes_visible_where_a_key_is_of_another_type(
         client.hset("psd:rewards:{rewards}:weeks", "1", '{"generation":5}')
         client.delete(f"psd:rewards:{{rewards}}:{name}")
         client.set(f"psd:rewards:{{rewards}}:{name}", "foreign")
-        before = dumps(client)
+        before = dumps_of_one(client)
         with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
             publish(client, [("1", RESULT)])
         client.delete("psd:rewards:{rewards}:lock")
-        assert dumps(client) == before
+        assert dumps_of_one(client) == before
 
 
 async def test_thousands_of_weeks_become_visible_at_once(server: RedisServer) -> None:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import secrets
 from collections.abc import Awaitable, Callable
@@ -77,6 +78,32 @@ def restore(client: redis.Redis, held: Dumps) -> None:
     pipe.execute()
 
 
+_DUMP = """
+local found = {}
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  found[#found + 1] = key
+  found[#found + 1] = redis.call('DUMP', key)
+end
+return found
+"""
+
+_RESTORE = """
+redis.call('FLUSHALL')
+for at = 1, #ARGV, 2 do redis.call('RESTORE', ARGV[at], 0, ARGV[at + 1]) end
+"""
+
+
+def dumps_of_one(client: redis.Redis) -> Dumps:
+    """All that one server holds, in one call: who asks thousands of times waits a third as long."""
+    told = client.eval(_DUMP, 0)
+    return dict(zip(told[::2], told[1::2], strict=True))
+
+
+def restore_one(client: redis.Redis, held: Dumps) -> None:
+    """The same for :func:`restore`."""
+    client.eval(_RESTORE, 0, *itertools.chain.from_iterable(held.items()))
+
+
 async def recorded_calls(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> list[ScriptCall]:
     """The calls of all scenes, the same each time. The scripts stay loaded."""
     writing: dict[bytes | str | int, str] = {
@@ -92,7 +119,7 @@ async def recorded_calls(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -
             name = writing.get(command[1]) if command[0] == "EVALSHA" else None
             if name is not None:
                 with server.sync_client() as client:
-                    calls.append(ScriptCall(name, command, dumps(client)))
+                    calls.append(ScriptCall(name, command, dumps_of_one(client)))
         return submit(lane, commands, cost, caller)
 
     drawn = random.Random("names")
