@@ -26,6 +26,7 @@ from tests.support.heaviest.every_route import HEAVIEST
 from tests.support.heaviest.heavy_owners import heavy_owner, heavy_weeks
 from tests.support.scripts.counted_lua import Touched
 from tests.support.scripts.payment_scene import top_up
+from tests.support.servers.redis_server import RedisServer
 from tests.support.swaps.page_routes import PAGE_ROUTES
 
 HOG, STRANGER = token_for("hog", "admin"), token_for("stranger", "read")
@@ -91,10 +92,15 @@ async def runtime(runtime: Runtime) -> Runtime:
 class Counting:
     """Runs every script call counted, in place of the call itself."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
         self.most: dict[str, int] = defaultdict(int)
         self._names: dict[Any, str] = {load_script(each).sha: each for each in script_names()}
-        self._sources = {name: Touched(load_script(name)).source for name in script_names()}
+        with server.sync_client() as client:
+            # Some have 60 kB, which would go to the server with each of 26,000 calls.
+            loaded = {
+                name: client.script_load(Touched(load_script(name)).source)
+                for name in script_names()
+            }
         asked = Link._asked
 
         async def counted(
@@ -102,7 +108,7 @@ class Counting:
         ) -> list[Any]:
             names = [self._names.get(c[1]) if c[0] == "EVALSHA" else None for c in commands]
             sent = [
-                command if name is None else ("EVAL", self._sources[name], *command[2:])
+                command if name is None else ("EVALSHA", loaded[name], *command[2:])
                 for name, command in zip(names, commands, strict=True)
             ]
             replies = await asked(link, connection, sent)
@@ -130,12 +136,15 @@ def served_routes(runtime: Runtime) -> set[str]:
 
 
 async def test_the_heaviest_of_every_route_is_bounded_and_strangers_are_answered_meanwhile(
-    client: HttpClient, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+    client: HttpClient,
+    runtime: Runtime,
+    redis_server: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert set(HEAVIEST) == served_routes(runtime), "say what its heaviest request is"
     # Who looks for dead letters waits until none comes any more.
     monkeypatch.setattr(DeadLetterBox.__init__, "__defaults__", (0.01, 0.01))
-    counting = Counting(monkeypatch)
+    counting = Counting(redis_server, monkeypatch)
     statuses: dict[str, set[int]] = defaultdict(set)
     answers: Counter[int] = Counter()
     route = ""
