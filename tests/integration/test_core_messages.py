@@ -18,9 +18,10 @@ from tests.support.engine import NOON_S
 FOLDERS = {str(folder_of(domain)): domain.name for domain in domains()}
 
 METRIC = {"thing": "steps", "uid": "alice@example.com", "value": 90, "ts1": NOON_S, "ts2": NOON_S}
+FIRST = {"command": "metric", "metric": {**METRIC, "aid": 1}}
 MESSAGES: list[dict[str, Any]] = [
-    {"command": "metric", "metric": {**METRIC, "aid": 1}},
-    {"command": "metrics", "metrics": [{**METRIC, "aid": aid} for aid in (2, 3)]},
+    {"command": "metric", "metric": {**METRIC, "aid": 2}},
+    {"command": "metrics", "metrics": [{**METRIC, "aid": aid} for aid in (3, 4)]},
     {"command": "metric", "metric": {**METRIC, "mode": "increment", "id": "tap-1"}},
     {"command": "count", "count": {"thing": "visits", "value": 1, "ts": NOON_S, "id": "v-1"}},
     {"command": "withdraw", "withdraw": {"uid": "alice@example.com", "aid": 1}},
@@ -56,6 +57,8 @@ async def taken(psd: Runtime, message: dict[str, Any]) -> list[str]:
 async def test_no_domain_has_a_part_in_a_message_of_the_core(
     psd: Runtime, message: dict[str, Any]
 ) -> None:
+    # A process opens its domains with its first message.
+    assert await taken(psd, FIRST) == ["booked"]
     with domains_called() as called:
         statuses = await taken(psd, message)
     assert set(statuses) <= {"booked", "withdrawn"}
@@ -64,6 +67,7 @@ async def test_no_domain_has_a_part_in_a_message_of_the_core(
 
 
 async def test_the_domain_of_a_message_would_be_seen(psd: Runtime) -> None:
+    assert await taken(psd, FIRST) == ["booked"]
     with domains_called() as called:
         assert await taken(psd, VEHICLE) == ["booked"]
     assert called == {"rewards"}
