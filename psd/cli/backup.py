@@ -27,7 +27,7 @@ from psd.cli.printing import json_option, show_json
 from psd.cli.progress import progress_of_parts
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
-from psd.errors import ConfigError
+from psd.errors import ConfigError, StoreUnavailableError
 from psd.observe.metrics import Metrics
 from psd.store.redis import Store
 
@@ -88,6 +88,9 @@ def backup(
             progress_of_parts(store="keys", archive="bytes") as bars,
         ):
             manifest = asyncio.run(run(settings, within, folders, bars, rate))
+    except StoreUnavailableError as error:
+        again = "nothing is left of this backup: make it again"
+        raise StoreUnavailableError(f"{error}; {again}") from error
     except OSError as error:
         raise ConfigError(f"{folder}: it cannot be written ({error.strerror})") from error
     if as_json:

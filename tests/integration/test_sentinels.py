@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import os
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,14 +14,17 @@ from typing import Any
 import msgspec
 import pytest
 
+from psd.backup import store_copy
 from psd.config_sources import load_settings
 from psd.errors import ConfigError, StoreUnavailableError
 from psd.runtime import open_runtime
-from tests.support.engine import PATIENCE_S, engine_on, sum_of
+from tests.support.engine import PATIENCE_S, book, engine_on, report, sum_of
+from tests.support.processes.commands import printed, run
 from tests.support.processes.worker_process import psd as psd_command_ended
 from tests.support.processes.worker_stack import NOON_S, WorkerStack, steps, worker_running
 from tests.support.servers.nsqd import Nsqd
 from tests.support.servers.ports import free_ports
+from tests.support.servers.redis_server import RedisServer
 from tests.support.servers.sentinel_group import MASTER, SentinelGroup
 from tests.support.stored.audits import audit_of
 from tests.support.stored.cluster_load import OWNERS, book_on, busy
@@ -99,6 +105,51 @@ async def test_a_master_that_dies_loses_and_doubles_nothing_that_was_answered(
     query = ("query", "steps", str(USER), str(NOON_S), str(NOON_S + 1))
     code, out, err = await psd_command_ended(stack, tmp_path, *options, *query)
     assert (code, out) == (0, f"{3 * MESSAGES}\n"), err
+
+
+def led_elsewhere(group: SentinelGroup, before: int) -> None:
+    """Wait in a thread until another one is master."""
+    until_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until_s:
+        with contextlib.suppress(LookupError):
+            if group.master_port() != before:
+                return
+        time.sleep(0.05)
+    raise TimeoutError("nobody has taken its place")
+
+
+async def test_a_master_that_dies_under_a_backup_leaves_nothing_half_done(
+    group: SentinelGroup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags, out = settings_of(group), tmp_path / "backup"
+    async with engine_on(flags["redis.url"], flags) as psd:
+        await book(psd, [report(number, NOON_S, uid=number) for number in range(1, 61)])
+    options = [f"--set={key}={_text(value)}" for key, value in flags.items()]
+    words = (*options, "backup", str(out), "--no-archive")
+    deaths: list[int] = []
+
+    def die_once(_: str) -> None:
+        if not deaths:
+            deaths.append(group.master_port())
+            group.servers[deaths[0]].kill9()
+            led_elsewhere(group, deaths[0])
+
+    monkeypatch.setattr(store_copy, "OWNERS_KEYS", 20)
+    monkeypatch.setattr(store_copy, "reach", die_once)
+    broken = await run(*words)
+    assert (broken.exit_code, broken.stdout, len(deaths)) == (75, "", 1)
+    assert "nothing is left of this backup: make it again" in broken.stderr
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("backup")]
+
+    again = await run(*words)
+    assert again.exit_code == 0, again.output
+    with RedisServer(tmp_path / "empty") as server:
+        await printed("restore", str(out), "--no-archive", url=server.url)
+        async with engine_on(server.url, {"redis.durability": "fast"}) as psd:
+            found = [await sum_of(psd, uid=number) for number in range(1, 61)]
+            assert found == list(range(1, 61))
+            async with audit_of(psd) as audits:
+                assert await audits.differences() == []
 
 
 def _text(value: Any) -> str:
