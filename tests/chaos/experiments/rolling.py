@@ -11,34 +11,26 @@ the other server where one does not answer, as a proxy does. A trial passes when
 - nothing was lost or doubled: neither what was published, nor what HTTP clients were told is kept.
 
 A rolling upgrade is the same with another version in place of the one before: there in one trial,
-and back in the next. The other version is a copy of psd that knows neither swaps nor charging, or
-that of the checkout that OTHER_PSD names.
+and back in the next (tests/chaos/versions.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import json
-import os
 import random
-import re
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
-from urllib.request import urlopen
 
-from psd.engine.events import Report
-from psd.store.owner_calls import ONE_SERVER
 from tests.chaos.callers import Callers, calling, half_a_write
+from tests.chaos.load import WRITERS, Load
 from tests.chaos.oracle import differences
 from tests.chaos.stage import CHANNEL, TOPIC, Process, Server, Stage
-from tests.chaos.stream import Stream, generate
+from tests.chaos.stream import generate
 from tests.chaos.trial import Say, Tally, failures_of, run_in_lanes
-from tests.support.processes.house import PARTS
+from tests.chaos.versions import other_version, version_at, version_of
 from tests.support.processes.worker_process import CHECKOUT
 from tests.support.waiting import wait_until
 
@@ -47,12 +39,6 @@ MESSAGES = 300
 OWNERS = 4
 WORKERS = 2
 SERVERS = 2
-BEFORE = "0.0.0"
-"""What a copy says that it is."""
-
-WRITERS = 4
-READERS = 4
-NOON_S = 1_460_462_400
 
 WORKER_SHUTDOWN_S = 15.0
 SERVER_SHUTDOWN_S = 10.0
@@ -62,9 +48,6 @@ MSG_TIMEOUT_S = 10
 """Longer than a slow machine holds a batch up: a timeout is one that a leaving worker caused."""
 
 ENDS_WITHIN_S = 120.0
-PUBLISHED_TOGETHER = 10
-BETWEEN_PUBLISHES_S = 0.01
-BETWEEN_REQUESTS_S = 0.01
 MOMENT_MAX_S = 0.2
 
 
@@ -123,7 +106,10 @@ class RollingUpgrade(RollingExperiment):
             stage.code = code
 
         tally = await _trial(stage, seed, leavings, self.name, turn)
-        versions = {await asyncio.to_thread(_version, server.url) for server in stage.servers}
+        versions = {
+            await asyncio.to_thread(version_at, server.url, ENDS_WITHIN_S)
+            for server in stage.servers
+        }
         if versions != {version_of(code)}:
             tally.failures.append(f"{self.name} seed {seed}: servers are of {sorted(versions)}")
         tally.notes.append(f"to {version_of(code)}")
@@ -140,13 +126,13 @@ async def _trial(
         await stage.start_server()
     await stage.consuming()
     stream = generate(seed, MESSAGES, OWNERS)
-    load = _Load(stage, seed, stream)
+    load = Load(stage, seed, stream)
     begin()
     roll = _Roll(stage, random.Random(f"{NAME} {seed}"), load)
     timed_out = _timed_out(stage)
     async with calling(lambda: [server.url for server in stage.servers]) as callers:
         try:
-            await load.during(callers, roll)
+            await load.during(callers, roll.run)
         except ExceptionGroup as group:
             # The first says what happened; the others were cancelled with it.
             raise group.exceptions[0] from group
@@ -193,7 +179,7 @@ def _wrong_refusals(callers: Callers, leavings: list[Leaving]) -> list[str]:
 class _Roll:
     """Replaces every process of a stage, a worker and a server at a time."""
 
-    def __init__(self, stage: Stage, rng: random.Random, load: _Load) -> None:
+    def __init__(self, stage: Stage, rng: random.Random, load: Load) -> None:
         self.failures: list[str] = []
         self.leavings: list[Leaving] = []
         self._load = load
@@ -239,115 +225,6 @@ class _Roll:
             self.failures.append(f"{what} left with {code}: {process.log[-1000:]}")
         if ended_s - started_s > within_s:
             self.failures.append(f"{what} left after {ended_s - started_s:.1f} s")
-
-
-class _Load:
-    """A producer and HTTP clients; everything that they were told is kept joins the stream."""
-
-    def __init__(self, stage: Stage, seed: int, stream: Stream) -> None:
-        self.published = 0
-        self.failures: list[str] = []
-        self._stage = stage
-        self._stream = stream
-        self._bodies = tuple(stream.bodies)
-        self._first_uid = 2**42 + 1_000 * seed
-        self._counts = itertools.count(1)
-        self._over = False
-
-    async def during(self, callers: Callers, roll: _Roll) -> None:
-        """Load from before the roll begins until it is over."""
-        known = self.next_increment(WRITERS + 1)
-        await self._write(callers, known)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._produce())
-            for number in range(WRITERS):
-                group.create_task(self._write_on(callers, number))
-            for _ in range(READERS):
-                group.create_task(self._read_on(callers, known))
-            try:
-                await roll.run()
-            finally:
-                self._over = True
-
-    async def _produce(self) -> None:
-        """Publish the stream at least once, and again as long as the roll goes on."""
-        parts = range(0, len(self._bodies), PUBLISHED_TOGETHER)
-        while self.published < len(self._bodies) or not self._over:
-            for start in parts:
-                part = self._bodies[start : start + PUBLISHED_TOGETHER]
-                await self._stage.publish(part)
-                self.published += len(part)
-                await asyncio.sleep(BETWEEN_PUBLISHES_S)
-
-    async def _write_on(self, callers: Callers, number: int) -> None:
-        while not self._over:
-            await self._write(callers, self.next_increment(number))
-            await asyncio.sleep(BETWEEN_REQUESTS_S)
-
-    async def _read_on(self, callers: Callers, known: Report) -> None:
-        while not self._over:
-            total = await callers.sum_of(known.uid)
-            if total != known.value:
-                self.failures.append(f"a sum of {total}, expected {known.value}")
-            await asyncio.sleep(BETWEEN_REQUESTS_S)
-
-    async def _write(self, callers: Callers, increment: Report) -> None:
-        """Write until a server says that it is kept."""
-        await callers.write(increment)
-        self.keep(increment)
-
-    def keep(self, increment: Report) -> None:
-        """A server has said that it is kept."""
-        root = ONE_SERVER.owner_root(increment.uid)
-        if root not in self._stream.roots:
-            self._stream.roots.append(root)
-        self._stream.events.append(increment)
-
-    def next_increment(self, number: int) -> Report:
-        """One that was never sent, of the owner of this number."""
-        count = next(self._counts)
-        second = NOON_S + count
-        return Report(
-            thing=1,
-            uid=self._first_uid + number,
-            atid=0,
-            aid=count % 3,
-            value=count + 1,
-            ts1=second,
-            ts2=second,
-            event_id=f"{number}-{count}",
-        )
-
-
-def other_version(folder: Path) -> Path:
-    """Where the code of another version is: OTHER_PSD, or a copy with fewer domains."""
-    if named := os.environ.get("OTHER_PSD"):
-        return Path(named)
-    if folder.is_dir():
-        return folder
-    for part in PARTS:
-        shutil.copytree(CHECKOUT / part, folder / part)
-    for file, pattern, text in (
-        ("domains.py", r'    "psd\.(swaps|charging)\..*\n', ""),
-        ("version.py", r'VERSION = ".*"', f'VERSION = "{BEFORE}"'),
-    ):
-        path = folder / "psd" / file
-        changed, number = re.subn(pattern, text, path.read_text(encoding="utf-8"))
-        assert number, file
-        path.write_text(changed, encoding="utf-8")
-    return folder
-
-
-def version_of(code: Path) -> str:
-    """The version of a checkout."""
-    text = (code / "psd" / "version.py").read_text(encoding="utf-8")
-    return text.split('VERSION = "')[1].partition('"')[0]
-
-
-def _version(url: str) -> str:
-    """What a server says that it is."""
-    with urlopen(f"{url}/version", timeout=ENDS_WITHIN_S) as answer:
-        return str(json.load(answer)["psd"])
 
 
 EXPERIMENT = RollingExperiment()
