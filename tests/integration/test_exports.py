@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
@@ -210,6 +211,47 @@ async def test_a_range_alone_makes_what_is_in_it_and_with_the_others_all(
         for atid in (None, 2, 9):
             assert await sum_of(psd, within, atid=atid) == sums[within.end, atid]
     assert set(await take_from(psd, tmp_path / "behind")) == {"unchanged"}
+
+
+def random_history(draw: Random) -> list[Any]:
+    """Reports of windows that overlap, later totals of the same ones, and increments."""
+    sent: list[Any] = []
+    for number in range(80):
+        start = NOON_S + draw.randrange(7200)
+        of: dict[str, Any] = {"uid": draw.randrange(1, 4), "aid": draw.randrange(5)}
+        if number % 5:
+            end = start + draw.choice([0, 1, 30, 900, 4000])
+            sent.append(report(draw.randrange(90), end, start, atid=draw.choice([2, 9]), **of))
+        else:
+            sent.append(increment(f"e{number}", draw.randrange(1, 9), start, **of))
+    return sent
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_ranges_at_random_make_the_same_sums_in_any_order(
+    runtime: Runtime, tmp_path: Path, seed: int
+) -> None:
+    psd, draw = runtime, Random(seed)
+    for each in random_history(draw):
+        await psd.engine.book([each])
+    span = range(NOON_S - 10, NOON_S + 12_000)
+    cuts = sorted(draw.sample(span, 5))
+    ranges = [Range(*edges) for edges in zip([0, *cuts], [*cuts, EVER.end], strict=True)]
+    asked = [
+        (uid, atid, within)
+        for uid in (1, 2, 3)
+        for atid in (None, 2, 9)
+        for within in (*ranges, *(Range(*sorted(draw.sample(span, 2))) for _ in range(12)))
+    ]
+    before = [await sum_of(psd, within, uid=uid, atid=atid) for uid, atid, within in asked]
+    for at, within in enumerate(ranges):
+        kind = draw.choice(["bookings", "activities"])
+        await export_to(psd, kind, tmp_path / str(at), draw.choice(FORMATS), within)
+    await emptied(psd)
+    for at in draw.sample(range(len(ranges)), len(ranges)):
+        await take_from(psd, tmp_path / str(at))
+    after = [await sum_of(psd, within, uid=uid, atid=atid) for uid, atid, within in asked]
+    assert after == before
 
 
 @pytest.mark.psd({"retention.activity_s": 400 * DAY_S}, now_s=NOON_S + DAY_S)
