@@ -201,7 +201,9 @@ class Machine:
         target = self.root / place
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, target, dirs_exist_ok=True)
+            # Whoever runs psd beside this makes files there and renames them.
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, target, dirs_exist_ok=True, ignore=ignored)
         else:
             shutil.copy(source, target)
         if mode is not None:

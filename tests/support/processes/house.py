@@ -36,7 +36,9 @@ class House:
 
     def __init__(self, folder: Path, redis_url: str, left_out: str | None = None) -> None:
         for part in PARTS:
-            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("*.pyc"))
+            shutil.copytree(
+                ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__")
+            )
         self.folder = folder
         if left_out is None:
             shutil.copytree(ROOT / "tests" / "e2e" / "meters", folder / "psd" / "meters")
