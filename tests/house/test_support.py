@@ -1,10 +1,11 @@
-"""tests/support/README.md says which helper to take: it names all of them, in their folders."""
+"""What tests share: tests/support/README.md names each helper, and which tests a cluster repeats."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from tests.integration.conftest import HERE, SAME_ON_A_CLUSTER, same_on_a_cluster
 from tests.support.touched import files_about
 
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -21,6 +22,14 @@ def test_the_page_names_every_module_in_its_folder() -> None:
     }
     there = {path.relative_to(SUPPORT).with_suffix("").as_posix() for path in SUPPORT.rglob("*.py")}
     assert told == there
+
+
+def test_what_a_cluster_would_only_repeat_is_there_and_told_by_tests_that_stay() -> None:
+    assert [name for name in SAME_ON_A_CLUSTER if not any(HERE.rglob(name))] == []
+    for why in SAME_ON_A_CLUSTER.values():
+        for name in re.findall(r"test_\w+\.py", why):
+            [file] = HERE.rglob(name)
+            assert same_on_a_cluster(file) is None, why
 
 
 def test_what_has_changed_is_tested_by_who_imports_it_or_a_module_that_does() -> None:
