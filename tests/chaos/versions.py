@@ -30,7 +30,9 @@ def other_version(folder: Path) -> Path:
     if folder.is_dir():
         return folder
     for part in PARTS:
-        shutil.copytree(CHECKOUT / part, folder / part)
+        shutil.copytree(
+            CHECKOUT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__")
+        )
     for file, pattern, text in (
         ("domains.py", r'    "psd\.(swaps|charging)\..*\n', ""),
         ("version.py", r'VERSION = ".*"', f'VERSION = "{BEFORE}"'),

@@ -1,4 +1,4 @@
-"""What tests share: tests/support/README.md names each helper, and which tests a cluster repeats."""
+"""What tests share: its page names each helper; and which of them a cluster repeats."""
 
 from __future__ import annotations
 
