@@ -110,7 +110,7 @@ async def test_differences_past_what_a_double_holds_are_exact(client: Redis) -> 
 
 async def test_counts_have_no_columns(client: Redis) -> None:
     source, one = load_script("engine.book").source, b"\x00"
-    packed = msgpack.packb([[[0, one, one, 1, 5, 5, b"12345678"]]], use_bin_type=False)
+    packed = msgpack.packb([[0, one, one, 1, 5, 5, b"12345678"]], use_bin_type=False)
     lifetimes = b"".join(map(msgpack.packb, [0, 0, 0, 0, 0, 0, 60, {}]))
     await client.eval(source, 1, "psd:c:{visits}", packed, lifetimes)
     assert not await client.keys("psd:columns:*")

@@ -40,8 +40,8 @@ class PartitionCalls:
         """Book in one call, owner by owner."""
         by_uid: dict[int, list[Any]] = defaultdict(list)
         for each in reports:
-            marker = each.event_id.encode()[:8].ljust(8) if each.event_id else None
-            by_uid[each.uid].append(
+            marker = each.event_id.encode()[:8].ljust(8) if each.event_id else False
+            by_uid[each.uid].extend(
                 [
                     each.thing,
                     pack_id(each.atid),
