@@ -1,6 +1,7 @@
 -- Calendar: from a second (UTC) to the buckets that hold it. ISO weeks begin Monday 00:00,
 -- issuance weeks Monday 05:00: that of a second is the ISO week of five hours earlier. Issuance
 -- week 0 of rewards-api begins 2022-01-31 05:00:00.
+-- @include lib/numbers: text
 local ISSUANCE_OFFSET_S = 18000
 -- Weeks of one hash: 13 of both kinds stay below 512 fields (a packed hash) with 18 atids.
 local WEEKS_PER_KEY = 13
@@ -28,7 +29,7 @@ local function year_start(year)
     + 306 - 719468
 end
 
-local days = {}
+local days, format = {}, string.format
 
 -- One day: the labels of its month and of itself, the first seconds of both, its fields in the
 -- hashes of years, months, days and weeks, and the suffixes of those hashes' keys.
@@ -40,14 +41,16 @@ local function day_of(second)
   local thursday = math.floor((number + 3) / 7) * 7
   local iso_year = civil(thursday)
   local week = math.floor((thursday - year_start(iso_year)) / 7) + 1
-  local month_label = string.format('%04d%02d', year, month)
+  local year_text, week_text = text(year), text(week)
+  local iso_text = iso_year == year and year_text or text(iso_year)
+  local month_label = format('%04d%02d', year, month)
   day = {
-    month_label = month_label, label = month_label .. string.format('%02d', date),
+    month_label = month_label, label = month_label .. format('%02d', date),
     month_start = (number - date + 1) * 86400, start = number * 86400, date = date,
-    year_field = tostring(year), month_field = tostring(month), date_field = tostring(date),
-    month_suffix = ':m:' .. year, day_suffix = ':d:' .. month_label,
-    week_suffix = ':w:' .. iso_year .. ':' .. math.floor((week - 1) / WEEKS_PER_KEY),
-    week_field = tostring(week), issuance_field = 'i' .. week,
+    year_field = year_text, month_field = text(month), date_field = text(date),
+    month_suffix = ':m:' .. year_text, day_suffix = ':d:' .. month_label,
+    week_suffix = ':w:' .. iso_text .. ':' .. text(math.floor((week - 1) / WEEKS_PER_KEY)),
+    week_field = week_text, issuance_field = 'i' .. week_text,
   }
   days[number] = day
   return day

@@ -8,7 +8,7 @@
 -- @include lib/work: spend_work
 -- @include lib/numbers: width_of
 
-local WIDTHS = { 1, 2, 4, 8 }
+local WIDTHS, WIDTH_TEXTS = { 1, 2, 4, 8 }, { '1', '2', '4', '8' }
 local WIDTH_CODES = { [1] = 0, [2] = 1, [4] = 2, [8] = 3 }
 
 local shapes = {}
@@ -19,13 +19,14 @@ local function shape_of(code)
   local shape = shapes[code]
   if shape then return shape end
   local number = code - 64
-  local atid = WIDTHS[math.floor(number / 16) + 1]
-  local aid = WIDTHS[math.floor(number / 4) % 4 + 1]
-  local delta = WIDTHS[number % 4 + 1]
+  local atid, aid = math.floor(number / 16) + 1, math.floor(number / 4) % 4 + 1
+  local delta = number % 4 + 1
+  local delta_format = 'i' .. WIDTH_TEXTS[delta]
+  local booking = 'c' .. WIDTH_TEXTS[atid] .. 'c' .. WIDTH_TEXTS[aid] .. delta_format
+  atid, aid, delta = WIDTHS[atid], WIDTHS[aid], WIDTHS[delta]
   shape = {
     atid = atid, aid = aid, delta = delta, size = 3 + atid + aid + delta,
-    record = '>I3c' .. atid .. 'c' .. aid .. 'i' .. delta,
-    booking = '>c' .. atid .. 'c' .. aid .. 'i' .. delta, number = '>i' .. delta,
+    record = '>I3' .. booking, booking = '>' .. booking, number = '>' .. delta_format,
   }
   shapes[code] = shape
   return shape
