@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,16 @@ from psd.charging.charging_changes import (
     Announcement,
     PlugRequest,
 )
-from psd.charging.effects import SwitchRelay
+from psd.charging.effects import AnyEffect, CloseSession, SwitchRelay, TellArchive
 from psd.charging.keys import site_root
 from psd.charging.ledger_entries import LedgerEntry, customer_uid
+from psd.charging.plug import Plug
 from psd.charging.plug_readings import NJ_A_MWH
 from psd.charging.session_energy import fuse_number
-from psd.charging.site_store import OUTBOX
+from psd.charging.site_store import OUTBOX, Decided
 from psd.charging.states import PlugState
 from psd.charging.wire import ON
-from psd.errors import ConflictError, IdempotencyMismatchError
+from psd.errors import ConflictError, IdempotencyMismatchError, PaymentUnavailableError
 from psd.users import uid_of
 from tests.support.charging.site_services import CENTS, NOON_S, SITE, Yard, yard_on
 from tests.support.engine import sum_of
@@ -130,6 +132,48 @@ async def test_a_bill_is_paid_once_however_often_it_is_carried_out(
 async def _nobody(*_arguments: object) -> bool:
     """Stands for a process that is killed behind its commit."""
     return False
+
+
+async def test_what_is_away_for_one_plug_holds_up_that_plug_alone(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_site: str, _bill: CloseSession) -> None:
+        raise PaymentUnavailableError("stripe: away")
+
+    async with yard_on(redis_url, "p1", "p2") as yard:
+        monkeypatch.setattr(yard.services.sessions, "close", away)
+        told: list[dict[str, Plug]] = []
+        archive = yard.services.outbox._archive
+        monkeypatch.setattr(archive, "tell_plugs", _noted(told))
+        effects: list[AnyEffect] = [
+            CloseSession("p1", "s-1", "u1", 0, 1),
+            SwitchRelay("p1", "c-1", is_on=False, at_ms=1),
+            SwitchRelay("p2", "c-2", is_on=False, at_ms=1),
+            TellArchive({}),
+        ]
+        decided = Decided(versions={}, effects=effects)
+        now_ms = yard.clock.now_ms()
+        numbers = await yard.store.commit(SITE, decided, now_ms)
+        left = [*zip(numbers, effects, strict=True)]
+        assert not await yard.services.outbox.carry_out(SITE, left, now_ms)
+        assert [command.id for command in yard.commands()] == ["c-2"]
+        assert [effect for _, effect in await yard.store.left(SITE)] == [
+            *effects[:2],
+            effects[3],
+        ]
+        assert told == []
+        monkeypatch.undo()
+        monkeypatch.setattr(archive, "tell_plugs", _noted(told))
+        assert await yard.services.outbox.carry_out_left(SITE, now_ms) == 3
+        assert [command.id for command in yard.commands()] == ["c-2", "c-1"]
+        assert (told, await yard.store.left(SITE)) == ([{}], [])
+
+
+def _noted(told: list[dict[str, Plug]]) -> Callable[[str, dict[str, Plug]], Awaitable[None]]:
+    async def noted(_site: str, plugs: dict[str, Plug]) -> None:
+        told.append(plugs)
+
+    return noted
 
 
 async def test_energy_is_booked_of_the_plug_and_of_the_customer_to_the_milliwatt_hour(
