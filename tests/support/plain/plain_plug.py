@@ -40,6 +40,7 @@ SWITCHES = {
 }
 FULL = "StateMachineState_"
 MINUTE_S = 60
+GRACE_S = 300
 SHOWN_S = 5
 
 
@@ -54,6 +55,7 @@ class PlainPlug:
         self.session = self.command = ""
         self.start_t = 0
         self.checked_t = self.sensing_t = -MINUTE_S
+        self.unread_t: int | None = None
         self.readings: list[tuple[int, int, int]] = []
         self.ids = 0
         self.trace: list[dict[str, Any]] = []
@@ -170,18 +172,21 @@ class PlainPlug:
 
     def _sense(self) -> None:
         ring = self._ring()
-        is_checked = self.t - max(self.sensing_t, self.entered_t) >= MINUTE_S
-        if is_checked:
+        is_due = self.t - max(self.sensing_t, self.entered_t) >= MINUTE_S
+        is_refused = is_due and self._is_refused()
+        if is_due and self.unread_t is None:
             self.sensing_t = self.t
         if ring and ring[-1][1] > 5_000:
             self._move("CHARGING", "tick")
-        elif is_checked and not self._has_credit():
+        elif is_refused:
             self._move("INSUFFICIENT_CREDIT", "tick")
 
     def _charge(self) -> None:
         if self.t - self.checked_t >= MINUTE_S:
-            self.checked_t = self.t
-            if not self._has_credit():
+            is_refused = self._is_refused()
+            if self.unread_t is None:
+                self.checked_t = self.t
+            if is_refused:
                 self._move("INSUFFICIENT_CREDIT", "tick")
                 return
         watts = [ma * mv / 1e6 for _, ma, mv in self._ring()]
@@ -190,6 +195,15 @@ class PlainPlug:
 
     def _ring(self) -> list[tuple[int, int, int]]:
         return [each for each in self.readings if each[0] >= self.start_t][-60:]
+
+    def _is_refused(self) -> bool:
+        """Whether who charges has to stop; one without an account goes on for a while."""
+        if self.owner in self.balances:
+            self.unread_t = None
+            return not self._has_credit()
+        if self.unread_t is None:
+            self.unread_t = self.t
+        return self.t - self.unread_t >= GRACE_S
 
     def _has_credit(self) -> bool:
         balance = self.balances.get(self.owner)
@@ -216,6 +230,7 @@ class PlainPlug:
     def _end(self) -> None:
         """The bill, then an automatic top-up."""
         session, owner, nj = self.session, self.owner, self._nj()
+        self.unread_t = None
         if not session:
             self.owner = self.command = ""
             self.sensing_t = -MINUTE_S
