@@ -8,7 +8,7 @@ import msgspec
 
 from psd.domain.command import Messages
 from psd.energy import meter_events
-from psd.energy.joi_batches import batch_command
+from psd.energy.joi.joi_batches import batch_command
 from psd.energy.settings import EnergySettings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from psd.config import Thing
 from psd.domain.definition import Domain
 from psd.domain.face import Face
-from psd.energy.dialect import JOI
+from psd.energy.joi.dialect import JOI
 from psd.energy.keys import KEYS
 from psd.energy.settings import EnergySettings
 
@@ -38,6 +38,6 @@ ENERGY = Domain(
         dialect=JOI,
         setting="joi_port",
         has_pages=False,
-        sample="psd.energy.joi_sample:joi_sample",
+        sample="psd.energy.joi.joi_sample:joi_sample",
     ),
 )

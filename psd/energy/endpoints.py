@@ -5,7 +5,7 @@ from __future__ import annotations
 from psd.domain.deed import Deed
 from psd.domain.file_import import FileImport
 from psd.domain.question import Endpoint
-from psd.energy.energy_files import EnergyFiles, ImportQuery
+from psd.energy.files.energy_files import EnergyFiles, ImportQuery
 from psd.energy.meter_answers import ImportAnswer, MeterAnswer, MeterRows, UsageAnswer
 from psd.energy.meters import MeterBody, MeterQuestions, MetersQuery
 from psd.energy.readings import ReadingQuestions, ReadingRows, ReadingsQuery

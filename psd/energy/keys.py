@@ -36,7 +36,7 @@ def runs_key(root: str, channel: str) -> str:
 
 
 def batches_key(root: str) -> str:
-    """What the JOI face took of a meter (psd/energy/joi_batches.py)."""
+    """What the JOI face took of a meter (psd/energy/joi/joi_batches.py)."""
     return f"{root}:e:batches"
 
 

@@ -15,12 +15,12 @@ from psd.energy.cost_endpoints import (
 from psd.energy.cost_questions import CostQuestions
 from psd.energy.endpoints import deeds, endpoints, energy_files
 from psd.energy.energy_audit import EnergyAudit
-from psd.energy.energy_files import EnergyFiles
 from psd.energy.energy_metrics import EnergyMetrics
-from psd.energy.joi_batches import BatchStore
-from psd.energy.joi_face import JoiFace
-from psd.energy.joi_keeper import JoiKeeper
-from psd.energy.joi_tables import load_joi_tables
+from psd.energy.files.energy_files import EnergyFiles
+from psd.energy.joi.joi_batches import BatchStore
+from psd.energy.joi.joi_face import JoiFace
+from psd.energy.joi.joi_keeper import JoiKeeper
+from psd.energy.joi.joi_tables import load_joi_tables
 from psd.energy.live import LiveMeters, live_watchable
 from psd.energy.meter_costs import Costs
 from psd.energy.meter_keeper import MeterKeeper

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from psd.energy.channels import MEASURED, EnergyInterval
-from psd.energy.csvfile import EnergyColumns, read
-from psd.energy.file_rows import strictly
+from psd.energy.files.csvfile import EnergyColumns, read
+from psd.energy.files.file_rows import strictly
 from psd.errors import InputError, UnitError
 
 FILE = "uk-electricity-hdd-only-hourly-sample-1.csv.gz"

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from psd.energy import documented
 from psd.energy.channels import MeterChannel
-from psd.energy.joi_batches import KEPT_MAX, BatchFields, batch, too_many
-from psd.energy.joi_bodies import read_batch, whole
-from psd.energy.joi_sample import joi_sample
-from psd.energy.joi_tables import load_joi_tables
+from psd.energy.joi import documented
+from psd.energy.joi.joi_batches import KEPT_MAX, BatchFields, batch, too_many
+from psd.energy.joi.joi_bodies import read_batch, whole
+from psd.energy.joi.joi_sample import joi_sample
+from psd.energy.joi.joi_tables import load_joi_tables
 from psd.energy.meter_events import Readings
 from psd.energy.settings import EnergySettings
 from psd.engine.event_rules import EventRules

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from psd.energy.price_files import CARBON_READERS, READERS, PriceFile
+from psd.energy.files.price_files import CARBON_READERS, READERS, PriceFile
 from psd.errors import InputError
 
 T0 = 1_715_117_400

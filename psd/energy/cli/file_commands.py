@@ -32,7 +32,7 @@ from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.energy.channels import REGISTERS, THINGS
 from psd.energy.cli.taking import taken
-from psd.energy.energy_files import FORMATS, ImportQuery
+from psd.energy.files.energy_files import FORMATS, ImportQuery
 from psd.energy.meter_answers import ImportAnswer
 from psd.energy.meter_messages import IntervalFields
 from psd.energy.part import EnergyPart

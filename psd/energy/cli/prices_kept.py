@@ -34,7 +34,7 @@ from psd.clock import utc_text
 from psd.config import Settings
 from psd.config_sources import LoadedSettings
 from psd.domain.command import Command
-from psd.energy.price_files import CARBON_READERS, READERS, FileRow, PriceFile
+from psd.energy.files.price_files import CARBON_READERS, READERS, FileRow, PriceFile
 from psd.energy.price_messages import ROWS_MAX, CarbonFields, PricesFields, PriceUnit
 from psd.errors import MalformedError
 from psd.zones import zone

@@ -22,7 +22,7 @@ from itertools import pairwise
 from typing import Any
 
 from psd.energy.channels import MEASURED, EnergyInterval, Flow
-from psd.energy.file_rows import FileRow, RefusedInterval, json_of, number_in
+from psd.energy.files.file_rows import FileRow, RefusedInterval, json_of, number_in
 from psd.errors import InputError, InvalidTimeError, MalformedError, UnitError
 from psd.foreign_texts import shown
 from psd.measures.units import ENERGY, power_of, scaled

@@ -19,7 +19,7 @@ from xml.parsers import expat
 import msgspec
 
 from psd.energy.channels import ESTIMATED, MEASURED, EnergyInterval, Flow
-from psd.energy.file_rows import FileRow, RefusedInterval
+from psd.energy.files.file_rows import FileRow, RefusedInterval
 from psd.errors import InputError, MalformedError, OutOfBoundsError, UnitError, WrongTypeError
 from psd.foreign_texts import shown
 from psd.measures.units import scaled

@@ -19,7 +19,7 @@ import msgspec
 
 from psd.csv_table import Table
 from psd.energy.channels import MEASURED, EnergyInterval, Flow
-from psd.energy.file_rows import FileRow, RefusedInterval
+from psd.energy.files.file_rows import FileRow, RefusedInterval
 from psd.errors import InputError, InvalidTimeError, MalformedError
 from psd.foreign_texts import shown
 from psd.measures.units import ENERGY, power_of, scaled

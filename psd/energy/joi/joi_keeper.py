@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from psd.energy.joi_batches import BatchStore, JoiBatch
+from psd.energy.joi.joi_batches import BatchStore, JoiBatch
 from psd.engine.books import Follower
 from psd.engine.events import Change, Report
 from psd.engine.outcomes import BOOKED, UNCHANGED, Outcome

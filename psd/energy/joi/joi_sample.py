@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from psd.domain.face import FaceSample
-from psd.energy.joi_tables import load_joi_tables
+from psd.energy.joi.joi_tables import load_joi_tables
 from psd.energy.plan_records import plan_sent
 
 if TYPE_CHECKING:

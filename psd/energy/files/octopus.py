@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from psd.energy.channels import MEASURED, EnergyInterval, Flow
-from psd.energy.file_rows import FileRow, RefusedInterval, json_of, number_in, with_colon
+from psd.energy.files.file_rows import FileRow, RefusedInterval, json_of, number_in, with_colon
 from psd.errors import InputError, InvalidTimeError, MalformedError
 from psd.foreign_texts import shown
 from psd.measures.units import ENERGY, power_of, scaled
