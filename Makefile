@@ -20,7 +20,7 @@ LOCK := .ci/constraints.txt
 LOCKED ?= $(CI)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run unit test-quick test property test-beside test-timed test-bare test-cluster lint lock release bench screenshots chaos chaos-short all clean
+.PHONY: help setup run unit test-quick test property test-bare test-cluster lint lock release bench screenshots chaos chaos-short all clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,14 +39,9 @@ test-quick: $(VENV)/.dev-stamp ## unit, house, contract, and what is about the f
 	$(PYTEST) $(BESIDE_EACH_OTHER) --hypothesis-profile quick -m "not slow and not timed and not bare" \
 		tests/unit tests/house tests/contract $$($(BIN)/python -m tests.support.touched) $(PYTEST_ARGUMENTS)
 
-test: ## every test but the slow ones; missing servers are skipped, on CI they fail
-	@$(MAKE) --no-print-directory test-beside
-	@$(MAKE) --no-print-directory test-timed
-
-test-beside: $(VENV)/.dev-stamp ## of these, all that hold on a machine that has other work
+# What measures time runs by itself, behind the others.
+test: $(VENV)/.dev-stamp ## every test but the slow ones; missing servers are skipped, on CI they fail
 	$(PYTEST) $(BESIDE_EACH_OTHER) -m "not slow and not timed and not bare" $(PYTEST_ARGUMENTS)
-
-test-timed: $(VENV)/.dev-stamp ## of these, what measures time: by itself
 	$(PYTEST) -m "timed and not slow and not bare" $(PYTEST_ARGUMENTS)
 
 property: $(VENV)/.dev-stamp ## the slow ones: random histories against plain lists, crowds, every byte
