@@ -47,7 +47,7 @@ test: $(VENV)/.dev-stamp ## every test but the slow ones; missing servers are sk
 property: $(VENV)/.dev-stamp ## the slow ones: random histories against plain lists, crowds, every byte
 	$(PYTEST) $(BESIDE_EACH_OTHER) -m slow $(PYTEST_ARGUMENTS)
 
-test-bare: $(VENV)/.dev-stamp ## docs/deploy.md and the image's steps on machines with nothing but Debian; needs root
+test-bare: $(VENV)/.dev-stamp ## docs of operators, the image and the oldest Python on machines with nothing but Debian; needs root
 	$(PYTEST) -m bare tests/bare $(PYTEST_ARGUMENTS)
 
 test-cluster: $(VENV)/.dev-stamp ## the integration tests, once more on a Redis Cluster of three masters

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.clients.pages import Browser
+from psd.swaps import page_views
+from tests.support.clients.pages import Browser, Page
 from tests.support.servers.redis_server import RedisServer
 from tests.support.swaps.swap_site import SwapSite, is_tx, swap_site
 
@@ -154,6 +157,26 @@ async def test_the_past_is_shown_as_it_was(site: SwapSite) -> None:
     refused = await site.browser.get("/driver/1/?at=yesterday-ish")
     assert refused.status == 400
     assert "yesterday-ish" in refused.text
+
+
+async def test_older_and_newest_transactions_are_those_of_the_same_past(
+    site: SwapSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await two_swaps(site)
+    monkeypatch.setattr(page_views, "LINES_MAX", 1)
+    for asked in ("?at=2020-09-06+13:30", "?all=1&at=2020-09-06+13:30"):
+        newest = await site.browser.get(f"/driver/1/{asked}")
+        older = await site.browser.get(f"/driver/1/{link(newest, 'Older')}")
+        again = await site.browser.get(f"/driver/1/{link(older, 'Newest')}")
+        assert [row[0] for row in older.rows if is_tx(row)] == [str(first)]
+        assert [row[0] for row in again.rows if is_tx(row)] == [str(second)]
+        assert link(again, "Older") == link(newest, "Older")
+
+
+def link(page: Page, name: str) -> str:
+    """Where the link to these transactions leads."""
+    (found,) = re.findall(rf'<a href="([^"]*)">{name} transactions</a>', page.text)
+    return html.unescape(found)
 
 
 async def test_tables_come_as_files(site: SwapSite) -> None:
