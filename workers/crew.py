@@ -108,12 +108,6 @@ def build_crew(runtime: Runtime) -> Crew:
     return Crew(build_workers(runtime), clocks)
 
 
-def build_worker(runtime: Runtime) -> Worker:
-    """The worker of psd's own topic alone."""
-    topic = runtime.settings.queue.topic
-    return _worker_of(runtime, topic, BookingHandler(runtime.rules)).worker
-
-
 def _worker_of(runtime: Runtime, topic: str, handler: Handler) -> TopicWorker:
     queue = runtime.new_queue(topic)
     worker = Worker(

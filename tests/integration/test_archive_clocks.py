@@ -23,7 +23,7 @@ from tests.support.processes.archiving import archived
 from tests.support.processes.worker_process import psd
 from tests.support.processes.worker_stack import NOON_S, WorkerStack, steps
 from tests.support.waiting import wait_until
-from workers.crew import build_worker
+from workers.crew import build_workers
 
 EVER = ("--from", "2000-01-01")
 
@@ -158,7 +158,7 @@ async def test_live_events_wait_for_a_clock_that_is_behind(
     monkeypatch.setattr("workers.waiting.DELAY_MAX_S", 0.2)
     clock = ShiftedClock(-600)
     runtime = await open_runtime(stack.settings, clock, archiving=True)
-    worker = build_worker(runtime)
+    worker = build_workers(runtime)[0].worker
     working = asyncio.create_task(worker.run())
     now_s = SystemClock().now_s()
     await stack.publish([steps(1, aid, 10, ts2=now_s) for aid in range(20)])

@@ -20,7 +20,7 @@ from tests.support.clients.http import serving
 from tests.support.processes.worker_process import worker_process
 from tests.support.processes.worker_stack import NOON_S, WorkerStack, count, steps
 from tests.support.waiting import wait_until
-from workers.crew import build_worker
+from workers.crew import build_workers
 
 WRITE = {"thing": "steps", "uid": 1, "aid": 1, "value": 10, "ts2": NOON_S}
 
@@ -38,7 +38,7 @@ def stack(stack: WorkerStack, tmp_path: Path) -> WorkerStack:
 async def working(stack: WorkerStack) -> AsyncIterator[Runtime]:
     """A worker with its archive."""
     runtime = await open_runtime(stack.settings, archiving=True)
-    worker = build_worker(runtime)
+    worker = build_workers(runtime)[0].worker
     task = asyncio.create_task(worker.run())
     try:
         yield runtime

@@ -22,7 +22,7 @@ from tests.support.servers.certificates import Authority
 from tests.support.servers.ports import free_ports
 from tests.support.servers.trace_collector import SentSpan, TraceCollector
 from tests.support.waiting import wait_until
-from workers.crew import build_worker
+from workers.crew import build_workers
 
 TRACE, SENDER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SAMPLED = f"00-{TRACE}-{SENDER}-01"
@@ -55,7 +55,7 @@ async def traced(stack: WorkerStack, endpoint: str, **more: object) -> AsyncIter
 
 @asynccontextmanager
 async def working(runtime: Runtime) -> AsyncIterator[None]:
-    worker = build_worker(runtime)
+    worker = build_workers(runtime)[0].worker
     task = asyncio.create_task(worker.run())
     try:
         yield

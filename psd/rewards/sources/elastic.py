@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import ModuleType
@@ -48,6 +49,8 @@ from psd.rewards.tables import Tables
 
 if TYPE_CHECKING:
     from elasticsearch import AsyncElasticsearch
+
+log = logging.getLogger(__name__)
 
 CLIENT_VERSION_MIN = (8, 15)
 CLIENT_VERSION_END = (10,)
@@ -134,6 +137,13 @@ class ElasticSource:
                 raise SourceError(f"elasticsearch: pages stand still after {after}")
             ends.add(repr(after))
         self._masks = dict(masks)
+        self._tell_unknown()
+
+    def _tell_unknown(self) -> None:
+        """What earns nothing because nobody knows it is no error, but nobody would look for it."""
+        unknown = {"subjects": self.unknown_subjects, "sources": self.ignored_sources}
+        if any(unknown.values()):
+            log.warning("elasticsearch: some subjects or sources are unknown", extra=unknown)
 
     def shards(self) -> frozenset[int]:
         """Shards with vehicles that were active, whether the registry knows them or not."""

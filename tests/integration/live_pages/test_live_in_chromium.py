@@ -13,7 +13,7 @@ from tests.support.boards.board_site import DAY_S, DAYS, START_S, BoardSite, boa
 from tests.support.clients.accessible import accessible
 from tests.support.clients.chromium import PATIENCE_MS, phone
 from tests.support.servers.redis_server import RedisServer
-from workers.crew import build_worker
+from workers.crew import build_workers
 
 SETTINGS = {"queue.kind": "stream"}
 USER = 7
@@ -149,7 +149,7 @@ async def test_without_a_stream_the_page_is_asked_for_again_and_again(
 @asynccontextmanager
 async def working(site: BoardSite) -> AsyncIterator[None]:
     """A worker takes what the queue has."""
-    worker = build_worker(site.runtime)
+    worker = build_workers(site.runtime)[0].worker
     task = asyncio.create_task(worker.run())
     try:
         yield

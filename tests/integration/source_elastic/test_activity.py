@@ -88,7 +88,9 @@ async def test_sources_that_the_page_leaves_out_are_asked_for_again(server: Serv
     assert await masks_of(server, documents) == {7: AUTOPI_BIT | SMARTCAR_BIT, 8: AUTOPI_BIT}
 
 
-async def test_unknown_sources_and_subjects_are_counted_and_earn_nothing(server: Server) -> None:
+async def test_unknown_sources_and_subjects_are_told_and_earn_nothing(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
     index = fresh_index()
     strange = [document("9", source) for source in ("AutoPi", "dimo/integration/x", "else")]
     unknown = [document("2JvDHsrVbDGWXHaVJXTX6jqXZ2x"), document("07")]
@@ -96,7 +98,11 @@ async def test_unknown_sources_and_subjects_are_counted_and_earn_nothing(server:
     async with Asked(server.url, index) as asked:
         assert await asked.masks() == {7: AUTOPI_BIT}
         assert (asked.source.ignored_sources, asked.source.unknown_subjects) == (3, 2)
+        (told,) = (each for each in caplog.records if "are unknown" in each.message)
+        assert (told.levelname, vars(told)["subjects"], vars(told)["sources"]) == ("WARNING", 2, 3)
+        caplog.clear()
         assert await asked.masks(6) == {}
+        assert "are unknown" not in caplog.text
         assert (asked.source.ignored_sources, asked.source.unknown_subjects) == (0, 0)
 
 

@@ -26,7 +26,7 @@ from tests.support.clocks import ShiftedClock
 from tests.support.engine import engine_on
 from tests.support.servers.nsqd import Nsqd
 from tests.support.waiting import wait_until
-from workers.crew import build_worker
+from workers.crew import build_workers
 
 STEPS = 1
 USER = 7
@@ -55,7 +55,7 @@ class OpsSite(msgspec.Struct):
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """A worker takes what the queue has."""
-        worker = build_worker(self.runtime)
+        worker = build_workers(self.runtime)[0].worker
         task = asyncio.create_task(worker.run())
         try:
             yield

@@ -17,7 +17,7 @@ from psd.config import ArchiveSettings
 from psd.runtime import Runtime, open_runtime
 from tests.support.processes.worker_stack import WorkerStack
 from tests.support.waiting import wait_until
-from workers.crew import build_worker
+from workers.crew import build_workers
 
 
 def archived(stack: WorkerStack, folder: Path) -> WorkerStack:
@@ -40,7 +40,7 @@ async def archiving(stack: WorkerStack) -> AsyncIterator[Runtime]:
 async def work_off(stack: WorkerStack, messages: Sequence[bytes]) -> None:
     """A worker that ends with an empty queue."""
     async with archiving(stack) as runtime:
-        worker = build_worker(runtime)
+        worker = build_workers(runtime)[0].worker
         working = asyncio.create_task(worker.run())
         await stack.publish(messages)
         await wait_until("nothing is left over", stack.drained)

@@ -24,7 +24,7 @@ from tests.support.engine import PATIENCE_S
 from tests.support.servers.nsqd import Nsqd
 from tests.support.servers.redis_cluster import RedisCluster
 from tests.support.servers.redis_server import RedisServer
-from workers.crew import build_worker
+from workers.crew import build_workers
 from workers.runner import Worker
 
 Kind = Literal["nsq", "stream"]
@@ -117,7 +117,7 @@ class WorkerStack:
 async def worker_running(stack: WorkerStack) -> AsyncIterator[Worker]:
     """A worker with a runtime of its own; stopped, and its errors raised, at the end."""
     runtime = await open_runtime(stack.settings)
-    worker = build_worker(runtime)
+    worker = build_workers(runtime)[0].worker
     task = asyncio.create_task(worker.run())
     try:
         yield worker
