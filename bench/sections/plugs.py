@@ -32,14 +32,14 @@ from bench.psd_system import environ_for
 from bench.redis_cost import RedisCost
 from bench.sections.worker import drained_s
 from bench.workbench import Workbench
+from psd.charging.accounts.ledger_entries import LedgerEntry
 from psd.charging.charging_changes import PlugRequest
-from psd.charging.ledger_entries import LedgerEntry
 from psd.charging.part import ChargingPart
-from psd.charging.plug import Plug
-from psd.charging.plug_clock import EVERY_MS
+from psd.charging.plugs.plug import Plug
+from psd.charging.plugs.plug_clock import EVERY_MS
+from psd.charging.plugs.states import PlugState
 from psd.charging.settings import ChargingSettings
-from psd.charging.site_store import Decided
-from psd.charging.states import PlugState
+from psd.charging.sites.site_store import Decided
 from psd.charging.wire import TELEMETRY, contracts, packed
 from psd.config_sources import load_settings
 from psd.observe.metrics import Metrics

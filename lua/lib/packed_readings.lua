@@ -1,4 +1,4 @@
--- Readings packed as psd/charging/plug_readings.py has them: 18 bytes each, in order of their
+-- Readings packed as psd/charging/plugs/plug_readings.py has them: 18 bytes each, in order of their
 -- milliseconds, the first 6 bytes. One of a millisecond that is there already is left out.
 local function ms_of(packed, at)
   local a, b, c, d, e, f = string.byte(packed, at, at + 5)

@@ -1,13 +1,13 @@
 """What is kept of messages about plugs: readings, answers of sites, requests, settings. Pure.
 
-They are made in psd/charging/charging_events.py, and kept by psd/charging/plug_keeper.py.
+They are made in psd/charging/charging_events.py, and kept by psd/charging/plugs/plug_keeper.py.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from psd.charging.plug_readings import PlugReading
+from psd.charging.plugs.plug_readings import PlugReading
 from psd.engine.events import Change
 
 

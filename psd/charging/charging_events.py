@@ -35,9 +35,9 @@ from psd.charging.charging_messages import (
     PlugSettingsFields,
     SiteSettingsFields,
 )
-from psd.charging.plug_readings import MILLI_MAX, REGISTER_MAX_MWH, PlugReading
+from psd.charging.plugs.plug_readings import MILLI_MAX, REGISTER_MAX_MWH, PlugReading
+from psd.charging.plugs.states import ActualState, state_of
 from psd.charging.settings import ChargingSettings
-from psd.charging.states import ActualState, state_of
 from psd.charging.wire import COMMAND_RESULTS, NEW_DEVICES, ON, TELEMETRY, contracts, unpacked
 from psd.domain.command import Command, Messages, RawTopic
 from psd.engine.event_checks import check_event_id

@@ -1,27 +1,27 @@
 """What steps, bills and carries out, put together once over a store.
 
 A process has it in its part (psd/charging/part.py), a scenario one of its own with other ids, and
-with a queue that writes down what it is given (psd/charging/plug_play.py).
+with a queue that writes down what it is given (psd/charging/plugs/plug_play.py).
 """
 
 from __future__ import annotations
 
-from psd.charging.charge_sessions import ChargeSessions
 from psd.charging.charging_metrics import ChargingMetrics
-from psd.charging.machine import Machine
 from psd.charging.outbox import Outbox, Publish
-from psd.charging.paying import Payments
-from psd.charging.plug_clock import PlugClock
-from psd.charging.session_reads import SessionReads
-from psd.charging.session_store import SessionStore
+from psd.charging.payments.paying import Payments
+from psd.charging.plugs.machine import Machine
+from psd.charging.plugs.plug_clock import PlugClock
+from psd.charging.plugs.step_changes import NewId
+from psd.charging.sessions.charge_sessions import ChargeSessions
+from psd.charging.sessions.session_reads import SessionReads
+from psd.charging.sessions.session_store import SessionStore
 from psd.charging.settings import ChargingSettings
-from psd.charging.site_decisions import SiteArchive
-from psd.charging.site_looks import SiteLooks
-from psd.charging.site_reads import SiteReads
-from psd.charging.site_steps import Sites
-from psd.charging.site_store import SiteStore
-from psd.charging.step_changes import NewId
-from psd.charging.step_keeping import StepKeeping, Witness
+from psd.charging.sites.site_decisions import SiteArchive
+from psd.charging.sites.site_looks import SiteLooks
+from psd.charging.sites.site_reads import SiteReads
+from psd.charging.sites.site_steps import Sites
+from psd.charging.sites.site_store import SiteStore
+from psd.charging.sites.step_keeping import StepKeeping, Witness
 from psd.clock import Clock
 from psd.domain.core import Core
 

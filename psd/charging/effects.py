@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
-from psd.charging.plug import Plug
+from psd.charging.plugs.plug import Plug
 
 
 class Effect(msgspec.Struct, frozen=True, tag_field="kind"):

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from psd.charging.account_decrees import AccountDecrees
-from psd.charging.account_questions import AccountQuestions
+from psd.charging.accounts.account_decrees import AccountDecrees
+from psd.charging.accounts.account_questions import AccountQuestions
 from psd.charging.charging_services import ChargingServices
-from psd.charging.commissioning import Commissioning
 from psd.charging.live_versions import LiveVersions
 from psd.charging.original_documents import Documents
-from psd.charging.payment_desk import PaymentDesk
-from psd.charging.plug_answers import (
+from psd.charging.payments.payment_desk import PaymentDesk
+from psd.charging.plugs.commissioning import Commissioning
+from psd.charging.plugs.plug_answers import (
     PlugReadingRows,
     PlugStatus,
     ShownSite,
     ShownSites,
     TransitionRows,
 )
-from psd.charging.plug_deeds import PlugDeeds
-from psd.charging.plug_questions import PlugQuestions, PlugReadingsQuery, TransitionsQuery
-from psd.charging.session_questions import SessionQuestions
-from psd.charging.setting_deeds import SettingDeeds
+from psd.charging.plugs.plug_deeds import PlugDeeds
+from psd.charging.plugs.plug_questions import PlugQuestions, PlugReadingsQuery, TransitionsQuery
+from psd.charging.sessions.session_questions import SessionQuestions
 from psd.charging.settings import ChargingSettings
-from psd.charging.site_questions import SiteQuestions
+from psd.charging.sites.setting_deeds import SettingDeeds
+from psd.charging.sites.site_questions import SiteQuestions
 from psd.clock import Clock
 from psd.domain.decree import Decree
 from psd.domain.deed import Deed

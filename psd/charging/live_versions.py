@@ -27,7 +27,7 @@ from psd.charging.keys import (
     site_settings_key,
     taken_key,
 )
-from psd.charging.payment_desk import PaymentDesk
+from psd.charging.payments.payment_desk import PaymentDesk
 from psd.charging.whose import is_of
 from psd.clock import Clock
 from psd.domain.question import Asked, Versioned

@@ -16,17 +16,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from psd.charging.charging_services import ChargingServices
-from psd.charging.payment_desk import PaymentDesk
-from psd.charging.plug_answers import (
+from psd.charging.payments.payment_desk import PaymentDesk
+from psd.charging.plugs.plug_answers import (
     RequestAnswer,
     ShownDetails,
     ShownReading,
     ShownTransition,
 )
-from psd.charging.plug_questions import PlugQuestions
-from psd.charging.session_questions import SessionQuestions
-from psd.charging.shown_settings import plug_settings, site_settings
-from psd.charging.states import PlugState
+from psd.charging.plugs.plug_questions import PlugQuestions
+from psd.charging.plugs.states import PlugState
+from psd.charging.sessions.session_questions import SessionQuestions
+from psd.charging.sites.shown_settings import plug_settings, site_settings
 from psd.charging.whose import visible
 from psd.clock import Clock
 from psd.domain.question import Asked, Endpoint

@@ -15,7 +15,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from psd.charging.charge_sessions import ChargeSessions
 from psd.charging.charging_metrics import OutboxMetrics
 from psd.charging.effects import (
     Acknowledge,
@@ -26,8 +25,9 @@ from psd.charging.effects import (
     SwitchRelay,
     TellArchive,
 )
-from psd.charging.site_decisions import SiteArchive
-from psd.charging.site_store import SiteStore
+from psd.charging.sessions.charge_sessions import ChargeSessions
+from psd.charging.sites.site_decisions import SiteArchive
+from psd.charging.sites.site_store import SiteStore
 from psd.charging.wire import (
     ACKNOWLEDGED,
     OFF,

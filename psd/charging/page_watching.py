@@ -15,13 +15,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from psd.charging.account_answers import ShownAccount
-from psd.charging.account_questions import AccountQuestions
+from psd.charging.accounts.account_answers import ShownAccount
+from psd.charging.accounts.account_questions import AccountQuestions
 from psd.charging.live_versions import LiveVersions
-from psd.charging.plug_answers import PlugStatus, ShownSite, ShownSites
-from psd.charging.plug_questions import PlugQuestions
-from psd.charging.plug_visibility import seen_by
-from psd.charging.site_questions import SiteQuestions
+from psd.charging.plugs.plug_answers import PlugStatus, ShownSite, ShownSites
+from psd.charging.plugs.plug_questions import PlugQuestions
+from psd.charging.plugs.plug_visibility import seen_by
+from psd.charging.sites.site_questions import SiteQuestions
 from psd.domain.question import Asked, Endpoint, Versioned, Watchable
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from psd.charging.ledger_entries import EntryKind
-from psd.charging.states import PlugState
+from psd.charging.accounts.ledger_entries import EntryKind
+from psd.charging.plugs.states import PlugState
 from psd.clock import utc_text
 
 CENTS = 100

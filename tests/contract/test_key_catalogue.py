@@ -73,7 +73,7 @@ OF_A_RUNNING_JOB = {"run", "job lock", "garbage"}
 """They end with the job (tests/integration/test_rewards_job_broken.py)."""
 
 OF_SITES = {"turns"}
-"""Whose turn a part of the sites is stands for 3 s (psd/charging/plug_clock.py)."""
+"""Whose turn a part of the sites is stands for 3 s (psd/charging/plugs/plug_clock.py)."""
 
 
 async def keep_boards(psd: Runtime) -> None:

@@ -7,11 +7,17 @@ import itertools
 
 import pytest
 
-from psd.charging.account_store import AccountStore
-from psd.charging.customer_accounts import AutoTopup, Credit, default_fact, method_fact, topup_fact
+from psd.charging.accounts.account_store import AccountStore
+from psd.charging.accounts.customer_accounts import (
+    AutoTopup,
+    Credit,
+    default_fact,
+    method_fact,
+    topup_fact,
+)
+from psd.charging.accounts.ledger_entries import adjustment, usage
+from psd.charging.accounts.whole_accounts import WholeAccounts
 from psd.charging.keys import account_key
-from psd.charging.ledger_entries import adjustment, usage
-from psd.charging.whole_accounts import WholeAccounts
 from psd.errors import OutOfBoundsError
 from psd.runtime import Runtime
 from tests.support.engine import NOON_S

@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from psd.charging.effects import Acknowledge, RecountSessions
 from psd.charging.keys import log_key_of
-from psd.charging.plug import Plug
-from psd.charging.session_store import SessionStore
+from psd.charging.plugs.plug import Plug
+from psd.charging.plugs.states import PlugState
+from psd.charging.sessions.session_store import SessionStore
 from psd.charging.settings import ChargingSettings
-from psd.charging.site_store import OUTBOX, PLUG_SPACE, Decided, SiteStore
-from psd.charging.states import PlugState
+from psd.charging.sites.site_store import OUTBOX, PLUG_SPACE, Decided, SiteStore
 from psd.errors import ChangedError
 from psd.runtime import Runtime
 from psd.store.keys import kind_of

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from psd.charging.ledger_entries import usage
+from psd.charging.accounts.ledger_entries import usage
 from psd.charging.part import ChargingPart
 from psd.runtime import Runtime
 from tests.support.clients.http import HttpClient, serving

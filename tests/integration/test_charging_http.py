@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from psd.charging.accounts.ledger_entries import LedgerEntry
 from psd.charging.charging_changes import Announcement, PlugRequest, PlugTaken, Telemetry
-from psd.charging.ledger_entries import LedgerEntry
 from psd.charging.part import ChargingPart
-from psd.charging.plug_keeper import PlugKeeper
-from psd.charging.plug_readings import PlugReading
-from psd.charging.replayed_readings import ReplayedReadings
-from psd.charging.states import PlugState
+from psd.charging.plugs.plug_keeper import PlugKeeper
+from psd.charging.plugs.plug_readings import PlugReading
+from psd.charging.plugs.replayed_readings import ReplayedReadings
+from psd.charging.plugs.states import PlugState
 from psd.clock import ManualClock
 from psd.engine.outcomes import UNCHANGED
 from psd.runtime import Runtime

@@ -8,10 +8,10 @@ import signal
 import pytest
 
 from psd import failpoints
+from psd.charging.accounts.ledger_entries import customer_uid
 from psd.charging.domain import FAILPOINTS
-from psd.charging.ledger_entries import customer_uid
-from psd.charging.plug_readings import NJ_A_MWH
-from psd.charging.states import PlugState
+from psd.charging.plugs.plug_readings import NJ_A_MWH
+from psd.charging.plugs.states import PlugState
 from psd.clock import ManualClock
 from psd.event_loop import new_event_loop
 from tests.support.charging.site_services import CENTS, NOON_S, SITE, Yard, yard_on

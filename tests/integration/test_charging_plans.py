@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from psd.charging.plug_readings import NJ_A_KWH
-from psd.charging.session_audit import SessionAudit
-from psd.charging.states import PlugState
+from psd.charging.plugs.plug_readings import NJ_A_KWH
+from psd.charging.plugs.states import PlugState
+from psd.charging.sessions.session_audit import SessionAudit
 from psd.errors import ConfigError
 from tests.support.charging.site_services import CENTS, NOON_S, SITE, Yard, yard_on
 from tests.support.engine import engine_on

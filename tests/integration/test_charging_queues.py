@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from psd.charging.states import PlugState, RequestStatus
+from psd.charging.plugs.states import PlugState, RequestStatus
 from tests.support.charging.site_services import SITE, yard_on
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from click.testing import CliRunner
 
+from psd.charging.accounts.ledger_entries import customer_uid
 from psd.charging.keys import (
     account_key,
     ledger_key,
@@ -17,7 +18,6 @@ from psd.charging.keys import (
     session_key_of,
     site_sessions_key,
 )
-from psd.charging.ledger_entries import customer_uid
 from psd.cli.main import psd as psd_command
 from psd.clock import ManualClock, SystemClock
 from psd.runtime import Runtime

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from psd.charging.session_store import EarlierBill
+from psd.charging.sessions.session_store import EarlierBill
 from psd.clock import ManualClock
 from psd.runtime import Runtime
 from psd.users import user_of

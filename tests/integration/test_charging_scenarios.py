@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from psd.charging.plug_play import PlugPlay, clock_of_scenario
-from psd.charging.plug_scenarios import PlugScenarioError, scenario_of, scenarios_in
-from psd.charging.states import PlugState
+from psd.charging.plugs.plug_play import PlugPlay, clock_of_scenario
+from psd.charging.plugs.plug_scenarios import PlugScenarioError, scenario_of, scenarios_in
+from psd.charging.plugs.states import PlugState
 from psd.cli.main import psd
 from tests.support.engine import engine_on
 

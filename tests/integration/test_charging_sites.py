@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from psd.charging.accounts.ledger_entries import LedgerEntry, customer_uid
 from psd.charging.charging_changes import (
     Announcement,
     PlugRequest,
 )
 from psd.charging.effects import AnyEffect, CloseSession, SwitchRelay, TellArchive
 from psd.charging.keys import site_root
-from psd.charging.ledger_entries import LedgerEntry, customer_uid
-from psd.charging.plug import Plug
-from psd.charging.plug_readings import NJ_A_MWH
-from psd.charging.session_energy import fuse_number
-from psd.charging.site_store import OUTBOX, Decided
-from psd.charging.states import PlugState
+from psd.charging.plugs.plug import Plug
+from psd.charging.plugs.plug_readings import NJ_A_MWH
+from psd.charging.plugs.states import PlugState
+from psd.charging.sessions.session_energy import fuse_number
+from psd.charging.sites.site_store import OUTBOX, Decided
 from psd.charging.wire import ON
 from psd.errors import ConflictError, IdempotencyMismatchError, PaymentUnavailableError
 from psd.users import uid_of

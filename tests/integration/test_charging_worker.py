@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from psd.charging.part import ChargingPart
-from psd.charging.states import PlugState
+from psd.charging.plugs.states import PlugState
 from psd.charging.wire import NEW_DEVICES, TELEMETRY, contracts, packed
 from psd.store.keys import stream_key
 from tests.support.engine import engine_on

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from psd.audit.sweep import Audited
-from psd.charging.account_store import AccountStore
+from psd.charging.accounts.account_store import AccountStore
+from psd.charging.accounts.ledger_entries import customer_uid, usage
 from psd.charging.keys import account_key, entries_seen_key
-from psd.charging.ledger_entries import customer_uid, usage
 from psd.charging.part import ChargingPart
 from psd.runtime import Runtime
 from psd.users import uid_of

@@ -16,10 +16,10 @@ from unittest import mock
 import msgspec
 import pytest
 
-from psd.charging.customer_accounts import AutoTopup
+from psd.charging.accounts.customer_accounts import AutoTopup
 from psd.charging.part import ChargingPart
-from psd.charging.payment_desk import PaymentDesk
-from psd.charging.signed_links import LIVES_S, link_path
+from psd.charging.payments.payment_desk import PaymentDesk
+from psd.charging.payments.signed_links import LIVES_S, link_path
 from psd.clock import ManualClock
 from psd.errors import ArchiveUnavailableError
 from psd.runtime import Runtime

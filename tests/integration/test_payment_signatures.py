@@ -8,7 +8,7 @@ import hmac
 import pytest
 import stripe
 
-from psd.charging.signatures import TOLERANCE_S, check_signature
+from psd.charging.payments.signatures import TOLERANCE_S, check_signature
 from psd.errors import SignatureError
 from server.simulation.webhook_sending import signature_header
 

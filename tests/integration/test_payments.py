@@ -13,9 +13,9 @@ import msgspec
 import pytest
 
 from psd.archive.redoing import Redoing
-from psd.charging.customer_accounts import AutoTopup
-from psd.charging.ledger_entries import LedgerEntry, adjustment, customer_uid, usage
-from psd.charging.payment_desk import LEFT_MS
+from psd.charging.accounts.customer_accounts import AutoTopup
+from psd.charging.accounts.ledger_entries import LedgerEntry, adjustment, customer_uid, usage
+from psd.charging.payments.payment_desk import LEFT_MS
 from psd.charging.sources import stripe_api
 from psd.clock import ManualClock
 from psd.engine.plan import Range

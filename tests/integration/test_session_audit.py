@@ -11,15 +11,15 @@ import pytest
 from msgspec.structs import replace
 
 from psd.audit.sweep import Audited
+from psd.charging.accounts.ledger_entries import customer_uid
 from psd.charging.effects import RecountSessions
 from psd.charging.keys import account_key, entries_seen_key, ledger_key, session_key_of
-from psd.charging.ledger_entries import customer_uid
-from psd.charging.plug_readings import READING_BYTES
-from psd.charging.session_audit import CUSTOMER_THING, PLUG_THING
-from psd.charging.session_booking import closing
-from psd.charging.session_store import ChargeSession
+from psd.charging.plugs.plug_readings import READING_BYTES
+from psd.charging.sessions.session_audit import CUSTOMER_THING, PLUG_THING
+from psd.charging.sessions.session_booking import closing
+from psd.charging.sessions.session_store import ChargeSession
 from psd.charging.simulation.charging_worker import ChargingWorker
-from psd.charging.site_store import PLUG_SPACE, Decided
+from psd.charging.sites.site_store import PLUG_SPACE, Decided
 from psd.clock import ManualClock
 from psd.engine.events import TIME_END_S
 from psd.engine.plan import Range

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from click.testing import CliRunner
 
-from psd.charging.site_plugs import SitePlugs
+from psd.charging.sites.site_plugs import SitePlugs
 from psd.charging.sources import shelly_discovery
 from psd.charging.sources.shelly import shellies
 from psd.charging.sources.shelly_discovery import discovering, host_of, is_shelly

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from psd.charging.site_running import SiteOptions, run_site
+from psd.charging.sites.site_running import SiteOptions, run_site
 from psd.charging.wire import (
     COMMAND_RESULTS,
     NEW_DEVICES,

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from psd.charging.payment_metrics import PaymentMetrics
+from psd.charging.payments.payment_metrics import PaymentMetrics
 from psd.charging.sources import stripe_api
 from psd.charging.sources.stripe_api import StripeApi
 from psd.clock import ManualClock

@@ -13,8 +13,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from psd.charging.ledger_entries import customer_uid
-from psd.charging.session_energy import session_number
+from psd.charging.accounts.ledger_entries import customer_uid
+from psd.charging.sessions.session_energy import session_number
 from psd.charging.settings import ChargingSettings
 from psd.charging.simulation.charging_worker import ChargingWorker
 from psd.clock import ManualClock

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from psd.charging.plug_play import PlugPlay, clock_of_scenario
-from psd.charging.plug_scenarios import scenario_of
-from psd.charging.states import PlugState
+from psd.charging.plugs.plug_play import PlugPlay, clock_of_scenario
+from psd.charging.plugs.plug_scenarios import scenario_of
+from psd.charging.plugs.states import PlugState
 from tests.conftest import AnyStore
 from tests.support.draws.random_scenarios import random_scenario
 from tests.support.engine import engine_on

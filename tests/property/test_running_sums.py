@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from psd.charging.charging_changes import PlugTaken, Telemetry
-from psd.charging.plug_readings import PlugReading
-from psd.charging.running_sums import SoFar
-from psd.charging.session_energy import STRIP_MS
-from psd.charging.session_store import NewestLogs, SessionStore
+from psd.charging.plugs.plug_readings import PlugReading
+from psd.charging.sessions.running_sums import SoFar
+from psd.charging.sessions.session_energy import STRIP_MS
+from psd.charging.sessions.session_store import NewestLogs, SessionStore
 from tests.conftest import AnyStore
 from tests.support.charging.site_services import SITE, Yard, yard_on
 from tests.support.plain.plain_charging import PlainCharging

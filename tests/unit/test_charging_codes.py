@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from psd.charging.charging_events import ID_BYTES_MAX
-from psd.charging.plug_codes import drawn
+from psd.charging.plugs.plug_codes import drawn
 from psd.errors import UnavailableError
 from server.prefixes import CHARACTERS_MAX
 from tests.support.clients.qr_codes import text_of

@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from psd.charging.plug_readings import NJ_A_KWH, PlugReading, pack
-from psd.charging.price_plans import ChargingPrices
-from psd.charging.session_energy import STRIP_MS, session_sum
-from psd.charging.session_prices import PriceStep, SessionPrice, stepped_cents
-from psd.charging.session_store import ChargeSession, session_of
+from psd.charging.plugs.plug_readings import NJ_A_KWH, PlugReading, pack
+from psd.charging.sessions.price_plans import ChargingPrices
+from psd.charging.sessions.session_energy import STRIP_MS, session_sum
+from psd.charging.sessions.session_prices import PriceStep, SessionPrice, stepped_cents
+from psd.charging.sessions.session_store import ChargeSession, session_of
 from psd.charging.settings import ChargingSettings
 from psd.errors import ConfigError
 from psd.measures.money import RATE_UNIT

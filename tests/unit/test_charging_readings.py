@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from psd.charging.plug_readings import (
+from psd.charging.plugs.plug_readings import (
     NJ_A_KWH,
     NJ_A_MWH,
     PlugReading,

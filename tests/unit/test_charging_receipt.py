@@ -6,8 +6,8 @@ import json
 import re
 from pathlib import Path
 
-from psd.charging.plug_readings import NJ_A_KWH, NJ_A_MWH, PlugReading, cents_of, pack
-from psd.charging.session_energy import session_sum
+from psd.charging.plugs.plug_readings import NJ_A_KWH, NJ_A_MWH, PlugReading, cents_of, pack
+from psd.charging.sessions.session_energy import session_sum
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "charging.md").read_text(encoding="utf-8")

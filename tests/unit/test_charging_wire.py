@@ -12,7 +12,7 @@ from google.protobuf import text_format
 
 from psd.charging import charging_events
 from psd.charging.charging_changes import NEGATIVE_CURRENT, CommandResult, Telemetry
-from psd.charging.plug_readings import PlugReading
+from psd.charging.plugs.plug_readings import PlugReading
 from psd.charging.proto import contracts_pb2
 from psd.charging.proto.generate import FOLDER, generate
 from psd.charging.wire import UNPACKED_BYTES_MAX, contracts, packed, unpacked

@@ -123,14 +123,14 @@ def test_the_things_of_no_users_are_those_of_the_books() -> None:
 
 DOORS = {
     "append": {"psd/intake.py", "psd/archive/turns.py", "psd/swaps/unsettled.py"}
-    | {"psd/charging/ledger_posting.py", "psd/charging/site_decisions.py"}
+    | {"psd/charging/accounts/ledger_posting.py", "psd/charging/sites/site_decisions.py"}
     | {"psd/exports/message_taking.py"},
     "book": {
         *("psd/intake.py", "psd/engine/books.py", "psd/archive/replay.py"),
         *("psd/swaps/unsettled.py", "psd/swaps/audit.py"),
         *("psd/energy/meter_keeper.py", "psd/energy/energy_booker.py"),
-        "psd/charging/session_booking.py",
-        "psd/charging/ledger_booking.py",
+        "psd/charging/sessions/session_booking.py",
+        "psd/charging/accounts/ledger_booking.py",
     },
     "change": {"psd/rewards/booking.py"},
 }
@@ -183,8 +183,12 @@ def test_only_the_doors_and_their_builder_know_an_archive_to_append_to() -> None
     }
     # The doctor opens one to see whether it can be.
     opens = {"psd/runtime.py", "psd/cli/doctor_opens.py"}
-    lent = {"psd/domain/core.py", "psd/swaps/unsettled.py", "psd/charging/ledger_posting.py"}
-    lent |= {"psd/charging/site_decisions.py"}
+    lent = {
+        "psd/domain/core.py",
+        "psd/swaps/unsettled.py",
+        "psd/charging/accounts/ledger_posting.py",
+    }
+    lent |= {"psd/charging/sites/site_decisions.py"}
     assert knowing == {"psd/intake.py", "psd/archive/turns.py", *opens, *lent}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from psd.access.identity import ANYBODY, Identity
-from psd.charging.signed_links import LIVES_S, is_signed, link_path
+from psd.charging.payments.signed_links import LIVES_S, is_signed, link_path
 from psd.charging.whose import is_of
 from psd.users import user_of
 from server.access import NOBODY

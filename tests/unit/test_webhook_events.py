@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from psd.charging.ledger_entries import LedgerEntry, check_entry, report_of_entry, usage
-from psd.charging.webhook_events import (
+from psd.charging.accounts.ledger_entries import LedgerEntry, check_entry, report_of_entry, usage
+from psd.charging.payments.webhook_events import (
     CardTold,
     Judged,
     PaymentCame,

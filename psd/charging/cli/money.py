@@ -19,13 +19,13 @@ from typing import get_args
 
 import click
 
-from psd.charging.account_answers import LedgerRows
-from psd.charging.account_questions import rows_of
-from psd.charging.account_store import Posted
-from psd.charging.ledger_entries import EntryKind, LedgerEntry
+from psd.charging.accounts.account_answers import LedgerRows
+from psd.charging.accounts.account_questions import rows_of
+from psd.charging.accounts.account_store import Posted
+from psd.charging.accounts.ledger_entries import EntryKind, LedgerEntry
 from psd.charging.part import ChargingPart
+from psd.charging.payments.signed_links import Purpose, link_path
 from psd.charging.settings import ChargingSettings
-from psd.charging.signed_links import Purpose, link_path
 from psd.cli.options import pass_settings
 from psd.cli.printing import Form, forms, say, show_rows
 from psd.cli.query import running

@@ -18,8 +18,8 @@ from typing import Any
 import click
 import msgspec
 
-from psd.charging.plug_play import PlugPlay, Told, clock_of_scenario
-from psd.charging.plug_scenarios import (
+from psd.charging.plugs.plug_play import PlugPlay, Told, clock_of_scenario
+from psd.charging.plugs.plug_scenarios import (
     PlugScenario,
     PlugScenarioError,
     scenario_of,

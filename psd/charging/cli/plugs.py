@@ -24,10 +24,10 @@ from psd.archive.entries import Entry
 from psd.charging.charging_events import plug_request
 from psd.charging.charging_messages import PlugRequestFields
 from psd.charging.part import ChargingPart
-from psd.charging.plug_answers import PlugStatus, ShownFuse
+from psd.charging.plugs.plug_answers import PlugStatus, ShownFuse
+from psd.charging.plugs.states import PlugState, RequestStatus
 from psd.charging.settings import ChargingSettings
-from psd.charging.site_store import RequestResult
-from psd.charging.states import PlugState, RequestStatus
+from psd.charging.sites.site_store import RequestResult
 from psd.cli.options import pass_settings
 from psd.cli.printing import Form, forms, say, show_json, show_rows
 from psd.cli.query import running

@@ -20,10 +20,10 @@ import click
 import msgspec
 
 from psd.charging.part import ChargingPart
-from psd.charging.plug_questions import asked_ms
-from psd.charging.session_answers import SessionRow, SessionRows, session_row
-from psd.charging.session_reads import SessionMark, SessionScope
-from psd.charging.session_store import ChargeSession
+from psd.charging.plugs.plug_questions import asked_ms
+from psd.charging.sessions.session_answers import SessionRow, SessionRows, session_row
+from psd.charging.sessions.session_reads import SessionMark, SessionScope
+from psd.charging.sessions.session_store import ChargeSession
 from psd.cli.options import pass_settings
 from psd.cli.printing import Form, forms, say, show_json, show_rows
 from psd.cli.query import running

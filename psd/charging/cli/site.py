@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from psd.charging.charging_events import site_id
-from psd.charging.site_running import SiteOptions, run_site
+from psd.charging.sites.site_running import SiteOptions, run_site
 from psd.charging.sources.shelly_discovery import zeroconf
 from psd.charging.wire import contracts
 from psd.cli.options import loaded_with, pass_settings

@@ -19,7 +19,7 @@ from psd.charging.charging_changes import PlugRequest
 from psd.charging.charging_events import TOPICS_TAKEN
 from psd.charging.part import ChargingPart
 from psd.charging.settings import ChargingSettings
-from psd.charging.site_store import RequestResult
+from psd.charging.sites.site_store import RequestResult
 from psd.engine.books import Books
 from psd.engine.envelopes import enveloped
 from psd.engine.events import Accepted

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from psd.backoff import backoff_s
-from psd.charging.payment_metrics import PaymentMetrics
+from psd.charging.payments.payment_metrics import PaymentMetrics
 from psd.charging.sources import late_aiohttp
 from psd.errors import PaymentError, PaymentUnavailableError
 

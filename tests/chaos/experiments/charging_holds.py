@@ -6,9 +6,9 @@ milliwatt-hour (tests/support/plain/plain_charging.py).
 
 from __future__ import annotations
 
-from psd.charging.ledger_entries import customer_uid
+from psd.charging.accounts.ledger_entries import customer_uid
 from psd.charging.part import ChargingPart
-from psd.charging.session_energy import session_number
+from psd.charging.sessions.session_energy import session_number
 from psd.engine.windows import Window
 from psd.runtime import Runtime
 from psd.users import uid_of

@@ -25,11 +25,11 @@ from pathlib import Path
 
 import msgspec
 
+from psd.charging.accounts.ledger_entries import LedgerEntry
 from psd.charging.domain import FAILPOINTS
-from psd.charging.ledger_entries import LedgerEntry
 from psd.charging.part import ChargingPart
-from psd.charging.plug import Plug
-from psd.charging.states import PlugState
+from psd.charging.plugs.plug import Plug
+from psd.charging.plugs.states import PlugState
 from psd.charging.wire import (
     COMMAND_RESULTS,
     NEW_DEVICES,

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from psd.charging.customer_accounts import AutoTopup
-from psd.charging.fuse_tree import FuseBar, fuse_tree
-from psd.charging.plug_answers import ShownFuse
+from psd.charging.accounts.customer_accounts import AutoTopup
+from psd.charging.plugs.plug_answers import ShownFuse
+from psd.charging.sites.fuse_tree import FuseBar, fuse_tree
 from psd.clock import ManualClock
 from server.simulation.car_loads import CarLoad
 from server.simulation.fake_stripe import FakeStripe

@@ -10,8 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from psd.rewards.shards import by_shard, shard_of
-from psd.rewards.sources.elastic import ElasticSettings, ElasticSource
+from psd.rewards.sources.elastic import ElasticSource
 from psd.rewards.sources.elastic_request import SIGNALS
+from psd.rewards.sources.elastic_search import ElasticSettings
 from psd.rewards.weeks import bounds
 from tests.support.rewards.elastic_source import (
     AUTOPI_BIT,

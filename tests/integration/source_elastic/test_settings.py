@@ -11,7 +11,8 @@ import elasticsearch
 import pytest
 
 from psd.errors import ConfigError
-from psd.rewards.sources.elastic import ElasticSettings, ElasticSource
+from psd.rewards.sources.elastic import ElasticSource
+from psd.rewards.sources.elastic_search import ElasticSettings
 from tests.support.rewards.elastic_source import TABLES
 
 

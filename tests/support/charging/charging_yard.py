@@ -18,13 +18,13 @@ from typing import Any
 
 import aiohttp
 
+from psd.charging.accounts.ledger_entries import LedgerEntry
 from psd.charging.charging_changes import Announcement, PlugRequest
 from psd.charging.charging_events import announcement, command_result, telemetry
-from psd.charging.ledger_entries import LedgerEntry
 from psd.charging.part import ChargingPart
-from psd.charging.relaymanager import RelayManager
-from psd.charging.site_plugs import SitePlugs
-from psd.charging.site_spool import Spool
+from psd.charging.sites.relaymanager import RelayManager
+from psd.charging.sites.site_plugs import SitePlugs
+from psd.charging.sites.site_spool import Spool
 from psd.charging.sources.shelly import Shelly
 from psd.charging.wire import COMMAND_RESULTS, NEW_DEVICES, TELEMETRY, commands_topic
 from psd.clock import ManualClock

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import msgspec
 
-from psd.charging.customer_accounts import AutoTopup
-from psd.charging.ledger_entries import customer_uid
-from psd.charging.payment_desk import PaymentDesk
+from psd.charging.accounts.customer_accounts import AutoTopup
+from psd.charging.accounts.ledger_entries import customer_uid
+from psd.charging.payments.payment_desk import PaymentDesk
 from psd.charging.settings import ChargingSettings
 from psd.observe.metrics import Metrics
 from psd.runtime import Runtime

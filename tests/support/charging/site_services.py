@@ -16,6 +16,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from psd.charging.accounts.ledger_entries import LedgerEntry
 from psd.charging.charging_changes import (
     Announcement,
     CommandResult,
@@ -25,12 +26,11 @@ from psd.charging.charging_changes import (
 )
 from psd.charging.charging_metrics import ChargingMetrics
 from psd.charging.charging_services import ChargingServices
-from psd.charging.ledger_entries import LedgerEntry
 from psd.charging.part import ChargingPart
-from psd.charging.plug import Plug
-from psd.charging.plug_readings import PlugReading
+from psd.charging.plugs.plug import Plug
+from psd.charging.plugs.plug_readings import PlugReading
+from psd.charging.plugs.states import RequestStatus
 from psd.charging.settings import ChargingSettings
-from psd.charging.states import RequestStatus
 from psd.charging.wire import contracts, unpacked
 from psd.clock import ManualClock
 from psd.errors import QueueUnavailableError

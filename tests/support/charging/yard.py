@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from psd.charging.charging_changes import Announcement
 from psd.charging.part import ChargingPart
-from psd.charging.session_store import ChargeSession, EarlierBill
+from psd.charging.sessions.session_store import ChargeSession, EarlierBill
 from psd.runtime import Runtime
 
 SITE = "s1"

@@ -19,10 +19,10 @@ from typing import Any
 
 import msgspec
 
+from psd.charging.accounts.ledger_entries import LedgerEntry
 from psd.charging.charging_changes import PlugRequest
-from psd.charging.ledger_entries import LedgerEntry
+from psd.charging.plugs.states import RequestStatus
 from psd.charging.simulation.charging_worker import ChargingWorker
-from psd.charging.states import RequestStatus
 from psd.charging.wire import (
     COMMAND_RESULTS,
     NEW_DEVICES,

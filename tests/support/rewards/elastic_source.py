@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from psd.rewards.sources.elastic import ElasticSettings, ElasticSource, Subjects
+from psd.rewards.sources.elastic import ElasticSource, Subjects
+from psd.rewards.sources.elastic_search import ElasticSettings
 from psd.rewards.tables import load_tables
 from psd.rewards.weeks import bounds
 from tests.support.servers.elastic_server import (

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from psd.charging.account_store import AccountStore
-from psd.charging.customer_accounts import AutoTopup, method_fact, topup_fact
-from psd.charging.ledger_entries import LedgerEntry, adjustment, usage
-from psd.charging.whole_accounts import WholeAccounts
+from psd.charging.accounts.account_store import AccountStore
+from psd.charging.accounts.customer_accounts import AutoTopup, method_fact, topup_fact
+from psd.charging.accounts.ledger_entries import LedgerEntry, adjustment, usage
+from psd.charging.accounts.whole_accounts import WholeAccounts
 from psd.runtime import Runtime
 from tests.support.engine import NOON_S
 

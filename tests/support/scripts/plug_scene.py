@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from psd.charging.charging_changes import PlugRequest, PlugTaken, Telemetry
 from psd.charging.effects import Acknowledge, SwitchRelay
-from psd.charging.machine import PlugMoved
-from psd.charging.plug import Plug
-from psd.charging.plug_readings import PlugReading
-from psd.charging.session_store import ChargeSession, SessionStore
+from psd.charging.plugs.machine import PlugMoved
+from psd.charging.plugs.plug import Plug
+from psd.charging.plugs.plug_readings import PlugReading
+from psd.charging.plugs.states import PlugState
+from psd.charging.sessions.session_store import ChargeSession, SessionStore
 from psd.charging.settings import ChargingSettings
-from psd.charging.site_store import Decided, RequestResult, SiteStore
-from psd.charging.states import PlugState
+from psd.charging.sites.site_store import Decided, RequestResult, SiteStore
 from psd.runtime import Runtime
 from tests.support.engine import NOON_S
 
