@@ -45,7 +45,9 @@ class Wanted:
         self, url: str, more_settings: Mapping[str, Any], folder: Path
     ) -> AsyncIterator[Runtime]:
         """That runtime on the store at ``url``; its archive, if it has one, is ``folder``."""
-        settings = {"queue.kind": "stream", **self.settings, **more_settings}
+        # Who archives nothing still finds what is there, also what psd has left in a checkout.
+        own = {"queue.kind": "stream", "archive.folder": str(folder)}
+        settings = {**own, **self.settings, **more_settings}
         clock = None if self.now_s is None else ManualClock(self.now_s)
         archive = folder if self.archives else None
         async with engine_on(url, settings, clock, archive) as runtime:
