@@ -27,7 +27,6 @@ from psd.config import Settings
 from psd.domain.core import Core
 from psd.domain.part import ClockTask, Part
 from psd.domain.parts import DomainParts
-from psd.domains import named
 from psd.engine.books import Books, BooksPreview
 from psd.engine.column_modes import settle_modes
 from psd.engine.engine import Engine
@@ -91,57 +90,56 @@ class Runtime:
     @cached_property
     def messages(self) -> dict[str, Messages]:
         """What domains add to the queue, by their names."""
-        found: dict[str, Messages] = named("psd.domain.rules:messages_of")(self.settings)
-        return found
+        from psd.domain.rules import messages_of
+
+        return messages_of(self.settings)
 
     @cached_property
     def rules(self) -> EventRules:
         """The rules of every message."""
-        rules: EventRules = named("psd.domain.rules:every_rule")(self.settings, self.messages)
-        return rules
+        from psd.domain.rules import every_rule
+
+        return every_rule(self.settings, self.messages)
 
     @cached_property
     def _depth(self) -> QueueDepth:
-        depth: QueueDepth = named("psd.queries.depth:depth_of")(self.settings.queue, self.store)
-        return depth
+        from psd.queries.depth import depth_of
+
+        return depth_of(self.settings.queue, self.store)
 
     @cached_property
     def boards(self) -> BoardsStore:
         """Named boards and who is on them."""
-        kind, most = named("psd.queries.boards.store:BoardsStore"), self.settings.server
-        things, names = self.settings.numbers, self.engine.names
-        boards: BoardsStore = kind(
-            self.store, self.clock, things, self._turns, names, most.board_members_max
-        )
-        return boards
+        from psd.queries.boards.store import BoardsStore
+
+        things, most = self.settings.numbers, self.settings.server.board_members_max
+        return BoardsStore(self.store, self.clock, things, self._turns, self.engine.names, most)
 
     @cached_property
     def challenges(self) -> Challenges:
         """Who stands where on named boards."""
-        kind, most = named("psd.queries.boards.challenges:Challenges"), self.settings.server
-        things, names = self.settings.numbers, self.engine.names
-        challenges: Challenges = kind(
-            self.engine, self.boards, things, self.clock, self._depth, most.user_sums_max, names
-        )
-        return challenges
+        from psd.queries.boards.challenges import Challenges
+
+        things, most = self.settings.numbers, self.settings.server.user_sums_max
+        names = self.engine.names
+        return Challenges(self.engine, self.boards, things, self.clock, self._depth, most, names)
 
     @cached_property
     def finals(self) -> Finals:
         """What was declared of them."""
+        from psd.queries.boards.finals import Finals
+
         slower = SlowerClock(self.clock, self.store.clocks)
-        finals: Finals = named("psd.queries.boards.finals:Finals")(
-            self.boards, self.challenges, slower, self.engine.names
-        )
-        return finals
+        return Finals(self.boards, self.challenges, slower, self.engine.names)
 
     @cached_property
     def queries(self) -> Queries:
         """Sums, series and boards, as they are asked for over HTTP."""
-        rules = named("psd.queries.questions:rules_of_queries")(self.settings)
-        queries: Queries = named("psd.queries.queries:Queries")(
-            self.engine, rules, self.clock, self.boards, self._depth, self.engine.names
-        )
-        return queries
+        from psd.queries.queries import Queries
+        from psd.queries.questions import rules_of_queries
+
+        rules, names = rules_of_queries(self.settings), self.engine.names
+        return Queries(self.engine, rules, self.clock, self.boards, self._depth, names)
 
     @cached_property
     def core(self) -> Core:
@@ -174,28 +172,31 @@ class Runtime:
     @cached_property
     def page_deciding(self) -> PageDeciding:
         """Who may sign in to pages."""
-        kind = named("psd.archive.page_decisions:PageDeciding")
-        deciding: PageDeciding = kind(self.store, self._turns)
-        return deciding
+        from psd.archive.page_decisions import PageDeciding
+
+        return PageDeciding(self.store, self._turns)
 
     @cached_property
     def erasing(self) -> Erasing:
         """Forgets users."""
-        kind, whose = named("psd.erasing.erasing:Erasing"), self.books.things
-        erasing: Erasing = kind(
+        from psd.erasing.erasing import Erasing
+
+        whose = self.books.things
+        return Erasing(
             self.store, self.settings, self.clock, self.engine, self.boards, self._turns, whose
         )
-        return erasing
 
     @cached_property
     def vitals(self) -> Vitals:
         """What is told of store and queue to whoever asks for metrics."""
+        from psd.vitals.queue_vitals import QueueVitals
+        from psd.vitals.store_vitals import StoreVitals
+        from psd.vitals.vitals import Vitals
+
         queue = self.settings.queue
         topics = [queue.topic, *(each.name for each in self.topics)]
-        told = named("psd.vitals.queue_vitals:QueueVitals")(queue, topics, self.store, self.clock)
-        of_store = named("psd.vitals.store_vitals:StoreVitals")(self.store)
-        vitals: Vitals = named("psd.vitals.vitals:Vitals")(of_store, told, self.metrics)
-        return vitals
+        told = QueueVitals(queue, topics, self.store, self.clock)
+        return Vitals(StoreVitals(self.store), told, self.metrics)
 
     def have_all(self) -> None:
         """Make now what else is made when it is asked for."""
@@ -232,6 +233,8 @@ class Runtime:
 
         ``topic``, ``channel`` and ``max_in_flight`` stand in for the configured ones.
         """
+        from psd.queue.configured import queue_of
+
         queue = self.settings.queue
         queue = msgspec.structs.replace(
             queue,
@@ -239,8 +242,7 @@ class Runtime:
             channel=channel or queue.channel,
             max_in_flight=max_in_flight or queue.max_in_flight,
         )
-        made: Queue = named("psd.queue.configured:queue_of")(queue, self.store.cluster)
-        return made
+        return queue_of(queue, self.store.cluster)
 
     def keepers(self) -> list[Keeper]:
         """Who keeps what people decide, each of kinds that no other has."""
@@ -249,8 +251,9 @@ class Runtime:
 
     def preview(self) -> BooksPreview:
         """Stands for ``books`` in one run that writes nothing."""
-        preview = named("psd.engine.preview:Preview")(self.engine, self.store, self.settings)
-        return self.books.preview(preview)
+        from psd.engine.preview import Preview
+
+        return self.books.preview(Preview(self.engine, self.store, self.settings))
 
     async def readiness(self) -> dict[str, str]:
         """Each check of the store and of the archive: ``ok``, ``ok: <advice>`` or what is wrong."""
