@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from psd.charging.part import ChargingPart
 from psd.charging.plugs.plug_readings import NJ_A_KWH
 from psd.charging.plugs.states import PlugState
 from psd.charging.sessions.session_audit import SessionAudit
+from psd.config_sources import load_settings
 from psd.errors import ConfigError
+from psd.runtime import open_service
 from tests.support.charging.site_services import CENTS, NOON_S, SITE, Yard, yard_on
 from tests.support.engine import engine_on
 
@@ -80,7 +83,17 @@ async def test_credit_is_what_is_left_by_the_prices_of_the_plan(
         assert {"end": "credit"} in [each.labels for each in ended]
 
 
-async def test_nobody_begins_with_a_plan_that_is_not_there(redis_url: str) -> None:
+async def test_nobody_serves_by_a_plan_that_is_not_there(redis_url: str, tmp_path: Path) -> None:
+    flags = {
+        "redis.url": redis_url,
+        "archive.folder": str(tmp_path / "archive"),
+        "charging.plan": "/gone.json",
+    }
     with pytest.raises(ConfigError, match=r"charging\.plan: /gone\.json"):
-        async with engine_on(redis_url, {"charging.plan": "/gone.json"}):
-            pass
+        await open_service(load_settings(flags=flags).settings, "")
+
+
+async def test_a_command_that_asks_for_charging_needs_its_plan(redis_url: str) -> None:
+    async with engine_on(redis_url, {"charging.plan": "/gone.json"}) as runtime:
+        with pytest.raises(ConfigError, match=r"charging\.plan: /gone\.json"):
+            runtime.part(ChargingPart)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from unittest import mock
 
 import msgspec
 import pytest
 
-from psd import runtime as runtimes
 from psd.archive.archived_events import decoded_entries
 from psd.archive.reader import Span
 from psd.clock import ManualClock
 from psd.config import ArchiveSettings
+from psd.domain import rules as domain_rules
 from psd.domain.command import Messages, RawTopic
 from psd.domain.part import ClockTask, Part
 from psd.engine.event_rules import EventRules
@@ -40,7 +41,7 @@ async def test_two_topics_are_booked_archived_told_and_counted(
     stack: WorkerStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plugs = RawTopic(name=PLUGS, command="plug", read=read_plug)
-    monkeypatch.setattr(runtimes, "messages_of", lambda _: {"plugs": Messages(topics=(plugs,))})
+    monkeypatch.setattr(domain_rules, "messages_of", lambda _: {"plugs": Messages(topics=(plugs,))})
     archive = ArchiveSettings(folder=str(tmp_path / "archive"))
     settings = msgspec.structs.replace(stack.settings, archive=archive)
     runtime = await open_runtime(settings, archiving=True)
@@ -92,8 +93,8 @@ async def test_what_is_due_by_the_clock_starts_and_stops_with_the_process(
 
     part = Part()
     part.clock = ClockTask(name="ticks", every_ms=10, step=step)
-    runtime.parts["ticks"] = part
-    [task] = [each for each in runtime.clock_tasks if each.name == "ticks"]
+    with mock.patch.object(runtime, "parts", {**runtime.parts, "ticks": part}):
+        [task] = [each for each in runtime.clock_tasks if each.name == "ticks"]
     crew = Crew(build_workers(runtime), [Clockwork(task, ManualClock(NOON_S), runtime.metrics)])
     running = asyncio.create_task(crew.run())
     await wait_until("a step", lambda: seen == [NOON_S * 1000])
