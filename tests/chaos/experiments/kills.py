@@ -203,5 +203,5 @@ def missing_from_archive(folder: Path, stream: Stream, started_ms: int) -> list[
 
 
 WORKER_KILLS = KillExperiment("worker-kills", 80, 1_000, worker=True, redis=False)
-REDIS_KILLS = KillExperiment("redis-kills", 20, 500, worker=False, redis=True)
-MIXED_KILLS = KillExperiment("mixed-kills", 30, 500, worker=True, redis=True)
+REDIS_KILLS = KillExperiment("redis-kills", 12, 500, worker=False, redis=True)
+MIXED_KILLS = KillExperiment("mixed-kills", 16, 500, worker=True, redis=True)

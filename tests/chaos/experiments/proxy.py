@@ -89,7 +89,7 @@ class ProxyExperiment:
     """Trials of a fraction of a second, a few beside each other."""
 
     name = "proxy"
-    short = 60
+    short = 30
     whole = 5_000
 
     async def run(self, trials: int, seed: int, say: Say) -> Tally:
