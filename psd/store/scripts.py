@@ -51,6 +51,8 @@ class Script:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        # Where it is read is known when it is made, as if it were read then.
+        self._folder = lua_folder()
 
     def __repr__(self) -> str:
         return f"Script({self.name!r})"
@@ -72,7 +74,7 @@ class Script:
 
     @property
     def _loaded(self) -> LoadedScript:
-        return load_script(self.name)
+        return load_script(self.name, self._folder)
 
 
 @cache
