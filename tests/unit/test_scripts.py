@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from psd.store.scripts import load_script, script_names
+from psd.store import scripts
+from psd.store.scripts import Script, load_script, script_names
 
 FILES = {
     "lib/numbers.lua": "-- Numbers.\nlocal one = 1\n",
@@ -118,3 +119,13 @@ def test_every_file_outside_lib_is_a_script(folder: Path) -> None:
 
 def test_a_script_is_read_once(folder: Path) -> None:
     assert load_script("engine.sum", folder) is load_script("engine.sum", folder)
+
+
+def test_a_script_is_read_from_the_folder_that_stood_when_it_was_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder, "engine/own.lua", "-- Mode: read\nreturn 1\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(scripts, "lua_folder", lambda: folder)
+        script = Script("engine.own")
+    assert script.sha == load_script("engine.own", folder).sha
