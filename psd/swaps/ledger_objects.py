@@ -12,8 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import cast
 
-import msgspec
-
 from psd.errors import NotFoundError
 from psd.foreign_texts import shown
 from psd.swaps.answers import (
@@ -31,11 +29,10 @@ from psd.swaps.objects import (
     KnownStation,
     KnownVehicle,
     known_of,
-    known_then,
 )
+from psd.swaps.past_objects import objects_at
 from psd.swaps.positions import whereabouts
 from psd.swaps.store import SwapsStore
-from psd.swaps.swap_events import Registered
 from psd.swaps.swap_messages import Reference
 
 PAGE_MAX = 1_000
@@ -177,31 +174,10 @@ class ObjectReads:
         return found[0]
 
     async def _known_all(self, wanted: Sequence[Named], at: int | None) -> dict[Named, Known]:
-        """Objects as they are, or were; before it was registered one is as it was then."""
-        held = await self._store.objects(self.network, wanted)
-        now = {each: known_of(*each, held[each]) for each in wanted if each in held}
-        if at is None:
-            return now
-        said = await self._store.changes(self.network, [*now], at)
-        numbers = [n for each in said.values() for n in each]
-        events = await self._store.events(self.network, numbers)
-        return {
-            each: _then(each, [(n, events[n]) for n in said[each]], known)
-            for each, known in now.items()
-        }
+        return await objects_at(self._store, self.network, wanted, at)
 
     async def _page(self, kind: str, after: int, limit: int, at: int | None) -> list[Known]:
         count = await self._store.count(self.network, kind)
         end = min(count, after + min(limit, PAGE_MAX))
         wanted = [(kind, number) for number in range(after + 1, end + 1)]
         return [*(await self._known_all(wanted, at)).values()]
-
-
-def _then(named: Named, said: Sequence[tuple[int, object]], now: Known) -> Known:
-    """An object as it was; what was said of it later is left out."""
-    told = [(event.second, n, event.fields) for n, event in said if isinstance(event, Registered)]
-    if not told:
-        if isinstance(now, KnownBattery):
-            return msgspec.structs.replace(now, station=None)
-        return now
-    return known_then(*named, told)

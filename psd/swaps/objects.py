@@ -66,7 +66,7 @@ class KnownVehicle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownDriver(msgspec.Struct, frozen=True, kw_only=True):
-    """A driver; ``started`` and ``ended`` are seconds."""
+    """A driver; ``started`` and ``ended`` are seconds, and so is since when ``vehicle`` is so."""
 
     id: int
     phone: str = ""
@@ -76,6 +76,7 @@ class KnownDriver(msgspec.Struct, frozen=True, kw_only=True):
     started: int = 0
     ended: int | None = None
     vehicle: int | None = None
+    vehicle_since: int = 0
     version: int = 0
 
     @property
@@ -105,6 +106,8 @@ K = TypeVar("K", bound=Known)
 def known_of(kind: str, number: int, held: Mapping[str, str]) -> Known:
     """An object from what the store keeps of it; raises ShapeError."""
     texts = {field: text for field, text in held.items() if not field.endswith(SINCE) and text}
+    if since := held.get(f"vehicle{SINCE}"):
+        texts["vehicle_since"] = since
     return _made(kind, number, texts, is_strict=False)
 
 
@@ -126,6 +129,11 @@ def changed(held: Mapping[str, str], fields: Fields, second: int) -> dict[str, i
         if second >= since and (field not in held or held[field] != text):
             news |= {field: text, field + SINCE: second}
     return news
+
+
+def is_of_the_past(held: Mapping[str, str], fields: Fields, second: int) -> bool:
+    """Whether something else was said of one of these fields since a later second."""
+    return any(second < int(held.get(field + SINCE, -1)) for field in fields)
 
 
 def _made(kind: str, number: int, fields: Mapping[str, int | str], *, is_strict: bool) -> Known:

@@ -11,7 +11,7 @@ meanwhile, the append is refused and all of this is done again (psd/swaps/ledger
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar, cast
 
 from msgspec import UNSET
@@ -29,13 +29,16 @@ from psd.swaps.appends import append_of, registration_of, versioned
 from psd.swaps.around_asks import Ask, before
 from psd.swaps.objects import (
     KEY_FIELDS,
+    Fields,
     Known,
     KnownBattery,
     KnownDriver,
     KnownStation,
     changed,
+    is_of_the_past,
     known_of,
 )
+from psd.swaps.past_objects import driven_at, objects_at
 from psd.swaps.positions import Whereabouts, whereabouts
 from psd.swaps.scene import Scene, check_energies
 from psd.swaps.settings import SwapsSettings
@@ -85,8 +88,7 @@ class Preparing:
             fields[link] = known.id
         if asked.kind == "driver" and not held:
             fields.setdefault("started", second)
-        news = changed(held, fields, second)
-        if held and not news:
+        if held and not await self._is_news(asked, number, held, fields, second):
             return number
         event = Registered(
             id=asked.id,
@@ -99,6 +101,23 @@ class Preparing:
             fields=fields,
         )
         return registration_of(event, held)
+
+    async def _is_news(
+        self,
+        asked: Registration,
+        number: int,
+        held: Mapping[str, str],
+        fields: Fields,
+        second: int,
+    ) -> bool:
+        """Whether something is another by these fields, now or as it is told of the past."""
+        if changed(held, fields, second):
+            return True
+        if not is_of_the_past(held, fields, second):
+            return False
+        named = (asked.kind, number)
+        then = (await objects_at(self._store, asked.network, [named], second))[named]
+        return any(getattr(then, field) != value for field, value in fields.items())
 
     async def _registered(
         self, asked: Registration, name: str | None
@@ -191,17 +210,17 @@ class Preparing:
     async def _scene(self, asked: SwapAsked, place: SwapPlace, wrong: Numbered | None) -> Scene:
         found = await self._named(asked)
         driver = cast("KnownDriver", found["driver"])
-        if driver.vehicle is None:
+        driven = await driven_at(self._store, asked.network, driver, place.second)
+        if driven is None:
             raise InputError(f"driver: {shown(driver.label)} has no vehicle")
-        scene = Scene(driver, cast("KnownStation", found["station"]), self._settings)
-        [vehicle] = await self.known(asked.network, [("driver", "vehicle", driver.vehicle)])
-        scene.vehicle_version = vehicle.version
+        [vehicle] = await self.known(asked.network, [("driver", "vehicle", driven)])
+        scene = Scene(driver, vehicle, cast("KnownStation", found["station"]), self._settings)
         without = wrong.n if wrong else 0
         scene.last, scene.carried = await self._neighbours(
             asked.network,
             [
                 before("driver", driver.id, place, without),
-                before("vehicle", driver.vehicle, place, without),
+                before("vehicle", driven, place, without),
             ],
         )
         scene.battery_out = cast("KnownBattery | None", found.get("battery_out"))

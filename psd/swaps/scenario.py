@@ -11,7 +11,8 @@ A scenario says what there is, what time it is and what happens, in the recordin
          "derived": [{"i": 0, "last": null, ...}], "daily": {"D1": {"2020-09-01": [0, 0]}}}]
 
 Times are of UTC. Transactions count from 0 in the order in which they come; ``corrects`` names one
-so. Where the recording says what was resolved (``battery_in_resolved``, ``date_resolved``), that is
+so. A battery that is an empty text or null is none, and a station that is not said is the first.
+Where the recording says what was resolved (``battery_in_resolved``, ``date_resolved``), that is
 what happened. An operation that is no transaction may set the clock (``now``); what it does to
 stored summaries does nothing here, since none are stored. Each driver has a vehicle of his own,
 unless the fixture names it or says that there is none.
@@ -20,14 +21,20 @@ unless the fixture names it or says that there is none.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeVar
 
+import msgspec
 from msgspec import UNSET
 
 from psd.clock import ManualClock
+from psd.engine.decoding import unreadable
 from psd.engine.event_rules import EventRules
-from psd.errors import InputError
+from psd.engine.nesting import DEPTH_MAX
+from psd.engine.plan import DAY_S, Range
+from psd.errors import InputError, OutOfBoundsError
 from psd.foreign_texts import shown
 from psd.swaps.answers import Transaction
 from psd.swaps.asking import AskingRules
@@ -50,7 +57,18 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?")
 
 TRANSACTION = "tx"
 
+WORDS = {
+    "odometer": "odo",
+    "battery_in_energy": "in_energy",
+    "battery_out_energy": "out_energy",
+}
+"""What the recording calls fields of a message."""
+
+DAYS_AT_ONCE = 1_000
+
 State = dict[str, Any]
+
+F = TypeVar("F", bound=msgspec.Struct)
 
 
 class ScenarioError(ValueError):
@@ -76,6 +94,8 @@ def second_of_text(text: Any, field: str) -> int:
     found = _TIME.match(str(text))
     if found is None:
         raise ScenarioError(f"{field}: {shown(str(text))} is no time")
+    with suppress(ValueError):
+        return read(str(text), UTC)
     try:
         return read(found[0], UTC)
     except ValueError as exc:
@@ -114,26 +134,22 @@ class Play:
             try:
                 await self._do(at, _mapping(op, f"ops[{at}]"))
             except InputError as error:
-                self.refused.append(f"ops[{at}]: {error}")
+                self.refused.append(f"ops[{at}]: {_in_its_words(str(error))}")
             found.append(await self._state())
         return found
 
     async def _register(self) -> None:
         for name in self._stations:
-            await self._accept(
-                "station", StationFields(id=f"s {name}", name=name, date=REGISTERED_S)
-            )
+            await self._accept("station", StationFields, id=f"s {name}", name=name)
         for serial, told in self._batteries.items():
             said = told if isinstance(told, Mapping) else {"station": told}
             await self._accept(
                 "battery",
-                BatteryFields(
-                    id=f"b {serial}",
-                    serial=serial,
-                    station=said.get("station"),
-                    capacity=said.get("capacity", UNSET),
-                    date=REGISTERED_S,
-                ),
+                BatteryFields,
+                id=f"b {serial}",
+                serial=serial,
+                station=said.get("station") or None,
+                capacity=said.get("capacity", UNSET),
             )
         for name, told in self._drivers.items():
             await self._register_driver(name, told if isinstance(told, Mapping) else {})
@@ -141,18 +157,15 @@ class Play:
     async def _register_driver(self, name: str, told: Mapping[str, Any]) -> None:
         vin = told.get("vehicle", f"vehicle of {name}")
         if vin:
-            fields = BikeFields(id=f"v {vin}", vin=str(vin), date=REGISTERED_S)
-            await self._accept("bike", fields)
+            await self._accept("bike", BikeFields, id=f"v {vin}", vin=str(vin))
         started = second_of_text(told["started"], "started") if told.get("started") else UNSET
         await self._accept(
             "driver",
-            DriverFields(
-                id=f"d {name}",
-                phone=name,
-                started=started,
-                vehicle=str(vin) if vin else None,
-                date=REGISTERED_S,
-            ),
+            DriverFields,
+            id=f"d {name}",
+            phone=name,
+            started=started,
+            vehicle=str(vin) if vin else None,
         )
 
     async def _do(self, at: int, op: Mapping[str, Any]) -> None:
@@ -162,23 +175,24 @@ class Play:
         if op.get("op", TRANSACTION) != TRANSACTION:
             return
         self._numbers.append(None)
-        fields = self._fields(at, op)
-        kind = "correction" if isinstance(fields, CorrectionFields) else "swap"
-        self._numbers[-1] = await self._accept(kind, fields)
+        kind = "swap" if op.get("corrects") is None else "correction"
+        made = SwapFields if kind == "swap" else CorrectionFields
+        self._numbers[-1] = await self._accept(kind, made, **self._said(at, op))
 
-    def _fields(self, at: int, op: Mapping[str, Any]) -> SwapFields:
+    def _said(self, at: int, op: Mapping[str, Any]) -> dict[str, Any]:
+        """A transaction in the words of a message."""
         battery_in = op.get("battery_in_resolved", op.get("battery_in", UNSET))
         date = op.get("date_resolved", op.get("date"))
         second = None if date is None else second_of_text(date, f"ops[{at}].date")
         if second is not None and second > self._clock.now_s():
             # The recording has set its clock without saying so.
             self._clock.advance(second - self._clock.now_s())
-        said: dict[str, Any] = {
+        said = {
             "id": f"op {at}",
             "driver": op.get("driver"),
-            "station": op.get("station", next(iter(self._stations), None)),
-            "battery_in": battery_in,
-            "battery_out": op.get("battery_out"),
+            "station": op.get("station") or next(iter(self._stations), None),
+            "battery_in": battery_in if battery_in != "" else None,
+            "battery_out": op.get("battery_out") or None,
             "battery_in_energy": op.get("in_energy") or 0,
             "battery_out_energy": op.get("out_energy") or 0,
             "odometer": op.get("odo"),
@@ -186,14 +200,22 @@ class Play:
         }
         wrong = op.get("corrects")
         if wrong is None:
-            return SwapFields(**said)
+            return said
         if not isinstance(wrong, int) or not 0 <= wrong < len(self._numbers) - 1:
             raise ScenarioError(f"ops[{at}].corrects: {wrong!r} is no transaction before it")
-        return CorrectionFields(**said, corrects=self._numbers[wrong], reason="correction")
+        number = self._numbers[wrong]
+        if number is None:
+            raise OutOfBoundsError(f"corrects: {wrong} was refused, so nothing of it is wrong")
+        return {**said, "corrects": number, "reason": "correction"}
 
-    async def _accept(self, kind: str, fields: Any) -> int:
-        check = getattr(self._rules, kind)
-        asked = check(fields, self._clock.now_s(), EventRules({}))
+    async def _accept(self, kind: str, made: type[F], **said: Any) -> int:
+        """Have the ledger take it; raises InputError for what it refuses."""
+        said = {name: value for name, value in said.items() if value is not UNSET}
+        try:
+            fields = msgspec.convert({"date": REGISTERED_S, **said}, made)
+        except msgspec.ValidationError as exc:
+            raise unreadable(exc, kind, DEPTH_MAX) from exc
+        asked = getattr(self._rules, kind)(fields, self._clock.now_s(), EventRules({}))
         return (await self._ledger.accept(asked)).n
 
     async def _state(self) -> State:
@@ -201,6 +223,8 @@ class Play:
         labels = {each.id: each.label for each in await ledger.stations()}
         states = await ledger.whereabouts(await ledger.batteries())
         drivers = [await ledger.driver(each.id) for each in await ledger.drivers()]
+        index = {n: at for at, n in enumerate(self._numbers) if n is not None}
+        told = await ledger.transactions([*index])
         return {
             "vehicle_battery": {
                 each.driver.phone: each.battery.serial if each.battery else None for each in drivers
@@ -211,21 +235,25 @@ class Play:
                 else labels[each.where.station]
                 for each in states
             },
-            "derived": await self._derived(),
+            "derived": [_told(each, index) for each in told if each.derived is not None],
             "daily": {
-                each.driver.phone: {
-                    row.day: [row.distance, row.energy]
-                    for row in await ledger.days(each.driver.id, None, UTC)
-                    if row.transactions
-                }
-                for each in drivers
+                each.driver.phone: await self._daily(each.driver.id, told) for each in drivers
             },
         }
 
-    async def _derived(self) -> list[State]:
-        index = {n: at for at, n in enumerate(self._numbers) if n is not None}
-        told = await self._ledger.transactions([*index])
-        return [_told(each, index) for each in told if each.derived is not None]
+    async def _daily(self, driver: int, told: Sequence[Transaction]) -> dict[str, list[int]]:
+        """A driver's days with transactions, whenever they were: the clock may stand before."""
+        days = {each.second // DAY_S for each in told if each.driver == driver and each.derived}
+        parts: dict[int, list[int]] = defaultdict(list)
+        for day in days:
+            parts[day // DAYS_AT_ONCE].append(day)
+        found: dict[str, list[int]] = {}
+        for _, part in sorted(parts.items()):
+            range_ = Range(min(part) * DAY_S, (max(part) + 1) * DAY_S)
+            for row in await self._ledger.days(driver, range_, UTC):
+                if row.transactions:
+                    found[row.day] = [row.distance, row.energy]
+        return found
 
 
 def _told(each: Transaction, index: Mapping[int, int]) -> State:
@@ -238,6 +266,12 @@ def _told(each: Transaction, index: Mapping[int, int]) -> State:
         "efficiency": each.derived.efficiency,
         "charge_amount_sensible": each.derived.charge_amount,
     }
+
+
+def _in_its_words(told: str) -> str:
+    """An error with the field that it is about as the recording calls it."""
+    field, colon, rest = told.partition(":")
+    return f"{WORDS.get(field, field)}{colon}{rest}"
 
 
 def _mapping(value: Any, field: str) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from psd.errors import ConflictError, OutOfBoundsError, WrongTypeError
 from psd.foreign_texts import shown
 from psd.swaps.append import Named
-from psd.swaps.objects import KnownBattery, KnownDriver, KnownStation
+from psd.swaps.objects import Known, KnownBattery, KnownDriver, KnownStation
 from psd.swaps.positions import Whereabouts
 from psd.swaps.settings import SwapsSettings
 from psd.swaps.swap_events import Correction, Numbered, Swap, SwapAsked
@@ -23,22 +23,19 @@ from psd.swaps.swap_events import Correction, Numbered, Swap, SwapAsked
 class Scene:
     """Whom a swap is about, and what stood before its place."""
 
-    def __init__(self, driver: KnownDriver, station: KnownStation, settings: SwapsSettings) -> None:
+    def __init__(
+        self, driver: KnownDriver, vehicle: Known, station: KnownStation, settings: SwapsSettings
+    ) -> None:
         self.driver = driver
         self.station = station
-        self.vehicle_version = 0
+        self.vehicle = vehicle.id
         self.battery_in: KnownBattery | None = None
         self.battery_out: KnownBattery | None = None
         self.last: Numbered | None = None
         self.carried: Numbered | None = None
         self.where: dict[int, Whereabouts] = {}
+        self._vehicle_version = vehicle.version
         self._settings = settings
-
-    @property
-    def vehicle(self) -> int:
-        """The driver's."""
-        assert self.driver.vehicle is not None
-        return self.driver.vehicle
 
     def swap(self, asked: SwapAsked, second: int, root: int) -> Swap:
         """The event; raises ConflictError for a battery that is elsewhere, where that is strict."""
@@ -71,7 +68,7 @@ class Scene:
         """Of what it changes, as it was read."""
         found: dict[Named, int] = {
             ("driver", self.driver.id): self.driver.version,
-            ("vehicle", self.vehicle): self.vehicle_version,
+            ("vehicle", self.vehicle): self._vehicle_version,
         }
         for battery in (self.battery_in, self.battery_out):
             if battery is not None:

@@ -20,7 +20,7 @@ from psd.store.lane import Command
 from psd.store.redis import Store
 from psd.store.scripts import Script
 from psd.swaps.append import Append, Member, Named
-from psd.swaps.around_asks import Ask
+from psd.swaps.around_asks import END_S, Ask
 from psd.swaps.keys import (
     NETWORKS_KEY,
     changes_key,
@@ -208,7 +208,7 @@ class SwapsStore:
         return int(await self._store.reads.call(("HGET", counts_key(network), kind)) or 0)
 
     async def changes(
-        self, network: str, wanted: Sequence[Named], until: int
+        self, network: str, wanted: Sequence[Named], until: int = END_S
     ) -> dict[Named, list[int]]:
         """Numbers of what was said of objects until the end of a second, in order. 1 trip."""
         if not wanted:

@@ -231,11 +231,12 @@ async def test_an_object_is_what_was_said_of_it_and_may_be_renamed(url: str) -> 
             {"driver": {"phone": "D9", "name1": "Old", "date": NOON_S + 1}},
             {"driver": {"number": 2, "phone": "D9", "date": NOON_S + 9}},
         )
-        assert (again.status, other.status) == ("booked", "unchanged")
+        assert (again.status, other.status) == ("booked", "booked")
         assert str(taken.error) == "phone: 'D9' is driver 1, not 2"
         assert [await ledger.find("driver", each) for each in ("D9", "2", 3)] == [1, 2, 3]
         assert (await ledger.driver(1)).driver.label == "Ann"
-        assert (await ledger.driver(1, at=NOON_S)).driver.label == "D1"
+        told = [(await ledger.driver(1, at=NOON_S + n)).driver.label for n in (0, 1, 8, 9)]
+        assert told == ["D1", "Old", "Old", "Ann"]
         assert [each.id for each in await ledger.drivers(after=1)] == [2, 3]
         assert await ledger.labels([("station", 2), ("station", 7)]) == {("station", 2): "S2"}
 

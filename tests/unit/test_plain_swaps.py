@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.support.draws.random_swaps import BATTERIES, DRIVERS, another_order, random_history
+from tests.support.plain.plain_scenarios import states
 from tests.support.plain.plain_swaps import (
     Day,
     PlainLedger,
@@ -25,64 +26,13 @@ from tests.support.plain.plain_swaps import (
 RECORDING = json.loads((Path(__file__).parents[1] / "golden" / "ampersand.json").read_text())
 SCENARIOS = {each["name"]: each for each in RECORDING["scenarios"]}
 
-STATION = "S1"
-"""Where a recorded operation is that names no other."""
-
 NOON_S = 1_600_000_000 // 86_400 * 86_400 + 43_200
-
-
-def swap_of(op: dict[str, Any]) -> Swap:
-    """One recorded operation, as it was resolved."""
-    date = datetime.fromisoformat(op["date_resolved"]).replace(tzinfo=UTC)
-    corrects = op.get("corrects")
-    return Swap(
-        op["driver"],
-        op.get("station", STATION),
-        op["battery_in_resolved"],
-        op["battery_out"],
-        op["in_energy"],
-        op["out_energy"],
-        op["odo"],
-        int(date.timestamp()),
-        None if corrects is None else corrects + 1,
-    )
-
-
-def recorded_shape(history: list[Swap], fixture: dict[str, Any]) -> dict[str, Any]:
-    """What the oracle says, in the words of the recording: numbers count from 0 there."""
-    drivers = [*fixture["drivers"]]
-    state = replay(history, fixture["batteries"], drivers)
-    return {
-        "vehicle_battery": state.vehicles,
-        "battery_station": state.stations,
-        "derived": [
-            {
-                "i": n - 1,
-                "last": None if ride.last is None else ride.last - 1,
-                "ride_distance": ride.distance,
-                "energy_used": ride.energy,
-                "efficiency": ride.efficiency,
-                "charge_amount_sensible": ride.charge,
-            }
-            for n, ride in sorted(state.rides.items())
-        ],
-        "daily": {
-            driver: {
-                day.day: [day.distance, day.energy]
-                for day in days_with_swaps(history, state, driver)
-            }
-            for driver in drivers
-        },
-    }
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_oracle_says_what_is_recorded_after_each_operation(name: str) -> None:
     scenario = SCENARIOS[name]
-    history: list[Swap] = []
-    for op, recorded in zip(scenario["ops"], scenario["reference_after_each_op"], strict=True):
-        history.append(swap_of(op))
-        assert recorded_shape(history, scenario["fixture"]) == recorded
+    assert states(scenario) == (scenario["reference_after_each_op"], [])
 
 
 def swap(second: int, corrects: int | None = None, **changed: Any) -> Swap:

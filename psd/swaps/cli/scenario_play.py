@@ -103,6 +103,12 @@ def _show(at: int, state: State) -> None:
     show_table(
         ("i", "last", "distance", "energy", "efficiency", "charge"), rows, right={0, 1, 2, 3, 4, 5}
     )
+    days = [
+        (driver, day, *map(str, sums))
+        for driver, daily in state["daily"].items()
+        for day, sums in daily.items()
+    ]
+    show_table(("driver", "day", "distance", "energy"), days, right={2, 3})
 
 
 def _cell(value: float | None) -> str:

@@ -1,0 +1,128 @@
+"""What was said late of objects, and whom a late swap or a correction is about: by its second."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from psd.engine.outcomes import Outcome
+from psd.runtime import Runtime
+from psd.swaps.ledger import Ledger
+from psd.swaps.part import SwapsPart
+from tests.support.engine import NOON_S
+from tests.support.scripts.script_calls import A_SWAP
+
+NOW_S = NOON_S + 86_400
+CHANGED_S = NOON_S + 3600
+"""Since then driver D1 has vehicle V2."""
+
+pytestmark = pytest.mark.psd(now_s=NOW_S)
+
+OBJECTS: list[dict[str, Any]] = [
+    {"station": {"name": "S1"}},
+    *({"battery": {"serial": f"B{n}", "station": "S1"}} for n in (1, 2, 3)),
+    {"vehicle": {"vin": "V1"}},
+    {"vehicle": {"vin": "V2"}},
+    {"driver": {"phone": "D1", "vehicle": "V1"}},
+]
+FIRST = len(OBJECTS) + 1
+
+
+async def send(psd: Runtime, *messages: dict[str, dict[str, Any]]) -> list[Outcome]:
+    bodies = []
+    for message in messages:
+        [(command, fields)] = message.items()
+        fields.setdefault("date", NOON_S)
+        bodies.append(msgspec.json.encode({"command": command, command: fields}))
+    return await psd.books.book(
+        [event for body in bodies for event in psd.rules.events(body, NOW_S, "")]
+    )
+
+
+def swap(id_: str, **fields: Any) -> dict[str, Any]:
+    said = {**A_SWAP, "driver": "D1", "battery_out_energy": 180, "id": id_, **fields}
+    return {"correction" if "corrects" in fields else "swap": said}
+
+
+@pytest.fixture
+async def ledger(psd: Runtime) -> Ledger:
+    """D1 took B1 on V1, and changes to V2 an hour later."""
+    change = {"driver": {"phone": "D1", "vehicle": "V2", "date": CHANGED_S}}
+    told = await send(psd, *OBJECTS, swap("1", battery_out="B1"), change)
+    assert {each.status for each in told} == {"booked"}
+    return psd.part(SwapsPart).ledger()
+
+
+async def carried(ledger: Ledger, at: int | None = None) -> list[int | None]:
+    """The batteries of both vehicles."""
+    return [(await ledger.vehicle(number, at)).battery for number in (1, 2)]
+
+
+async def test_a_correction_stays_on_the_vehicle_that_was_driven_then(
+    psd: Runtime, ledger: Ledger
+) -> None:
+    assert await carried(ledger) == [1, None]
+    [outcome] = await send(psd, swap("2", battery_out="B2", corrects=FIRST))
+    assert outcome.status == "booked"
+    assert await carried(ledger) == [2, None]
+
+
+async def test_a_late_swap_is_of_the_vehicle_that_was_driven_then(
+    psd: Runtime, ledger: Ledger
+) -> None:
+    said = [
+        swap("2", battery_out="B2", date=CHANGED_S - 1),
+        swap("3", battery_out="B3", date=CHANGED_S),
+        swap("4", battery_out="B1", battery_in=None, date=NOON_S - 60),
+    ]
+    assert {each.status for each in await send(psd, *said)} == {"booked"}
+    # What came in is what that vehicle carried.
+    found = [
+        (each.vehicle, each.battery_in)
+        for each in await ledger.transactions(range(FIRST + 2, FIRST + 5))
+    ]
+    assert found == [(1, 1), (2, None), (1, None)]
+    assert await carried(ledger) == [2, 3]
+    assert await carried(ledger, CHANGED_S - 2) == [1, None]
+
+
+async def test_the_swap_of_one_who_has_no_vehicle_any_more_may_be_corrected(
+    psd: Runtime, ledger: Ledger
+) -> None:
+    taken = {"driver": {"phone": "D1", "vehicle": None, "date": CHANGED_S + 60}}
+    later = swap("2", battery_out="B2", date=CHANGED_S + 60)
+    right = swap("3", battery_out="B3", corrects=FIRST)
+    outcomes = await send(psd, taken, later, right)
+    assert [each.error and str(each.error) for each in outcomes] == [
+        *(None, "driver: 'D1' has no vehicle", None)
+    ]
+    assert await carried(ledger) == [3, None]
+
+
+async def test_before_anything_was_said_all_is_as_it_was_said_first(
+    psd: Runtime, ledger: Ledger
+) -> None:
+    renamed = {"driver": {"number": 1, "phone": "D9", "date": CHANGED_S + 60}}
+    moved = {"battery": {"serial": "B3", "station": None, "date": CHANGED_S}}
+    assert {each.status for each in await send(psd, renamed, moved)} == {"booked"}
+    before = await ledger.driver(1, NOON_S - 1)
+    assert before.vehicle is not None
+    assert (before.driver.phone, before.vehicle.vin) == ("D1", "V1")
+    stations = [(await ledger.battery(3, NOON_S + s)).where.station for s in (-1, 0, 3600)]
+    assert stations == [None, 1, None]
+
+
+async def test_what_is_said_late_is_so_until_what_was_said_before_of_later(
+    psd: Runtime, ledger: Ledger
+) -> None:
+    late = {"driver": {"phone": "D1", "vehicle": "V2", "name1": "Ann", "date": NOON_S + 600}}
+    said = [late, {"driver": {**late["driver"], "name1": "Bea", "date": NOON_S + 300}}]
+    known = {"driver": {"phone": "D1", "vehicle": "V2", "date": NOON_S + 700}}
+    assert [each.status for each in await send(psd, *said, known)] == [
+        *("booked", "booked", "unchanged")
+    ]
+    states = [await ledger.driver(1, NOON_S + s) for s in (299, 300, 600)]
+    assert [each.driver.name1 for each in states] == ["", "Bea", "Ann"]
+    assert [each.vehicle and each.vehicle.vin for each in states] == ["V1", "V2", "V2"]
