@@ -178,7 +178,7 @@ class EnergyBooker:
     def _reports(self, of: KeptChannel, settled: Settled) -> list[Report]:
         """What is booked of energy by cell."""
         found = self._of_cells(of.uid, of.channel, settled.cells)
-        if settled.delivered and "export" in self._things:
+        if settled.delivered is not None and "export" in self._things:
             export = MeterChannel("export", of.channel.register)
             found += self._of_cells(of.uid, export, settled.delivered)
         return found

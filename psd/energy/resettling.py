@@ -42,12 +42,12 @@ class Settled(msgspec.Struct, frozen=True):
     """Energy by cell, and from where to where energy is metered, as far as that is known.
 
     Between the two seconds of ``known`` nothing else is metered, and in whole cells of ``window``
-    there is no other energy.
+    there is no other energy. ``delivered`` is None where no power was ever below 0.
     """
 
     cells: Cells
     runs: list[tuple[int, int]]
-    delivered: Cells = {}
+    delivered: Cells | None = None
     known: tuple[int, int] | None = None
     window: tuple[int, int] = (0, 0)
     unmetered_s: int = 0
@@ -76,7 +76,7 @@ def power(
     since = low // cell_s * cell_s
     found = curve.cells(kept.readings, cell_s, gap_max_s)
     cells = {cell: (mwh, MEASURED) for cell, mwh in found.items() if since <= cell < end}
-    delivered: Cells = {}
+    delivered: Cells | None = None
     if delivers:
         out = curve.cells(kept.readings, cell_s, gap_max_s, is_export=True)
         delivered = {cell: (mwh, MEASURED) for cell, mwh in out.items() if since <= cell < end}
@@ -98,7 +98,7 @@ def emptied(settled: Settled, runs: Sequence[tuple[int, int]], cell_s: int) -> S
         for start, stop in runs
         for cell in range(max(start // cell_s * cell_s, since), min(stop, end), cell_s)
     }
-    delivered = gone | settled.delivered if settled.delivered else settled.delivered
+    delivered = None if settled.delivered is None else gone | settled.delivered
     return msgspec.structs.replace(settled, cells=gone | settled.cells, delivered=delivered)
 
 
@@ -107,10 +107,14 @@ def behind(settled: Settled, first: int) -> Settled:
     since, end = settled.window
     return msgspec.structs.replace(
         settled,
-        cells={cell: told for cell, told in settled.cells.items() if cell >= first},
-        delivered={cell: told for cell, told in settled.delivered.items() if cell >= first},
+        cells=_from(settled.cells, first),
+        delivered=None if settled.delivered is None else _from(settled.delivered, first),
         window=(max(since, first), end),
     )
+
+
+def _from(cells: Cells, first: int) -> Cells:
+    return {cell: told for cell, told in cells.items() if cell >= first}
 
 
 def register(

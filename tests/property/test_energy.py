@@ -1,17 +1,19 @@
 """The whole path of energy, against plain Fractions that share no code with it.
 
 Readings of all kinds are drawn, shuffled, repeated and corrected, and given to two workers that
-know nothing of each other. What a meter is comes somewhere among them. Of each second and window
-the one that came last counts, so that each worker's messages are about channels of its own, but
-for those that both send alike.
+know nothing of each other. What a meter is comes somewhere among them. Of each second and
+window what came last counts, so mistakes come before what corrects them; all else of a channel
+goes to either worker, in any order, and some of it to both.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterator
 
 import msgpack
+import msgspec
 import pytest
 
 from psd.energy.part import EnergyPart
@@ -35,6 +37,15 @@ async def work(psd: Runtime, documents: list[Document], rng: random.Random) -> N
                 assert outcome.status in ("booked", "unchanged"), outcome
 
 
+def questions(rng: random.Random) -> Iterator[UsageQuery]:
+    """Cells, parts of hours, hours and days where the clocks go back, and any seconds."""
+    for every in ("5m", "15m", "hour", "day"):
+        yield UsageQuery(str(T0), str(END), every, "Europe/London")
+    for _ in range(20):
+        start, end = sorted(rng.sample(range(T0, END + 1), 2))
+        yield UsageQuery(str(start), str(end), rng.choice((None, "30m", "hour")), "Europe/London")
+
+
 @pytest.mark.parametrize("seed", range(8))
 async def test_readings_of_all_kinds_in_any_order_by_two_workers_are_plain_energy(
     psd: Runtime, redis_url: str, seed: int
@@ -42,11 +53,14 @@ async def test_readings_of_all_kinds_in_any_order_by_two_workers_are_plain_energ
     rng = random.Random(seed)
     history = MeterHistory(rng, "m")
     history.draw()
-    mine, others = history.parted()
     async with engine_on(redis_url) as other:
-        await asyncio.gather(work(psd, mine, rng), work(other, others, rng))
+        for documents in (history.mistakes, history.sent):
+            mine, others = history.parted(documents)
+            await asyncio.gather(work(psd, mine, rng), work(other, others, rng))
     part = psd.part(EnergyPart)
-    query = UsageQuery(str(T0), str(END), "5m")
-    check_usage(await part.usage.of_meter("m", query), history.plain)
+    for query in questions(rng):
+        for flow, plain in history.plain.items():
+            asked = msgspec.structs.replace(query, flow=flow)
+            check_usage(await part.usage.of_meter("m", asked), plain)
     async for audited in part.audit(repair=False):
         assert audited.outcome == "clean", audited

@@ -105,7 +105,8 @@ async def _hold(stage: Stage, history: MeterHistory, name: str) -> None:
     await asyncio.to_thread(stage.said, "verify", "--domain", "energy")
     psd = await open_runtime(load_settings(flags={"redis.url": stage.redis.url}).settings)
     try:
-        query = UsageQuery(str(T0), str(END), "5m")
-        check_usage(await psd.part(EnergyPart).usage.of_meter(name, query), history.plain)
+        for flow, plain in history.plain.items():
+            query = UsageQuery(str(T0), str(END), "5m", flow=flow)
+            check_usage(await psd.part(EnergyPart).usage.of_meter(name, query), plain)
     finally:
         await psd.close()
