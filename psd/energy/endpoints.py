@@ -14,7 +14,7 @@ from psd.energy.usage import UsageQuery, UsageQuestions
 METER = "/v3/energy/meters/{meter}"
 
 _A_METER = (
-    '{"meter":"m-1","tz":"Europe/London","plan":"eco-tou","max_kw":"14",...,'
+    '{"meter":"m-1","uid":"5115955319489626038","tz":"Europe/London","plan":"eco-tou",...,'
     '"channels":[...],"quality":{...}}'
 )
 
@@ -93,7 +93,8 @@ def _of_meters(meters: MeterQuestions) -> list[Endpoint]:
             answer=MeterAnswer,
             ask=meters.meter,
             meaning="the meter",
-            details="Of what was never said the settings speak; `since` has the fields that were.",
+            details="Of what was never said the settings speak; `since` has the fields that were. "
+            "By its `uid` sums, series and boards of `/v3` know it.",
             example=("/v3/energy/meters/m-1", _A_METER),
             refused=(404, 406, 422),
             whole=True,
@@ -107,7 +108,8 @@ def _of_meters(meters: MeterQuestions) -> list[Endpoint]:
             details="In the order of their names' bytes; `next` is what to ask after.",
             example=(
                 "/v3/energy/meters?limit=1",
-                '{"data":[{"meter":"house","tz":"UTC","plan":null,"channels":[...]}],"next":...}',
+                '{"data":[{"meter":"house","uid":"4905390734255981105","tz":"UTC","plan":null,'
+                '"channels":[...]}],"next":...}',
             ),
             refused=(406,),
             whole=True,

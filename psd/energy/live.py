@@ -33,7 +33,7 @@ from psd.energy.day_chart import HALF_HOUR_S
 from psd.energy.keys import meter_key
 from psd.energy.known_meters import KnownMeter
 from psd.energy.meter_answers import NewestRow
-from psd.energy.meter_reads import MeterReads
+from psd.energy.meter_reads import MeterReads, newest_taken
 from psd.energy.meters import newest_row
 from psd.energy.settings import EnergySettings
 from psd.energy.store import MeterStore
@@ -129,18 +129,13 @@ class LiveMeters:
         days = days_at(now_s, zone(tz_name))
         uid = meter_uid(name)
         before, *half_hours = await self._sums(uid, (days.month, *days.edges))
-        newest = await self._reads.newest(uid, known.kinds)
-        taken = [
-            each
-            for channel, each in zip(sorted(known.kinds), newest, strict=True)
-            if channel.startswith("i") and each is not None
-        ]
+        newest = newest_taken(await self._reads.newest(uid, known.kinds))
         plan = known.record.text("plan")
         return LiveAnswer(
             meter=name,
             tz=tz_name,
             plan=plan,
-            newest=newest_row(max(taken, key=lambda each: each[0])) if taken else None,
+            newest=None if newest is None else newest_row(newest),
             today=_part(days.today, sum(half_hours)),
             half_hours=[
                 LiveHalfHour(utc_text(start), mwh)

@@ -2,7 +2,7 @@
 
 ::
 
-    MeterAnswer(meter="m-1", tz="Europe/London", ..., channels=[ChannelDetail(...)], quality={...})
+    MeterAnswer(meter="m-1", uid="5115955319489626038", ..., channels=[...], quality={...})
     UsageAnswer(meter="m-1", flow="import", data=[UsageRow(...)], total=..., gaps=[], ...)
     ImportAnswer(format="csv", meter="house", rows=22536, repeated=15, intervals=22521, ...)
 """
@@ -58,9 +58,13 @@ class QualityRow(msgspec.Struct):
 
 
 class MeterAnswer(msgspec.Struct):
-    """A meter; `since` are the fields that were said, and since when they are so."""
+    """A meter; `since` are the fields that were said, and since when they are so.
+
+    ``uid`` is the meter's own number, by which sums, series and boards know it.
+    """
 
     meter: str
+    uid: str
     tz: str
     plan: str | None
     max_kw: str
@@ -73,9 +77,10 @@ class MeterAnswer(msgspec.Struct):
 
 
 class MeterRow(msgspec.Struct):
-    """A meter in a listing."""
+    """A meter in a listing, and its own number."""
 
     meter: str
+    uid: str
     tz: str
     plan: str | None
     channels: list[ChannelRow]

@@ -29,7 +29,7 @@ from psd.energy.cost_answers import ComparisonAnswer, PlanCost
 from psd.energy.cost_questions import CompareQuery, CostQuestions
 from psd.energy.day_chart import HALF_HOUR_S, day_chart, kwh
 from psd.energy.live import IMPORT, LiveAnswer, LiveMeters, days_at
-from psd.energy.meter_reads import MeterReads, NewestReading
+from psd.energy.meter_reads import MeterReads, NewestReading, newest_taken
 from psd.energy.settings import EnergySettings
 from psd.engine.series import BucketQuestion
 from psd.errors import DetailExpiredError, InputError, NotFoundError
@@ -151,7 +151,7 @@ class MeterPages:
             raise NotFoundError(f"meter: {name} has never sent anything")
         start, end = visit.query.get("start", "").strip(), visit.query.get("end", "").strip()
         start = start or f"-{DAYS_COMPARED}d"
-        query = CompareQuery(start=start, end=end or "now", tz=self._settings.tz)
+        query = CompareQuery(start=start, end=end or "now")
         said: dict[str, Any] = {
             "meter": name,
             "path": quote(name, safe=""),
@@ -173,33 +173,42 @@ class MeterPages:
         return Shown("plans.html", {**nothing, **said, **shown})
 
     async def _lines(self, names: Sequence[str]) -> list[MeterLine]:
-        """Rows of meters. 4 trips."""
+        """Rows of meters. 4 trips, one more for each zone that another meter has."""
         uids = [meter_uid(name) for name in names]
         known = await self._reads.known(uids)
-        tz = zone(self._settings.tz)
-        today = await self._today(uids, days_at(self._clock.now_s(), tz).today)
+        zones = [zone(each.record.text("tz") or self._settings.tz) for each in known]
+        today = await self._today(uids, zones)
         lines = []
         for place, (name, each) in enumerate(zip(names, known, strict=True)):
             found = await self._reads.newest(uids[place], each.kinds)
-            newest = max(filter(None, found), key=lambda one: one[0], default=None)
+            taken = newest_taken(found)
+            newest = max(found.values(), key=lambda one: one[0], default=None)
             lines.append(
                 MeterLine(
                     name,
                     quote(name, safe=""),
                     each.record.text("plan") or "",
-                    kw(newest[2]) if newest and newest[1] == "power" and newest[2] else "",
-                    kwh(today[place]),
-                    _moment(newest, tz),
+                    kw(taken[2] or 0) if taken is not None and taken[1] == "power" else "",
+                    kwh(today[uids[place]]),
+                    _moment(newest, zones[place]),
                 )
             )
         return lines
 
-    async def _today(self, uids: Sequence[int], start: int) -> list[int]:
-        end = self._clock.now_s() + 1
-        if self._thing is None or not uids or start >= end:
-            return [0] * len(uids)
-        found = await self._engine.series(list(uids), BucketQuestion(self._thing, (start, end)))
-        return [sum(each[None].sums) for each in found]
+    async def _today(self, uids: Sequence[int], zones: Sequence[ZoneInfo]) -> dict[int, int]:
+        """Energy of each meter since its own midnight. A trip for each zone."""
+        now_s = self._clock.now_s()
+        by_zone: dict[ZoneInfo, list[int]] = {}
+        for uid, tz in zip(uids, zones, strict=True):
+            by_zone.setdefault(tz, []).append(uid)
+        today = dict.fromkeys(uids, 0)
+        if self._thing is None:
+            return today
+        for tz, some in by_zone.items():
+            cut = (days_at(now_s, tz).today, now_s + 1)
+            found = await self._engine.series(some, BucketQuestion(self._thing, cut))
+            today |= {uid: sum(each[None].sums) for uid, each in zip(some, found, strict=True)}
+        return today
 
 
 def kw(mw: int) -> str:

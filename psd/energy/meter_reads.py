@@ -4,7 +4,7 @@
 
     names("m-1", 2)         -> ["m-10", "m-2"]
     newest(m-1, {"i0": "power", "e0": "intervals"})
-    -> [(1606644000, "power", 200000), (1606644000, "intervals", None)]
+    -> {i0: (1606644000, "power", 200000), e0: (1606644000, "intervals", None)}
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from psd.energy.channels import Kind, MeterChannel, channel_of, counting_kind, flow_order
+from psd.energy.channels import Kind, MeterChannel, channel_of, counting_kind
 from psd.energy.keys import METERS_KEY, channel_key, meter_key, runs_key, units_key
 from psd.energy.known_meters import KnownMeter, known_of
 from psd.store.lane import Command
@@ -70,12 +70,13 @@ class MeterReads:
         commands: list[Command] = [("HGETALL", meter_key(placed.owner_root(uid))) for uid in uids]
         return [known_of(flat) for flat in await self._store.reads.call_all(commands)]
 
-    async def newest(self, uid: int, kinds: Mapping[str, str]) -> list[NewestReading | None]:
-        """What channels showed last, in their order of flow and register. 2 trips."""
+    async def newest(self, uid: int, kinds: Mapping[str, str]) -> dict[MeterChannel, NewestReading]:
+        """What channels showed last, those that ever showed something. 2 trips."""
         root = (await self._store.placed()).owner_root(uid)
-        channels = sorted(map(channel_of, kinds), key=flow_order)
-        found = [self._newest(root, each, kinds[each.name]) for each in channels]
-        return list(await asyncio.gather(*found))
+        channels = [*map(channel_of, kinds)]
+        asked = [self._newest(root, each, kinds[each.name]) for each in channels]
+        told = await asyncio.gather(*asked)
+        return {of: found for of, found in zip(channels, told, strict=True) if found is not None}
 
     async def _newest(self, root: str, channel: MeterChannel, kept: str) -> NewestReading | None:
         kind, counts = counting_kind(kept)
@@ -96,3 +97,14 @@ class MeterReads:
             return None
         second = max(held)
         return second, kind, int(held[second].partition(b":")[0])
+
+
+def newest_taken(found: Mapping[MeterChannel, NewestReading]) -> NewestReading | None:
+    """The newest reading of what a meter takes; of one second that of power.
+
+    >>> import_, export = MeterChannel("import", 0), MeterChannel("export", 0)
+    >>> newest_taken({import_: (60, "power", 200), export: (90, "power", 500)})
+    (60, 'power', 200)
+    """
+    taken = [each for of, each in found.items() if of.flow == "import"]
+    return max(taken, key=lambda each: (each[0], each[1] == "power"), default=None)

@@ -3,7 +3,7 @@
 ::
 
     PUT /v3/energy/meters/m-1  {"tz": "Europe/London", "plan": "eco-tou", "max_kw": "14"}
-    GET /v3/energy/meters/m-1  -> {"meter": "m-1", "tz": "Europe/London", ...,
+    GET /v3/energy/meters/m-1  -> {"meter": "m-1", "uid": "5115955319489626038", ...,
                                    "channels": [{"flow": "import", "register": 0, ...}],
                                    "quality": {"import": {"measured_mwh": 400000, ...}}}
 
@@ -25,9 +25,12 @@ from psd.domain.question import Asked
 from psd.energy.channels import (
     QUALITY_NAMES,
     THINGS,
+    MeterChannel,
     channel_of,
     counting_kind,
+    flow_named,
     flow_order,
+    meter_channel,
     meter_name,
     meter_uid,
 )
@@ -114,6 +117,7 @@ class MeterQuestions:
         rows = [
             MeterRow(
                 name,
+                str(meter_uid(name)),
                 each.record.text("tz") or self._settings.tz,
                 each.record.text("plan"),
                 _channels(each),
@@ -151,6 +155,7 @@ class MeterQuestions:
         newest = await self._reads.newest(uid, known.kinds)
         return MeterAnswer(
             name,
+            str(uid),
             record.text("tz") or settings.tz,
             record.text("plan"),
             text_of(record.number("max_kw") or settings.max_kw * MW_PER_KW),
@@ -164,9 +169,9 @@ class MeterQuestions:
                     each.register,
                     each.kind,
                     each.counts,
-                    None if found is None else newest_row(found),
+                    _newest_of(each, newest),
                 )
-                for each, found in zip(channels, newest, strict=True)
+                for each in channels
             ],
             await self._quality(uid, channels),
         )
@@ -210,6 +215,11 @@ def _exchanges(known: KnownMeter) -> list[ExchangeRow]:
         )
         for channel, each in known.record.exchanges()
     ]
+
+
+def _newest_of(row: ChannelRow, newest: Mapping[MeterChannel, NewestReading]) -> NewestRow | None:
+    found = newest.get(meter_channel(flow_named(row.flow), row.register))
+    return None if found is None else newest_row(found)
 
 
 def newest_row(found: NewestReading) -> NewestRow:

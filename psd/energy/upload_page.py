@@ -125,7 +125,8 @@ def _read(content: bytes, typed: dict[str, str]) -> list[EnergyInterval]:
         raise WrongTypeError(f"format: one of {', '.join(FORMATS)}")
     if not found:
         raise MalformedError("file: there is no interval in it")
-    return found
+    # Of an interval that stands twice the last counts.
+    return list({(each.flow, each.start, each.end): each for each in found}.values())
 
 
 def _of_csv(content: bytes, typed: dict[str, str]) -> list[EnergyInterval]:

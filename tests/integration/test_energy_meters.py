@@ -18,6 +18,9 @@ T0 = 1_606_636_800
 
 HOUR_S = 3_600
 
+NAMELESS = {"meter": "", "uid": ""}
+"""What is another with each meter."""
+
 
 def register(*shown: tuple[int, float | str], **others: Any) -> dict[str, Any]:
     points = [[T0 + second, kwh] for second, kwh in shown]
@@ -89,6 +92,10 @@ LATE: dict[str, tuple[list[dict[str, Any]], str]] = {
         [power((0, 1), (HOUR_S, 1)), power((HOUR_S + 1_800, 1)), meter(gap_max_s=1_800)],
         "0.5",
     ),
+    "a gap too short for all that was taken and delivered": (
+        [power((0, 2), (HOUR_S, -2), (3 * HOUR_S, 4), signed=True), meter(gap_max_s=60)],
+        "0",
+    ),
     "a longer gap": (
         [power((0, 2)), power((4 * HOUR_S, 2)), meter(gap_max_s=4 * HOUR_S)],
         "8",
@@ -111,8 +118,9 @@ async def test_what_is_said_of_a_meter_may_come_before_between_and_after_its_rea
         name = f"m-{number}"
         for document in order:
             assert await send(client, of_meter(document, name)) == ["booked"]
-        told = await usage(client, name)
+        told, delivered = await usage(client, name), await usage(client, name, flow="export")
         assert told["total"]["kwh"] == expected, order
+        assert delivered["total"]["kwh"] == "0"
         stored.add((str(told["gaps"]), told["total"]["estimated_mwh"], told["coverage"]))
         for document in order:
             assert await send(client, of_meter(document, name)) == ["unchanged"]
@@ -132,10 +140,10 @@ async def test_of_each_field_the_latest_second_stands_and_null_forgets_it(
     answers = []
     for number, order in enumerate(itertools.permutations(said)):
         await send(client, *(of_meter(document, f"m-{number}") for document in order))
-        answers.append((await client.get(f"/v3/energy/meters/m-{number}")).json() | {"meter": ""})
+        answers.append((await client.get(f"/v3/energy/meters/m-{number}")).json() | NAMELESS)
     assert all(answer == answers[0] for answer in answers)
     assert answers[0] == {
-        "meter": "",
+        **NAMELESS,
         "tz": "Europe/London",
         "plan": "eco-tou",
         "max_kw": "100",
@@ -236,6 +244,24 @@ async def test_meters_are_listed_by_name_behind_one(client: HttpClient) -> None:
     assert found == sorted(names, key=lambda name: name.encode())
     answer = await client.get("/v3/energy/meters/%C3%A4%20b%2Fc")
     assert answer.json()["meter"] == "ä b/c"
+
+
+async def test_meters_are_added_up_and_ranked_by_their_own_numbers(client: HttpClient) -> None:
+    used = {"m-1": 1_000_000, "m-2": 2_500_000, "m-3": 1_500_000}
+    kws = {name: mwh / 10**6 for name, mwh in used.items()}
+    sent = [of_meter(power((0, kw), (HOUR_S, kw)), name) for name, kw in kws.items()]
+    assert await send(client, *sent) == ["booked"] * 3
+    rows = (await client.get("/v3/energy/meters")).json()["data"]
+    named = {row["uid"]: row["meter"] for row in rows}
+    assert (await client.get("/v3/energy/meters/m-2")).json()["uid"] == rows[1]["uid"]
+    asked = "&".join(f"uid={uid}" for uid in named)
+    asked = f"thing=energy_import&start={T0}&end={T0 + HOUR_S}&{asked}"
+    board = (await client.get(f"/v3/leaderboard?{asked}")).json()
+    assert [(named[row["uid"]], row["value"]) for row in board["data"]] == [
+        (name, used[name]) for name in ("m-2", "m-3", "m-1")
+    ]
+    sums = (await client.get(f"/v3/sum?{asked}")).json()["data"]
+    assert {named[row["uid"]]: row["sum"] for row in sums} == used
 
 
 async def test_what_does_not_count_is_kept_and_no_energy_is_booked_of_it(

@@ -59,6 +59,34 @@ async def test_all_meters_are_listed_with_what_they_show(site: MeterSite) -> Non
     assert (await site.browser.get("/meters/a%2Fb%20%C3%A9/")).headings[0].startswith("a/b é")
 
 
+async def test_power_now_is_what_a_meter_takes_beside_what_it_delivers(site: MeterSite) -> None:
+    seen = {"import": (0.4, 0), "export": (3, 3), "generation": (5, 5)}
+    for flow, (before, now) in seen.items():
+        points = [(NOON_S - 120, before), (NOON_S - 60 * (flow == "import"), now)]
+        fields = {"meter": "m-1", "flow": flow, "points": points}
+        assert await site.say({"command": "power", "power": fields}) == ["booked"]
+    page = await site.browser.get("/meters/m-1/")
+    assert "0.000 kW" in page.text
+    assert "3.000 kW" not in page.text
+    [row] = (await site.browser.get("/")).rows
+    assert (row[2], row[4]) == ("0.000 kW", "2025-11-28 12:00")
+    told = await site.main.get("/v3/energy/meters/m-1/watch?wait=0")
+    assert told.json()["newest"] == {"time": "2025-11-28T11:59:00Z", "kw": "0"}
+
+
+async def test_days_are_those_of_each_meters_zone(site: MeterSite) -> None:
+    for name, tz in (("far", "Pacific/Auckland"), ("home", "Europe/London")):
+        await site.put(f"/meters/{name}", {"tz": tz})
+        await site.power(name, [(NOON_S - 2 * HOUR_S, 1), (NOON_S, 1)])
+    await site.put("/plans/eco", PLAN)
+    far, home = (await site.browser.get("/")).rows
+    assert far[3:] == ["1.000 kWh", "2025-11-29 01:00"]
+    assert home[3:] == ["2.000 kWh", "2025-11-28 12:00"]
+    for name, used in (("far", "1 kWh"), ("home", "2 kWh")):
+        page = await site.browser.get(f"/meters/{name}/plans?start=today&end=now")
+        assert f"{used} from today" in page.text
+
+
 async def test_many_meters_are_on_several_pages(site: MeterSite) -> None:
     for at in range(51):
         await site.power(f"m-{at:02}", [(NOON_S, 1)])
@@ -159,8 +187,11 @@ async def test_a_file_with_a_fault_is_told_on_the_form_and_nothing_is_booked(
     assert (await site.browser.get("/")).rows == []
 
 
-async def test_a_csv_file_is_booked_once_however_often_it_comes(site: MeterSite) -> None:
-    content = b"\xef\xbb\xbfstart,value\n2025-11-28 00:00:00,1\n2025-11-28 00:30:00,0.5\n"
+async def test_a_csv_file_is_booked_once_however_often_it_and_its_rows_come(
+    site: MeterSite,
+) -> None:
+    content = b"\xef\xbb\xbfstart,value\n2025-11-28 00:00:00,1\n"
+    content += b"2025-11-28 00:30:00,0.7\n2025-11-28 00:30:00,0.5\n"
     for told in ("", ", all of them known already"):
         page = await upload(site, content, meter="m-1", format="csv", tz="Europe/London")
         assert (page.status, page.location) == (302, "/energy/meters/m-1/")
