@@ -179,8 +179,10 @@ def periods_of(versions: Sequence[PricePlan], range_: Range) -> list[tuple[Price
     ]
 
 
-def cost_of_cut(plan: str, cut_plan: CutPlan, taken: EnergyAt, delivered: EnergyAt | None) -> Cost:
-    """The bill of a plan over a range."""
+def cost_of_cut(
+    newest: PricePlan, cut_plan: CutPlan, taken: EnergyAt, delivered: EnergyAt | None
+) -> Cost:
+    """The bill of a plan over a range, in the money of its newest version, as all have it."""
     bill = Bill()
     for period in cut_plan.periods:
         energy = taken.taken(period.cells, period.groups)
@@ -189,9 +191,7 @@ def cost_of_cut(plan: str, cut_plan: CutPlan, taken: EnergyAt, delivered: Energy
             bill.add_delivered(period.plan, delivered.taken((), period.export_groups))
     if cut_plan.start < cut_plan.begins:
         bill.unpriced_mwh += taken.between(cut_plan.start, cut_plan.begins)
-    if not cut_plan.periods:
-        return Cost(plan, "", 0, (), 0, bill.unpriced_mwh)
-    return bill.rounded(cut_plan.periods[-1].plan)
+    return bill.rounded(newest)
 
 
 def check_number(cells: int, most: int) -> None:

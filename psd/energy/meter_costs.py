@@ -124,7 +124,7 @@ class Costs:
         window_s = self._window_s(known)
         costs = []
         for kept, each in zip(plans, cut_plans, strict=True):
-            costs.append(cost_of_cut(kept.stored.plan, each, taken, delivered if pays else None))
+            costs.append(cost_of_cut(kept.versions[-1], each, taken, delivered if pays else None))
             await give_way()
         emitting = [taken.between(each.start, each.end) for each in carbon]
         grams = sum(each.rate * mwh for each, mwh in zip(carbon, emitting, strict=True))

@@ -51,14 +51,14 @@ from psd.queries.calendar import bounds
 from psd.queries.moments import asked_range
 from psd.queries.questions import check_points
 from psd.queries.requests import EVERY, Every
-from psd.zones import zone
+from psd.zones import offset_s, zone
 
 SHARE_DECIMALS = 6
 GAPS_MAX = 1_000
 """Of an answer; ``more_gaps`` says how many there are beside."""
 
 PARTS_S = {"5m": 300, "10m": 600, "15m": 900, "30m": 1_800}
-"""Parts of an hour, as meters have them."""
+"""Parts of an hour, as meters have them: where the clocks show them, and none jumps by less."""
 
 UNITS = (*PARTS_S, *EVERY)
 
@@ -192,7 +192,7 @@ def _cuts(range_: Range, unit: str | None, tz: ZoneInfo) -> list[int]:
     if part_s is None:
         return bounds(range_, cast(Every, unit), tz, BUCKETS_MAX)
     check_points((range_.end - range_.start) // part_s + 2, 1, BUCKETS_MAX)
-    first = range_.start // part_s * part_s + part_s
+    first = range_.start + part_s - (range_.start + offset_s(range_.start, tz)) % part_s
     return [range_.start, *range(first, range_.end, part_s), range_.end]
 
 

@@ -54,6 +54,9 @@ DEMAND = (
     "demandreactivepowercharge",
 )
 
+LEFT_OUT = ("enddate", "fixedchargeeaaddl", "fueladjustmentsmonthly", "dgrules")
+"""What a plan does not say, and is told."""
+
 Cell = tuple[tuple[int, ...], int]
 """Days of the week and a month."""
 
@@ -96,9 +99,10 @@ def plan_of_urdb(
         fields["valid_from"] = dt.datetime.fromtimestamp(start, ZoneInfo(tz)).date().isoformat()
     fields |= _charges(tariff, notes)
     fields |= _export(tariff, periods, names, notes)
-    for name in ("enddate", "fixedchargeeaaddl", "dgrules"):
-        if tariff.get(name):
-            notes.append(f"{name}: {tariff[name]} is no part of the plan")
+    for name in LEFT_OUT:
+        value = tariff.get(name)
+        if value and (_costs(value) or not isinstance(value, list)):
+            notes.append(f"{name}: {value} is no part of the plan")
     return UrdbPlan(fields, [*dict.fromkeys(notes)])
 
 
@@ -247,8 +251,10 @@ def _scheduled(
 
 
 def _schedule(name: str, tariff: Mapping[str, Any], periods: int) -> list[list[int]]:
-    """12 months of 24 periods."""
+    """12 months of 24 periods; one period alone needs no schedule."""
     listed = tariff.get(name)
+    if listed is None and periods == 1:
+        return [[0] * HOURS for _ in range(MONTHS)]
     if not isinstance(listed, list) or len(listed) != MONTHS:
         raise MalformedError(f"{name}: expected {MONTHS} months")
     found = []

@@ -146,6 +146,17 @@ async def test_values_of_every_half_hour_have_gaps_where_there_is_none(client: H
     assert told["gaps"] == [{"start": "2020-11-29T08:30:00Z", "end": "2020-11-29T09:00:00Z"}]
 
 
+async def test_half_hours_are_those_of_the_clocks_of_a_zone(client: HttpClient) -> None:
+    await send(client, intervals([[T0 + at, T0 + at + 900, 1] for at in range(0, 5_400, 900)]))
+    told = await usage(client, T0, T0 + 5_400, every="30m", tz="Asia/Kathmandu")
+    assert [(row["start"][11:16], row["kwh"]) for row in told["data"]] == [
+        ("08:00", "1"),
+        ("08:15", "2"),
+        ("08:45", "2"),
+        ("09:15", "1"),
+    ]
+
+
 async def test_days_of_23_and_25_hours_have_all_their_energy(client: HttpClient) -> None:
     london = ZoneInfo("Europe/London")
     for day, hours in ((dt.date(2020, 3, 29), 23), (dt.date(2020, 10, 25), 25)):

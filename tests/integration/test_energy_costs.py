@@ -153,6 +153,9 @@ async def test_versions_of_a_plan_each_bill_their_part(client: HttpClient) -> No
     # Midnight of the second version is 23:00 UTC.
     assert told["data"][0]["amount"] == "2.48"
     assert told["unpriced_mwh"] == 1_000_000
+    before = await ask(client, "cost", plan="eco", start="2020-11-28", end="2020-11-29")
+    assert (before["data"], before["total"]) == ([], "0.00")
+    assert (before["mwh"], before["unpriced_mwh"]) == (1_000_000, 1_000_000)
     refused = await ask(client, "cost", 409, plan="eco", start="2020-11-28", strict="true")
     assert refused["code"] == "unpriced"
 

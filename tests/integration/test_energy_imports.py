@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import pytest
 
 from psd.client import AsyncClient
+from server import deadline
 from tests.support.clients.http import HttpClient
 
 FOLDER = Path(__file__).parents[1] / "golden" / "energy"
@@ -79,6 +80,14 @@ async def test_green_button_files_have_their_energy_to_the_watt_hour(
     assert used["total"]["mwh"] == wh * 1_000
     if name == "daily_1year":
         assert used["coverage"] == 1
+
+
+async def test_a_file_that_is_long_to_read_is_no_fault_of_the_store(
+    client: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadline, "ANSWER_TIMEOUT_S", 0.02)
+    answer = await post(client, b"start,value\n" + b"2020-11-29,\n" * 50_000, format="csv")
+    assert (answer.status, answer.json()["rows"]) == (200, 0), answer.text
 
 
 async def test_gas_is_refused_as_a_whole_and_leaves_no_meter(client: HttpClient) -> None:

@@ -13,7 +13,16 @@ import msgspec
 import pytest
 
 from tests.support.clients.http import HttpClient
-from tests.support.energy.plain_bills import BASE, HALF_HOUR_S, PEAK, PLANS, ZONES, by_half_hours
+from tests.support.energy.plain_bills import (
+    BASE,
+    HALF_HOUR_S,
+    NIGHT,
+    PEAK,
+    PLANS,
+    TIERED,
+    ZONES,
+    by_half_hours,
+)
 
 DECEMBER_S = 1_796_169_600
 """2026-12-02 00:00 UTC."""
@@ -26,6 +35,18 @@ Energy = dict[int, int]
 MANY: list[dict[str, Any]] = [
     *PLANS,
     {"rates": [{**PEAK, "from": "07:30", "to": "09:30"}, {**PEAK, "name": "evening"}, BASE]},
+    {
+        "versions": [
+            {"rates": [TIERED], "standing": {"per": "day", "amount": "0.3"}},
+            {"rates": [PEAK, BASE], "valid_from": "2026-03-29", "vat_percent": 5},
+            {"rates": [TIERED], "valid_from": "2026-04-05", "tiers_by": "volume"},
+            {
+                "rates": [NIGHT, BASE],
+                "valid_from": "2026-10-25",
+                "minimum": {"per": "month", "amount": 50},
+            },
+        ]
+    },
 ]
 
 
@@ -96,14 +117,23 @@ async def test_every_kind_of_plan_costs_what_half_hours_one_by_one_do(
     await send(client, day, register=2)
     energy = {second: mwh + day[second] for second, mwh in night.items()}
     for place, document in enumerate(MANY):
-        await put_plan(client, f"p{place:02}", {**document, "tz": tz})
+        await put_plan(client, f"p{place:02}", of_zone(document, tz))
     for month in months(tz):
-        await check_bills(client, tz, month, within(energy, month))
+        cut = sorted(draw.sample(range(*month, HALF_HOUR_S), 2))
+        for range_ in (month, (cut[0], cut[1])):
+            await check_bills(client, tz, range_, within(energy, range_))
 
 
-async def check_bills(client: HttpClient, tz: str, month: tuple[int, int], energy: Energy) -> None:
-    """The bill of a month by every plan, and all of them beside each other."""
-    start, end = month
+def of_zone(document: dict[str, Any], tz: str) -> dict[str, Any]:
+    """The same plan by the clocks of a zone."""
+    if "versions" in document:
+        return {"versions": [{**each, "tz": tz} for each in document["versions"]]}
+    return {**document, "tz": tz}
+
+
+async def check_bills(client: HttpClient, tz: str, range_: tuple[int, int], energy: Energy) -> None:
+    """The bill of a range by every plan, and all of them beside each other."""
+    start, end = range_
     bills = {
         f"p{place:02}": by_half_hours(document, ZoneInfo(tz), energy)
         for place, document in enumerate(MANY)
@@ -140,7 +170,7 @@ async def test_prices_of_a_market_and_what_is_delivered_cost_what_half_hours_do(
         path = "/v3/energy/prices/agile"
         answer = await client.request("PUT", path, body, "application/json")
         assert answer.status == 201, answer.text
-    exported = {"rates": [{**PEAK, "rate": "0.19"}, {**BASE, "rate": "0.04"}]}
+    exported = {"rates": [{**PEAK, "rate": "0.19"}, {**TIERED, "days": [6, 7]}, NIGHT, BASE]}
     await put_plan(client, "agile", {"tz": tz, "series": "agile", "export": exported})
     for month in months(tz):
         told = await ask(client, "cost", plan="agile", start=month[0], end=month[1])

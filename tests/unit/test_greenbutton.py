@@ -64,6 +64,30 @@ def test_the_multiplier_the_direction_and_the_quality_are_taken() -> None:
 
 
 @pytest.mark.parametrize(
+    ("usual", "told", "is_estimated"),
+    [
+        ("", ("0", "8"), True),
+        ("", ("0", "17"), False),
+        ("<defaultQuality>9</defaultQuality>", (), True),
+        ("<defaultQuality>9</defaultQuality>", ("0",), False),
+        ("<defaultQuality>17</defaultQuality>", (), False),
+    ],
+)
+def test_a_reading_is_an_estimate_by_one_of_its_qualities_or_by_that_of_its_type(
+    usual: str, told: tuple[str, ...], is_estimated: bool
+) -> None:
+    qualities = "".join(
+        f"<ReadingQuality><quality>{each}</quality></ReadingQuality>" for each in told
+    )
+    reading = f"""<IntervalReading>{qualities}<timePeriod><start>1606636800</start></timePeriod>
+    <value>5</value></IntervalReading>"""
+    kind = f"<uom>72</uom><intervalLength>900</intervalLength>{usual}"
+    [found] = strictly(read(feed(kind, reading)))
+    assert found.end - found.start == 900
+    assert (found.quality == ESTIMATED) is is_estimated
+
+
+@pytest.mark.parametrize(
     ("stream", "told"),
     [
         (feed("<uom>72</uom>", READING.format("much")), "value at 1606636800: 'much' is no"),
@@ -73,6 +97,7 @@ def test_the_multiplier_the_direction_and_the_quality_are_taken() -> None:
         (feed("", "", '<!DOCTYPE f [<!ENTITY a "b">]>'), "DOCTYPE: a file with a document type"),
         (io.BytesIO(b"start,value\n"), "line 1: "),
         (io.BytesIO(b"<feed><entry>"), "line 1: "),
+        (io.BytesIO(b"<html><body/></html>"), "IntervalBlock: there is none"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_told(stream: io.BytesIO, told: str) -> None:

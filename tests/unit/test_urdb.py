@@ -151,6 +151,21 @@ def test_what_no_plan_can_say_is_refused_by_its_field(fields: dict[str, Any], to
         plan_of_urdb(tariff(**fields), "UTC")
 
 
+def test_a_tariff_of_one_period_needs_no_schedule() -> None:
+    flat: dict[str, Any] = {"label": "flat", "energyratestructure": [[{"rate": 0.07}]]}
+    assert plan_of_urdb(flat, "UTC").fields["rates"] == [{"name": "period 1", "rate": "0.07"}]
+    flat["energyratestructure"] *= 2
+    with pytest.raises(InputError, match="energyweekdayschedule: expected 12 months"):
+        plan_of_urdb(flat, "UTC")
+
+
+def test_what_costs_and_no_plan_can_say_is_told() -> None:
+    fuel = [0, 0.001, *[0] * 10]
+    found = plan_of_urdb(tariff(fueladjustmentsmonthly=fuel), "UTC")
+    assert found.notes == [f"fueladjustmentsmonthly: {fuel} is no part of the plan"]
+    assert plan_of_urdb(tariff(fueladjustmentsmonthly=[0] * 12), "UTC").notes == []
+
+
 def test_demand_is_left_out_only_where_that_is_wanted_and_then_it_is_told() -> None:
     costly = tariff(demandratestructure=[[{"rate": 19.5}]], demandunits="kW")
     found = plan_of_urdb(costly, "UTC", without_demand=True)

@@ -58,9 +58,11 @@ def read(stream: BinaryIO) -> Iterator[FileRow]:
     entries = feed.entries
     types = {href: each for each in entries if each.kind == "ReadingType" for href in _self(each)}
     meters = {href: each for each in entries if each.kind == "MeterReading" for href in _self(each)}
-    for entry in entries:
-        if entry.kind == "IntervalBlock":
-            yield from _intervals(entry, _type_of(entry, types, meters))
+    blocks = [each for each in entries if each.kind == "IntervalBlock"]
+    if not blocks:
+        raise MalformedError("IntervalBlock: there is none; a file of energy has some in entries")
+    for block in blocks:
+        yield from _intervals(block, _type_of(block, types, meters))
 
 
 def _self(entry: _Entry) -> list[str]:
@@ -84,28 +86,33 @@ def _intervals(block: _Entry, type_: _Entry) -> Iterator[FileRow]:
     unit = told.get("uom", "")
     if unit != WATT_HOURS:
         raise UnitError(f"uom: {shown(unit)} is no unit of electric energy; 72 is Wh")
-    if told.get("accumulationBehaviour", DELTA) != DELTA:
+    if (told.get("accumulationBehaviour") or DELTA) != DELTA:
         raise UnitError("accumulationBehaviour: only 4 is read, energy of an interval")
-    flow = FLOWS.get(told.get("flowDirection", "1"))
+    flow = FLOWS.get(told.get("flowDirection") or "1")
     if flow is None:
         raise WrongTypeError("flowDirection: 1 (forward) and 19 (reverse) are read")
-    power = WH_POWER + _whole("powerOfTenMultiplier", told.get("powerOfTenMultiplier", "0"))
+    power = WH_POWER + _whole("powerOfTenMultiplier", told.get("powerOfTenMultiplier") or "0")
     if not -9 <= power <= 12:
         raise OutOfBoundsError("powerOfTenMultiplier: must lie between -12 and 9")
+    usual = {
+        "duration": told.get("intervalLength", ""),
+        "quality": told.get("defaultQuality", ""),
+    }
     for line, reading in block.readings:
+        filled = usual | {name: text for name, text in reading.items() if text}
         try:
-            yield line, _interval(reading, told.get("intervalLength", ""), power, flow)
+            yield line, _interval(filled, power, flow)
         except InputError as error:
             yield RefusedInterval(line, error)
 
 
-def _interval(reading: dict[str, str], length_s: str, power: int, flow: Flow) -> EnergyInterval:
+def _interval(reading: dict[str, str], power: int, flow: Flow) -> EnergyInterval:
     start = _whole("start", reading.get("start", ""))
-    length = _whole("duration", reading.get("duration") or length_s)
+    length = _whole("duration", reading["duration"])
     if not 0 < length <= DURATION_MAX_S:
         raise OutOfBoundsError(f"duration: {length} must lie between 1 s and 366 days")
     mwh = scaled(reading.get("value", ""), power, f"value at {start}")
-    quality = ESTIMATED if reading.get("quality") in ESTIMATES else MEASURED
+    quality = ESTIMATED if reading["quality"] in ESTIMATES else MEASURED
     return EnergyInterval(start, start + length, mwh, flow, quality)
 
 
@@ -170,6 +177,9 @@ class _Feed:
         tag = self._path.pop()
         text, self._text = self._text.strip(), ""
         if "IntervalReading" in self._path:
-            self.entries[-1].readings[-1][1].setdefault(tag, text)
+            reading = self.entries[-1].readings[-1][1]
+            # Of several qualities that of an estimate counts.
+            if tag not in reading or (tag == "quality" and text in ESTIMATES):
+                reading[tag] = text
         elif self._path[-1:] == ["ReadingType"]:
             self.entries[-1].fields[tag] = text
