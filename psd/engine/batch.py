@@ -30,6 +30,7 @@ from psd.engine.withdrawal import (
     withdrawn_of,
 )
 from psd.errors import StoreUnavailableError
+from psd.store.joined_calls import joinable
 from psd.store.lane import Command
 from psd.store.owner_calls import Page, owner_call
 from psd.store.redis import Store
@@ -94,7 +95,14 @@ class EventBatch:
         """The calls for the events at these positions, and the positions that each is about."""
         tools = self._tools
         steps = steps_for(self._events, places, tools.marker_key, tools.store.placement)
+        if len(steps) == 1 and isinstance(steps[0], Call) and not self._fences:
+            return [self._only_page(steps[0])]
         return [self._page(step) for step in steps]
+
+    def _only_page(self, call: Call) -> Page:
+        """All of a batch in one call, which may go with those of other batches in one."""
+        group = self._tools.store.placement.group_of(call.roots[0])
+        return call.positions, joinable(self._command(call), group, len(call.positions))
 
     def _page(self, step: Step) -> Page:
         if not isinstance(step, int):

@@ -6,6 +6,7 @@ trip is under way the next may leave on another connection, so that psd and Redi
 same time. Nothing is ever sent twice: redis-py's retries are off, a lost reply is an unknown
 outcome and is reported as :class:`StoreUnavailableError`.
 
+Small calls of several requests become one on their way (psd/store/joined_calls.py).
 A trip is bounded by what its commands cost (psd/store/costs.py), and callers take turns
 (psd/store/fair_queue.py), so nobody waits for all that another has sent. What a lane could not
 answer in time is refused before anything of it is sent (psd/store/room.py). Whoever waits is told

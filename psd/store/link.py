@@ -12,6 +12,7 @@ again a second later and every second on, ahead of the commands of the next trip
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -19,10 +20,15 @@ from redis.asyncio import Connection, Redis
 from redis.exceptions import NoScriptError, RedisError
 
 from psd.failpoints import reach
+from psd.store.joined_calls import JoinedTrip, can_be_joined
 from psd.store.replies import is_of_replica
 from psd.store.scripts import read_sources
 from psd.store.sending import Command, receive, send, write
 from psd.store.watch import Watch
+
+UNJOINED_S = 0.1
+"""After joined calls were refused, which may have cost 8 ms: who brings what is too much for a call
+brings more of it."""
 
 
 class Link:
@@ -32,11 +38,33 @@ class Link:
         self._client = client
         self._watch = watch
         self._looked_at_s = 0.0
+        self._joins_again_s = 0.0
         self._connection: Connection | None = None
         self.connections_made = 0
         self.has_sent = False
 
     async def exchange(self, commands: list[Command]) -> list[Any]:
+        """Replies by position; calls that can be joined are (psd/store/joined_calls.py).
+
+        Where joined calls were refused, as which nothing was written, each goes again alone, and
+        none are joined for a while. Raises and ``has_sent`` as :meth:`_exchange`.
+        """
+        if not can_be_joined(commands) or time.monotonic() < self._joins_again_s:
+            return await self._exchange(commands)
+        trip = JoinedTrip(commands)
+        replies, refused = trip.apart(await self._exchange(trip.commands))
+        if refused:
+            self._joins_again_s = time.monotonic() + UNJOINED_S
+            try:
+                again = await self._exchange([commands[at] for at in refused])
+            finally:
+                # Whatever became of these, the others were sent.
+                self.has_sent = True
+            for at, reply in zip(refused, again, strict=True):
+                replies[at] = reply
+        return replies
+
+    async def _exchange(self, commands: list[Command]) -> list[Any]:
         """Replies by position; a script the server has forgotten is loaded and called again.
 
         Raises RefusedError where the server is none to work with. What was sent ahead of that

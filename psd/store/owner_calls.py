@@ -49,8 +49,12 @@ class Placement:
             return [list(range(len(roots)))] if roots else []
         found: dict[str, list[int]] = {}
         for place, root in enumerate(roots):
-            found.setdefault(root[: root.index("}")], []).append(place)
+            found.setdefault(self.group_of(root), []).append(place)
         return list(found.values())
+
+    def group_of(self, root: str) -> str:
+        """What those have in common that may be in one call with this root."""
+        return "" if self._is_one else root[: root.index("}")]
 
 
 ONE_SERVER = Placement(Partitions(1), is_spread=False)

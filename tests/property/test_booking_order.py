@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 
 import pytest
 
@@ -29,18 +31,31 @@ async def book_in_batches(runtime: Runtime, rng: random.Random, reports: Sequenc
         at += size
 
 
+async def book_at_once(runtime: Runtime, rng: random.Random, reports: Sequence[Report]) -> None:
+    """As so many requests: their calls are joined on their way (psd/store/joined_calls.py)."""
+    at = 0
+    while at < len(reports):
+        sizes = [rng.choice((1, 1, 2, 5)) for _ in range(rng.choice((2, 8, 30)))]
+        ends = [*accumulate(sizes, initial=at)]
+        batches = [reports[start:end] for start, end in pairwise(ends)]
+        found = await asyncio.gather(*(runtime.engine.book(batch) for batch in batches if batch))
+        assert not [outcome for each in found for outcome in each if outcome.status == "refused"]
+        at = ends[-1]
+
+
 @pytest.mark.parametrize("seed", range(8))
 async def test_shuffled_and_repeated_reports_leave_equal_keys(runtime: Runtime, seed: int) -> None:
-    """Each set is booked in its own order, then twice shuffled with repeats."""
+    """Each set is booked in its own order, then twice shuffled with repeats, also all at once."""
     client = runtime.store.client
     for number in range(SETS):
         rng = random.Random(f"{seed}/{number}")
         reports = random_reports(rng)
         model = Model(reports)
         first = None
-        for sent in (reports, *(shuffled_with_repeats(rng, reports) for _ in range(2))):
+        for booked in (book_in_batches, book_in_batches, book_at_once):
+            sent = reports if first is None else shuffled_with_repeats(rng, reports)
             await client.flushdb()
-            await book_in_batches(runtime, rng, sent)
+            await booked(runtime, rng, sent)
             held = await keyspace(client)
             first = first or held
             assert held == first, f"order matters: seed {seed}/{number}"
