@@ -19,6 +19,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from psd.errors import ConfigError
+from psd.secrets import masked
 
 PORTS = range(1, 65_536)
 
@@ -48,7 +49,7 @@ def read_address(text: str, what: str, port_example: int = 4150) -> Address:
     """
     host, port = cut_address(text, what, port_example)
     if port not in PORTS:
-        raise ConfigError(f"{what} = {text!r}: {port} is no port from 1 to 65535")
+        raise ConfigError(f"{what} = {_shown(text)}: {port} is no port from 1 to 65535")
     return Address(host, port)
 
 
@@ -56,18 +57,24 @@ def cut_address(text: str, what: str, port_example: int = 4150) -> Address:
     """The same with a port of any size: what nsqlookupd passes on may be one that nobody has."""
     found = re.fullmatch(r"\[(?P<v6>[^\[\]]*)\]:(?P<port6>[0-9]+)|(?P<host>.*):(?P<port>.*)", text)
     if found is None:
-        raise ConfigError(f"{what}: {text!r} must be host:port, as in 127.0.0.1:{port_example}")
+        raise ConfigError(
+            f"{what}: {_shown(text)} must be host:port, as in 127.0.0.1:{port_example}"
+        )
     port_text = found["port6"] or found["port"]
     if found["host"] is not None and ":" in found["host"]:
         raise ConfigError(
-            f"{what} = {text!r}: an IPv6 address stands in brackets, and a port behind them, as "
-            f"in [::1]:{port_example}"
+            f"{what} = {_shown(text)}: an IPv6 address stands in brackets, and a port behind them, "
+            f"as in [::1]:{port_example}"
         )
     host = found["v6"] if found["host"] is None else found["host"]
     if not (is_ipv6(host) if found["host"] is None else _NAME.fullmatch(host)):
-        raise ConfigError(f"{what} = {text!r}: {host!r} is no host; it must be host:port")
+        raise ConfigError(
+            f"{what} = {_shown(text)}: {_shown(text, host)} is no host; it must be host:port"
+        )
     if not re.fullmatch(r"[0-9]{1,9}", port_text):
-        raise ConfigError(f"{what} = {text!r}: {port_text!r} is no port from 1 to 65535")
+        raise ConfigError(
+            f"{what} = {_shown(text)}: {_shown(text, port_text)} is no port from 1 to 65535"
+        )
     return Address(host, int(port_text))
 
 
@@ -83,7 +90,10 @@ def read_host(text: str, what: str) -> str:
 
 
 def check_http_address(text: str, what: str, port_example: int) -> None:
-    """Raise ConfigError unless it is ``host:port``, as above, or an http(s) URL."""
+    """Raise ConfigError unless it is ``host:port``, as above, or an http(s) URL.
+
+    The URL names nobody: what is asked there is asked without a user and a password.
+    """
     if "://" not in text:
         read_address(text, what, port_example)
         return
@@ -94,9 +104,20 @@ def check_http_address(text: str, what: str, port_example: int) -> None:
         is_url = False
     if not is_url:
         raise ConfigError(
-            f"{what} = {text!r}: must be host:port or http(s)://host:port; an IPv6 address stands "
-            f"in brackets, as in [::1]:{port_example}"
+            f"{what} = {_shown(text)}: must be host:port or http(s)://host:port; an IPv6 address "
+            f"stands in brackets, as in [::1]:{port_example}"
         )
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ConfigError(
+            f"{what} = {_shown(text)}: must end with the port or a path, and psd sends no user and "
+            "no password there"
+        )
+
+
+def _shown(text: str, part: str | None = None) -> str:
+    """An address that is none, or a part of it; nothing that may be a password."""
+    told = masked(text)
+    return repr(told if part is None or told != text else part)
 
 
 def is_ipv6(host: str) -> bool:

@@ -29,6 +29,7 @@ from psd.config import (
 from psd.config_things import check_things
 from psd.errors import ConfigError
 from psd.names import TOPIC, TOPIC_RULE
+from psd.secrets import masked
 
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 
@@ -115,7 +116,7 @@ def _check_origins(server: ServerSettings) -> None:
     for origin in server.cors_origins:
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             raise ConfigError(
-                f"server.cors_origins = {origin!r}: expected an origin, as "
+                f"server.cors_origins = {masked(origin)!r}: expected an origin, as "
                 "https://app.example:8443, in small letters and without a path, or * alone"
             )
     if "*" in server.cors_origins and (server.cors_credentials or len(server.cors_origins) > 1):
@@ -128,8 +129,8 @@ def _check_origins(server: ServerSettings) -> None:
 def _check_tracing(tracing: TracingSettings) -> None:
     if tracing.endpoint and not _ORIGIN.fullmatch(tracing.endpoint):
         raise ConfigError(
-            f"tracing.endpoint = {tracing.endpoint!r}: expected http://collector:4317, or https:// "
-            "for TLS, in small letters and without a path"
+            f"tracing.endpoint = {masked(tracing.endpoint)!r}: expected http://collector:4317, or "
+            "https:// for TLS, in small letters and without a path"
         )
     if not 0 <= tracing.sample_ratio <= 1:
         raise ConfigError(
