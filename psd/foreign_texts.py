@@ -16,6 +16,7 @@ beginning (:func:`shown`).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 SHOWN_CHARACTERS = 100
 
@@ -54,6 +55,11 @@ def in_spreadsheet(text: str) -> str:
     if text and text[0] in _FORMULA_BEGINS and not _NUMBER.fullmatch(text):
         return f"'{text}"
     return text
+
+
+def in_cells(row: Iterable[object]) -> list[object]:
+    """A row of a CSV file, its texts as :func:`in_spreadsheet` has them."""
+    return [in_spreadsheet(cell) if isinstance(cell, str) else cell for cell in row]
 
 
 def shown(value: object) -> str:

@@ -35,6 +35,7 @@ from psd.domain.web_page import (
     WebPage,
 )
 from psd.errors import ForbiddenError, InputError
+from psd.foreign_texts import in_cells
 from server.access import IDENTITY, NOBODY, seen_by
 from server.answers import not_found
 from server.deadline import deadline_unless
@@ -259,7 +260,7 @@ def _file(download: Download) -> web.Response:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(download.columns)
-    writer.writerows(download.rows)
+    writer.writerows(map(in_cells, download.rows))
     return _content(Content(download.name, "text/csv; charset=utf-8", text.getvalue().encode()))
 
 

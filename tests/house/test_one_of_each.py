@@ -32,6 +32,17 @@ ONCE: dict[str, tuple[str, Sequence[str]]] = {
         ("psd/cli/printing.py",),
     ),
     "tables as CSV on a terminal": (r"csv\.writer\(sys\.stdout", ("psd/cli/printing.py",)),
+    # Each of them has what a spreadsheet would compute marked as a text.
+    "who writes CSV": (
+        r"csv\.(?:Dict)?[wW]riter\(",
+        (
+            "psd/cli/printing.py",
+            "psd/exports/row_files.py",
+            "psd/rewards/cli/pay.py",
+            "server/formats.py",
+            "server/pages/site.py",
+        ),
+    ),
     "where boards are kept": (
         r"\bboards_key\(|\bnamed_board_root\(|root\}:(?:members|final|versions)\b",
         (

@@ -7,7 +7,7 @@ import pytest
 
 from psd.cli.printing import say, show_json, show_table, write_csv
 from psd.errors import OutOfBoundsError
-from psd.foreign_texts import in_spreadsheet, on_one_line, on_terminal
+from psd.foreign_texts import in_cells, in_spreadsheet, on_one_line, on_terminal
 from psd.rewards.vehicle_events import _owner
 from server.formats import csv_rows
 
@@ -37,6 +37,10 @@ class Row(msgspec.Struct):
 )
 def test_a_cell_that_would_be_computed_is_marked_as_text(text: str, cell: str) -> None:
     assert in_spreadsheet(text) == cell
+
+
+def test_a_row_has_its_texts_marked_and_its_numbers_as_they_are() -> None:
+    assert in_cells(["=1+1", -5, None, True]) == ["'=1+1", -5, None, True]
 
 
 def test_what_is_not_printable_is_shown_escaped() -> None:

@@ -69,6 +69,15 @@ async def test_weeks_are_shown_with_their_states_and_as_files(site: Site) -> Non
     assert "psd rewards calculate" in page.text
 
 
+async def test_a_spreadsheet_computes_nothing_of_a_file(site: Site) -> None:
+    owner = "=cmd|'/c calc'!A1"
+    await site.served.describe(9, owner=owner, integrations=["Tesla"])
+    await site.served.drive_in(9, "Tesla", 4)
+    await site.served.compute(4)
+    text = (await site.page("/at-risk?csv=1")).text
+    assert [each["owner"] for each in lines(text) if each["vehicle"] == "9"] == [f"'{owner}"]
+
+
 async def test_a_statement_has_each_number_with_its_rule(site: Site) -> None:
     for week in range(5):
         page = await site.page(f"/vehicles/7/?week={week}")
