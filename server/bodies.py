@@ -11,7 +11,8 @@ has admitted, and no further than to the limit of its size::
     gzip without its last byte        -> 400
     Content-Encoding: snappy          -> 415, Accept-Encoding: gzip, deflate
 
-Of a stranger only the form is read with which he signs in, unpacked and short.
+Of a stranger only the form is read with which he signs in, and what a hook takes by its signature;
+both are short and come as they are.
 """
 
 from __future__ import annotations
@@ -94,11 +95,15 @@ class BodyReader:
         body = await self._received(request.clone(client_max_size=bytes_max))
         return read_upload(request.headers.get("Content-Type", ""), body)
 
-    async def strangers_form(self, request: web.Request) -> dict[str, str]:
-        """The same of whoever signs in, who may be anybody: short, and as it was typed."""
+    async def strangers(self, request: web.Request, bytes_max: int) -> bytes:
+        """What somebody sent who may be anybody: short, and as it is."""
         if "Content-Encoding" in request.headers:
-            raise UnsupportedCodingError("Content-Encoding: a form to sign in is not packed")
-        body = await self._received(request.clone(client_max_size=STRANGERS_BYTES_MAX))
+            raise UnsupportedCodingError("Content-Encoding: nothing of a stranger is unpacked")
+        return await self._received(request.clone(client_max_size=bytes_max))
+
+    async def strangers_form(self, request: web.Request) -> dict[str, str]:
+        """The form of whoever signs in."""
+        body = await self.strangers(request, STRANGERS_BYTES_MAX)
         return read_form(request.headers.get("Content-Type", ""), body)
 
 

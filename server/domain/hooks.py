@@ -6,6 +6,7 @@ take for "send it again", and told in plain text::
     POST /hook  signed       -> 200, once it is kept
                 forged       -> 400 Stripe-Signature: none of its v1 is by a secret of this server
                 66 kB        -> 503
+                gzip         -> 415: who signed it is known only once all of it was read
                 store away   -> 503
     GET /topup/u1            -> 303, Location: https://checkout.stripe.com/...
 """
@@ -29,7 +30,7 @@ def hook_route(hook: Hook, bodies: BodyReader) -> Route:
 
     async def handle(request: web.Request) -> web.Response:
         try:
-            body = await bodies.read(request.clone(client_max_size=hook.body_bytes_max))
+            body = await bodies.strangers(request, hook.body_bytes_max)
         except web.HTTPRequestEntityTooLarge:
             told = f"body: more than {hook.body_bytes_max} bytes"
             return answers.text(told, HTTPStatus.SERVICE_UNAVAILABLE)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import urllib.error
 import urllib.request
+import zlib
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -23,6 +25,7 @@ from psd.charging.payments.signed_links import LIVES_S, link_path
 from psd.clock import ManualClock
 from psd.errors import ArchiveUnavailableError
 from psd.runtime import Runtime
+from server import bodies
 from server.simulation.fake_stripe import FakeStripe
 from server.simulation.webhook_sending import signature_header
 from tests.conftest import AnyStore
@@ -110,6 +113,20 @@ async def test_a_body_is_up_to_65536_bytes(site: PaymentSite) -> None:
     for size, status in ((65_536, 200), (65_537, 503), (200_000, 503)):
         padded = {**event, "pad": "x" * (size - bare)}
         assert (await site.hook(padded)).status == status
+
+
+async def test_nothing_that_a_stranger_sends_is_unpacked(
+    site: PaymentSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who signed a webhook is known only when all of it is there, so it comes as it is."""
+    stripe_id = (await site.desk.begin("u1")).stripe_id
+    body, headers = site.signed(payment(stripe_id))
+    monkeypatch.setattr(bodies, "unpacked", mock.Mock(side_effect=AssertionError("unpacked")))
+    for coding, packed in (("gzip", gzip.compress(body)), ("deflate", zlib.compress(body))):
+        sent = {**headers, "Content-Encoding": coding}
+        answer = await site.client.request("POST", "/hook", packed, "application/json", sent)
+        assert answer.status == 415, answer.text
+    assert await site.balance() == 0
 
 
 async def test_what_is_forged_old_or_unsigned_is_400_and_moves_nothing(site: PaymentSite) -> None:
