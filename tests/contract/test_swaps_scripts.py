@@ -6,16 +6,20 @@ import asyncio
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from psd.errors import ChangedError, ConflictError
 from psd.runtime import Runtime
+from psd.store.scripts import load_script
 from psd.swaps.append import Append
 from psd.swaps.around_asks import after, before, newest
+from psd.swaps.keys import index_key, network_root
 from psd.swaps.part import SwapsPart
 from psd.swaps.store import SwapsStore
 from psd.swaps.swap_events import Stocktake, Swap
 from psd.swaps.swap_places import SwapPlace
 from tests.support.engine import NOON_S
+from tests.support.scripts.counted_lua import Touched
 from tests.support.scripts.script_calls import ledger_of_swaps
 from tests.support.stored.keyspace import keyspace
 
@@ -144,3 +148,32 @@ async def test_a_battery_is_where_it_came_in_last_unless_it_went_out_since(psd: 
     assert await store.stations_of("n", 4) == [2, 0, 0, 7]
     assert await store.stations_of("n", 4, NOON_S + 1) == [0, None, None, None]
     assert await store.stations_of("n", 0) == []
+
+
+async def test_neighbours_in_a_crowded_second_are_found_without_reading_all_of_it(
+    psd: Runtime,
+) -> None:
+    """Each of a thousand swaps of one second, and of those around it, has its neighbours."""
+    store, key = SwapsStore(psd.store), index_key("n", *DRIVER)
+    seconds = [NOON_S - 1, NOON_S - 1, *([NOON_S] * 1_000), NOON_S + 1, NOON_S + 2]
+    for n, second in enumerate(seconds, start=1):
+        await store.append("n", Append(event=ridden(f"{n}", second)))
+        await psd.store.client.zadd(key, {f"{n:012d}:{n:012d}": second})
+    touched = Touched(load_script("swaps.around"))
+    for n in (1, 2, 3, 4, 500, 1_001, 1_002, 1_003, 1_004):
+        for without in (0, n - 1, n + 1):
+            place = SwapPlace(seconds[n - 1], n)
+            asked = [
+                before(*DRIVER, place, without),
+                replace(after(*DRIVER, place), without=without),
+            ]
+            found = (await store.around("n", asked)).found
+            left = [each for each in range(1, len(seconds) + 1) if each != without]
+            wanted = [
+                max((each for each in left if each < n), default=None),
+                min((each for each in left if each > n), default=None),
+            ]
+            assert [each and each.n for each in found] == wanted, (n, without)
+            packed = msgspec.msgpack.encode(asked)
+            work = await touched.run(psd.store.client, [network_root("n")], packed)
+            assert work.total < 400
