@@ -54,7 +54,7 @@ def test_whoever_waits_longest_is_let_in_first_and_nobody_passes() -> None:
     # 11 and 11 leave 10 of 32: p3 has no room, and p4, which would have, is behind it.
     full = board(settled("p1", 10), settled("p2", 10), first, second)
     assert full.admitted() == set()
-    assert (full.position("p3"), full.position("p4"), full.position("p1")) == (1, 2, 0)
+    assert full.positions == {"p3": 1, "p4": 2}
     assert board(settled("p1", 4), settled("p2", 4), first, second).admitted() == {"p3", "p4"}
 
 

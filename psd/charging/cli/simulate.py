@@ -161,7 +161,7 @@ async def _picture(yard: ChargingYard) -> Table:
         name = car.plan.name if car is not None else ""
         place = yard.states[plug].place.name if plug in yard.states else ""
         balance, cents = await yard.money_of(name, plug) if name else ("", "")
-        position = board.position(plug) if plug in yard.states else 0
+        position = board.positions.get(plug, 0)
         amps = f"{yard.plug_amps(plug):.1f}"
         table.add_row(plug, place, str(position or ""), amps, name, cents, balance)
     return table

@@ -28,7 +28,8 @@ from psd.charging.sessions.session_energy import (
     CELL_S,
     MS,
     SessionSum,
-    session_sum,
+    log_sums,
+    sum_of,
 )
 from psd.charging.sessions.session_store import ChargeSession, EarlierBill, SessionStore
 from psd.charging.settings import ChargingSettings
@@ -38,6 +39,7 @@ from psd.engine.engine import Engine
 from psd.errors import StoreUnavailableError
 from psd.failpoints import reach
 from psd.measures.curve import HOUR_S
+from psd.slices import Stretch
 
 TRIES = 20
 """Bookings of a session that others overtook, each by readings that came meanwhile."""
@@ -184,7 +186,11 @@ class ChargeSessions:
     async def _measured(self, site: str, plug: str, first_ms: int, last_ms: int) -> Measured:
         rule, gap_max_ms = self._settings.energy_rule, self._settings.gap_max_ms
         taken, logs = await self._store.logs(site, plug, first_ms, last_ms)
-        return Measured(taken, session_sum(logs, first_ms, last_ms, rule, gap_max_ms))
+        parts, stretch = [], Stretch()
+        for part in log_sums(logs, first_ms, last_ms, rule, gap_max_ms):
+            parts.append(part)
+            await stretch.after(part.readings)
+        return Measured(taken, sum_of(parts))
 
     async def _settle(self, site: str, kept: ChargeSession, found: Measured) -> None:
         """Book all cells of a session that has ended, and archive both."""

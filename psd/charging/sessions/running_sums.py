@@ -27,6 +27,7 @@ from psd.charging.sessions.price_plans import ChargingPrices
 from psd.charging.sessions.session_energy import STRIP_MS, Area, log_sums
 from psd.charging.sessions.session_store import NewestLogs, SessionStore
 from psd.charging.settings import ChargingSettings
+from psd.slices import Stretch
 
 SESSIONS_MAX = 4_096
 """Of which a process remembers what they came to; whose turn is longest ago is forgotten."""
@@ -88,34 +89,36 @@ class RunningSums:
         if before is not None and before.strip * STRIP_MS <= last_ms:
             read = await self._store.newest_logs(site, plug, before.strip * STRIP_MS, last_ms)
             if read.taken - _count(read.logs) == before.kept:
-                return self._summed(session, before, read, last_ms)
+                return await self._summed(session, before, read, last_ms)
         read = await self._store.newest_logs(site, plug, first_ms, last_ms)
-        return self._summed(session, SumBefore(first_ms // STRIP_MS), read, last_ms)
+        return await self._summed(session, SumBefore(first_ms // STRIP_MS), read, last_ms)
 
-    def _summed(
+    async def _summed(
         self, session: _Session, before: SumBefore, read: NewestLogs, last_ms: int
     ) -> SoFar:
         """The sum of what is remembered and what was read; of that what is full is remembered."""
         full = max(0, last_ms // STRIP_MS - OPEN_LOGS - before.strip)
         logs = read.logs[: last_ms // STRIP_MS - before.strip + 1]
-        moved = self._added(session, before, logs[:full], last_ms)
+        moved = await self._added(session, before, logs[:full], last_ms)
         if read.is_whole:
             kept = read.taken - _count(read.logs[full:])
             self._remember(session, msgspec.structs.replace(moved, kept=kept))
-        total = self._added(session, moved, logs[full:], last_ms)
+        total = await self._added(session, moved, logs[full:], last_ms)
         price = self._prices.between(session.first_ms, session.first_ms)
         return SoFar(total.nj, price.cents_of(total.nj, total.product))
 
-    def _added(
+    async def _added(
         self, session: _Session, before: SumBefore, logs: Sequence[bytes], last_ms: int
     ) -> SumBefore:
-        """What a sum is with the logs behind it."""
+        """What a sum is with the logs behind it; of many the others have turns between."""
+        stretch = Stretch()
         rule, gap_max_ms = self._settings.energy_rule, self._settings.gap_max_ms
         last, nj, product = before.last, before.nj, before.product
         price = self._prices.between(session.first_ms if last is None else last.ms, last_ms)
         for part in log_sums(logs, session.first_ms, last_ms, rule, gap_max_ms, last):
             nj, product = nj + part.nj, product + price.product(part.areas)
             last = part.last or last
+            await stretch.after(part.readings)
         return SumBefore(before.strip + len(logs), nj, product, last)
 
     def _remember(self, session: _Session, before: SumBefore) -> None:

@@ -10,7 +10,7 @@ even (as psd/measures/curve.py does). 2.4 kW from 00:00:00 on, a reading each 2 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from hashlib import blake2b
@@ -61,9 +61,14 @@ def session_sum(
 
     Of an hour's cells all before must be among them.
     """
+    return sum_of(log_sums(logs, first_ms, last_ms, rule, gap_max_ms))
+
+
+def sum_of(parts: Iterable[LogSum]) -> SessionSum:
+    """What the sums of a session's logs come to."""
     areas: dict[int, Area] = {}
     readings = nj = 0
-    for part in log_sums(logs, first_ms, last_ms, rule, gap_max_ms):
+    for part in parts:
         readings, nj = readings + part.readings, nj + part.nj
         for cell, area in part.areas.items():
             areas[cell] = areas.get(cell, 0) + area

@@ -21,6 +21,7 @@ from psd.charging.sessions.session_store import SESSIONS, ChargeSession, session
 from psd.charging.sites.site_store import SiteStore, pairs
 from psd.errors import BadQueryError
 from psd.foreign_texts import shown
+from psd.slices import sorted_in_slices
 from psd.store.keys import names_key, names_shard
 from psd.store.lane import Command
 from psd.store.redis import Store
@@ -29,6 +30,10 @@ PAGE = 500
 LOOKED_AT_MAX = 10_000
 """Sessions that one page looks at, to find those of a plug."""
 
+LEAST = 4
+"""Marks of a list that are read at first, where many lists are."""
+
+_NEWEST_FIRST = ("BYSCORE", "REV", "LIMIT", 0)
 _MARK = re.compile(r"(\d{1,15})/(.{1,300})", re.DOTALL)
 
 
@@ -114,29 +119,47 @@ class SessionReads:
         before: SessionMark | None,
         count: int,
     ) -> list[SessionMark]:
-        """The newest marks before one, however many end in one millisecond."""
-        if not lists:
-            return []
-        most = "+inf" if before is None else before.ms
-        size = count
-        while True:
-            rest = ("BYSCORE", "REV", "LIMIT", 0, size, "WITHSCORES")
-            asked: list[Command] = [
-                ("ZRANGE", key, most, f"({after_ms}", *rest) for _, key in lists
+        """The newest marks before one, however many end in one millisecond.
+
+        Of many lists few are read of each at first, then more of those that may have newer ones.
+        """
+        sizes = [max(2 * count // len(lists), LEAST)] * len(lists) if len(lists) > 1 else [count]
+        held: list[list[SessionMark]] = [[]] * len(lists)
+        asked = [*range(len(lists))]
+        found: list[SessionMark] = []
+        while asked:
+            some = [(lists[at], sizes[at]) for at in asked]
+            for at, marks in zip(asked, await self._read(some, after_ms, before), strict=True):
+                held[at] = marks
+            every = await sorted_in_slices([mark for marks in held for mark in marks])
+            found = [mark for mark in reversed(every) if before is None or mark < before][:count]
+            asked = [
+                at
+                for at in asked
+                if len(held[at]) == sizes[at] and (len(found) < count or held[at][-1] > found[-1])
             ]
-            replies = await self._store.reads.call_all(asked)
-            marks = sorted(
-                (
-                    SessionMark(int(score), prefix + member.decode())
-                    for (prefix, _), reply in zip(lists, replies, strict=True)
-                    for member, score in pairs(reply)
-                ),
-                reverse=True,
-            )
-            found = [mark for mark in marks if before is None or mark < before]
-            if len(found) >= count or all(len(reply) < 2 * size for reply in replies):
-                return found[:count]
-            size *= 2
+            for at in asked:
+                sizes[at] *= 2
+        return found
+
+    async def _read(
+        self,
+        lists: Sequence[tuple[tuple[str, str], int]],
+        after_ms: int,
+        before: SessionMark | None,
+    ) -> list[list[SessionMark]]:
+        """The newest marks of each list, so many as are asked of it, the newest first. 1 trip."""
+        most = "+inf" if before is None else before.ms
+        replies = await self._store.reads.call_all(
+            [
+                ("ZRANGE", key, most, f"({after_ms}", *_NEWEST_FIRST, size, "WITHSCORES")
+                for (_, key), size in lists
+            ]
+        )
+        return [
+            [SessionMark(int(score), prefix + member.decode()) for member, score in pairs(reply)]
+            for ((prefix, _), _), reply in zip(lists, replies, strict=True)
+        ]
 
     async def _sessions(
         self, marks: Sequence[SessionMark]

@@ -21,6 +21,7 @@ from psd.charging.sessions.session_energy import STRIP_MS, session_number, strip
 from psd.charging.sessions.session_prices import PriceStep, SessionPrice
 from psd.charging.sites.site_store import PLUG_SPACE
 from psd.charging.sites.site_view import latest_of
+from psd.slices import give_way
 from psd.store.kept import write_kept
 from psd.store.keys import names_key, names_shard
 from psd.store.lane import Command
@@ -29,6 +30,15 @@ from psd.store.scripts import Script
 from psd.users import uid_of
 
 SCANNED = 500
+
+LOGS_AT_ONCE = 144
+"""Logs that one command reads: those of a day, with a reading each 2 s 0.8 MB."""
+
+LOGS_A_PAGE = 12
+"""Logs that are read in one go where only the first readings are wanted: 2 hours of them."""
+
+RELEASED_AT_ONCE = 14 * 144
+"""Logs that one call lets go, some 3 us each: a session may have lasted for months."""
 SESSIONS = "session"
 """The names of sessions by number, each with its site before it."""
 
@@ -113,39 +123,43 @@ class SessionStore:
 
         The number is read first: what is computed of the logs is of so many readings or more.
         """
-        uid = uid_of(PLUG_SPACE, plug)
-        keys = [log_key_of(site, uid, strip) for strip in strips(first_ms, last_ms)]
-        taken, found = await self._store.writes.call_all(
-            [("HGET", taken_key(site), plug), ("MGET", *keys)]
-        )
-        return int(taken or 0), [each or b"" for each in found]
+        asked = _logs_asked(site, plug, strips(first_ms, last_ms))
+        taken, *found = await self._store.writes.call_all([("HGET", taken_key(site), plug), *asked])
+        return int(taken or 0), _logs_of(found)
 
     async def newest_logs(self, site: str, plug: str, first_ms: int, last_ms: int) -> NewestLogs:
         """Packed readings by ten minutes up to ten minutes behind a millisecond. 1 trip.
 
         How many were kept is read last: of readings that come meanwhile it tells too many.
         """
-        uid = uid_of(PLUG_SPACE, plug)
         read = strips(first_ms, last_ms + STRIP_MS)
         counted: Command = ("HGET", taken_key(site), plug)
-        before, found, newest, taken = await self._store.writes.call_all(
-            [
-                counted,
-                ("MGET", *(log_key_of(site, uid, strip) for strip in read)),
-                ("HGET", latest_key(site), plug),
-                counted,
-            ]
+        asked = _logs_asked(site, plug, read)
+        before, *found, newest, taken = await self._store.writes.call_all(
+            [counted, *asked, ("HGET", latest_key(site), plug), counted]
         )
         newest_ms = 0 if newest is None else latest_of(newest).ms
         is_whole = before == taken and newest_ms < read.stop * STRIP_MS
-        return NewestLogs([each or b"" for each in found], int(taken or 0), is_whole)
+        return NewestLogs(_logs_of(found), int(taken or 0), is_whole)
 
-    async def readings(
-        self, site: str, plug: str, first_ms: int, last_ms: int
+    async def first_readings(
+        self, site: str, plug: str, first_ms: int, last_ms: int, count: int
     ) -> list[PlugReading]:
-        """Readings of a plug from a millisecond to another, both included. 1 trip."""
-        _, logs = await self.logs(site, plug, first_ms, last_ms)
-        return [each for log in logs for each in unpack(log) if first_ms <= each.ms <= last_ms]
+        """The first readings of a plug from a millisecond to another, both included.
+
+        Logs are read by some until there are enough, by more where there are none.
+        """
+        found: list[PlugReading] = []
+        read, at_once = strips(first_ms, last_ms), LOGS_A_PAGE
+        while read and len(found) < count:
+            some, read = read[:at_once], read[at_once:]
+            replies = await self._store.writes.call_all(_logs_asked(site, plug, some))
+            logs = [log for log in _logs_of(replies) if log]
+            at_once = LOGS_A_PAGE if logs else min(2 * at_once, LOGS_AT_ONCE)
+            for log in logs:
+                found += [each for each in unpack(log) if first_ms <= each.ms <= last_ms]
+            await give_way()
+        return found[:count]
 
     async def keep(self, site: str, session: ChargeSession, revision: int) -> ChargeSession:
         """Keep a session in the place of a revision, -1 for none; what is kept then. 1 trip."""
@@ -157,14 +171,21 @@ class SessionStore:
         return session_of(held)
 
     async def release(self, session: ChargeSession, kept_s: int) -> int:
-        """Let the readings of a session that has ended go after a time; its logs. 1 trip."""
-        logs = strips(session.start_ms, session.finish_ms)
-        command: Command = (
-            *("EVALSHA", self._release.sha, 1, site_root(session.site_id), session.plug_id),
-            *(uid_of(PLUG_SPACE, session.plug_id), logs.start, logs.stop - 1, kept_s),
-        )
-        [found] = await write_kept(self._store, [command])
-        return int(found)
+        """Let the readings of a session that has ended go after a time; its logs.
+
+        A trip each fortnight of it.
+        """
+        found = 0
+        uid, logs = uid_of(PLUG_SPACE, session.plug_id), strips(session.start_ms, session.finish_ms)
+        while logs:
+            some, logs = logs[:RELEASED_AT_ONCE], logs[RELEASED_AT_ONCE:]
+            command: Command = (
+                *("EVALSHA", self._release.sha, 1, site_root(session.site_id), session.plug_id),
+                *(uid, some.start, some.stop - 1, kept_s),
+            )
+            [there] = await write_kept(self._store, [command])
+            found += int(there)
+        return found
 
     async def taken_at_least(self, site: str, plug: str, taken: int) -> int:
         """Raise how many readings were kept of a plug to a number; what it is then. 2 trips."""
@@ -237,3 +258,16 @@ class SessionStore:
             return []
         found = await self._store.writes.call(("MGET", *(session_key_of(site, id_) for id_ in ids)))
         return [session_of(held) for held in found if held is not None]
+
+
+def _logs_asked(site: str, plug: str, read: range) -> list[Command]:
+    """Logs of ten minutes, as many a command as one may read."""
+    uid = uid_of(PLUG_SPACE, plug)
+    keys = [log_key_of(site, uid, strip) for strip in read]
+    return [
+        ("MGET", *keys[start : start + LOGS_AT_ONCE]) for start in range(0, len(keys), LOGS_AT_ONCE)
+    ]
+
+
+def _logs_of(replies: Sequence[Sequence[bytes | None]]) -> list[bytes]:
+    return [log or b"" for reply in replies for log in reply]

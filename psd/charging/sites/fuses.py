@@ -16,6 +16,7 @@ plugs that were admitted last, until it is at 0.9 of its limit.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import cached_property
 
@@ -125,9 +126,9 @@ class FuseBoard:
     def shed(self) -> set[str]:
         """Plugs that have to stop, whoever was admitted last first."""
         found: set[str] = set()
+        behind = self._below(self._behind)
         for name in sorted(self._fuses):
-            limit = self._limit(name)
-            below = [each for each in self._behind if name in self._chains[each.name]]
+            limit, below = self._limit(name), behind.get(name, [])
             if not limit or not self._is_over(below, limit):
                 continue
             left = self._sum_at(below, self._now_ms, found)
@@ -158,12 +159,15 @@ class FuseBoard:
                 found.setdefault(each.fuse, each.name)
         return {*found.values()}
 
-    def position(self, name: str) -> int:
-        """The place of a plug in the queue of its fuse, from 1 on; 0 for one that does not wait."""
-        waiting = self.waiting
-        fuse = next((each.fuse for each in waiting if each.name == name), None)
-        queue = [each.name for each in waiting if each.fuse == fuse]
-        return queue.index(name) + 1 if name in queue else 0
+    @cached_property
+    def positions(self) -> Mapping[str, int]:
+        """The place of each plug that waits in the queue of its fuse, from 1 on."""
+        found: dict[str, int] = {}
+        before: Counter[str] = Counter()
+        for each in self.waiting:
+            before[each.fuse] += 1
+            found[each.name] = before[each.fuse]
+        return found
 
     def too_large(self, name: str) -> str:
         """Why a plug can never be admitted; empty where it can."""
@@ -179,19 +183,26 @@ class FuseBoard:
 
     def loads(self) -> dict[str, FuseLoad]:
         """What each fuse carries; one that is not set has no limit."""
-        reserved, waiting = self._reserved(), self.waiting
-        names = {*self._fuses, *(name for chain in self._chains.values() for name in chain)}
+        reserved, below = self._reserved(), self._below(self._behind)
+        queues = self._below(self.waiting)
         found = {}
-        for name in sorted(names):
-            below = [each for each in self._behind if name in self._chains[each.name]]
-            current = self._sum_at(below, self._now_ms, set())
+        for name in sorted({*self._fuses, *below}):
+            current = self._sum_at(below.get(name, ()), self._now_ms, set())
             limit = self._limit(name)
-            queue = tuple(each.name for each in waiting if name in self._chains[each.name])
+            queue = tuple(each.name for each in queues.get(name, ()))
             is_over = bool(limit) and current > limit
             parent = self._fuses.get(name, Fuse()).parent
             found[name] = FuseLoad(
                 limit, parent, current, reserved.get(name, 0), queue, bool(queue) or is_over
             )
+        return found
+
+    def _below(self, behind: Iterable[Behind]) -> dict[str, list[Behind]]:
+        """Plugs by each of the fuses that they are behind, in their order."""
+        found: dict[str, list[Behind]] = {}
+        for each in behind:
+            for name in self._chains[each.name]:
+                found.setdefault(name, []).append(each)
         return found
 
     def _chain(self, fuse: str) -> tuple[str, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from psd.charging.charging_services import ChargingServices
 from psd.charging.plugs.plug_answers import ShownFuse, ShownSite, ShownSites
 from psd.charging.plugs.plug_questions import MA, PlugQuestions
@@ -40,15 +38,14 @@ class SiteQuestions:
     async def site(self, asked: Asked) -> ShownSite:
         """A site, its fuses with what they carry and who waits, and its plugs."""
         view = await self._view(asked.path["site"])
-        status = self._plugs.status
-        plugs = await asyncio.gather(*(status(view, name) for name in sorted(view.plugs)))
+        plugs = await self._plugs.statuses(view, sorted(view.plugs))
         text = view.settings.text
         return ShownSite(
             view.site,
             text("site", "name"),
             text("site", "description"),
             self.fuses(view),
-            list(plugs),
+            plugs,
         )
 
     def fuses(self, view: SiteView) -> list[ShownFuse]:
