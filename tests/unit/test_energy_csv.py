@@ -36,12 +36,30 @@ def test_a_time_is_of_the_zone_and_of_the_end_that_are_told() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "start,value\n1606636800,0.5\n",
+        '"start","value"\r\n"1606636800"," 0.5 "\r\n',
+        "start;value\n1606636800;0.5\n",
+        "\ufeffwhat;value; start \n;+0,500;2020-11-29 08:00\n",
+        "start\tvalue\n2020-11-29T09:00:00+01:00\t0.5\n",
+    ],
+)
+def test_columns_stand_between_what_parts_the_names_of_the_heading(text: str) -> None:
+    [found] = strictly(read([text.encode()], EnergyColumns()))
+    assert found == EnergyInterval(1_606_636_800, 1_606_638_600, 500_000, "import", MEASURED)
+
+
+@pytest.mark.parametrize(
     ("text", "told"),
     [
         ("at,value\n", "line 1: no column 'start'"),
         ("start,kwh\n", "line 1: no column 'value'; there are 'start', 'kwh'"),
         ("start,value\nsoon,1\n", "line 2: start: 'soon'"),
         ("start,value\n2020-11-29 09:00,1\n2020-11-29 09:30,much\n", "line 3: value: 'much' is no"),
+        ('start,value\n2020-11-29 09:00,"0,5"\n', "line 2: value: '0,5' is no decimal number"),
+        ("start;value\n2020-11-29 09:00;1.000,5\n", "line 2: value: '1.000,5' is no decimal"),
+        ("start;value\n2020-11-29 09:00,1\n", "line 2: row: 1 cells under 2 columns"),
         ("start,value\n2020-03-29 02:30,1\n", "line 2: start: .*never show it"),
         ("start,value\n2020-10-25 02:30,1\n", "line 2: start: .*show it twice"),
     ],
