@@ -24,6 +24,8 @@ from tests.support.energy.plain_bills import (
     by_half_hours,
 )
 
+QUARTER_S = 900
+
 DECEMBER_S = 1_796_169_600
 """2026-12-02 00:00 UTC."""
 
@@ -184,3 +186,41 @@ async def test_prices_of_a_market_and_what_is_delivered_cost_what_half_hours_do(
             **{f"export {name}": -amount for name, amount in paid.items()},
         }
         assert told["unpriced_mwh"] == sum(mwh for each, mwh in used.items() if each not in prices)
+
+
+async def test_where_prices_change_within_half_hours_energy_is_priced_as_of_its_end(
+    client: HttpClient,
+) -> None:
+    tz, draw = "Europe/London", random.Random("quarters")
+    month = months(tz)[1]
+    energy = within(drawn(draw, tz), month)
+    await send(client, energy)
+    by_end = {second + HALF_HOUR_S - 1: mwh for second, mwh in energy.items()}
+    odd = {
+        "rates": [
+            {**PEAK, "days": [0, 6], "from": "16:10", "to": "19:25", "months": [10]},
+            {**NIGHT, "from": "23:50", "to": "05:05"},
+            BASE,
+        ]
+    }
+    values = {second: draw.randint(-20_000, 40_000) for second in range(*month, QUARTER_S)}
+    for path, body in (
+        ("prices/quarters", {"values": [f"{each}e-5" for each in values.values()]}),
+        ("carbon/GB", {"values": [abs(each) for each in values.values()]}),
+    ):
+        sent = msgspec.json.encode({**body, "start": month[0], "every_s": QUARTER_S})
+        answer = await client.request("PUT", f"/v3/energy/{path}", sent, "application/json")
+        assert answer.status == 201, answer.text
+    await put_plan(client, "odd", {**odd, "tz": tz})
+    await put_plan(client, "quarters", {"series": "quarters", "tz": tz})
+    priced = {end: mwh * values[end // QUARTER_S * QUARTER_S] for end, mwh in by_end.items()}
+    for plan, lines in (
+        ("odd", by_half_hours(odd, ZoneInfo(tz), by_end)),
+        ("quarters", {"quarters": round(Fraction(sum(priced.values()), 10**9))}),
+    ):
+        told = await ask(client, "cost", plan=plan, start=month[0], end=month[1], carbon="GB")
+        assert {row["name"]: minor(row["amount"], 2) for row in told["data"]} == lines
+        assert (told["alignment"], told["unpriced_mwh"]) == ("interval_end", 0)
+        grams = sum(map(abs, priced.values()))
+        assert told["carbon_g"] == round(Fraction(grams, 10**6))
+        assert told["carbon_unknown_mwh"] == 0
