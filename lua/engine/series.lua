@@ -17,7 +17,7 @@
 -- Idempotent: yes
 -- Cost: per owner O(buckets with bookings), and a leaf of up to 512 records for each boundary
 --       that cuts a day with bookings; 10,000 buckets, at most what lib/effort allows
--- @include lib/descent: new_descent, add_totals, descend
+-- @include lib/descent: new_descent, even_bounds, add_totals, descend
 -- @include lib/newest: note_newest_of, newest_told
 -- @include lib/atid_sets: atid_set
 -- @include lib/effort: next_effort, is_page_spent, is_overspent
@@ -26,6 +26,7 @@
 
 local plan = cmsgpack.unpack(ARGV[1])
 local bounds, weeks, prefix_end = plan[1], plan[2], ':' .. ARGV[2]
+if plan[3] then bounds = even_bounds(unpack(plan[3])) end
 local atids, by_atid, tells_newest = atid_set(ARGV[3]), ARGV[4] == 'atid', ARGV[5] == '1'
 
 -- What an owner has in the buckets, or in calendar weeks, each of which has its own total.

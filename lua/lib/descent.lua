@@ -22,12 +22,28 @@ local UNIT_STEPS = 12
 -- should have, values by position, parts by atid as field and value by turns]; parts are first
 -- seconds and records by turns.
 local function new_descent(bounds, atids, by_atid)
-  return { bounds = bounds, low = bounds[1], high = bounds[#bounds], atids = atids,
-    by_atid = by_atid, totals = {}, parts = {} }
+  return { bounds = bounds, low = bounds[1], high = bounds[bounds.last_place or #bounds],
+    atids = atids, by_atid = by_atid, totals = {}, parts = {} }
+end
+
+-- Boundaries of which all between the first and the last are a step apart, the second of them at
+-- `begin`: there may be 10,000 of them, and few are looked at, so they are made when they are.
+local function even_bounds(first, begin, step, number, last)
+  local bounds = { first, begin = begin, step = step, last_place = number }
+  bounds[number] = last
+  return setmetatable(bounds, { __index = function(_, at)
+    if at > 1 and at < number then return begin + (at - 2) * step end
+  end })
 end
 
 -- Place of the first boundary that is not before a second.
 local function bound_from(bounds, second)
+  if bounds.step then
+    local at = 2 + math.max(0, math.ceil((second - bounds.begin) / bounds.step))
+    if second <= bounds[1] then return 1 end
+    if at < bounds.last_place then return at end
+    return bounds.last_place + (second > bounds[bounds.last_place] and 1 or 0)
+  end
   local low, high = 1, #bounds + 1
   while low < high do
     local middle = math.floor((low + high) / 2)

@@ -42,6 +42,8 @@ PAGE_BUCKETS_MAX = 20_000
 NUMBER_RECORDS = 3
 """A part of a total takes as long as to read so many bookings."""
 
+EVEN_BOUNDS_MIN = 16
+
 BUCKETS_A_RECORD = 10
 """So many sums of a column are made while a booking is read."""
 
@@ -95,7 +97,7 @@ class BucketQuestion(msgspec.Struct, frozen=True):
     def arguments(self, weeks: Sequence[Sequence[Any]]) -> tuple[bytes | str | int, ...]:
         """What lua/engine/series.lua takes, up to whether it tells the newest second."""
         return (
-            msgpack.packb([list(self.bounds), weeks], use_bin_type=False),
+            packed_bounds(self.bounds, weeks),
             self.thing,
             packed_atids(self.atids),
             "atid" if self.by_atid else "",
@@ -226,6 +228,22 @@ async def _add_bookings(
     ]
     async for records in read_in_turns(handed, pace):
         columns.add_records(records.of(question.atids))
+
+
+def packed_bounds(bounds: Sequence[int], weeks: Sequence[Sequence[Any]]) -> bytes:
+    """Boundaries and weeks as lua/engine/series.lua takes them.
+
+    Many that are even apart, but for the first and the last, travel as five numbers: Redis takes
+    0.1 us to unpack a boundary.
+    """
+    plan: list[Any] = [list(bounds), weeks]
+    if len(bounds) >= EVEN_BOUNDS_MIN and bounds[1] < bounds[2]:
+        inner = range(bounds[1], bounds[-1], bounds[2] - bounds[1])
+        if bounds[1:-1] == [*inner]:
+            even = (bounds[0], bounds[1], inner.step, len(bounds), bounds[-1])
+            plan = [[], weeks, even]
+    packed: bytes = msgpack.packb(plan, use_bin_type=False)
+    return packed
 
 
 def weeks_of(bounds: Sequence[int]) -> list[list[Any]]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import random
 from itertools import pairwise
 
+import msgpack
 import pytest
 
 from psd.engine.activities import ScoreQuestion
 from psd.engine.events import VALUE_MAX, Report
 from psd.engine.plan import ISSUANCE_START_S, WEEK_S, Range
-from psd.engine.series import BUCKETS_MAX, BucketQuestion
+from psd.engine.series import BUCKETS_MAX, BucketQuestion, packed_bounds
 from psd.engine.series_columns import Series
 from psd.errors import DetailExpiredError, OutOfBoundsError
 from psd.runtime import Runtime
+from psd.store.scripts import Script
 from tests.support.engine import (
     DAY_S,
     EVER,
@@ -215,3 +218,47 @@ async def test_reads_of_many_owners_write_nothing(psd: Runtime) -> None:
     await engine.top(1, EVER, 2)
     await engine.standings(await engine.population(1), 1, EVER)
     assert (await client.info("persistence"))["rdb_changes_since_last_save"] == before
+
+
+@pytest.mark.parametrize("reports", [SPARSE, dense_day()], ids=["sparse", "dense"])
+@pytest.mark.parametrize("step", [60, 3600, 7 * 3600, DAY_S, 30 * DAY_S])
+async def test_even_boundaries_hand_over_the_same(
+    psd: Runtime, monkeypatch: pytest.MonkeyPatch, reports: list[Report], step: int
+) -> None:
+    """They travel as five numbers, wherever the first and the last of them are."""
+    await book(psd, reports)
+    rng = random.Random(step)
+    asked, other = [], []
+    for _ in range(30):
+        begin = NOON_S + rng.randrange(-5_000, 40_000) - rng.randrange(20) * step
+        inner = [*range(begin, begin + rng.randrange(15, 40) * step, step)]
+        first, last = begin - rng.randrange(1, step + 1), inner[-1] + rng.randrange(1, step + 1)
+        asked.append([first, *inner, last])
+    for boundaries in asked:
+        assert len(msgpack.unpackb(packed_bounds(boundaries, []))[0]) == 0, "as five numbers"
+        found = await psd.engine.series([1], BucketQuestion(1, boundaries))
+        assert found[0][None].sums == sums(reports, boundaries)
+        other.append(await replied(psd, boundaries))
+    monkeypatch.setattr("psd.engine.series.EVEN_BOUNDS_MIN", 1_000)
+    assert [await replied(psd, boundaries) for boundaries in asked] == other
+
+
+async def replied(psd: Runtime, boundaries: list[int]) -> object:
+    """What the script itself answers."""
+    root = psd.store.placement.owner_root(1)
+    arguments = BucketQuestion(1, boundaries).arguments([])
+    return await psd.store.run(Script("engine.series"), root, *arguments, "")
+
+
+@pytest.mark.parametrize(
+    "boundaries",
+    [[0] * 20, [*range(0, 200, 10), 195], [*range(0, 200, 10), 190], [0, *range(0, 190, 10), 500]],
+    ids=["at one place", "an end within", "an end twice", "a beginning twice"],
+)
+def test_only_even_boundaries_are_shortened(boundaries: list[int]) -> None:
+    plain, _, *even = msgpack.unpackb(packed_bounds(boundaries, []))
+    if even:
+        first, begin, step, number, last = even[0]
+        inner = [begin + at * step for at in range(number - 2)]
+        plain = [first, *inner, last]
+    assert plain == boundaries
