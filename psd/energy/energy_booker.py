@@ -22,6 +22,7 @@ from psd.energy import resettling
 from psd.energy.channels import Flow, MeterChannel, report_of
 from psd.energy.energy_metrics import EnergyMetrics
 from psd.energy.meter_facts import rule_of
+from psd.energy.register_sums import booked_ends
 from psd.energy.resettling import Cells, Settled
 from psd.energy.settings import EnergySettings
 from psd.energy.store import UNIT_S, Found, KeptChannel, MeterStore
@@ -103,13 +104,33 @@ class EnergyBooker:
         return told
 
     async def _book(self, of: KeptChannel, settled: Settled, found: Found) -> list[Outcome] | None:
-        """Outcomes of reports; None where somebody has booked what is newer."""
-        reports = self._reports(of, settled)
+        """Outcomes of reports; None where somebody has booked what is newer.
+
+        What is to be empty is looked for behind that: then nobody books there by what is older.
+        """
+        told = await self._fenced(of, self._reports(of, settled), found)
+        if told is None or not settled.bare:
+            return told
+        emptied = await self._fenced(of, await self._bared(of, settled), found)
+        return None if emptied is None else [*told, *emptied]
+
+    async def _fenced(
+        self, of: KeptChannel, reports: Sequence[Report], found: Found
+    ) -> list[Outcome] | None:
         if not reports:
             return []
         fence = {of.uid: (f"energy.{of.channel.name}", found.version)}
         told = await self._engine.book(reports, fence)
         return None if any(outcome.status == "superseded" for outcome in told) else told
+
+    async def _bared(self, of: KeptChannel, settled: Settled) -> list[Report]:
+        """What takes energy away where none is to be. A trip for each 5,000 bookings there."""
+        thing, cell_s, register = self._things[of.channel.flow], self._settings.cell_s, of.channel
+        booked: set[int] = set()
+        for first, end in settled.bare:
+            ends = await booked_ends(self._engine, of.uid, thing, register.register, (first, end))
+            booked |= {second - cell_s for second in ends if second % cell_s == 0}
+        return self._of_cells(of.uid, of.channel, resettling.bared(settled, booked))
 
     async def catch_up(self, of: KeptChannel, found: Found) -> None:
         """Derive all that is kept of a channel again, where the meter's rule is another by now."""
@@ -130,9 +151,10 @@ class EnergyBooker:
         return [(start * unit_s, (end + 1) * unit_s - 1) for start, end in listed]
 
     async def wanted(self, of: KeptChannel, within: Within) -> list[Report]:
-        """What readings within make, as it should be booked. 1 trip."""
+        """What readings within make, as it should be booked, and where nothing is to be. 1 trip."""
         found = await self._store.look(of, within, LOOK)
-        return self._reports(of, (await self._settled(of, within, found))[0])
+        settled, _ = await self._settled(of, within, found)
+        return [*self._reports(of, settled), *await self._bared(of, settled)]
 
     async def again(self, of: KeptChannel, within: Within) -> list[Outcome]:
         """Book what readings within make. 2 trips."""

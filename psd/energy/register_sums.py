@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from psd.energy.channels import MEASURED, REGISTERS
 from psd.engine.engine import Engine
 from psd.engine.plan import Range
-from psd.errors import TooLargeError
+from psd.errors import DetailExpiredError, TooLargeError
 
 AT_ONCE = 5_000
 BOOKINGS_MAX = 400_000
@@ -48,6 +48,26 @@ async def sums_of_register(
                 sums[place] += mwh
                 estimated[place] += mwh if quality != MEASURED else 0
     return sums, estimated
+
+
+async def booked_ends(
+    engine: Engine, uid: int, thing: int, register: int, within: tuple[int, int]
+) -> set[int]:
+    """Where energy of a register ends within a range: seconds behind. A trip for 5,000 bookings.
+
+    None where the bookings have ended.
+    """
+    until: int | None = within[0]
+    ends = set[int]()
+    while until is not None:
+        try:
+            found, until = await engine.first_bookings(uid, thing, Range(until, within[1]), AT_ONCE)
+        except DetailExpiredError:
+            break
+        ends |= {
+            second + 1 for second, _, aid, mwh in found if mwh and register_of(aid) == register
+        }
+    return ends
 
 
 def register_of(aid: int) -> int:

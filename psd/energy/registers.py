@@ -116,7 +116,7 @@ def cells(
 
 def _cells_of(span: RegisterSpan, cell_s: int, spread_max_s: int) -> Iterable[tuple[int, int]]:
     length = span.end - span.start
-    if length > spread_max_s and not span.left_out:
+    if length > spread_max_s:
         yield (span.end - 1) // cell_s * cell_s, span.mwh
         return
     before = 0

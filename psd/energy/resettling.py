@@ -12,7 +12,7 @@ Where too few readings are at hand to say it exactly, nothing is said, and more 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -42,7 +42,8 @@ class Settled(msgspec.Struct, frozen=True):
     """Energy by cell, and from where to where energy is metered, as far as that is known.
 
     Between the two seconds of ``known`` nothing else is metered, and in whole cells of ``window``
-    there is no other energy. ``delivered`` is None where no power was ever below 0.
+    there is no other energy; nor is there any in ``bare``, cells of time whose energy stands in its
+    last one. ``delivered`` is None where no power was ever below 0.
     """
 
     cells: Cells
@@ -52,6 +53,7 @@ class Settled(msgspec.Struct, frozen=True):
     window: tuple[int, int] = (0, 0)
     unmetered_s: int = 0
     spans: Sequence[RegisterSpan] = ()
+    bare: Sequence[tuple[int, int]] = ()
 
 
 def power(
@@ -110,6 +112,7 @@ def behind(settled: Settled, first: int) -> Settled:
         cells=_from(settled.cells, first),
         delivered=None if settled.delivered is None else _from(settled.delivered, first),
         window=(max(since, first), end),
+        bare=[(max(opens, first), closes) for opens, closes in settled.bare if closes > first],
     )
 
 
@@ -133,11 +136,30 @@ def register(
         if span.end <= kept.readings[end][0]
     ]
     cells = registers.cells(found, cell_s, rule.spread_max_s)
+    bare = [
+        (max(span.start // cell_s * cell_s, since), min(span.end, until))
+        for span in found
+        if span.end - span.start > rule.spread_max_s
+    ]
     return Settled(
         {cell: told for cell, told in cells.items() if since <= cell < until},
         merged([(span.start, span.end) for span in found]),
         spans=found,
+        bare=[(first, end) for first, end in bare if first < end],
     )
+
+
+def bared(settled: Settled, booked: Collection[int]) -> Cells:
+    """No energy in cells with some that others have booked where there is none.
+
+    A reading that was left out, or was not, may have had energy spread there that is elsewhere now.
+    """
+    return {
+        cell: (0, MEASURED)
+        for first, end in settled.bare
+        for cell in booked
+        if first <= cell < end and cell not in settled.cells
+    }
 
 
 def merged(runs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -127,6 +127,19 @@ async def test_a_dip_is_left_out_and_a_reset_is_told_as_no_measurement(client: H
     assert (told["total"]["kwh"], told["total"]["estimated_mwh"]) == ("3", 2_000_000)
 
 
+async def test_energy_of_a_long_time_is_where_the_readings_of_now_say(client: HttpClient) -> None:
+    day_s = 86_400
+    await send(client, register([[T0, 100], [T0 + 40 * day_s, 101]]))
+    for middle, first_half in ((95, 0), ("100.5", 500_000), (95, 0)):
+        await send(client, register([[T0 + 20 * day_s, middle]]))
+        told = await usage(client, T0, T0 + 40 * day_s)
+        assert (told["total"]["mwh"], told["total"]["estimated_mwh"]) == (10**6, 10**6)
+        half = await usage(client, T0, T0 + 20 * day_s)
+        assert half["total"]["mwh"] == first_half
+        end = await usage(client, T0 + 40 * day_s - 300, T0 + 40 * day_s)
+        assert (end["total"]["mwh"] == 10**6) is (first_half == 0)
+
+
 async def test_intervals_are_measured_after_they_were_estimated(client: HttpClient) -> None:
     row = [T0, T0 + HALF_HOUR_S]
     assert await send(client, intervals([[*row, "0.5", "estimated"]])) == ["booked"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import msgpack
 import msgspec
@@ -46,14 +47,25 @@ def questions(rng: random.Random) -> Iterator[UsageQuery]:
         yield UsageQuery(str(start), str(end), rng.choice((None, "30m", "hour")), "Europe/London")
 
 
-@pytest.mark.parametrize("seed", range(8))
+def of_spread(seed: int, spread_max_s: int) -> Any:
+    """A seed, and from how many seconds on energy of a register is booked at their end."""
+    settings = {"energy.spread_max_s": spread_max_s}
+    return pytest.param(
+        seed, settings, marks=pytest.mark.psd(settings), id=f"{seed}-{spread_max_s}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seed", "settings"),
+    [of_spread(seed, spread_s) for seed in range(4) for spread_s in (900, 3_024_000)],
+)
 async def test_readings_of_all_kinds_in_any_order_by_two_workers_are_plain_energy(
-    psd: Runtime, redis_url: str, seed: int
+    psd: Runtime, redis_url: str, seed: int, settings: dict[str, int]
 ) -> None:
     rng = random.Random(seed)
-    history = MeterHistory(rng, "m")
+    history = MeterHistory(rng, "m", settings["energy.spread_max_s"])
     history.draw()
-    async with engine_on(redis_url) as other:
+    async with engine_on(redis_url, settings) as other:
         for documents in (history.mistakes, history.sent):
             mine, others = history.parted(documents)
             await asyncio.gather(work(psd, mine, rng), work(other, others, rng))

@@ -42,10 +42,10 @@ def text(number: Fraction) -> str:
 class MeterHistory:
     """What one meter sends, mistakes before what corrects them, and what it comes to."""
 
-    def __init__(self, rng: random.Random, name: str) -> None:
+    def __init__(self, rng: random.Random, name: str, spread_max_s: int = 3_024_000) -> None:
         self._rng = rng
         self._name = name
-        self.plain = {flow: PlainMeter() for flow in FLOWS}
+        self.plain = {flow: PlainMeter(spread_max_s=spread_max_s) for flow in FLOWS}
         self.mistakes: list[Document] = []
         self.sent: list[Document] = []
         self._said: list[dict[str, Any]] = []

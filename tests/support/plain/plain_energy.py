@@ -36,12 +36,18 @@ class Booked(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Energy between two readings of a register that count."""
+    """Energy between two readings of a register that count; of a long one all in the last cell."""
 
     start: int
     end: int
     kwh: Fraction
     is_measured: bool
+    is_long: bool
+
+    def touches(self, cell: int) -> bool:
+        """Whether some of it is in a cell."""
+        first = (self.end - 1) // CELL_S * CELL_S if self.is_long else self.start
+        return first < cell + CELL_S and cell < self.end
 
 
 @dataclass
@@ -54,6 +60,7 @@ class PlainMeter:
     gap_max_s: int = 7_200
     max_kw: Fraction = Fraction(100)
     digits: int | None = None
+    spread_max_s: int = 3_024_000
     powers: dict[int, dict[int, Fraction]] = field(default_factory=dict)
     registers: dict[int, dict[int, Fraction]] = field(default_factory=dict)
     intervals: dict[int, dict[Window, Fraction]] = field(default_factory=dict)
@@ -120,7 +127,7 @@ class PlainMeter:
         for cell in range(start, end, CELL_S):
             mwh, is_measured = 0, True
             for span in spans:
-                if span.start < cell + CELL_S and cell < span.end:
+                if span.touches(cell):
                     upto = [_shown(span, max(cell, span.start)), _shown(span, cell + CELL_S)]
                     mwh += upto[1] - upto[0]
                     is_measured = is_measured and span.is_measured
@@ -135,7 +142,9 @@ class PlainMeter:
             told = self._since(register, last, second, later)
             if told is not None:
                 kwh, is_true = told
-                yield Span(last, second, kwh, is_true and second - last <= self.gap_max_s)
+                length_s = second - last
+                is_measured = is_true and length_s <= self.gap_max_s
+                yield Span(last, second, kwh, is_measured, length_s > self.spread_max_s)
                 last = second
 
     def _since(
@@ -168,6 +177,8 @@ class PlainMeter:
 
 def _shown(span: Span, second: int) -> int:
     """MWh since the beginning of a span, rounded down."""
+    if span.is_long:
+        return int(span.kwh * KWH_MWH) if second >= span.end else 0
     passed = min(second, span.end) - span.start
     return math.floor(span.kwh * KWH_MWH * passed / (span.end - span.start))
 
