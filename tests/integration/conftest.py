@@ -9,11 +9,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from psd.runtime import Runtime, open_runtime
 from psd.store.redis import Store
 from server import deadline
 from tests.conftest import ON_CLUSTER, AnyStore
+from tests.support.clients.chromium import shared_chromium
 from tests.support.clients.http import HttpClient, serving
 from tests.support.engine import PATIENCE_S, erase_at_once
 from tests.support.processes.worker_stack import WorkerStack
@@ -33,6 +35,7 @@ SAME_ON_A_CLUSTER = {
     "board_pages": "what pages show; v3_boards has the boards",
     "swap_pages/test_recorded_pages.py": "what pages show; test_swap_forms.py sends their forms",
     "first_views": "what they ask is counted at one server",
+    "every_page": "what pages show, and where their links lead",
     "reward_pages": "what pages show; rewards_http has the statements",
     "rewards_http/test_refusals.py": "what is no question; the files beside it have those that are",
     "user_pages": "what pages show; test_v3_sum.py and test_v3_series.py have the numbers",
@@ -199,6 +202,13 @@ async def client(runtime: Runtime) -> AsyncIterator[HttpClient]:
     """Asks a server over the runtime of the file."""
     async with serving(runtime) as client:
         yield client
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium_of_the_process() -> AsyncIterator[None]:
+    """The browser in which tests have their windows, for as long as tests of the process run."""
+    async with shared_chromium():
+        yield
 
 
 QUEUES = ["stream"] if ON_CLUSTER else ["nsq", "stream"]

@@ -10,8 +10,10 @@ from playwright.async_api import Page, expect
 from server.simulation.car_loads import CarLoad
 from tests.support.charging.charging_yard import FUSE, ChargingYard, charging_yard
 from tests.support.clients.accessible import accessible
-from tests.support.clients.chromium import CHEAP_PHONE, phone
+from tests.support.clients.chromium import CHEAP_PHONE, IN_ONE_BROWSER, phone
 from tests.support.servers.redis_server import RedisServer
+
+pytestmark = IN_ONE_BROWSER
 
 
 async def sign_in(page: Page, path: str) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.support.clients.chromium import CHEAP_PHONE, phone
+from tests.support.clients.chromium import CHEAP_PHONE, IN_ONE_BROWSER, phone
 from tests.support.energy.meter_site import NOON_S, PLAN, MeterSite, meter_site
 from tests.support.servers.redis_server import RedisServer
+
+pytestmark = IN_ONE_BROWSER
 
 HOUR_S = 3_600
 GREEN_BUTTON = Path(__file__).parents[2] / "golden" / "energy" / "greenbutton_hourly_9days.xml"

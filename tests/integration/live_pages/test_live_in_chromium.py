@@ -11,9 +11,11 @@ from playwright.async_api import Page, expect
 
 from tests.support.boards.board_site import DAY_S, DAYS, START_S, BoardSite, board_site
 from tests.support.clients.accessible import accessible
-from tests.support.clients.chromium import PATIENCE_MS, phone
+from tests.support.clients.chromium import IN_ONE_BROWSER, PATIENCE_MS, phone
 from tests.support.servers.redis_server import RedisServer
 from workers.crew import build_workers
+
+pytestmark = IN_ONE_BROWSER
 
 SETTINGS = {"queue.kind": "stream"}
 USER = 7

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from playwright.async_api import Page
 
-from tests.support.clients.chromium import CHEAP_PHONE, phone
+from tests.support.clients.chromium import CHEAP_PHONE, IN_ONE_BROWSER, phone
 from tests.support.servers.redis_server import RedisServer
 from tests.support.swaps.swap_site import swap_site
+
+pytestmark = IN_ONE_BROWSER
 
 
 async def sign_in(page: Page) -> None:
