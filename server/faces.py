@@ -33,7 +33,7 @@ from server.domain.deeds import DeedRoutes
 from server.domain.hooks import hook_route, lead_route
 from server.domain.questions import endpoint_routes
 from server.errors import Style
-from server.middleware import ROOTS, Gate
+from server.middleware import ELSEWHERE, ROOTS, Gate
 from server.openapi.about import group_of
 from server.operating import Operating
 from server.pages.booked_minutes import BookedMinutes
@@ -94,7 +94,7 @@ def site_routes(
     is_open = not is_checked(runtime.settings.access)
     own = Site(desk, CORE, "", OwnPart(runtime, minutes, operating), is_open=is_open, areas=areas)
     routes = own.routes()
-    roots = dict.fromkeys(("/boards/", "/users/", OPERATIONS), own.style)
+    roots = dict.fromkeys(("/boards/", "/users/", OPERATIONS, ELSEWHERE), own.style)
     for name, part in parts.items():
         site = Site(
             desk,

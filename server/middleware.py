@@ -30,6 +30,7 @@ from server.conditions import READING
 from server.connections.protocol import Connection
 from server.cors import Cors
 from server.errors import PageStyle, Style, answer, answer_error
+from server.formats import accepts_pages
 from server.packing import is_worth_it, pack
 from server.prefixes import prefix_of
 from server.request_spans import RequestSpans
@@ -47,6 +48,9 @@ NO_CORS = Cors(ServerSettings())
 _CODES = {408: "timeout", 413: "too_large"}
 
 PATH_SHOWN_MAX = 200
+
+ELSEWHERE = ""
+"""The root of what is below no other: how a browser is told there."""
 
 ROOTS = web.AppKey("roots", Mapping[str, Style])
 """How an application of its own (server/faces.py) tells errors, by where its paths begin."""
@@ -257,10 +261,13 @@ async def _answer_unmatched(request: web.Request, roots: Mapping[str, Style]) ->
 
     The original's paths know no 405 (pointspaced, HTTP). An unknown path in the place of somebody
     else's API gets the original's words too: a page that is not there, which Grafana looks for.
-    Pages end with a slash, and lead there whoever leaves it out.
+    Pages end with a slash, and lead there whoever leaves it out. A browser is told by a page, with
+    the way to those that there are.
     """
     path = request.rel_url.raw_path
-    style = next((style for root, style in roots.items() if path.startswith(root)), None)
+    style = next((style for root, style in roots.items() if root and path.startswith(root)), None)
+    if style is None and _is_of_a_browser(request):
+        style = roots.get(ELSEWHERE)
     if isinstance(style, Dialect) and style.as_starlette:
         return await answer_elsewhere(request, style)
     moved = await _other_path(request, path, style)
@@ -279,6 +286,12 @@ async def _answer_unmatched(request: web.Request, roots: Mapping[str, Style]) ->
         return answers.not_found()
     message = f"path: nothing is served at {path[:PATH_SHOWN_MAX]}"
     return answer(style, 404, "not_found", message, request)
+
+
+def _is_of_a_browser(request: web.Request) -> bool:
+    """Whether somebody looks for a page where there is nothing at all."""
+    is_wrong_method = isinstance(request.match_info.http_exception, web.HTTPMethodNotAllowed)
+    return not is_wrong_method and accepts_pages(request.headers.get("Accept", ""))
 
 
 async def _other_path(

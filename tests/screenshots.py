@@ -10,6 +10,7 @@ import asyncio
 import tempfile
 from collections.abc import Sequence
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -17,10 +18,12 @@ import msgspec
 from playwright.async_api import Browser, Page, async_playwright
 
 from server.simulation.car_loads import CarLoad
-from tests.support.boards.board_site import board_site
+from tests.support.boards.board_site import USERS, board_site
 from tests.support.charging.charging_yard import FUSE, ChargingYard, charging_yard
 from tests.support.clients.chromium import ARGUMENTS, CHEAP_PHONE, chromium
+from tests.support.clients.http import HttpClient, serving
 from tests.support.energy.meter_site import NOON_S, PLAN, meter_site
+from tests.support.engine import engine_on
 from tests.support.operations.ops_site import ops_site
 from tests.support.rewards.reward_weeks import weeks_served
 from tests.support.servers.redis_server import RedisServer
@@ -31,6 +34,29 @@ STREAM = {"queue.kind": "stream"}
 SETTLED_MS = 500
 LOADS = ("0.4", "0.6", "2.1", "1.4", "0.8", "0.3", "3.2")
 """kW, one quarter of an hour after the other."""
+
+
+WEEK = {"kind": "fixed", "start": "2016-04-11T00:00:00Z", "end": "2016-04-18T00:00:00Z"}
+ROUNDS = [
+    {"start": f"2016-04-{day}T00:00:00Z", "end": f"2016-04-{day + 2}T00:00:00Z"}
+    for day in (12, 14, 16)
+]
+SEEDS = [str(uid) for uid in (8, 9, 3, 10, 7, 2, 11, 12)]
+BOARDS: dict[str, dict[str, object]] = {
+    "week": {
+        "thing": "steps",
+        "title": "Steps of the week",
+        "window": WEEK,
+        "members": [str(uid) for uid in range(1, USERS + 1)],
+    },
+    "cup": {
+        "thing": "steps",
+        "title": "The cup",
+        "window": WEEK,
+        "members": SEEDS,
+        "rounds": {"windows": ROUNDS, "order": SEEDS},
+    },
+}
 
 
 class View(msgspec.Struct, frozen=True):
@@ -64,6 +90,7 @@ async def main() -> None:
             browser = await playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
             for pictures in (
                 boards,
+                empty,
                 rewards,
                 energy,
                 swaps,
@@ -76,12 +103,32 @@ async def main() -> None:
 
 
 async def boards(browser: Browser, url: str) -> None:
-    """What runs, and a week of steps as it stood on Thursday at noon."""
+    """What runs, a week of steps as it stood on Thursday at noon, a cup, and one of the users."""
     async with board_site(url, STREAM) as site:
+        for name, board in BOARDS.items():
+            await put(site.main, f"/v3/boards/{name}", board)
         then = f"{site.path}&as_of=2016-04-14T12:00:00Z&compare_to=2016-04-13"
-        user = "/users/7?thing=steps&year=2016&start=2016-04-11&end=2016-04-18"
-        pages = [("state", "/"), ("board", then), ("user", user)]
+        user = "/users/7?thing=steps&tz=UTC&year=2016&start=2016-04-11&end=2016-04-18"
+        await site.main.request("DELETE", "/v3/users/7/activities/45?note=counted%20twice")
+        pages = [
+            *(("state", "/"), ("boards", "/boards/"), ("board", then), ("cup", "/boards/cup")),
+            *(("users", "/users/"), ("user", user), ("withdraw", "/users/7/activities/12")),
+            ("sign-in", "/auth/login"),
+        ]
         await taken(browser, site.main.url, pages)
+
+
+async def empty(browser: Browser, url: str) -> None:
+    """A store in which nothing is yet."""
+    async with engine_on(url, STREAM) as runtime, serving(runtime) as main:
+        await taken(browser, main.url, [("empty", "/")])
+
+
+async def put(client: HttpClient, path: str, body: object) -> None:
+    """PUT something that is new."""
+    sent = msgspec.json.encode(body)
+    answer = await client.request("PUT", path, sent, "application/json")
+    assert answer.status == HTTPStatus.CREATED, answer.text
 
 
 async def rewards(browser: Browser, url: str) -> None:
@@ -100,6 +147,7 @@ async def rewards(browser: Browser, url: str) -> None:
         await served.compute(6)
         pages = [
             ("rewards", "/"),
+            ("streaks", "/streaks"),
             ("vehicle", "/vehicles/7/?week=5"),
             ("owner", "/owners/42/"),
             ("at-risk", "/at-risk"),
@@ -119,6 +167,7 @@ async def energy(browser: Browser, url: str) -> None:
         quarters = range(NOON_S - 10 * 3_600, NOON_S + 1, 900)
         await site.power("m-1", [(at, LOADS[at // 900 % len(LOADS)]) for at in quarters])
         pages = [("meters", "/"), ("meter", "/meters/m-1/"), ("plans", "/meters/m-1/plans")]
+        pages += [("upload", "/upload")]
         named = [(name, f"/energy{path}") for name, path in pages]
         await taken(browser, site.main.url, named, Person("amp", "/energy"))
 
@@ -132,6 +181,8 @@ async def swaps(browser: Browser, url: str) -> None:
             await site.swap({**sent, "battery_in_energy": back})
             site.clock.advance(3_600)
         pages = [("driver", "/driver/1/"), ("station", "/charging_station/1/")]
+        pages += [("drivers", "/drivers/"), ("stations", "/charging_stations/")]
+        pages += [("battery", "/battery/1/"), ("transaction", "/transactions/new/1/")]
         named = [(name, f"/swaps{path}") for name, path in pages]
         await taken(browser, site.main.url, named, Person("amp", "/swaps"))
 
@@ -141,6 +192,7 @@ async def charging(browser: Browser, url: str, folder: Path) -> None:
     async with charging_yard(url, folder, switches=4) as yard:
         await four_cars(yard)
         pages = [("charging", "/"), ("plug", yard.page(0)), ("account", "/accounts/u1/")]
+        pages += [("site", "/sites/s1/")]
         named = [(name, f"/charging{path}") for name, path in pages]
         await taken(browser, yard.main.url, named, Person("u1", "/charging"))
 
@@ -151,11 +203,14 @@ async def operations(browser: Browser, url: str, folder: Path) -> None:
     folder.mkdir()
     async with ops_site(url, folder) as site:
         await site.runtime.page_deciding.add("amp", "secret", ["admin"])
-        await site.bury(b"poison", site.too_early())
-        await site.imported("user,at,steps\n7,2016-04-12T08:00:00Z,5\n")
+        [letter, *_] = await site.bury(b"poison", site.too_early())
+        undone = await site.imported("user,at,steps\n7,2016-04-12T08:00:00Z,5\n")
         await site.ask("POST", "/v3/ops/tokens", {"name": "phone", "scopes": ["read"]})
+        audit = (await site.ask("POST", "/v3/ops/audits", {})).json()["audit"]["id"]
         pages = [("dead-letters", "dead-letters/"), ("tokens", "tokens/"), ("imports", "imports/")]
-        pages += [("settings", "settings/?changed=1"), ("operations", "")]
+        pages += [("settings", "settings/?changed=1"), ("operations", ""), ("audits", "audits/")]
+        pages += [("letter", f"dead-letters/{letter}"), ("import", f"imports/{undone}")]
+        pages += [("audit", f"audits/{audit}"), ("slow-scripts", "slow-scripts/")]
         named = [(name, f"/ops/{path}") for name, path in pages]
         await taken(browser, site.main.url, named, Person("amp", ""))
 

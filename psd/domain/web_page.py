@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 class Visit(msgspec.Struct, frozen=True):
     """Somebody asks for a page: parts of its path, parameters, and the form that was sent.
 
-    ``form`` is None for one who only looks. ``sees`` is whom he may see. ``names`` are the parts of
+    A parameter that comes several times has commas between its values. ``form`` is None for one who
+    only looks. ``sees`` is whom he may see. ``names`` are the parts of
     a page that is named, ``files`` those that were sent with the form. ``site_url`` is where the
     visitor has the root of the site, ``https://psd.example/meters``; empty where nobody can tell.
     """
@@ -134,8 +135,10 @@ class Search(msgspec.Struct, frozen=True):
 class WebPage(msgspec.Struct, frozen=True, kw_only=True):
     """A page, by its path below the root of the site; parts in braces are whole numbers.
 
-    Those of a page that is ``named`` are texts. Its ``link`` is its text in the navigation of the
-    site, where it stands there. Whoever sees it must be signed in and have the ``scope``. With
+    Those of a page that is ``named`` are texts. The ``parameters`` of its address are those that it
+    knows: it says of any other one that it changes nothing, and where a file is asked for, which
+    cannot say so, that is refused. Its ``link`` is its text in the navigation of the site, where it
+    stands there. Whoever sees it must be signed in and have the ``scope``. With
     ``takes_forms`` it is asked by POST too. A form has the token of its session, unless sending it
     ``changes`` nothing; one with files has up to ``upload_bytes_max``. A path at which programs
     have always been told that there is nothing is ``for_browsers``: who does not name ``text/html``
@@ -145,6 +148,7 @@ class WebPage(msgspec.Struct, frozen=True, kw_only=True):
 
     path: str
     show: Callable[[Visit], Awaitable[Answer | Said | SaidAll]]
+    parameters: tuple[str, ...] = ()
     scope: Scope = "read"
     link: str = ""
     takes_forms: bool = False

@@ -101,9 +101,14 @@ class MeterPages:
     def pages(self) -> tuple[WebPage, ...]:
         """All of them."""
         return (
-            WebPage(path="/", show=self.meters, link="Meters"),
+            WebPage(path="/", show=self.meters, parameters=("after",), link="Meters"),
             WebPage(path="/meters/{meter}/", show=self.meter, named=True),
-            WebPage(path="/meters/{meter}/plans", show=self.plans, named=True),
+            WebPage(
+                path="/meters/{meter}/plans",
+                show=self.plans,
+                parameters=("start", "end"),
+                named=True,
+            ),
         )
 
     async def meters(self, visit: Visit) -> Answer:

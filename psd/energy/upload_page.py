@@ -59,6 +59,7 @@ class UploadPage:
         return WebPage(
             path="/upload",
             show=self.upload,
+            parameters=(*DEFAULTS,),
             scope="write",
             link="Upload",
             takes_forms=True,

@@ -25,9 +25,11 @@ from psd.queries.parsing import from_pairs
 from psd.rewards.listings import WeekLine
 from psd.rewards.questions import RewardsQuestions, RiskQuery, StreaksQuery
 from psd.rewards.reward_words import (
+    FILES,
     as_file,
     asked_of,
     check_all,
+    is_file,
     left,
     level_bar,
     link,
@@ -67,10 +69,20 @@ class RewardPages:
     def pages(self) -> tuple[WebPage, ...]:
         """All of them."""
         return (
-            WebPage(path="/", show=self.weeks, link="Weeks"),
-            WebPage(path="/streaks", show=self.streaks, link="Streaks"),
-            WebPage(path="/at-risk", show=self.at_risk, link="At risk"),
-            WebPage(path="/find", show=self.find),
+            WebPage(path="/", show=self.weeks, parameters=("cursor", *FILES), link="Weeks"),
+            WebPage(
+                path="/streaks",
+                show=self.streaks,
+                parameters=("week", "cursor", *FILES),
+                link="Streaks",
+            ),
+            WebPage(
+                path="/at-risk",
+                show=self.at_risk,
+                parameters=("owner", "cursor", *FILES),
+                link="At risk",
+            ),
+            WebPage(path="/find", show=self.find, parameters=("vehicle", "owner")),
         )
 
     async def weeks(self, visit: Visit) -> Answer:
@@ -98,6 +110,8 @@ class RewardPages:
         try:
             page = await self._questions.streaks(asked_of(visit, query))
         except NotFoundError as error:
+            if is_file(visit):
+                raise
             return Shown("streaks.html", {**_nothing(), "week": "", "error": str(error)})
         here = {"week": page.week, "cursor": query.cursor}
         values = {

@@ -19,6 +19,9 @@ from psd.rewards.shares import tokens_text
 WHOLE = 100.0
 DAY_S, HOUR_S, MINUTE_S = 86_400, 3_600, 60
 
+FILES = ("csv", "json")
+"""Parameters by which a page is asked for as a file."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -73,6 +76,11 @@ def check_all(visit: Visit) -> None:
     """Raises ForbiddenError for one who may not see everybody."""
     if visit.identity.owners is not None:
         raise ForbiddenError("this is about everybody, and you may see single owners alone")
+
+
+def is_file(visit: Visit) -> bool:
+    """Whether a page is asked for as a file, which shows no error beside a form."""
+    return any(name in visit.query for name in FILES)
 
 
 def as_file(visit: Visit, name: str, answer: msgspec.Struct, rows: str = "data") -> Answer | None:

@@ -22,7 +22,7 @@ from psd.integers import integer_of
 from psd.queries.parsing import from_pairs
 from psd.rewards.listings import OwnerVehicle, WeekEntry
 from psd.rewards.questions import RewardsQuestions, WeekQuery
-from psd.rewards.reward_words import as_file, asked_of, link, number, part, tokens
+from psd.rewards.reward_words import FILES, as_file, asked_of, is_file, link, number, part, tokens
 from psd.rewards.statement import Statement
 from psd.rewards.week_questions import OwnerOfQuery, WeekQuestions
 
@@ -61,8 +61,13 @@ class VehiclePages:
     def pages(self) -> tuple[WebPage, ...]:
         """Both of them."""
         return (
-            WebPage(path="/vehicles/{vehicle}/", show=self.vehicle, named=True),
-            WebPage(path="/owners/{owner}/", show=self.owner, named=True),
+            WebPage(
+                path="/vehicles/{vehicle}/",
+                show=self.vehicle,
+                parameters=("week", *FILES),
+                named=True,
+            ),
+            WebPage(path="/owners/{owner}/", show=self.owner, parameters=FILES, named=True),
         )
 
     async def vehicle(self, visit: Visit) -> Answer:
@@ -74,6 +79,8 @@ class VehiclePages:
         try:
             told = await self._questions.statement(asked_of(visit, query, id=vehicle))
         except NotFoundError as refused:
+            if is_file(visit):
+                raise
             error = str(refused)
         if told is not None:
             name = f"vehicle-{vehicle}-week-{told.week}"

@@ -19,7 +19,16 @@ import msgspec
 from psd.domain.web_page import Answer, Shown, Visit, WebPage
 from psd.errors import InputError, NotFoundError
 from psd.queries.parsing import from_pairs
-from psd.rewards.reward_words import as_file, asked_of, check_all, link, number, tokens
+from psd.rewards.reward_words import (
+    FILES,
+    as_file,
+    asked_of,
+    check_all,
+    is_file,
+    link,
+    number,
+    tokens,
+)
 from psd.rewards.tables import Tables
 from psd.rewards.what_if_listings import TriedWeek, WhatIfAnswer
 from psd.rewards.what_if_questions import TABLES_MAX, WhatIfQuery, WhatIfQuestions
@@ -55,7 +64,8 @@ class WhatIfPage:
 
     def pages(self) -> tuple[WebPage, ...]:
         """The one page."""
-        return (WebPage(path="/what-if", show=self.show, link="What if"),)
+        asked = ("first", "last", *FIELDS, *FILES)
+        return (WebPage(path="/what-if", show=self.show, parameters=asked, link="What if"),)
 
     async def show(self, visit: Visit) -> Answer:
         """The form, and where tables are told what they make of weeks."""
@@ -77,6 +87,8 @@ class WhatIfPage:
         try:
             answer = await self._questions.ask(asked_of(visit, _query(visit, given)))
         except (InputError, NotFoundError) as error:
+            if is_file(visit):
+                raise
             return Shown("what_if.html", {**values, "error": str(error)})
         here = {name: visit.query.get(name) for name in ("first", "last", *FIELDS)}
         letters = [letter for letter, text in zip(LETTERS, texts, strict=True) if text]

@@ -13,7 +13,7 @@ of what it will say, so that a form that is sent twice says one thing.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -75,11 +75,13 @@ class PageForms:
     def pages(self) -> tuple[WebPage, ...]:
         """Those of the original, by its paths."""
         return (
-            WebPage(path="/transactions/new/{id}/", show=self.new, scope="write", takes_forms=True),
-            WebPage(
-                path="/transactions/edit/{id}/", show=self.edit, scope="write", takes_forms=True
-            ),
+            self._form("/transactions/new/{id}/", self.new),
+            self._form("/transactions/edit/{id}/", self.edit),
         )
+
+    def _form(self, path: str, show: Callable[[Visit], Awaitable[Answer | Said]]) -> WebPage:
+        asked = ("id", "more", "next")
+        return WebPage(path=path, show=show, parameters=asked, scope="write", takes_forms=True)
 
     async def new(self, visit: Visit) -> Answer | Said:
         """A driver brings a battery to a station and takes another."""

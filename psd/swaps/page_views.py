@@ -54,6 +54,9 @@ DAYS_IN_FILE = 4_000
 
 HOME = "/index"
 
+LOOKED = ("at", "all", "before", "csv")
+"""What the pages of objects are asked with."""
+
 
 class Looked(msgspec.Struct, frozen=True):
     """How somebody looks at an object: at which second, with rejected ones, from where on."""
@@ -84,10 +87,10 @@ class PageViews:
             WebPage(path="/", show=self.home, takes_forms=True, changes=False),
             WebPage(path="/index", show=self.home, takes_forms=True, changes=False),
             WebPage(path="/drivers/", show=self.drivers, link="Drivers"),
-            WebPage(path="/driver/{id}/", show=self.driver),
+            WebPage(path="/driver/{id}/", show=self.driver, parameters=LOOKED),
             WebPage(path="/charging_stations/", show=self.stations, link="Charging Stations"),
-            WebPage(path="/charging_station/{id}/", show=self.station),
-            WebPage(path="/battery/{id}/", show=self.battery),
+            WebPage(path="/charging_station/{id}/", show=self.station, parameters=LOOKED),
+            WebPage(path="/battery/{id}/", show=self.battery, parameters=LOOKED),
         )
 
     async def home(self, _visit: Visit) -> Answer:

@@ -48,8 +48,13 @@ ROWS_MAX = 100
 BOARDS = 50
 TIES: tuple[Ties, ...] = ("competition", "dense", "ordinal", "first_to_reach")
 
-NOT_ASKED = frozenset({"csv", "json", "board", "all"})
-"""Parameters of a page that are none of the question's, or the path's to say."""
+FILES = ("csv", "json")
+QUESTION = tuple(
+    name for name in LeaderboardQuery.__struct_fields__ if name not in {"board", "all"}
+)
+"""Parameters of the question; a board's name stands in the path, and whom it is of beside it."""
+
+PARAMETERS = (*QUESTION, *FILES)
 
 _encode = msgspec.json.Encoder().encode
 _columns = Standing.__struct_fields__
@@ -82,9 +87,9 @@ class BoardPages:
     def pages(self) -> tuple[WebPage, ...]:
         """All of them."""
         return (
-            WebPage(path="/boards/", show=self.boards),
-            WebPage(path="/boards/{name}", show=self.named, named=True),
-            WebPage(path="/board", show=self.any),
+            WebPage(path="/boards/", show=self.boards, parameters=("after", *FILES)),
+            WebPage(path="/boards/{name}", show=self.named, parameters=PARAMETERS, named=True),
+            WebPage(path="/board", show=self.any, parameters=PARAMETERS),
         )
 
     async def boards(self, visit: Visit) -> Answer:
@@ -94,7 +99,7 @@ class BoardPages:
         found = await self._boards.page(after, BOARDS + 1)
         counts = await self._boards.counts_of(found[:BOARDS])
         rows = [BoardRow.of(*each) for each in zip(found, counts, strict=False)]
-        if {"csv", "json"} & {*visit.query}:
+        if {*FILES} & {*visit.query}:
             return _boards_file(visit, rows)
         values = {
             "after": after,
@@ -118,17 +123,21 @@ class BoardPages:
         return await self._answer(visit, None)
 
     async def _answer(self, visit: Visit, name: str | None) -> Answer:
-        asked = {key: text for key, text in visit.query.items() if text.strip()}
+        asked = {
+            key: text for key, text in visit.query.items() if text.strip() and key in PARAMETERS
+        }
         board = None if name is None else await self._boards.board(name)
         if name is not None and board is None:
             raise NotFoundError(f"board: {shown(name)} is not known")
         try:
-            if not {"csv", "json"} & {*asked}:
+            if not {*FILES} & {*asked}:
                 return Shown("board.html", await self._shared(visit, asked, board))
             view = await self._view(asked, board)
         except UnavailableError:
             raise
         except PsdError as error:
+            if {*FILES} & {*asked}:
+                raise
             return Shown("board.html", self._without(asked, name, str(error)))
         if "json" in asked:
             return Content(f"{name or 'board'}.json", "application/json", _encode(view.answer))
@@ -159,10 +168,12 @@ class BoardPages:
 
     def _query(self, asked: Mapping[str, str], name: str | None) -> LeaderboardQuery:
         """The question of a page; raises BadQueryError."""
-        pairs = [(key, text) for key, text in asked.items() if key not in NOT_ASKED]
+        pairs = [(key, text) for key, text in asked.items() if key not in FILES]
         query = from_pairs(pairs, LeaderboardQuery)
-        if query.limit is not None and query.limit > ROWS_MAX and not {"csv", "json"} & {*asked}:
-            raise BadQueryError(f"limit: a page shows up to {ROWS_MAX}; ask for a file")
+        if query.limit is not None and query.limit > ROWS_MAX and not {*FILES} & {*asked}:
+            raise BadQueryError(
+                f"limit: {query.limit}: a page has up to {ROWS_MAX} rows; a file (csv=1) has more"
+            )
         limit = query.limit or (None if query.around is not None else ROWS)
         fields = {"board": name, "limit": limit}
         if name is None and query.thing is None:
@@ -172,11 +183,11 @@ class BoardPages:
     def _whole(self, query: LeaderboardQuery, board: NamedBoard | None) -> Range:
         """The range of a board as if no instant were given."""
         now_s = self._clock.now_s()
-        if board is not None:
+        if board is not None and query.start is None and query.end is None:
             whole = window_at(board.definition.window, now_s)
             return Range(whole.start, max(whole.start + 1, min(whole.end, now_s)))
         plain = msgspec.structs.replace(query, as_of=None, compare_to=None)
-        return leaderboard_question(plain, self._rules, now_s).range_
+        return leaderboard_question(plain, self._rules, now_s, board).range_
 
     async def _values(
         self, asked: Mapping[str, str], view: BoardView, name: str | None
@@ -185,7 +196,7 @@ class BoardPages:
         newest = answer.watermark.newest
         path = time_path(view.whole, None if newest is None else timestamp(newest))
         thing = self._thing(view)
-        kept = {key: text for key, text in asked.items() if key not in {"csv", "json", "cursor"}}
+        kept = {key: text for key, text in asked.items() if key not in {*FILES, "cursor"}}
         at_s = min(timestamp(answer.range.end), path.end)
         return {
             **self._frame(asked, name, view.board),
@@ -197,7 +208,7 @@ class BoardPages:
             "range": (answer.range.start, answer.range.end),
             "is_exact": answer.exact,
             "resolution": answer.resolution if isinstance(answer.resolution, str) else "",
-            "compared": bool(view.query.compare_to),
+            "compared": _before(answer),
             "path": path,
             "at": max(path.start, at_s),
             "overtakes": await self._overtakes(view, path),
@@ -214,7 +225,7 @@ class BoardPages:
             ("lines", "overtakes", "bracket", "path", "range", "next", "csv", "json"), ""
         )
         texts = dict.fromkeys(("unit", "thing", "total", "resolution", "at", "watch"), "")
-        flags = {"is_exact": True, "compared": False}
+        flags = {"is_exact": True, "compared": ()}
         return {**self._frame(asked, name, None), **nothing, **texts, **flags, "error": error}
 
     def _frame(
@@ -266,6 +277,15 @@ class BoardPages:
         if board is None or board.definition.rounds is None:
             return None
         return await self._challenges.bracket(board.name, view.query.as_of)
+
+
+def _before(answer: LeaderboardAnswer) -> tuple[str, ...]:
+    """The instant that a board is compared with, or both ends of another range; else nothing."""
+    before = answer.previous_range
+    if isinstance(before, msgspec.UnsetType):
+        return ()
+    is_same = before.start == answer.range.start
+    return (before.end,) if is_same else (before.start, before.end)
 
 
 def _boards_file(visit: Visit, rows: Sequence[BoardRow]) -> Answer:

@@ -46,7 +46,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
-OPERATIONS = "/ops/"
+OPERATIONS, BOARDS = "/ops/", "/boards/"
+"""Areas that are led to where one may be there: admins, and those who see everybody."""
 
 _LOCAL_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 """A path of this server: browsers take two slashes, or a backslash, for the beginning of a host."""
@@ -160,19 +161,26 @@ class Desk:
         session = request.get(SIGNED_IN)
         identity = request.get(IDENTITY)
         is_admin = identity is not None and identity.may("admin")
+        sees_all = identity is None or identity.owners is None
         frame = {
             "root": place.root,
             "site": place.title,
             "links": place.links,
-            "areas": [each for each in place.areas if is_admin or not is_for_admins(each[1])],
+            "areas": [
+                each
+                for each in place.areas
+                if (is_admin or not each[1].endswith(OPERATIONS))
+                and (sees_all or not each[1].endswith(BOARDS))
+            ],
             "area": area_of(place, request.path),
             "is_own": place.title == CORE,
             "scripts": place.scripts,
             "style": f"{place.root}/static/style.css?{STYLE_MARK}",
             "takes_tokens": self.access.is_checked,
-            "is_open": identity is ANYBODY,
+            "is_open": identity is ANYBODY or (identity is None and not self.access.is_checked),
             "user": "" if session is None else session.identity.name,
             "flash": "",
+            "unknown": (),
         }
         text = self._templates.html(template, {**frame, **values})
         headers = {"Content-Type": answers.HTML, **HEADERS}
@@ -203,11 +211,6 @@ class Desk:
             if text and await self.sessions.is_proved(token, f"flash {text}", signature):
                 return text
         return ""
-
-
-def is_for_admins(path: str) -> bool:
-    """Whether an area is shown to admins alone."""
-    return path.endswith(OPERATIONS)
 
 
 def area_of(place: SitePlace, path: str) -> str:

@@ -50,10 +50,17 @@ class OpsPages:
     def pages(self) -> tuple[WebPage, ...]:
         """All of them."""
 
-        def page(path: str, show: Any, *, forms: bool = False, patient: bool = False) -> WebPage:
+        def page(
+            path: str,
+            show: Any,
+            *parameters: str,
+            forms: bool = False,
+            patient: bool = False,
+        ) -> WebPage:
             return WebPage(
                 path=f"/ops/{path}",
                 show=show,
+                parameters=parameters,
                 scope="admin",
                 named=True,
                 takes_forms=forms,
@@ -70,7 +77,7 @@ class OpsPages:
             page("imports/{import}", self.one_import, forms=True, patient=True),
             page("tokens/", self.tokens, forms=True),
             page("tokens/{mark}", self.token, forms=True),
-            page("settings/", self.settings),
+            page("settings/", self.settings, "changed"),
             page("slow-scripts/", self.slow_scripts),
         )
 

@@ -45,7 +45,8 @@ STYLE_MARK = mark_of(STYLE)
 
 def scripts_of(name: str) -> dict[str, bytes]:
     """Scripts of a domain's pages with their styles, psd's own among them, by names of files."""
-    own = [HERE / "board_scripts", HERE / "user_scripts", HERE / "vendored" / "uplot"]
+    own = [HERE / f"{page}_scripts" for page in ("state", "board", "user")]
+    own.append(HERE / "vendored" / "uplot")
     if name != CORE:
         [domain] = [domain for domain in domains() if domain.name == name]
         own = [folder_of(domain) / "scripts"]

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 
+import msgspec
 from aiohttp import web
 
 from psd.access.identity import ANYBODY, Identity
@@ -34,10 +35,12 @@ from psd.domain.web_page import (
     Visit,
     WebPage,
 )
-from psd.errors import ForbiddenError, InputError
+from psd.errors import BadQueryError, ForbiddenError, InputError
 from psd.foreign_texts import in_cells
+from psd.queries.parsing import unknown_field
 from server.access import IDENTITY, NOBODY, seen_by
 from server.answers import not_found
+from server.asking import check_encoding
 from server.deadline import deadline_unless
 from server.errors import PageStyle
 from server.formats import accepts_pages
@@ -116,6 +119,7 @@ class Site:
 
     def _route(self, method: str, path: str, at: At, *, numbers: bool = True) -> Route:
         async def handle(request: web.Request) -> web.StreamResponse:
+            check_encoding(request)
             return await at(request, self._place(request))
 
         handler: Handler = handle
@@ -154,7 +158,14 @@ class Site:
             async with deadline_unless(page.is_patient):
                 if session is None and not self._is_open:
                     return await self._desk.to_sign_in(request, place)
-                answer = await page.show(self._visit(request, place, page))
+                visit = self._visit(request, place, page)
+                answer = await page.show(visit)
+                unknown = _unknown(visit.query, page)
+                if unknown and isinstance(answer, Download | Content):
+                    raise BadQueryError(unknown[0])
+                if isinstance(answer, Shown):
+                    values = {**answer.values, "unknown": unknown}
+                    answer = msgspec.structs.replace(answer, values=values)
                 needs_token = page.takes_forms and self._is_open
                 return await self._answered(request, place, session, answer, needs_token)
 
@@ -242,13 +253,23 @@ class Site:
         path = {} if page.named else {name: int(part) for name, part in parts.items()}
         form, files = (None, {}) if sent is None else (sent.fields, sent.files)
         sees, site_url = seen_by(request), self._desk.site_url(request, place)
-        return Visit(path, dict(request.query), form, identity, sees, parts, files, site_url)
+        return Visit(path, _asked(request), form, identity, sees, parts, files, site_url)
 
     def _tell(self, request: web.Request, status: int, code: str, message: str) -> web.Response:
         """What went wrong, on a page."""
         title = TITLES.get(status, HTTPStatus(status).phrase)
         values = {"title": title, "message": message, "code": code}
         return self._desk.html(request, self._place(request), "psd/error.html", values, status)
+
+
+def _asked(request: web.Request) -> dict[str, str]:
+    """The parameters of an address; several values of one have commas between them."""
+    return {name: ",".join(request.query.getall(name)) for name in request.query}
+
+
+def _unknown(query: Iterable[str], page: WebPage) -> list[str]:
+    """What is said of the parameters that a page does not know."""
+    return [unknown_field(name, page.parameters) for name in query if name not in page.parameters]
 
 
 def _tokens_of(request: web.Request, session: Session | None) -> list[str]:

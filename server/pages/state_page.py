@@ -22,6 +22,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec.structs import replace
 
+from psd.access.identity import Identity
 from psd.clock import utc_text
 from psd.domain.question import Asked, Endpoint, Versioned, Watchable
 from psd.domain.web_page import Answer, Content, Shown, Visit, WebPage
@@ -31,12 +32,14 @@ from psd.queries.requests import LeaderboardQuery
 from psd.queue.deadletter import INSPECT_CHANNEL
 from psd.runtime import Runtime
 from psd.times import timestamp
+from psd.users import NAMED, user_of
 from psd.version import VERSION
 from server.pages.booked_minutes import BookedMinutes, sparkline
 from server.pages.own_watching import OwnWatching
 from server.pages.shared_views import SharedViews
 
 BOARDS = 8
+OWNERS = 20
 LOOK_EVERY_S = 5
 """What no key tells of is told so much later at most."""
 
@@ -93,7 +96,7 @@ class StatePage:
 
     def page(self) -> WebPage:
         """The page; pointspaced has 404 at this path, and so have programs."""
-        return WebPage(path="/", show=self.show, for_browsers=True)
+        return WebPage(path="/", show=self.show, parameters=("json",), for_browsers=True)
 
     def watchable(self) -> Watchable:
         """What the page watches."""
@@ -126,7 +129,10 @@ class StatePage:
         sees_all = visit.identity.owners is None
         if not sees_all:
             own = {"version": VERSION}
-            return _file(own) if "json" in visit.query else Shown("state_of_one.html", own)
+            if "json" in visit.query:
+                return _file(own)
+            users = [(name, quote(name, safe="")) for name in named_owners(visit.identity)]
+            return Shown("state_of_one.html", {**own, "users": users, "things": self._things})
         state = await self._state(asked)
         boards = [
             LinkedBoard(each.name, each.definition.title or each.name, each.definition.thing)
@@ -183,6 +189,14 @@ class StatePage:
         return f"Redis {fields.get(b'redis_version', b'?').decode()}"
 
 
+def named_owners(identity: Identity) -> list[str]:
+    """The users to whom somebody is restricted, as they were given: names, then numbers."""
+    numbers = sorted((identity.owners or frozenset()) - {user_of(name) for name in identity.names})
+    own = [identity.subject] if identity.subject else []
+    told = [*own, *identity.names, *(str(number) for number in numbers if number < NAMED)]
+    return [*dict.fromkeys(told)][:OWNERS]
+
+
 def _file(told: object) -> Content:
     return Content("state.json", "application/json", msgspec.json.encode(told))
 
@@ -197,7 +211,7 @@ def age(seconds: int) -> str:
         return "now"
     for length, unit in AGES:
         if seconds >= length:
-            return f"{seconds // length} {unit} ago"
+            return f"{seconds // length:,} {unit} ago"
     return f"{seconds} s ago"
 
 

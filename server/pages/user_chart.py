@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import msgspec
 
 from psd.clock import utc_text
+from psd.engine.events import TIME_END_S
 from psd.engine.plan import Range
 from psd.queries.requests import Every
 from psd.zones import DATE_S
@@ -25,6 +26,7 @@ SHORTEST_S = 60
 YEAR_S = 366 * DATE_S
 
 UNITS: tuple[tuple[int, Every], ...] = (
+    (80 * YEAR_S, "year"),
     (10 * YEAR_S, "month"),
     (800 * DATE_S, "week"),
     (14 * DATE_S, "day"),
@@ -33,8 +35,8 @@ UNITS: tuple[tuple[int, Every], ...] = (
 )
 """Ranges longer than so many seconds are shown by such units, the first that fits."""
 
-STEPS = (3_600, DATE_S, 7 * DATE_S, 31 * DATE_S, YEAR_S, 5 * YEAR_S)
-"""Lengths that one zooms out to."""
+STEPS = (3_600, DATE_S, 7 * DATE_S, 31 * DATE_S, YEAR_S, 5 * YEAR_S, 25 * YEAR_S, TIME_END_S)
+"""Lengths that one zooms out to, up to all time."""
 
 
 class ChartAnswer(msgspec.Struct, frozen=True):
@@ -63,15 +65,15 @@ def unit_of(length_s: int) -> Every:
 
 def held(start: int, end: int) -> Range:
     """A range that is long enough to be shown, within the calendar."""
-    start = max(start, 0)
-    return Range(start, max(end, start + SHORTEST_S))
+    start = min(max(start, 0), TIME_END_S - SHORTEST_S)
+    return Range(start, min(max(end, start + SHORTEST_S), TIME_END_S))
 
 
 def wider(shown: Range) -> Range:
     """The next wider range around the middle of one."""
     length_s = shown.end - shown.start
-    wanted = next((step for step in STEPS if step > length_s), STEPS[-1])
-    start = max((shown.start + shown.end - wanted) // 2, 0)
+    wanted = next((step for step in STEPS if step > length_s), TIME_END_S)
+    start = min(max((shown.start + shown.end - wanted) // 2, 0), TIME_END_S - wanted)
     return Range(start, start + wanted)
 
 
@@ -94,9 +96,11 @@ def links_of(shown: Range, now_s: int) -> list[tuple[str, str, str]]:
     length_s = shown.end - shown.start
     middle = (shown.start + shown.end) // 2
     near = Range(middle - length_s // 8, middle + length_s // 8)
+    earlier = max(shown.start - length_s, 0)
+    later = min(shown.end, TIME_END_S - length_s)
     found = [
-        ("Earlier", Range(max(shown.start - length_s, 0), max(shown.end - length_s, SHORTEST_S))),
-        ("Later", Range(shown.start + length_s, shown.end + length_s)),
+        ("Earlier", Range(earlier, earlier + length_s)),
+        ("Later", Range(later, later + length_s)),
         ("Zoom in", held(near.start, near.end)),
         ("Zoom out", wider(shown)),
         ("Last hour", Range(now_s - 3_600, now_s)),

@@ -15,9 +15,11 @@ asked for that range (user_scripts/user.js). Who may not see a user is refused.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -27,33 +29,52 @@ from psd.engine.plan import Range
 from psd.engine.series import BucketQuestion
 from psd.engine.withdrawal import things_of_owners
 from psd.errors import BadQueryError, DetailExpiredError, ForbiddenError, PsdError
+from psd.foreign_texts import shown
 from psd.queries.activities import ActivityQueries
 from psd.queries.activity_answers import ActivitiesQuery, AuditQuery
 from psd.queries.calendar import bounds
 from psd.queries.depth import depth_of
-from psd.queries.moments import asked_range
 from psd.runtime import Runtime
 from psd.users import user_of
-from psd.zones import DATE_S, beginning_of, zone
-from server.pages.asked_user import AskedUser, goal_of, named_user, year_of
+from psd.zones import UTC, beginning_of, zone
+from server.pages.asked_user import (
+    YEARS,
+    AskedUser,
+    goal_of,
+    local_text,
+    named_user,
+    range_of,
+    year_of,
+)
 from server.pages.own_watching import OwnWatching
 from server.pages.user_chart import (
     POINTS_MAX,
     ChartAnswer,
     bars_of,
-    held,
     links_of,
     unit_of,
 )
 from server.pages.user_file import UserFile, csv_of, json_of
-from server.pages.user_places import UserPlaces
-from server.pages.user_year import Days, DaysInARow, months_of, squares_of, streaks_of
+from server.pages.user_places import PlaceOnBoard, UserPlaces
+from server.pages.user_year import (
+    ONE_DAY,
+    Days,
+    DaysInARow,
+    halves_of,
+    months_of,
+    squares_of,
+    streaks_of,
+)
 
 ACTIVITIES_SHOWN = 20
 WITHDRAWALS_SHOWN = 10
+OF_A_CHART = ("thing", "tz", "year", "start", "end", "csv")
+OF_A_USER = (*OF_A_CHART, "goal", "cursor", "json")
+"""What pages are asked with."""
+
 FILES = (("csv", "Activities as CSV"), ("json", "All of this page as JSON"))
-DAYS_MAX = 3_660
-"""Ten years of days, of which streaks are."""
+DAYS_OF_A_YEAR_MAX = 370
+"""With those at its edges."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -81,9 +102,9 @@ class UserPages:
     def pages(self) -> tuple[WebPage, ...]:
         """All of them."""
         return (
-            WebPage(path="/users/", show=self.search),
-            WebPage(path="/users/{uid}", show=self.user, named=True),
-            WebPage(path="/users/{uid}/chart", show=self.chart, named=True),
+            WebPage(path="/users/", show=self.search, parameters=("uid", "thing")),
+            WebPage(path="/users/{uid}", show=self.user, parameters=OF_A_USER, named=True),
+            WebPage(path="/users/{uid}/chart", show=self.chart, parameters=OF_A_CHART, named=True),
         )
 
     async def search(self, visit: Visit) -> Answer:
@@ -110,14 +131,14 @@ class UserPages:
         now, longest = streaks_of(days, goal, asked.today)
         if {"json", "csv"} & {*visit.query}:
             return await self._file(visit, asked, days, shown)
+        months = months_of(year, days)
         return Shown(
             "user.html",
             {
                 **self._head(asked, year, goal),
-                "squares": squares_of(year, days),
+                "halves": halves_of(squares_of(year, days), months),
                 "months": [
-                    (month, asked.link(start=month.first, end=month.following))
-                    for month in months_of(year, days)
+                    (month, asked.link(start=month.first, end=month.following)) for month in months
                 ],
                 "best": max(days.items(), key=lambda each: (each[1], each[0]), default=None),
                 "active": sum(1 for date, value in days.items() if date.year == year and value),
@@ -127,7 +148,8 @@ class UserPages:
                 **await self._charted(asked, shown),
                 **await self._listed(asked, shown, visit),
                 "watch": watch,
-                "places": await self._places.of(asked.uid, asked.now_s),
+                "places": await self._places_of(asked, visit),
+                "sees_boards": visit.identity.owners is None,
             },
         )
 
@@ -152,9 +174,15 @@ class UserPages:
             listed["activities"],
             bool(listed["next"]),
             listed["withdrawn"],
-            await self._places.of(asked.uid, asked.now_s),
+            await self._places_of(asked, visit),
         )
         return json_of(told)
+
+    async def _places_of(self, asked: AskedUser, visit: Visit) -> list[PlaceOnBoard]:
+        """Places on boards, which are of everybody: none for one who sees single owners."""
+        if visit.identity.owners is not None:
+            return []
+        return await self._places.of(asked.uid, asked.now_s)
 
     async def chart(self, visit: Visit) -> Answer:
         """The chart's numbers."""
@@ -175,7 +203,8 @@ class UserPages:
         have = [each for each, number in self._things.items() if sums.get(number)]
         thing = visit.query.get("thing") or next(iter(have or self._things), "")
         if thing not in self._things:
-            raise BadQueryError(f"thing: {thing!r} is not known")
+            known = ", ".join(self._things)
+            raise BadQueryError(f"thing: {shown(thing)} is unknown; known are {known}")
         return AskedUser(
             uid,
             name,
@@ -189,14 +218,15 @@ class UserPages:
         )
 
     async def _days(self, asked: AskedUser) -> Days:
-        """Sums of local days since the first booking, ten years at most. 2 trips."""
+        """Sums of local days, of the years in which anything is booked. 2 trips."""
         end = beginning_of(asked.today + dt.timedelta(days=1), asked.tz)
-        whole = Range(max(end - DAYS_MAX * DATE_S, 0), end)
-        first, _ = await self._engine.first_bookings(asked.uid, asked.number, whole, 1)
-        if not first:
+        starts = bounds(Range(0, end), "year", UTC, len(YEARS))
+        [found] = await self._engine.series([asked.uid], BucketQuestion(asked.number, starts))
+        booked = found[None].bookings or () if None in found else ()
+        years = [YEARS.start + at for at, count in enumerate(booked) if count]
+        edges = _days_of(years, asked.tz, end)
+        if not edges:
             return {}
-        begins = dt.datetime.fromtimestamp(first[0][0], asked.tz).date()
-        edges = bounds(Range(beginning_of(begins, asked.tz), end), "day", asked.tz, DAYS_MAX + 2)
         values = await self._sums(asked, edges)
         return {
             dt.datetime.fromtimestamp(second, asked.tz).date(): value
@@ -223,6 +253,7 @@ class UserPages:
         values: dict[str, Any] = {
             "from": utc_text(shown.start),
             "until": utc_text(shown.end),
+            "typed": [local_text(each, asked.tz) for each in (shown.start, shown.end)],
             "links": [(text, asked.link(start=a, end=b)) for text, a, b in links],
             "chart_url": f"{asked.path}/chart",
             "page_files": [(text, asked.link(**{name: "1"}, **within)) for name, text in FILES],
@@ -241,8 +272,9 @@ class UserPages:
         """Activities of the range, and what was taken back."""
         query = ActivitiesQuery(
             thing=asked.thing,
-            start=shown.start,
-            end=shown.end,
+            # As texts: a number of eight digits would be read as a date.
+            start=utc_text(shown.start),
+            end=utc_text(shown.end),
             limit=ACTIVITIES_SHOWN,
             cursor=asked.query.get("cursor") or None,
         )
@@ -271,18 +303,32 @@ class UserPages:
             "has_zone": "tz" in asked.query,
             "year": year,
             "goal": goal,
-            "before": asked.link(year=str(year - 1)),
+            "before": asked.link(year=str(year - 1)) if year > YEARS.start else "",
             "after": asked.link(year=str(year + 1)) if year < asked.today.year else "",
         }
 
     def _shown(self, asked: AskedUser, year: int) -> Range:
         """The range of the chart: what is asked for, or the year."""
-        if "start" in asked.query:
-            end = asked.query.get("end") or None
-            range_ = asked_range(asked.query["start"], end, asked.now_s, tz=asked.tz)
-            return held(range_.start, range_.end)
+        range_ = range_of(asked)
+        if range_ is not None:
+            return range_
         first, following = dt.date(year, 1, 1), dt.date(year + 1, 1, 1)
         return Range(beginning_of(first, asked.tz), beginning_of(following, asked.tz))
+
+
+def _days_of(years: Sequence[int], tz: ZoneInfo, end: int) -> list[int]:
+    """Where the local days begin that have a second of these years of UTC, and where the last ends.
+
+    What lies between years that are not neighbours is one piece.
+    """
+    edges: list[int] = []
+    for year in years:
+        # A clock of a zone is up to a day before UTC, or behind it.
+        first, last = dt.date(year, 1, 1) - ONE_DAY, dt.date(year + 1, 1, 1) + ONE_DAY
+        start = max(beginning_of(first, tz), edges[-1] if edges else 0)
+        days = Range(start, min(beginning_of(last, tz), end))
+        edges += bounds(days, "day", tz, DAYS_OF_A_YEAR_MAX)[bool(edges) and start == edges[-1] :]
+    return edges
 
 
 def _told(streak: DaysInARow) -> tuple[int, str, str]:

@@ -18,6 +18,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 SHADES = 4
+
+HALF_COLUMNS = 27
+"""Of the 53 weeks or 54 of a year: a phone has the halves one below the other, each 324 wide."""
+
 ONE_DAY = dt.timedelta(days=1)
 
 Days = Mapping[dt.date, int]
@@ -41,6 +45,14 @@ class MonthOfYear(msgspec.Struct, frozen=True):
     first: str
     following: str
     value: str
+
+
+class HalfOfYear(msgspec.Struct, frozen=True):
+    """Half of a calendar: from which column on, and the months and days that are drawn there."""
+
+    first: int
+    months: Sequence[MonthOfYear]
+    squares: Sequence[Square]
 
 
 class DaysInARow(msgspec.Struct, frozen=True):
@@ -74,6 +86,21 @@ def months_of(year: int, days: Days) -> list[MonthOfYear]:
         value = sum(value for date, value in days.items() if begins <= date < following)
         told = begins.isoformat(), following.isoformat(), f"{value:,}"
         found.append(MonthOfYear(column, month_abbr[month], *told))
+    return found
+
+
+def halves_of(squares: Sequence[Square], months: Sequence[MonthOfYear]) -> list[HalfOfYear]:
+    """Both halves of a year's columns; a month is named where it begins."""
+    found = []
+    for first in (0, HALF_COLUMNS):
+        columns = range(first, first + HALF_COLUMNS)
+        found.append(
+            HalfOfYear(
+                first,
+                [month for month in months if month.column in columns],
+                [square for square in squares if square.column in columns],
+            )
+        )
     return found
 
 

@@ -87,8 +87,14 @@ class AccountPages:
         """All of them."""
         one = "/accounts/{customer}/"
         return (
-            WebPage(path="/account", show=self.own, link="Account"),
-            WebPage(path=one, show=self.account, named=True, takes_forms=True),
+            WebPage(path="/account", show=self.own, parameters=("customer",), link="Account"),
+            WebPage(
+                path=one,
+                show=self.account,
+                parameters=("before", "csv"),
+                named=True,
+                takes_forms=True,
+            ),
             WebPage(path=f"{one}topup", show=self._leading(self._desk.checkout_url), named=True),
             WebPage(path=f"{one}manage", show=self._leading(self._desk.portal_url), named=True),
         )

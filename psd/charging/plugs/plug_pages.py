@@ -109,7 +109,7 @@ class PlugPages:
     def pages(self) -> tuple[WebPage, ...]:
         """All of them."""
         return (
-            WebPage(path="/", show=self.sites, link="Sites"),
+            WebPage(path="/", show=self.sites, parameters=("after",), link="Sites"),
             WebPage(path="/sites/{site}/", show=self.site, named=True),
             WebPage(path="/plugs/{plug}/", show=self.plug, named=True, takes_forms=True),
         )

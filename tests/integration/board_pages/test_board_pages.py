@@ -133,7 +133,7 @@ async def test_what_cannot_be_asked_is_told_beside_its_form(site: BoardSite) -> 
         ("start=yesterweek", "start: "),
         ("thing=hats", "thing: "),
         ("limit=0", "limit: "),
-        ("limit=101", "limit: a page shows up to 100"),
+        ("limit=101", "limit: 101: a page has up to 100 rows"),
         ("colour=red", "colour: unknown"),
         ("around=99", "around: "),
         ("compare_to=x", "compare_to: "),
@@ -349,3 +349,35 @@ def test_what_is_booked_in_a_minute_is_a_line() -> None:
     for total in range(100):
         minutes.note(total)
     assert len(minutes.counts) == 60
+
+
+async def test_several_values_of_a_parameter_are_all_asked_for(site: BoardSite) -> None:
+    page = await site.browser.get("/board?thing=steps&uid=1&uid=2&uid=3&start=2016-04-11")
+    answer = await site.main.get("/v3/leaderboard?thing=steps&uid=1&uid=2&uid=3&start=2016-04-11")
+    assert [row[1] for row in page.rows] == [each["uid"] for each in answer.json()["data"]]
+    assert len(page.rows) == 3
+    page = await site.browser.get("/board?thing=steps&as_of=2016-04-12&as_of=2016-04-13")
+    assert "as_of: " in page.alerts[0]
+
+
+async def test_a_board_without_a_name_says_with_what_it_is_compared(site: BoardSite) -> None:
+    asked = "/board?thing=steps&start=2016-04-14&end=2016-04-16&compare_to="
+    page = await site.browser.get(f"{asked}2016-04-15")
+    assert ', compared with <time datetime="2016-04-15T00:00:00Z">' in page.text
+    page = await site.browser.get(f"{asked}2016-04-12/2016-04-14")
+    other = '<time datetime="2016-04-12T00:00:00Z">2016-04-12T00:00:00Z</time> to <time'
+    assert f", compared with {other}" in page.text
+
+
+async def test_a_browser_is_led_to_pages_where_there_is_none(site: BoardSite) -> None:
+    for path in ("/boards", "/users", "/ops", "/rewards"):
+        moved = await site.browser.get(path)
+        assert (moved.status, moved.location) == (301, f"{path}/"), path
+    page = await site.browser.get("/bords/<june>")
+    assert (page.status, page.headings) == (404, ["File Not Found"])
+    assert "path: nothing is served at /bords/" in page.text
+    assert "<june>" not in page.text
+    async with Browser(site.main.url, {"Accept": "*/*"}) as program:
+        for path in ("/bords/", "/boards"):
+            told = await program.get(path)
+            assert (told.status, told.text) == (404, "404 page not found"), path

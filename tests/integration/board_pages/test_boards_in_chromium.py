@@ -9,9 +9,13 @@ from playwright.async_api import Page, expect
 
 from psd.times import timestamp
 from tests.support.boards.board_site import DAY_S, DAYS, START_S, BoardSite, board_site
-from tests.support.clients.accessible import AXE, VERSION, accessible
-from tests.support.clients.chromium import CHEAP_PHONE, phone
+from tests.support.clients.accessible import accessible
+from tests.support.clients.chromium import CHEAP_PHONE, IN_ONE_BROWSER, phone
+from tests.support.clients.http import serving
+from tests.support.engine import engine_on
 from tests.support.servers.redis_server import RedisServer
+
+pytestmark = IN_ONE_BROWSER
 
 SETTINGS = {"queue.kind": "stream"}
 ROWS = 10
@@ -120,7 +124,7 @@ async def test_without_script_a_form_has_the_instant(redis_server: RedisServer) 
         await page.get_by_role("button", name="Show").click()
         await stands(page, site, START_S + DAYS * DAY_S)
         await expect(page.get_by_role("button", name="Play")).to_be_hidden()
-        await page.get_by_text("Ask otherwise").click()
+        await page.get_by_text("Another instant").click()
         await page.get_by_label("As it stood at").last.fill("2016-04-14")
         await page.get_by_label("Compared with").fill("2016-04-13")
         await page.get_by_role("button", name="Show").click()
@@ -134,18 +138,58 @@ async def test_without_script_a_form_has_the_instant(redis_server: RedisServer) 
         await fits(page)
 
 
-async def test_nothing_keeps_anybody_from_a_page_in_light_and_in_dark(
+async def test_a_comparison_is_chosen_and_kept_as_the_board_plays(
     redis_server: RedisServer,
 ) -> None:
-    assert AXE.read_text().startswith(f"/*! axe v{VERSION}\n")
     redis_server.flush()
     async with (
         board_site(redis_server.url, SETTINGS) as site,
         phone(site.main.url, scripts=True) as page,
     ):
-        for path in ("/", "/boards/", f"{site.path}&compare_to=2016-04-13", "/board?start=x"):
-            await page.goto(path)
-            for scheme in ("light", "dark"):
-                await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  (one of two)
-                await accessible(page)
-            await fits(page)
+        await page.goto(site.path)
+        await page.get_by_text("Another instant").click()
+        await page.get_by_label("Compared with").fill("2016-04-13")
+        await page.get_by_role("button", name="Show").click()
+        told = page.locator("[data-board] > .hint time")
+        await expect(told.last).to_have_attribute("datetime", "2016-04-13T00:00:00Z")
+        await expect(page.locator("[data-board] > .hint")).to_contain_text("compared with")
+        slider = page.get_by_label("As it stood at").first
+        await slider.fill(str(START_S + 4 * DAY_S))
+        await stands_compared(page, site, START_S + 4 * DAY_S)
+        await page.get_by_role("button", name="Play").focus()
+        await page.keyboard.press("Enter")
+        await page.wait_for_url(re.compile("as_of=2016-04-18"))
+        await expect(page.get_by_role("button", name="Play")).to_be_visible()
+        await stands_compared(page, site, START_S + DAYS * DAY_S)
+
+
+async def stands_compared(page: Page, site: BoardSite, second: int) -> None:
+    """Whom the page has in which place, and how many he has won since two days had passed."""
+    before = [uid for uid, _ in site.ranking(START_S + 2 * DAY_S)]
+    users = shown(site, second)
+    await expect(page.locator("td.who")).to_have_text(users)
+    won = [before.index(uid) - rank for rank, uid in enumerate(users)]
+    told = [f"▲ {each}" if each > 0 else f"▼ {-each}" if each else "=" for each in won]
+    await expect(page.locator("tbody tr td:nth-child(2)")).to_have_text(told)
+
+
+async def test_each_command_that_fills_an_empty_store_is_copied_by_its_button(
+    redis_server: RedisServer,
+) -> None:
+    redis_server.flush()
+    async with (
+        engine_on(redis_server.url, SETTINGS) as psd,
+        serving(psd) as main,
+        phone(main.url, scripts=True) as page,
+    ):
+        await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await page.goto("/")
+        commands = await page.locator("pre code").all_inner_texts()
+        assert [each.split()[1] for each in commands] == ["up", "write", "import"]
+        for at, command in enumerate(commands):
+            button = page.locator("[data-copy]").nth(at)
+            await button.click()
+            await expect(button).to_have_text("Copied")
+            assert await page.evaluate("navigator.clipboard.readText()") == command
+        await fits(page)
+        await accessible(page)

@@ -6,9 +6,10 @@ import re
 
 from playwright.async_api import Page, expect
 
-from tests.support.clients.accessible import accessible
-from tests.support.clients.chromium import CHEAP_PHONE, phone
+from tests.support.clients.chromium import CHEAP_PHONE, IN_ONE_BROWSER, phone
 from tests.support.rewards.reward_weeks import OWNER, a_family, weeks_served
+
+pytestmark = IN_ONE_BROWSER
 
 STATEMENT = "table.explained tbody tr"
 
@@ -19,14 +20,6 @@ async def fits(page: Page) -> None:
         box = await each.bounding_box()
         assert box is not None
         assert box["x"] + box["width"] <= CHEAP_PHONE["width"]
-
-
-async def is_for_everybody(page: Page) -> None:
-    """On a phone, in light and in dark."""
-    await fits(page)
-    for scheme in ("light", "dark"):
-        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  (one of two)
-        await accessible(page)
 
 
 async def test_a_vehicle_is_found_explained_and_compared_by_other_tables(redis_url: str) -> None:
@@ -42,7 +35,7 @@ async def test_a_vehicle_is_found_explained_and_compared_by_other_tables(redis_u
         await expect(page.locator(STATEMENT).nth(0)).to_contain_text(
             "Connected: one more than the 4 weeks before."
         )
-        await is_for_everybody(page)
+        await fits(page)
         await page.get_by_role("link", name="Earlier").click()
         await expect(page).to_have_url(re.compile(r"week=3$"))
         await page.get_by_role("link", name=re.compile("^Week 0,")).click()
@@ -51,23 +44,23 @@ async def test_a_vehicle_is_found_explained_and_compared_by_other_tables(redis_u
         await expect(page.locator("tr[data-week]")).to_have_count(5)
         began = page.locator("tr[data-week='4'] time").first
         await expect(began).to_have_attribute("title", "2022-02-28 05:00:00 UTC")
-        await is_for_everybody(page)
+        await fits(page)
         await page.get_by_label("Owner", exact=True).fill(OWNER)
         await page.get_by_role("button", name="Find owner").click()
         await expect(page.locator("h1")).to_contain_text(OWNER)
-        await is_for_everybody(page)
+        await fits(page)
         await page.get_by_role("link", name="At risk").last.click()
         await expect(page.locator("tbody tr")).to_have_count(1)
-        await is_for_everybody(page)
+        await fits(page)
         await page.get_by_role("link", name="Streaks").click()
-        await is_for_everybody(page)
+        await fits(page)
         await page.get_by_role("link", name="What if").click()
         await page.get_by_label("Tables A").fill("weeks_off_to_drop = 1")
         await page.get_by_label("Tables B").fill("pairs = []")
         await page.get_by_role("button", name="Compare").click()
         week = page.locator("tr[data-week='4'] td")
         await expect(week.nth(5)).to_have_text("7,000 -1,000")
-        await is_for_everybody(page)
+        await fits(page)
         # What was asked is an address, and can be sent.
         await page.goto(page.url)
         await expect(page.get_by_label("Tables B")).to_have_value("pairs = []")

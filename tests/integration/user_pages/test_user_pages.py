@@ -11,17 +11,20 @@ from typing import Any
 import msgspec
 import pytest
 
-from psd.clock import utc_text
+from psd.clock import ManualClock, utc_text
+from psd.engine.events import Report
 from psd.times import timestamp
+from psd.users import user_of
 from tests.support.boards.board_site import (
     DAY_S,
     DAYS,
     START_S,
+    STEPS,
     USERS,
     BoardSite,
     board_site,
 )
-from tests.support.clients.access import asked_of, token_for
+from tests.support.clients.access import asked_of, bearer, token_for
 from tests.support.servers.redis_server import RedisServer
 
 STREAM = {"queue.kind": "stream"}
@@ -127,6 +130,11 @@ async def test_a_note_that_is_none_is_told_and_asked_for_again(site: BoardSite) 
         ("thing=nonsense", 400, "thing: "),
         ("tz=Mars/Base", 400, "Mars/Base"),
         ("start=yesterdayish", 400, "start"),
+        ("end=2016-04-13", 400, "start: missing; end &#39;2016-04-13&#39; needs one"),
+        ("start=2016-04-13&end=2016-04-12", 400, "must not be after end"),
+        ("start=99999999999999999999", 400, "start: "),
+        ("start=2016-04-11&end=2016-04-18&cursor=x", 400, "cursor: "),
+        ("goal=9007199254740992", 400, "goal: "),
     ],
 )
 async def test_what_is_asked_wrong_is_told_by_its_name(
@@ -224,3 +232,81 @@ async def test_where_tokens_are_asked_for_one_signs_in_and_sees_ones_own(
         moved = await site.browser.send("/users/7/activities/12", {"note": ""})
         assert (moved.status, moved.location) == (302, "/users/7")
         assert "Activity 12 is taken back." in (await site.browser.get("/users/7")).text
+
+
+async def test_the_calendar_is_of_the_year_in_which_the_range_begins(site: BoardSite) -> None:
+    for start, year in ((str(START_S), 2016), ("2015-12-31T23:30:00Z", 2015), ("-1d", 2016)):
+        page = await site.browser.get(f"/users/7?start={start}")
+        assert page.headings[1] == f"{year} at a glance", start
+    page = await site.browser.get("/users/7?start=2015-12-31T23:30:00Z&tz=Europe/Berlin")
+    assert page.headings[1] == "2016 at a glance"
+    page = await site.browser.get("/users/7?year=2199&start=2016-04-11")
+    assert page.headings[1] == "2199 at a glance"
+
+
+async def test_a_chart_of_all_time_has_years_and_leads_nowhere_outside_of_it(
+    site: BoardSite,
+) -> None:
+    page = await site.browser.get("/users/7?start=1970-01-01&end=2200-01-01")
+    assert "By year" in page.headings
+    for start, end in (("1970-01-01", "1970-01-02"), ("2199-12-31", "2200-01-01"), ("0", "1")):
+        page = await site.browser.get(f"/users/7?start={start}&end={end}")
+        assert page.status == 200
+        for link in {link for link in page.links if "/users/7?" in link}:
+            led = await site.browser.get(link)
+            assert led.status == 200, (link, led.text)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "America/Los_Angeles"])
+async def test_a_year_of_long_ago_and_the_streak_in_it_are_told_as_they_were(
+    site: BoardSite, zone: str
+) -> None:
+    before = json.loads((await site.browser.get(f"/users/7?year=2016&tz={zone}&json=1")).text)
+    clock = site.runtime.clock
+    assert isinstance(clock, ManualClock)
+    clock.advance(20 * 366 * DAY_S)
+    at_s = clock.now_s() - DAY_S
+    await site.runtime.engine.book([Report(STEPS, 7, 0, 900, 5, at_s, at_s)])
+    told = json.loads((await site.browser.get(f"/users/7?year=2016&tz={zone}&json=1")).text)
+    assert sum(told["days"].values()) == sum(steps for _, uid, steps in site.history if uid == 7)
+    assert (told["days"], told["longest_streak"]) == (before["days"], before["longest_streak"])
+    assert told["streak"]["days"] == 1, "yesterday"
+
+
+async def test_the_form_has_the_range_as_the_clocks_of_its_zone_show_it(site: BoardSite) -> None:
+    page = await site.browser.get("/users/7?year=2016&tz=Europe/Berlin")
+    assert 'name="start" type="text" value="2016-01-01"' in page.text
+    assert 'name="end" type="text" value="2017-01-01"' in page.text
+    page = await site.browser.get("/users/7?start=2016-04-12T08:00:00Z&end=-1s&tz=Europe/Berlin")
+    assert 'name="start" type="text" value="2016-04-12T10:00:00+02:00"' in page.text
+    again = await site.browser.get(
+        "/users/7?tz=Europe/Berlin&start=2016-04-12T10:00:00%2B02:00&end=2016-04-18"
+    )
+    assert '<time datetime="2016-04-12T08:00:00Z">' in again.text
+    assert '<time datetime="2016-04-17T22:00:00Z">' in again.text
+
+
+async def test_who_sees_single_owners_is_led_to_them_and_sees_no_place_on_a_board(
+    redis_server: RedisServer,
+) -> None:
+    redis_server.flush()
+    owners = frozenset({7, user_of("al@example.com")})
+    token = token_for("owner", "read", owners, names=("al@example.com",))
+    every = token_for("all", "read write")
+    async with board_site(redis_server.url, {**STREAM, **asked_of(token, every)}) as site:
+        board = {"thing": "steps", "window": BOARDS["fixed"], "members": ["7", "8"]}
+        sent = msgspec.json.encode(board)
+        headers = bearer(every.secret)
+        put = ("PUT", "/v3/boards/two", sent, "application/json", headers)
+        assert (await site.main.request(*put)).status == 201
+        await site.browser.send("/auth/login", {"token": token.secret})
+        page = await site.browser.get("/")
+        assert {"/users/7", "/users/al%40example.com"} <= {*page.links}
+        assert "/boards/" not in page.links, "where nothing is for him"
+        page = await site.browser.get("/users/7?tz=UTC")
+        assert "Boards are of everybody" in page.text
+        assert "/boards/two" not in page.text
+        assert json.loads((await site.browser.get("/users/7?json=1")).text)["boards"] == []
+        await site.browser.get("/auth/logout")
+        await site.browser.send("/auth/login", {"token": every.secret})
+        assert "/boards/two" in (await site.browser.get("/users/7?tz=UTC")).text

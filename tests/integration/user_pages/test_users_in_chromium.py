@@ -11,12 +11,15 @@ import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
-from psd.times import timestamp
+from psd.times import read
+from psd.zones import UTC
 from tests.support.boards.board_site import DAY_S, START_S, BoardSite, board_site
 from tests.support.clients.accessible import accessible
-from tests.support.clients.chromium import CHEAP_PHONE, phone
+from tests.support.clients.chromium import CHEAP_PHONE, IN_ONE_BROWSER, phone
 from tests.support.clients.http import HttpClient
 from tests.support.servers.redis_server import RedisServer
+
+pytestmark = IN_ONE_BROWSER
 
 SETTINGS = {"queue.kind": "stream"}
 USER = 7
@@ -69,11 +72,8 @@ async def fits(page: Page) -> None:
 async def asked_range(page: Page) -> tuple[int, int]:
     """The range that the address says."""
     query = parse_qs(urlsplit(page.url).query)
-    start, end = (
-        each if each.isdecimal() else str(timestamp(each))
-        for each in (query["start"][0], query["end"][0])
-    )
-    return int(start), int(end)
+    start, end = (read(each, UTC, None) for each in (query["start"][0], query["end"][0]))
+    return start, end
 
 
 async def drag(page: Page, first: float, last: float) -> None:
@@ -121,6 +121,95 @@ async def test_a_range_is_dragged_over_from_the_year_down_to_minutes_and_back(
         day = START_S + 2 * DAY_S
         told = [f"{steps:,}" for steps in own(site, day, day + DAY_S)]
         await expect(rows).to_have_text(told)
+
+
+async def chosen(page: Page, start: int, end: int) -> tuple[float, float]:
+    """Where seconds stand in the width of the chart."""
+    first, last = await asked_range(page)
+    return (start - first) / (last - first), (end - first) / (last - first)
+
+
+async def test_nothing_but_dragging_leads_from_years_to_an_hour_of_minutes(
+    redis_server: RedisServer,
+) -> None:
+    async with week_site(redis_server) as site, phone(site.main.url, scripts=True) as page:
+        await page.goto(f"/users/{USER}?tz=UTC&start=2004-01-01&end=2024-01-01")
+        await drawn(page, "month")
+        noon = START_S + 2 * DAY_S + DAY_S // 2
+        for half_s, every in (
+            (500 * DAY_S, "week"),
+            (100 * DAY_S, "day"),
+            (5 * DAY_S, "hour"),
+            (DAY_S // 4, "minute"),
+        ):
+            await drag(page, *await chosen(page, noon - half_s, noon + half_s))
+            await drawn(page, every)
+            start, end = await asked_range(page)
+            assert start < noon < end
+            assert end - start < 2.4 * half_s
+        rows = page.locator("[data-activities] tbody td.n")
+        await expect(rows).to_have_text([f"{steps:,}" for steps in own(site, start, end)])
+        # And out again, to all time.
+        for _ in range(9):
+            await page.get_by_role("link", name="Zoom out").click()
+        await drawn(page, "year")
+        assert await asked_range(page) == (0, 7_258_118_400)
+
+
+async def by_finger(page: Page, first: float, last: float) -> None:
+    """A finger moves over the chart, which no mouse event tells of."""
+    over = page.locator(".u-over")
+    await over.scroll_into_view_if_needed()
+    box = await over.bounding_box()
+    assert box is not None
+    touch = await page.context.new_cdp_session(page)
+    y = box["y"] + box["height"] / 2
+    places = [box["x"] + (first + (last - first) * at / 8) * box["width"] for at in range(9)]
+    for kind, points in (
+        ("touchStart", [{"x": places[0], "y": y}]),
+        *(("touchMove", [{"x": each, "y": y}]) for each in places[1:]),
+        ("touchEnd", []),
+    ):
+        await touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+async def test_a_finger_chooses_a_range_as_a_mouse_does(redis_server: RedisServer) -> None:
+    async with week_site(redis_server) as site, phone(site.main.url, scripts=True) as page:
+        await page.goto(f"/users/{USER}?tz=UTC&start={START_S}&end={START_S + 7 * DAY_S}")
+        await drawn(page, "hour")
+        await by_finger(page, 0.25, 0.31)
+        await drawn(page, "minute")
+        start, end = await asked_range(page)
+        assert START_S + DAY_S < start < end < START_S + 3 * DAY_S
+
+
+async def test_days_of_the_calendar_are_dragged_over_and_large_enough_for_a_thumb(
+    redis_server: RedisServer,
+) -> None:
+    async with week_site(redis_server) as site, phone(site.main.url, scripts=True) as page:
+        await page.goto(f"/users/{USER}?tz=UTC&year=2016")
+        await drawn(page, "day")
+        boxes = [
+            await page.locator(f'[data-day="2016-04-{day}"]').bounding_box() for day in (12, 14)
+        ]
+        places = []
+        for box in boxes:
+            assert box is not None
+            assert box["width"] >= 10
+            places.append((box["x"] + box["width"] / 2, box["y"] + box["height"] / 2))
+        # The end of the year stands below its beginning, and not beside it.
+        last = await page.locator('[data-day="2016-12-30"]').bounding_box()
+        assert last is not None
+        assert last["x"] + last["width"] <= CHEAP_PHONE["width"]
+        # From the later to the earlier one is the same.
+        await page.mouse.move(*places[1])
+        await page.mouse.down()
+        await page.mouse.move(*places[0], steps=4)
+        await expect(page.locator(".chosen")).to_have_count(3)
+        await page.mouse.up()
+        await drawn(page, "hour")
+        assert await asked_range(page) == (START_S + DAY_S, START_S + 4 * DAY_S)
+        await expect(page.locator(".chosen")).to_have_count(0)
 
 
 async def test_the_year_is_that_of_the_clocks_of_whoever_looks(redis_server: RedisServer) -> None:
@@ -180,7 +269,7 @@ async def test_without_script_a_form_and_links_lead_from_the_year_to_a_day(
         await page.get_by_role("link", name="Apr", exact=True).click()
         await expect(page.locator("[data-range] h2").first).to_have_text("By day")
         await page.get_by_label("From").fill("2016-04-12")
-        await page.get_by_label("To, not included").fill("2016-04-13")
+        await page.get_by_label("To (not included)").fill("2016-04-13")
         await page.get_by_role("button", name="Show").click()
         rows = page.locator("[data-activities] tbody td.n")
         told = [f"{steps:,}" for steps in own(site, START_S + DAY_S, START_S + 2 * DAY_S)]
