@@ -51,6 +51,22 @@ def test_every_page_links_the_readme_and_all_other_pages(path: Path) -> None:
     assert {ROOT / "README.md", *DOCS} - {path} <= linked
 
 
+def tables(path: Path) -> list[list[str]]:
+    """The rows of each table of a page."""
+    found = re.findall(r"(?:^ *\|.*\n)+", prose(path), re.MULTILINE)
+    return [table.splitlines() for table in found]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_the_rows_of_a_table_have_as_many_cells_as_its_heading(path: Path) -> None:
+    for heading, *rows in tables(path):
+        assert rows, heading
+        assert re.fullmatch(r" *(?:\| ?:?-+:? ?)+\|", rows[0]), heading
+        width = len(re.findall(r"(?<!\\)\|", heading))
+        uneven = [row for row in rows if len(re.findall(r"(?<!\\)\|", row)) != width]
+        assert uneven == [], heading
+
+
 def test_the_readme_links_every_page_beside_it() -> None:
     assert set(PAGES) - {ROOT / "README.md"} <= {target for target, _ in links(ROOT / "README.md")}
 
