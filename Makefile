@@ -32,7 +32,7 @@ run: setup ## psd on this machine, with the sample loaded
 	@$(BIN)/psd up --sample
 
 unit: $(VENV)/.dev-stamp ## the rules alone, without a server and without long lists of cases; under ten seconds of CPU
-	$(PYTEST) -p no:xdist -p no:anyio --hypothesis-profile quick -m "not slow and not timed and not long" \
+	$(PYTEST) -p no:xdist --hypothesis-profile quick -m "not slow and not timed and not long" \
 		tests/unit $(PYTEST_ARGUMENTS)
 
 test-quick: $(VENV)/.dev-stamp ## unit, house, contract, and what is about the files that have changed; two minutes

@@ -16,6 +16,7 @@ import hypothesis
 import pytest
 
 from psd.runtime import Runtime
+from tests.support.marked import has_nothing_of
 from tests.support.second_try import mark_second_tries
 from tests.support.servers.redis_cluster import RedisCluster
 from tests.support.servers.redis_server import RedisServer
@@ -46,6 +47,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "bare: on machines with nothing but Debian; make test-bare")
     config.addinivalue_line("markers", "long(what): many cases of a rule; make unit leaves it out")
     config.addinivalue_line("markers", "slow(why): tries very much; make property runs it, and CI")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What this run chooses nothing of is not imported; of the rest pytest judges."""
+    return True if has_nothing_of(collection_path, config) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
+import multiprocessing.util
 import os
 import shutil
 import signal
@@ -184,6 +185,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         names = ", ".join(each.name for each in known)
         print(f"unknown experiment {', '.join(sorted(unknown))}; known are {names}")
         return 2
+    # Who forks has a folder of its own, which it removes behind everything else.
+    multiprocessing.util.get_temp_dir()
     folder = tempfile.mkdtemp(prefix="psd-chaos-")
     tempfile.tempdir = folder
     # A server that is missing is a failure here, never a skip.

@@ -32,6 +32,7 @@ from redis.asyncio import Redis
 from tests.chaos.stored import forget
 from tests.chaos.stream import Stream
 from tests.support.engine import PATIENCE_S
+from tests.support.processes.forked import Files, Forked
 from tests.support.processes.worker_process import CHECKOUT, environment
 from tests.support.servers.nsqd import Nsqd
 from tests.support.servers.ports import free_ports
@@ -57,10 +58,13 @@ SETTINGS: Mapping[str, object] = {
 }
 
 
+Running = subprocess.Popen[bytes] | Forked
+
+
 class Process:
     """A ``psd`` command that runs; ``log`` is what it has written so far."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log_file: Path, failpoint: str) -> None:
+    def __init__(self, process: Running, log_file: Path, failpoint: str) -> None:
         self.process = process
         self.log_file = log_file
         self.failpoint = failpoint
@@ -162,28 +166,31 @@ class Stage:
 
     def command(self, *arguments: str, **settings: object) -> list[str]:
         """The command line of ``psd`` on these servers; ``settings`` are ``section__key``."""
-        command = [sys.executable, "-m", self.program]
+        return [sys.executable, "-m", self.program, *self._words(*arguments, **settings)]
+
+    def _words(self, *arguments: str, **settings: object) -> list[str]:
+        words = []
         more = {name.replace("__", "."): value for name, value in settings.items()}
         for key, value in {**self.settings, **more}.items():
-            command += ["--set", f"{key}={value}"]
-        return [*command, *arguments]
+            words += ["--set", f"{key}={value}"]
+        return [*words, *arguments]
 
     def start_worker(self, failpoint: str = "", **settings: object) -> Process:
         """Start ``psd worker``; it takes messages some 0.5 s later, see :meth:`consuming`."""
-        process, log_file = self._start(self.command("worker", **settings), "worker", failpoint)
+        process, log_file = self._start(self._words("worker", **settings), "worker", failpoint)
         worker = Process(process, log_file, failpoint)
         self.workers.append(worker)
         return worker
 
     def start_command(self, *arguments: str, failpoint: str = "") -> Process:
         """Start another command, which ends by itself."""
-        return Process(*self._start(self.command(*arguments), arguments[0], failpoint), failpoint)
+        return Process(*self._start(self._words(*arguments), arguments[0], failpoint), failpoint)
 
     async def start_server(self, failpoint: str = "", **settings: object) -> Server:
         """Start ``psd server`` on a free port; returns once it answers."""
         (port,) = free_ports(1)
-        command = self.command("server", "--port", str(port), **settings)
-        process, log_file = self._start(command, "server", failpoint)
+        words = self._words("server", "--port", str(port), **settings)
+        process, log_file = self._start(words, "server", failpoint)
         server = Server(process, log_file, failpoint)
         server.url = f"http://127.0.0.1:{port}"
         self.servers.append(server)
@@ -281,20 +288,22 @@ class Stage:
         clients = self.nsqd.channel(TOPIC, CHANNEL)["clients"] or []
         return len(clients) >= len(running)
 
-    def _start(
-        self, command: list[str], name: str, failpoint: str
-    ) -> tuple[subprocess.Popen[bytes], Path]:
+    def _start(self, words: list[str], name: str, failpoint: str) -> tuple[Running, Path]:
         self._started += 1
         log_file = self.folder / f"{name}-{self._started}.log"
         armed = {self._failpoint_variable: failpoint} if failpoint else {}
+        variables = {**environment(), "PYTHONPATH": str(self.code), **armed}
+        # Two thirds of what a trial costs the processor would be imports.
+        if (self.program, self.code) == ("psd", CHECKOUT):
+            return Forked(words, self.folder, variables, Files(log_file)), log_file
         with log_file.open("wb") as log:
             process = subprocess.Popen(
-                [*_tied(), *command],
+                [*_tied(), sys.executable, "-m", self.program, *words],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
-                env={**environment(), "PYTHONPATH": str(self.code), **armed},
+                env=variables,
             )
         return process, log_file
 

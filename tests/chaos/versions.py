@@ -12,12 +12,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from pathlib import Path
 from urllib.request import urlopen
 
-from tests.support.processes.house import PARTS
-from tests.support.processes.worker_process import CHECKOUT
+from tests.support.processes.house import copy_of_psd
 
 BEFORE = "0.0.0"
 """What a copy says that it is."""
@@ -29,10 +27,7 @@ def other_version(folder: Path) -> Path:
         return Path(named)
     if folder.is_dir():
         return folder
-    for part in PARTS:
-        shutil.copytree(
-            CHECKOUT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__")
-        )
+    copy_of_psd(folder)
     for file, pattern, text in (
         ("domains.py", r'    "psd\.(swaps|charging)\..*\n', ""),
         ("version.py", r'VERSION = ".*"', f'VERSION = "{BEFORE}"'),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from psd.charging.part import ChargingPart
 from psd.runtime import Runtime
 from tests.support.clients.http import HttpClient, serving
 from tests.support.engine import NOON_S
+from tests.support.processes.forked import psd_ended
 from tests.support.scripts.payment_scene import NOON_MS, top_up
 
 pytestmark = pytest.mark.psd(now_s=NOON_S)
@@ -69,14 +69,7 @@ async def test_a_ledger_is_read_page_by_page_with_its_balances(web: HttpClient) 
 
 def command(url: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     own = {"PSD_REDIS_URL": url, "PSD_ARCHIVE_FOLDER": str(folder)}
-    return subprocess.run(
-        [sys.executable, "-m", "psd", *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **own},
-        check=False,
-        timeout=120,
-    )
+    return psd_ended(arguments, folder, {**os.environ, **own}, timeout_s=120)
 
 
 def test_an_entry_is_posted_by_hand_once_and_shown(redis_url: str, tmp_path: Path) -> None:

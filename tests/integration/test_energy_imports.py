@@ -6,7 +6,6 @@ import gzip
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +15,7 @@ import pytest
 from psd.client import AsyncClient
 from server import deadline
 from tests.support.clients.http import HttpClient
+from tests.support.processes.forked import psd_ended
 
 FOLDER = Path(__file__).parents[1] / "golden" / "energy"
 HOUSE = "uk-electricity-hdd-only-hourly-sample-1.csv.gz"
@@ -146,14 +146,8 @@ async def test_a_channel_of_power_takes_no_intervals_of_a_file(client: HttpClien
 
 
 def psd(*arguments: str, url: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "psd", "energy", *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PSD_REDIS_URL": url},
-        check=False,
-        timeout=120,
-    )
+    environment = {**os.environ, "PSD_REDIS_URL": url}
+    return psd_ended(["energy", *arguments], Path.cwd(), environment, timeout_s=120)
 
 
 def test_a_terminal_imports_straight_into_the_store_and_asks_it(redis_url: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -48,13 +47,7 @@ def calculate_process(
     environment = {**os.environ, "PSD_REDIS_URL": redis_url, "PSD_REDIS_DURABILITY": "fast"}
     if failpoint:
         environment["PSD_FAILPOINT"] = failpoint
-    words = ["rewards", "calculate", *arguments]
-    if not failpoint:
-        return psd_ended(words, Path.cwd(), environment)
-    command = [sys.executable, "-m", "psd", *words]
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    return psd_ended(["rewards", "calculate", *arguments], Path.cwd(), environment)
 
 
 async def test_a_source_that_fails_leaves_the_week_failed_and_the_old_result_visible(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.processes.forked import psd_ended
 
 RECORDING = Path(__file__).parents[1] / "golden" / "ampersand.json"
 SCENARIOS = json.loads(RECORDING.read_text())["scenarios"]
@@ -17,15 +18,7 @@ SCENARIOS = json.loads(RECORDING.read_text())["scenarios"]
 
 def psd(*arguments: str, url: str = "", text: str = "") -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **({"PSD_REDIS_URL": url} if url else {})}
-    return subprocess.run(
-        [sys.executable, "-m", "psd", *arguments],
-        input=text,
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-        timeout=120,
-    )
+    return psd_ended(arguments, Path.cwd(), environment, text.encode(), timeout_s=120)
 
 
 @pytest.fixture

@@ -31,14 +31,21 @@ LIST = re.compile(r"^DOMAINS = \(\n(.*?)^\)\n", re.MULTILINE | re.DOTALL)
 METERS = '    "psd.meters.domain:METERS",\n'
 
 
+def copy_of_psd(folder: Path) -> None:
+    """The code, its scripts and settings, in a folder of its own.
+
+    What Python has compiled comes along, so that processes of the copy need not do it again. It is
+    written beside its place and renamed: only the names that last are copied.
+    """
+    for part in PARTS:
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("*.pyc.*"))
+
+
 class House:
     """A copy of psd with meters in it, or without a domain, over a store of its own."""
 
     def __init__(self, folder: Path, redis_url: str, left_out: str | None = None) -> None:
-        for part in PARTS:
-            shutil.copytree(
-                ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__")
-            )
+        copy_of_psd(folder)
         self.folder = folder
         if left_out is None:
             shutil.copytree(ROOT / "tests" / "e2e" / "meters", folder / "psd" / "meters")

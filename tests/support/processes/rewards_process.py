@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.processes.worker_process import environment, psd_command
+from tests.support.processes.forked import psd_ended
+from tests.support.processes.worker_process import environment, psd_command, settings_of
 from tests.support.processes.worker_stack import WorkerStack
 
 END_TIMEOUT_S = 60
@@ -59,17 +61,16 @@ class RewardsProcess:
 
 @asynccontextmanager
 async def rewards_running(
-    stack: WorkerStack, folder: Path, *arguments: str, failpoint: str = ""
+    stack: WorkerStack, folder: Path, *arguments: str
 ) -> AsyncIterator[RewardsProcess]:
     """Start ``psd rewards ARGUMENTS``; killed at the end if it still runs."""
-    patience = ("--set", f"redis.timeout_s={stack.settings.redis.timeout_s}")
     process = await asyncio.create_subprocess_exec(
-        *psd_command(stack, *patience, "rewards", *arguments),
+        *psd_command(stack, *_patience(stack), "rewards", *arguments),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=PIPE,
         stderr=PIPE,
         cwd=folder,
-        env={**environment(), **({"PSD_FAILPOINT": failpoint} if failpoint else {})},
+        env=environment(),
     )
     try:
         yield RewardsProcess(process)
@@ -81,14 +82,25 @@ async def rewards_running(
 
 async def rewards(stack: WorkerStack, folder: Path, *arguments: str) -> Finished:
     """Run ``psd rewards ARGUMENTS`` to its end, which must be a good one."""
-    async with rewards_running(stack, folder, *arguments) as process:
-        done = await process.end()
-    assert done.code == 0, done
-    return done
+    done = await _ended(stack, folder, *arguments)
+    assert done.returncode == 0, done
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def _patience(stack: WorkerStack) -> Sequence[str]:
+    """As long as the worker beside it waits for Redis."""
+    return "--set", f"redis.timeout_s={stack.settings.redis.timeout_s}"
+
+
+async def _ended(
+    stack: WorkerStack, folder: Path, *arguments: str, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """What became of it; nobody has to pause it meanwhile."""
+    words = [*settings_of(stack), *_patience(stack), "rewards", *arguments]
+    return await asyncio.to_thread(psd_ended, words, folder, {**environment(), **more})
 
 
 async def killed_at(place: str, stack: WorkerStack, folder: Path, *arguments: str) -> None:
     """The same, killed at a place of psd/failpoints.py, as in ``rewards_staged:40``."""
-    async with rewards_running(stack, folder, *arguments, failpoint=place) as process:
-        done = await process.end()
-    assert done.code == -signal.SIGKILL, (place, done)
+    done = await _ended(stack, folder, *arguments, PSD_FAILPOINT=place)
+    assert done.returncode == -signal.SIGKILL, (place, done)

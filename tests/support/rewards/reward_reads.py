@@ -27,15 +27,26 @@ STRANGER = 404
 """A vehicle of which nothing was ever sent."""
 
 
+class Known:
+    """What the oracle says, worked out once for all that is asked before anything changes."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        model = scenario.model
+        self.expected = scenario.expected()
+        self.owners = model.owners()
+        self.active = model.counted(max(model.weeks) + 1)
+
+
 async def http_agrees(scenario: Scenario) -> None:
     """Histories and summaries of every owner, statements of two weeks, streaks, who is at risk."""
+    known = Known(scenario)
     async with serving(scenario.runtime) as client:
         for owner in [*scenario.fleet.owners, "nobody"]:
-            await _history_agrees(scenario, client, str(owner))
-            await _summary_agrees(scenario, client, str(owner))
+            await _history_agrees(known, client, str(owner))
+            await _summary_agrees(known, client, str(owner))
         for week in (5, max(scenario.model.weeks)):
             for vehicle in [*scenario.vehicles, STRANGER]:
-                await _statement_agrees(scenario, client, vehicle, week)
+                await _statement_agrees(scenario, known, client, vehicle, week)
         for week in scenario.model.weeks:
             await _board_agrees(scenario, client, week)
         await _at_risk_agrees(scenario, client)
@@ -64,8 +75,9 @@ async def grpc_agrees(scenario: Scenario) -> None:
             total = await stub.GetTotalPoints(Empty())
             weeks = scenario.model.weeks.values()
             assert total.totalPoints == sum(row.points for rows in weeks for row in rows.values())
+            known = Known(scenario)
             for vehicle in [*scenario.vehicles, STRANGER]:
-                await _device_rewards_agree(scenario, stub, vehicle)
+                await _device_rewards_agree(known, stub, vehicle)
     finally:
         await server.stop(1)
 
@@ -83,18 +95,19 @@ async def commands_agree(scenario: Scenario) -> None:
     ]
     owner = str(scenario.heir)
     lines = (await scenario.run("history", owner, "--json")).splitlines()
-    sums = _sums(scenario, owner)
+    known = Known(scenario)
+    sums = _sums(known, owner)
     assert {
         told["week"]: (told["points"], int(told["tokens"])) for told in map(json.loads, lines)
     } == {week: sums.get(week, (0, 0)) for week in range(min(sums), max(sums) + 1)}
     vehicle = scenario.special("set by hand later")
     told = json.loads(await scenario.run("statement", str(vehicle), "--week", "5", "--json"))
-    wanted = _statement_numbers(*scenario.expected()[5][vehicle])
+    wanted = _statement_numbers(*known.expected[5][vehicle])
     assert {name: told[name] for name in wanted} == wanted
 
 
-async def _history_agrees(scenario: Scenario, client: HttpClient, owner: str) -> None:
-    sums = _sums(scenario, owner)
+async def _history_agrees(known: Known, client: HttpClient, owner: str) -> None:
+    sums = _sums(known, owner)
     weeks = range(max(sums), min(sums) - 1, -1) if sums else []
     answer = await client.get(f"/v1/user/history?owner={owner}")
     assert answer.status == 200
@@ -111,47 +124,45 @@ async def _history_agrees(scenario: Scenario, client: HttpClient, owner: str) ->
     }
 
 
-def _sums(scenario: Scenario, owner: str) -> dict[int, tuple[int, int]]:
+def _sums(known: Known, owner: str) -> dict[int, tuple[int, int]]:
     """Points and wei by week of the vehicles that are an owner's now."""
-    vehicles = scenario.model.owners().get(owner_key(owner), set())
+    vehicles = known.owners.get(owner_key(owner), set())
     sums = {}
-    for week, rows in scenario.expected().items():
+    for week, rows in known.expected.items():
         own = [rows[vehicle] for vehicle in vehicles if vehicle in rows]
         if own:
             sums[week] = sum(row.points for row, _ in own), sum(wei for _, wei in own)
     return sums
 
 
-async def _summary_agrees(scenario: Scenario, client: HttpClient, owner: str) -> None:
-    vehicles = scenario.model.owners().get(owner_key(owner), set())
+async def _summary_agrees(known: Known, client: HttpClient, owner: str) -> None:
+    vehicles = known.owners.get(owner_key(owner), set())
     answer = await client.get(f"/v1/user?owner={owner}")
     if not vehicles:
         assert answer.status == 404
         return
     page = json.loads(answer.text)
-    active = scenario.model.counted(max(scenario.model.weeks) + 1)
-    expected = scenario.expected()
     total = [0, 0]
     assert {int(device["id"]) for device in page["devices"]} == vehicles
     for device in page["devices"]:
         vehicle = int(device["id"])
-        own = [rows[vehicle] for rows in expected.values() if vehicle in rows]
+        own = [rows[vehicle] for rows in known.expected.values() if vehicle in rows]
         points, wei = sum(row.points for row, _ in own), sum(each for _, each in own)
         streaks = [(row.streak, row.off) for row, _ in own if row.in_streak]
         streak, off = streaks[-1] if streaks else (0, 0)
         assert (device["points"], device["tokens"]) == (points, wei)
         assert (device["connectionStreak"], device.get("disconnectionStreak", 0)) == (streak, off)
         assert device["level"]["number"] == level_of(streak)
-        assert device["connectedThisWeek"] == bool(active.get(vehicle))
+        assert device["connectedThisWeek"] == bool(known.active.get(vehicle))
         total = [total[0] + points, total[1] + wei]
     assert [page["points"], page["tokens"]] == total
 
 
 async def _statement_agrees(
-    scenario: Scenario, client: HttpClient, vehicle: int, week: int
+    scenario: Scenario, known: Known, client: HttpClient, vehicle: int, week: int
 ) -> None:
     answer = await client.get(f"/v3/vehicles/{vehicle}/statement?week={week}")
-    row, wei = scenario.expected()[week].get(vehicle, (None, 0))
+    row, wei = known.expected[week].get(vehicle, (None, 0))
     if row is None:
         assert answer.status == 404, vehicle
         return
@@ -230,9 +241,8 @@ async def _pages(client: HttpClient, path: str) -> AsyncIterator[Any]:
         yield page
 
 
-async def _device_rewards_agree(scenario: Scenario, stub: Any, vehicle: int) -> None:
-    expected = scenario.expected()
-    rows = {week: rows[vehicle] for week, rows in expected.items() if vehicle in rows}
+async def _device_rewards_agree(known: Known, stub: Any, vehicle: int) -> None:
+    rows = {week: rows[vehicle] for week, rows in known.expected.items() if vehicle in rows}
     found = await stub.GetDeviceRewards(rewards_pb2.GetDeviceRewardsRequest(id=str(vehicle)))
     assert found.tokens == sum(wei for _, wei in rows.values()) / TOKEN
     said = [
