@@ -101,7 +101,7 @@ class ChargingKills:
         tally.notes.append(await asyncio.to_thread(stage.said, "replay", "--from", "1"))
         await _hold_still(stage, site.plain, plugs, tally)
         await drill.lose()
-        tally.notes.append(await drill.restore())
+        tally.notes.append(await drill.restore(has_domain=True))
         await _hold_still(stage, site.plain, plugs, tally)
         await stage.client.flushall()
         return tally

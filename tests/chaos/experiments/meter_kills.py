@@ -65,7 +65,7 @@ class MeterKills:
         tally.notes.append(await asyncio.to_thread(stage.said, "replay", "--from", "1"))
         await _hold(stage, history, f"m{seed}")
         await drill.lose()
-        tally.notes.append(await drill.restore())
+        tally.notes.append(await drill.restore(has_domain=True))
         await _hold(stage, history, f"m{seed}")
         return tally
 

@@ -67,7 +67,7 @@ class SwapKills:
             await psd.close()
         await self._holds_still(stage, network, rng)
         await drill.lose()
-        tally.notes.append(await drill.restore())
+        tally.notes.append(await drill.restore(has_domain=True))
         await self._holds_still(stage, network, rng)
         return tally
 
