@@ -25,7 +25,8 @@ from psd.engine.windows import Window
 from psd.errors import StoreError
 from psd.store.lane import Command, Lane
 from psd.store.redis import Store
-from psd.swaps.keys import events_key, network_root, unsettled_key
+from psd.swaps.keys import NETWORKS_KEY, events_key, network_root, unsettled_key
+from psd.swaps.listed_networks import list_again, streamed_networks, unlisted
 from psd.swaps.rebuilding import Rebuilt
 from psd.swaps.store import EVENTS_AT_ONCE, SwapsStore
 from psd.swaps.swap_bookings import FENCE, Bookkeeper
@@ -49,13 +50,30 @@ class SwapsAudit:
         self._things = things
 
     async def every(self, *, repair: bool) -> AsyncIterator[Audited]:
-        """All networks."""
-        for network in await self._swaps.networks():
-            async for audited in self.network(network, repair=repair):
+        """All networks that have a stream, whether they are listed or not."""
+        networks = await streamed_networks(self._store)
+        if networks:
+            yield await self._list(networks, repair=repair)
+        for network in networks:
+            async for audited in self._network(network, repair=repair):
                 yield audited
 
     async def network(self, network: str, *, repair: bool) -> AsyncIterator[Audited]:
-        """One network: its keys, then what is booked of it."""
+        """One network: whether it is listed, its keys, then what is booked of it."""
+        if await self._last(network):
+            yield await self._list([network], repair=repair)
+        async for audited in self._network(network, repair=repair):
+            yield audited
+
+    async def _list(self, networks: Sequence[str], *, repair: bool) -> Audited:
+        differences = await unlisted(self._store, networks, SOURCE)
+        if not differences or not repair:
+            return _audited(NETWORKS_KEY, differences, "found")
+        # All that there are: in the place of a key of another type there is no list.
+        await list_again(self._store, await streamed_networks(self._store), differences)
+        return _audited(NETWORKS_KEY, differences, "repaired")
+
+    async def _network(self, network: str, *, repair: bool) -> AsyncIterator[Audited]:
         lanes = self._store.new_lane(writes=repair)
         try:
             lane = await lanes.lane_of(events_key(network))

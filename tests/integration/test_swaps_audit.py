@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from psd.cli.main import psd as psd_command
 from psd.engine.events import Report
 from psd.runtime import Runtime
+from psd.swaps.keys import NETWORKS_KEY
 from psd.swaps.part import SwapsPart
 from psd.swaps.swap_bookings import owner_of
 from tests.support.draws.random_swaps import random_history
@@ -73,6 +74,24 @@ async def test_a_spoiled_index_is_told_and_made_anew(
     told = await found(psd)
     assert [*told] == ["found"]
     assert all(each.startswith(damage[1]) for each in told["found"])
+    assert await found(psd, repair=True) == {"repaired": told["found"]}
+    assert await found(psd) == {}
+    assert await keyspace(psd.store.client) == before
+
+
+@pytest.mark.parametrize("is_foreign", [False, True])
+async def test_a_network_that_is_not_listed_is_found_by_its_stream(
+    psd: Runtime, network: Network, *, is_foreign: bool
+) -> None:
+    assert network.plain.history
+    await Network.registered(psd, "other")
+    before = await keyspace(psd.store.client)
+    await psd.store.client.delete(NETWORKS_KEY)
+    if is_foreign:
+        await psd.store.client.set(NETWORKS_KEY, "nothing")
+    told = await found(psd)
+    assert len(told["found"]) == (1 if is_foreign else 2)
+    assert all(each.startswith(NETWORKS_KEY) for each in told["found"])
     assert await found(psd, repair=True) == {"repaired": told["found"]}
     assert await found(psd) == {}
     assert await keyspace(psd.store.client) == before
