@@ -30,6 +30,7 @@ NAMES = ("Ange", "Bosco", "Claudine", "Diane", "Eric", "Fidele", "Grace", "Honor
 
 DAY_S, HOUR_S = 86_400, 3_600
 SWAPS_A_DAY = 3
+BATTERIES_A_DRIVER = 3
 CAPACITY = 2_000
 RIDE_KM, RIDE_ENERGY = 38, 1_350
 
@@ -71,17 +72,16 @@ def mistake(number: int, start_s: int, network: str = "") -> CorrectionFields:
 def _objects(start_s: int, drivers: int, network: str) -> Iterator[Message]:
     for name in STATIONS:
         yield "station", StationFields(network=network, name=name, date=start_s)
-    # Two batteries a driver go round, and one each lies at the first station.
-    for number in range(1, 3 * drivers + 1):
-        station = STATIONS[number % len(STATIONS)] if number <= 2 * drivers else STATIONS[0]
+    for number in range(drivers * BATTERIES_A_DRIVER):
+        driver, which = divmod(number, BATTERIES_A_DRIVER)
         yield (
             "battery",
             BatteryFields(
                 network=network,
-                serial=f"B{number}",
+                serial=f"B{number + 1}",
                 capacity=CAPACITY,
                 voltage=72,
-                station=station,
+                station=_station(driver, which),
                 date=start_s,
             ),
         )
@@ -100,15 +100,20 @@ def _objects(start_s: int, drivers: int, network: str) -> Iterator[Message]:
         )
 
 
+def _station(driver: int, turn: int) -> str:
+    """A driver goes to and fro, and the battery that he takes was left there by him before."""
+    return STATIONS[(driver + turn % 2) % len(STATIONS)]
+
+
 def _swap(start_s: int, driver: int, turn: int, network: str) -> SwapFields:
-    """A driver's swap number ``turn``: the two batteries that are his go round."""
+    """A driver's swap number ``turn``: three batteries go round between his two stations."""
     day, part = divmod(turn, SWAPS_A_DAY)
-    battery_out = 2 * driver + 1 + turn % 2
+    battery_out = driver * BATTERIES_A_DRIVER + turn % BATTERIES_A_DRIVER + 1
     return SwapFields(
         network=network,
         id=f"swap-{driver}-{turn}",
         driver=f"+25078800{driver:04}",
-        station=STATIONS[(driver + turn) % len(STATIONS)],
+        station=_station(driver, turn),
         battery_out=f"B{battery_out}",
         battery_in_energy=CAPACITY - RIDE_ENERGY - 10 * (driver + part) if turn else 0,
         battery_out_energy=CAPACITY - 20 * part,

@@ -15,6 +15,7 @@ A column is a field of the message; an empty cell is not said, ``none`` is none.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
@@ -66,12 +67,16 @@ NUMBERS = (
     *("battery_in_energy", "battery_out_energy", "odometer", "corrects", "number", "capacity"),
     "voltage",
 )
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+
 BATTERIES_BETWEEN = " "
 """Of a stocktake's cell with several serials."""
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.argument(
+    "file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+)
 @click.option(
     "--kind", type=click.Choice([*KINDS]), default="swap", show_default=True, help="What rows are."
 )
@@ -166,8 +171,13 @@ def _said(cells: Mapping[str, str]) -> dict[str, Any]:
         cell = text.strip()
         if not cell:
             continue
-        said[name] = None if cell == NONE else _value(name, cell)
+        said[name] = _none(name) if cell == NONE else _value(name, cell)
     return said
+
+
+def _none(name: str) -> list[str] | None:
+    """What ``none`` is: of the batteries that were counted, an empty list."""
+    return [] if name == "batteries" else None
 
 
 def _value(name: str, cell: str) -> Any:
@@ -180,10 +190,9 @@ def _value(name: str, cell: str) -> Any:
         return cell.split(BATTERIES_BETWEEN)
     if name not in NUMBERS:
         return cell
-    try:
-        return int(cell)
-    except ValueError as exc:
-        raise WrongTypeError(f"{name}: {shown(cell)} is no whole number") from exc
+    if not _WHOLE.fullmatch(cell):
+        raise WrongTypeError(f"{name}: {shown(cell)} is no whole number")
+    return int(cell)
 
 
 async def _row(runtime: Runtime, kind: str, line: int, fields: msgspec.Struct | InputError) -> str:

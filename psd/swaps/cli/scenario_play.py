@@ -34,7 +34,9 @@ from psd.swaps.scenario import Play, ScenarioError, State, clock_of, scenarios_i
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.argument(
+    "file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+)
 @click.option("--name", help="Which scenario of a recording with several. Default: the first.")
 @click.option("--json", "as_json", is_flag=True, help="All states as one JSON list.")
 @pass_settings
