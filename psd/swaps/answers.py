@@ -89,9 +89,10 @@ class StationState(msgspec.Struct, frozen=True):
 
 
 class VehicleState(msgspec.Struct, frozen=True):
-    """A vehicle, the battery in it, and who swapped it last."""
+    """A vehicle, the battery in it, who swapped it last, and what the odometer showed then."""
 
     vehicle: KnownVehicle
+    odometer: int | None
     battery: int | None
     driver: int | None
     last: int | None

@@ -138,7 +138,7 @@ class AskingRules:
             battery_out=battery_out,
             battery_in_energy=fields.battery_in_energy,
             battery_out_energy=fields.battery_out_energy,
-            odometer=_number("odometer", _present("odometer", fields.odometer)),
+            odometer=_number("odometer", _present("odometer", fields.odometer), least=0),
             corrects=corrects,
             reason=reason,
         )
@@ -214,7 +214,7 @@ def _value(name: str, value: Any, *, is_key: bool) -> Any:
         return _moment(name, value)
     if name in ("station", "vehicle"):
         return _reference(name, value)
-    return _number(name, value) if isinstance(value, int) else _text(name, value)
+    return _number(name, value, least=0) if isinstance(value, int) else _text(name, value)
 
 
 def _present(name: str, value: T | None) -> T:

@@ -13,6 +13,7 @@ from psd.domain.question import Asked, Endpoint, Watchable
 from psd.swaps import ledger_rows as shown
 from psd.swaps import requests
 from psd.swaps.additions import AddedObject, AddedTransaction, Additions
+from psd.swaps.battery_history import ShownBattery
 from psd.swaps.questions import SwapsQuestions
 
 ROOT = "/v3/swaps/{network}"
@@ -118,14 +119,20 @@ def _of_places(questions: SwapsQuestions) -> list[Endpoint]:
         ),
         _transactions(station, questions.station_transactions),
         _objects("batteries", shown.BatteryRows, questions.batteries, of_battery),
-        _one(battery, "the battery", shown.BatteryRow, questions.battery, of_battery),
+        _one(
+            battery,
+            "the battery",
+            ShownBattery,
+            questions.battery,
+            f'{of_battery},"history":[{{"n":12,...,"owner":"S1",...,"energy":120,"distance":40,...}},...]',
+        ),
         _transactions(battery, questions.battery_transactions),
         _one(
             f"{ROOT}/vehicles/{{id}}",
             "the vehicle",
             shown.ShownVehicle,
             questions.vehicle,
-            '"id":1,"vin":"V1","odometer":null,"battery":3,"driver":1,"last":11',
+            '"id":1,"vin":"V1","odometer":1100,"battery":3,"driver":1,"last":11',
         ),
     ]
     return [whole(each) for each in found]

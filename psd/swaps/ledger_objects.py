@@ -87,12 +87,13 @@ class ObjectReads:
         return (await self.whereabouts([battery], at))[0]
 
     async def vehicle(self, number: int, at: int | None = None) -> VehicleState:
-        """A vehicle, and the battery in it."""
+        """A vehicle, and the battery in it; its odometer is as it was registered until a swap."""
         vehicle = cast("KnownVehicle", await self._known("vehicle", number, at))
         [last] = (await self._store.around(self.network, [newest("vehicle", number, at)])).found
         if last is None:
-            return VehicleState(vehicle, None, None, None)
-        return VehicleState(vehicle, last.swap.battery_out, last.swap.driver, last.n)
+            return VehicleState(vehicle, vehicle.odometer, None, None, None)
+        swap = last.swap
+        return VehicleState(vehicle, swap.odometer, swap.battery_out, swap.driver, last.n)
 
     async def station(self, number: int, at: int | None = None) -> StationState:
         """A station, and the batteries there. Looks at each battery of the network, 10 us each."""

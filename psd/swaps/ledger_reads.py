@@ -15,11 +15,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from psd.clock import Clock
+from psd.clock import Clock, utc_text
 from psd.engine.plan import DAY_S, Range
 from psd.engine.reads import Reads
 from psd.engine.series import BucketQuestion
-from psd.errors import NotFoundError, UnknownThingError
+from psd.errors import BadQueryError, NotFoundError, UnknownThingError
 from psd.foreign_texts import shown
 from psd.queries.calendar import bounds, bucket_of
 from psd.swaps.answers import (
@@ -142,7 +142,12 @@ class LedgerReads(ObjectReads):
         if range_.end <= range_.start:
             return []
         first, last = bucket_of(range_.start, "day", tz), bucket_of(range_.end - 1, "day", tz)
-        edges = bounds(Range(first.start, last.end), "day", tz, DAYS_MAX)
+        if last.end - first.start > DAYS_MAX * DAY_S:
+            raise BadQueryError(
+                f"start: {utc_text(range_.start)} to {utc_text(range_.end)} is more than "
+                f"{DAYS_MAX} days; ask for a part of them"
+            )
+        edges = bounds(Range(first.start, last.end), "day", tz, DAYS_MAX + 1)
         return day_rows(edges, tz, await self._day_sums(driver, edges))
 
     async def events(self, after: int = 0, limit: int = PAGE_MAX) -> list[StreamedEvent]:

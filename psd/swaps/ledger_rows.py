@@ -283,7 +283,7 @@ def shown_vehicle(each: VehicleState) -> ShownVehicle:
     return ShownVehicle(
         id=each.vehicle.id,
         vin=each.vehicle.vin,
-        odometer=each.vehicle.odometer,
+        odometer=each.odometer,
         battery=each.battery,
         driver=each.driver,
         last=each.last,

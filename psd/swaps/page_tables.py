@@ -19,6 +19,7 @@ import msgspec
 
 from psd.swaps.answers import DriverDay, Transaction
 from psd.swaps.append import Named
+from psd.swaps.battery_history import history_row
 from psd.swaps.objects import KnownDriver
 from psd.swaps.settings import SwapsSettings
 
@@ -163,25 +164,16 @@ def transaction_line(
 
 def history_line(battery: int, each: Transaction, labels: Labels, tz: ZoneInfo) -> HistoryLine:
     """What a transaction did with a battery: it came in at a station, or went out with a driver."""
-    derived, date = each.derived, date_text(each.second, tz)
-    if each.battery_in == battery:
-        return HistoryLine(
-            date,
-            f"/charging_station/{each.station}/",
-            labels.get(("station", each.station), ""),
-            str(each.battery_in_energy),
-            _text(derived.ride_distance if derived else None),
-            _text(derived.efficiency if derived else None),
-            "",
-        )
+    row = history_row(battery, each, labels)
+    at_station, with_driver = f"/charging_station/{row.station}/", f"/driver/{row.driver}/"
     return HistoryLine(
-        date,
-        f"/driver/{each.driver}/",
-        labels.get(("driver", each.driver), ""),
-        str(each.battery_out_energy),
-        "",
-        "",
-        _text(derived.charge_amount if derived else None),
+        date_text(each.second, tz),
+        with_driver if row.station is None else at_station,
+        row.owner,
+        str(row.energy),
+        _text(row.distance),
+        _text(row.efficiency),
+        _text(row.charge_amount),
     )
 
 

@@ -23,6 +23,12 @@ from psd.errors import MalformedError, NotFoundError
 from psd.queries.moments import asked_range, moment
 from psd.swaps import ledger_rows as shown
 from psd.swaps.answers import BatteryState, DriverDay
+from psd.swaps.battery_history import (
+    HISTORY_MAX,
+    ShownBattery,
+    owner_of_battery,
+    shown_battery,
+)
 from psd.swaps.ledger import Ledger
 from psd.swaps.objects import KnownStation
 from psd.swaps.requests import (
@@ -141,12 +147,15 @@ class SwapsQuestions:
         rows = [self._battery_row(ledger, each) for each in await ledger.whereabouts(known, at)]
         return shown.BatteryRows(rows, _next(query, [each.id for each in known]))
 
-    async def battery(self, asked: Asked) -> shown.BatteryRow:
-        """A battery, where it is, and with what energy it was seen last."""
+    async def battery(self, asked: Asked) -> ShownBattery:
+        """A battery, where it is, with what energy it was seen last, and where it was before."""
         query: AtQuery = asked.query
-        ledger = self._ledger(asked)
+        ledger, at = self._ledger(asked), self._at(query.at)
         number = await ledger.find("battery", asked.path["id"])
-        return self._battery_row(ledger, await ledger.battery(number, self._at(query.at)))
+        row = self._battery_row(ledger, await ledger.battery(number, at))
+        page = await ledger.transactions_of("battery", number, limit=HISTORY_MAX, at=at)
+        labels = await ledger.labels(owner_of_battery(number, each) for each in page.data)
+        return shown_battery(row, page.data, labels)
 
     async def battery_transactions(self, asked: Asked) -> shown.TransactionRows:
         """What was done with a battery, newest first."""

@@ -154,7 +154,27 @@ async def test_objects_stand_now_and_at_past_seconds(corrected: HttpClient) -> N
     assert (battery["station"], battery["energy"], battery["last"]) == (1, 100, 11)
     battery = await ask(corrected, "/batteries/B2?at=2020-09-01T15:00:00Z")
     assert (battery["station"], battery["driver"], battery["energy"]) == (None, 1, 190)
-    assert (await ask(corrected, "/vehicles/V1"))["battery"] == 3
+    vehicle = await ask(corrected, "/vehicles/V1")
+    assert (vehicle["battery"], vehicle["odometer"]) == (3, 1100)
+    vehicle = await ask(corrected, f"/vehicles/V1{noon}")
+    assert (vehicle["battery"], vehicle["odometer"]) == (1, 1000)
+    told = [
+        (each["owner"], each["energy"], each["distance"], each["efficiency"], each["charge_amount"])
+        for each in battery["history"]
+    ]
+    assert told == [("Ann", 190, None, None, None)]
+    newest = (await ask(corrected, "/batteries/B2"))["history"][0]
+    assert newest == {
+        "n": 11,
+        "date": "2020-09-02T10:00:00Z",
+        "owner": "S1",
+        "station": 1,
+        "driver": None,
+        "energy": 100,
+        "distance": 60,
+        "efficiency": 0.67,
+        "charge_amount": None,
+    }
     history = await ask(corrected, "/batteries/2/transactions")
     assert [each["n"] for each in history["data"]] == [11, 12]
 
@@ -182,6 +202,18 @@ async def test_days_are_a_table_in_another_zone(corrected: HttpClient) -> None:
         ["2020-09-01", "2020-08-31T22:00:00Z", "2020-09-01T22:00:00Z", "40"],
         ["2020-09-02", "2020-09-01T22:00:00Z", "2020-09-02T22:00:00Z", "60"],
     ]
+
+
+async def test_more_days_than_one_answer_has_are_asked_for_in_parts(client: HttpClient) -> None:
+    await send(client, "PUT", "/drivers/1", {"started": "1999-01-01T00:00:00Z"})
+    answer = await client.get(f"{ROOT}/drivers/1/days")
+    assert answer.status == 400
+    assert answer.json()["detail"] == (
+        "start: 1999-01-01T00:00:00Z to 2020-09-06T12:00:01Z is more than 5000 days; "
+        "ask for a part of them"
+    )
+    part = await ask(client, "/drivers/1/days?start=2020-09-05")
+    assert [each["day"] for each in part["data"]] == ["2020-09-05", "2020-09-06"]
 
 
 async def test_the_stream_is_read_from_behind_a_number(corrected: HttpClient) -> None:

@@ -269,9 +269,13 @@ async def test_messages_come_from_the_queue_and_what_is_refused_is_buried(
         await stack.publish([body(each) for each in [*OBJECTS, *TWO_RIDES]])
         await wait_until("nothing is left over", stack.drained)
         await stack.publish([body(TWO_RIDES[1]), body(correction("3", FIRST + 1, **RIGHT))])
+        counted = {"id": "5", "station": "S1", "batteries": ["B1", "B3"], "date": NOON_S + 3600}
+        await stack.publish([body({"stocktake": counted})])
         await stack.publish([body(swap("4", driver="D3", battery_out="B1"))])
         await wait_until("nothing is left over", stack.drained)
     assert await sum_of(stack.runtime, RIDE_DISTANCE, "driver", 1) == 40
+    [check] = await stack.runtime.part(SwapsPart).ledger().stocktakes()
+    assert check.agrees
     [letter] = await stack.letters()
     assert letter.reason.startswith("driver: 'D3' has no vehicle")
 

@@ -155,6 +155,7 @@ def test_an_object_without_an_id_has_that_of_its_content() -> None:
         ({"station": None}, "station: missing"),
         ({"odometer": None}, "odometer: missing"),
         ({"odometer": 10**9 + 1}, "odometer: 1000000001 must lie between"),
+        ({"odometer": -1}, "odometer: -1 must lie between 0 and 1,000,000,000"),
         ({"battery_out_energy": 2**60}, "battery_out_energy: "),
         ({"network": "Main"}, "network: 'Main' is not 1 to 64"),
         ({"date": NOW_S + 301}, "date: "),
@@ -166,6 +167,13 @@ def test_a_field_that_breaks_a_rule_is_named(changed: dict[str, Any], told: str)
     with pytest.raises(InputError) as caught:
         RULES.swap(msgspec.structs.replace(SENT, **changed), NOW_S, EventRules({}))
     assert str(caught.value).startswith(told)
+
+
+@pytest.mark.parametrize("field", ["capacity", "voltage"])
+def test_what_a_battery_has_is_not_below_nothing(field: str) -> None:
+    sent = msgspec.structs.replace(BatteryFields(serial="B1"), **{field: -5})
+    with pytest.raises(InputError, match=f"{field}: -5 must lie between 0 and"):
+        RULES.battery(sent, NOW_S, EventRules({}))
 
 
 def test_a_correction_names_what_it_corrects() -> None:

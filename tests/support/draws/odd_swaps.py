@@ -45,6 +45,7 @@ ODD: tuple[Mapping[str, Any], ...] = (
     {"out_energy": -7},
     {"in_energy": None},
     {"odo": None},
+    {"odo": -1},
     {"odo": "1000"},
     {"odo": 10.5},
     {"battery_in": "B4", "in_energy": 201},

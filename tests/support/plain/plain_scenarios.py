@@ -92,6 +92,8 @@ class PlainScenario:
         for word in ("driver", "odo"):
             if op.get(word) is None:
                 raise RefusedError(word)
+        if op["odo"] < 0:
+            raise RefusedError("odo")
         if wrong and wrong in {each.corrects for each in self.history}:
             raise RefusedError("corrects")
 
