@@ -51,6 +51,14 @@ async function go(second) {
 }
 
 async function follow() {
+  try {
+    await followOn();
+  } finally {
+    board.removeAttribute("aria-busy");
+  }
+}
+
+async function followOn() {
   while (wanted !== null) {
     const second = wanted;
     wanted = null;
@@ -66,7 +74,12 @@ async function follow() {
     if (wanted === null) slider.value = second;
     told();
   }
-  board.removeAttribute("aria-busy");
+}
+
+// Who gets no answer is told where the page says that it is live.
+function miss() {
+  stop();
+  document.dispatchEvent(new Event("psd:stale"));
 }
 
 function told() {
@@ -118,6 +131,6 @@ async function playOn() {
 if (machine) {
   machine.hidden = false;
   told();
-  slider.addEventListener("input", () => { stop(); go(Number(slider.value)).catch(stop); });
-  play.addEventListener("click", () => { if (isPlaying) stop(); else playOn().catch(stop); });
+  slider.addEventListener("input", () => { stop(); go(Number(slider.value)).catch(miss); });
+  play.addEventListener("click", () => { if (isPlaying) stop(); else playOn().catch(miss); });
 }

@@ -1,7 +1,7 @@
 // Keeps a page as new as what it shows: whenever the server tells of a change, the page is asked for
 // again, and what stands in its live parts takes the place of what stood there. Where no stream comes
-// through, the page is asked for every few seconds; a page that nobody sees asks for nothing. Without
-// this script a page refreshes itself. Times are told by the clock of whoever looks, with UTC as their
+// through, the page is asked for every few seconds; a page that nobody sees asks for nothing, and one
+// that gets no answer says so. Without this script a page refreshes itself. Times are told by the clock of whoever looks, with UTC as their
 // title.
 const live = document.querySelector("[data-watch]");
 const state = document.querySelector("[data-state]");
@@ -12,6 +12,7 @@ let source = null;
 let isOpen = false;
 let isAsking = false;
 let isDue = false;
+let isAway = false;
 
 function localize(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
@@ -65,10 +66,12 @@ async function refresh() {
       const answer = await fetch(location.href, { cache: "no-store", headers: { Accept: "text/html" } });
       if (answer.redirected || (answer.status >= 400 && answer.status < 429)) return location.reload();
       if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      miss(!answer.ok);
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   } catch {
     // The server is away: the page is asked for again soon.
+    miss(true);
   } finally {
     isAsking = false;
   }
@@ -76,7 +79,18 @@ async function refresh() {
 
 function tell(now) {
   isOpen = now;
-  if (state) state.hidden = !now;
+  say();
+}
+
+function miss(now) {
+  isAway = now;
+  say();
+}
+
+function say() {
+  if (!state) return;
+  state.textContent = isAway ? "no answer, asking again" : "live";
+  state.hidden = !isOpen && !isAway;
 }
 
 function leave() {
@@ -89,7 +103,10 @@ function listen() {
   leave();
   source = new EventSource(live.dataset.watch);
   source.addEventListener(live.dataset.event, refresh);
-  source.addEventListener("open", () => tell(true));
+  source.addEventListener("open", () => {
+    tell(true);
+    if (isAway) refresh();
+  });
   source.addEventListener("error", () => tell(false));
 }
 

@@ -32,6 +32,11 @@ async function show(address, isNew) {
   await draw();
 }
 
+// Where no answer comes, the browser itself says what is wrong, and can be told to try again.
+function visit(address, isNew) {
+  return show(address, isNew).catch(() => location.assign(address));
+}
+
 // What is booked meanwhile is put into the chart that is there, so that nothing moves.
 place.addEventListener("psd:newer", (event) => {
   event.preventDefault();
@@ -47,7 +52,7 @@ place.addEventListener("psd:newer", (event) => {
 
 function zoom(start, end) {
   const [first, last] = [Math.floor(start), Math.ceil(end)].map((second) => new Date(second * 1e3));
-  return show(addressOf(first.toISOString(), last.toISOString()), true);
+  return visit(addressOf(first.toISOString(), last.toISOString()), true);
 }
 
 // Times as everywhere on the pages. Of each row: from which distance of ticks on, the text, and what
@@ -169,9 +174,9 @@ addEventListener("pointerup", (event) => {
   first = null;
   if (!last) return;
   const following = new Date(Date.parse(to) + 864e5).toISOString().slice(0, 10);
-  show(addressOf(from, following), true);
+  visit(addressOf(from, following), true);
 });
-addEventListener("popstate", () => show(location.href, false));
+addEventListener("popstate", () => visit(location.href, false));
 addEventListener("resize", () => {
   const box = document.querySelector("[data-chart]");
   if (plot && box) plot.setSize({ width: box.clientWidth, height: 240 });

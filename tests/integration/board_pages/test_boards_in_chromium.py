@@ -193,3 +193,36 @@ async def test_each_command_that_fills_an_empty_store_is_copied_by_its_button(
             assert await page.evaluate("navigator.clipboard.readText()") == command
         await fits(page)
         await accessible(page)
+
+
+FOCUSED = """() => {
+  const each = document.activeElement;
+  const { outlineStyle, outlineWidth } = getComputedStyle(each);
+  const name = each.getAttribute("aria-label") ?? each.labels?.[0]?.textContent ?? each.textContent;
+  return [name.trim(), outlineStyle !== "none" && parseFloat(outlineWidth) >= 2];
+}"""
+
+
+async def test_the_keyboard_goes_through_a_board_in_the_order_in_which_it_is_read(
+    redis_server: RedisServer,
+) -> None:
+    redis_server.flush()
+    async with (
+        board_site(redis_server.url, SETTINGS) as site,
+        phone(site.main.url, scripts=True) as page,
+    ):
+        await page.goto(site.path)
+        end = START_S + DAYS * DAY_S
+        await stands(page, site, end)
+        areas = await page.locator("nav.areas a").all_inner_texts()
+        wanted = [*areas, "Play", "As it stood at", *shown(site, end), "More", "CSV", "JSON"]
+        wanted.append("Another instant, comparison or range")
+        for name in wanted:
+            await page.keyboard.press("Tab")
+            assert await page.evaluate(FOCUSED) == [name, True]
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Tab")
+        assert await page.evaluate(FOCUSED) == ["Thing", True]
+        # Each row has its bar, also where there is no room for a column of them.
+        bars = [await each.bounding_box() for each in await page.locator("svg.bar").all()]
+        assert [bar is not None and bar["width"] > 300 for bar in bars] == [True] * ROWS

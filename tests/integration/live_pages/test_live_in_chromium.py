@@ -169,3 +169,28 @@ async def publish(site: BoardSite, second: int, steps: int) -> None:
         await queue.publish(site.runtime.settings.queue.topic, [body])
     finally:
         await queue.close()
+
+
+async def test_a_page_that_gets_no_answer_says_so_until_it_gets_one(
+    redis_server: RedisServer,
+) -> None:
+    redis_server.flush()
+    async with (
+        board_site(redis_server.url, SETTINGS) as site,
+        phone(site.main.url, scripts=True, is_away=True) as page,
+    ):
+        await page.goto(site.path)
+        state = page.locator("[data-state]")
+        await expect(state).to_have_text("live")
+        await page.route("**/board?*", lambda route: route.abort())
+        slider = page.get_by_label("As it stood at").first
+        await slider.fill(str(START_S + 2 * DAY_S))
+        await expect(state).to_have_text("no answer, asking again")
+        await expect(page.locator("[aria-busy]")).to_have_count(0)
+        await stands(page, site)
+        await page.unroute("**/board?*")
+        await slider.fill(str(START_S + 3 * DAY_S))
+        ranked = site.ranking(START_S + 3 * DAY_S)[:ROWS]
+        await expect(page.locator("td.who")).to_have_text([uid for uid, _ in ranked])
+        await page.evaluate("document.dispatchEvent(new Event('psd:stale'))")
+        await expect(state).to_have_text("live")

@@ -38,6 +38,8 @@ ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage"]
 
 REFUSED = "Failed to load resource: the server responded with a status of 4"
 
+AWAY = "Failed to load resource: net::ERR_FAILED"
+
 IN_ONE_BROWSER = [
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.usefixtures("chromium_of_the_process"),
@@ -91,17 +93,18 @@ async def shared_chromium() -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def phone(
-    url: str, *, scripts: bool = False, is_refused: bool = False
+    url: str, *, scripts: bool = False, is_refused: bool = False, is_away: bool = False
 ) -> AsyncIterator[Page]:
     """A page on a cheap phone with a touch screen, below ``url``.
 
-    Where one ``is_refused`` on purpose, the browser's line about each refusal is no fault.
+    Where one ``is_refused`` on purpose, or the server ``is_away``, what the browser itself writes
+    of it is no fault.
     """
     wrong: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
-        is_about_it = is_refused and message.text.startswith(REFUSED)
-        if message.type in ("error", "warning") and not is_about_it:
+        expected = [REFUSED] * is_refused + [AWAY] * is_away
+        if message.type in ("error", "warning") and not message.text.startswith((*expected,)):
             wrong.append(message.text)
 
     def see(request: Request) -> None:
