@@ -152,7 +152,8 @@ class MeterPages:
     async def plans(self, visit: Visit) -> Answer:
         """What a meter's energy costs by every plan."""
         name = meter_name(visit.names["meter"])
-        if not visit.sees(meter_uid(name)):
+        [known] = await self._reads.known([meter_uid(name)])
+        if not known.is_known or not visit.sees(meter_uid(name)):
             raise NotFoundError(f"meter: {name} has never sent anything")
         start, end = visit.query.get("start", "").strip(), visit.query.get("end", "").strip()
         start = start or f"-{DAYS_COMPARED}d"
@@ -166,7 +167,7 @@ class MeterPages:
         nothing = {"error": "", "lines": [], "warnings": [], "kwh": "", "covered": ""}
         try:
             told: ComparisonAnswer = await self._costs.compare(_asked(visit, query))
-        except (InputError, DetailExpiredError) as error:
+        except (InputError, DetailExpiredError, NotFoundError) as error:
             return Shown("plans.html", {**nothing, **said, "error": str(error)})
         unpriced = max((each.unpriced_mwh for each in told.data), default=0)
         shown = {

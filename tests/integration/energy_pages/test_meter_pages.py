@@ -123,6 +123,10 @@ async def test_a_meter_without_a_plan_or_power_says_so(site: MeterSite) -> None:
         "1.000 kW",
     ):
         assert shown in page.text, shown
+    await site.put("/meters/m-0", {"tz": "Europe/London"})
+    assert (await site.browser.get("/meters/m-0/")).status == 200
+    page = await site.browser.get("/meters/m-0/plans")
+    assert (page.status, page.alerts) == (200, ["meter: 'm-0' has never sent anything"])
     assert (await site.browser.get("/meters/nobody/")).status == 404
     assert (await site.browser.get("/meters/nobody/plans")).status == 404
     assert (await site.browser.get("/meters//")).status in (404, 406)
