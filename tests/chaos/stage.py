@@ -293,7 +293,7 @@ class Stage:
         log_file = self.folder / f"{name}-{self._started}.log"
         armed = {self._failpoint_variable: failpoint} if failpoint else {}
         variables = {**environment(), "PYTHONPATH": str(self.code), **armed}
-        # Two thirds of what a trial costs the processor would be imports.
+        # Most of what a trial costs the processor would be imports.
         if (self.program, self.code) == ("psd", CHECKOUT):
             return Forked(words, self.folder, variables, Files(log_file)), log_file
         with log_file.open("wb") as log:
