@@ -4,7 +4,7 @@
 a list is the first sentence of its own help::
 
     class BoardsGroup(LazyGroup):
-        table = {"list": ("psd.cli.boards_keep:list_boards", "List the boards.")}
+        table = {"list": ("psd.cli.boards.boards_keep:list_boards", "List the boards.")}
 """
 
 from __future__ import annotations

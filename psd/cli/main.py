@@ -40,7 +40,7 @@ OWN: dict[str, Line] = {
     "worker": ("psd.cli.worker:worker", "Book events from the queue."),
     "publish": ("psd.cli.publish:publish", "Put messages on the queue."),
     "import": (
-        "psd.cli.importing:import_file",
+        "psd.cli.imports.importing:import_file",
         "Book the rows of a CSV or NDJSON file, or what psd export wrote.",
     ),
     "export": ("psd.cli.exporting:export_rows", "Write what psd holds of a kind to files."),
@@ -64,13 +64,13 @@ OWN: dict[str, Line] = {
     "write": ("psd.cli.query:write", "Book one report."),
     "replay": ("psd.cli.replay:replay", "Book again what was accepted from one time to another."),
     "dlq": ("psd.cli.deadletter:dlq", "Look after the dead letter."),
-    "boards": ("psd.cli.boards:boards", "Look after named boards and challenges."),
+    "boards": ("psd.cli.boards.board_commands:boards", "Look after named boards and challenges."),
     "names": ("psd.cli.names:names", "Look up users' names."),
     "users": ("psd.cli.users:users", "Look after what is known of users."),
     "pages": ("psd.cli.pages:pages", "Look after who may sign in to pages."),
     "token": ("psd.cli.token:token", "Make and look at API tokens."),
     "config": ("psd.cli.config:config", "Look at the settings."),
-    "doctor": ("psd.cli.doctor:doctor", "Check what psd depends on."),
+    "doctor": ("psd.cli.doctor.doctor:doctor", "Check what psd depends on."),
     "completion": ("psd.cli.completion:completion", "Print what completes commands in a shell."),
 }
 """Name -> where the command is, and its line in ``psd --help``."""

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from psd.cli.import_output import progress_of
-from psd.cli.import_plan import Plan
-from psd.cli.import_routes import QueueRoute
-from psd.cli.import_sending import ImportTally, Sending
-from psd.cli.import_tables import Form, read_rows
+from psd.cli.imports.import_output import progress_of
+from psd.cli.imports.import_plan import Plan
+from psd.cli.imports.import_routes import QueueRoute
+from psd.cli.imports.import_sending import ImportTally, Sending
+from psd.cli.imports.import_tables import Form, read_rows
 from psd.cli.input_files import parts_of
 from psd.cli.times import parse_time
 from psd.config import Settings

@@ -2,7 +2,7 @@
 
 Each is asked what stands in the windows of a batch, takes the batch, and says what became of each
 report; sending a batch again changes nothing. Here are those of a process that has the store; the
-queue and a server's HTTP are in psd/cli/import_routes.py.
+queue and a server's HTTP are in psd/cli/imports/import_routes.py.
 """
 
 from __future__ import annotations

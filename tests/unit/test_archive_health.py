@@ -16,7 +16,7 @@ from psd.archive import health
 from psd.archive.entries import Entry
 from psd.archive.reader import read_entries
 from psd.archive.writer import Archive
-from psd.cli.doctor_opens import examine_opened
+from psd.cli.doctor.doctor_opens import examine_opened
 from psd.config import ArchiveSettings, Settings
 from psd.errors import ArchiveUnavailableError
 from psd.observe.metrics import Metrics

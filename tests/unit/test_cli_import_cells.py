@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psd.cli.import_cells import scale_of, user_of_cell, value_of, whole_number
+from psd.cli.imports.import_cells import scale_of, user_of_cell, value_of, whole_number
 from psd.errors import InputError, MalformedError, WrongTypeError
 
 

@@ -10,15 +10,15 @@ import click
 import msgspec
 import pytest
 
-from psd.cli.import_plan import Plan
-from psd.cli.import_rows import (
+from psd.cli.imports.import_plan import Plan
+from psd.cli.imports.import_rows import (
     BookableRow,
     Columns,
     RefusedRow,
     bookable,
     column_or_constant,
 )
-from psd.cli.import_tables import Form, read_rows
+from psd.cli.imports.import_tables import Form, read_rows
 from psd.cli.input_files import parts_of
 from psd.cli.times import parse_time
 from psd.engine.event_rules import EventRules

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-from psd.cli.import_plan import delimiter_of, named_scales
-from psd.cli.import_tables import Form, TableRow, format_of, read_rows
+from psd.cli.imports.import_plan import delimiter_of, named_scales
+from psd.cli.imports.import_tables import Form, TableRow, format_of, read_rows
 from psd.cli.input_files import UNPACKED_BYTES, lines_of, parts_of
 from psd.errors import MalformedError
 

@@ -182,7 +182,7 @@ def test_only_the_doors_and_their_builder_know_an_archive_to_append_to() -> None
         and {alias.name for alias in node.names} & {"Appends", "Archive", "open_archive"}
     }
     # The doctor opens one to see whether it can be.
-    opens = {"psd/runtime.py", "psd/cli/doctor_opens.py"}
+    opens = {"psd/runtime.py", "psd/cli/doctor/doctor_opens.py"}
     lent = {
         "psd/domain/core.py",
         "psd/swaps/unsettled.py",

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psd.cli.importing import named_things
+from psd.cli.imports.importing import named_things
 from psd.config import Settings, Thing, default_things
 from psd.config_sources import load_settings
 from psd.config_things import needed_thing

@@ -8,7 +8,7 @@ import msgpack
 import pytest
 from click.testing import CliRunner
 
-from psd.cli.doctor import lifetimes_told
+from psd.cli.doctor.doctor import lifetimes_told
 from psd.cli.main import psd
 from psd.config import Settings, Thing
 from psd.config_sources import load_settings

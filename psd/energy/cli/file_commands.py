@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import click
 
-from psd.cli.import_routes import client_of
+from psd.cli.imports.import_routes import client_of
 from psd.cli.input_files import opened, parts_of
 from psd.cli.options import pass_settings
 from psd.cli.printing import json_option, say, show_json

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from psd.cli.import_plan import Plan
-from psd.cli.import_sending import ImportTally, Sending
-from psd.cli.import_tables import Form, TableRow
+from psd.cli.imports.import_plan import Plan
+from psd.cli.imports.import_sending import ImportTally, Sending
+from psd.cli.imports.import_tables import Form, TableRow
 from psd.config import Settings
 from psd.engine.event_fields import MetricFields
 from psd.engine.events import Report

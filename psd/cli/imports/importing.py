@@ -22,12 +22,12 @@ from typing import Any
 
 import click
 
-from psd.cli.import_options import import_options
-from psd.cli.import_output import show_imports
-from psd.cli.import_plan import Plan, named_scales, named_things
-from psd.cli.import_routes import Via
-from psd.cli.import_running import Way, book, rehearse, undo
-from psd.cli.import_tables import Form, format_of
+from psd.cli.imports.import_options import import_options
+from psd.cli.imports.import_output import show_imports
+from psd.cli.imports.import_plan import Plan, named_scales, named_things
+from psd.cli.imports.import_routes import Via
+from psd.cli.imports.import_running import Way, book, rehearse, undo
+from psd.cli.imports.import_tables import Form, format_of
 from psd.cli.options import pass_settings
 from psd.cli.printing import Form as PrintedForm
 from psd.cli.server_options import AskedServer

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from psd.cli.doctor_opens import Finding
+from psd.cli.doctor.doctor_opens import Finding
 from psd.config import Settings
 from psd.engine.column_modes import NONE, modes_of
 from psd.store.keys import OWNER_SHARDS, RETENTION_KEY, owners_key

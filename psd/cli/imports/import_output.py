@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from psd.cli.import_sending import LABELS_IN_ORDER, ImportTally
+from psd.cli.imports.import_sending import LABELS_IN_ORDER, ImportTally
 from psd.cli.input_files import Progress
 from psd.cli.printing import Form, show_rows, show_table
 from psd.cli.progress import progress

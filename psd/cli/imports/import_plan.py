@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 import click
 import msgspec
 
-from psd.cli.import_cells import scale_of
-from psd.cli.import_rows import Columns, column_or_constant
-from psd.cli.import_tables import NAMED_DELIMITERS, Form
+from psd.cli.imports.import_cells import scale_of
+from psd.cli.imports.import_rows import Columns, column_or_constant
+from psd.cli.imports.import_tables import NAMED_DELIMITERS, Form
 from psd.config import Settings
 from psd.zones import UTC
 

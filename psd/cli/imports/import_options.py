@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from psd.cli.import_plan import delimiter_of
+from psd.cli.imports.import_plan import delimiter_of
 from psd.cli.printing import forms
 from psd.cli.server_options import server_options
 from psd.cli.times import format_argument

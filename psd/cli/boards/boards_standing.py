@@ -21,7 +21,7 @@ import msgspec
 from msgspec import UNSET
 
 from psd.cli.arguments import USER
-from psd.cli.boards_keep import deciding, on_boards
+from psd.cli.boards.boards_keep import deciding, on_boards
 from psd.cli.options import pass_settings
 from psd.cli.printing import Form, forms, show_json, show_rows, show_table, write_csv
 from psd.cli.sparkline import BAR_CHARACTERS, bar

@@ -20,8 +20,8 @@ from zoneinfo import ZoneInfo
 import click
 import msgspec
 
-from psd.cli.import_cells import is_blank, text_of, user_of_cell, value_of, whole_number
-from psd.cli.import_tables import TableRow
+from psd.cli.imports.import_cells import is_blank, text_of, user_of_cell, value_of, whole_number
+from psd.cli.imports.import_tables import TableRow
 from psd.cli.times import parse_time
 from psd.engine.event_fields import MetricFields
 from psd.engine.event_rules import EventRules

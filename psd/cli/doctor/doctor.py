@@ -24,9 +24,9 @@ from importlib.metadata import version
 import click
 import msgspec
 
-from psd.cli.doctor_columns import examine_columns
-from psd.cli.doctor_opens import Finding, examine_opened
-from psd.cli.doctor_queue import examine_nsq, examine_stream
+from psd.cli.doctor.doctor_columns import examine_columns
+from psd.cli.doctor.doctor_opens import Finding, examine_opened
+from psd.cli.doctor.doctor_queue import examine_nsq, examine_stream
 from psd.cli.options import pass_settings
 from psd.cli.printing import Form, forms, show_json, show_table, write_csv
 from psd.config import Settings

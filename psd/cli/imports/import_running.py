@@ -1,7 +1,7 @@
 """An import from its first row to its summary, and the way back.
 
 A rehearsal checks every row and asks nobody; an import writes a journal and sends; an undo goes
-through the journal. Each says what it did (psd/cli/import_output.py).
+through the journal. Each says what it did (psd/cli/imports/import_output.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from psd.cli.import_output import (
+from psd.cli.imports.import_output import (
     progress_of,
     show_preview,
     show_repeats,
@@ -22,11 +22,11 @@ from psd.cli.import_output import (
     show_warnings,
     tell_id,
 )
-from psd.cli.import_plan import Plan
-from psd.cli.import_routes import Rehearsal, Via, open_route, target_of
-from psd.cli.import_sending import ImportTally, Sending
-from psd.cli.import_tables import read_rows
-from psd.cli.import_warnings import warnings_of
+from psd.cli.imports.import_plan import Plan
+from psd.cli.imports.import_routes import Rehearsal, Via, open_route, target_of
+from psd.cli.imports.import_sending import ImportTally, Sending
+from psd.cli.imports.import_tables import read_rows
+from psd.cli.imports.import_warnings import warnings_of
 from psd.cli.input_files import opened, parts_of
 from psd.cli.server_options import AskedServer
 from psd.clock import SystemClock, utc_text

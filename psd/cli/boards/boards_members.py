@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from psd.cli.arguments import NumbersCommand
-from psd.cli.boards_keep import deciding, on_boards
+from psd.cli.boards.boards_keep import deciding, on_boards
 from psd.cli.options import pass_settings
 from psd.cli.printing import Form, forms, show_json, write_csv
 from psd.config_sources import LoadedSettings

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from psd.cli.import_plan import Plan
-from psd.cli.import_rows import BookableRow, Columns, RefusedRow, bookable
-from psd.cli.import_tables import TableRow
+from psd.cli.imports.import_plan import Plan
+from psd.cli.imports.import_rows import BookableRow, Columns, RefusedRow, bookable
+from psd.cli.imports.import_tables import TableRow
 from psd.clock import SystemClock
 from psd.config import Settings
 from psd.engine.event_fields import MetricFields

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 from urllib.parse import urlsplit
 
-from psd.cli.doctor_opens import Finding
+from psd.cli.doctor.doctor_opens import Finding
 from psd.config import QueueSettings
 from psd.errors import PsdError
 from psd.outages import outage
