@@ -44,6 +44,9 @@ from psd.swaps.swap_events import Correction, Numbered, Stocktake
 
 DAYS_MAX = 5_000
 
+LISTED = 50
+"""Stocktakes that are looked at together: each looks at every battery."""
+
 
 class LedgerReads(ObjectReads):
     """Questions about one network; raises NotFoundError for what there is not."""
@@ -160,9 +163,9 @@ class LedgerReads(ObjectReads):
         found, counts = await self._store.newest(self.network, limit)
         return NetworkState(tuple(StreamedEvent(n, event) for n, event in found), counts)
 
-    async def stocktakes(self, limit: int = 50) -> list[StocktakeCheck]:
+    async def stocktakes(self, limit: int = 50, start: int = 0) -> list[StocktakeCheck]:
         """The newest stocktakes, each against what the ledger says of its second now."""
-        numbers = await self._store.noted(self.network, "stocktakes", limit)
+        numbers = await self._store.noted(self.network, "stocktakes", limit, start)
         found = await self._store.events(self.network, numbers)
         return [
             await self._checked(n, event)
@@ -170,12 +173,28 @@ class LedgerReads(ObjectReads):
             if isinstance(event := found[n], Stocktake)
         ]
 
+    async def disagreeing(self, limit: int = 50) -> list[StocktakeCheck]:
+        """The newest stocktakes that disagree, however many that agree came after them."""
+        found: list[StocktakeCheck] = []
+        start = 0
+        while len(found) < limit and (page := await self.stocktakes(LISTED, start)):
+            found += [each for each in page if not each.agrees]
+            start += len(page)
+        return found[:limit]
+
     async def warned(self, limit: int = 50) -> list[Transaction]:
         """The newest transactions that were accepted with a warning and are live."""
-        numbers = await self._store.noted(self.network, "warned", limit)
-        found = await self._store.transactions(self.network, numbers)
-        rejected = await self._store.corrections(self.network, numbers)
-        return await self._told([found[n] for n in numbers if n not in rejected], {})
+        live: list[int] = []
+        start = 0
+        while len(live) < limit:
+            numbers = await self._store.noted(self.network, "warned", PAGE_MAX, start)
+            if not numbers:
+                break
+            rejected = await self._store.corrections(self.network, numbers)
+            live += [n for n in numbers if n not in rejected]
+            start += len(numbers)
+        found = await self._store.transactions(self.network, live[:limit])
+        return await self._told([found[n] for n in live[:limit]], {})
 
     async def _checked(self, n: int, event: Stocktake) -> StocktakeCheck:
         state = await self.station(event.station, event.second)

@@ -248,10 +248,10 @@ class SwapsStore:
         )
         return int(found[1]) if found else None
 
-    async def noted(self, network: str, what: str, limit: int) -> list[int]:
-        """Numbers on a list, newest first. 1 trip."""
+    async def noted(self, network: str, what: str, limit: int, start: int = 0) -> list[int]:
+        """Numbers on a list, newest first, from a position on. 1 trip."""
         found = await self._store.reads.call(
-            ("ZRANGE", noted_key(network, what), 0, limit - 1, "REV")
+            ("ZRANGE", noted_key(network, what), start, start + limit - 1, "REV")
         )
         return [int(each) for each in found]
 

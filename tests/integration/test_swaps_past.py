@@ -8,10 +8,13 @@ import msgspec
 import pytest
 
 from psd.engine.outcomes import Outcome
+from psd.engine.plan import Range
 from psd.runtime import Runtime
+from psd.swaps import ledger_reads
 from psd.swaps.ledger import Ledger
 from psd.swaps.part import SwapsPart
-from tests.support.engine import NOON_S
+from psd.zones import zone
+from tests.support.engine import NOON_S, second
 from tests.support.scripts.script_calls import A_SWAP
 
 NOW_S = NOON_S + 86_400
@@ -123,6 +126,55 @@ async def test_what_is_said_late_is_so_until_what_was_said_before_of_later(
     assert [each.status for each in await send(psd, *said, known)] == [
         *("booked", "booked", "unchanged")
     ]
+    audited = [each async for each in psd.part(SwapsPart).audit(repair=False)]
+    assert {each.outcome for each in audited} == {"clean"}
     states = [await ledger.driver(1, NOON_S + s) for s in (299, 300, 600)]
     assert [each.driver.name1 for each in states] == ["", "Bea", "Ann"]
     assert [each.vehicle and each.vehicle.vin for each in states] == ["V1", "V2", "V2"]
+
+
+async def test_a_day_has_as_many_hours_as_its_zone_gives_it(psd: Runtime, ledger: Ledger) -> None:
+    # In Berlin clocks go forward on 27 March 2016, and back on 30 October.
+    spring, autumn = second("2016-03-26 23:00:00"), second("2016-03-27 21:59:59")
+    said = [
+        swap("a", battery_out="B2", odometer=10, date=spring - 1),
+        swap("b", battery_out="B1", odometer=12, date=spring),
+        swap("c", battery_out="B2", odometer=15, date=autumn),
+        swap("d", battery_out="B1", odometer=19, date=autumn + 1),
+    ]
+    assert {each.status for each in await send(psd, *said)} == {"booked"}
+    rows = await ledger.days(1, Range(spring - 1, autumn + 2), zone("Europe/Berlin"))
+    assert [(each.day, each.end - each.start, each.distance) for each in rows] == [
+        ("2016-03-26", 86_400, 0),
+        ("2016-03-27", 82_800, 5),
+        ("2016-03-28", 86_400, 4),
+    ]
+    assert [each.last_transaction for each in rows] == [FIRST + 2, FIRST + 4, FIRST + 5]
+    assert [each.cumulative_distance for each in rows] == [0, 5, 9]
+
+
+async def test_stocktakes_that_agree_hide_none_that_does_not(
+    psd: Runtime, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_reads, "LISTED", 2)
+    counted = [(NOON_S + at, ["B2", "B3"]) for at in range(1, 6)]
+    counted[1:2] = [(NOON_S + 2, ["B2"])]
+    said = [
+        {"stocktake": {"id": f"{at}", "station": "S1", "batteries": some, "date": at}}
+        for at, some in counted
+    ]
+    assert {each.status for each in await send(psd, *said)} == {"booked"}
+    [found] = await ledger.disagreeing()
+    assert (found.second, found.missing) == (NOON_S + 2, (3,))
+    assert await ledger.disagreeing(0) == []
+
+
+async def test_warned_ones_that_were_corrected_hide_none_that_is_live(
+    psd: Runtime, ledger: Ledger
+) -> None:
+    odd = swap("2", battery_in=None, battery_out="B1", odometer=7, date=CHANGED_S)
+    back = {"battery_out": "B2", "date": CHANGED_S + 10}
+    right = swap("4", **back, battery_in="B1", odometer=50, corrects=FIRST + 3)
+    told = await send(psd, odd, swap("3", **back, odometer=3), right)
+    assert {each.status for each in told} == {"booked"}
+    assert [each.n for each in await ledger.warned(1)] == [FIRST + 2]

@@ -273,7 +273,7 @@ def check(loaded: LoadedSettings, /, *, limit: int, network: str, form: Form) ->
     """
 
     async def ask(_runtime: Runtime, ledger: Ledger) -> tuple[list[Disagreement], bool]:
-        stocktakes = [each for each in await ledger.stocktakes(limit) if not each.agrees]
+        stocktakes = await ledger.disagreeing(limit)
         warned = [
             Disagreement(n=each.n, what=what, station=each.station, told=told)
             for each in await ledger.warned(limit)
