@@ -55,8 +55,8 @@ class TransactionLine(msgspec.Struct, frozen=True, kw_only=True):
         return [self.n, self.date, *names, self.battery_out_serial, *numbers]
 
 
-class HistoryLine(msgspec.Struct, frozen=True):
-    """A row of a battery's history; ``path`` is the page of the owner."""
+class HistoryLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of a battery's history; ``path`` is the page of the owner, ``why`` as above."""
 
     date: str
     path: str
@@ -65,12 +65,20 @@ class HistoryLine(msgspec.Struct, frozen=True):
     distance: str
     efficiency: str
     charge_amount: str
+    rejected_by: int | None
+    why: str
+    by: str
 
     @property
     def cells(self) -> list[object]:
         """The row of a file."""
         numbers = (self.energy, self.distance, self.efficiency, self.charge_amount)
         return [self.date, self.owner, *numbers]
+
+    @property
+    def told_cells(self) -> list[object]:
+        """The same with what became of it."""
+        return [*self.cells, self.rejected_by or "", self.why, self.by]
 
 
 class DayLine(msgspec.Struct, frozen=True):
@@ -135,7 +143,7 @@ def transaction_line(
 ) -> TransactionLine:
     """A transaction; ``corrections`` are those that stand for the ones that were wrong."""
     derived = each.derived
-    correction = corrections.get(each.rejected_by or 0)
+    why, by = _told(each, corrections)
     return TransactionLine(
         n=each.n,
         date=date_text(each.second, tz),
@@ -157,23 +165,41 @@ def transaction_line(
             _text(derived.charge_amount if derived else None),
         ),
         rejected_by=each.rejected_by,
-        why=correction.reason if correction else "; ".join(each.warnings),
-        by=correction.by if correction else each.by,
+        why=why,
+        by=by,
     )
 
 
-def history_line(battery: int, each: Transaction, labels: Labels, tz: ZoneInfo) -> HistoryLine:
+def _told(each: Transaction, corrections: Mapping[int, Transaction]) -> tuple[str, str]:
+    """Why and by whom it was corrected; else what was warned of, and by whom it is."""
+    correction = corrections.get(each.rejected_by or 0)
+    if correction is not None:
+        return correction.reason, correction.by
+    return "; ".join(each.warnings), each.by
+
+
+def history_line(
+    battery: int,
+    each: Transaction,
+    labels: Labels,
+    corrections: Mapping[int, Transaction],
+    tz: ZoneInfo,
+) -> HistoryLine:
     """What a transaction did with a battery: it came in at a station, or went out with a driver."""
     row = history_row(battery, each, labels)
     at_station, with_driver = f"/charging_station/{row.station}/", f"/driver/{row.driver}/"
+    why, by = _told(each, corrections)
     return HistoryLine(
-        date_text(each.second, tz),
-        with_driver if row.station is None else at_station,
-        row.owner,
-        str(row.energy),
-        _text(row.distance),
-        _text(row.efficiency),
-        _text(row.charge_amount),
+        date=date_text(each.second, tz),
+        path=with_driver if row.station is None else at_station,
+        owner=row.owner,
+        energy=str(row.energy),
+        distance=_text(row.distance),
+        efficiency=_text(row.efficiency),
+        charge_amount=_text(row.charge_amount),
+        rejected_by=each.rejected_by,
+        why=why,
+        by=by,
     )
 
 

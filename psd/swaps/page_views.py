@@ -54,6 +54,9 @@ DAYS_IN_FILE = 4_000
 
 HOME = "/index"
 
+REJECTED = ("Corrected By", "Reason", "Author")
+"""What a file tells of those that were corrected."""
+
 LOOKED = ("at", "all", "before", "csv")
 """What the pages of objects are asked with."""
 
@@ -161,16 +164,19 @@ class PageViews:
         state = await ledger.battery(number, looked.at)
         limit = FILE_LINES_MAX if looked.csv else LINES_MAX
         some, before = await self._some("battery", number, looked, limit)
-        live = [each for each in some if each.rejected_by is None]
         where = state.where
-        wanted = named_in(live)
+        wanted = named_in(some)
         if where.station is not None:
             wanted.add(("station", where.station))
         if where.vehicle is not None:
             wanted.add(("vehicle", where.vehicle))
         labels = await self._labels(wanted)
-        lines = [history_line(number, each, labels, self._tz) for each in live]
+        corrections = await self._corrections(some)
+        lines = [history_line(number, each, labels, corrections, self._tz) for each in some]
         columns = history_columns(self._settings)
+        if looked.csv == "history" and looked.with_rejected:
+            told = [each.told_cells for each in lines]
+            return Download(f"battery-{number}.csv", (*columns, *REJECTED), told)
         if looked.csv == "history":
             return Download(f"battery-{number}.csv", columns, [each.cells for each in lines])
         values = {
@@ -199,7 +205,7 @@ class PageViews:
         self, name: str, kind: str, number: int, looked: Looked
     ) -> Download:
         some, _ = await self._some(kind, number, looked, FILE_LINES_MAX)
-        columns = (*transaction_columns(self._settings), "Corrected By", "Reason", "Author")
+        columns = (*transaction_columns(self._settings), *REJECTED)
         lines = await self._lines(some)
         return Download(f"{name}.csv", columns, [each.cells for each in lines])
 
@@ -226,11 +232,15 @@ class PageViews:
 
     async def _lines(self, some: Sequence[Transaction]) -> list[TransactionLine]:
         """Rows of transactions, the newest last."""
-        numbers = sorted({each.rejected_by for each in some if each.rejected_by is not None})
-        found = await self._ledger().transactions(numbers) if numbers else []
-        corrections = {each.n: each for each in found}
+        corrections = await self._corrections(some)
         labels = await self._labels(named_in(some))
         return [transaction_line(each, labels, corrections, self._tz) for each in reversed(some)]
+
+    async def _corrections(self, some: Sequence[Transaction]) -> dict[int, Transaction]:
+        """What stands for those of these that were wrong, by number. No trip where none was."""
+        numbers = sorted({each.rejected_by for each in some if each.rejected_by is not None})
+        found = await self._ledger().transactions(numbers) if numbers else []
+        return {each.n: each for each in found}
 
     async def _labels(self, wanted: set[tuple[str, int]]) -> Labels:
         """What people call objects; drivers by all their names."""

@@ -95,6 +95,15 @@ async def test_a_correction_stands_for_the_wrong_one_and_sums_change_at_once(
     [struck] = page.struck
     assert struck[0] == str(second)
     assert struck[-3:] == [str(corrected), "misread", "amp"]
+    page = await site.browser.get("/battery/1/")
+    assert (page.struck, [row[1] for row in page.rows]) == ([], ["S1", "Ann K"])
+    page = await site.browser.get("/battery/1/?all=1")
+    assert [row[1] for row in page.rows] == ["S1", "Ann K"]
+    assert page.struck == [
+        ["2020-09-06 13:00:00", "S1", "120", "", "", "", str(corrected), "misread", "amp"]
+    ]
+    file = await site.browser.get("/battery/1/?all=1&csv=history")
+    assert f"2020-09-06 13:00:00,S1,120,,,,{corrected},misread,amp" in file.text.splitlines()
     page = await site.browser.get(path)
     assert (page.status, page.location) == (302, f"/transactions/edit/{corrected}/")
     unchanged = await site.browser.send(f"/transactions/edit/{corrected}/", right)
