@@ -117,16 +117,18 @@ class LedgerReads(ObjectReads):
         """The number of what stands for a transaction by now."""
         return (await self.transaction(number)).live
 
-    async def days(self, driver: int, range_: Range | None, tz: ZoneInfo) -> list[DriverDay]:
+    async def days(
+        self, driver: int, range_: Range | None, tz: ZoneInfo, at: int | None = None
+    ) -> list[DriverDay]:
         """A driver's days in a time zone, those without transactions too, oldest first.
 
         Without a range from his first day (or first swap, if that is earlier) to today; of a range
-        whole days are told.
+        whole days are told. Those until ``at`` have what had happened by then.
         """
         known = cast("KnownDriver", await self._known("driver", driver, None))
         if range_ is None:
             range_ = await self._lifetime(known)
-        return await self._with_last(driver, await self._days(driver, range_, tz))
+        return await self._with_last(driver, await self._days(driver, range_, tz, at), at)
 
     async def newest_days(
         self, driver: int, count: int, tz: ZoneInfo, at: int | None = None
@@ -139,9 +141,13 @@ class LedgerReads(ObjectReads):
         end = life.end if at is None else min(life.end, at + 1)
         # A day more, for one that is longer than 24 hours.
         start = max(life.start, end - (count + 1) * DAY_S)
-        return (await self._days(driver, Range(start, end), tz))[-count:]
+        return (await self._days(driver, Range(start, end), tz, at))[-count:]
 
-    async def _days(self, driver: int, range_: Range, tz: ZoneInfo) -> list[DriverDay]:
+    async def _days(
+        self, driver: int, range_: Range, tz: ZoneInfo, at: int | None
+    ) -> list[DriverDay]:
+        if at is not None:
+            range_ = Range(range_.start, min(range_.end, at + 1))
         if range_.end <= range_.start:
             return []
         first, last = bucket_of(range_.start, "day", tz), bucket_of(range_.end - 1, "day", tz)
@@ -151,7 +157,8 @@ class LedgerReads(ObjectReads):
                 f"{DAYS_MAX} days; ask for a part of them"
             )
         edges = bounds(Range(first.start, last.end), "day", tz, DAYS_MAX + 1)
-        return day_rows(edges, tz, await self._day_sums(driver, edges))
+        summed = edges if at is None else [*edges[:-1], min(edges[-1], at + 1)]
+        return day_rows(edges, tz, await self._day_sums(driver, summed))
 
     async def events(self, after: int = 0, limit: int = PAGE_MAX) -> list[StreamedEvent]:
         """The stream itself, from behind a number on. 1 trip."""
@@ -274,9 +281,14 @@ class LedgerReads(ObjectReads):
         distances, energies, swaps = sums[RIDE_DISTANCE], sums[RIDE_ENERGY], sums[SWAPS]
         return DaySums(distances[1:], energies[1:], swaps[1:], distances[0], energies[0])
 
-    async def _with_last(self, driver: int, rows: Sequence[DriverDay]) -> list[DriverDay]:
+    async def _with_last(
+        self, driver: int, rows: Sequence[DriverDay], at: int | None
+    ) -> list[DriverDay]:
         """The rows with the last transaction of each day. 1 trip for 500 days with swaps."""
-        asks = [newest("driver", driver, row.end - 1) for row in rows if row.transactions]
+        until = END_S if at is None else at
+        asks = [
+            newest("driver", driver, min(row.end - 1, until)) for row in rows if row.transactions
+        ]
         found = iter((await self._store.around(self.network, asks)).found if asks else ())
         return [
             msgspec.structs.replace(row, last_transaction=last.n)

@@ -98,13 +98,13 @@ class SwapsQuestions:
         self, ledger: Ledger, driver: int, query: DaysQuery, tz: ZoneInfo
     ) -> list[DriverDay]:
         """The days that are asked for; without a start from the driver's first one on."""
-        now_s = self._clock.now_s()
+        now_s, at = self._clock.now_s(), self._at(query.at)
         if query.start is not None:
             range_ = asked_range(query.start, query.end, now_s, tz=tz)
             # Up to and with today, as without an end.
             end = range_.end if query.end is not None else range_.end + 1
-            return await ledger.days(driver, Range(range_.start, end), tz)
-        days = await ledger.days(driver, None, tz)
+            return await ledger.days(driver, Range(range_.start, end), tz, at)
+        days = await ledger.days(driver, None, tz, at)
         if query.end is None:
             return days
         end = moment(query.end, "end", tz, now_s)

@@ -64,6 +64,7 @@ class DaysQuery(msgspec.Struct):
     start: AskedTime | None = None
     end: AskedTime | None = None
     tz: Annotated[str, Meta(description="setting `swaps.tz` unless given")] | None = None
+    at: At | None = None
 
 
 class EventsQuery(msgspec.Struct):

@@ -204,6 +204,24 @@ async def test_days_are_a_table_in_another_zone(corrected: HttpClient) -> None:
     ]
 
 
+async def test_days_are_told_as_they_were_in_their_midst(corrected: HttpClient) -> None:
+    async def told(at: str) -> list[tuple[Any, ...]]:
+        rows = (await ask(corrected, f"/drivers/1/days?at={at}"))["data"]
+        fields = ("day", "ride_distance", "cumulative_ride_distance", "transactions")
+        return [tuple(row[name] for name in (*fields, "last_transaction")) for row in rows]
+
+    assert await told("2020-09-01T08:59:59Z") == [("2020-09-01", 0, 0, 0, None)]
+    assert await told("2020-09-01T14:59:59Z") == [("2020-09-01", 0, 0, 1, 9)]
+    assert await told("2020-09-01T15:00:00Z") == [("2020-09-01", 40, 40, 2, 12)]
+    first = ("2020-09-01", 40, 40, 2, 12)
+    assert await told("2020-09-02T09:59:59Z") == [first, ("2020-09-02", 0, 40, 0, None)]
+    assert await told("2020-09-02T10:00:00Z") == [first, ("2020-09-02", 60, 100, 1, 11)]
+    path = "/drivers/1/days?at=2020-09-01T15:00:00Z&start="
+    assert (await ask(corrected, f"{path}2020-09-02"))["data"] == []
+    [row] = (await ask(corrected, f"{path}2020-09-01"))["data"]
+    assert (row["start"], row["end"]) == ("2020-09-01T00:00:00Z", "2020-09-02T00:00:00Z")
+
+
 async def test_more_days_than_one_answer_has_are_asked_for_in_parts(client: HttpClient) -> None:
     await send(client, "PUT", "/drivers/1", {"started": "1999-01-01T00:00:00Z"})
     answer = await client.get(f"{ROOT}/drivers/1/days")

@@ -199,6 +199,7 @@ def battery(
 @click.option("--end", metavar="T", help="Exclusive. Default: up to today.")
 @click.option("--tz", metavar="ZONE", help="Whose days. Default: setting swaps.tz.")
 @network_option
+@at_option
 @forms
 @pass_settings
 def days(
@@ -210,6 +211,7 @@ def days(
     end: str | None,
     tz: str | None,
     network: str,
+    at: str | None,
     form: Form,
 ) -> None:
     """List a driver's days, empty ones too, with what has come together by each."""
@@ -219,7 +221,7 @@ def days(
         part = runtime.part(SwapsPart)
         questions = SwapsQuestions(part.ledger, runtime.clock, part.settings.tz)
         whose = zone(tz or part.settings.tz)
-        found = await questions.days_of(ledger, number, DaysQuery(start, end, tz), whose)
+        found = await questions.days_of(ledger, number, DaysQuery(start, end, tz, at), whose)
         return [shown.day_row(each) for each in found]
 
     rows = answer_of(loaded.settings, network, ask)

@@ -160,6 +160,8 @@ async def test_the_past_is_shown_as_it_was(site: SwapSite) -> None:
     page = await site.browser.get("/driver/1/?at=2020-09-06+12:30")
     assert page.items == ["Vehicle: V0", "Battery: B1"]
     assert [row[0] for row in page.rows if is_tx(row)] == [str(first)]
+    # What was driven later on that day is nothing of then.
+    assert page.rows[-1] == ["2020-09-06 00:00:00", "0", "0", "0", "0"]
     assert (await site.browser.get("/battery/1/?at=2020-09-06T12:30")).items == [
         "Current Energy: 180"
     ]
