@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from psd.domain.web_page import Answer, Moved, SaidAll, Shown, Visit, WebPage
+from psd.energy import csvfile, greenbutton
 from psd.energy.channels import QUALITIES, EnergyInterval, meter_name, meter_uid
-from psd.energy.files import csvfile, greenbutton
-from psd.energy.files.csvfile import EnergyColumns
+from psd.energy.csvfile import EnergyColumns
 from psd.energy.files.file_rows import strictly
 from psd.energy.meter_events import POINTS_MAX
 from psd.energy.meter_messages import IntervalFields

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from psd.charging.sites.relaymanager import STALE_S, RelayManager
+from psd.charging.relaymanager import STALE_S, RelayManager
 from psd.charging.sites.site_plugs import MISSED_MAX, SitePlugs
 from psd.charging.sites.site_spool import Spool
 from psd.charging.sources import shelly as client

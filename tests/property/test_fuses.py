@@ -10,11 +10,11 @@ import random
 import pytest
 from msgspec.structs import replace
 
+from psd.charging.fuses import Behind, Fuse, FuseBoard
 from psd.charging.plugs.plug import Plug
 from psd.charging.plugs.plug_readings import PlugReading
 from psd.charging.plugs.plug_rings import PlugRing
 from psd.charging.plugs.states import PlugState
-from psd.charging.sites.fuses import Behind, Fuse, FuseBoard
 
 NOW_MS = 1_723_939_200_000
 SETTLE_MS = 60_000

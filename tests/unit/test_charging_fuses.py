@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from psd.charging.fuses import Behind, Fuse, FuseBoard
 from psd.charging.plugs.plug import Plug
 from psd.charging.plugs.plug_readings import PlugReading
 from psd.charging.plugs.plug_rings import PlugRing
 from psd.charging.plugs.states import PlugState
-from psd.charging.sites.fuses import Behind, Fuse, FuseBoard
 
 NOW_MS = 1_723_939_200_000
 S = PlugState

@@ -15,8 +15,8 @@ from psd.charging.plugs.machine import Machine, PlugMoved, RequestRefusal, Step
 from psd.charging.plugs.plug import CreditRead, Look, Plug
 from psd.charging.plugs.plug_readings import PlugReading
 from psd.charging.plugs.states import PlugState, state_name
-from psd.charging.plugs.transitions import ROWS, TRANSITIONS, Transition
 from psd.charging.settings import ChargingSettings
+from psd.charging.transitions import ROWS, TRANSITIONS, Transition
 
 RECORDING = json.loads((Path(__file__).parents[1] / "golden" / "charging.json").read_text())
 NOW_MS = 1_723_939_200_000

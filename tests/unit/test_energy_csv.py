@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from psd.energy.channels import MEASURED, EnergyInterval
-from psd.energy.files.csvfile import EnergyColumns, read
+from psd.energy.csvfile import EnergyColumns, read
 from psd.energy.files.file_rows import strictly
 from psd.errors import InputError, UnitError
 

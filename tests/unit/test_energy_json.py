@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from psd.energy import elering, octopus
 from psd.energy.channels import MEASURED, EnergyInterval
-from psd.energy.files import elering, octopus
 from psd.energy.files.file_rows import RefusedInterval, strictly
 from psd.errors import InputError, InvalidTimeError, MalformedError, UnitError
 

@@ -10,7 +10,7 @@ import pytest
 
 from psd.energy.channels import ESTIMATED, EnergyInterval
 from psd.energy.files.file_rows import strictly
-from psd.energy.files.greenbutton import read
+from psd.energy.greenbutton import read
 from psd.errors import InputError, MalformedError, UnitError
 
 FOLDER = Path(__file__).parents[1] / "golden" / "energy"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from psd.energy import documented
 from psd.energy.channels import MeterChannel
-from psd.energy.joi import documented
 from psd.energy.joi.joi_batches import KEPT_MAX, BatchFields, batch, too_many
 from psd.energy.joi.joi_bodies import read_batch, whole
 from psd.energy.joi.joi_sample import joi_sample

@@ -22,8 +22,8 @@ from psd.charging.plugs.plug import Look, Plug
 from psd.charging.plugs.states import WATCHED, PlugState, state_name
 from psd.charging.plugs.step_changes import NewId, StepChanges
 from psd.charging.plugs.step_rules import COMMISSIONING_MS, StepRules
-from psd.charging.plugs.transitions import PROMPTS_OF_WISHES, ROWS, Transition, prompts_of
 from psd.charging.settings import ChargingSettings
+from psd.charging.transitions import PROMPTS_OF_WISHES, ROWS, Transition, prompts_of
 
 BEHIND_STEPS = 5
 """So many steps pass between two looks at somebody in the queue who is not its head."""

@@ -55,10 +55,10 @@ from psd.charging.plugs.plug_scenarios import (
     UserStep,
 )
 from psd.charging.plugs.states import PlugState, RequestStatus
-from psd.charging.plugs.transitions import prompts_of
 from psd.charging.settings import ChargingSettings
 from psd.charging.sites.site_store import Decided
 from psd.charging.sources.stripe_api import StripeApi
+from psd.charging.transitions import prompts_of
 from psd.charging.wire import ON, contracts, packed, unpacked
 from psd.clock import ManualClock
 from psd.domain.core import Core

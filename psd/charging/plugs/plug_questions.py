@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from psd.charging.charging_services import ChargingServices
+from psd.charging.fuses import FRESH_MS
 from psd.charging.plugs.plug import Plug
 from psd.charging.plugs.plug_answers import (
     PlugReadingRow,
@@ -27,12 +28,11 @@ from psd.charging.plugs.plug_answers import (
 from psd.charging.plugs.plug_readings import NJ_A_KWH
 from psd.charging.plugs.plug_visibility import seen_by
 from psd.charging.plugs.states import ActualState
-from psd.charging.plugs.transitions import prompts_of
 from psd.charging.sessions.running_sums import SoFar
 from psd.charging.sessions.session_energy import MS, STRIP_MS
 from psd.charging.settings import ChargingSettings
-from psd.charging.sites.fuses import FRESH_MS
 from psd.charging.sites.site_view import SiteView
+from psd.charging.transitions import prompts_of
 from psd.clock import Clock
 from psd.domain.question import Asked
 from psd.errors import BadQueryError, NotFoundError

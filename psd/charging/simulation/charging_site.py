@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from psd.charging.relaymanager import RelayManager
 from psd.charging.settings import ChargingSettings
 from psd.charging.simulation.wired_shelly import WiredShelly
-from psd.charging.sites.relaymanager import RelayManager
 from psd.charging.sites.site_plugs import SitePlugs, plug_of
 from psd.charging.sites.site_spool import Spool
 from psd.charging.wire import acknowledgements_topic, commands_topic

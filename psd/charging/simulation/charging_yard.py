@@ -23,6 +23,7 @@ import msgspec
 from psd.charging.accounts.customer_accounts import AutoTopup
 from psd.charging.accounts.ledger_entries import LedgerEntry
 from psd.charging.charging_changes import PlugRequest
+from psd.charging.fuses import FuseBoard
 from psd.charging.plugs.plug import Plug
 from psd.charging.plugs.states import PlugState, RequestStatus
 from psd.charging.settings import ChargingSettings
@@ -34,7 +35,6 @@ from psd.charging.simulation.charging_cars import (
 )
 from psd.charging.simulation.charging_site import SimulatedSite
 from psd.charging.simulation.charging_worker import ChargingWorker
-from psd.charging.sites.fuses import FuseBoard
 from psd.clock import ManualClock
 from psd.runtime import Runtime
 from server.simulation.car_loads import CarLoad

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from psd.charging.fuses import SITE
 from psd.charging.plugs.plug_answers import ShownFuse
-from psd.charging.sites.fuses import SITE
 
 LIMITING = 2
 FULL = 100

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import msgspec
 
+from psd.charging.relaymanager import RelayManager
 from psd.charging.settings import ChargingSettings
-from psd.charging.sites.relaymanager import RelayManager
 from psd.charging.sites.site_plugs import SitePlugs
 from psd.charging.sites.site_spool import Spool
 from psd.charging.sources.shelly import shellies

@@ -15,9 +15,9 @@ from functools import cached_property, lru_cache
 import msgspec
 from msgspec.structs import replace
 
+from psd.charging.fuses import SITE, Behind, Fuse, FuseBoard
 from psd.charging.plugs.plug import Look, Plug
 from psd.charging.plugs.plug_rings import PlugRing
-from psd.charging.sites.fuses import SITE, Behind, Fuse, FuseBoard
 
 EMPTY = PlugRing()
 

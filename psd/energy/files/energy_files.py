@@ -25,6 +25,7 @@ from msgspec import Meta
 from psd.clock import Clock, utc_text
 from psd.domain.file_import import FileMessages
 from psd.domain.question import Asked
+from psd.energy import csvfile, elering, greenbutton, octopus
 from psd.energy.channels import (
     QUALITY_NAMES,
     REGISTERS,
@@ -35,9 +36,8 @@ from psd.energy.channels import (
     meter_name,
     meter_uid,
 )
+from psd.energy.csvfile import EnergyColumns
 from psd.energy.energy_metrics import EnergyMetrics
-from psd.energy.files import csvfile, elering, greenbutton, octopus
-from psd.energy.files.csvfile import EnergyColumns
 from psd.energy.files.file_rows import FileRow, RefusedInterval
 from psd.energy.meter_answers import ImportAnswer, RefusedLine
 from psd.energy.meter_events import POINTS_MAX, check_interval, check_kept

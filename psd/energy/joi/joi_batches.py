@@ -20,7 +20,7 @@ from psd.config import Settings
 from psd.domain.command import Command
 from psd.energy.channel_lifetimes import ChannelLifetimes
 from psd.energy.channels import MeterChannel, meter_name, meter_uid
-from psd.energy.joi.documented import JoiReading, power_points
+from psd.energy.documented import JoiReading, power_points
 from psd.energy.joi.joi_bodies import METER_BYTES_MAX, READINGS_MAX
 from psd.energy.keys import batches_key
 from psd.energy.meter_events import Readings, check_kept

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from psd.energy.joi.documented import JoiReading
+from psd.energy.documented import JoiReading
 from psd.errors import MalformedError, OutOfBoundsError, TooLargeError, WrongTypeError
 from psd.foreign_texts import shown
 

@@ -24,9 +24,9 @@ from msgspec import Meta
 from psd.clock import Clock
 from psd.domain.deed import Deed, Done
 from psd.domain.question import Asked, Endpoint
-from psd.energy.joi import documented
+from psd.energy import documented
+from psd.energy.documented import JoiReading
 from psd.energy.joi.dialect import JOI
-from psd.energy.joi.documented import JoiReading
 from psd.energy.joi.joi_batches import BatchFields, BatchStore
 from psd.energy.joi.joi_bodies import BatchBody, read_batch, whole
 from psd.energy.joi.joi_tables import JoiTables

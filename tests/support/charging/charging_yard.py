@@ -22,7 +22,7 @@ from psd.charging.accounts.ledger_entries import LedgerEntry
 from psd.charging.charging_changes import Announcement, PlugRequest
 from psd.charging.charging_events import announcement, command_result, telemetry
 from psd.charging.part import ChargingPart
-from psd.charging.sites.relaymanager import RelayManager
+from psd.charging.relaymanager import RelayManager
 from psd.charging.sites.site_plugs import SitePlugs
 from psd.charging.sites.site_spool import Spool
 from psd.charging.sources.shelly import Shelly
