@@ -20,7 +20,7 @@ LOCK := .ci/constraints.txt
 LOCKED ?= $(CI)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run unit test-quick test property test-bare test-cluster lint lock release bench screenshots chaos chaos-short all clean
+.PHONY: help setup run unit test-quick test property test-bare test-oldest test-cluster lint lock release bench screenshots chaos chaos-short all clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -49,6 +49,9 @@ property: $(VENV)/.dev-stamp ## the slow ones: random histories against plain li
 
 test-bare: $(VENV)/.dev-stamp ## docs of operators, the image and the oldest Python on machines with nothing but Debian; needs root
 	$(PYTEST) -m bare tests/bare $(PYTEST_ARGUMENTS)
+
+test-oldest: ## make test in a bare Debian 12, on its own Python 3.11.2, once a release; needs root
+	.ci/test_bare_tree $(BARE_PACKAGES)
 
 test-cluster: $(VENV)/.dev-stamp ## the integration tests, once more on a Redis Cluster of three masters
 	PSD_TEST_CLUSTER=1 $(PYTEST) $(BESIDE_EACH_OTHER) -m "not slow and not timed and not bare" \

@@ -13,6 +13,7 @@ from server.prefixes import CHARACTERS_MAX
 from tests.support.clients.qr_codes import text_of
 
 
+@pytest.mark.long("a code of the most characters, drawn and read")
 def test_the_longest_address_has_a_code() -> None:
     prefix = "/" + "p" * (CHARACTERS_MAX - 1)
     address = f"https://{'h' * 255}:65535{prefix}/charging/plugs/{'%2F' * ID_BYTES_MAX}/"

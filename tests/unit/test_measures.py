@@ -97,6 +97,7 @@ def test_power_of_both_signs_is_taken_and_delivered_where_it_is() -> None:
     assert taken[300 * 4] == delivered[0] == 0
 
 
+@pytest.mark.long("each second of eight lines, in fractions")
 def test_cells_are_those_of_an_integral_with_fractions() -> None:
     draw = random.Random(20)
     for _ in range(8):

@@ -41,6 +41,7 @@ def test_no_master_has_more_than_one_partition_more_than_another(count: int, mas
     assert max(held) - min(held) <= 1
 
 
+@pytest.mark.long("each of up to 256 partitions")
 @pytest.mark.parametrize("count", COUNTS)
 def test_each_partition_has_a_slot_and_a_tag_of_its_own_that_says_its_number(count: int) -> None:
     partitions = Partitions(count)

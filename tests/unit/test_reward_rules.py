@@ -159,6 +159,7 @@ def test_bytes_that_are_no_rows_are_refused() -> None:
         list(unpack_rows(bytes(30)))
 
 
+@pytest.mark.long("80,000 vehicles, in steps of five widths")
 def test_vehicles_spread_evenly_over_the_shards_also_in_steps() -> None:
     for step in (1, 2, 64, 4096, 1_000_003):
         counts = Counter(shard_of(number * step) for number in range(SHARDS * 20))
