@@ -162,6 +162,11 @@ def test_a_terminal_imports_straight_into_the_store_and_asks_it(redis_url: str) 
     used = psd("usage", *range_, "--json", url=redis_url)
     assert json.loads(used.stdout)["total"]["kwh"] == "5554.874", used.stderr
     assert len(psd("gaps", *range_, "--csv", url=redis_url).stdout.splitlines()) == 1 + 5
+    house, start, end = range_
+    by_options = psd("usage", house, "--start", start, "--end", end, "--json", url=redis_url)
+    assert by_options.stdout == used.stdout, by_options.stderr
+    for wrong in ((house,), (house, start, "--start", start), (*range_, "--end", end)):
+        assert psd("usage", *wrong, url=redis_url).returncode == 2, wrong
     gas = (str(FOLDER / "greenbutton_abridged_gas.xml"), "--format", "greenbutton")
     refused = psd("import", *gas, "--meter", "gas", "--via", "direct", url=redis_url)
     assert (refused.returncode, "uom: '169'" in refused.stderr) == (1, True)

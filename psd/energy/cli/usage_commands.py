@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 import click
 
@@ -38,12 +40,37 @@ def _range(function: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--flow", type=click.Choice([*THINGS]), default="import", help="Default: import."
         ),
+        click.option("--end", "end_option", metavar="TIME", help="The same as END."),
+        click.option("--start", "start_option", metavar="TIME", help="The same as START."),
         click.argument("end", required=False),
-        click.argument("start"),
+        click.argument("start", required=False),
         click.argument("meter"),
     ):
         function = option(function)
     return function
+
+
+def _said_either_way(function: Callable[..., None]) -> Callable[..., None]:
+    """Times may stand behind the meter, or be options as those of costs are."""
+
+    @wraps(function)
+    def ranged(
+        *arguments: Any,
+        start: str | None,
+        end: str | None,
+        start_option: str | None,
+        end_option: str | None,
+        **options: Any,
+    ) -> None:
+        for name, place, option in (("START", start, start_option), ("END", end, end_option)):
+            if place is not None and option is not None:
+                raise click.UsageError(f"{name} and --{name.lower()}: only one of them")
+        began = start if start_option is None else start_option
+        if began is None:
+            raise click.UsageError("START, or --start, is needed.")
+        function(*arguments, start=began, end=end if end_option is None else end_option, **options)
+
+    return ranged
 
 
 @click.command()
@@ -51,6 +78,7 @@ def _range(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--every", type=click.Choice(UNITS), help="A row each. Default: one row.")
 @forms
 @pass_settings
+@_said_either_way
 def usage(
     loaded: LoadedSettings,
     /,
@@ -77,6 +105,7 @@ def usage(
 @_range
 @forms
 @pass_settings
+@_said_either_way
 def gaps(
     loaded: LoadedSettings,
     /,
