@@ -120,14 +120,22 @@ class Network:
             for name in names:
                 told = [each.n - OFFSET for each in await self.listed(kind, name, until)]
                 assert told[::-1] == state.order_of(self.plain.history, kind, name)
+        if until is not None:
+            await self._check_days(state, until)
 
     async def check_books(self, rng: random.Random) -> None:
         """Hold the days, and sums over some ranges, against the oracle."""
         state = self.plain.state()
+        await self._check_days(state, None)
+        for _ in range(4):
+            await self._check_sums(state, *sorted(rng.sample(range(-9, 9 * 86_400), 2)))
+
+    async def _check_days(self, state: State, until: int | None) -> None:
+        """Hold every driver's days, now or as they were at the end of a second."""
         for driver in DRIVERS:
             number = await self.ledger.find("driver", driver)
             for zone in ZONES:
-                days = await self.ledger.days(number, None, zone)
+                days = await self.ledger.days(number, None, zone, until)
                 told = [
                     (
                         day.day,
@@ -141,8 +149,6 @@ class Network:
                     if day.transactions
                 ]
                 assert told == days_with_swaps(self.plain.history, state, driver, zone)
-        for _ in range(4):
-            await self._check_sums(state, *sorted(rng.sample(range(-9, 9 * 86_400), 2)))
 
     async def _check_sums(self, state: State, start: int, end: int) -> None:
         """Sums of every owner and thing over a range, against what the oracle adds up."""
