@@ -1,7 +1,7 @@
 """Small calls of one script by several requests, sent as one call. Pure.
 
 A call takes a third of its time to begin and end (to make the script's functions, to collect them),
-and columns are written once a call. So those that stand beside each other in a trip become one,
+and columns are written once a call. So those that no other command parts in a trip become one,
 if they are about different owners of one partition::
 
     EVALSHA book 1 psd:{p0}:7 [[r1]]      EVALSHA book 2 psd:{p0}:7 psd:{p0}:9 [[r1] [r2 r3]]
@@ -54,25 +54,26 @@ class JoinedTrip:
     """The commands of a trip, some of them joined."""
 
     def __init__(self, commands: Sequence[Command]) -> None:
+        self._number = len(commands)
         self._runs = list(_runs_of(commands))
-        self.commands = [_together(run) for run in self._runs]
+        self.commands = [_together(run.calls) for run in self._runs]
 
     def apart(self, replies: Sequence[Any]) -> tuple[list[Any], list[int]]:
         """Replies by position of the commands, and positions of what is to be sent alone."""
-        found: list[Any] = []
+        found: list[Any] = [None] * self._number
         refused: list[int] = []
         for run, reply in zip(self._runs, replies, strict=True):
-            if len(run) == 1:
-                found.append(reply)
+            if len(run.places) == 1:
+                found[run.places[0]] = reply
             elif isinstance(reply, BaseException):
-                refused += range(len(found), len(found) + len(run))
-                found += [reply] * len(run)
+                refused += run.places
             else:
                 end = 0
-                for call in cast("Sequence[JoinableCall]", run):
-                    found.append(reply[end : end + call.answers])
-                    end += call.answers
-        return found, refused
+                for place, call in zip(run.places, run.calls, strict=True):
+                    answers = cast("JoinableCall", call).answers
+                    found[place] = reply[end : end + answers]
+                    end += answers
+        return found, sorted(refused)
 
 
 def can_be_joined(commands: Sequence[Command]) -> bool:
@@ -80,47 +81,54 @@ def can_be_joined(commands: Sequence[Command]) -> bool:
     return len(commands) > 1 and sum(type(each) is JoinableCall for each in commands) > 1
 
 
-def _runs_of(commands: Sequence[Command]) -> list[list[Command]]:
-    """The commands in their order, those in one list that become one call."""
-    runs: list[list[Command]] = []
-    run: _Run | None = None
-    for command in commands:
-        if type(command) is not JoinableCall:
-            runs.append([command])
-            run = None
-        elif run is not None and run.takes(command):
-            run.add(command)
-        else:
-            run = _Run(command)
-            runs.append(run.calls)
-    return runs
-
-
 class _Run:
-    """Calls that become one."""
+    """Calls that become one, or a command by itself."""
 
-    __slots__ = ("_answers", "_first", "_roots", "calls")
+    __slots__ = ("_answers", "_first", "_roots", "calls", "places")
 
-    def __init__(self, first: JoinableCall) -> None:
-        self._first = first
-        self._answers = first.answers
-        self._roots = {*_roots_of(first)}
-        self.calls: list[Command] = [first]
+    def __init__(self, place: int, command: Command) -> None:
+        self.places = [place]
+        self.calls = [command]
+        if type(command) is JoinableCall:
+            self._first = command
+            self._answers = command.answers
+            self._roots = {*_roots_of(command)}
 
     def takes(self, call: JoinableCall) -> bool:
         first = self._first
         return (
             call[1] == first[1]
-            and call.group == first.group
             and call[-1] == first[-1]
             and self._answers + call.answers <= ANSWERS_MAX
             and self._roots.isdisjoint(_roots_of(call))
         )
 
-    def add(self, call: JoinableCall) -> None:
+    def add(self, place: int, call: JoinableCall) -> None:
+        self.places.append(place)
         self.calls.append(call)
         self._answers += call.answers
         self._roots.update(_roots_of(call))
+
+
+def _runs_of(commands: Sequence[Command]) -> list[_Run]:
+    """The commands in their order; calls between two others of a group come to its first.
+
+    A call about an owner of the last run of its group begins the next, so it stays behind.
+    """
+    runs: list[_Run] = []
+    last_of: dict[str, _Run] = {}
+    for place, command in enumerate(commands):
+        if type(command) is not JoinableCall:
+            last_of.clear()
+            runs.append(_Run(place, command))
+            continue
+        last = last_of.get(command.group)
+        if last is not None and last.takes(command):
+            last.add(place, command)
+        else:
+            last_of[command.group] = _Run(place, command)
+            runs.append(last_of[command.group])
+    return runs
 
 
 def _roots_of(call: Command) -> Sequence[Any]:

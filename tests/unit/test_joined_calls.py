@@ -60,6 +60,15 @@ def test_the_second_call_about_an_owner_begins_anew() -> None:
     assert trip.commands == [call("a", "b"), call("a", "b")]
 
 
+def test_partitions_are_joined_each_by_itself() -> None:
+    roots = ["a", "x", "b", "y", "c", "a"]
+    calls = [joinable(root, group="p1" if root in "xy" else "p0") for root in roots]
+    trip = JoinedTrip(calls)
+    assert trip.commands == [call("a", "b", "c"), call("x", "y"), call("a")]
+    replies = [[1, 2, 3], StoreError("PSD_HEAVY 1"), [4]]
+    assert trip.apart(replies) == ([[1], None, [2], None, [3], [4]], [1, 3])
+
+
 def test_a_joined_call_is_no_longer_than_a_worker_s() -> None:
     roots = [f"u{number}" for number in range(ANSWERS_MAX + 10)]
     trip = JoinedTrip([joinable(root) for root in roots])
@@ -85,7 +94,7 @@ def test_what_is_refused_goes_again_alone() -> None:
     trip = JoinedTrip([joinable("a"), PING, joinable("b"), joinable("c"), PING, joinable("d")])
     replies, refused = trip.apart([error, "PONG", error, "PONG", error])
     assert refused == [2, 3]
-    assert [at for at, reply in enumerate(replies) if reply is error] == [0, 2, 3, 5]
+    assert replies == [error, "PONG", None, None, "PONG", error]
 
 
 def test_only_several_joinable_calls_are_looked_at() -> None:
