@@ -32,7 +32,7 @@ from redis.asyncio import Redis
 from tests.chaos.stored import forget
 from tests.chaos.stream import Stream
 from tests.support.engine import PATIENCE_S
-from tests.support.processes.forked import Files, Forked
+from tests.support.processes.forked import Files, Forked, psd_ended
 from tests.support.processes.worker_process import CHECKOUT, environment
 from tests.support.servers.nsqd import Nsqd
 from tests.support.servers.ports import free_ports
@@ -149,6 +149,11 @@ class Stage:
         self.client: Redis
         self._started = 0
 
+    @property
+    def _is_forked(self) -> bool:
+        """Whether processes import nothing anew, which is most of what a trial would cost."""
+        return (self.program, self.code) == ("psd", CHECKOUT)
+
     async def __aenter__(self) -> Self:
         """Start nsqd and Redis, no workers."""
         try:
@@ -255,15 +260,19 @@ class Stage:
 
     def said(self, *arguments: str) -> str:
         """What a command says that must end well."""
-        ended = subprocess.run(
-            self.command(*arguments, redis__timeout_s=PATIENCE_S),
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_TIMEOUT_S,
-            cwd=self.folder,
-            env=environment(),
-            check=False,
-        )
+        words = self._words(*arguments, redis__timeout_s=PATIENCE_S)
+        if self._is_forked:
+            ended = psd_ended(words, self.folder, environment(), timeout_s=COMMAND_TIMEOUT_S)
+        else:
+            ended = subprocess.run(
+                [sys.executable, "-m", self.program, *words],
+                capture_output=True,
+                text=True,
+                timeout=COMMAND_TIMEOUT_S,
+                cwd=self.folder,
+                env=environment(),
+                check=False,
+            )
         assert ended.returncode == 0, f"psd {' '.join(arguments)}: {ended.stdout}{ended.stderr}"
         return ended.stdout.strip()
 
@@ -293,8 +302,7 @@ class Stage:
         log_file = self.folder / f"{name}-{self._started}.log"
         armed = {self._failpoint_variable: failpoint} if failpoint else {}
         variables = {**environment(), "PYTHONPATH": str(self.code), **armed}
-        # Most of what a trial costs the processor would be imports.
-        if (self.program, self.code) == ("psd", CHECKOUT):
+        if self._is_forked:
             return Forked(words, self.folder, variables, Files(log_file)), log_file
         with log_file.open("wb") as log:
             process = subprocess.Popen(

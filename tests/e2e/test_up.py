@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes.forked import psd_ended
 from tests.support.processes.psd_up import fetch, psd_up, start, without_settings
 from tests.support.servers.ports import free_ports
 from tests.support.servers.redis_server import RedisServer
@@ -29,15 +30,7 @@ SHORT_TIMEOUT = ("--set", "queue.msg_timeout_s=1")
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A psd command in the folder of a psd up."""
-    return subprocess.run(
-        [*PSD, *arguments],
-        cwd=folder,
-        env=without_settings(),
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    return psd_ended(arguments, folder, without_settings(), timeout_s=TIMEOUT_S)
 
 
 def typed(line: str) -> str:
