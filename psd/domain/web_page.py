@@ -137,18 +137,18 @@ class WebPage(msgspec.Struct, frozen=True, kw_only=True):
 
     Those of a page that is ``named`` are texts. The ``parameters`` of its address are those that it
     knows: it says of any other one that it changes nothing, and where a file is asked for, which
-    cannot say so, that is refused. Its ``link`` is its text in the navigation of the site, where it
-    stands there. Whoever sees it must be signed in and have the ``scope``. With
-    ``takes_forms`` it is asked by POST too. A form has the token of its session, unless sending it
-    ``changes`` nothing; one with files has up to ``upload_bytes_max``. A path at which programs
-    have always been told that there is nothing is ``for_browsers``: who does not name ``text/html``
-    among what he accepts, nor asks for its file by ``?json=1``, is told so still. One that shows or
-    does more than the store is asked for ``is_patient``.
+    cannot say so, that is refused. Without them it may be asked with any. Its ``link`` is its text
+    in the navigation of the site, where it stands there. Whoever sees it must be signed in and have
+    the ``scope``. With ``takes_forms`` it is asked by POST too. A form has the token of its
+    session, unless sending it ``changes`` nothing; one with files has up to ``upload_bytes_max``. A
+    path at which programs have always been told that there is nothing is ``for_browsers``: who does
+    not name ``text/html`` among what he accepts, nor asks for its file by ``?json=1``, is told so
+    still. One that shows or does more than the store is asked for ``is_patient``.
     """
 
     path: str
     show: Callable[[Visit], Awaitable[Answer | Said | SaidAll]]
-    parameters: tuple[str, ...] = ()
+    parameters: tuple[str, ...] | None = None
     scope: Scope = "read"
     link: str = ""
     takes_forms: bool = False

@@ -102,7 +102,7 @@ class MeterPages:
         """All of them."""
         return (
             WebPage(path="/", show=self.meters, parameters=("after",), link="Meters"),
-            WebPage(path="/meters/{meter}/", show=self.meter, named=True),
+            WebPage(path="/meters/{meter}/", show=self.meter, parameters=(), named=True),
             WebPage(
                 path="/meters/{meter}/plans",
                 show=self.plans,

@@ -87,11 +87,16 @@ class PageViews:
     def pages(self) -> tuple[WebPage, ...]:
         """Those of the original, by its paths."""
         return (
-            WebPage(path="/", show=self.home, takes_forms=True, changes=False),
-            WebPage(path="/index", show=self.home, takes_forms=True, changes=False),
-            WebPage(path="/drivers/", show=self.drivers, link="Drivers"),
+            WebPage(path="/", show=self.home, parameters=(), takes_forms=True, changes=False),
+            WebPage(path="/index", show=self.home, parameters=(), takes_forms=True, changes=False),
+            WebPage(path="/drivers/", show=self.drivers, parameters=(), link="Drivers"),
             WebPage(path="/driver/{id}/", show=self.driver, parameters=LOOKED),
-            WebPage(path="/charging_stations/", show=self.stations, link="Charging Stations"),
+            WebPage(
+                path="/charging_stations/",
+                show=self.stations,
+                parameters=(),
+                link="Charging Stations",
+            ),
             WebPage(path="/charging_station/{id}/", show=self.station, parameters=LOOKED),
             WebPage(path="/battery/{id}/", show=self.battery, parameters=LOOKED),
         )

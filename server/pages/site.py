@@ -269,7 +269,12 @@ def _asked(request: web.Request) -> dict[str, str]:
 
 def _unknown(query: Iterable[str], page: WebPage) -> list[str]:
     """What is said of the parameters that a page does not know."""
-    return [unknown_field(name, page.parameters) for name in query if name not in page.parameters]
+    known = page.parameters
+    return (
+        [unknown_field(name, known) for name in query if name not in known]
+        if known is not None
+        else []
+    )
 
 
 def _tokens_of(request: web.Request, session: Session | None) -> list[str]:

@@ -37,7 +37,14 @@ class WithdrawPage:
     def page(self) -> WebPage:
         """The one page."""
         path = "/users/{uid}/activities/{aid}"
-        return WebPage(path=path, show=self.withdraw, named=True, scope="write", takes_forms=True)
+        return WebPage(
+            path=path,
+            show=self.withdraw,
+            parameters=(),
+            named=True,
+            scope="write",
+            takes_forms=True,
+        )
 
     async def withdraw(self, visit: Visit) -> Answer:
         """Ask whether an activity is to be taken back, and take it back."""

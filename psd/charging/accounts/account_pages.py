@@ -95,8 +95,18 @@ class AccountPages:
                 named=True,
                 takes_forms=True,
             ),
-            WebPage(path=f"{one}topup", show=self._leading(self._desk.checkout_url), named=True),
-            WebPage(path=f"{one}manage", show=self._leading(self._desk.portal_url), named=True),
+            WebPage(
+                path=f"{one}topup",
+                show=self._leading(self._desk.checkout_url),
+                parameters=(),
+                named=True,
+            ),
+            WebPage(
+                path=f"{one}manage",
+                show=self._leading(self._desk.portal_url),
+                parameters=(),
+                named=True,
+            ),
         )
 
     async def own(self, visit: Visit) -> Answer:

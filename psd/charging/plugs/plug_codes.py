@@ -33,7 +33,7 @@ class PlugCodes:
 
     def page(self) -> WebPage:
         """The drawing, beside the page that it leads to."""
-        return WebPage(path="/plugs/{plug}/qr.svg", show=self.code, named=True)
+        return WebPage(path="/plugs/{plug}/qr.svg", show=self.code, parameters=(), named=True)
 
     async def code(self, visit: Visit) -> Answer:
         """A code, of the address by which the visitor would have come to the page."""

@@ -110,8 +110,10 @@ class PlugPages:
         """All of them."""
         return (
             WebPage(path="/", show=self.sites, parameters=("after",), link="Sites"),
-            WebPage(path="/sites/{site}/", show=self.site, named=True),
-            WebPage(path="/plugs/{plug}/", show=self.plug, named=True, takes_forms=True),
+            WebPage(path="/sites/{site}/", show=self.site, parameters=(), named=True),
+            WebPage(
+                path="/plugs/{plug}/", show=self.plug, parameters=(), named=True, takes_forms=True
+            ),
         )
 
     async def sites(self, visit: Visit) -> Answer:

@@ -162,3 +162,16 @@ async def test_a_board_with_a_name_goes_through_the_range_that_is_asked_for(
         asked = "/v3/leaderboard?board=week&start=2016-04-12&end=2016-04-13"
         answer = (await site.main.get(asked)).json()
         assert [row[1] for row in page.rows] == [each["uid"] for each in answer["data"]]
+
+
+async def test_every_page_of_psd_and_its_domains_says_what_it_is_asked_with(
+    redis_server: RedisServer,
+) -> None:
+    redis_server.flush()
+    async with board_site(redis_server.url, STREAM) as site:
+        pages = [page for part in site.runtime.parts.values() for page in part.pages]
+        assert len(pages) >= 20
+        assert [page.path for page in pages if page.parameters is None] == []
+        for path in ("/users/7/activities/12", "/ops/", "/ops/audits/"):
+            page = await site.browser.get(f"{path}?colour=red")
+            assert "colour: unknown; nothing is asked here" in page.alerts[0], path

@@ -76,6 +76,7 @@ PAGE_ROUTES: dict[str, tuple[str, int]] = {
     **_signing_in(""),
     **dict(_led_to_sign_in("", "GET", path) for path in _OWN_SHOWN),
     "GET /": ("/", 404),
+    "GET /static/copy.js": ("/static/copy.js", 200),
     "GET /static/time_machine.js": ("/static/time_machine.js", 200),
     **dict(_led_to_sign_in("", "GET", path) for path in _USERS_SHOWN),
     **dict([_led_to_sign_in("", "POST", _ACTIVITY)]),
