@@ -25,7 +25,7 @@ from psd.slices import give_way
 from psd.tariffs.cells import PricedCell, price_cells
 from psd.tariffs.cost import Bill, Cost, Taken
 from psd.tariffs.plans import PricePlan
-from psd.tariffs.prices import NO_PRICES, Prices
+from psd.tariffs.prices import NO_PRICES, Price, Prices
 from psd.tariffs.timetables import CellGroups, Timetable
 from psd.zones import DATE_S, beginning_of
 
@@ -126,6 +126,13 @@ class EnergyAt(msgspec.Struct, frozen=True):
         """The energy between two of the seconds."""
         first, last = self._at(arrays.numpy.array([start, end])).tolist()
         return int(last - first)
+
+    def within(self, prices: Sequence[Price]) -> list[int]:
+        """The energy between the seconds of each of many."""
+        edges = [second for each in prices for second in (each.start, each.end)]
+        upto = self._at(arrays.numpy.array(edges, dtype="int64"))
+        found: list[int] = (upto[1::2] - upto[::2]).tolist()
+        return found
 
     def _at(self, seconds: Int64s) -> Int64s:
         found: Int64s = self.upto[self.seconds.searchsorted(seconds)]

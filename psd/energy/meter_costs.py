@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -47,6 +48,10 @@ from psd.tariffs.prices import Price, Prices
 
 if TYPE_CHECKING:
     from psd.arrays import Int64s
+
+
+THREAD_CELLS = 10_000
+"""More cells of a plan are billed beside the loop: 10 ms."""
 
 
 class MeterBill(msgspec.Struct, frozen=True):
@@ -124,9 +129,12 @@ class Costs:
         window_s = self._window_s(known)
         costs = []
         for kept, each in zip(plans, cut_plans, strict=True):
-            costs.append(cost_of_cut(kept.versions[-1], each, taken, delivered if pays else None))
+            of_cut = partial(
+                cost_of_cut, kept.versions[-1], each, taken, delivered if pays else None
+            )
+            costs.append(await asyncio.to_thread(of_cut) if each.count > THREAD_CELLS else of_cut())
             await give_way()
-        emitting = [taken.between(each.start, each.end) for each in carbon]
+        emitting = taken.within(carbon)
         grams = sum(each.rate * mwh for each, mwh in zip(carbon, emitting, strict=True))
         mwh = taken.between(range_.start, range_.end)
         return MeterBill(

@@ -44,7 +44,9 @@ from psd.measures.units import text_of
 from psd.queries.boards.versions import Versions
 from psd.queries.moments import asked_range
 from psd.queries.requests import LIMIT_MAX
+from psd.slices import in_slices
 from psd.tariffs.documents import PlanFields
+from psd.tariffs.prices import Price
 from psd.zones import DATE_S, zone
 
 PAGE = 100
@@ -237,11 +239,15 @@ class PriceQuestions:
         if currency is None:
             raise NotFoundError(f"series: {shown(name)} has no prices")
         found = await self._prices.prices(kind, name, range_.start, range_.end)
-        rows = [
-            PriceTold(utc_text(each.start), utc_text(each.end), text_of(each.rate, RATE_POWER))
-            for each in found.within(range_.start, range_.end)
-        ]
+        rows = await in_slices(
+            found.within(range_.start, range_.end),
+            lambda some: [_price_told(each) for each in some],
+        )
         return PricesAnswer(name, currency, rows)
+
+
+def _price_told(price: Price) -> PriceTold:
+    return PriceTold(utc_text(price.start), utc_text(price.end), text_of(price.rate, RATE_POWER))
 
 
 def plan_answer(stored: StoredPlan) -> PlanAnswer:
