@@ -26,8 +26,8 @@ def locked() -> dict[str, list[str]]:
 def required() -> list[Requirement]:
     """What psd and its tests need."""
     texts = list(PROJECT["dependencies"])
-    for extra in ("embedded", "rewards", "charging", "site", "dev"):
-        texts += PROJECT["optional-dependencies"][extra]
+    for extra in PROJECT["optional-dependencies"].values():
+        texts += extra
     return [each for each in map(Requirement, texts) if each.name != PROJECT["name"]]
 
 

@@ -23,6 +23,13 @@ def asked() -> dict[str, Request]:
         "PATCH /v3/boards/{name}": Request(one, {"note": "a bicycle"}),
         "POST /v3/boards/{name}/final": Request(f"{one}/final", {"replace": True}),
         "GET /v3/boards/{name}/final": Request(f"{one}/final"),
+    }
+
+
+def taken_away() -> dict[str, Request]:
+    """What ends it."""
+    one = "/v3/boards/cup"
+    return {
         "DELETE /v3/boards/{name}/members": Request(f"{one}/members?all=true"),
         "DELETE /v3/boards/{name}": Request(one),
     }

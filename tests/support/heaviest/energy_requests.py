@@ -5,9 +5,15 @@ from __future__ import annotations
 from tests.support.engine import NOON_S
 from tests.support.heaviest.request import Request, gets
 
-SPAN = f"start={NOON_S - 9_000_000}&end={NOON_S}"
-HALVES = f"{SPAN}&every=30m"
+HALVES = f"start={NOON_S - 9_000_000}&end={NOON_S}&every=30m"
 """5,000 half-hours."""
+
+DAYS = 400
+"""Of half-hours that meter h-1, prices and carbon have."""
+
+SPAN = f"start={NOON_S - DAYS * 86_400}&end={NOON_S}"
+COST = f"{SPAN}&plan=heavy&carbon=GB"
+YEAR = f"start={NOON_S - 366 * 86_400}&end={NOON_S}"
 
 
 def writes() -> dict[str, Request]:
@@ -35,6 +41,7 @@ def _money() -> dict[str, Request]:
     rates = [*half_hours[:31], {"name": "base", "rate": "0.3"}]
     prices = {"start": NOON_S - 9_000_000, "every_s": 1800, "values": [0.2] * 5000}
     return {
+        # One by a series is there already, of all prices (heavy_domains.py).
         "PUT /v3/energy/plans/{plan}": Request("/v3/energy/plans/eco", {"rates": rates}),
         "PUT /v3/energy/prices/{series}": Request("/v3/energy/prices/agile", prices),
         "PUT /v3/energy/carbon/{region}": Request("/v3/energy/carbon/GB", prices),
@@ -53,15 +60,15 @@ def asked() -> dict[str, Request]:
             "GET /v3/energy/meters": "/v3/energy/meters?limit=1000",
             "GET /v3/energy/meters/{meter}": "/v3/energy/meters/m-1",
             "GET /v3/energy/meters/{meter}/readings": "/v3/energy/meters/m-2/readings?limit=5000",
-            "GET /v3/energy/meters/{meter}/cost": f"/v3/energy/meters/m-1/cost?plan=eco&{SPAN}",
-            "GET /v3/energy/meters/{meter}/compare": f"/v3/energy/meters/m-1/compare?{SPAN}",
-            "GET /v3/energy/meters/{meter}/recommend": f"/v3/energy/meters/m-1/recommend?{SPAN}",
+            "GET /v3/energy/meters/{meter}/cost": f"/v3/energy/meters/h-1/cost?{COST}",
+            "GET /v3/energy/meters/{meter}/compare": f"/v3/energy/meters/h-1/compare?{COST}",
+            "GET /v3/energy/meters/{meter}/recommend": f"/v3/energy/meters/h-1/recommend?{COST}",
             "GET /v3/energy/plans": "/v3/energy/plans",
             "GET /v3/energy/plans/{plan}": "/v3/energy/plans/eco",
             "GET /v3/energy/prices": "/v3/energy/prices",
-            "GET /v3/energy/prices/{series}": f"/v3/energy/prices/agile?{SPAN}",
-            "GET /v3/energy/carbon/{region}": f"/v3/energy/carbon/GB?{SPAN}",
-            "GET /v3/energy/meters/{meter}/watch": "/v3/energy/meters/m-1/watch?wait=0",
-            "GET /v3/energy/meters/{meter}/usage": f"/v3/energy/meters/m-1/usage?{HALVES}",
+            "GET /v3/energy/prices/{series}": f"/v3/energy/prices/heavy?{YEAR}",
+            "GET /v3/energy/carbon/{region}": f"/v3/energy/carbon/GB?{YEAR}",
+            "GET /v3/energy/meters/{meter}/watch": "/v3/energy/meters/h-1/watch?wait=0",
+            "GET /v3/energy/meters/{meter}/usage": f"/v3/energy/meters/h-1/usage?{HALVES}",
         }
     )

@@ -15,12 +15,12 @@ from tests.support.heaviest import (
     core_requests,
     energy_requests,
     operations_requests,
+    page_requests,
     prometheus_requests,
     rewards_requests,
     swaps_requests,
 )
 from tests.support.heaviest.request import Request
-from tests.support.swaps.page_routes import PAGE_ROUTES
 
 HEAVIEST: dict[str, Request] = {
     **core_requests.writes(),
@@ -35,8 +35,9 @@ HEAVIEST: dict[str, Request] = {
     **rewards_requests.asked(),
     **energy_requests.asked(),
     **core_requests.of_the_server(),
-    **{name: Request(path) for name, (path, _) in PAGE_ROUTES.items()},
-    # Last: nothing is left of the owner with the most keys.
+    **page_requests.PAGES,
+    # Last: nothing is left of a board, and of the owner with the most keys.
+    **board_requests.taken_away(),
     "DELETE /v3/users/{uid}": Request("/v3/users/1"),
 }
 """Every route, by its method and pattern."""
