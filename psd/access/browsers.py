@@ -54,7 +54,7 @@ class OwnNames:
             raise ForeignPageError(
                 f"Origin: {_shown(origin)} is another site; an open psd answers its own pages only"
             )
-        if fetch_site and fetch_site.lower() not in OWN_SITE and not followed:
+        if fetch_site and not is_own_site(fetch_site) and not followed:
             raise ForeignPageError(
                 f"Sec-Fetch-Site: {_shown(fetch_site)}; an open psd answers its own pages only"
             )
@@ -68,6 +68,11 @@ class OwnNames:
             )
         if len(self._known) < KNOWN_MAX:
             self._known.add(host)
+
+
+def is_own_site(fetch_site: str | None) -> bool:
+    """Whether a request comes from a page of this server, from whoever typed it, or no browser."""
+    return not fetch_site or fetch_site.lower() in OWN_SITE
 
 
 def host_name(host: str) -> str:

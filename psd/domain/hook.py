@@ -36,11 +36,15 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Led(msgspec.Struct, frozen=True):
-    """Somebody follows a way: the parts of its path, its parameters, and who that is."""
+    """Somebody follows a way: the parts of its path, its parameters, and who that is.
+
+    ``is_foreign``: the link stood on a page of another site.
+    """
 
     path: Mapping[str, str]
     query: Mapping[str, str]
     identity: Identity
+    is_foreign: bool = False
 
 
 class Lead(msgspec.Struct, frozen=True, kw_only=True):

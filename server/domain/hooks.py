@@ -17,6 +17,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from psd.access.browsers import is_own_site
 from psd.domain.hook import Hook, Lead, Led
 from psd.errors import InputError
 from server import answers
@@ -47,7 +48,8 @@ def lead_route(lead: Lead) -> Route:
     """The route of a lead."""
 
     async def handle(request: web.Request) -> web.Response:
-        led = Led(request.match_info, request.query, request[IDENTITY])
+        is_foreign = not is_own_site(request.headers.get("Sec-Fetch-Site"))
+        led = Led(request.match_info, request.query, request[IDENTITY], is_foreign)
         headers = {"Location": await lead.lead(led), "Cache-Control": "no-store"}
         return web.Response(status=HTTPStatus.SEE_OTHER, headers=headers)
 

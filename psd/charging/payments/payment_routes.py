@@ -78,6 +78,8 @@ class PaymentRoutes:
             expires_s = int(expires) if SECOND.fullmatch(expires) else 0
             if not is_signed(key, purpose, customer, expires_s, signature, now_s):
                 raise ForbiddenError("signature: the link is not one of ours, or too old", "")
+        elif led.is_foreign:
+            raise ForbiddenError("a link of another site leads there if it is signed", "")
         elif not led.identity.scopes:
             raise UnauthorizedError("this needs a customer's token, or a signed link", "")
         elif not is_of(led.identity, customer):
