@@ -6,7 +6,6 @@ A new one is in the walk as soon as it has a request in tests/support/heaviest, 
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 
 from psd.runtime import Runtime
 from tests.support.clients.http import HttpClient
+from tests.support.engine import emptied
 from tests.support.heaviest.every_route import HEAVIEST
 from tests.support.heaviest.page_requests import PAGES
 from tests.support.heaviest.request import Request
@@ -26,9 +26,6 @@ pytestmark = [
 ]
 
 FEW = 20
-MARKED_AGAIN_S = 1.5
-"""A process looks once a second whether the store is still its own."""
-
 UNDONE = {
     "POST /v3/swaps/{network}/transactions/{n}/corrections": "there is one transaction, not 401",
     "PUT /v3/energy/plans/{plan}": "its last rate is cut off",
@@ -86,8 +83,7 @@ async def test_an_emptied_store_has_all_that_was_ever_written_by_a_route(
     before = kept(await keyspace(runtime.store.client))
     for part in ("boards", "energy", "swaps", "charging", "rewards"):
         assert any(f":{part}:" in key or f"{{{part}}}" in key for key in before), part
-    await runtime.store.client.flushall()
-    await asyncio.sleep(MARKED_AGAIN_S)
+    await emptied(runtime)
     monkeypatch.setenv("PSD_REDIS_URL", redis_url)
     monkeypatch.setenv("PSD_REDIS_DURABILITY", "fast")
     monkeypatch.setenv("PSD_CHARGING_ENABLED", "true")
