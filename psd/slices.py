@@ -70,9 +70,13 @@ def _next(loop: asyncio.AbstractEventLoop, waiting: _Waiting) -> None:
         loop.call_soon(_next, loop, waiting)
 
 
-async def beside_the_loop(rows: int, make: Callable[[], R]) -> R:
-    """What numpy makes of so many rows: of many in a thread, which numpy lets run beside others."""
-    return make() if rows <= ARRAY_ROWS_AT_ONCE else await asyncio.to_thread(make)
+async def beside_the_loop(rows: int, make: Callable[[], R], at_once: int = ARRAY_ROWS_AT_ONCE) -> R:
+    """What is made of so many rows in one piece: of more than ``at_once`` in a thread.
+
+    numpy lets a thread run beside others; Python takes turns with the loop, each millisecond
+    (server/serving.py).
+    """
+    return make() if rows <= at_once else await asyncio.to_thread(make)
 
 
 class Stretch:

@@ -15,6 +15,7 @@ import re
 import struct
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import partial
 
 import msgspec
 
@@ -22,7 +23,7 @@ from psd.audit.column_truth import NOTHING, ColumnLevels, ColumnTruth, column_tr
 from psd.audit.column_view import MonthViews, Told, wrapped
 from psd.audit.examine import NOTHING as NOT_THERE
 from psd.audit.examine import Discrepancy
-from psd.audit.holdings import Holdings
+from psd.audit.holdings import Holdings, weight_of
 from psd.audit.layout import DAY_S, day_of, label_of
 from psd.audit.truth import Lifetimes
 from psd.columns.column_keys import (
@@ -44,6 +45,7 @@ from psd.columns.column_keys import (
     unit_start,
 )
 from psd.engine.column_modes import Modes
+from psd.slices import ROWS_AT_ONCE, beside_the_loop
 from psd.store.keys import columns_root
 from psd.store.lane import Command, Lane
 
@@ -136,7 +138,9 @@ class ColumnAudit:
         findings = Findings()
         position, is_new = await self._place(lane, root, uid, prefix, should.position, findings)
         self.met[root].add(position)
-        truth = column_truth(should, levels)
+        truth = await beside_the_loop(
+            weight_of(should.contents), partial(column_truth, should, levels), ROWS_AT_ONCE
+        )
         await self._examine(lane, Spot(root, position, is_new, levels), truth, findings)
         return findings
 

@@ -34,6 +34,9 @@ from psd.audit.shapes import (
 from psd.errors import ShapeError
 
 Content = bytes | dict[bytes, bytes]
+
+BOOKING_BYTES_MIN = 8
+"""So many has a booking of a leaf at least, or a report of an activity."""
 Contents = Mapping[str, Content]
 """What keys hold, by the part of the key that follows owner and thing: ``y``, ``l:201604``."""
 
@@ -139,6 +142,14 @@ class HeldActivity(msgspec.Struct):
                 continue
             by_order.update((record_order(record), record) for record in records)
         self.records = [by_order[order] for order in sorted(by_order)]
+
+
+def weight_of(contents: Contents) -> int:
+    """How many bookings and totals contents may hold: a reason to sort them beside the loop."""
+    return sum(
+        len(each) // BOOKING_BYTES_MIN if isinstance(each, bytes) else len(each)
+        for each in contents.values()
+    )
 
 
 class Holdings(msgspec.Struct):

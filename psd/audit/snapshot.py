@@ -16,11 +16,12 @@ activity's shard with the owner's log, which is read before the others for that 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from psd.audit.holdings import Bucket, Content, Holdings
+from psd.audit.holdings import Bucket, Content, Holdings, weight_of
 from psd.audit.layout import (
     DAY_S,
     Limits,
@@ -32,6 +33,7 @@ from psd.audit.layout import (
 from psd.audit.true_totals import days_of
 from psd.engine.withdrawal import log_entries, whole_log
 from psd.errors import StoreError
+from psd.slices import ROWS_AT_ONCE, beside_the_loop
 from psd.store.lane import Command, Lane
 
 WRONG_TYPE = "WRONGTYPE"
@@ -97,7 +99,9 @@ class Watcher:
                     foreign.add(suffix)
                 elif reply:
                     contents[suffix] = _content(reply)
-            held = Holdings.of(contents)
+            held = await beside_the_loop(
+                weight_of(contents), partial(Holdings.of, contents), ROWS_AT_ONCE
+            )
             missing = set(_leads_to(held, self._limits)) - known
         held.logged = logged or frozenset()
         return Snapshot(held, sorted(foreign), is_log_foreign=logged is None)

@@ -15,6 +15,7 @@ import re
 import zlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -25,7 +26,7 @@ from psd.audit.column_sweep import ColumnSweep, OfColumns
 from psd.audit.examine import Discrepancy, examine, is_audited
 from psd.audit.expected import Expected, expected_of
 from psd.audit.fence_check import FENCES, FOREIGN, FenceAudit
-from psd.audit.holdings import Holdings
+from psd.audit.holdings import Holdings, weight_of
 from psd.audit.index_check import IndexAudit
 from psd.audit.layout import Limits
 from psd.audit.repair import level_lifetimes, repair_commands
@@ -33,6 +34,7 @@ from psd.audit.snapshot import Snapshot, Watcher
 from psd.audit.truth import Archived, Lifetimes
 from psd.config import Settings
 from psd.engine.column_modes import modes_of
+from psd.slices import ROWS_AT_ONCE, beside_the_loop
 from psd.store.keys import RETENTION_KEY, ROOT, log_key
 from psd.store.lane import Lane
 from psd.store.lifetimes import by_number, finite_levels
@@ -125,10 +127,9 @@ class Auditor:
     ) -> Audited:
         for _ in range(ATTEMPTS):
             snapshot = await watcher.read(prefix, suffixes)
-            lifetimes = self._lifetimes.of(thing_in(prefix))
-            expected = expected_of(snapshot.held, self._limits, lifetimes, archived)
+            expected, found = await self._examined(prefix, snapshot, archived)
             of_columns = await self._of_columns(watcher, prefix, expected)
-            found = _differences(prefix, snapshot, expected) + of_columns.differences
+            found += of_columns.differences
             wants_archive = has_archive and (bool(expected.lost) or expected.is_incomplete)
             if not repair or not found or wants_archive:
                 if await watcher.is_unchanged():
@@ -142,17 +143,30 @@ class Auditor:
                 return Audited(prefix, "repaired" if is_whole else "found", found)
         return await self._audit_at_once(watcher, prefix, suffixes)
 
+    async def _examined(
+        self, prefix: str, snapshot: Snapshot, archived: Archived | None
+    ) -> tuple[Expected, list[Discrepancy]]:
+        """What should be, and the differences; an owner of years takes seconds, beside the loop."""
+        lifetimes = self._lifetimes.of(thing_in(prefix))
+
+        def examined() -> tuple[Expected, list[Discrepancy]]:
+            expected = expected_of(snapshot.held, self._limits, lifetimes, archived)
+            return expected, _differences(prefix, snapshot, expected)
+
+        return await beside_the_loop(weight_of(snapshot.held.contents), examined, ROWS_AT_ONCE)
+
     async def _of_columns(self, watcher: Watcher, prefix: str, expected: Expected) -> Findings:
-        return await self.columns.of_owner(watcher.lane, prefix, Holdings.of(expected.contents))
+        should = await beside_the_loop(
+            weight_of(expected.contents), partial(Holdings.of, expected.contents), ROWS_AT_ONCE
+        )
+        return await self.columns.of_owner(watcher.lane, prefix, should)
 
     async def _audit_at_once(
         self, watcher: Watcher, prefix: str, suffixes: Sequence[str]
     ) -> Audited:
         """An owner that is booked on faster than it can be read: examined, not repaired."""
         snapshot = await watcher.read_at_once(prefix, suffixes)
-        lifetimes = self._lifetimes.of(thing_in(prefix))
-        expected = expected_of(snapshot.held, self._limits, lifetimes)
-        found = _differences(prefix, snapshot, expected)
+        _, found = await self._examined(prefix, snapshot, None)
         return Audited(prefix, "busy" if found else "clean", found)
 
     def _commands(

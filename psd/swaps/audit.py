@@ -23,6 +23,7 @@ from psd.engine.events import TIME_END_S, Report
 from psd.engine.plan import Range
 from psd.engine.windows import Window
 from psd.errors import StoreError
+from psd.slices import Stretch
 from psd.store.lane import Command, Lane
 from psd.store.redis import Store
 from psd.swaps.keys import NETWORKS_KEY, events_key, network_root, unsettled_key
@@ -93,10 +94,11 @@ class SwapsAudit:
             held = await _held(lane, network)
             if await self._last(network) != rebuilt.last:
                 continue
-            differing = {
-                key: _differences(key, held.get(key, {}), _expected(rebuilt, key))
-                for key in sorted({*held, *rebuilt.hashes, *rebuilt.sets, unsettled_key(network)})
-            }
+            differing, stretch = {}, Stretch()
+            for key in sorted({*held, *rebuilt.hashes, *rebuilt.sets, unsettled_key(network)}):
+                expected = _expected(rebuilt, key)
+                differing[key] = _differences(key, held.get(key, {}), expected)
+                await stretch.after(len(expected) + 1)
             if not repair or not any(differing.values()):
                 return rebuilt, [_audited(key, told, "found") for key, told in differing.items()]
             if await _repaired(lane, rebuilt, held, [k for k, told in differing.items() if told]):
@@ -121,9 +123,10 @@ class SwapsAudit:
         """Each owner's reports, and the sums of each of its things."""
         by_owner: dict[int, list[Report]] = defaultdict(list)
         rejected = [rebuilt.transactions[n] for n in rebuilt.rejected]
-        bookkeeper = Bookkeeper(rebuilt.network, self._things)
+        bookkeeper, stretch = Bookkeeper(rebuilt.network, self._things), Stretch()
         for report in bookkeeper.reports(rebuilt.live(), rejected):
             by_owner[report.uid].append(report)
+            await stretch.after(1)
         for uid, reports in by_owner.items():
             yield await self._owner(rebuilt, uid, reports, repair=repair)
 
