@@ -7,7 +7,7 @@ writes, the sums of all users have to equal the number of writes that wrk counte
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -145,10 +145,12 @@ def query_sum(url: str, uid: int, thing: int, first_s: int, last_s: int) -> int:
 
 
 @contextmanager
-def psd_server(socket: Path, log: Path, durability: str = "fast") -> Iterator[str]:
-    """``psd server`` on a free port."""
+def psd_server(
+    socket: Path, log: Path, durability: str = "fast", more: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """``psd server`` on a free port, with more in its environment."""
     port = free_port()
-    environ = {**environ_for(socket, durability), "PSD_SERVER_PORT": str(port)}
+    environ = {**environ_for(socket, durability), "PSD_SERVER_PORT": str(port), **(more or {})}
     with web_server(psd_command("server"), port, log, environ) as url:
         yield url
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from tests.support.clients.http import FORM
+from tests.support.heaviest.heavy_domains import FIRST_SWAP
 from tests.support.heaviest.heavy_owners import FIRST_VEHICLE, HEAVY_OWNER
 from tests.support.heaviest.request import Request, form, gets
 
@@ -100,7 +101,7 @@ def _of_swaps() -> dict[str, Request]:
         "/charging_station/{id}/": "/charging_station/1/?all=1",
         "/battery/{id}/": "/battery/1/?csv=1",
         "/transactions/new/{id}/": "/transactions/new/1/?more=1",
-        "/transactions/edit/{id}/": "/transactions/edit/{n}/?more=1",
+        "/transactions/edit/{id}/": f"/transactions/edit/{FIRST_SWAP + 2}/?more=1",
     }
     sent = ("/", "/index", "/transactions/new/{id}/", "/transactions/edit/{id}/")
     found = gets({f"GET /swaps{name}": f"/swaps{path}" for name, path in shown.items()})
@@ -169,7 +170,7 @@ def _charging() -> dict[str, Request]:
     }
     found = gets({f"GET /charging{name}": f"/charging{path}" for name, path in paths.items()})
     for name, fields in (
-        ("/plugs/{plug}/", {"wanted": "enable"}),
+        ("/plugs/{plug}/", {"requested_state": "enable", "customer": "u1"}),
         ("/accounts/{customer}/", {"threshold": "10", "recharge": "20"}),
     ):
         path = f"/charging{paths[name].partition('?')[0]}"
