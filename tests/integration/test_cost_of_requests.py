@@ -73,6 +73,8 @@ OTHERWISE: dict[str, set[int]] = {
     **{f"POST {site}/auth/login": {400} for site in ("", *SITES)},
     # No Stripe is there, and nothing is signed by it.
     "charging: POST /hook": {400},
+    # Its plug is nobody's, and what it may be asked follows from its state.
+    **{f"{site}/plugs/{{plug}}/": {409, 422} for site in ("POST /charging", "charging: POST ")},
     **{f"charging: GET /{way}/{{customer}}": {500} for way in ("topup", "manage")},
 }
 """Answers beside success, a way that leads on, 429 and 503: one board, without rounds, and no final

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
+from psd.charging.plugs.states import PlugState
 from tests.support.clients.http import FORM
 from tests.support.heaviest.heavy_domains import FIRST_SWAP
 from tests.support.heaviest.heavy_owners import FIRST_VEHICLE, HEAVY_OWNER
@@ -17,7 +18,7 @@ CSRF = b"%7Bcsrf%7D"
 """Where the token stands in a form."""
 
 FILES = {
-    "": ("time_machine.js", "user.js", "uPlot.iife.min.js", "uPlot.min.css"),
+    "": ("copy.js", "time_machine.js", "user.js", "uPlot.iife.min.js", "uPlot.min.css"),
     "/swaps": (),
     "/rewards": (),
     "/energy": (),
@@ -170,7 +171,10 @@ def _charging() -> dict[str, Request]:
     }
     found = gets({f"GET /charging{name}": f"/charging{path}" for name, path in paths.items()})
     for name, fields in (
-        ("/plugs/{plug}/", {"requested_state": "enable", "customer": "u1"}),
+        (
+            "/plugs/{plug}/",
+            {"requested_state": str(int(PlugState.ACCOUNT_REMOVAL_REQUESTED)), "customer": "u1"},
+        ),
         ("/accounts/{customer}/", {"threshold": "10", "recharge": "20"}),
     ):
         path = f"/charging{paths[name].partition('?')[0]}"
