@@ -36,7 +36,7 @@ unit: $(VENV)/.dev-stamp ## the rules alone, without a server and without long l
 		tests/unit $(PYTEST_ARGUMENTS)
 
 test-quick: $(VENV)/.dev-stamp ## unit, house, contract, and what is about the files that have changed; two minutes
-	$(PYTEST) $(BESIDE_EACH_OTHER) --hypothesis-profile quick -m "not slow and not timed and not bare" \
+	$(PYTEST) $(BESIDE_EACH_OTHER) --hypothesis-profile quick -m "not slow and not timed and not bare and not long" \
 		tests/unit tests/house tests/contract $$($(BIN)/python -m tests.support.touched) $(PYTEST_ARGUMENTS)
 
 # What measures time runs by itself, behind the others.

@@ -45,7 +45,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "psd(settings, now_s, archives, holds): what psd and runtime are in this test"
     )
     config.addinivalue_line("markers", "bare: on machines with nothing but Debian; make test-bare")
-    config.addinivalue_line("markers", "long(what): many cases of a rule; make unit leaves it out")
+    config.addinivalue_line(
+        "markers", "long(what): many cases of a rule; not of make unit, test-quick"
+    )
     config.addinivalue_line("markers", "slow(why): tries very much; make property runs it, and CI")
 
 
