@@ -2,7 +2,7 @@
 -- KEYS[1]  root of the meter's keys
 -- ARGV[1]  channel, as i0
 -- ARGV[2]  kind of its data
--- ARGV[3]  seconds of a unit of which readings share a key
+-- ARGV[3]  seconds of a unit of which readings share a key: an hour
 -- ARGV[4]  msgpack array of seconds and values in turn, values as decimal text; none only reads
 -- ARGV[5]  first second of which readings are handed over
 -- ARGV[6]  last one
@@ -14,12 +14,15 @@
 --          all is among those handed over, 1 when the last is, 1 when power was ever delivered,
 --          what was said of the meter, the number of its rule, how far the channel follows it,
 --          then seconds and values in turn, in order
--- Errors: none of its own; a key of a foreign type fails
+-- Errors: PSD_DAYS readings lie by days, as a psd before 0.2.0 kept those of registers; a key of a
+--         foreign type fails
 -- Mode: write
 -- Idempotent: yes; the version rises with a change alone
--- Cost: O(readings of the units that are read), 1 us each; a unit has at most 3,600
+-- Cost: O(readings of the units that are read), 1 us each; a unit has at most 3,600, and whoever
+--       calls looks how many there are where several lie between his first and his last
 -- @include lib/meter_channel: other_kind
 -- @include lib/numbers: text
+-- @include lib/reading_strips: new_strips, strip_of, load_beyond
 -- @include lib/reading_units: keep_units
 -- @include lib/writes: write, keep_for, flush_writes
 
@@ -27,53 +30,30 @@ local root, channel, kind, unit_s = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local points = cmsgpack.unpack(ARGV[4])
 local first, last, look = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local lifetime = tonumber(ARGV[8])
-local prefix, strips, changed = root .. ':e:' .. channel, {}, {}
-local meter, units = root .. ':e', prefix .. ':units'
+local prefix, changed = root .. ':e:' .. channel, {}
+local meter, units, strips = root .. ':e', prefix .. ':units', new_strips(prefix, unit_s)
 
 local held = other_kind(root, channel, kind)
 if not held and ARGV[9] ~= '' then held = other_kind(root, ARGV[9], 'delivered') end
 if held then return held end
 
--- Values of a unit by their second.
-local function strip_of(unit)
-  if not strips[unit] then
-    local flat, strip = redis.call('HGETALL', prefix .. ':' .. text(unit)), {}
-    for at = 1, #flat, 2 do strip[tonumber(flat[at])] = flat[at + 1] end
-    strips[unit] = strip
-  end
-  return strips[unit]
-end
-
-local function count_between(strip, low, high)
-  local count = 0
-  for second in pairs(strip) do
-    if second >= low and second <= high then count = count + 1 end
-  end
-  return count
-end
-
--- Load units away from an edge until enough readings are beyond it; 1 when no unit is left.
-local function load_beyond(verb, unit, bound, low, high)
-  local found = redis.call(verb, units, '(' .. text(unit), bound, 'LIMIT', 0, look + 1)
-  local beyond = count_between(strip_of(unit), low, high)
-  for at = 1, #found do
-    if beyond >= look then return 0 end
-    beyond = beyond + count_between(strip_of(tonumber(found[at])), low, high)
-  end
-  return #found <= look and 1 or 0
-end
-
 local low_unit, high_unit = math.floor(first / unit_s), math.floor(last / unit_s)
 for _, unit in ipairs(redis.call('ZRANGEBYSCORE', units, low_unit, high_unit)) do
-  strip_of(tonumber(unit))
+  strip_of(strips, tonumber(unit))
 end
-local begins = load_beyond('ZREVRANGEBYSCORE', low_unit, '-inf', -math.huge, first - 1)
-local ends = load_beyond('ZRANGEBYSCORE', high_unit, '+inf', last + 1, math.huge)
+local begins = load_beyond(strips, 'ZREVRANGEBYSCORE', low_unit, '-inf', look, -math.huge,
+  first - 1)
+local ends = load_beyond(strips, 'ZRANGEBYSCORE', high_unit, '+inf', look, last + 1, math.huge)
+
+if strips.is_foreign then
+  return redis.error_reply('PSD_DAYS readings of ' .. channel .. ' lie by days, as a psd of before '
+    .. '0.2.0 kept them; psd replay books the archive into an empty store')
+end
 
 local count = 0
 for at = 1, #points, 2 do
   local unit = math.floor(points[at] / unit_s)
-  local strip = strip_of(unit)
+  local strip = strip_of(strips, unit)
   if strip[points[at]] ~= points[at + 1] then
     strip[points[at]] = points[at + 1]
     changed[unit] = changed[unit] or {}
@@ -101,7 +81,7 @@ if count > 0 then
 end
 
 local seconds = {}
-for _, strip in pairs(strips) do
+for _, strip in pairs(strips.units) do
   for second in pairs(strip) do seconds[#seconds + 1] = second end
 end
 table.sort(seconds)
@@ -109,7 +89,7 @@ local answer = { version, count, begins, ends, delivered and 1 or 0, facts[3] or
   tonumber(facts[4] or 0), facts[5] or '' }
 for at = 1, #seconds do
   answer[2 * at + 7] = seconds[at]
-  answer[2 * at + 8] = strips[math.floor(seconds[at] / unit_s)][seconds[at]]
+  answer[2 * at + 8] = strips.units[math.floor(seconds[at] / unit_s)][seconds[at]]
 end
 flush_writes()
 return answer

@@ -21,11 +21,12 @@ from collections.abc import Mapping, Sequence
 from psd.energy import resettling
 from psd.energy.channels import Flow, MeterChannel, report_of
 from psd.energy.energy_metrics import EnergyMetrics
+from psd.energy.keys import UNIT_S
 from psd.energy.meter_facts import rule_of
 from psd.energy.register_sums import booked_ends
 from psd.energy.resettling import Cells, Settled
 from psd.energy.settings import EnergySettings
-from psd.energy.store import UNIT_S, Found, KeptChannel, MeterStore
+from psd.energy.store import Found, KeptChannel, MeterStore
 from psd.engine.engine import Engine
 from psd.engine.events import Report
 from psd.engine.outcomes import Outcome
@@ -37,7 +38,10 @@ LOOK = 32
 """Readings asked for on both sides; of power at least an hour of minutes is often needed."""
 
 LOOK_TIMES = 8
-UNITS_AT_ONCE = 31
+UNITS_AT_ONCE = 744
+READINGS_AT_ONCE = 3_600
+"""Of a call that reads several hours; a single hour may have as many."""
+
 ATTEMPTS = 64
 """Of computing again; each time somebody else has kept readings meanwhile."""
 
@@ -136,19 +140,17 @@ class EnergyBooker:
         """Derive all that is kept of a channel again, where the meter's rule is another by now."""
         if found.is_derived:
             return
-        unit_s, rule = UNIT_S[of.kind], found.rule
-        units = await self._store.units(of, found.derived_from)
-        for start, end in _stretches(units):
-            within = (start * unit_s, (end + 1) * unit_s - 1)
+        rule = found.rule
+        for start, end in stretches_of(await self._store.held(of, found.derived_from)):
+            within = (start * UNIT_S, (end + 1) * UNIT_S - 1)
             await self.again(of, within)
             await self._store.note_derived(of, rule, end + 1)
         await self._store.note_derived(of, rule, None)
 
     async def stretches(self, of: KeptChannel) -> list[Within]:
-        """Parts of all that is kept of a channel, each of some hours or days. 1 trip."""
-        unit_s = UNIT_S[of.kind]
-        listed = _stretches(await self._store.units(of, 0))
-        return [(start * unit_s, (end + 1) * unit_s - 1) for start, end in listed]
+        """Parts of all that is kept of a channel, each of some hours. 2 trips."""
+        listed = stretches_of(await self._store.held(of, 0))
+        return [(start * UNIT_S, (end + 1) * UNIT_S - 1) for start, end in listed]
 
     async def wanted(self, of: KeptChannel, within: Within) -> list[Report]:
         """What readings within make, as it should be booked, and where nothing is to be. 1 trip."""
@@ -169,7 +171,7 @@ class EnergyBooker:
             settled = self._energy(of, within, found)
             if settled is not None:
                 return await self._left_alone(of, settled, found), found
-            look *= LOOK_TIMES
+            look = min(look * LOOK_TIMES, look + READINGS_AT_ONCE - look % READINGS_AT_ONCE)
             found = await self._store.look(of, within, look)
 
     async def _left_alone(self, of: KeptChannel, settled: Settled, found: Found) -> Settled:
@@ -218,12 +220,19 @@ def _without_late(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return [each for each in outcomes if not isinstance(each.error, TooLateError)] or [*outcomes]
 
 
-def _stretches(units: Sequence[int]) -> list[tuple[int, int]]:
-    """The first and the last of units that are together at most so many."""
+def stretches_of(held: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The first and the last of hours that one call may read together.
+
+    >>> stretches_of([(1, 60), (2, 3_500), (5, 100), (800, 1)])
+    [(1, 2), (5, 5), (800, 800)]
+    """
     found: list[tuple[int, int]] = []
-    for unit in units:
-        if found and unit - found[-1][0] < UNITS_AT_ONCE:
+    readings = 0
+    for unit, number in held:
+        readings += number
+        if found and unit - found[-1][0] < UNITS_AT_ONCE and readings <= READINGS_AT_ONCE:
             found[-1] = found[-1][0], unit
         else:
             found.append((unit, unit))
+            readings = number
     return found

@@ -26,7 +26,7 @@ def channel_key(root: str, channel: str) -> str:
 
 
 def units_key(root: str, channel: str) -> str:
-    """Hours or days in which a channel has readings."""
+    """Hours in which a channel has readings."""
     return f"{channel_key(root, channel)}:units"
 
 
@@ -50,6 +50,10 @@ def prices_key(kind: str, series: str, month: str) -> str:
     return f"psd:energy:{{{kind}:{escaped(series)}}}:{month}"
 
 
+UNIT_S = 3_600
+"""Readings of an hour share a key, so it has 3,600 at most: whoever keeps one more reads them all.
+"""
+
 _CHANNEL = rf"{OWNER_ROOT}:e:[ieg]\d+"
 
 KEYS = (
@@ -58,7 +62,7 @@ KEYS = (
     ),
     KeyKind("meter", rf"{OWNER_ROOT}:e", "hash", "", "channel: its kind; what was said"),
     KeyKind("readings", rf"{_CHANNEL}:\d+", "hash", "activity", "second: mW, or mWh of a register"),
-    KeyKind("units", rf"{_CHANNEL}:units", "zset", "activity", "hours or days with readings"),
+    KeyKind("units", rf"{_CHANNEL}:units", "zset", "activity", "hours with readings"),
     KeyKind("joi batches", rf"{OWNER_ROOT}:e:batches", "hash", "activity", "ms:id:count: readings"),
     KeyKind("runs", rf"{_CHANNEL}:runs", "zset", "day", "end of a metered run, by its start"),
     KeyKind("plans", r"psd:energy:\{energy\}:plans", "hash", "", "plan: its versions"),

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
 
 from psd.energy import resettling
 from psd.energy.channel_lifetimes import still_kept
 from psd.energy.channels import THINGS, Flow, Kind, meter_uid, report_of
-from psd.energy.energy_booker import LOOK, UNITS_AT_ONCE, EnergyBooker
+from psd.energy.energy_booker import LOOK, EnergyBooker, stretches_of
 from psd.energy.energy_metrics import EnergyMetrics
+from psd.energy.keys import UNIT_S
 from psd.energy.meter_descriptions import MeterDescription
 from psd.energy.meter_events import Interval, Intervals, Readings
 from psd.energy.preview import MetersPreview
 from psd.energy.settings import EnergySettings
-from psd.energy.store import UNIT_S, KeptChannel, MeterStore
+from psd.energy.store import KeptChannel, MeterStore
 from psd.engine.engine import Engine
 from psd.engine.events import Change, Report
 from psd.engine.outcomes import BOOKED, UNCHANGED, Outcome
@@ -32,6 +34,12 @@ from psd.slices import Stretch
 BOOKED_AT_ONCE = 5_000
 """Reports of intervals, and a message more. Each is 30 lines of Python while its call is made, in
 which the event loop is held."""
+
+KEPT_BESIDE_AT_ONCE = 500
+"""Each may be of an hour of its own, which is read."""
+
+NEIGHBOURS = 2
+"""Readings of so many hours beside each other are kept without a look at how many there are."""
 
 MeterChange = Readings | Intervals | MeterDescription
 
@@ -196,8 +204,24 @@ class MeterKeeper:
     async def _keep(self, change: Readings) -> Outcome:
         """Readings of a message, some days of them at a time; each 2 trips."""
         of = KeptChannel(meter_uid(change.meter), change.channel, change.kind)
-        parts = _parts(change.points, UNIT_S[change.kind] * UNITS_AT_ONCE)
+        parts = await self._parts(of, change.points)
         return _summed([await self._keep_part(of, points) for points in parts])
+
+    async def _parts(
+        self, of: KeptChannel, points: Sequence[tuple[int, int]]
+    ) -> list[Sequence[tuple[int, int]]]:
+        """Readings as a call may keep them, who reads all that are kept between their ends.
+
+        2 trips where they are of more than two hours.
+        """
+        first, last = points[0][0] // UNIT_S, points[-1][0] // UNIT_S
+        if last - first < NEIGHBOURS:
+            return [points]
+        coming = Counter(second // UNIT_S for second, _ in points)
+        for unit, number in await self._store.held(of, first, last):
+            coming[unit] += number
+        ends = {end for _, end in stretches_of(sorted(coming.items()))}
+        return _cut_behind(points, ends)
 
     async def _keep_part(self, of: KeptChannel, points: Sequence[tuple[int, int]]) -> Outcome:
         found = await self._store.keep(of, points, LOOK)
@@ -207,10 +231,13 @@ class MeterKeeper:
         return _summed([*told, BOOKED if found.changed else UNCHANGED])
 
     async def _keep_beside(self, change: Readings | Intervals) -> Outcome:
-        """What does not count. 1 trip."""
+        """What does not count. 1 trip for 500."""
         kind: Kind = change.kind if isinstance(change, Readings) else "intervals"
         of = KeptChannel(meter_uid(change.meter), change.channel, kind)
-        changed = await self._store.keep_beside(of, change.texts())
+        texts, changed = change.texts(), 0
+        for at in range(0, len(texts), KEPT_BESIDE_AT_ONCE):
+            some = texts[at : at + KEPT_BESIDE_AT_ONCE]
+            changed += await self._store.keep_beside(of, some)
         return BOOKED if changed else UNCHANGED
 
     async def _describe(self, change: MeterDescription) -> Outcome:
@@ -225,13 +252,16 @@ class MeterKeeper:
         return BOOKED if told.is_new else UNCHANGED
 
 
-def _parts(points: Sequence[tuple[int, int]], length_s: int) -> list[Sequence[tuple[int, int]]]:
-    """Readings in parts that are no longer than so many seconds."""
+def _cut_behind(
+    points: Sequence[tuple[int, int]], ends: Collection[int]
+) -> list[Sequence[tuple[int, int]]]:
+    """Readings, cut behind the last of each of these hours."""
     found, start = [], 0
-    for place, (second, _) in enumerate(points):
-        if second - points[start][0] > length_s:
-            found.append(points[start:place])
-            start = place
+    for at, (point, following) in enumerate(pairwise(points), start=1):
+        unit = point[0] // UNIT_S
+        if unit in ends and following[0] // UNIT_S != unit:
+            found.append(points[start:at])
+            start = at
     return [*found, points[start:]]
 
 

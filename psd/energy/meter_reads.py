@@ -13,12 +13,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from psd.energy.channels import Kind, MeterChannel, channel_of, counting_kind
-from psd.energy.keys import METERS_KEY, channel_key, meter_key, runs_key, units_key
+from psd.energy.keys import METERS_KEY, UNIT_S, channel_key, meter_key, runs_key, units_key
 from psd.energy.known_meters import KnownMeter, known_of
 from psd.store.lane import Command
 from psd.store.redis import Store
 
-UNITS_AT_ONCE = 31
+UNITS_AT_ONCE = 124
 
 Kept = tuple[int, str]
 """A second, and what is kept of it."""
@@ -42,14 +42,14 @@ class MeterReads:
         return [name.decode() for name in found]
 
     async def strip(
-        self, uid: int, channel: MeterChannel, unit_s: int, after: int, count: int
+        self, uid: int, channel: MeterChannel, after: int, count: int
     ) -> list[tuple[int, str]]:
-        """What a channel keeps behind a second, in order: ``count`` or fewer. 2 trips for 31 units.
+        """What a channel keeps behind a second, in order, so many or fewer. 2 trips for 124 hours.
 
         Fewer where no more are kept.
         """
         root = (await self._store.placed()).owner_root(uid)
-        key, bound, found = units_key(root, channel.name), str((after + 1) // unit_s), list[Kept]()
+        key, bound, found = units_key(root, channel.name), str((after + 1) // UNIT_S), list[Kept]()
         while len(found) < count:
             units = await self._store.reads.call(
                 ("ZRANGEBYSCORE", key, bound, "+inf", "LIMIT", 0, UNITS_AT_ONCE)

@@ -60,6 +60,9 @@ from psd.errors import NotFoundError
 from psd.foreign_texts import shown
 from psd.measures.units import text_of
 
+JUST_SAID_S = 60
+"""As far ahead of the clock what was said counts as said just now, once a second."""
+
 
 class MeterBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """What is said of a meter since `time` (now); what is not said stays, null forgets."""
@@ -131,8 +134,20 @@ class MeterQuestions:
         body: MeterBody = asked.query
         said = {name: getattr(body, name) for name in body.__struct_fields__}
         if body.time is None:
-            said["time"] = self._clock.now_ms() // 1000
+            said["time"] = await self.since_now(asked.path["meter"])
         return MeterFields(meter=asked.path["meter"], **said)
+
+    async def since_now(self, meter: str) -> int:
+        """The second since when what is said now stands. 1 trip.
+
+        Of one second the greater value stands, so whoever speaks again within it speaks of the
+        next one; what was said of a time to come is left where it is.
+        """
+        record = (await self._store.known(meter_uid(meter_name(meter)))).record
+        said = {*record.forgotten.values(), *(fact.since for fact in record.facts.values())}
+        now_s = self._clock.now_ms() // 1000
+        just_said = [second for second in said if now_s <= second < now_s + JUST_SAID_S]
+        return max(just_said, default=now_s - 1) + 1
 
     async def told(self, asked: Asked, accepted: Accepted, outcome: Outcome) -> Done:
         """The meter as it is now; it is new if nothing else is known of it."""

@@ -36,7 +36,7 @@ from psd.energy.meter_facts import rule_of
 from psd.energy.meter_reads import MeterReads
 from psd.energy.register_sums import register_of
 from psd.energy.settings import EnergySettings
-from psd.energy.store import UNIT_S, KeptChannel, MeterStore
+from psd.energy.store import KeptChannel, MeterStore
 from psd.engine.engine import Engine
 from psd.engine.events import TIME_END_S
 from psd.engine.plan import Range
@@ -130,7 +130,7 @@ class ReadingQuestions:
         self, of: KeptChannel, after: int, limit: int, *, counts: bool
     ) -> tuple[list[ReadingRow], int | None]:
         """Readings, and the second of the last one where more follow."""
-        strip = await self._reads.strip(of.uid, of.channel, UNIT_S[of.kind], after, limit + 1)
+        strip = await self._reads.strip(of.uid, of.channel, after, limit + 1)
         told, cases = strip[:limit], dict[int, registers.Case]()
         if told and of.kind == "register" and counts:
             within = (told[0][0], told[-1][0])

@@ -21,21 +21,18 @@ import msgspec
 from psd.config import Settings
 from psd.energy.channel_lifetimes import ChannelLifetimes
 from psd.energy.channels import METERS, Kind, MeterChannel, channel_of, kept_kind, other_kind
-from psd.energy.keys import METERS_KEY, channel_key, meter_key, runs_key, units_key
+from psd.energy.keys import METERS_KEY, UNIT_S, channel_key, meter_key, runs_key, units_key
 from psd.energy.known_meters import KnownMeter, known_of
 from psd.energy.meter_facts import FIELDS_MAX, Said, packed_of
 from psd.energy.resettling import NearReadings, Settled
 from psd.errors import ConflictError, TooLargeError
-from psd.measures.curve import HOUR_S
 from psd.store.kept import write_kept
 from psd.store.keys import names_key, names_shard
 from psd.store.lane import Command
 from psd.store.owner_calls import owner_call
 from psd.store.redis import Store
 from psd.store.scripts import Script
-from psd.zones import DATE_S
 
-UNIT_S: Mapping[Kind, int] = {"power": HOUR_S, "register": DATE_S, "intervals": DATE_S}
 """Readings of such a unit share a hash: there are more of power."""
 
 REMEMBERED_MAX = 200_000
@@ -210,8 +207,8 @@ class MeterStore:
         export: str = "",
     ) -> list[Any]:
         packed = msgpack.packb([each for value in values for each in value])
-        lifetime, unit_s = await self._lifetimes.readings_s(of.channel.flow), UNIT_S[of.kind]
-        arguments = (of.channel.name, kind, unit_s, packed, *within, look, lifetime, export)
+        lifetime = await self._lifetimes.readings_s(of.channel.flow)
+        arguments = (of.channel.name, kind, UNIT_S, packed, *within, look, lifetime, export)
         root = await self._root(of.uid)
         [told] = await write_kept(self._store, [("EVALSHA", self._keep.sha, 1, root, *arguments)])
         if isinstance(told, bytes):
@@ -289,11 +286,18 @@ class MeterStore:
         ]
         return Described(changed == 1, pending)
 
-    async def units(self, of: KeptChannel, first: int) -> list[int]:
-        """Hours or days with readings, from one on. 1 trip."""
-        key = units_key(await self._root(of.uid), of.channel.name)
-        found = await self._store.reads.call(("ZRANGEBYSCORE", key, first, "+inf"))
-        return [int(unit) for unit in found]
+    async def held(
+        self, of: KeptChannel, first: int, last: int | None = None
+    ) -> list[tuple[int, int]]:
+        """Hours with readings and how many each has, from one on, up to one. 2 trips."""
+        root = await self._root(of.uid)
+        key, prefix = units_key(root, of.channel.name), channel_key(root, of.channel.name)
+        end = "+inf" if last is None else last
+        found = await self._store.reads.call(("ZRANGEBYSCORE", key, first, end))
+        units = [int(unit) for unit in found]
+        asked: list[Command] = [("HLEN", f"{prefix}:{unit}") for unit in units]
+        numbers = await self._store.reads.call_all(asked) if asked else []
+        return [*zip(units, numbers, strict=True)]
 
     async def note_derived(self, of: KeptChannel, rule: int, unit: int | None) -> None:
         """Note that a channel follows its meter's rule up to before a unit, or all of it. 1 trip.
@@ -314,8 +318,8 @@ class MeterStore:
 
     async def standing(self, of: KeptChannel, seconds: Sequence[int]) -> list[str | None]:
         """What is kept of some seconds, by position. 1 trip."""
-        prefix, unit_s = channel_key(await self._root(of.uid), of.channel.name), UNIT_S[of.kind]
-        commands = [("HGET", f"{prefix}:{second // unit_s}", second) for second in seconds]
+        prefix = channel_key(await self._root(of.uid), of.channel.name)
+        commands = [("HGET", f"{prefix}:{second // UNIT_S}", second) for second in seconds]
         replies = await self._store.reads.call_all(commands)
         return [None if held is None else held.decode() for held in replies]
 

@@ -45,7 +45,7 @@ from psd.energy.meter_messages import (
 )
 from psd.energy.meter_reads import MeterReads
 from psd.energy.register_sums import register_of
-from psd.energy.store import UNIT_S, MeterStore
+from psd.energy.store import MeterStore
 from psd.engine.engine import Engine
 from psd.engine.events import TIME_END_S
 from psd.engine.plan import Range
@@ -121,9 +121,9 @@ class ToldReadings:
 
     async def _kept(self, of: _Channel, within: Range) -> AsyncIterator[ToldMessage]:
         """Readings that are kept as they came."""
-        after, unit_s = within.start - 1, UNIT_S[of.kind]
+        after = within.start - 1
         while True:
-            page = await self._reads.strip(of.uid, of.channel, unit_s, after, READINGS_AT_ONCE)
+            page = await self._reads.strip(of.uid, of.channel, after, READINGS_AT_ONCE)
             if some := [each for each in page if each[0] < within.end]:
                 yield _message(of, some)
             if len(page) < READINGS_AT_ONCE or len(some) < len(page):

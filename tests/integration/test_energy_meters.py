@@ -346,3 +346,11 @@ async def test_intervals_of_many_meters_that_come_together_are_each_metered_wher
         "2020-11-29T09:00:00Z",
         "2020-11-29T10:30:00Z",
     ]
+
+
+async def test_whoever_speaks_twice_within_a_second_has_the_last_word(client: HttpClient) -> None:
+    """Of one second the greater value stands, whatever is said first: 14 and nothing, 9 and 14."""
+    for said, max_kw in (("14", "14"), ("9", "9"), (None, "100"), ("20", "20"), ("3", "3")):
+        answer = await put(client, "m-1", max_kw=said)
+        assert answer.status in (200, 201), answer.text
+        assert answer.json()["max_kw"] == max_kw

@@ -106,7 +106,8 @@ def _say(settings: Settings, fields: MeterFields, *, as_json: bool) -> None:
     async def run() -> MeterAnswer:
         async with running(settings, archiving=True) as runtime:
             if fields.time is None:
-                fields.time = runtime.clock.now_ms() // 1000
+                part = runtime.part(EnergyPart)
+                fields.time = await part.meters.since_now(fields.meter)
             await taken(runtime, "meter", fields)
             return await runtime.part(EnergyPart).meters.one(fields.meter)
 
