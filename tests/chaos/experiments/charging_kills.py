@@ -46,7 +46,7 @@ from psd.runtime import Runtime, open_runtime
 from tests.chaos.drill import Drill
 from tests.chaos.experiments.charging_holds import PLUGS, SITE, hold
 from tests.chaos.experiments.charging_payments import SECRET, KilledPayments, payer_of
-from tests.chaos.stage import CHANNEL, Process, Stage
+from tests.chaos.stage import CHANNEL, Process, Stage, patient
 from tests.chaos.trial import Say, Tally, run_in_lanes
 from tests.support.plain.plain_charging import PlainCharging
 from tests.support.waiting import wait_until
@@ -113,7 +113,7 @@ CHARGING_KILLS = ChargingKills()
 @asynccontextmanager
 async def _psd(stage: Stage, *, archiving: bool = False) -> AsyncIterator[Runtime]:
     flags = {
-        "redis.url": stage.redis.url,
+        **patient(stage),
         "queue.nsqd_addresses": stage.nsqd.address,
         "archive.folder": str(stage.archive_folder),
         **FLAGS,

@@ -27,7 +27,7 @@ from psd.config_sources import load_settings
 from psd.runtime import open_runtime
 from tests.chaos.decider import Orders
 from tests.chaos.oracle import differences
-from tests.chaos.stage import Stage
+from tests.chaos.stage import Stage, patient
 from tests.chaos.stream import Stream, generate
 from tests.chaos.trial import InLanes, Tally, failures_of
 from tests.support.engine import PATIENCE_S
@@ -118,7 +118,7 @@ class Decisions(InLanes):
         tally.lost += sum(each.kind == "lost" for each in found)
         tally.doubled += sum(each.kind == "doubled" for each in found)
         wanted = plain(deed for place in PLACES for deed in work.deeds[place])
-        psd = await open_runtime(load_settings(flags={"redis.url": stage.redis.url}).settings)
+        psd = await open_runtime(load_settings(flags=patient(stage)).settings)
         try:
             stands = await told(psd, PLACES)
         finally:

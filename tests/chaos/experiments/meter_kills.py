@@ -25,7 +25,7 @@ from psd.energy.part import EnergyPart
 from psd.energy.usage import UsageQuery
 from psd.runtime import open_runtime
 from tests.chaos.drill import Drill
-from tests.chaos.stage import Stage
+from tests.chaos.stage import Stage, patient
 from tests.chaos.trial import Say, Tally, run_in_lanes
 from tests.support.draws.random_meters import END, T0, Document, MeterHistory, check_usage
 
@@ -103,7 +103,7 @@ async def _sent(
 async def _hold(stage: Stage, history: MeterHistory, name: str) -> None:
     """All energy of the meter, against what it said."""
     await asyncio.to_thread(stage.said, "verify", "--domain", "energy")
-    psd = await open_runtime(load_settings(flags={"redis.url": stage.redis.url}).settings)
+    psd = await open_runtime(load_settings(flags=patient(stage)).settings)
     try:
         for flow, plain in history.plain.items():
             query = UsageQuery(str(T0), str(END), "5m", flow=flow)

@@ -24,7 +24,7 @@ from psd.config_sources import load_settings
 from psd.runtime import Runtime, open_runtime
 from psd.swaps.store import SwapsStore
 from tests.chaos.drill import Drill
-from tests.chaos.stage import Stage
+from tests.chaos.stage import Stage, patient
 from tests.chaos.trial import Say, Tally, run_in_lanes
 from tests.support.draws.random_swaps import SECONDS, random_history
 from tests.support.plain.plain_swaps import Sent
@@ -56,7 +56,7 @@ class SwapKills:
         rng = random.Random(f"{self.name} {seed}")
         tally = Tally(trials=1)
         drill = Drill(stage)
-        psd = await open_runtime(load_settings(flags={"redis.url": stage.redis.url}).settings)
+        psd = await open_runtime(load_settings(flags=patient(stage)).settings)
         try:
             network = await self._written(stage, psd, rng, tally, f"k{seed}", drill)
             assert tally.kills, "nobody has died"
@@ -72,7 +72,7 @@ class SwapKills:
         return tally
 
     async def _holds_still(self, stage: Stage, network: Network, rng: random.Random) -> None:
-        psd = await open_runtime(load_settings(flags={"redis.url": stage.redis.url}).settings)
+        psd = await open_runtime(load_settings(flags=patient(stage)).settings)
         try:
             network.psd = psd
             await _hold(stage, network, rng)
