@@ -14,8 +14,8 @@
 --          all is among those handed over, 1 when the last is, 1 when power was ever delivered,
 --          what was said of the meter, the number of its rule, how far the channel follows it,
 --          then seconds and values in turn, in order
--- Errors: PSD_DAYS readings lie by days, as a psd before 0.2.0 kept those of registers; a key of a
---         foreign type fails
+-- Errors: PSD_DAYS readings lie by days, as those of registers did once; a key of a foreign type
+--         fails
 -- Mode: write
 -- Idempotent: yes; the version rises with a change alone
 -- Cost: O(readings of the units that are read), 1 us each; a unit has at most 3,600, and whoever
@@ -46,8 +46,8 @@ local begins = load_beyond(strips, 'ZREVRANGEBYSCORE', low_unit, '-inf', look, -
 local ends = load_beyond(strips, 'ZRANGEBYSCORE', high_unit, '+inf', look, last + 1, math.huge)
 
 if strips.is_foreign then
-  return redis.error_reply('PSD_DAYS readings of ' .. channel .. ' lie by days, as a psd of before '
-    .. '0.2.0 kept them; psd replay books the archive into an empty store')
+  return redis.error_reply('PSD_DAYS readings of ' .. channel .. ' lie by days, as an earlier psd '
+    .. 'kept them; psd replay books the archive into an empty store')
 end
 
 local count = 0

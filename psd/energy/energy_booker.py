@@ -39,6 +39,8 @@ LOOK = 32
 
 LOOK_TIMES = 8
 UNITS_AT_ONCE = 744
+"""The hours from the first that a call reads to the last: a month."""
+
 READINGS_AT_ONCE = 3_600
 """Of a call that reads several hours; a single hour may have as many."""
 

@@ -9,9 +9,11 @@ not count (``counts`` false) is kept as it came, and nothing is booked of it.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import TypeVar
 
 from psd.energy import resettling
 from psd.energy.channel_lifetimes import still_kept
@@ -35,11 +37,10 @@ BOOKED_AT_ONCE = 5_000
 """Reports of intervals, and a message more. Each is 30 lines of Python while its call is made, in
 which the event loop is held."""
 
-KEPT_BESIDE_AT_ONCE = 500
-"""Each may be of an hour of its own, which is read."""
-
 NEIGHBOURS = 2
 """Readings of so many hours beside each other are kept without a look at how many there are."""
+
+T = TypeVar("T")
 
 MeterChange = Readings | Intervals | MeterDescription
 
@@ -208,8 +209,8 @@ class MeterKeeper:
         return _summed([await self._keep_part(of, points) for points in parts])
 
     async def _parts(
-        self, of: KeptChannel, points: Sequence[tuple[int, int]]
-    ) -> list[Sequence[tuple[int, int]]]:
+        self, of: KeptChannel, points: Sequence[tuple[int, T]]
+    ) -> list[Sequence[tuple[int, T]]]:
         """Readings as a call may keep them, who reads all that are kept between their ends.
 
         2 trips where they are of more than two hours.
@@ -220,8 +221,9 @@ class MeterKeeper:
         coming = Counter(second // UNIT_S for second, _ in points)
         for unit, number in await self._store.held(of, first, last):
             coming[unit] += number
-        ends = {end for _, end in stretches_of(sorted(coming.items()))}
-        return _cut_behind(points, ends)
+        begins = [begin for begin, _ in stretches_of(sorted(coming.items()))]
+        together = groupby(points, lambda point: bisect_right(begins, point[0] // UNIT_S))
+        return [[*some] for _, some in together]
 
     async def _keep_part(self, of: KeptChannel, points: Sequence[tuple[int, int]]) -> Outcome:
         found = await self._store.keep(of, points, LOOK)
@@ -231,14 +233,12 @@ class MeterKeeper:
         return _summed([*told, BOOKED if found.changed else UNCHANGED])
 
     async def _keep_beside(self, change: Readings | Intervals) -> Outcome:
-        """What does not count. 1 trip for 500."""
+        """What does not count, some days of it at a time; each 1 trip."""
         kind: Kind = change.kind if isinstance(change, Readings) else "intervals"
         of = KeptChannel(meter_uid(change.meter), change.channel, kind)
-        texts, changed = change.texts(), 0
-        for at in range(0, len(texts), KEPT_BESIDE_AT_ONCE):
-            some = texts[at : at + KEPT_BESIDE_AT_ONCE]
-            changed += await self._store.keep_beside(of, some)
-        return BOOKED if changed else UNCHANGED
+        parts = await self._parts(of, change.texts())
+        changed = [await self._store.keep_beside(of, texts) for texts in parts]
+        return BOOKED if any(changed) else UNCHANGED
 
     async def _describe(self, change: MeterDescription) -> Outcome:
         """What is said of a meter; energy of readings that it changes is derived again."""
@@ -250,19 +250,6 @@ class MeterKeeper:
         for of in told.pending:
             await self.booker.catch_up(of, await self._store.look(of, (0, 0), 0))
         return BOOKED if told.is_new else UNCHANGED
-
-
-def _cut_behind(
-    points: Sequence[tuple[int, int]], ends: Collection[int]
-) -> list[Sequence[tuple[int, int]]]:
-    """Readings, cut behind the last of each of these hours."""
-    found, start = [], 0
-    for at, (point, following) in enumerate(pairwise(points), start=1):
-        unit = point[0] // UNIT_S
-        if unit in ends and following[0] // UNIT_S != unit:
-            found.append(points[start:at])
-            start = at
-    return [*found, points[start:]]
 
 
 def _summed(outcomes: Sequence[Outcome]) -> Outcome:

@@ -7,7 +7,7 @@ from typing import Any
 import msgpack
 import pytest
 
-from psd.energy.channels import meter_uid
+from psd.energy.channels import kept_kind, meter_uid
 from psd.energy.energy_booker import READINGS_AT_ONCE
 from psd.energy.keys import UNIT_S, channel_key, units_key
 from psd.energy.part import EnergyPart
@@ -48,8 +48,9 @@ async def hold(psd: Runtime, kind: str, step_s: int, seconds: int) -> None:
         await psd.store.client.zadd(units_key(root, "i0"), {str(hour // UNIT_S): hour // UNIT_S})
 
 
-async def say(psd: Runtime, command: str, *points: tuple[int, str]) -> list[str]:
-    body = {"command": command, command: {"meter": "m-1", "points": [*map(list, points)]}}
+async def say(psd: Runtime, command: str, *points: tuple[int, str], **others: bool) -> list[str]:
+    fields = {"meter": "m-1", "points": [*map(list, points)], **others}
+    body = {"command": command, command: fields}
     events = psd.rules.events(msgpack.packb(body), T0 + 10 * DAY_S, "1")
     return [outcome.status for outcome in await psd.books.book(events)]
 
@@ -63,14 +64,34 @@ async def test_one_more_reading_of_a_crowded_day_reads_its_hour(
     assert max(read) <= HANDED_MAX // step_s + 100
 
 
+@pytest.mark.parametrize("step_s", [1, 2, 7])
 @pytest.mark.parametrize("kind", ["power", "register"])
 async def test_readings_far_apart_do_not_read_all_between_them(
-    psd: Runtime, read: list[int], kind: str
+    psd: Runtime, read: list[int], kind: str, step_s: int
 ) -> None:
-    await hold(psd, kind, 1, 30 * HOUR_S)
+    """Though hours of new readings are in the middle of those that one call may read."""
+    await hold(psd, kind, step_s, 30 * HOUR_S)
     ends = ((T0 - 1, "0"), (T0 + 15 * HOUR_S, "54"), (T0 + 31 * HOUR_S, "200"))
     assert await say(psd, kind, *ends) == ["booked"]
     assert max(read) <= HANDED_MAX
+
+
+async def test_what_does_not_count_is_kept_some_hours_at_a_time(
+    psd: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reading an hour of a month that has one a second reads each of these hours whole."""
+    calls: list[int] = []
+    keep = MeterStore.keep_beside
+
+    async def counted(store: MeterStore, of: Any, values: Any) -> int:
+        calls.append(len(values))
+        return await keep(store, of, values)
+
+    monkeypatch.setattr(MeterStore, "keep_beside", counted)
+    await hold(psd, kept_kind("power", counts=False), 1, 12 * HOUR_S)
+    hours = [(T0 + hour * HOUR_S + 5, "7") for hour in range(100)]
+    assert await say(psd, "power", *hours, counts=False) == ["booked"]
+    assert calls == [1] * 12 + [88]
 
 
 async def test_all_of_a_crowded_meter_is_derived_again_some_hours_at_a_time(
@@ -85,7 +106,7 @@ async def test_all_of_a_crowded_meter_is_derived_again_some_hours_at_a_time(
 
 
 async def test_readings_that_lie_by_days_are_refused_not_misread(psd: Runtime) -> None:
-    """As a psd before 0.2.0 kept those of registers."""
+    """As an earlier psd kept those of registers."""
     root = (await psd.store.placed()).owner_root(meter_uid("m-1"))
     await psd.store.client.hset(f"{root}:e", "i0", "register")
     await psd.store.client.hset(f"{channel_key(root, 'i0')}:{T0 // DAY_S}", str(T0 + 60), "5")
