@@ -6,58 +6,26 @@ import itertools
 from typing import Any
 
 import msgpack
-import msgspec
 import pytest
 
 from psd.errors import StoreUnavailableError
 from psd.runtime import Runtime
 from tests.support.clients.http import HttpClient
-
-T0 = 1_606_636_800
-"""2020-11-29 08:00 UTC."""
-
-HOUR_S = 3_600
+from tests.support.energy.said_of_meters import (
+    EXCHANGE,
+    HOUR_S,
+    T0,
+    half_hours,
+    meter,
+    of_meter,
+    power,
+    register,
+    send,
+    usage,
+)
 
 NAMELESS = {"meter": "", "uid": ""}
 """What is another with each meter."""
-
-
-def register(*shown: tuple[int, float | str], **others: Any) -> dict[str, Any]:
-    points = [[T0 + second, kwh] for second, kwh in shown]
-    return {"command": "register", "register": {"meter": "m-1", "points": points, **others}}
-
-
-def power(*seen: tuple[int, float | str], **others: Any) -> dict[str, Any]:
-    points = [[T0 + second, kw] for second, kw in seen]
-    return {"command": "power", "power": {"meter": "m-1", "points": points, **others}}
-
-
-def meter(**said: Any) -> dict[str, Any]:
-    return {"command": "meter", "meter": {"meter": "m-1", "time": T0, **said}}
-
-
-async def send(client: HttpClient, *documents: dict[str, Any]) -> list[str]:
-    body = msgspec.json.encode(documents)
-    answer = await client.request("POST", "/v3/energy/readings", body, "application/json")
-    assert answer.status == 200, answer.text
-    return [row.get("message", row["status"]) for row in answer.json()["data"]]
-
-
-async def usage(client: HttpClient, meter: str = "m-1", **asked: Any) -> Any:
-    more = "".join(f"&{key}={value}" for key, value in asked.items())
-    path = f"/v3/energy/meters/{meter}/usage?start={T0}&end={T0 + 24 * HOUR_S}{more}"
-    answer = await client.get(path)
-    assert answer.status == 200, answer.text
-    return answer.json()
-
-
-async def put(client: HttpClient, name: str, **said: Any) -> Any:
-    body = msgspec.json.encode(said)
-    path = f"/v3/energy/meters/{name}"
-    return await client.request("PUT", path, body, "application/json")
-
-
-EXCHANGE = {"time": T0 + 2 * HOUR_S, "final": "99870.2", "first": "0.0"}
 
 LATE: dict[str, tuple[list[dict[str, Any]], str]] = {
     "an exchange": (
@@ -101,11 +69,6 @@ LATE: dict[str, tuple[list[dict[str, Any]], str]] = {
         "8",
     ),
 }
-
-
-def of_meter(document: dict[str, Any], name: str) -> dict[str, Any]:
-    command = document["command"]
-    return {"command": command, command: document[command] | {"meter": name}}
 
 
 @pytest.mark.parametrize("named", LATE)
@@ -179,91 +142,6 @@ async def test_an_exchange_that_was_none_is_taken_back(client: HttpClient) -> No
     assert (await client.get("/v3/energy/meters/m-1")).json()["exchanges"] == []
 
 
-async def test_a_meter_is_described_by_put_and_shows_its_channels(client: HttpClient) -> None:
-    assert (await client.get("/v3/energy/meters/m-1")).status == 404
-    answer = await put(client, "m-1", tz="Europe/Berlin", max_kw="14", time=T0)
-    assert (answer.status, answer.json()["max_kw"], answer.json()["channels"]) == (201, "14", [])
-    assert (await put(client, "m-1", plan="eco", time=T0)).status == 200
-    await send(
-        client,
-        register((0, 10), (HOUR_S, "10.5"), register=1),
-        power((0, 1), (HOUR_S, -1), signed=True),
-        register((0, 7), counts=False, register=2),
-    )
-    told = (await client.get("/v3/energy/meters/m-1")).json()
-    assert (told["tz"], told["plan"]) == ("Europe/Berlin", "eco")
-    newest = {"time": "2020-11-29T09:00:00Z"}
-    assert told["channels"] == [
-        {"flow": "import", "register": 0, "kind": "power", "counts": True}
-        | {"newest": newest | {"kw": "-1"}},
-        {"flow": "import", "register": 1, "kind": "register", "counts": True}
-        | {"newest": newest | {"kwh": "10.5"}},
-        {"flow": "import", "register": 2, "kind": "register", "counts": False}
-        | {"newest": {"time": "2020-11-29T08:00:00Z", "kwh": "7"}},
-        {"flow": "export", "register": 0, "kind": "power", "counts": True, "newest": None},
-    ]
-    none = {"estimated_mwh": 0, "interpolated_mwh": 0, "derived_mwh": 0}
-    assert told["quality"] == {
-        "import": {"measured_mwh": 750_000} | none,
-        "export": {"measured_mwh": 250_000} | none,
-    }
-    day = await usage(client, every="day")
-    assert [row["start"] for row in day["data"]][1] == "2020-11-29T23:00:00Z"
-
-
-async def test_what_is_wrong_of_a_meter_is_told_by_its_field(client: HttpClient) -> None:
-    faults: list[tuple[dict[str, Any], str]] = [
-        ({"tz": "Europe/Atlantis"}, "tz: 'Europe/Atlantis' is no time zone"),
-        ({"max_kw": 0}, "max_kw: '0' must lie above 0"),
-        ({"max_kw": "NaN"}, "max_kw"),
-        ({"digits": 13}, "digits: 13 must lie between 1 and 12"),
-        ({"gap_max_s": 0}, "gap_max_s: 0 must lie between 1"),
-        ({"plan": ""}, "plan: '' must have 1 to 128 bytes"),
-        ({"colour": "blue"}, "colour"),
-        ({"exchange": EXCHANGE | {"final": None}}, "exchange: give final and first"),
-        ({"exchange": EXCHANGE | {"unit": "therm"}}, "'therm' is no unit of energy"),
-        ({"exchange": EXCHANGE | {"first": -1}}, "exchange.first: '-1' must lie between"),
-        ({"exchange": EXCHANGE | {"time": 10**11}}, "exchange.time"),
-    ]
-    for said, expected in faults:
-        answer = await put(client, "m-1", **said)
-        assert (answer.status, expected in answer.text) == (422, True), answer.text
-    assert (await client.get("/v3/energy/meters/m-1")).status == 404
-
-
-async def test_meters_are_listed_by_name_behind_one(client: HttpClient) -> None:
-    names = [f"m-{number}" for number in range(12)] + ["ä b/c"]
-    await send(client, *(of_meter(power((0, 1)), name) for name in names[::2]))
-    await send(client, *(of_meter(meter(tz="Europe/London"), name) for name in names[1::2]))
-    found: list[str] = []
-    after: str | None = ""
-    while after is not None:
-        page = (await client.get(f"/v3/energy/meters?limit=5&after={after}")).json()
-        found += [row["meter"] for row in page["data"]]
-        after = page["next"]
-    assert found == sorted(names, key=lambda name: name.encode())
-    answer = await client.get("/v3/energy/meters/%C3%A4%20b%2Fc")
-    assert answer.json()["meter"] == "ä b/c"
-
-
-async def test_meters_are_added_up_and_ranked_by_their_own_numbers(client: HttpClient) -> None:
-    used = {"m-1": 1_000_000, "m-2": 2_500_000, "m-3": 1_500_000}
-    kws = {name: mwh / 10**6 for name, mwh in used.items()}
-    sent = [of_meter(power((0, kw), (HOUR_S, kw)), name) for name, kw in kws.items()]
-    assert await send(client, *sent) == ["booked"] * 3
-    rows = (await client.get("/v3/energy/meters")).json()["data"]
-    named = {row["uid"]: row["meter"] for row in rows}
-    assert (await client.get("/v3/energy/meters/m-2")).json()["uid"] == rows[1]["uid"]
-    asked = "&".join(f"uid={uid}" for uid in named)
-    asked = f"thing=energy_import&start={T0}&end={T0 + HOUR_S}&{asked}"
-    board = (await client.get(f"/v3/leaderboard?{asked}")).json()
-    assert [(named[row["uid"]], row["value"]) for row in board["data"]] == [
-        (name, used[name]) for name in ("m-2", "m-3", "m-1")
-    ]
-    sums = (await client.get(f"/v3/sum?{asked}")).json()["data"]
-    assert {named[row["uid"]]: row["sum"] for row in sums} == used
-
-
 async def test_what_does_not_count_is_kept_and_no_energy_is_booked_of_it(
     client: HttpClient,
 ) -> None:
@@ -316,11 +194,6 @@ async def test_whoever_was_cut_off_while_deriving_is_followed_by_the_next_readin
     assert answer.json()["total"] == {"mwh": 10**8, "kwh": "100", "estimated_mwh": 10**8}
 
 
-def half_hours(name: str, *starts: int, **others: Any) -> dict[str, Any]:
-    rows = [[T0 + start, T0 + start + 1_800, "0.5"] for start in starts]
-    return {"command": "intervals", "intervals": {"meter": name, "rows": rows, **others}}
-
-
 async def test_intervals_of_many_meters_that_come_together_are_each_metered_where_they_are(
     client: HttpClient,
 ) -> None:
@@ -346,11 +219,3 @@ async def test_intervals_of_many_meters_that_come_together_are_each_metered_wher
         "2020-11-29T09:00:00Z",
         "2020-11-29T10:30:00Z",
     ]
-
-
-async def test_whoever_speaks_twice_within_a_second_has_the_last_word(client: HttpClient) -> None:
-    """Of one second the greater value stands, whatever is said first: 14 and nothing, 9 and 14."""
-    for said, max_kw in (("14", "14"), ("9", "9"), (None, "100"), ("20", "20"), ("3", "3")):
-        answer = await put(client, "m-1", max_kw=said)
-        assert answer.status in (200, 201), answer.text
-        assert answer.json()["max_kw"] == max_kw

@@ -21,7 +21,7 @@ from psd.store.lane import TRIP_COMMANDS_MAX, TRIP_US, Command, Lane
 from tests.support.engine import PATIENCE_S
 from tests.support.servers.redis_cluster import stalled
 from tests.support.servers.redis_server import RedisServer
-from tests.support.waiting import wait_until
+from tests.support.waiting import loop_turns, passed, wait_until
 
 pytestmark = pytest.mark.one_server("a lane is to one server, on a cluster to one of its nodes")
 
@@ -94,18 +94,6 @@ async def hasty(
     """The same of a lane that soon gives a stalled server up."""
     async with lane_on(own_server, request.param, TIMEOUT_S) as built:
         yield built
-
-
-async def loop_turns() -> None:
-    """A few turns of the loop, in which commands leave that can."""
-    answers = iter((False, True))
-    await wait_until("the loop has turned", lambda: next(answers))
-
-
-async def passed(seconds: float) -> None:
-    """So much time, in which the server stands still."""
-    end_s = time.monotonic() + seconds
-    await wait_until("time has passed", lambda: time.monotonic() >= end_s)
 
 
 async def outcomes(*calls: Any) -> tuple[list[Any], float]:

@@ -43,3 +43,15 @@ async def _ask(predicate: Predicate) -> object:
         return await answer if inspect.isawaitable(answer) else answer
     except (OSError, LookupError, AssertionError) as exc:
         return exc
+
+
+async def loop_turns() -> None:
+    """A few turns of the loop, in which commands leave that can."""
+    answers = iter((False, True))
+    await wait_until("the loop has turned", lambda: next(answers))
+
+
+async def passed(seconds: float) -> None:
+    """So much time, in which a server stands still."""
+    end_s = time.monotonic() + seconds
+    await wait_until("time has passed", lambda: time.monotonic() >= end_s)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.async_api import Page, expect
 
 from psd.times import timestamp
-from tests.support.boards.board_site import DAY_S, DAYS, START_S, BoardSite, board_site
+from tests.support.boards.board_site import DAY_S, DAYS, START_S, STREAM, BoardSite, board_site
 from tests.support.clients.accessible import accessible
 from tests.support.clients.chromium import CHEAP_PHONE, IN_ONE_BROWSER, phone
 from tests.support.clients.http import serving
@@ -17,7 +19,6 @@ from tests.support.servers.redis_server import RedisServer
 
 pytestmark = IN_ONE_BROWSER
 
-SETTINGS = {"queue.kind": "stream"}
 ROWS = 10
 
 
@@ -40,6 +41,17 @@ async def stands(page: Page, site: BoardSite, second: int) -> None:
     await expect(page.locator("td.who + td")).to_have_text(values(site, second))
 
 
+@asynccontextmanager
+async def looked_at(redis_server: RedisServer) -> AsyncIterator[tuple[BoardSite, Page]]:
+    """A site of a week, and a browser with script at its door."""
+    redis_server.flush()
+    async with (
+        board_site(redis_server.url, STREAM) as site,
+        phone(site.main.url, scripts=True) as page,
+    ):
+        yield site, page
+
+
 async def fits(page: Page) -> None:
     """Whether nothing has to be moved sideways to be read."""
     for each in [page.locator("main"), *await page.locator("main table, main svg:visible").all()]:
@@ -51,11 +63,7 @@ async def fits(page: Page) -> None:
 async def test_the_slider_shows_exactly_the_ranking_of_the_second_that_it_stands_at(
     redis_server: RedisServer,
 ) -> None:
-    redis_server.flush()
-    async with (
-        board_site(redis_server.url, SETTINGS) as site,
-        phone(site.main.url, scripts=True) as page,
-    ):
+    async with looked_at(redis_server) as (site, page):
         await page.goto(site.path)
         await stands(page, site, START_S + DAYS * DAY_S)
         await accessible(page)
@@ -93,11 +101,7 @@ async def test_the_slider_shows_exactly_the_ranking_of_the_second_that_it_stands
 async def test_a_board_plays_to_its_end_and_stops_where_it_is_told_to(
     redis_server: RedisServer,
 ) -> None:
-    redis_server.flush()
-    async with (
-        board_site(redis_server.url, SETTINGS) as site,
-        phone(site.main.url, scripts=True) as page,
-    ):
+    async with looked_at(redis_server) as (site, page):
         end = START_S + DAYS * DAY_S
         await page.goto(f"{site.path}&as_of=2016-04-17T12:00:00Z")
         await page.get_by_role("button", name="Play").click()
@@ -116,7 +120,7 @@ async def test_a_board_plays_to_its_end_and_stops_where_it_is_told_to(
 
 async def test_without_script_a_form_has_the_instant(redis_server: RedisServer) -> None:
     redis_server.flush()
-    async with board_site(redis_server.url, SETTINGS) as site, phone(site.main.url) as page:
+    async with board_site(redis_server.url, STREAM) as site, phone(site.main.url) as page:
         await page.goto("/")
         await fits(page)
         await page.get_by_role("link", name="Boards", exact=True).click()
@@ -141,11 +145,7 @@ async def test_without_script_a_form_has_the_instant(redis_server: RedisServer) 
 async def test_a_comparison_is_chosen_and_kept_as_the_board_plays(
     redis_server: RedisServer,
 ) -> None:
-    redis_server.flush()
-    async with (
-        board_site(redis_server.url, SETTINGS) as site,
-        phone(site.main.url, scripts=True) as page,
-    ):
+    async with looked_at(redis_server) as (site, page):
         await page.goto(site.path)
         await page.get_by_text("Another instant").click()
         await page.get_by_label("Compared with").fill("2016-04-13")
@@ -178,7 +178,7 @@ async def test_each_command_that_fills_an_empty_store_is_copied_by_its_button(
 ) -> None:
     redis_server.flush()
     async with (
-        engine_on(redis_server.url, SETTINGS) as psd,
+        engine_on(redis_server.url, STREAM) as psd,
         serving(psd) as main,
         phone(main.url, scripts=True) as page,
     ):
@@ -206,11 +206,7 @@ FOCUSED = """() => {
 async def test_the_keyboard_goes_through_a_board_in_the_order_in_which_it_is_read(
     redis_server: RedisServer,
 ) -> None:
-    redis_server.flush()
-    async with (
-        board_site(redis_server.url, SETTINGS) as site,
-        phone(site.main.url, scripts=True) as page,
-    ):
+    async with looked_at(redis_server) as (site, page):
         await page.goto(site.path)
         end = START_S + DAYS * DAY_S
         await stands(page, site, end)

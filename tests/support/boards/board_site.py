@@ -28,6 +28,21 @@ DAY_S = 86_400
 USERS = 12
 STEPS = 1
 
+STREAM = {"queue.kind": "stream"}
+CUP = {
+    "thing": "steps",
+    "title": "The cup",
+    "window": {"kind": "fixed", "start": "2016-04-11T00:00:00Z", "end": "2016-04-18T00:00:00Z"},
+    "rounds": {
+        "order": ["1", "2", "3"],
+        "windows": [
+            {"start": "2016-04-12T00:00:00Z", "end": "2016-04-13T00:00:00Z"},
+            {"start": "2016-04-13T00:00:00Z", "end": "2016-04-14T00:00:00Z"},
+        ],
+    },
+    "members": ["1", "2", "3"],
+}
+
 History = list[tuple[int, int, int]]
 """Second, user, steps."""
 
@@ -44,6 +59,12 @@ class BoardSite(msgspec.Struct):
     def path(self) -> str:
         """The board of the week."""
         return "/board?thing=steps&start=2016-04-11&end=2016-04-18"
+
+    async def put(self, name: str, board: dict[str, Any]) -> None:
+        """Make a named board."""
+        body = msgspec.json.encode(board)
+        answer = await self.main.request("PUT", f"/v3/boards/{name}", body, "application/json")
+        assert answer.status == 201, answer.text
 
     def totals(self, second: int) -> dict[str, int]:
         """What everybody has before a second; who ever has something is there with 0."""
