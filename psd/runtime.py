@@ -293,12 +293,10 @@ async def open_runtime(
     With ``migrates`` this process is who fills the store from another one; with ``any_columns`` a
     store whose columns are another setting's is taken, to make them anew. One that ``replays``
     keeps what was accepted once, and nothing that happened because of it happens again.
-
-    With ``archiving``, what this process accepts goes to the configured archive, and a folder
-    that cannot be written is a ConfigError too. ``traces`` is the name that its spans are sent
-    under where ``tracing.endpoint`` is set; without one none are recorded.
-    Does not wait for Redis: a process starts also while it is away. What answers later is looked
-    at before anything is sent to it; one that is unfit then is one that is away.
+    With ``archiving``, what is accepted goes to the configured archive, and a folder that cannot
+    be written is a ConfigError too. Spans are sent under the name of ``traces``, if there is one.
+    A process starts also while Redis is away. What answers later is looked at before anything is
+    sent to it; one that is unfit then is one that is away.
     """
     metrics = metrics or Metrics()
     noted = Places(Path(settings.archive.folder))
@@ -319,9 +317,7 @@ async def open_runtime(
     runtime.store.standing.migrates = migrates
     try:
         with contextlib.suppress(StoreUnavailableError):
-            await runtime.store.check_fit()
-            if not any_columns:
-                await settle_modes(runtime.store, settings.things)
+            await _look_at_store(runtime, any_columns=any_columns)
             if archiving and settings.archive.enabled:
                 # Before anything is accepted: what has a name is never taken for a lost store.
                 await identity()
@@ -330,6 +326,13 @@ async def open_runtime(
         raise
     runtime.store.standing.tells = True
     return runtime
+
+
+async def _look_at_store(runtime: Runtime, *, any_columns: bool) -> None:
+    """Raises ConfigError for a store that is unfit, or whose columns are another setting's."""
+    await runtime.store.check_fit()
+    if not any_columns:
+        await settle_modes(runtime.store, runtime.settings.things)
 
 
 async def open_service(settings: Settings, traces: str) -> Runtime:

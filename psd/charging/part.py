@@ -37,16 +37,7 @@ class ChargingPart(Part):
 
     def __init__(self, core: Core, settings: ChargingSettings) -> None:
         self.desk = PaymentDesk(core, settings)
-        self.services = ChargingServices(
-            core,
-            settings,
-            self.desk,
-            core.publish,
-            lambda: str(uuid.uuid4()),
-            ChargingMetrics(core.metrics),
-            lambda _site, _plug, _moved: None,
-            str(uuid.uuid4()),
-        )
+        self.services = _services_of(core, settings, self.desk)
         numbers = frozenset(core.things[name] for name in THINGS if name in core.things)
         replayed = ReplayedReadings(self.services, core.clock, settings.late_max_s)
         keeper = PlugKeeper(
@@ -111,3 +102,17 @@ class ChargingPart(Part):
         if abs(now_ms - self._looked_after_ms) >= LOOK_AFTER_EVERY_MS:
             self._looked_after_ms = now_ms
             await self.desk.look_after(now_ms)
+
+
+def _services_of(core: Core, settings: ChargingSettings, desk: PaymentDesk) -> ChargingServices:
+    """What plugs, sessions and sites are looked after with."""
+    return ChargingServices(
+        core,
+        settings,
+        desk,
+        core.publish,
+        lambda: str(uuid.uuid4()),
+        ChargingMetrics(core.metrics),
+        lambda _site, _plug, _moved: None,
+        str(uuid.uuid4()),
+    )

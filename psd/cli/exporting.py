@@ -131,12 +131,7 @@ def export_rows(
         "about": [*about],
         "part_rows": part_rows,
     }
-    within = Range(
-        0 if start is None else time_argument(start),
-        TIME_END_S if end is None else time_argument(end),
-    )
-    if within.end <= within.start:
-        raise click.UsageError(f"--start {start} must lie before --end {end}")
+    within = _within(start, end)
     if folder is None:
         asyncio.run(_to_stdout(loaded.settings, kind, row_format, within, choice))
         return
@@ -150,6 +145,17 @@ def export_rows(
         return
     parts = len(manifest.parts)
     click.echo(f"{manifest.rows:,} rows in {parts} part{'s' * (parts != 1)}: {folder}")
+
+
+def _within(start: str | None, end: str | None) -> Range:
+    """The range that is asked for; raises UsageError for an empty one."""
+    within = Range(
+        0 if start is None else time_argument(start),
+        TIME_END_S if end is None else time_argument(end),
+    )
+    if within.end <= within.start:
+        raise click.UsageError(f"--start {start} must lie before --end {end}")
+    return within
 
 
 def _check_choice(kind: str, choice: Choice) -> None:

@@ -99,8 +99,7 @@ def import_file(
     plan = _plan(file, settings, given)
     way = _way(settings, via or "http", server, wait=wait)
     tally = rehearse(plan, settings) if dry_run else book(plan, way, None if no_undo else folder)
-    if tally.refused:
-        click.get_current_context().exit(1)
+    click.get_current_context().exit(1 if tally.refused else 0)
 
 
 def _check_export(
